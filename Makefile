@@ -1,0 +1,21 @@
+# Thin names for what is in scripts/, for those who have make.
+.PHONY: check test format lock soak clean
+
+check:  ## everything CI checks
+	scripts/test
+
+test:  ## the tests alone
+	scripts/test -n auto --maxprocesses 8
+
+format:  ## put the code in its usual form
+	scripts/format
+
+lock:  ## renew the pins
+	scripts/lock
+
+soak:  ## the long loops
+	scripts/test -m soak --timeout 0
+
+clean:  ## caches and builds; the environment stays
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,21 @@
+"""The `dagrun` command: `--version` at once, everything else through Typer."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        from dagrun import __version__
+
+        print(f"dagrun {__version__}")
+        return
+    from dagrun.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Dag and registry to findings: everything that is wrong with a document beyond the shape of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagrun.dialects.base import Written
+from dagrun.errors import did_you_mean, nearest
+from dagrun.graph import cycles
+from dagrun.model import EXPRESSION, ShellAction, Task, WorkflowAction
+from dagrun.parameters import problem_with_default
+from dagrun.registry import Registry, Workflow
+from dagrun.source import Finding
+from dagrun.work import parameter_variable
+
+MOST_IN_A_CYCLE = 20  # members that a message names
+
+
+def check(written: Written, registry: Registry | None) -> list[Finding]:
+    """Every finding about what a document means, in the document's order. Costs O(tasks + edges).
+
+    Without a registry (None) nothing is said about workflows.
+    """
+    found = [
+        *_duplicates(written),
+        *_dangling(written),
+        *_cycles(written),
+        *_declarations(written),
+        *_expressions(written),
+        *_parameters(written),
+    ]
+    if registry is not None:
+        found += _workflows(written, registry)
+    return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))
+
+
+def _sound(written: Written) -> Iterator[tuple[int, Task]]:
+    """The tasks that could be read."""
+    return ((i, task) for i, task in enumerate(written.dag.tasks) if i not in written.broken)
+
+
+def _at(written: Written, path: tuple[str | int, ...], message: str, code: str, **more: Any) -> Finding:
+    key = more.pop("key", False)
+    return Finding(written.source.place(path, key=key), message, code, **more)
+
+
+def _duplicates(written: Written) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    told: set[str] = set()
+    for i, task in enumerate(written.dag.tasks):
+        if task.id in seen and task.id not in told and written.places:
+            told.add(task.id)
+            first = written.source.place(written.places.task(seen[task.id])).line
+            yield _at(
+                written, (*written.places.task(i), "id"), f"ValidationError: Duplicate task IDs found: {task.id}",
+                "duplicate-id", suggestion=f"the first one is in line {first}",
+            )  # fmt: skip
+        seen.setdefault(task.id, i)
+
+
+def _dangling(written: Written) -> Iterator[Finding]:
+    known = {task.id for task in written.dag.tasks}
+    for i, task in enumerate(written.dag.tasks):
+        for need in task.needs:
+            if need not in known and written.places:
+                yield _at(
+                    written, written.places.edge(i, need),
+                    f"ValidationError: Task '{task.id}' depends on non-existent task '{need}'",
+                    "unknown-task", suggestion=did_you_mean(need, known - {task.id}),
+                )  # fmt: skip
+
+
+def _cycles(written: Written) -> Iterator[Finding]:
+    place = {task.id: i for i, task in reversed(list(enumerate(written.dag.tasks)))}
+    needs = {task.id: [need for need in task.needs if need in place] for task in written.dag.tasks}
+    for ring in cycles(needs):
+        if written.places:
+            yield _at(
+                written, written.places.edge(place[ring[0]], ring[1]),
+                f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
+                "cycle", suggestion="each depends on the next; take one of these dependencies out",
+            )  # fmt: skip
+
+
+def _chain(ring: list[str]) -> str:
+    if len(ring) > MOST_IN_A_CYCLE + 1:
+        left = len(ring) - 1 - MOST_IN_A_CYCLE
+        ring = [*ring[: MOST_IN_A_CYCLE // 2], f"({left} more)", *ring[-MOST_IN_A_CYCLE // 2 - 1 :]]
+    return " -> ".join(ring)
+
+
+def _declarations(written: Written) -> Iterator[Finding]:
+    for param in written.dag.params:
+        problem = problem_with_default(param)
+        if problem:
+            yield _at(written, ("params", param.name), problem, "invalid-value")
+
+
+def _expressions(written: Written) -> Iterator[Finding]:
+    """`${{ }}` comes with a later version; until then it must not pass for text."""
+    for i, task in _sound(written):
+        scripts = task.action.commands if isinstance(task.action, ShellAction) else ()
+        for part, value in (("params", task.params), ("env", task.env), ("run", scripts)):
+            if written.places and _mentions(value, EXPRESSION):
+                path = written.places.action(i) if part == "run" else (*written.places.task(i), part)
+                yield _at(
+                    written,
+                    path,
+                    f"'{EXPRESSION} }}}}' (expressions) is not supported yet",
+                    "not-supported-yet",
+                )
+
+
+def _mentions(value: Any, text: str) -> bool:
+    pile = [value]
+    while pile:
+        value = pile.pop()
+        if isinstance(value, str):
+            if text in value:
+                return True
+        elif isinstance(value, dict):
+            pile.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pile.extend(value)
+    return False
+
+
+def _parameters(written: Written) -> Iterator[Finding]:
+    for i, task in _sound(written):
+        if not task.params or not written.places:
+            continue
+        for name in task.params:
+            if upstream := next((need for need in task.needs if name.startswith(f"{need}__")), None):
+                yield _at(
+                    written, written.places.param(i, name),
+                    f"an output of '{upstream}' would win over the parameter '{name}'",
+                    "shadowed-parameter", level="warning", key=True,
+                )  # fmt: skip
+        if isinstance(task.action, ShellAction):
+            owners: dict[str, str] = {}
+            for name in task.params:
+                variable = parameter_variable(name)
+                if variable in owners:
+                    yield _at(
+                        written, written.places.param(i, name),
+                        f"parameters '{owners[variable]}' and '{name}' would both be ${variable}",
+                        "variable-collision", suggestion="rename one of them", key=True,
+                    )  # fmt: skip
+                owners[variable] = name
+
+
+def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
+    calls = [(i, task, task.action) for i, task in _sound(written) if isinstance(task.action, WorkflowAction)]
+    if not calls or not written.places:
+        return
+    for failure in registry.failures:
+        level = "error" if failure.origin.listed else "warning"
+        message = f"cannot read workflows from {failure.origin}: {failure.error}"
+        yield _at(written, (), message, "unreadable-workflows", level=level)
+    for i, task, action in calls:
+        workflow = registry.workflows.get(action.ref)
+        if workflow is None:
+            match = nearest(action.ref, registry.workflows)
+            yield _at(
+                written, written.places.action(i), f"RunnerError: Unknown workflow: {action.ref}", "unknown-workflow",
+                suggestion=f"did you mean '{match}'?" if match else "`dagrun workflows` lists those that are registered",
+            )  # fmt: skip
+        else:
+            yield from _signature(written, i, task, workflow)
+
+
+def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:
+    assert written.places is not None
+    names = [parameter.name for parameter in workflow.parameters]
+    if not workflow.takes_rest:
+        for name in task.params:
+            if name not in names:
+                takes = ", ".join(names) or "none"
+                yield _at(
+                    written, written.places.param(i, name),
+                    f"workflow '{workflow.name}' has no parameter '{name}'", "unknown-parameter",
+                    suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
+                )  # fmt: skip
+    for parameter in workflow.parameters:
+        supplied = any(parameter.name.startswith(f"{need}__") for need in task.needs)
+        if parameter.required and parameter.name not in task.params and not supplied:
+            yield _at(
+                written, written.places.action(i),
+                f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",
+                suggestion=f"add it to the params of '{task.id}'",
+            )  # fmt: skip

@@ -1,0 +1,65 @@
+"""The command line's frame: all commands, and what becomes of an error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from dagrun.cli import documents, history, output, running
+from dagrun.errors import DagrunError
+
+app = typer.Typer(
+    name="dagrun",
+    help="Validate, plan and run workflows written as YAML DAGs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    _debug: bool = typer.Option(False, "--debug", help="Show the traceback of an internal error."),
+) -> None:
+    if version:
+        from dagrun import __version__
+
+        print(f"dagrun {__version__}")
+        raise typer.Exit
+
+
+for group in (documents, running, history):
+    group.register(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. No mistake of a user gets out of here as a traceback."""
+    debug = "--debug" in arguments
+    rest = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(rest, prog_name="dagrun", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except DagrunError as error:
+        output.error(error, as_json=output.wants_json(rest))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:  # `dagrun events | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except Exception as error:
+        shown = getattr(error, "show", None)
+        if callable(shown):  # Typer's own: a usage error, with the usage
+            shown()
+            return int(getattr(error, "exit_code", 2))
+        if debug:
+            raise
+        output.bug(error)
+        return 1

@@ -1,0 +1,127 @@
+"""Commands about documents: validate, workflows."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dagrun.cli import output
+from dagrun.cli.output import Form, Output
+
+Workflows = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--workflows", metavar="MODULE", help="A module or .py file that registers workflows; repeatable."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(validate)
+    app.command()(workflows)
+
+
+def validate(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", help="Documents, by path or name.")
+    ] = None,
+    dag: Annotated[str | None, typer.Option("--dag", help="The same as FILE.")] = None,
+    workflows: Workflows = None,
+    form: Output = Form.TEXT,
+) -> int:
+    """Tell every error of every file, with its line and column."""
+    from dagrun import settings, wiring
+    from dagrun.errors import UsageError
+    from dagrun.source import render
+
+    named = [*(files or []), *([dag] if dag else [])]
+    if not named:
+        raise UsageError("which document? give one or more FILEs")
+    with wiring.service(settings.load(flags=flags(workflows))) as service:
+        reports = service.validate(named)
+    if form is Form.JSON:
+        shapes = [
+            {
+                "path": report.path,
+                "dag": report.dag.name if report.dag else None,
+                "errors": [output.finding_json(finding) for finding in report.errors],
+                "warnings": [output.finding_json(finding) for finding in report.warnings],
+            }
+            for report in reports
+        ]
+        output.print_json({"valid": not any(report.errors for report in reports), "files": shapes})
+        return 2 if any(report.errors for report in reports) else 0
+    for report in reports:
+        for finding in report.findings:
+            print(_coloured(render(finding, report.source), finding.level))
+        if report.dag and not report.errors:
+            count = len(report.dag.tasks)
+            print(
+                f"{report.path}: {output.paint('valid', 'success')} ({report.dag.name}, {count} task{'s'[: count != 1]})"
+            )
+    errors = sum(len(report.errors) for report in reports)
+    if errors:
+        sys.stdout.flush()
+        output.say(
+            f"{errors} error{'s'[: errors != 1]} in {sum(bool(report.errors) for report in reports)} of {len(reports)} file{'s'[: len(reports) != 1]}"
+        )
+    return 2 if errors else 0
+
+
+def _coloured(text: str, level: str) -> str:
+    return text.replace(f": {level}: ", f": {output.paint(level, level)}: ", 1)
+
+
+def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
+    """List the registered workflows with their parameters."""
+    from dagrun import settings, wiring
+
+    with wiring.service(settings.load(flags=flags(workflows))) as service:
+        registry = service.workflows()
+    found = sorted(registry.workflows.values(), key=lambda workflow: workflow.name)
+    if form is Form.JSON:
+        output.print_json(
+            {
+                "workflows": [workflow.to_json() for workflow in found],
+                "failures": [
+                    {"origin": str(failure.origin), "error": failure.error} for failure in registry.failures
+                ],
+            }
+        )
+    else:
+        for workflow in found:
+            parameters = [
+                f"{p.name}{': ' + p.annotation if p.annotation else ''}{' = ' + p.default if p.default else ''}"
+                for p in workflow.parameters
+            ]
+            print(
+                output.paint(workflow.name, "bold")
+                + f"({', '.join([*parameters, *['...'] * workflow.takes_rest])})"
+            )
+            for line in workflow.doc.splitlines()[:1]:
+                print(f"    {line}")
+            print(output.paint(f"    from {workflow.origin}", "dim"))
+        if not found:
+            print("No workflows are registered.")
+    for failure in registry.failures:
+        output.say(
+            f"{output.paint('Error:', 'error', sys.stderr)} cannot read workflows from {failure.origin}: {failure.error}"
+        )
+    return 2 if any(failure.origin.listed for failure in registry.failures) else 0
+
+
+def flags(workflows: list[str] | None) -> dict[str, list[str]]:
+    """The settings that these flags override. Files are named from the directory one stands in."""
+    from pathlib import Path
+
+    if not workflows:
+        return {}
+    return {
+        "workflows": [
+            str(Path(name).resolve()) if name.endswith(".py") and Path(name).exists() else name
+            for name in workflows
+        ]
+    }

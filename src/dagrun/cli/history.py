@@ -1,0 +1,167 @@
+"""Commands about runs that were: status, runs, logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dagrun.cli import output
+from dagrun.cli.output import Form, Output
+
+if TYPE_CHECKING:
+    from dagrun.views.status import RunView
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix of it, or `latest`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(status)
+    app.command()(runs)
+    app.command(name="list", hidden=True)(runs)
+    app.command()(logs)
+
+
+def status(run: Run = "latest", form: Output = Form.TEXT) -> int:
+    """Show one run: its tasks, their states, reasons and durations."""
+    from dagrun import settings, wiring
+
+    with wiring.service(settings.load()) as service:
+        view = service.status(run)
+    if form is Form.JSON:
+        output.print_json(view.to_json())
+    else:
+        _show(view)
+    return 0
+
+
+def _show(view: RunView) -> None:
+    reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
+    print(f"Run: {view.run_id}")
+    print(f"DAG: {view.dag.name}  (tenant {view.tenant})")
+    print(f"Status: {output.paint(view.status, view.status)}{reason}")
+    print(f"Started: {_local(view.started_at)}  Duration: {output.seconds(view.duration)}")
+    print()
+    output.table(
+        ("TASK", "STATUS", "ATTEMPT", "DURATION", "CHANGED", "WHY"),
+        (
+            (
+                task.id, task.status, str(task.attempt or "-"), output.seconds(task.duration),
+                {True: "yes", False: "no", None: "-"}[task.changed], _why(task.reason, task.detail, task.error),
+            )
+            for task in view.tasks
+        ),
+        styled=1,
+    )  # fmt: skip
+    if view.corrupt:
+        output.say(f"{view.corrupt} line(s) of the journal could not be read")
+
+
+def _why(reason: str, detail: str, error: str | None) -> str:
+    parts = [] if reason in ("", "Completed", "TaskFailed", "TimedOut") else [reason]
+    if detail:
+        parts.append(detail)
+    if error:
+        parts.append(error)
+    return ": ".join(parts)
+
+
+def _local(moment: float | None) -> str:
+    return "-" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment))
+
+
+def runs(
+    dag: Annotated[str | None, typer.Option("--dag", help="Only runs of this DAG.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only runs in this state.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Only runs of this tenant.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time (2025-10-03T10:00) or an age (2h, 7d).")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the newest so many.")] = 0,
+    form: Output = Form.TEXT,
+) -> int:
+    """List the runs, newest first."""
+    from dagrun import settings, wiring
+    from dagrun.state import RunStatus
+
+    if status is not None:
+        _one_of("--status", status, [str(each) for each in RunStatus])
+    with wiring.service(settings.load()) as service:
+        moment = None if since is None else _since(since, service.clock.now())
+        found = service.history(
+            dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset
+        )
+    if form is Form.JSON:
+        output.print_json({"runs": [view.to_json(tasks=False) for view in found]})
+    elif found:
+        output.table(
+            ("RUN", "DAG", "STATUS", "STARTED", "DURATION", "TASKS"),
+            (
+                (
+                    view.run_id, view.dag.name, view.status, _local(view.started_at),
+                    output.seconds(view.duration), f"{view.counts()['success']}/{len(view.tasks)}",
+                )
+                for view in found
+            ),
+            styled=2,
+        )  # fmt: skip
+    else:
+        print("No runs." if not any((dag, status, tenant, since, offset)) else "No runs match.")
+    return 0
+
+
+def _one_of(flag: str, value: str, choices: list[str]) -> None:
+    from dagrun.errors import UsageError, did_you_mean
+
+    if value not in choices:
+        raise UsageError(
+            f"{flag} {value!r} is none of {', '.join(choices)}", hint=did_you_mean(value, choices)
+        )
+
+
+def _since(text: str, now: float) -> float:
+    from dagrun.clock import from_rfc3339
+    from dagrun.errors import UsageError
+    from dagrun.model import seconds
+
+    try:
+        days = float(text[:-1]) * 86400 if text.endswith("d") else None
+        return now - (seconds(text) if days is None else days)
+    except ValueError:
+        pass
+    try:
+        return from_rfc3339(text)
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is neither a time (2025-10-03T10:00) nor an age (90s, 2h, 7d)"
+        ) from None
+
+
+def logs(
+    run: Run,
+    task: Annotated[str | None, typer.Argument(metavar="TASK", help="Only this task's output.")] = None,
+    form: Output = Form.TEXT,
+) -> int:
+    """Print what a run's tasks have printed."""
+    from dagrun import settings, wiring
+
+    with wiring.service(settings.load()) as service:
+        found = list(service.logs(run, task))
+    for task_id, attempt, path in found:
+        try:
+            text = path.read_bytes().decode("utf-8", "replace")
+        except OSError as problem:
+            output.say(f"Error: {path}: {problem.strerror}")
+            continue
+        if form is Form.JSON:
+            output.print_json({"task_id": task_id, "attempt": attempt, "path": str(path), "text": text})
+        elif task is not None and len(found) == 1:
+            sys.stdout.write(text)
+        else:
+            for line in text.splitlines():
+                print(f"{task_id}.{attempt} | {line}")
+    return 0

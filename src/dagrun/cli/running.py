@@ -1,0 +1,82 @@
+"""The command that runs a DAG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagrun.cli import output
+from dagrun.cli.documents import Workflows, flags
+from dagrun.cli.output import Form, Output
+from dagrun.model import OnError
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(run)
+
+
+def run(
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="A DAG, by path or name.")] = None,
+    dag: Annotated[str | None, typer.Option("--dag", help="The same as FILE.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter; repeatable."),
+    ] = None,
+    params_file: Annotated[
+        Path | None, typer.Option("--params-file", help="A YAML mapping of parameters.")
+    ] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Override the document's tenant.")] = None,
+    max_parallel: Annotated[
+        int | None, typer.Option("--max-parallel", min=1, help="Attempts at once.")
+    ] = None,
+    on_error: Annotated[
+        OnError | None, typer.Option("--on-error", help="Override the document's on_error.")
+    ] = None,
+    workflows: Workflows = None,
+    run_id: Annotated[str | None, typer.Option("--run-id", help="The run's id; it must be new.")] = None,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
+    ] = False,
+    form: Output = Form.TEXT,
+) -> int:
+    """Run a DAG to its end."""
+    from dagrun import settings, wiring
+    from dagrun.cli.progress import progress
+    from dagrun.errors import UsageError
+    from dagrun.service import RunRequest
+    from dagrun.views import plan
+    from dagrun.views.report import failures, report
+
+    if (file is None) == (dag is None):
+        raise UsageError(
+            "which DAG? give one FILE (or --dag FILE)" if file is None else "give FILE or --dag, not both"
+        )
+    request = RunRequest(
+        dag=file or dag or "", params=param or (), params_file=params_file, tenant=tenant,
+        max_parallel=max_parallel, on_error=on_error,
+    )  # fmt: skip
+    with wiring.service(settings.load(flags=flags(workflows)), runs=not dry_run) as service:
+        prepared = service.prepare(request)
+        if dry_run:
+            if form is Form.JSON:
+                output.print_json(plan.dry_run_json(prepared.graph))
+            else:
+                print(plan.dry_run(prepared.graph))
+            return 0
+        with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
+            view, signum = service.run(
+                prepared, run_id, announce=shown.announce, listener=shown.event, ticker=shown.tick
+            )
+    if form is Form.JSON:
+        output.print_json(view.to_json())
+    elif not quiet:
+        print(report(view))
+    for sentence in failures(view):
+        output.say(f"Error: {sentence}")
+    if signum is not None:
+        return 128 + signum
+    return 0 if view.status == "success" else 1

@@ -1,0 +1,52 @@
+"""What a dialect hands over: the Dag, what was wrong with its text, and where each task was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dagrun.model import Dag
+from dagrun.source import Finding, Source
+
+Path = tuple[str | int, ...]
+
+
+class Places(Protocol):
+    """Where a dialect wrote what: each method gives a path into the document."""
+
+    def task(self, task: int) -> Path:
+        """The task."""
+        ...
+
+    def action(self, task: int) -> Path:
+        """What the task does: a workflow's name, a script."""
+        ...
+
+    def edge(self, task: int, need: str) -> Path:
+        """The entry that makes the task depend on `need`."""
+        ...
+
+    def param(self, task: int, name: str) -> Path:
+        """One of the task's own parameters."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document as read. With findings of level error, `dag` holds only what could be read, for further checks."""
+
+    dag: Dag
+    findings: tuple[Finding, ...]
+    source: Source
+    places: Places | None
+    #: Indices of tasks that could not be read: only their ids and dependencies are worth anything.
+    broken: frozenset[int] = frozenset()
+
+
+class ToDag(Protocol):
+    """One dialect. `data` is the document as plain data, a mapping; `name` is the DAG's when it gives none."""
+
+    def __call__(self, data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+        """Read the document."""
+        ...

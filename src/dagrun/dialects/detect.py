@@ -1,0 +1,44 @@
+"""Which dialect a document is written in: its top-level key says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagrun.dialects import native
+from dagrun.dialects.base import ToDag, Written
+from dagrun.model import Dag
+from dagrun.source import Finding, Source
+
+#: One row per dialect: its top-level key, its name, and its reader (None: a later version reads it).
+DIALECTS: Mapping[str, tuple[str, ToDag | None]] = {
+    "tasks": ("native", native.to_dag),
+    "spec": ("steps", None),
+    "jobs": ("jobs", None),
+}
+
+
+def to_dag(data: Any, source: Source, name: str | None) -> Written:
+    """Read a document of any dialect; `name` is the DAG's where the document gives none."""
+    if not isinstance(data, dict):
+        return _refused(source, Finding(source.place(()), "a DAG is a mapping with 'tasks:'", "no-mapping"))
+    present = [key for key in DIALECTS if key in data]
+    if len(present) > 1:
+        place = source.place((present[1],), key=True)
+        both = " and ".join(f"'{key}:'" for key in present)
+        return _refused(
+            source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
+        )
+    key = present[0] if present else "tasks"
+    dialect, reader = DIALECTS[key]
+    if reader is None:
+        place = source.place((key,), key=True)
+        return _refused(
+            source,
+            Finding(place, f"'{key}:' (the dialect {dialect}) is not supported yet", "not-supported-yet"),
+        )
+    return reader(data, source, name)
+
+
+def _refused(source: Source, finding: Finding) -> Written:
+    return Written(Dag(name="unnamed", tasks=()), (finding,), source, None)

@@ -1,0 +1,153 @@
+"""The only loop: ask the state what to do, do it, record what happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from dagrun.clock import Clock
+from dagrun.events import CancelRequested, DagDone, DagStart, Event, TaskCancel, TaskSkip, TaskStart
+from dagrun.graph import Node
+from dagrun.model import WorkflowAction
+from dagrun.runs.base import RunWriter
+from dagrun.state import Drop, Finish, RunState, Skip, Start, Status, Stop
+from dagrun.work import Attempt, Ended, Executor, Outputs, Work
+
+MakeWork = Callable[[Node, Attempt, Mapping[str, Outputs]], Work]
+Listener = Callable[[Event, RunState], None]
+
+
+class Engine:
+    """Drives one run from its first fact to its last. Owns the loop, and nothing else."""
+
+    def __init__(
+        self,
+        *,
+        state: RunState,
+        writer: RunWriter,
+        executor: Executor,
+        clock: Clock,
+        make_work: MakeWork,
+        chance: Callable[[], float],
+        listener: Listener | None = None,
+    ) -> None:
+        self.state = state
+        self.writer = writer
+        self.executor = executor
+        self.clock = clock
+        self._make_work = make_work
+        self._chance = chance
+        self._listener = listener
+        self._wake = asyncio.Event()
+        self._ended: deque[tuple[Node, Ended]] = deque()
+        self._requests: deque[tuple[str, str]] = deque()
+        self._attempts: dict[int, Attempt] = {}
+        self._launches: list[tuple[Node, Work]] = []
+
+    async def run(self, start: DagStart) -> RunState:
+        """Run to the end. Raises RecordError when a fact cannot be recorded; the caller closes the executor."""
+        self._record(start)
+        await self.executor.open(self.writer.bodies_lock)
+        while True:
+            self._decide()
+            self.writer.flush()  # what follows must never be known to the world before it is known to the journal
+            if self.state.finished_at is not None:
+                return self.state
+            self._launch()
+            await self.clock.wait(self._wake, self.state.wake_at())
+            self._wake.clear()
+            self._take_in()
+
+    def cancel(self, by: str, reason: str = "") -> None:
+        """Ask for the run to end; may be called from a signal handler of the loop."""
+        self._requests.append((by, reason))
+        self._wake.set()
+
+    def kill(self) -> None:
+        """End every running attempt at once."""
+        for attempt in list(self._attempts.values()):
+            self.executor.stop(attempt, now=True)
+
+    # --- the three parts of a turn -------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        while (decision := self.state.next(self.clock.now())) is not None:
+            now = self.clock.now()
+            match decision:
+                case Start(node, attempt):
+                    self._begin(node, attempt, now)
+                case Skip(node, reason, detail):
+                    self._record(
+                        TaskSkip(timestamp=now, task_id=node.task.id, reason=str(reason), detail=detail)
+                    )
+                case Drop(node, reason):
+                    self._record(
+                        TaskCancel(
+                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
+                            attempt=self.state.tasks[node.index].attempt or None,
+                        )
+                    )  # fmt: skip
+                case Stop(node):
+                    self.state.note(decision)
+                    self.executor.stop(self._attempts[node.index])
+                case Finish():
+                    self._finish(decision, now)
+
+    def _launch(self) -> None:
+        launches, self._launches = self._launches, []
+        for node, work in launches:
+            self.executor.start(work, partial(self._end, node))
+
+    def _take_in(self) -> None:
+        while self._requests:
+            by, reason = self._requests.popleft()
+            self._record(CancelRequested(timestamp=self.clock.now(), by=by, reason=reason))
+        while self._ended:
+            node, ended = self._ended.popleft()
+            del self._attempts[node.index]
+            self._record(self.state.fact_of(node, ended, self.clock.now(), self._chance()))
+
+    # --- what the parts are made of ------------------------------------------------------------------------
+
+    def _begin(self, node: Node, number: int, now: float) -> None:
+        task = node.task
+        attempt = self.writer.attempt(task.id, number, task.timeout)
+        upstream = {
+            self.state.graph.nodes[i].task.id: self.state.tasks[i].outputs
+            for i in node.needs
+            if self.state.tasks[i].status is Status.SUCCESS
+        }
+        self._attempts[node.index] = attempt
+        self._launches.append((node, self._make_work(node, attempt, upstream)))
+        ref = task.action.ref if isinstance(task.action, WorkflowAction) else None
+        self._record(
+            TaskStart(timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=ref)
+        )
+
+    def _end(self, node: Node, ended: Ended) -> None:
+        """An attempt ended: called by the executor, outside the attempt, whatever became of it."""
+        self._ended.append((node, ended))
+        self._wake.set()
+
+    def _finish(self, finish: Finish, now: float) -> None:
+        counts = self.state.counts()
+        self._record(
+            DagDone(
+                timestamp=now,
+                status=str(finish.status),
+                reason=str(finish.reason),
+                tasks_succeeded=counts.get(Status.SUCCESS, 0),
+                tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
+                tasks_skipped=counts.get(Status.SKIPPED, 0),
+                tasks_cancelled=counts.get(Status.CANCELLED, 0),
+                duration_seconds=round(now - (self.state.started_at or now), 3),
+            )
+        )
+
+    def _record(self, event: Event) -> None:
+        self.state.apply(event)
+        self.writer.append(event)
+        if self._listener is not None:
+            self._listener(event, self.state)

@@ -1,0 +1,67 @@
+"""Every error that dagrun raises on purpose; each owns its sentence and its exit code.
+
+* DagrunError                 a request that cannot be served                      exit 2
+  x UsageError                the request itself is wrong (flags, parameters)
+  x NotFoundError             a name that does not exist: DAG, run, task
+  x RefusedError              a request that is understood and refused (a run id that is taken)
+  x DocumentError             one or more documents have errors; holds all findings (source.py)
+  x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
+  x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
+
+A task that fails is not an error of this tree: it is a value (`work.Ended`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DagrunError(Exception):
+    """A request that cannot be served. `hint` says what to do about it."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(DagrunError):
+    """The request itself is wrong."""
+
+
+class NotFoundError(DagrunError):
+    """A name that does not exist, with the nearest names that do."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str] = (), *, hint: str = "") -> None:
+        super().__init__(f"{what} '{name}' not found", hint=did_you_mean(name, known) or hint)
+
+
+class RefusedError(DagrunError):
+    """A request that is understood and refused."""
+
+
+class RecordError(DagrunError):
+    """A fact could not be recorded; the run stops rather than going on unrecorded."""
+
+    exit_code = 1
+
+
+class EnvironmentFailure(DagrunError):
+    """The machine lacks what dagrun needs to go on."""
+
+    exit_code = 1
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name a person most likely meant, if any is near."""
+    matches = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The suggestion for a misspelt name; empty when nothing is near."""
+    match = nearest(name, known)
+    return f"did you mean '{match}'?" if match else ""

@@ -1,0 +1,196 @@
+"""Every fact about a run: one frozen class each, to and from one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from dagrun.clock import from_rfc3339, to_rfc3339
+from dagrun.work import Blob, Json, Outputs
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One immutable fact. `timestamp` is in seconds since the epoch, whole milliseconds."""
+
+    name: ClassVar[str]
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagStart(Event):
+    """The run begins: what it runs, with which parameters, and who asked."""
+
+    name = "dag_start"
+    task_count: int
+    dag_path: str
+    dag_hash: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+    trigger: str = "manual"
+    max_parallel: int = 1
+    schedule_id: str | None = None
+    parent_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStart(Event):
+    """An attempt's body begins."""
+
+    name = "task_start"
+    task_id: str
+    attempt: int
+    kind: str
+    workflow_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOk(Event):
+    """The task ended well. The outputs stand here, or in the file that `outputs_file` names."""
+
+    name = "task_ok"
+    task_id: str
+    attempt: int
+    duration_seconds: float
+    changed: bool = True
+    outputs: Mapping[str, Json] | None = None
+    outputs_file: Blob | None = None
+
+    @property
+    def result(self) -> Outputs:
+        """The outputs, wherever they lie."""
+        return self.outputs_file or self.outputs or {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRetry(Event):
+    """An attempt failed and the task is tried again, `delay_seconds` after this moment."""
+
+    name = "task_retry"
+    task_id: str
+    attempt: int
+    error: str
+    error_type: str
+    delay_seconds: float
+    duration_seconds: float = 0.0
+    exit_code: int | None = None
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFail(Event):
+    """The last attempt failed: so did the task."""
+
+    name = "task_fail"
+    task_id: str
+    attempt: int
+    error: str
+    error_type: str
+    duration_seconds: float = 0.0
+    exit_code: int | None = None
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSkip(Event):
+    """The task will not run, and why."""
+
+    name = "task_skip"
+    task_id: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCancel(Event):
+    """The task was ended, or kept from starting, by something outside it."""
+
+    name = "task_cancel"
+    task_id: str
+    reason: str
+    detail: str = ""
+    attempt: int | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    """Somebody asked for the run to end."""
+
+    name = "cancel_requested"
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagDone(Event):
+    """The run ended. `duration_seconds` is the whole stretch's."""
+
+    name = "dag_done"
+    status: str
+    reason: str
+    tasks_succeeded: int
+    tasks_failed: int
+    tasks_skipped: int
+    tasks_cancelled: int
+    duration_seconds: float
+
+
+EVENTS: Mapping[str, type[Event]] = {
+    cls.name: cls
+    for cls in (
+        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, CancelRequested, DagDone,
+    )
+}  # fmt: skip
+
+_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
+    cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", "outputs"))
+    for cls in EVENTS.values()
+}
+
+
+class Encoder:
+    """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
+
+    def __init__(self, run_id: str, dag_name: str, tenant: str) -> None:
+        shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
+        self._heads = {cls: f'","event":"{cls.name}",{shared}' for cls in EVENTS.values()}
+
+    def encode(self, event: Event) -> tuple[str, str]:
+        """The event as a line for the run's journal, and as a line for the stream of all runs (no outputs)."""
+        cls = type(event)
+        facts: dict[str, Any] = {}
+        for name in _FIELDS[cls]:
+            value = getattr(event, name)
+            if value is not None and value != "":
+                facts[name] = value if not isinstance(value, Blob) else _blob_to_json(value)
+        tail = _encode(facts)[1:-1]
+        start = (
+            '{"timestamp":"' + to_rfc3339(event.timestamp) + self._heads[cls] + ("," + tail if tail else "")
+        )
+        public = start + "}\n"
+        if isinstance(event, TaskOk) and event.outputs is not None:
+            return start + ',"outputs":' + _encode(event.outputs) + "}\n", public
+        return public, public
+
+
+def _blob_to_json(blob: Blob) -> dict[str, Json]:
+    return {"file": blob.file, "size": blob.size, "sha256": blob.sha256}
+
+
+def decode(line: Mapping[str, Json]) -> Event | None:
+    """The fact that a line of JSON states; None for an event this version does not know.
+
+    Fields it does not know are ignored, so an older dagrun reads a newer one's journal.
+    Raises KeyError, TypeError or ValueError when a line is not an event at all.
+    """
+    cls = EVENTS.get(line["event"])
+    if cls is None:
+        return None
+    facts = {name: line[name] for name in (*_FIELDS[cls], "outputs") if name in line}
+    if "outputs_file" in facts:
+        facts["outputs_file"] = Blob(**facts["outputs_file"])
+    return cls(timestamp=from_rfc3339(line["timestamp"]), **facts)

@@ -1,0 +1,156 @@
+"""A shell task's surroundings: its script, environment and files before it runs, its outputs after."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagrun.executors.outputs import INLINE_BYTES, store
+from dagrun.work import Blob, Command, Ended, Json, Outputs, Work, merged_params, parameter_variable
+
+MOST_IN_ENVIRONMENT = 32 * 1024  # bytes of one value; above that it lies in a file
+
+_BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+)\Z")
+_PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
+
+
+class BadSurroundings(ValueError):
+    """The parameters cannot be handed to a script, or what it wrote is no set of outputs."""
+
+
+def environment(work: Work) -> dict[str, str]:
+    """What a script finds besides dagrun's own environment; writes the files that it names.
+
+    Raises BadSurroundings when two parameters would share one variable, OSError when a file cannot be written.
+    """
+    attempt = work.attempt
+    params = merged_params(
+        work.params, {task: _data(work, outputs) for task, outputs in work.upstream.items()}
+    )
+    attempt.scratch.mkdir(parents=True, exist_ok=True)
+    everything = attempt.scratch / "params.json"
+    everything.write_text(json.dumps(params, ensure_ascii=False), encoding="utf-8")
+    return {
+        **work.env,
+        "DAGRUN_OUTPUT": str(attempt.scratch / "output"),
+        "DAGRUN_PARAMS_FILE": str(everything),
+        **_parameter_variables(params, attempt.scratch),
+    }
+
+
+def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
+    if isinstance(outputs, Blob):
+        data: dict[str, Json] = json.loads((work.attempt.outputs.parent / outputs.file).read_bytes())
+        return data
+    return outputs
+
+
+def _parameter_variables(params: Mapping[str, Json], scratch: Path) -> dict[str, str]:
+    owners: dict[str, str] = {}
+    found: dict[str, str] = {}
+    for name, value in params.items():
+        key = parameter_variable(name)
+        if key in owners:
+            raise BadSurroundings(f"parameters '{owners[key]}' and '{name}' would both be ${key}; rename one")
+        owners[key] = name
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if len(text.encode()) > MOST_IN_ENVIRONMENT or "\0" in text:
+            path = scratch / key.lower()
+            path.write_text(text, encoding="utf-8")
+            found[key + "_FILE"] = str(path)
+        else:
+            found[key] = text
+    return found
+
+
+def script_argv(body: Command) -> list[str]:
+    """The command line that runs the script."""
+    return [*body.argv, body.script]
+
+
+def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ended:
+    """How a command ended: its exit code, and its outputs when that is zero."""
+    if killed_by is not None:
+        return Ended(duration=duration, error=f"killed by {killed_by}", error_type="Killed", exit_code=code)
+    if code:
+        return Ended(duration=duration, error=f"exit code {code}", error_type="CommandFailed", exit_code=code)
+    try:
+        outputs = _collect(work)
+    except (BadSurroundings, OSError) as error:
+        return Ended(duration=duration, error=str(error), error_type="BadOutput", exit_code=code)
+    return Ended(duration=duration, outputs=outputs, exit_code=0)
+
+
+def clean(work: Work) -> None:
+    """Remove what only the attempt itself needed."""
+    shutil.rmtree(work.attempt.scratch, ignore_errors=True)
+
+
+def _collect(work: Work) -> Outputs:
+    path = work.attempt.scratch / "output"
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return {}
+    if size > work.max_output_bytes:
+        raise BadSurroundings(
+            f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
+        )
+    try:
+        outputs = parse_outputs(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
+    if size <= INLINE_BYTES:
+        return outputs
+    data = json.dumps(outputs, ensure_ascii=False, separators=(",", ":")).encode()
+    return store(work.attempt.outputs, data)
+
+
+def parse_outputs(text: str) -> dict[str, Json]:
+    """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object (CONTRACT 4).
+
+    Raises BadSurroundings with the number of the line that is none of these.
+    """
+    if text.lstrip().startswith("{"):
+        return _parse_json(text)
+    outputs: dict[str, Json] = {}
+    lines = enumerate(text.split("\n"), start=1)
+    for number, line in lines:
+        if match := _BLOCK.match(line):
+            outputs[match[1]] = _read_block(lines, number, match[2])
+        elif match := _PAIR.match(line):
+            outputs[match[1]] = match[2]
+        elif line.strip():
+            raise BadSurroundings(
+                f"line {number} of $DAGRUN_OUTPUT is neither key=value nor key<<END: {line[:80]!r}"
+            )
+    return outputs
+
+
+def _read_block(lines: Any, start: int, end: str) -> str:
+    block: list[str] = []
+    for _, line in lines:
+        if line == end:
+            return "\n".join(block)
+        block.append(line)
+    raise BadSurroundings(
+        f"the block that begins in line {start} of $DAGRUN_OUTPUT has no closing line '{end}'"
+    )
+
+
+def _parse_json(text: str) -> dict[str, Json]:
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {error}") from None
+    if not isinstance(data, dict):
+        raise BadSurroundings("$DAGRUN_OUTPUT is JSON but not an object")
+    return data
+
+
+def _no_constant(word: str) -> Json:
+    raise ValueError(f"{word} is not JSON")

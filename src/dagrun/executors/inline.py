@@ -1,0 +1,75 @@
+"""The inline executor: bodies are plain functions called on the loop. For tests of behaviour, ours and users'."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from dagrun.executors.calling import outputs_of
+from dagrun.work import Attempt, Blob, Call, Ended, Json, Work, merged_params
+
+HANG: Final = object()
+"""What a body returns to say: I am still running, until somebody stops me."""
+
+
+class InlineExecutor:
+    """Calls `bodies[task id]`, or `bodies[workflow name]`, with the merged params; without either the task is a no-op.
+
+    A body may raise (the attempt fails), return outputs, return an `Ended`, or return HANG. `started` lists what
+    was started, in order, as `(task id, attempt)`; `most_at_once` is how many attempts ran side by side.
+    """
+
+    def __init__(self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]] | None = None) -> None:
+        self.bodies = dict(bodies or {})
+        self.started: list[tuple[str, int]] = []
+        self.params: dict[str, dict[str, Json]] = {}
+        self.most_at_once = 0
+        self._hanging: dict[str, Callable[[Ended], None]] = {}
+        self._active = 0
+
+    async def open(self, bodies_lock: Path | None) -> None:
+        """Nothing to get ready."""
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+        """Call the body at the loop's next turn."""
+        self.started.append((work.attempt.task_id, work.attempt.number))
+        self._active += 1
+        self.most_at_once = max(self.most_at_once, self._active)
+
+        def finish(ended: Ended) -> None:
+            self._active -= 1
+            done(ended)
+
+        asyncio.get_running_loop().call_soon(self._run, work, finish)
+
+    def stop(self, attempt: Attempt, *, now: bool = False) -> None:
+        """End a body that hangs."""
+        finish = self._hanging.pop(attempt.task_id, None)
+        if finish is not None:
+            ended = Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated")
+            asyncio.get_running_loop().call_soon(finish, ended)
+
+    def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
+        upstream = {task: {} if isinstance(out, Blob) else out for task, out in work.upstream.items()}
+        params = self.params[work.attempt.task_id] = merged_params(work.params, upstream)
+        ref = work.body.ref if isinstance(work.body, Call) else ""
+        body = self.bodies.get(work.attempt.task_id) or self.bodies.get(ref) or (lambda _: None)
+        try:
+            value = body(params)
+        except Exception as error:
+            finish(
+                Ended(duration=0.0, error=f"{type(error).__name__}: {error}", error_type=type(error).__name__)
+            )
+            return
+        if value is HANG:
+            self._hanging[work.attempt.task_id] = finish
+        elif isinstance(value, Ended):
+            finish(value)
+        else:
+            outputs, changed = outputs_of(value)
+            finish(Ended(duration=0.0, outputs=outputs, changed=changed))

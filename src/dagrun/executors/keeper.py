@@ -1,0 +1,241 @@
+"""The keeper: one small process that owns every other process of a run, and outlives dagrun only to end them.
+
+dagrun forks it before it loads a document. It has one thread and a session of its own; only it forks workers and
+spawns commands, and on Linux every orphan below it becomes its child. When its pipe to dagrun closes, whatever the
+cause, it ends all that is left (TERM, one second, KILL) and exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+from dagrun.executors import processes
+from dagrun.executors.wire import Channel, Message
+
+GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
+
+
+def launch() -> tuple[int, Channel]:
+    """Fork the keeper; its process id and the channel to it."""
+    ours, theirs = socket.socketpair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        theirs.close()
+        return pid, Channel(ours)
+    try:
+        ours.close()
+        Keeper(theirs).run()
+    finally:
+        os._exit(70)  # not reached: `run` exits
+
+
+class Keeper:
+    """The keeper's side."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.channel = Channel(sock)
+        self.leaders: dict[int, str] = {}  # first process of each worker or command -> its mark
+        self.endings: list[
+            tuple[float, int, str]
+        ] = []  # (when to KILL, leader, mark) of what bodies left behind
+        self.held: list[int] = []
+        self._wake = -1
+
+    def run(self) -> NoReturn:
+        """Serve until dagrun closes the pipe; then end everything."""
+        self._settle_in()
+        poll = select.poll()
+        poll.register(self.channel.sock, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(self._patience()))
+            if self._wake in ready:
+                os.read(self._wake, 4096)
+            self._reap()
+            self._end_leftovers()
+            if self.channel.fileno() in ready:
+                messages = self.channel.receive()
+                if messages is None:
+                    break
+                for message in messages:
+                    self._handle(message)
+        self._end_everything()
+        os._exit(0)
+
+    def _settle_in(self) -> None:
+        os.setsid()
+        processes.call_me("dagrun-keeper")
+        processes.adopt_orphans()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        keep = self.channel.fileno()
+        os.closerange(3, keep)
+        os.closerange(keep + 1, 4096)
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+            signal.signal(signum, signal.SIG_IGN)
+        self._wake, writer = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        gc.freeze()
+
+    def _patience(self) -> float | None:
+        if not self.endings:
+            return None
+        return max(0.0, (self.endings[0][0] - time.monotonic()) * 1000)
+
+    # --- requests ------------------------------------------------------------------------------------------
+
+    def _handle(self, message: Message) -> None:
+        match message["op"]:
+            case "worker":
+                self._fork_worker(message)
+            case "spawn":
+                self._spawn(message)
+            case "kill":
+                if (
+                    message["pid"] in self.leaders
+                ):  # else it is reaped already and the number may be another's
+                    processes.send_group(message["pid"], message["signal"])
+            case "hold":
+                self._hold(message["path"])
+
+    def _fork_worker(self, message: Message) -> None:
+        ours, theirs = socket.socketpair()
+        me = os.getpid()
+        pid = os.fork()
+        if not pid:
+            with contextlib.suppress(BaseException):
+                ours.close()
+                self._become_child(me)
+                from dagrun.executors.worker import serve
+
+                serve(theirs, message)
+            os._exit(70)
+        theirs.close()
+        self.leaders[pid] = message["mark"]
+        self.channel.send({"op": "worker", "id": message["id"], "pid": pid}, ours.fileno())
+        ours.close()
+
+    def _become_child(self, keeper: int) -> None:
+        os.setsid()
+        processes.die_with_parent(keeper)
+        signal.set_wakeup_fd(-1)
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
+            signal.signal(signum, signal.SIG_DFL)
+        self.channel.close()
+        for fd in (*self.held, self._wake):
+            os.close(fd)
+
+    def _spawn(self, message: Message) -> None:
+        from subprocess import DEVNULL, Popen
+
+        environment = {**os.environ, **message["env"]}
+        for name in message.get("unset", ()):
+            environment.pop(name, None)
+        try:
+            log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                process = Popen(
+                    message["argv"], cwd=message["cwd"], env=environment, start_new_session=True,
+                    stdin=DEVNULL, stdout=log, stderr=log,
+                )  # fmt: skip
+            finally:
+                os.close(log)
+        except (OSError, ValueError) as error:
+            self.channel.send({"op": "unspawned", "id": message["id"], "error": _reason(error)})
+            return
+        process.returncode = 0  # reaped below, not by Popen
+        processes.prefer_for_oom(process.pid)
+        self.leaders[process.pid] = message["mark"]
+        self.channel.send({"op": "spawned", "id": message["id"], "pid": process.pid})
+
+    def _hold(self, path: str) -> None:
+        """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.lockf(fd, fcntl.LOCK_EX)
+        self.held.append(fd)
+
+    # --- ends ----------------------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            mark = self.leaders.pop(pid, None)
+            if mark is None:
+                continue  # an orphan that a body had left behind
+            self._begin_ending(pid, mark)
+            self._tell({"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, message: Message) -> None:
+        with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
+            self.channel.send(message)
+
+    def _begin_ending(self, leader: int, mark: str) -> None:
+        """A body's first process has ended: what it started ends with it."""
+        group = processes.send_group(leader, signal.SIGTERM)
+        strays = self._strays(leader, mark)
+        processes.send(strays, signal.SIGTERM)
+        if group or strays:
+            self.endings.append((time.monotonic() + GRACE, leader, mark))
+
+    def _strays(self, leader: int, mark: str) -> list[int]:
+        """What is left of an attempt: orphans of it that have become our children, and all below them."""
+        orphans = [pid for pid in processes.children(os.getpid()) if pid not in self.leaders]
+        roots = [pid for pid in orphans if processes.belongs_to(pid, leader, mark)]
+        return [pid for root in roots for pid in (root, *processes.descendants(root))]
+
+    def _end_leftovers(self) -> None:
+        while self.endings and self.endings[0][0] <= time.monotonic():
+            _, leader, mark = self.endings.pop(0)
+            processes.send_group(leader, signal.SIGKILL)
+            processes.send(self._strays(leader, mark), signal.SIGKILL)
+
+    def _end_everything(self) -> None:
+        """TERM, one second, KILL, until nothing is left below this process."""
+        deadline = time.monotonic() + GRACE
+        told: set[int] = set()
+        while remaining := self._remaining():
+            fresh = [pid for pid in remaining if pid not in told]
+            if time.monotonic() < deadline:
+                processes.send(fresh, signal.SIGTERM)
+                processes.send(fresh, signal.SIGCONT)  # a stopped process would sleep through its TERM
+                told.update(fresh)
+            else:
+                processes.send(remaining, signal.SIGKILL)
+                if time.monotonic() > deadline + 5 * GRACE:
+                    return  # another user's process, or one that hangs in the kernel: nobody can end it
+            time.sleep(0.01)
+
+    def _remaining(self) -> list[int]:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if processes.LINUX:
+            return processes.descendants(os.getpid())
+        return [pid for pid in self.leaders if processes.send_group(pid, 0)]
+
+
+def _reason(error: Any) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        name = error.filename if isinstance(error.filename, str) else ""
+        return f"{error.strerror}: {name}" if name else error.strerror
+    return str(error)

@@ -1,0 +1,441 @@
+"""The local executor: attempts as processes of this machine, through the keeper and its warm workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagrun.errors import EnvironmentFailure
+from dagrun.executors import commands, keeper
+from dagrun.executors.processes import BODY, signal_name
+from dagrun.executors.wire import Channel, Message
+from dagrun.registry import Failure, Origin, Registry, unpack
+from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Outputs, Work
+
+GRACE = 5.0  # seconds between asking a body to end and killing it
+IMPORT_PATIENCE = 30.0  # seconds that one module may take while it is imported
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A warm process and what it is doing."""
+
+    pid: int
+    channel: Channel
+    job: _Job | None = None
+    retire: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """An attempt that was started here and has not ended."""
+
+    work: Work
+    done: Callable[[Ended], None]
+    begun: float
+    pid: int | None = None
+    stop: int | None = None  # the signal it was last asked to end with
+    kill: asyncio.TimerHandle | None = None
+    worker: _Worker | None = None
+
+
+class LocalExecutor:
+    """Runs workflows in warm workers and commands as children of the keeper.
+
+    The keeper is forked when this object is made: do that before anything large is loaded.
+    """
+
+    def __init__(self, root: Path, grace: float = GRACE) -> None:
+        self.root = root
+        self.grace = grace
+        self._mark = f"{os.getpid()}-{time.time_ns():x}"
+        self._keeper_pid, self._keeper = keeper.launch()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._jobs: dict[tuple[str, str], _Job] = {}
+        self._idle: list[_Worker] = []
+        self._workers: dict[int, _Worker] = {}
+        self._waiting: list[_Job] = []  # jobs for workers that are being forked
+        self._asked = 0  # workers asked for and not here yet
+        self._spawning: dict[int, _Job] = {}
+        self._commands: dict[int, _Job] = {}
+        self._codes: dict[int, int] = {}
+        self._numbers = iter(range(1, 1 << 62))
+        self._closed = False
+
+    # --- the registry, read by a worker before any loop runs ------------------------------------------------
+
+    def read_registry(self, listed: Iterable[str]) -> Registry:
+        """Every registered workflow, as data. User modules are imported in a worker, never in dagrun itself.
+
+        A module that crashes or hangs while it is imported costs a worker and becomes a Failure.
+        """
+        wanted: dict[str, Any] = {
+            "op": "describe",
+            "listed": list(listed),
+            "root": str(self.root),
+            "skip": [],
+        }
+        registry: dict[str, Any] = {}
+        failures: list[Failure] = []
+        while True:
+            worker = self._fork_worker_now()
+            worker.channel.send(wanted)
+            culprit = self._read_descriptions(worker, registry, failures)
+            if culprit is None:
+                self._idle.append(worker)
+                return Registry(registry, tuple(failures))
+            failures.append(Failure(culprit[0], culprit[1]))
+            wanted["skip"].append(culprit[0].target)
+            registry.clear()
+            failures = [failure for failure in failures if failure.origin.target in wanted["skip"]]
+            self._keeper.send({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
+            worker.channel.close()
+            del self._workers[worker.pid]
+
+    def _read_descriptions(
+        self, worker: _Worker, found: dict[str, Any], failures: list[Failure]
+    ) -> tuple[Origin, str] | None:
+        reading = Origin("entry_point", "entry points", listed=False)
+        worker.channel.sock.settimeout(IMPORT_PATIENCE)
+        while True:
+            try:
+                messages = worker.channel.receive()
+            except TimeoutError:
+                return reading, f"it was still being imported after {IMPORT_PATIENCE:g} s"
+            if messages is None:
+                return reading, "it ends the process while it is imported"
+            for message in messages:
+                if message["op"] == "described":
+                    worker.channel.sock.settimeout(None)
+                    return None
+                reading = Origin(**message["origin"])
+                if "error" in message:
+                    failures.append(Failure(reading, message["error"]))
+                for data in message.get("workflows", ()):
+                    workflow = unpack(data)
+                    found.setdefault(workflow.name, workflow)
+
+    def _fork_worker_now(self) -> _Worker:
+        self._keeper.send(self._worker_request())
+        while True:
+            messages = self._keeper.receive()
+            if messages is None:
+                raise EnvironmentFailure("the keeper process is gone", hint="run the command again")
+            for message in messages:
+                if message["op"] == "worker":
+                    return self._admit(message)
+
+    def _worker_request(self) -> Message:
+        return {
+            "op": "worker",
+            "id": next(self._numbers),
+            "mark": self._mark,
+            "sys_path": [str(self.root)],
+            "env": {BODY: self._mark},
+        }
+
+    def _admit(self, message: Message) -> _Worker:
+        import socket
+
+        worker = _Worker(message["pid"], Channel(socket.socket(fileno=self._keeper.take_fd())))
+        self._workers[worker.pid] = worker
+        return worker
+
+    # --- the executor's four methods ------------------------------------------------------------------------
+
+    async def open(self, bodies_lock: Path | None) -> None:
+        """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
+        if bodies_lock is not None:
+            self._keeper.send({"op": "hold", "path": str(bodies_lock)})
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        for worker in self._workers.values():
+            self._loop.add_reader(worker.channel.fileno(), self._hear_worker, worker)
+
+    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+        """Begin an attempt."""
+        job = _Job(work, done, time.monotonic())
+        self._jobs[_key(work.attempt)] = job
+        if isinstance(work.body, Call):
+            self._start_call(job)
+        else:
+            self._start_command(job, work.body)
+
+    def stop(self, attempt: Attempt, *, now: bool = False) -> None:
+        """Ask an attempt to end: TERM, the grace, KILL."""
+        job = self._jobs.get(_key(attempt))
+        if job is None or job.stop == signal.SIGKILL:
+            return
+        job.stop = int(signal.SIGKILL if now else signal.SIGTERM)
+        self._signal(job)
+        if not now and self._loop is not None:
+            job.kill = self._loop.call_later(self.grace, lambda: self.stop(attempt, now=True))
+
+    async def close(self) -> None:
+        """End everything; returns when the keeper has ended the last process."""
+        if self._closed:
+            return
+        if self._loop is not None:
+            self._loop.remove_reader(self._keeper.fileno())
+            for worker in self._workers.values():
+                self._loop.remove_reader(worker.channel.fileno())
+        self.shut()
+
+    def shut(self) -> None:
+        """Close the pipe to the keeper, which then ends every process, and wait for it."""
+        if self._closed:
+            return
+        self._closed = True
+        for worker in self._workers.values():
+            worker.channel.close()
+        self._keeper.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._keeper_pid, 0)
+
+    # --- workflows ------------------------------------------------------------------------------------------
+
+    def _start_call(self, job: _Job) -> None:
+        if self._idle:
+            self._hand_over(self._idle.pop(), job)
+            return
+        self._waiting.append(job)
+        if self._asked < len(self._waiting):
+            self._asked += 1
+            self._tell_keeper(self._worker_request())
+
+    def _hand_over(self, worker: _Worker, job: _Job) -> None:
+        worker.job, job.worker, job.pid = job, worker, worker.pid
+        job.begun = time.monotonic()
+        try:
+            worker.channel.send(_call_message(job.work))
+        except OSError:
+            return  # it died while idle; its end is heard and reported like any other death
+        if job.stop is not None:
+            self._signal(job)
+
+    def _hear_worker(self, worker: _Worker) -> None:
+        try:
+            messages = worker.channel.receive()
+        except (ValueError, RecursionError) as error:  # an answer that cannot be read: not one of ours
+            self._lose_worker(worker, f"its answer cannot be read: {error}")
+            return
+        if messages is None:
+            self._lose_worker(worker)
+            return
+        for message in messages:
+            job, worker.job = worker.job, None
+            worker.retire = worker.retire or message.get("retire", False)
+            if job is not None:
+                self._finish(job, _ended(message))
+        if worker.retire or self._closed:
+            self._dismiss(worker)
+        elif worker.job is None:
+            self._reuse(worker)
+
+    def _reuse(self, worker: _Worker) -> None:
+        if self._waiting:
+            self._hand_over(worker, self._waiting.pop(0))
+        else:
+            self._idle.append(worker)
+
+    def _dismiss(self, worker: _Worker) -> None:
+        assert self._loop is not None
+        self._loop.remove_reader(worker.channel.fileno())
+        worker.channel.close()
+        self._workers.pop(worker.pid, None)
+        if worker in self._idle:
+            self._idle.remove(worker)
+
+    def _lose_worker(self, worker: _Worker, why: str = "") -> None:
+        """The worker is gone; the keeper says with which code, before or after."""
+        self._dismiss(worker)
+        job = worker.job
+        if job is None:
+            self._codes.pop(worker.pid, None)
+            return
+        if why:
+            self._finish(job, Ended(duration=_since(job), error=why, error_type="WorkerDied"))
+        elif worker.pid in self._codes:
+            self._finish(job, _death(job, self._codes.pop(worker.pid)))
+        else:
+            self._commands[worker.pid] = job
+
+    # --- commands -------------------------------------------------------------------------------------------
+
+    def _start_command(self, job: _Job, body: Command) -> None:
+        try:
+            environment = commands.environment(job.work)
+        except (commands.BadSurroundings, OSError) as error:
+            self._finish_soon(job, Ended(duration=0.0, error=str(error), error_type=type(error).__name__))
+            return
+        number = next(self._numbers)
+        self._spawning[number] = job
+        mark = f"{self._mark}-{number}"
+        self._tell_keeper(
+            {
+                "op": "spawn",
+                "id": number,
+                "mark": mark,
+                "argv": commands.script_argv(body),
+                "env": {**environment, BODY: mark},
+                "cwd": str(job.work.cwd),
+                "log": str(job.work.attempt.log),
+            }  # fmt: skip
+        )
+
+    # --- the keeper -----------------------------------------------------------------------------------------
+
+    def _tell_keeper(self, message: Message) -> None:
+        with contextlib.suppress(OSError):  # it is gone: heard as the end of its pipe
+            self._keeper.send(message)
+
+    def _hear_keeper(self) -> None:
+        messages = self._keeper.receive()
+        if messages is None:
+            self._lose_keeper()
+            return
+        for message in messages:
+            match message["op"]:
+                case "worker":
+                    self._welcome(message)
+                case "spawned":
+                    job = self._spawning.pop(message["id"])
+                    job.pid = message["pid"]
+                    self._commands[job.pid] = job
+                    if job.stop is not None:
+                        self._signal(job)
+                case "unspawned":
+                    job = self._spawning.pop(message["id"])
+                    error = f"cannot run the shell: {message['error']}"
+                    self._finish(
+                        job, Ended(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
+                    )
+                case "exit":
+                    self._hear_exit(message["pid"], message["code"])
+
+    def _welcome(self, message: Message) -> None:
+        assert self._loop is not None
+        self._asked -= 1
+        worker = self._admit(message)
+        self._loop.add_reader(worker.channel.fileno(), self._hear_worker, worker)
+        self._reuse(worker)
+
+    def _hear_exit(self, pid: int, code: int) -> None:
+        job = self._commands.pop(pid, None)
+        if job is None:
+            if pid in self._workers:  # its pipe has not told us yet
+                self._codes[pid] = code
+            return
+        if isinstance(job.work.body, Call):
+            self._finish(job, _death(job, code))
+            return
+        killed = signal_name(-code) if code < 0 else None
+        self._finish(job, commands.ended(job.work, 128 - code if code < 0 else code, _since(job), killed))
+
+    def _lose_keeper(self) -> None:
+        """Somebody killed the keeper: end what it owned, and fail what was running."""
+        assert self._loop is not None
+        self._loop.remove_reader(self._keeper.fileno())
+        self._keeper.close()
+        for pid in [*self._workers, *self._commands]:
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+        for worker in list(self._workers.values()):
+            self._dismiss(worker)
+        self._idle.clear()
+        self._spawning.clear()
+        self._commands.clear()
+        self._waiting.clear()
+        self._asked = 0
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._keeper_pid, 0)
+        self._keeper_pid, self._keeper = keeper.launch()
+        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        for job in list(self._jobs.values()):
+            self._finish(
+                job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
+            )
+
+    # --- ends -----------------------------------------------------------------------------------------------
+
+    def _signal(self, job: _Job) -> None:
+        if job.pid is not None:
+            self._tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})
+        elif job in self._waiting:
+            self._waiting.remove(job)
+            self._finish_soon(
+                job, Ended(duration=0.0, error="ended before it began", error_type="Terminated")
+            )
+
+    def _finish_soon(self, job: _Job, ended: Ended) -> None:
+        assert self._loop is not None
+        self._loop.call_soon(self._finish, job, ended)
+
+    def _finish(self, job: _Job, ended: Ended) -> None:
+        if self._jobs.pop(_key(job.work.attempt), None) is None:
+            return
+        if job.kill is not None:
+            job.kill.cancel()
+        if isinstance(job.work.body, Command):
+            commands.clean(job.work)
+        job.done(ended)
+
+
+def _key(attempt: Attempt) -> tuple[str, str]:
+    return attempt.run_id, attempt.task_id
+
+
+def _since(job: _Job) -> float:
+    return round(time.monotonic() - job.begun, 6)
+
+
+def _death(job: _Job, code: int) -> Ended:
+    how = (
+        f"was killed by {signal_name(-code)}"
+        if code < 0
+        else f"exited with code {code} before the body ended"
+    )
+    return Ended(
+        duration=_since(job), error=f"the worker process {how}", error_type="WorkerDied", exit_code=code
+    )
+
+
+def _ended(message: Message) -> Ended:
+    if "error" in message:
+        return Ended(duration=message["duration"], error=message["error"], error_type=message["error_type"])
+    blob = message.get("blob")
+    outputs: Outputs = Blob(**blob) if blob else message["outputs"]
+    return Ended(duration=message["duration"], outputs=outputs, changed=message["changed"])
+
+
+def _call_message(work: Work) -> Message:
+    assert isinstance(work.body, Call)
+    attempt = work.attempt
+    return {
+        "op": "call",
+        "attempt": {"run_id": attempt.run_id, "task_id": attempt.task_id, "number": attempt.number},
+        "ref": work.body.ref,
+        "origin": dict(work.body.origin),
+        "params": work.params,
+        "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
+        "env": dict(work.env),
+        "cwd": str(work.cwd),
+        "log": str(attempt.log),
+        "artifacts": str(attempt.artifacts),
+        "outputs": str(attempt.outputs),
+        "deadline": None if attempt.timeout is None else time.time() + attempt.timeout,
+        "max_output_bytes": work.max_output_bytes,
+    }
+
+
+def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
+    if isinstance(outputs, Blob):
+        return {"file": str(attempt.outputs.parent / outputs.file)}
+    return {"data": outputs}

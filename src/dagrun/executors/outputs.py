@@ -1,0 +1,19 @@
+"""Outputs that are too large for an event, kept in a file of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dagrun.work import Blob
+
+INLINE_BYTES = 64 * 1024  # outputs of more bytes than this lie in a file
+
+
+def store(path: Path, data: bytes) -> Blob:
+    """Write outputs so that they are there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.write_bytes(data)
+    fresh.replace(path)
+    return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())

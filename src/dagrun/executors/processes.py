@@ -1,0 +1,147 @@
+"""What the system knows about processes: who descends from whom, and the knobs that Linux has for it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+BODY = "DAGRUN_BODY"  # in the environment of everything that an attempt starts
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NAME = 15
+
+
+def _prctl(option: int, value: int | bytes) -> None:
+    if LINUX:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Let every orphan below this process become its child, not init's (Linux)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent dies (Linux); exit at once if it is dead already.
+
+    The signal follows the parent's *thread* that forked; the keeper has only one.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def call_me(name: str) -> None:
+    """The name that `ps` and `top` show."""
+    _prctl(_PR_SET_NAME, name.encode()[:15])
+
+
+def prefer_for_oom(pid: int | str = "self") -> None:
+    """When memory runs out, let the system end a body before dagrun itself (Linux)."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("500")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of the process table."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    dead: bool
+
+
+def table() -> dict[int, Process]:
+    """The process table (Linux; empty elsewhere)."""
+    found: dict[int, Process] = {}
+    if not LINUX:
+        return found
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names only; a Path for each costs more than the read
+        if entry.isdigit() and (process := _read(int(entry))):
+            found[process.pid] = process
+    return found
+
+
+def _read(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    state, parent, group, session = text[text.rindex(b")") + 2 :].split()[:4]
+    return Process(pid, int(parent), int(group), int(session), state in (b"Z", b"X"))
+
+
+def descendants(root: int) -> list[int]:
+    """Every living process below `root`, parents before children."""
+    processes = table()
+    children: dict[int, list[int]] = {}
+    for process in processes.values():
+        children.setdefault(process.parent, []).append(process.pid)
+    found, queue = [], [root]
+    while queue:
+        for pid in children.get(queue.pop(), ()):
+            queue.append(pid)
+            if not processes[pid].dead:
+                found.append(pid)
+    return found
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process with one thread; cheap (Linux; empty elsewhere)."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def belongs_to(pid: int, leader: int, body: str) -> bool:
+    """Whether a process was started by the attempt whose first process was `leader` and whose mark is `body`."""
+    process = _read(pid)
+    if process is None or process.dead:
+        return False
+    if leader in (process.group, process.session):
+        return True
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{BODY}={body}".encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def send(pids: Iterable[int], signum: int) -> None:
+    """Signal each process that is still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signum)
+
+
+def send_group(leader: int, signum: int) -> bool:
+    """Signal a process group; False when nothing is left of it."""
+    try:
+        os.killpg(leader, signum)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # macOS says so for a group of which only the unreaped leader is left
+        return LINUX
+    return True
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

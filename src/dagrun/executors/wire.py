@@ -1,0 +1,78 @@
+"""Messages between dagrun, its keeper and its workers: JSON with a length before it, over a socket pair."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections import deque
+from typing import Any
+
+Message = dict[str, Any]
+
+_LENGTH = struct.Struct(">I")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def pack(message: Message) -> bytes:
+    """A message as it travels."""
+    body = _encode(message).encode("utf-8", "surrogatepass")
+    return _LENGTH.pack(len(body)) + body
+
+
+class Channel:
+    """One end of a socket pair, for whole messages and the descriptors that come with them."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self._buffer = bytearray()
+        self._fds: deque[int] = deque()
+
+    def fileno(self) -> int:
+        """The descriptor to wait on."""
+        return self.sock.fileno()
+
+    def send(self, message: Message, *fds: int) -> None:
+        """Send all of it; raises OSError when the other end is gone."""
+        data = pack(message)
+        if fds:
+            sent = socket.send_fds(self.sock, [data], list(fds))
+            data = data[sent:]
+        if data:
+            self.sock.sendall(data)
+
+    def receive(self) -> list[Message] | None:
+        """Read once and return the messages that are now complete; None when the other end is gone."""
+        try:
+            data, fds, _, _ = socket.recv_fds(self.sock, 1 << 18, 16)
+        except ConnectionError:
+            return None
+        self._fds.extend(fds)
+        if not data:
+            return None
+        self._buffer += data
+        messages = []
+        start = 0
+        while len(self._buffer) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer, start)
+            end = start + _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            messages.append(
+                json.loads(self._buffer[start + _LENGTH.size : end].decode("utf-8", "surrogatepass"))
+            )
+            start = end
+        del self._buffer[:start]
+        return messages
+
+    def take_fd(self) -> int:
+        """The next descriptor that came with a message."""
+        return self._fds.popleft()
+
+    def close(self) -> None:
+        """Let go of this end."""
+        self.sock.close()
+        while self._fds:
+            import os
+
+            os.close(self._fds.popleft())

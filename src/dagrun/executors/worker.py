@@ -1,0 +1,299 @@
+"""A worker: a warm process that runs registered workflows, one body at a time, each as if it were the first."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from dagrun import registry
+from dagrun.executors import calling, processes
+from dagrun.executors.outputs import INLINE_BYTES, store
+from dagrun.executors.wire import Channel, Message
+from dagrun.registry import Origin
+from dagrun.work import TaskContext, merged_params
+
+MOST_BODIES = 1000
+MOST_GROWTH = 256 * 1024 * 1024
+ERROR_LENGTH = 4000
+
+
+class Terminated(BaseException):
+    """The attempt was asked to end: raised in the body, so that its `finally` blocks run."""
+
+
+def serve(sock: socket.socket, setup: Message) -> NoReturn:
+    """Do what dagrun asks until it closes the channel. Runs in a process that the keeper has just forked."""
+    processes.call_me("dagrun-worker")
+    processes.adopt_orphans()
+    processes.prefer_for_oom()
+    _open_streams()
+    for path in reversed(setup["sys_path"]):
+        if path not in sys.path:
+            sys.path.insert(0, path)
+    os.environ.update(setup["env"])
+    channel = Channel(sock)
+    worker = Worker(channel)
+    while (messages := channel.receive()) is not None:
+        for message in messages:
+            worker.handle(message)
+    os._exit(0)
+
+
+def _open_streams() -> None:
+    """New text streams on descriptors 1 and 2: what dagrun had there is not ours (a test's capture, say)."""
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        raw = io.FileIO(fd, "w", closefd=False)
+        stream = io.TextIOWrapper(
+            io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - stays open as long as the process
+
+
+class Worker:
+    """One worker's side of the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
+        self.bodies = 0
+        self.memory = _peak_memory()
+        self.home = _Home()
+        self.logger = logging.getLogger("dagrun.task")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        self.logger.addHandler(handler)
+        self.logger.setLevel(logging.INFO)
+        self.logger.propagate = False
+
+    def handle(self, message: Message) -> None:
+        """Answer one message."""
+        if message["op"] == "call":
+            self.channel.send(self._run(message))
+        else:
+            self._describe(message)
+
+    # --- the registry --------------------------------------------------------------------------------------
+
+    def _describe(self, message: Message) -> None:
+        """Read every origin and say what it registers: one answer each, so a crash shows where it was."""
+        found = registry.origins(message["listed"], Path(message["root"]))
+        skipped = set(message["skip"])
+        found = [origin for origin in found if origin.target not in skipped]
+        for origin in found:
+            self.channel.send({"op": "reading", "origin": _origin_json(origin)})
+            answer: Message = {"op": "origin", "origin": _origin_json(origin)}
+            try:
+                functions = registry.load(origin)
+                answer["workflows"] = [
+                    registry.pack(registry.describe(name, function, origin))
+                    for name, function in functions.items()
+                ]
+            except BaseException as error:
+                answer["error"] = _import_error(error)
+            self.channel.send(answer)
+        self.channel.send({"op": "described"})
+
+    def _function(self, ref: str, origin: Origin) -> Callable[..., Any]:
+        key = (origin.kind, origin.target)
+        if key not in self.functions:
+            self.functions[key] = registry.load(origin)
+        try:
+            return self.functions[key][ref]
+        except KeyError:
+            raise calling.BadCall(f"{origin} no longer registers a workflow '{ref}'") from None
+
+    # --- a body --------------------------------------------------------------------------------------------
+
+    def _run(self, message: Message) -> Message:
+        threads = threading.active_count()
+        try:
+            self.home.enter(message)
+        except OSError as error:  # the run's directory vanished, or the working directory did
+            return {
+                "op": "ended",
+                "error": str(error),
+                "error_type": "OSError",
+                "duration": 0.0,
+                "retire": True,
+            }
+        begun = time.perf_counter()
+        answer = _Body(self.logger, message).run(self._function)
+        answer["duration"] = round(time.perf_counter() - begun, 6)
+        self.home.leave()
+        self.bodies += 1
+        grown = _peak_memory() - self.memory
+        if self.bodies >= MOST_BODIES or grown > MOST_GROWTH or threading.active_count() > threads:
+            answer["retire"] = True
+        return answer
+
+
+class _Body:
+    """One attempt: call the function, keep its outputs or its error."""
+
+    def __init__(self, logger: logging.Logger, message: Message) -> None:
+        self.message = message
+        attempt = message["attempt"]
+        self.context = TaskContext(
+            run_id=attempt["run_id"], task_id=attempt["task_id"], attempt=attempt["number"],
+            deadline=message["deadline"], log=logger, artifacts=Path(message["artifacts"]),
+        )  # fmt: skip
+        self.cooperative = False
+
+    def run(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Message:
+        """Call it; the answer to send. Nothing that user code raises gets out of here."""
+        signal.signal(signal.SIGTERM, self._asked_to_end)
+        try:
+            function = find(self.message["ref"], Origin(**self.message["origin"]))
+            self.cooperative = calling.takes_context(function)
+            if self.cooperative:
+                self.context.artifacts.mkdir(parents=True, exist_ok=True)
+            value = calling.call(function, self._params(), self.context)
+            outputs, changed = calling.outputs_of(value)
+            answer: Message = {"op": "ended", "changed": changed, **self._stored(outputs)}
+        except BaseException as error:
+            answer = _error(error)
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        return answer
+
+    def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
+        self.context.cancelled = True
+        if not self.cooperative:
+            raise Terminated
+
+    def _params(self) -> dict[str, Any]:
+        import json
+
+        upstream = {
+            task: json.loads(Path(sent["file"]).read_bytes()) if "file" in sent else sent["data"]
+            for task, sent in self.message["upstream"].items()
+        }
+        return merged_params(self.message["params"], upstream)
+
+    def _stored(self, outputs: dict[str, Any]) -> Message:
+        data = calling.encode_outputs(outputs)
+        most = self.message["max_output_bytes"]
+        if len(data) > most:
+            raise calling.BadCall(
+                f"the outputs are {len(data)} bytes; at most {most} are allowed (max_output_bytes)"
+            )
+        if len(data) <= INLINE_BYTES:
+            return {"outputs": outputs}
+        return {"blob": asdict(store(Path(self.message["outputs"]), data))}
+
+
+class _Home:
+    """What a body finds and what is put back after it: directory, environment, umask, streams, signal handlers."""
+
+    def __init__(self) -> None:
+        self.environment = dict(os.environ)
+        self.stdout = sys.stdout
+        self.umask = os.umask(0o022)
+        os.umask(self.umask)
+
+    def enter(self, message: Message) -> None:
+        log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        os.environ.update(message["env"])
+        os.chdir(message["cwd"])
+
+    def leave(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the body may have closed or replaced it
+                stream.flush()
+        if self.stdout is not sys.stdout or sys.stdout.closed or sys.stderr.closed:
+            _open_streams()
+            self.stdout = sys.stdout
+        _end_children()
+        os.umask(self.umask)
+        for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM):
+            signal.signal(signum, signal.SIG_DFL)
+        signal.alarm(0)
+        if os.environ != self.environment:
+            os.environ.clear()
+            os.environ.update(self.environment)
+
+
+def _end_children() -> None:
+    """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing."""
+    deadline = time.monotonic() + 1.0
+    told = False
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid:
+            continue
+        left = processes.descendants(os.getpid()) or processes.children(os.getpid())
+        late = time.monotonic() > deadline
+        if late or not told:
+            processes.send(left, signal.SIGKILL if late else signal.SIGTERM)
+        told = True
+        time.sleep(0.005)
+
+
+def _error(error: BaseException) -> Message:
+    if isinstance(error, Terminated):
+        return {"op": "ended", "error": "ended by SIGTERM", "error_type": "Terminated"}
+    if isinstance(error, calling.BadCall):
+        print(f"dagrun: {error}", file=sys.stderr)
+        return {"op": "ended", "error": _clean(str(error)), "error_type": type(error).__name__}
+    inner = error.__traceback__
+    while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
+        inner = inner.tb_next  # the frames of dagrun itself tell a user nothing
+    with contextlib.suppress(Exception):
+        traceback.print_exception(type(error), error, inner)
+    return {"op": "ended", "error": _describe_error(error), "error_type": type(error).__name__}
+
+
+def _describe_error(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message cannot be shown)"
+    name = type(error).__name__
+    return _clean(f"{name}: {text}" if text else name)
+
+
+def _clean(text: str) -> str:
+    return text[:ERROR_LENGTH].encode("utf-8", "backslashreplace").decode()
+
+
+def _import_error(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return _clean(f"{error.filename}:{error.lineno}:{error.offset}: {error.msg}")
+    if isinstance(error, SystemExit):
+        return f"it calls sys.exit({error.code if error.code is not None else ''}) while it is imported"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename not in (__file__, registry.__file__) and not frame.filename.startswith("<frozen"):
+            return _clean(f"{frame.filename}:{frame.lineno}: {_describe_error(error)}")
+    return _describe_error(error)
+
+
+def _origin_json(origin: Origin) -> Message:
+    return {"kind": origin.kind, "target": origin.target, "listed": origin.listed}
+
+
+def _peak_memory() -> int:
+    """The most memory this process has used, in bytes."""
+    unit = 1024 if processes.LINUX else 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,16 @@
+"""What a task can do: one kind, one file; this table is the whole list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dagrun.kinds import shell, workflow
+from dagrun.kinds.base import Kind
+from dagrun.model import Task
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (workflow.KIND, shell.KIND)}
+
+
+def kind_of(task: Task) -> Kind:
+    """The kind of a task."""
+    return KINDS[task.kind]

@@ -1,0 +1,42 @@
+"""The kind `shell`: commands, in order, in one shell."""
+
+from __future__ import annotations
+
+import shlex
+
+from dagrun.kinds.base import Kind
+from dagrun.model import ShellAction
+from dagrun.registry import Registry
+from dagrun.work import Command
+
+SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
+
+# Between two commands: a command that failed ends the script, also where `set -e` looks away (`false && true`).
+_GUARD = "\ncase $? in 0) ;; *) exit ;; esac\n"
+
+
+def argv(shell: str) -> tuple[str, ...]:
+    """A shell's command line, to which the script is added. `shell: bash` and `shell: python3 -c` both work."""
+    words = shlex.split(shell)
+    if words[0].rpartition("/")[2] in SHELLS:
+        return (*words, "-e", "-c") if "-c" not in words else tuple(words)
+    return tuple(words) if len(words) > 1 else (*words, "-c")
+
+
+def script(action: ShellAction) -> str:
+    """The whole script."""
+    if shlex.split(action.shell)[0].rpartition("/")[2] in SHELLS:
+        return _GUARD.join(action.commands)
+    return "\n".join(action.commands)
+
+
+def _label(action: ShellAction) -> str:
+    first = next((line.strip() for line in action.commands[0].splitlines() if line.strip()), "")
+    return f"shell: {first}"
+
+
+def _body(action: ShellAction, _: Registry) -> Command:
+    return Command(argv=argv(action.shell), script=script(action))
+
+
+KIND = Kind(name="shell", label=_label, body=_body)

@@ -1,0 +1,16 @@
+"""The kind `workflow`: a registered Python function."""
+
+from __future__ import annotations
+
+from dagrun.kinds.base import Kind
+from dagrun.model import WorkflowAction
+from dagrun.registry import Registry
+from dagrun.work import Call
+
+
+def _body(action: WorkflowAction, registry: Registry) -> Call:
+    origin = registry.workflows[action.ref].origin
+    return Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target})
+
+
+KIND = Kind(name="workflow", label=lambda action: f"workflow: {action.ref}", body=_body)

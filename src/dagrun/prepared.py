@@ -1,0 +1,26 @@
+"""A run that may begin: nothing about it can be refused any more but its id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dagrun.graph import Graph
+from dagrun.registry import Registry
+from dagrun.work import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The graph, where its document was found, the values of its parameters, and what its workflows are."""
+
+    graph: Graph
+    path: str
+    params: Mapping[str, Json]
+    registry: Registry
+
+    @property
+    def max_parallel(self) -> int:
+        """How many attempts may run at once: what the document says, else the CPU count, at least 4."""
+        return self.graph.dag.max_parallel or max(4, os.cpu_count() or 1)

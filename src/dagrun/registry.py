@@ -1,0 +1,221 @@
+"""Registered workflows: the `@workflow` decorator, where functions are found, and what their signatures say."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dagrun.work import Json, TaskContext
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ENTRY_POINTS = "dagrun.workflows"
+
+_registered: dict[str, Callable[..., Any]] = {}
+
+
+def workflow(name: str) -> Callable[[Function], Function]:
+    """Register a function, sync or async, as the workflow `name`; the function itself stays as it is (S2).
+
+    Raises ValueError when another function already has that name.
+    """
+
+    def register(function: Function) -> Function:
+        present = _registered.get(name)
+        if present is not None and _home(present) != _home(function):
+            raise ValueError(
+                f"workflow '{name}' is registered twice: in {_home(present)} and in {_home(function)}"
+            )
+        _registered[name] = function
+        return function
+
+    return register
+
+
+def _home(function: Callable[..., Any]) -> str:
+    code = inspect.unwrap(function).__code__
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where workflows are found: `kind` is module, file or entry_point; `listed` when the user named it."""
+
+    kind: str
+    target: str
+    listed: bool = True
+
+    def __str__(self) -> str:
+        return self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a workflow, as text for people; `default` is None when there is none."""
+
+    name: str
+    annotation: str
+    default: str | None
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A registered function as data. `takes_rest`: any further parameter is welcome."""
+
+    name: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    takes_rest: bool
+    origin: Origin
+    home: str
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of `dagrun workflows -o json`."""
+        return {**asdict(self), "origin": str(self.origin)}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An origin that could not be read, and why."""
+
+    origin: Origin
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All that is known about registered workflows."""
+
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+
+
+# --- what runs in a worker: user code is imported there and nowhere else ----------------------------------------
+
+
+def origins(listed: Iterable[str], root: Path) -> list[Origin]:
+    """The places to look at: entry points, then what the user listed (modules, or `.py` files below `root`)."""
+    found = [
+        Origin("entry_point", point.value, listed=False)
+        for point in sorted(_entry_points(), key=lambda point: point.name)
+    ]
+    for text in listed:
+        if text.endswith(".py") or "/" in text:
+            found.append(Origin("file", str(root / text)))
+        else:
+            found.append(Origin("module", text))
+    return list(dict.fromkeys(found))
+
+
+def _entry_points() -> Iterable[Any]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINTS)
+
+
+def load(origin: Origin) -> dict[str, Callable[..., Any]]:
+    """Import what `origin` names and return the functions registered by it, by name. User code runs here."""
+    before = dict(_registered)
+    target = origin.target
+    if origin.kind == "file":
+        module = _import_file(Path(target))
+    else:
+        module = importlib.import_module(target.partition(":")[0])
+    fresh = {name: function for name, function in _registered.items() if before.get(name) is not function}
+    # Imported before, by another origin or an earlier attempt: what it registered then is still its own.
+    path = getattr(module, "__file__", None)
+    for name, function in _registered.items():
+        if path and inspect.unwrap(function).__code__.co_filename == path:
+            fresh.setdefault(name, function)
+    return fresh
+
+
+def _import_file(path: Path) -> Any:
+    name = "dagrun_file_" + path.stem.replace("-", "_").replace(".", "_") + f"_{abs(hash(str(path))):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of a function's parameters; those that cannot be resolved are left out."""
+    target = inspect.unwrap(function)
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except Exception:  # a name that exists for type checkers only: user code, so any error may come
+        raw = getattr(target, "__annotations__", {})
+        return {name: hint for name, hint in raw.items() if not isinstance(hint, str)} | {
+            name: TaskContext for name, hint in raw.items() if hint in ("TaskContext", "dagrun.TaskContext")
+        }
+
+
+def takes_everything(parameters: Mapping[str, inspect.Parameter], annotations: Mapping[str, Any]) -> bool:
+    """Whether the function is of the form `def f(params: dict)`: one mapping that receives all (S2)."""
+    names = [name for name in parameters if annotations.get(name) is not TaskContext]
+    if names != ["params"] or parameters["params"].kind is inspect.Parameter.VAR_KEYWORD:
+        return False
+    hint = annotations.get("params", dict)
+    return hint is Any or (typing.get_origin(hint) or hint) in (dict, Mapping, typing.MutableMapping)
+
+
+def describe(name: str, function: Callable[..., Any], origin: Origin) -> Workflow:
+    """A registered function as data."""
+    parameters = inspect.signature(function).parameters
+    annotations = hints(function)
+    everything = takes_everything(parameters, annotations)
+    rest = everything or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    named = [] if everything else [
+        p for p in parameters.values()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and annotations.get(p.name) is not TaskContext
+    ]  # fmt: skip
+    return Workflow(
+        name=name,
+        doc=inspect.getdoc(function) or "",
+        parameters=tuple(
+            Parameter(
+                name=p.name,
+                annotation=""
+                if p.annotation is p.empty
+                else inspect.formatannotation(p.annotation).strip("'"),
+                default=None if p.default is p.empty else repr(p.default),
+                required=p.default is p.empty,
+            )
+            for p in named
+        ),
+        takes_rest=rest,
+        origin=origin,
+        home=_home(function),
+    )
+
+
+def pack(workflow: Workflow) -> dict[str, Json]:
+    """A workflow's data for the way from the worker to dagrun."""
+    return asdict(workflow)
+
+
+def unpack(data: Mapping[str, Json]) -> Workflow:
+    """The inverse of `pack`."""
+    parameters = tuple(Parameter(**parameter) for parameter in data["parameters"])
+    return Workflow(**{**data, "origin": Origin(**data["origin"]), "parameters": parameters})

@@ -1,0 +1,1 @@
+"""Where the facts of runs lie: in files, or in memory for tests."""

@@ -1,0 +1,173 @@
+"""Runs as directories: a journal, the DAG that was run, logs, artifacts, outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from dagrun import events
+from dagrun.errors import NotFoundError, RecordError, RefusedError, UsageError
+from dagrun.model import NAME_RULE, Dag
+from dagrun.runs import documents, lines, lock
+from dagrun.runs.base import RunRecord, is_run_id, new_run_id
+from dagrun.runs.layout import RunLayout, file_name
+from dagrun.work import Attempt
+
+
+class FileRuns:
+    """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
+
+    def __init__(self, directory: Path, stream: Path) -> None:
+        self.directory = directory
+        self.stream = stream
+
+    def create(self, dag: Dag, now: float, run_id: str | None = None) -> FileRun:
+        """Make the run's directory and own it."""
+        if run_id is not None and not is_run_id(run_id):
+            raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            name = self._claim(now, run_id)
+            return FileRun(self.directory / name, name, dag, self.stream)
+        except FileExistsError:
+            raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id") from None
+        except OSError as error:
+            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+
+    def _claim(self, now: float, run_id: str | None) -> str:
+        while True:
+            name = run_id or new_run_id(now)
+            try:
+                (self.directory / name).mkdir(mode=0o700)
+            except FileExistsError:
+                if run_id is not None:
+                    raise
+            else:
+                return name
+
+    def ids(self) -> Iterator[str]:
+        """Every run's id, newest first: by the time that a journal was begun, ids that dagrun made first by name."""
+        try:
+            names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir()]
+        except FileNotFoundError:
+            return iter(())
+        return iter(sorted(names, key=self._age, reverse=True))
+
+    def _age(self, name: str) -> str:
+        if re.match(r"\d{8}-\d{6}-", name):
+            return name
+        try:
+            begun = (self.directory / name / "dag.json").stat().st_mtime
+        except OSError:
+            return ""
+        return new_run_id(begun)
+
+    def read(self, run_id: str) -> RunRecord:
+        """One run: its DAG and its facts."""
+        layout = RunLayout(self.directory / run_id)
+        if not is_run_id(run_id) or not layout.directory.is_dir():
+            raise NotFoundError("run", run_id, hint="`dagrun runs` lists them")
+        # Asked before the journal is read: a run that ends in between is seen with its end.
+        live = lock.is_held(layout.lock)
+        try:
+            dag = documents.from_json(layout.dag.read_bytes())
+        except (OSError, ValueError):
+            raise NotFoundError(
+                "run", run_id, hint="it was never begun: it has no readable dag.json"
+            ) from None
+        found, corrupt = lines.read(layout.journal)
+        facts = []
+        for line in found:
+            try:
+                event = events.decode(line)
+            except (KeyError, TypeError, ValueError):
+                corrupt += 1
+                continue
+            if event is not None:
+                facts.append(event)
+        return RunRecord(run_id, dag, facts, live, corrupt)
+
+    def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
+        """Where one attempt's output goes."""
+        return RunLayout(self.directory / run_id).log(task_id, attempt)
+
+    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
+        """The task's log files, by attempt."""
+        layout = RunLayout(self.directory / run_id)
+        prefix = file_name(task_id) + "."
+        found = []
+        for path in layout.logs.glob("*.log"):
+            number = path.name.removeprefix(prefix).removesuffix(".log")
+            if path.name.startswith(prefix) and number.isdigit():
+                found.append((int(number), path))
+        return sorted(found)
+
+
+class FileRun:
+    """The owner's hand on one run."""
+
+    def __init__(self, directory: Path, run_id: str, dag: Dag, stream: Path) -> None:
+        self.run_id = run_id
+        self.layout = RunLayout(directory)
+        self.bodies_lock: Path | None = self.layout.bodies_lock
+        if not lock.take(self.layout.lock):
+            raise RefusedError(f"run '{run_id}' is being run by another process")
+        data = documents.to_json(dag)
+        self.dag_hash = hashlib.sha256(data).hexdigest()
+        self.layout.logs.mkdir()
+        self.layout.outputs.mkdir()
+        # The DAG is there, whole, before the first fact that names it by its hash.
+        fresh = self.layout.dag.with_suffix(".tmp")
+        fresh.write_bytes(data)
+        fresh.replace(self.layout.dag)
+        self._journal = lines.LineFile(self.layout.journal)
+        self._stream = lines.LineFile(stream)
+        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
+        self._private: list[str] = []
+        self._public: list[str] = []
+
+    def append(self, event: events.Event) -> None:
+        """Take a fact."""
+        private, public = self._encoder.encode(event)
+        self._private.append(private)
+        self._public.append(public)
+
+    def flush(self) -> None:
+        """Write what was taken: one write to the journal, then one to the stream of all runs."""
+        if not self._private:
+            return
+        private, public = "".join(self._private), "".join(self._public)
+        self._private.clear()
+        self._public.clear()
+        self._journal.append(private.encode("utf-8", "backslashreplace"))
+        self._stream.append(public.encode("utf-8", "backslashreplace"))
+
+    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
+        """Where an attempt's traces go."""
+        name = file_name(task_id)
+        return Attempt(
+            run_id=self.run_id,
+            task_id=task_id,
+            number=number,
+            timeout=timeout,
+            log=self.layout.log(task_id, number),
+            artifacts=self.layout.artifacts / name,
+            outputs=self.layout.outputs / f"{name}.{number}.json",
+            scratch=self.layout.scratch / f"{name}.{number}",
+        )
+
+    def close(self) -> None:
+        """Flush and let go."""
+        try:
+            self.flush()
+        finally:
+            self._journal.close()
+            self._stream.close()
+            if self.layout.scratch.is_dir():
+                import shutil
+
+                shutil.rmtree(self.layout.scratch, ignore_errors=True)
+            lock.release(self.layout.lock)

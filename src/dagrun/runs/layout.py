@@ -1,0 +1,43 @@
+"""The paths below a run's directory; a name from a document becomes a safe file name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+_UNSAFE = re.compile(rb"[^a-z0-9_.-]")
+_LONGEST = 150
+
+
+def file_name(name: str) -> str:
+    """`name` as a file's name: everything outside [a-z0-9_.-] percent-encoded; over 150 bytes cut and hashed.
+
+    Two names never share a file, also not where the file system ignores case.
+    """
+    data = name.encode()
+    safe = _UNSAFE.sub(lambda match: f"%{match[0][0]:02X}".encode(), data).decode()
+    if safe in (".", ".."):
+        safe = safe.replace(".", "%2E")
+    if len(safe) > _LONGEST:
+        safe = safe[: _LONGEST - 17] + "-" + hashlib.sha256(data).hexdigest()[:16]
+    return safe
+
+
+class RunLayout:
+    """Where things lie in one run's directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.journal = directory / "events.jsonl"
+        self.dag = directory / "dag.json"
+        self.lock = directory / "lock"
+        self.bodies_lock = directory / "bodies.lock"
+        self.logs = directory / "logs"
+        self.artifacts = directory / "artifacts"
+        self.outputs = directory / "outputs"
+        self.scratch = directory / "scratch"
+
+    def log(self, task_id: str, attempt: int) -> Path:
+        """The log of one attempt."""
+        return self.logs / f"{file_name(task_id)}.{attempt}.log"

@@ -1,0 +1,59 @@
+"""Who owns a run: an fcntl record lock, which dies with its process and is inherited by nobody."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import sys
+from pathlib import Path
+
+# Closing *any* descriptor of a locked file drops the process's lock on it. So each lock file is opened once per
+# process and remembered here, and a reader in the owner's own process asks this table, not the file.
+_held: dict[str, int] = {}
+
+# struct flock: Linux has type, whence, start, len, pid; macOS has start, len, pid, type, whence.
+_LINUX = struct.Struct("@hhqqi4x")
+_MACOS = struct.Struct("@qqihh")
+
+
+def take(path: Path) -> bool:
+    """Lock the file for this process; False when another process holds it."""
+    key = str(path)
+    if key in _held:
+        return False
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return False
+    _held[key] = fd
+    return True
+
+
+def release(path: Path) -> None:
+    """Let go of a lock that this process holds."""
+    os.close(_held.pop(str(path)))
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock. Takes nothing."""
+    if str(path) in _held:
+        return True
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _asks(fd)
+    finally:
+        os.close(fd)
+
+
+def _asks(fd: int) -> bool:
+    if sys.platform == "darwin":
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, _MACOS.pack(0, 0, 0, fcntl.F_WRLCK, 0))
+        return bool(_MACOS.unpack(answer)[3] != fcntl.F_UNLCK)
+    answer = fcntl.fcntl(fd, fcntl.F_GETLK, _LINUX.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
+    return bool(_LINUX.unpack(answer)[0] != fcntl.F_UNLCK)

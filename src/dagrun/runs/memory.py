@@ -1,0 +1,96 @@
+"""Runs in memory: for tests of behaviour. The facts go through JSON all the same."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dagrun import events
+from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.model import NAME_RULE, Dag
+from dagrun.runs.base import RunRecord, is_run_id, new_run_id
+from dagrun.runs.layout import RunLayout, file_name
+from dagrun.work import Attempt
+
+
+class MemoryRuns:
+    """All runs of one test."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, MemoryRun] = {}
+
+    def create(self, dag: Dag, now: float, run_id: str | None = None) -> MemoryRun:
+        """A new run."""
+        if run_id is not None and not is_run_id(run_id):
+            raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
+        if run_id in self.runs:
+            raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+        run = MemoryRun(run_id or new_run_id(now), dag)
+        self.runs[run.run_id] = run
+        return run
+
+    def ids(self) -> Iterator[str]:
+        """Every run's id, newest first."""
+        return reversed(list(self.runs))
+
+    def read(self, run_id: str) -> RunRecord:
+        """One run."""
+        try:
+            run = self.runs[run_id]
+        except KeyError:
+            raise NotFoundError("run", run_id) from None
+        facts = [event for line in run.journal if (event := events.decode(json.loads(line))) is not None]
+        return RunRecord(run_id, run.dag, facts, run.live)
+
+    def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
+        """Where one attempt's output would go."""
+        return self.runs[run_id].attempt(task_id, attempt, None).log
+
+    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
+        """Bodies in memory write no logs."""
+        return []
+
+
+class MemoryRun:
+    """The owner's hand on one run in memory. `journal` and `stream` hold lines; `flushes` counts the writes."""
+
+    def __init__(self, run_id: str, dag: Dag) -> None:
+        self.run_id = run_id
+        self.dag = dag
+        self.dag_hash = "in-memory"
+        self.bodies_lock: Path | None = None
+        self.live = True
+        self.journal: list[str] = []
+        self.stream: list[str] = []
+        self.flushes = 0
+        self._taken: list[tuple[str, str]] = []
+        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
+        self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
+
+    def append(self, event: events.Event) -> None:
+        """Take a fact."""
+        self._taken.append(self._encoder.encode(event))
+
+    def flush(self) -> None:
+        """Keep what was taken."""
+        if self._taken:
+            self.flushes += 1
+        self.journal.extend(private for private, _ in self._taken)
+        self.stream.extend(public for _, public in self._taken)
+        self._taken.clear()
+
+    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
+        """Where traces would go."""
+        name = file_name(task_id)
+        return Attempt(
+            run_id=self.run_id, task_id=task_id, number=number, timeout=timeout,
+            log=self._layout.log(task_id, number), artifacts=self._layout.artifacts / name,
+            outputs=self._layout.outputs / f"{name}.{number}.json", scratch=self._layout.scratch / name,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Let go of the run."""
+        self.flush()
+        self.live = False

@@ -1,0 +1,126 @@
+"""Settings: one frozen value; each part knows where it came from (flag > environment > file > default)."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dagrun.errors import UsageError, did_you_mean
+
+MIB = 1024 * 1024
+
+
+def _text_list(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a list of texts")
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _number(kind: type[int] | type[float], least: float) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        try:
+            number = kind(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"must be {'a whole number' if kind is int else 'a number'}") from None
+        if isinstance(value, bool) or number < least:
+            raise ValueError(f"must be a number of at least {least:g}")
+        return number
+
+    return parse
+
+
+def _setting(default: Any, variable: str, parse: Callable[[Any], Any]) -> Any:
+    return field(default=default, metadata={"variable": variable, "parse": parse})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Paths are as written; `path` makes them absolute, from the project root."""
+
+    #: The project root: every relative path starts here.
+    root: Path
+    events_path: str = _setting("logs/orchestrator_events.jsonl", "ORCH_EVENTS_PATH", str)
+    state_path: str = _setting("logs/orchestrator_state.jsonl", "STATE_STORE_PATH", str)
+    runs_dir: str = _setting("logs/runs", "DAGRUN_RUNS_DIR", str)
+    dags_dir: str = _setting("configs/dags", "DAGRUN_DAGS_DIR", str)
+    #: Modules, or `.py` files, that register workflows.
+    workflows: tuple[str, ...] = _setting((), "DAGRUN_WORKFLOWS", _text_list)
+    #: The delay before the first retry, in milliseconds.
+    retry_base_ms: float = _setting(400, "RETRY_BASE_MS", _number(float, 0))
+    #: How far a delay may stray, as a share of it.
+    retry_jitter_pct: float = _setting(0.2, "RETRY_JITTER_PCT", _number(float, 0))
+    #: Between asking a body to end and killing it, in milliseconds.
+    kill_grace_ms: float = _setting(5000, "DAGRUN_KILL_GRACE_MS", _number(float, 0))
+    #: The most outputs one task may have, in bytes.
+    max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
+    #: The longest document, in bytes.
+    max_document_bytes: int = _setting(32 * MIB, "DAGRUN_MAX_DOCUMENT_BYTES", _number(int, 1))
+    #: Where each value came from: "flag", an environment variable, a file, or "default".
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, text: str | Path) -> Path:
+        """A path below the project root, made absolute."""
+        return self.root / Path(text).expanduser()
+
+
+def load(
+    environment: Mapping[str, str] | None = None,
+    start: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings for a command that is run in the directory `start`. Raises UsageError listing all that is wrong."""
+    environment = os.environ if environment is None else environment
+    root, name, table = _project(Path.cwd() if start is None else start)
+    flags = flags or {}
+    parts: list[Field[Any]] = [part for part in fields(Settings) if "variable" in part.metadata]
+    problems = [
+        f"{root / name}: unknown setting '{key}' {hint}".rstrip()
+        for key in table
+        if key not in {part.name for part in parts}
+        for hint in [did_you_mean(key, [part.name for part in parts])]
+    ]
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for part in parts:
+        variable = part.metadata["variable"]
+        if part.name in flags:
+            raw, source = flags[part.name], "flag"
+        elif environment.get(variable):
+            raw, source = environment[variable], variable
+        elif part.name in table:
+            raw, source = table[part.name], str(root / name)
+        else:
+            sources[part.name] = "default"
+            continue
+        try:
+            values[part.name] = part.metadata["parse"](raw)
+            sources[part.name] = source
+        except ValueError as error:
+            problems.append(f"{source}: '{part.name}' {error}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return Settings(root=root, sources=sources, **values)
+
+
+def _project(start: Path) -> tuple[Path, str, Mapping[str, Any]]:
+    """The nearest directory upward with `dagrun.toml` or `[tool.dagrun]`, that file's name, and its settings."""
+    for directory in (start, *start.parents):
+        if (directory / "dagrun.toml").is_file():
+            return directory, "dagrun.toml", _toml(directory / "dagrun.toml")
+        if (directory / "pyproject.toml").is_file():
+            table = _toml(directory / "pyproject.toml").get("tool", {}).get("dagrun")
+            if table is not None:
+                return directory, "pyproject.toml", table
+    return start, "dagrun.toml", {}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None

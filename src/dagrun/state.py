@@ -1,0 +1,484 @@
+"""RunState: the one fold of a run's facts, and what to do next. No I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dagrun.events import (
+    CancelRequested,
+    DagDone,
+    DagStart,
+    Event,
+    TaskCancel,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+    TaskStart,
+)
+from dagrun.graph import Graph, Node
+from dagrun.model import OnError, Retry
+from dagrun.work import Blob, Ended, Outputs
+
+
+class Status(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class Reason(StrEnum):
+    """Why a task, or a run, came to be as it is."""
+
+    COMPLETED = "Completed"
+    TASK_FAILED = "TaskFailed"
+    TIMED_OUT = "TimedOut"
+    DEPENDENCY_FAILED = "DependencyFailed"
+    DEPENDENCY_SKIPPED = "DependencySkipped"
+    STOP_ALL = "StopAll"
+    CANCELLED = "Cancelled"
+    RUN_TIMEOUT = "RunTimeout"
+
+
+FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
+_STOPS = frozenset({Reason.STOP_ALL, Reason.CANCELLED, Reason.RUN_TIMEOUT})
+
+
+@dataclass(slots=True)
+class TaskState:
+    """One task of a run, as its facts say. Moments in seconds since the epoch, durations in seconds."""
+
+    status: Status = Status.PENDING
+    reason: str = ""
+    detail: str = ""
+    attempt: int = 0
+    changed: bool | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    duration: float | None = None
+    error: str | None = None
+    error_type: str | None = None
+    exit_code: int | None = None
+    retry_at: float | None = None
+    outputs: Outputs = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDefaults:
+    """The settings behind a task's `retry`: the first delay in seconds and the jitter as a share of a delay."""
+
+    initial: float = 0.4
+    jitter: float = 0.2
+
+    def delay(self, retry: Retry, attempt: int, chance: float) -> float:
+        """Seconds to wait after failed attempt number `attempt`; `chance` in [0, 1) places it within the jitter."""
+        initial = self.initial if retry.initial is None else retry.initial
+        jitter = self.jitter if retry.jitter is None else retry.jitter
+        # Past the cap the power no longer matters; bounding it keeps 2 ** 5000 from overflowing.
+        base = min(initial * retry.factor ** min(attempt - 1, 64), retry.max)
+        return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
+
+
+# --- decisions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin attempt number `attempt` of the task."""
+
+    node: Node
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The task will not run."""
+
+    node: Node
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End a task that has no body to stop: it is waiting for a retry, or was never started."""
+
+    node: Node
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the running attempt."""
+
+    node: Node
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Every task has its final state: so has the run."""
+
+    status: RunStatus
+    reason: str
+
+
+Decision = Start | Skip | Drop | Stop | Finish
+
+
+class RunState:
+    """Folds facts with `apply`, says with `next` what is to be done now.
+
+    Every fact costs O(the task's edges), every decision O(log tasks): the sets below are kept, never searched.
+    `next` changes nothing a fact could tell; a decision stands until the fact that follows from it is applied
+    (or, for a Stop, until `note` says that the attempt has been told).
+    """
+
+    def __init__(self, graph: Graph, defaults: RetryDefaults | None = None) -> None:
+        self.graph = graph
+        self.defaults = defaults or RetryDefaults()
+        self.tasks = [TaskState() for _ in graph.nodes]
+        self.status = RunStatus.PENDING
+        self.reason = ""
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self.duration: float | None = None
+        self.start: DagStart | None = None
+        self.cancel: CancelRequested | None = None
+        self.stopping: Reason | None = None
+        self.cause = ""  # the task whose failure stopped the run
+        self.running = 0
+        self.steps = 0  # how much work the fold has done; a test holds it to O(tasks + edges)
+        self._max_parallel = 1
+        self._unended = len(graph.nodes)
+        self._missing = [len(node.needs) for node in graph.nodes]
+        self._settled = deque(node.index for node in graph.nodes if not node.needs)
+        self._ready: list[int] = []
+        self._retries: list[tuple[float, int]] = []
+        self._deadlines: list[tuple[float, int, int]] = []
+        self._deadline: float | None = None
+        self._sweep: deque[int] = deque()
+        self._told: dict[int, Reason] = {}
+
+    # --- facts ---------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Fold one fact in."""
+        self.steps += 1
+        match event:
+            case TaskStart():
+                self._start(event)
+            case TaskOk():
+                self._ok(event)
+            case TaskRetry():
+                self._retry(event)
+            case TaskFail():
+                self._fail(event)
+            case TaskSkip():
+                i = self.graph.index[event.task_id]
+                self._close(i, event, Status.SKIPPED, event.reason, event.detail)
+            case TaskCancel():
+                i = self.graph.index[event.task_id]
+                self._leave_running(i)
+                self.tasks[i].duration = event.duration_seconds
+                self._close(i, event, Status.CANCELLED, event.reason, event.detail)
+            case DagStart():
+                self._begin(event)
+            case CancelRequested():
+                self.cancel = event
+                self._stop(Reason.CANCELLED)
+            case DagDone():
+                self.status = RunStatus(event.status)
+                self.reason = event.reason
+                self.finished_at = event.timestamp
+                self.duration = event.duration_seconds
+            case _:
+                raise TypeError(f"no fold for {event!r}")
+
+    def _begin(self, event: DagStart) -> None:
+        self.start = event
+        self.status = RunStatus.RUNNING
+        self.started_at = event.timestamp
+        self._max_parallel = event.max_parallel
+        if self.graph.dag.timeout is not None:
+            self._deadline = event.timestamp + self.graph.dag.timeout
+
+    def _start(self, event: TaskStart) -> None:
+        i = self.graph.index[event.task_id]
+        task = self.tasks[i]
+        task.status = Status.RUNNING
+        task.attempt = event.attempt
+        task.started_at = event.timestamp
+        task.retry_at = None
+        self.running += 1
+        if (
+            self._ready and self._ready[0] == i
+        ):  # else it would still lie there when the task waits for a retry
+            heapq.heappop(self._ready)
+        timeout = self.graph.nodes[i].task.timeout
+        if timeout is not None:
+            heapq.heappush(self._deadlines, (event.timestamp + timeout, i, event.attempt))
+
+    def _ok(self, event: TaskOk) -> None:
+        i = self.graph.index[event.task_id]
+        task = self.tasks[i]
+        self._leave_running(i)
+        task.outputs = event.result
+        task.changed = event.changed
+        task.duration = event.duration_seconds
+        task.error = task.error_type = task.exit_code = None
+        self._close(i, event, Status.SUCCESS, Reason.COMPLETED)
+
+    def _retry(self, event: TaskRetry) -> None:
+        i = self.graph.index[event.task_id]
+        self._leave_running(i)
+        self._failure(i, event)
+        task = self.tasks[i]
+        task.status = Status.RETRYING
+        task.retry_at = round(event.timestamp + event.delay_seconds, 3)
+        heapq.heappush(self._retries, (task.retry_at, i))
+        if self.stopping:  # it was told too late to be swept with the others
+            self._sweep.append(i)
+
+    def _fail(self, event: TaskFail) -> None:
+        i = self.graph.index[event.task_id]
+        self._leave_running(i)
+        self._failure(i, event)
+        status = Status.TIMED_OUT if event.timed_out else Status.FAILED
+        self._close(i, event, status, Reason.TIMED_OUT if event.timed_out else Reason.TASK_FAILED)
+        node = self.graph.nodes[i].task
+        policy = node.on_error or self.graph.dag.on_error
+        if not node.continue_on_failure and policy is OnError.STOP_ALL:
+            self.cause = self.cause or event.task_id
+            self._stop(Reason.STOP_ALL)
+
+    def _failure(self, i: int, event: TaskRetry | TaskFail) -> None:
+        task = self.tasks[i]
+        task.error, task.error_type, task.exit_code = event.error, event.error_type, event.exit_code
+        task.duration = event.duration_seconds
+
+    def _leave_running(self, i: int) -> None:
+        if self.tasks[i].status is Status.RUNNING:
+            self.running -= 1
+        self._told.pop(i, None)
+
+    def _close(self, i: int, event: Event, status: Status, reason: str, detail: str = "") -> None:
+        task = self.tasks[i]
+        task.status, task.reason, task.detail = status, reason, detail
+        task.finished_at = event.timestamp
+        task.retry_at = None
+        self._unended -= 1
+        for dependent in self.graph.nodes[i].dependents:
+            self.steps += 1
+            self._missing[dependent] -= 1
+            if not self._missing[dependent]:
+                self._settled.append(dependent)
+        if status in (Status.SKIPPED, Status.CANCELLED) and reason in _STOPS:
+            self._stop(Reason(reason))
+
+    def _stop(self, why: Reason) -> None:
+        """From now on nothing starts; what has not ended is swept, in the file's order, each task once."""
+        if self.stopping is None:
+            self._sweep.extend(range(len(self.tasks)))
+            self.steps += len(self.tasks)
+            self.stopping = why
+        elif why is Reason.CANCELLED:
+            self.stopping = why
+
+    # --- decisions -----------------------------------------------------------------------------------------
+
+    def next(self, now: float) -> Decision | None:
+        """What to do at the moment `now`; None when there is nothing to do before `wake_at` or the next fact."""
+        if self._overdue(now):
+            self._stop(Reason.RUN_TIMEOUT)
+        return (
+            self._next_swept()
+            or self._next_timeout(now)
+            or (self._next_start(now) if self.stopping is None else None)
+            or self._next_finish()
+        )
+
+    def _overdue(self, now: float) -> bool:
+        return (
+            self._deadline is not None
+            and now >= self._deadline
+            and self.stopping is None
+            and self._unended > 0
+        )
+
+    def _next_swept(self) -> Decision | None:
+        while self._sweep:
+            self.steps += 1
+            i = self._sweep[0]
+            status = self.tasks[i].status
+            if status is Status.RUNNING and i not in self._told:
+                return Stop(self.graph.nodes[i], self._why())
+            if status is Status.RETRYING:
+                return Drop(self.graph.nodes[i], self._why())
+            if status is Status.PENDING:
+                if self.stopping is Reason.CANCELLED:
+                    return Drop(self.graph.nodes[i], Reason.CANCELLED)
+                return Skip(self.graph.nodes[i], self._why(), self.cause)
+            self._sweep.popleft()
+        return None
+
+    def _why(self) -> Reason:
+        assert self.stopping is not None
+        return self.stopping
+
+    def _next_timeout(self, now: float) -> Decision | None:
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, i, attempt = self._deadlines[0]
+            task = self.tasks[i]
+            if task.status is Status.RUNNING and task.attempt == attempt and i not in self._told:
+                return Stop(self.graph.nodes[i], Reason.TIMED_OUT)
+            heapq.heappop(self._deadlines)
+        return None
+
+    def _next_start(self, now: float) -> Decision | None:
+        while self._settled:
+            self.steps += 1
+            i = self._settled[0]
+            if self.tasks[i].status is Status.PENDING:
+                skip = self._judge(self.graph.nodes[i])
+                if skip:
+                    return skip
+                heapq.heappush(self._ready, i)
+            self._settled.popleft()
+        while self._retries and self._retries[0][0] <= now:
+            at, i = heapq.heappop(self._retries)
+            if self.tasks[i].status is Status.RETRYING and self.tasks[i].retry_at == at:
+                heapq.heappush(self._ready, i)
+        while self._ready and self.running < self._max_parallel:
+            i = self._ready[0]
+            if self.tasks[i].status in (Status.PENDING, Status.RETRYING):
+                return Start(self.graph.nodes[i], self.tasks[i].attempt + 1)
+            heapq.heappop(self._ready)
+        return None
+
+    def _judge(self, node: Node) -> Skip | None:
+        """Whether a task whose dependencies have all ended is skipped."""
+        self.steps += len(node.needs)
+        skipped = None
+        for dep in node.needs:
+            task = self.tasks[dep]
+            if task.status is Status.SUCCESS or self.tolerated(dep):
+                continue
+            if task.status is not Status.SKIPPED:
+                return Skip(node, Reason.DEPENDENCY_FAILED, self.graph.nodes[dep].task.id)
+            skipped = skipped or Skip(node, Reason.DEPENDENCY_SKIPPED, self.graph.nodes[dep].task.id)
+        return skipped
+
+    def _next_finish(self) -> Decision | None:
+        if self._unended or self.status is not RunStatus.RUNNING:
+            return None
+        match self.stopping:
+            case Reason.CANCELLED:
+                return Finish(RunStatus.CANCELLED, Reason.CANCELLED)
+            case Reason.RUN_TIMEOUT:
+                return Finish(RunStatus.FAILED, Reason.RUN_TIMEOUT)
+            case Reason.STOP_ALL:
+                return Finish(RunStatus.FAILED, Reason.TASK_FAILED)
+        if next(self.failures(), None) is None:
+            return Finish(RunStatus.SUCCESS, Reason.COMPLETED)
+        some = any(task.status is Status.SUCCESS for task in self.tasks)
+        return Finish(RunStatus.PARTIAL if some else RunStatus.FAILED, Reason.TASK_FAILED)
+
+    def wake_at(self) -> float | None:
+        """The next moment at which `next` may have something new to say without a new fact."""
+        moments = []
+        if self.stopping is None:
+            if self._deadline is not None:
+                moments.append(self._deadline)
+            if self._retries:
+                moments.append(self._retries[0][0])
+        if self._deadlines:
+            moments.append(self._deadlines[0][0])
+        return min(moments, default=None)
+
+    # --- what follows from an attempt's end ----------------------------------------------------------------
+
+    def note(self, stop: Stop) -> None:
+        """Remember that the running attempt has been told to end, and why."""
+        self._told[stop.node.index] = stop.reason
+
+    def fact_of(self, node: Node, ended: Ended, now: float, chance: float) -> Event:
+        """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
+        task_id, attempt = node.task.id, self.tasks[node.index].attempt
+        if ended.error is None:
+            large = ended.outputs if isinstance(ended.outputs, Blob) else None
+            small = None if isinstance(ended.outputs, Blob) else ended.outputs
+            return TaskOk(
+                timestamp=now, task_id=task_id, attempt=attempt, duration_seconds=ended.duration,
+                changed=ended.changed, outputs=small, outputs_file=large,
+            )  # fmt: skip
+        why = self._told.get(node.index)
+        if why in _STOPS:
+            return TaskCancel(
+                timestamp=now, task_id=task_id, attempt=attempt, reason=str(why), detail=self.cause,
+                duration_seconds=ended.duration,
+            )  # fmt: skip
+        timed_out = why is Reason.TIMED_OUT
+        error, error_type = ended.error, ended.error_type or "Error"
+        if timed_out:
+            error, error_type = f"timed out after {node.task.timeout:g}s", "Timeout"
+        if self._tries_again(node.task.retry, attempt, error_type, ended.exit_code):
+            return TaskRetry(
+                timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
+                delay_seconds=self.defaults.delay(node.task.retry, attempt, chance), timed_out=timed_out,
+                duration_seconds=ended.duration, exit_code=ended.exit_code,
+            )  # fmt: skip
+        return TaskFail(
+            timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
+            duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out,
+        )  # fmt: skip
+
+    def _tries_again(self, retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
+        if attempt > retry.retries or self.stopping is not None:
+            return False
+        if not retry.on_exit_codes and not retry.on_errors:
+            return True
+        return exit_code in retry.on_exit_codes or error_type in retry.on_errors
+
+    # --- readers -------------------------------------------------------------------------------------------
+
+    def tolerated(self, i: int) -> bool:
+        """Whether the task failed and the document says that this does not matter."""
+        failed = self.tasks[i].status in (Status.FAILED, Status.TIMED_OUT)
+        return failed and self.graph.nodes[i].task.continue_on_failure
+
+    def failures(self) -> Iterator[str]:
+        """The tasks that failed and were not tolerated, in the file's order."""
+        for node, task in zip(self.graph.nodes, self.tasks, strict=True):
+            if task.status in (Status.FAILED, Status.TIMED_OUT) and not node.task.continue_on_failure:
+                yield node.task.id
+
+    def counts(self) -> dict[Status, int]:
+        """How many tasks stand in each state that occurs."""
+        counts: dict[Status, int] = {}
+        for task in self.tasks:
+            counts[task.status] = counts.get(task.status, 0) + 1
+        return counts

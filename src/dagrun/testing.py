@@ -1,0 +1,173 @@
+"""For tests, ours and users': a DAG's behaviour in milliseconds, with a fake clock and bodies that are plain functions.
+
+    outcome = scenario('''
+        name: nightly
+        tasks:
+          - {id: load, workflow_ref: load, retries: 1}
+          - {id: report, workflow_ref: report, depends_on: [load]}
+    ''', bodies={"load": fails(1, then={"rows": 3})})
+    assert outcome.statuses == {"load": "success", "report": "success"}
+    assert outcome.params["report"] == {"load__rows": 3}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagrun.check import check
+from dagrun.clock import FakeClock
+from dagrun.dialects import detect
+from dagrun.engine import Engine
+from dagrun.events import DagStart, Event
+from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.graph import Graph, Node
+from dagrun.kinds import kind_of
+from dagrun.model import Dag, WorkflowAction
+from dagrun.registry import Origin, Registry, Workflow
+from dagrun.runs.base import RunRecord
+from dagrun.runs.memory import MemoryRuns
+from dagrun.source import DocumentError, Source
+from dagrun.state import RunState
+from dagrun.views.status import RunView, view_of
+from dagrun.work import Attempt, Json, Outputs, Work
+
+__all__ = ["HANG", "FakeClock", "InlineExecutor", "MemoryRuns", "Outcome", "dag", "fails", "run", "scenario"]
+
+Body = Callable[[dict[str, Json]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a scenario."""
+
+    state: RunState
+    view: RunView
+    record: RunRecord
+    executor: InlineExecutor
+    clock: FakeClock
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Each task's final state."""
+        return {task.id: task.status for task in self.view.tasks}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each task ended as it did."""
+        return {task.id: task.reason for task in self.view.tasks}
+
+    @property
+    def started(self) -> list[str]:
+        """The tasks that were started, in order, once per attempt."""
+        return [task_id for task_id, _ in self.executor.started]
+
+    @property
+    def params(self) -> dict[str, dict[str, Json]]:
+        """What each task received."""
+        return self.executor.params
+
+    def events(self, name: str | None = None) -> Sequence[Event]:
+        """The recorded facts, all or those of one name."""
+        return [event for event in self.record.events if name in (None, event.name)]
+
+
+def dag(text: str) -> Dag:
+    """A DAG from YAML. Workflows need not be registered. Raises DocumentError."""
+    source = Source.inline(textwrap.dedent(text))
+    written = detect.to_dag(source.load(), source, "scenario")
+    findings = [*written.findings, *check(written, None)]
+    if any(finding.level == "error" for finding in findings):
+        raise DocumentError(findings, source)
+    return written.dag
+
+
+def fails(times: int, then: Any = None, error: str = "boom") -> Body:
+    """A body that raises so many times, then returns `then`."""
+    calls = 0
+
+    def body(params: dict[str, Json]) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls <= times:
+            raise RuntimeError(error)
+        return then
+
+    return body
+
+
+def scenario(
+    text: str,
+    bodies: Mapping[str, Body] | None = None,
+    *,
+    max_parallel: int = 8,
+    at: Mapping[float, Callable[[Engine], None]] | None = None,
+) -> Outcome:
+    """Run a DAG with bodies by task id or workflow name; tasks without one do nothing.
+
+    `at` does something to the engine so many seconds (of the fake clock) after the start.
+    """
+    return asyncio.run(run(dag(text), InlineExecutor(bodies), max_parallel=max_parallel, at=at))
+
+
+async def run(
+    what: Dag,
+    executor: InlineExecutor,
+    *,
+    max_parallel: int = 8,
+    at: Mapping[float, Callable[[Engine], None]] | None = None,
+    chance: float = 0.5,
+) -> Outcome:
+    """Run a DAG on a given executor. With `chance` 0.5 every retry's delay is exactly its base."""
+    clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
+    writer = runs.create(what, clock.now())
+    engine = Engine(
+        state=RunState(graph), writer=writer, executor=executor, clock=_Interrupting(clock, dict(at or {})),
+        make_work=_work, chance=lambda: chance,
+    )  # fmt: skip
+    engine.clock.engine = engine  # type: ignore[attr-defined]
+    start = DagStart(
+        timestamp=clock.now(), task_count=len(graph.nodes), dag_path="<scenario>", dag_hash=writer.dag_hash,
+        max_parallel=what.max_parallel or max_parallel,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        state = await engine.run(start)
+    writer.close()
+    return Outcome(state, view_of(state, writer.run_id), runs.read(writer.run_id), executor, clock)
+
+
+class _Interrupting:
+    """A fake clock that stops at certain moments to let something happen."""
+
+    def __init__(self, clock: FakeClock, at: dict[float, Callable[[Engine], None]]) -> None:
+        self.clock = clock
+        self.at = {clock.now() + seconds: action for seconds, action in at.items()}
+        self.engine: Engine | None = None
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    async def wait(self, event: asyncio.Event, until: float | None) -> None:
+        due = min(self.at, default=None)
+        if due is None or (until is not None and until < due):
+            await self.clock.wait(event, until)
+            return
+        await self.clock.wait(event, due)
+        if not event.is_set() and self.clock.now() >= due and self.engine is not None:
+            self.at.pop(due)(self.engine)
+
+
+def _work(node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
+    action = node.task.action
+    known = Registry()
+    if isinstance(action, WorkflowAction):
+        origin = Origin("module", "scenario")
+        known = Registry({action.ref: Workflow(action.ref, "", (), True, origin, "")})
+    return Work(
+        attempt=attempt, body=kind_of(node.task).body(action, known), params=node.task.params, upstream=upstream,
+        env=node.task.env, cwd=Path.cwd(), max_output_bytes=1 << 26,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What people see: state in, data or text out."""

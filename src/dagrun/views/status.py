@@ -1,0 +1,156 @@
+"""One run as people see it: the fold of its facts, as data with the names that scripts rely on (CONTRACT 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dagrun.clock import to_rfc3339
+from dagrun.graph import Graph
+from dagrun.model import Dag
+from dagrun.runs.base import RunRecord
+from dagrun.state import FINAL, RunState, RunStatus, Status
+from dagrun.work import Blob, Json, Outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """One task of a run. Moments in seconds since the epoch, durations in seconds."""
+
+    id: str
+    kind: str
+    status: str
+    reason: str
+    detail: str
+    attempt: int
+    changed: bool | None
+    started_at: float | None
+    duration: float | None
+    error: str | None
+    outputs: Outputs
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of one entry of `tasks`."""
+        outputs: Json = dict(self.outputs) if not isinstance(self.outputs, Blob) else _file(self.outputs)
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "status": self.status,
+            "reason": self.reason,
+            "detail": self.detail,
+            "attempt": self.attempt,
+            "changed": self.changed,
+            "started_at": _moment(self.started_at),
+            "duration_seconds": self.duration,
+            "error": self.error,
+            "outputs": outputs,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One run."""
+
+    run_id: str
+    dag: Dag
+    tenant: str
+    status: str
+    reason: str
+    params: dict[str, Json]
+    started_at: float | None
+    finished_at: float | None
+    duration: float | None
+    tasks: tuple[TaskView, ...]
+    corrupt: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """How many tasks are in each state."""
+        counts = {str(status): 0 for status in Status}
+        for task in self.tasks:
+            counts[task.status] += 1
+        return counts
+
+    def to_json(self, *, tasks: bool = True) -> dict[str, Json]:
+        """The shape of `status -o json`; without `tasks` the shape of one entry of `runs`."""
+        shape: dict[str, Json] = {
+            "run_id": self.run_id,
+            "dag_name": self.dag.name,
+            "tenant": self.tenant,
+            "status": self.status,
+            "reason": self.reason,
+            "params": self.params,
+            "outputs": {},
+            "started_at": _moment(self.started_at),
+            "finished_at": _moment(self.finished_at),
+            "duration_seconds": self.duration,
+            "counts": self.counts(),
+        }
+        if tasks:
+            shape["tasks"] = [task.to_json() for task in self.tasks]
+        return shape
+
+
+def _moment(moment: float | None) -> str | None:
+    return None if moment is None else to_rfc3339(moment)
+
+
+def _file(blob: Blob) -> dict[str, Json]:
+    return {"file": f"outputs/{blob.file}", "size": blob.size, "sha256": blob.sha256}
+
+
+def view(record: RunRecord, now: float) -> RunView:
+    """A recorded run at the moment `now`: what has not ended and is held by nobody was interrupted."""
+    state = RunState(Graph.compile(record.dag))
+    corrupt = record.corrupt
+    for event in record.events:
+        try:
+            state.apply(event)
+        except KeyError:  # a fact about a task that the recorded DAG does not have
+            corrupt += 1
+    if state.status in (RunStatus.RUNNING, RunStatus.PENDING) and not record.live:
+        state.status = RunStatus.INTERRUPTED
+        state.reason = "its process ended without recording an end"
+    return view_of(state, record.run_id, now, corrupt)
+
+
+def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int = 0) -> RunView:
+    """A run as its state says; `now` gives what has not ended yet a duration so far."""
+    return RunView(
+        run_id=run_id,
+        dag=state.graph.dag,
+        tenant=state.graph.dag.tenant,
+        status=str(state.status),
+        reason=state.reason,
+        params=dict(state.start.params) if state.start else {},
+        started_at=state.started_at,
+        finished_at=state.finished_at,
+        duration=_duration(state, now),
+        tasks=tuple(_task_view(state, i, now) for i in range(len(state.tasks))),
+        corrupt=corrupt,
+    )
+
+
+def _duration(state: RunState, now: float | None) -> float | None:
+    if state.duration is None and state.started_at is not None and state.status is RunStatus.RUNNING and now:
+        return round(now - state.started_at, 3)
+    return state.duration
+
+
+def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
+    task, node = state.tasks[i], state.graph.nodes[i].task
+    duration = task.duration
+    if task.status is Status.RUNNING and task.started_at is not None:
+        running = state.status is RunStatus.RUNNING and now is not None
+        duration = round((now or 0) - task.started_at, 3) if running else None
+    return TaskView(
+        id=node.id,
+        kind=node.kind,
+        status=str(task.status),
+        reason=task.reason if task.status in FINAL else "",
+        detail=task.detail,
+        attempt=task.attempt,
+        changed=task.changed,
+        started_at=task.started_at,
+        duration=duration,
+        error=task.error,
+        outputs=task.outputs,
+    )

@@ -1,0 +1,55 @@
+"""Settings to Service: the one file that names files, local processes and the clock together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+from dagrun.clock import SteadyClock
+from dagrun.executors.local import LocalExecutor
+from dagrun.registry import Registry
+from dagrun.runs.files import FileRuns
+from dagrun.service import Service
+from dagrun.settings import Settings
+
+
+class _Means:
+    """What a service works with on this machine; each part is made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def executor(self) -> LocalExecutor:
+        """Forks the keeper."""
+        return LocalExecutor(self.settings.root, self.settings.kill_grace_ms / 1000)
+
+    @cached_property
+    def registry(self) -> Registry:
+        return self.executor.read_registry(self.settings.workflows)
+
+    def shut(self) -> None:
+        if "executor" in self.__dict__:
+            self.executor.shut()
+
+
+@contextmanager
+def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
+    """A service over one project; everything it started is gone when the block ends.
+
+    With `runs` the keeper is forked at once, while this process is small and holds no lock.
+    """
+    means = _Means(settings)
+    if runs:
+        means.executor  # noqa: B018 - asked for, so that it is made now
+    try:
+        yield Service(
+            settings,
+            FileRuns(settings.path(settings.runs_dir), settings.path(settings.events_path)),
+            SteadyClock(),
+            lambda: means.executor,
+            lambda: means.registry,
+        )
+    finally:
+        means.shut()

@@ -1,0 +1,138 @@
+"""The waist between kinds and executors: what is to be done, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+Json = Any  # data that json.dumps takes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a workflow may return to say that nothing was changed (S4): `Result({"path": p}, changed=False)`."""
+
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    changed: bool = True
+
+
+@dataclass(slots=True)
+class TaskContext:
+    """What a workflow learns about its own attempt; ask for it by annotating a parameter with this class.
+
+    `deadline` is in seconds since the epoch. `cancelled` turns true when the attempt is asked to end; a body that
+    takes a context is expected to look at it and is killed when it has not ended within the grace.
+    """
+
+    run_id: str
+    task_id: str
+    attempt: int
+    deadline: float | None
+    log: logging.Logger
+    artifacts: Path
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Outputs too large for an event: a file below the run's `outputs/`, its size in bytes and its SHA-256."""
+
+    file: str
+    size: int
+    sha256: str
+
+
+Outputs = Mapping[str, Json] | Blob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Which attempt this is and where its traces go (absolute paths)."""
+
+    run_id: str
+    task_id: str
+    number: int
+    timeout: float | None
+    log: Path
+    artifacts: Path
+    outputs: Path
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A registered Python function; `origin` says how a worker finds it."""
+
+    ref: str
+    origin: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A script for a shell; `argv` is the shell with its flags, the script comes after."""
+
+    argv: tuple[str, ...]
+    script: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One attempt's body with all it needs. `upstream` holds each direct dependency's outputs, in file order."""
+
+    attempt: Attempt
+    body: Call | Command
+    params: Mapping[str, Json]
+    upstream: Mapping[str, Outputs]
+    env: Mapping[str, str]
+    cwd: Path
+    max_output_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt ended. `error` is None exactly when it ended well. Durations are in seconds."""
+
+    duration: float
+    outputs: Outputs = field(default_factory=dict)
+    changed: bool = True
+    error: str | None = None
+    error_type: str | None = None
+    exit_code: int | None = None
+
+
+class Executor(Protocol):
+    """Where attempts run. All methods are called on the engine's loop; none blocks for a body."""
+
+    async def open(self, bodies_lock: Path | None) -> None:
+        """Get ready to start bodies; keep the file `bodies_lock` locked for as long as one of them may live."""
+        ...
+
+    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+        """Begin the attempt; `done` is called on the loop, once, when it has ended, however it ends."""
+        ...
+
+    def stop(self, attempt: Attempt, *, now: bool = False) -> None:
+        """Ask the attempt to end: TERM, a grace, KILL; with `now` KILL at once. Its `done` is still called."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that was started and is still there."""
+        ...
+
+
+def parameter_variable(name: str) -> str:
+    """The environment variable that carries the parameter `name` to a script (CONTRACT 4)."""
+    return "DAGRUN_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
+
+
+def merged_params(params: Mapping[str, Json], upstream: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """A task's own params plus `<task>__<key>` for every output of its direct dependencies; upstream wins (S2)."""
+    merged = dict(params)
+    for task_id, outputs in upstream.items():
+        for key, value in outputs.items():
+            merged[f"{task_id}__{key}"] = value
+    return merged
