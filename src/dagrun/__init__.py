@@ -1,7 +1,22 @@
 """dagrun: validates, plans and runs workflows written as YAML DAGs. This is its one public face."""
 
-from dagrun.registry import workflow
-from dagrun.work import Result, TaskContext
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dagrun.registry import workflow
+    from dagrun.work import Result, TaskContext
 
 __all__ = ["Result", "TaskContext", "workflow"]
 __version__ = "0.1.0"
+
+_HOMES = {"Result": "dagrun.work", "TaskContext": "dagrun.work", "workflow": "dagrun.registry"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: `dagrun --version` asks for none."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dagrun' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

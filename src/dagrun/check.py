@@ -8,7 +8,7 @@ from typing import Any
 from dagrun.dialects.base import Written
 from dagrun.errors import did_you_mean, nearest
 from dagrun.graph import cycles
-from dagrun.model import EXPRESSION, ShellAction, Task, WorkflowAction
+from dagrun.model import ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.registry import Registry, Workflow
 from dagrun.source import Finding
@@ -27,7 +27,6 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_dangling(written),
         *_cycles(written),
         *_declarations(written),
-        *_expressions(written),
         *_parameters(written),
     ]
     if registry is not None:
@@ -63,17 +62,17 @@ def _dangling(written: Written) -> Iterator[Finding]:
     known = {task.id for task in written.dag.tasks}
     for i, task in enumerate(written.dag.tasks):
         for need in task.needs:
-            if need not in known and written.places:
+            if need.task not in known and written.places:
                 yield _at(
-                    written, written.places.edge(i, need),
-                    f"ValidationError: Task '{task.id}' depends on non-existent task '{need}'",
-                    "unknown-task", suggestion=did_you_mean(need, known - {task.id}),
+                    written, written.places.edge(i, need.task),
+                    f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
+                    "unknown-task", suggestion=did_you_mean(need.task, known - {task.id}),
                 )  # fmt: skip
 
 
 def _cycles(written: Written) -> Iterator[Finding]:
     place = {task.id: i for i, task in reversed(list(enumerate(written.dag.tasks)))}
-    needs = {task.id: [need for need in task.needs if need in place] for task in written.dag.tasks}
+    needs = {task.id: [need.task for need in task.needs if need.task in place] for task in written.dag.tasks}
     for ring in cycles(needs):
         if written.places:
             yield _at(
@@ -97,41 +96,14 @@ def _declarations(written: Written) -> Iterator[Finding]:
             yield _at(written, ("params", param.name), problem, "invalid-value")
 
 
-def _expressions(written: Written) -> Iterator[Finding]:
-    """`${{ }}` comes with a later version; until then it must not pass for text."""
-    for i, task in _sound(written):
-        scripts = task.action.commands if isinstance(task.action, ShellAction) else ()
-        for part, value in (("params", task.params), ("env", task.env), ("run", scripts)):
-            if written.places and _mentions(value, EXPRESSION):
-                path = written.places.action(i) if part == "run" else (*written.places.task(i), part)
-                yield _at(
-                    written,
-                    path,
-                    f"'{EXPRESSION} }}}}' (expressions) is not supported yet",
-                    "not-supported-yet",
-                )
-
-
-def _mentions(value: Any, text: str) -> bool:
-    pile = [value]
-    while pile:
-        value = pile.pop()
-        if isinstance(value, str):
-            if text in value:
-                return True
-        elif isinstance(value, dict):
-            pile.extend(value.values())
-        elif isinstance(value, list | tuple):
-            pile.extend(value)
-    return False
-
-
 def _parameters(written: Written) -> Iterator[Finding]:
     for i, task in _sound(written):
         if not task.params or not written.places:
             continue
         for name in task.params:
-            if upstream := next((need for need in task.needs if name.startswith(f"{need}__")), None):
+            if upstream := next(
+                (need.task for need in task.needs if name.startswith(f"{need.task}__")), None
+            ):
                 yield _at(
                     written, written.places.param(i, name),
                     f"an output of '{upstream}' would win over the parameter '{name}'",
@@ -183,7 +155,7 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
     for parameter in workflow.parameters:
-        supplied = any(parameter.name.startswith(f"{need}__") for need in task.needs)
+        supplied = any(parameter.name.startswith(f"{need.task}__") for need in task.needs)
         if parameter.required and parameter.name not in task.params and not supplied:
             yield _at(
                 written, written.places.action(i),

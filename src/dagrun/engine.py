@@ -6,16 +6,34 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.events import CancelRequested, DagDone, DagStart, Event, TaskCancel, TaskSkip, TaskStart
+from dagrun.events import CancelRequested, DagDone, DagStart, Event, TaskCancel, TaskFail, TaskSkip, TaskStart
+from dagrun.expressions import EvaluationError
 from dagrun.graph import Node
 from dagrun.model import WorkflowAction
 from dagrun.runs.base import RunWriter
-from dagrun.state import Drop, Finish, RunState, Skip, Start, Status, Stop
-from dagrun.work import Attempt, Ended, Executor, Outputs, Work
+from dagrun.state import Ask, Drop, Finish, Reason, RunState, RunStatus, Skip, Start, Status, Stop
+from dagrun.work import Attempt, Ended, Executor, Json, Outputs, Work
 
-MakeWork = Callable[[Node, Attempt, Mapping[str, Outputs]], Work]
+
+class Bodies(Protocol):
+    """What only a run's parameters, environment and earlier outputs can tell. May raise EvaluationError."""
+
+    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
+        """All that an attempt needs."""
+        ...
+
+    def condition(self, node: Node) -> bool:
+        """Whether the task's `if` and `unless` let it run."""
+        ...
+
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the run."""
+        ...
+
+
 Listener = Callable[[Event, RunState], None]
 
 
@@ -29,7 +47,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        make_work: MakeWork,
+        bodies: Bodies,
         chance: Callable[[], float],
         listener: Listener | None = None,
     ) -> None:
@@ -37,7 +55,7 @@ class Engine:
         self.writer = writer
         self.executor = executor
         self.clock = clock
-        self._make_work = make_work
+        self._bodies = bodies
         self._chance = chance
         self._listener = listener
         self._wake = asyncio.Event()
@@ -92,6 +110,8 @@ class Engine:
                 case Stop(node):
                     self.state.note(decision)
                     self.executor.stop(self._attempts[node.index])
+                case Ask(node):
+                    self._ask(node, now)
                 case Finish():
                     self._finish(decision, now)
 
@@ -119,11 +139,28 @@ class Engine:
             for i in node.needs
             if self.state.tasks[i].status is Status.SUCCESS
         }
+        try:
+            work = self._bodies.work(node, attempt, upstream)
+        except EvaluationError as error:
+            self._fail_unbegun(node, error, now)
+            return
         self._attempts[node.index] = attempt
-        self._launches.append((node, self._make_work(node, attempt, upstream)))
+        self._launches.append((node, work))
         ref = task.action.ref if isinstance(task.action, WorkflowAction) else None
         self._record(
             TaskStart(timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=ref)
+        )
+
+    def _ask(self, node: Node, now: float) -> None:
+        try:
+            self.state.answer(node, self._bodies.condition(node))
+        except EvaluationError as error:
+            self._fail_unbegun(node, error, now)
+
+    def _fail_unbegun(self, node: Node, error: EvaluationError, now: float) -> None:
+        """An expression of the task cannot be evaluated: it fails before it begins, and trying again would not help."""
+        self._record(
+            TaskFail(timestamp=now, task_id=node.task.id, error=str(error), error_type="ExpressionError")
         )
 
     def _end(self, node: Node, ended: Ended) -> None:
@@ -133,11 +170,18 @@ class Engine:
 
     def _finish(self, finish: Finish, now: float) -> None:
         counts = self.state.counts()
+        status, reason, outputs = finish.status, str(finish.reason), None
+        if status is RunStatus.SUCCESS and self.state.graph.dag.outputs:
+            try:
+                outputs = self._bodies.outputs()
+            except EvaluationError as error:
+                status, reason = RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {error}"
         self._record(
             DagDone(
                 timestamp=now,
-                status=str(finish.status),
-                reason=str(finish.reason),
+                status=str(status),
+                reason=reason,
+                outputs=outputs,
                 tasks_succeeded=counts.get(Status.SUCCESS, 0),
                 tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
                 tasks_skipped=counts.get(Status.SKIPPED, 0),

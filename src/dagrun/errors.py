@@ -13,7 +13,6 @@ A task that fails is not an error of this tree: it is a value (`work.Ended`).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -57,6 +56,8 @@ class EnvironmentFailure(DagrunError):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name a person most likely meant, if any is near."""
+    import difflib  # only a misspelt name needs it; start-up does not
+
     matches = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

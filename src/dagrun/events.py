@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -82,11 +82,11 @@ class TaskRetry(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFail(Event):
-    """The last attempt failed: so did the task."""
+    """The last attempt failed: so did the task. Without an attempt it never came to one: an expression of it failed."""
 
     name = "task_fail"
     task_id: str
-    attempt: int
+    attempt: int | None = None
     error: str
     error_type: str
     duration_seconds: float = 0.0
@@ -137,6 +137,7 @@ class DagDone(Event):
     tasks_skipped: int
     tasks_cancelled: int
     duration_seconds: float
+    outputs: Mapping[str, Json] | None = None
 
 
 EVENTS: Mapping[str, type[Event]] = {
@@ -150,12 +151,19 @@ _FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", "outputs"))
     for cls in EVENTS.values()
 }
+#: What need not be written, for whoever reads it knows it: None, and an empty text where that is the default.
+_UNSAID: Mapping[type[Event], frozenset[str]] = {
+    cls: frozenset(f.name for f in fields(cls) if f.default == "") for cls in EVENTS.values()
+}
 
 
 class Encoder:
     """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
 
-    def __init__(self, run_id: str, dag_name: str, tenant: str) -> None:
+    def __init__(
+        self, run_id: str, dag_name: str, tenant: str, mask: Callable[[str], str] = str
+    ) -> None:
+        self._mask = mask
         shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
         self._heads = {cls: f'","event":"{cls.name}",{shared}' for cls in EVENTS.values()}
 
@@ -165,15 +173,16 @@ class Encoder:
         facts: dict[str, Any] = {}
         for name in _FIELDS[cls]:
             value = getattr(event, name)
-            if value is not None and value != "":
+            if value is not None and (value != "" or name not in _UNSAID[cls]):
                 facts[name] = value if not isinstance(value, Blob) else _blob_to_json(value)
         tail = _encode(facts)[1:-1]
         start = (
             '{"timestamp":"' + to_rfc3339(event.timestamp) + self._heads[cls] + ("," + tail if tail else "")
         )
         public = start + "}\n"
-        if isinstance(event, TaskOk) and event.outputs is not None:
-            return start + ',"outputs":' + _encode(event.outputs) + "}\n", public
+        if isinstance(event, TaskOk | DagDone) and event.outputs is not None:
+            return self._mask(start + ',"outputs":' + _encode(event.outputs) + "}\n"), self._mask(public)
+        public = self._mask(public)
         return public, public
 
 
@@ -192,5 +201,6 @@ def decode(line: Mapping[str, Json]) -> Event | None:
         return None
     facts = {name: line[name] for name in (*_FIELDS[cls], "outputs") if name in line}
     if "outputs_file" in facts:
-        facts["outputs_file"] = Blob(**facts["outputs_file"])
+        blob = facts["outputs_file"]
+        facts["outputs_file"] = Blob(blob["file"], blob["size"], blob["sha256"])
     return cls(timestamp=from_rfc3339(line["timestamp"]), **facts)

@@ -7,17 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from dagrun.model import Dag, Task
+from dagrun import expressions
+from dagrun.model import Dag, Task, Trigger
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task with its edges, by index. Indices follow the order of the file."""
+    """A task with its edges, by index. Indices follow the order of the file.
+
+    `looks_back`: its condition asks how others ended, so it is asked before a failure skips the task.
+    `survives`: the task may still start when a failure has stopped the run.
+    """
 
     index: int
     task: Task
     needs: tuple[int, ...]
     dependents: tuple[int, ...]
+    looks_back: bool = False
+    survives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +39,15 @@ class Graph:
     def compile(cls, dag: Dag) -> Graph:
         """Link the tasks of a checked DAG. Costs O(tasks + edges); raises KeyError for a dangling edge."""
         index = {task.id: i for i, task in enumerate(dag.tasks)}
-        needs = [tuple(index[need] for need in task.needs) for task in dag.tasks]
+        needs = [tuple(index[need.task] for need in task.needs) for task in dag.tasks]
         dependents: list[list[int]] = [[] for _ in dag.tasks]
         for i, deps in enumerate(needs):
             for dep in deps:
                 dependents[dep].append(i)
-        nodes = tuple(Node(i, task, needs[i], tuple(dependents[i])) for i, task in enumerate(dag.tasks))
+        nodes = tuple(
+            Node(i, task, needs[i], tuple(dependents[i]), *_conditions(task))
+            for i, task in enumerate(dag.tasks)
+        )
         return cls(dag, nodes, index)
 
     def order(self) -> list[int]:
@@ -64,6 +74,27 @@ class Graph:
                 waves.append([])
             waves[level[i]].append(i)
         return [sorted(wave) for wave in waves]
+
+
+_OUTCOMES = frozenset({"failure", "always", "cancelled"})
+_SURVIVING = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
+
+
+def _conditions(task: Task) -> tuple[bool, bool]:
+    """Whether a task's condition looks back, and whether the task survives a stop."""
+    survives = task.trigger in _SURVIVING or any(need.trigger in _SURVIVING for need in task.needs)
+    looks_back = False
+    for text in (task.condition, task.unless):
+        if text is not None:
+            expression = expressions.condition(text)
+            asks = any(call.name in _OUTCOMES for call in expression.calls)
+            survives = survives or asks
+            looks_back = looks_back or asks or any(_reads_status(ref) for ref in expression.references)
+    return looks_back, survives
+
+
+def _reads_status(reference: expressions.Reference) -> bool:
+    return reference.root in ("tasks", "jobs", "steps") and reference.path[1:2] == ("status",)
 
 
 def cycles(needs: Mapping[str, Sequence[str]], limit: int = 10) -> Iterator[list[str]]:

@@ -16,6 +16,23 @@ class OnError(StrEnum):
     CONTINUE = "continue"
 
 
+class Trigger(StrEnum):
+    """When a task whose dependencies have all ended runs (CONTRACT 5)."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ALWAYS = "always"
+    NONE_FAILED = "none_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A dependency; with a trigger of its own the edge is judged by that, not by the task's."""
+
+    task: str
+    trigger: Trigger | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often and when a failed attempt is tried again. Times are in seconds; None: the setting's value.
@@ -54,12 +71,19 @@ Action = WorkflowAction | ShellAction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A node of the DAG. `timeout` is per attempt, in seconds; `needs` holds ids, each once, in the file's order."""
+    """A node of the DAG. `timeout` is per attempt, in seconds; `needs` names each dependency once, in the file's order.
+
+    `params`, `env`, `condition` (`if`), `unless` and scripts hold their expressions as text.
+    """
 
     id: str
     action: Action
     description: str = ""
-    needs: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
+    trigger: Trigger = Trigger.SUCCESS
+    condition: str | None = None
+    unless: str | None = None
+    only_if_changed: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     retry: Retry = field(default_factory=Retry)
@@ -102,23 +126,19 @@ class Dag:
     on_error: OnError = OnError.STOP_ALL
     max_parallel: int | None = None
     timeout: float | None = None
+    secrets: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: Words of the language that a later version brings. They are refused by name, never ignored.
 LATER_DAG_KEYS: Mapping[str, str] = {
-    "secrets": "secrets",
     "hooks": "hooks",
-    "outputs": "outputs of a run",
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
     "image": "containers",
     "dag": "sub-DAGs",
     "approval": "approvals",
     "wait": "waits",
-    "if": "conditions",
-    "unless": "conditions",
-    "trigger": "triggers",
-    "only_if_changed": "conditions",
     "matrix": "matrix",
     "for_each": "for_each",
     "max_parallel": "matrix",
@@ -128,7 +148,6 @@ LATER_TASK_KEYS: Mapping[str, str] = {
     "artifacts": "artifacts",
     "target": "executors on many machines",
 }
-EXPRESSION = "${{"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 NAME_RULE = "letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from dagrun.errors import UsageError, did_you_mean
 from dagrun.model import Dag, Param
-from dagrun.source import Source, SourceError
+from dagrun.source import DocumentError, Source
 from dagrun.work import Json
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -56,10 +57,32 @@ def _problem(param: Param, value: Json, which: str = "") -> str | None:
         fits = isinstance(value, _TYPES[param.type])
         if not fits or (isinstance(value, bool) and param.type != "boolean"):
             return f"{which}parameter '{param.name}' must be of type {param.type}, not {_kind(value)}"
+    if not _is_json(value):
+        return f"{which}parameter '{param.name}' holds a number that JSON cannot write: .inf or .nan"
     if param.enum and value not in param.enum:
         choices = ", ".join(str(choice) for choice in param.enum)
         return f"{which}parameter '{param.name}' must be one of {choices}, not {value!r}"
     return None
+
+
+def _is_text(param: Param) -> bool:
+    """Whether only text can fit: then `3.10` is meant as it is written."""
+    choices = param.enum if param.type is None else ()
+    return param.type == "string" or bool(choices and all(isinstance(choice, str) for choice in choices))
+
+
+def _is_json(value: Any) -> bool:
+    """Whether all numbers in a value read from YAML are finite: parameters are recorded as JSON."""
+    pile = [value]
+    while pile:
+        value = pile.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        if isinstance(value, dict):
+            pile.extend(value.values())
+        elif isinstance(value, list):
+            pile.extend(value)
+    return True
 
 
 def _kind(value: Any) -> str:
@@ -79,10 +102,10 @@ def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
     if not equals or not name:
         raise UsageError(f"--param {text!r} is not of the form name=value")
     declared = next((param for param in dag.params if param.name == name), None)
-    if not written or (declared and declared.type == "string"):
+    if not written or (declared and _is_text(declared)):
         return name, written
     try:
         return name, Source.inline(written, f"--param {name}").load()
-    except SourceError as error:
+    except DocumentError as error:
         problem = error.findings[0].message
         raise UsageError(f"--param {name}: {problem}", hint="quote the value for YAML as well") from None

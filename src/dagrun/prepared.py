@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dagrun.graph import Graph
 from dagrun.registry import Registry
@@ -19,6 +19,8 @@ class Prepared:
     path: str
     params: Mapping[str, Json]
     registry: Registry
+    #: The values of the declared secrets, by name. Never recorded, never shown.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def max_parallel(self) -> int:

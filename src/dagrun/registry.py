@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,8 +40,17 @@ def workflow(name: str) -> Callable[[Function], Function]:
 
 
 def _home(function: Callable[..., Any]) -> str:
-    code = inspect.unwrap(function).__code__
+    target = inspect.unwrap(function)
+    code = getattr(target, "__code__", None)
+    if code is None:  # no function in the narrow sense: a partial, a class, an object that can be called
+        kind = target if isinstance(target, type) else type(target)
+        return f"{kind.__module__}.{getattr(target, '__qualname__', kind.__qualname__)}"
     return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _file(function: Callable[..., Any]) -> str | None:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code.co_filename if code is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
     # Imported before, by another origin or an earlier attempt: what it registered then is still its own.
     path = getattr(module, "__file__", None)
     for name, function in _registered.items():
-        if path and inspect.unwrap(function).__code__.co_filename == path:
+        if path and _file(function) == path:
             fresh.setdefault(name, function)
     return fresh
 
@@ -166,9 +175,24 @@ def hints(function: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(target, include_extras=True)
     except Exception:  # a name that exists for type checkers only: user code, so any error may come
         raw = getattr(target, "__annotations__", {})
-        return {name: hint for name, hint in raw.items() if not isinstance(hint, str)} | {
-            name: TaskContext for name, hint in raw.items() if hint in ("TaskContext", "dagrun.TaskContext")
-        }
+        found = {name: _hint(target, hint) for name, hint in raw.items()}
+        return {name: hint for name, hint in found.items() if hint is not _UNRESOLVED}
+
+
+_UNRESOLVED = object()
+
+
+def _hint(function: Callable[..., Any], hint: Any) -> Any:
+    """One annotation by itself, so that one that cannot be resolved costs the others nothing."""
+    if isinstance(hint, str) and hint.rpartition(".")[2] == "TaskContext":
+        return TaskContext
+    alone = typing.cast(Any, type("alone", (), {"__annotations__": {"it": hint}}))
+    try:
+        return typing.get_type_hints(alone, getattr(function, "__globals__", {}), {}, include_extras=True)[
+            "it"
+        ]
+    except Exception:  # as above
+        return _UNRESOLVED
 
 
 def takes_everything(parameters: Mapping[str, inspect.Parameter], annotations: Mapping[str, Any]) -> bool:
@@ -177,7 +201,7 @@ def takes_everything(parameters: Mapping[str, inspect.Parameter], annotations: M
     if names != ["params"] or parameters["params"].kind is inspect.Parameter.VAR_KEYWORD:
         return False
     hint = annotations.get("params", dict)
-    return hint is Any or (typing.get_origin(hint) or hint) in (dict, Mapping, typing.MutableMapping)
+    return hint is Any or (typing.get_origin(hint) or hint) in (dict, Mapping, MutableMapping)
 
 
 def describe(name: str, function: Callable[..., Any], origin: Origin) -> Workflow:
@@ -196,9 +220,7 @@ def describe(name: str, function: Callable[..., Any], origin: Origin) -> Workflo
         parameters=tuple(
             Parameter(
                 name=p.name,
-                annotation=""
-                if p.annotation is p.empty
-                else inspect.formatannotation(p.annotation).strip("'"),
+                annotation=_annotation(p),
                 default=None if p.default is p.empty else repr(p.default),
                 required=p.default is p.empty,
             )
@@ -208,6 +230,13 @@ def describe(name: str, function: Callable[..., Any], origin: Origin) -> Workflo
         origin=origin,
         home=_home(function),
     )
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    if parameter.annotation is parameter.empty:
+        return ""
+    written = parameter.annotation
+    return written if isinstance(written, str) else inspect.formatannotation(written)
 
 
 def pack(workflow: Workflow) -> dict[str, Json]:

@@ -7,18 +7,17 @@ import contextlib
 import getpass
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from dagrun.bodies import Bodies
 from dagrun.clock import Clock
 from dagrun.engine import Engine, Listener
 from dagrun.events import DagStart
-from dagrun.graph import Node
-from dagrun.kinds import kind_of
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
 from dagrun.settings import Settings
 from dagrun.state import RetryDefaults, RunState
-from dagrun.work import Attempt, Executor, Outputs, Work
+from dagrun.work import Executor
 
 TICK = 0.1  # seconds between two looks at what bodies have printed
 
@@ -45,9 +44,10 @@ class Drive:
         self.ticker = ticker
         self.signal: int | None = None
         defaults = RetryDefaults(settings.retry_base_ms / 1000, settings.retry_jitter_pct)
+        state = RunState(prepared.graph, defaults)
         self.engine = Engine(
-            state=RunState(prepared.graph, defaults), writer=writer, executor=executor, clock=clock,
-            make_work=self._work, chance=random.random, listener=listener,
+            state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
+            bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs),
         )  # fmt: skip
 
     async def run(self) -> RunState:
@@ -69,24 +69,6 @@ class Drive:
             dag_hash=self.writer.dag_hash,
             params=self.prepared.params,
             max_parallel=self.prepared.max_parallel,
-        )
-
-    def _work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-        task = node.task
-        return Work(
-            attempt=attempt,
-            body=kind_of(task).body(task.action, self.prepared.registry),
-            params=task.params,
-            upstream=upstream,
-            env={
-                **self.prepared.graph.dag.env,
-                **task.env,
-                "DAGRUN_RUN_ID": attempt.run_id,
-                "DAGRUN_TASK_ID": attempt.task_id,
-                "DAGRUN_ATTEMPT": str(attempt.number),
-            },
-            cwd=self.settings.path(task.working_dir or "."),
-            max_output_bytes=self.settings.max_output_bytes,
         )
 
     def _listen_to_signals(self) -> None:

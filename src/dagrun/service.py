@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,10 +15,11 @@ from dagrun.dialects import detect
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.events import Event
 from dagrun.graph import Graph
+from dagrun.masking import SHORTEST, Masker
 from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
+from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.runs.base import RunRecord, RunStore
-from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.source import DocumentError, Finding, Limits, Source
 from dagrun.state import RunState
@@ -154,7 +156,27 @@ class Service:
             problems.append(error.message)
         if problems:
             raise UsageError("\n".join(problems))
-        return Prepared(Graph.compile(dag), shown, params, self._registry_for(dag) or Registry())
+        secrets = self._secrets(dag)
+        return Prepared(Graph.compile(dag), shown, params, self._registry_for(dag) or Registry(), secrets)
+
+    def _secrets(self, dag: Dag) -> Mapping[str, str]:
+        """The declared secrets' values, from the environment or `.env`. Raises UsageError for all that are unfit."""
+        if not dag.secrets:
+            return {}
+        from dotenv import dotenv_values
+
+        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        values = {name: known.get(name) or "" for name in dag.secrets}
+        problems = [
+            f"the secret '{name}' is not set: export it, or put it into .env"
+            if not value
+            else f"the secret '{name}' has fewer than {SHORTEST} characters, too few to be masked"
+            for name, value in values.items()
+            if len(value) < SHORTEST
+        ]
+        if problems:
+            raise UsageError("\n".join(problems))
+        return values
 
     def _params_file(self, path: Path) -> Mapping[str, Json]:
         data = Source.read(path).load()
@@ -180,7 +202,8 @@ class Service:
 
         from dagrun.running import Drive
 
-        writer = self.runs.create(prepared.graph.dag, self.clock.now(), run_id)
+        mask = Masker(prepared.secrets.values()).text
+        writer = self.runs.create(prepared.graph.dag, self.clock.now(), run_id, mask)
         try:
             if announce is not None:
                 announce(writer.run_id, self.runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -14,6 +16,12 @@ from dagrun.errors import UsageError, did_you_mean
 MIB = 1024 * 1024
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError("must be a text that is not empty")
+    return value
+
+
 def _text_list(value: Any) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
@@ -23,12 +31,15 @@ def _text_list(value: Any) -> tuple[str, ...]:
 
 def _number(kind: type[int] | type[float], least: float) -> Callable[[Any], Any]:
     def parse(value: Any) -> Any:
+        what = "a whole number" if kind is int else "a number"
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise ValueError(f"must be {what}")
         try:
             number = kind(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"must be {'a whole number' if kind is int else 'a number'}") from None
-        if isinstance(value, bool) or number < least:
-            raise ValueError(f"must be a number of at least {least:g}")
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"must be {what}") from None
+        if number < least or (kind is float and not math.isfinite(number)):
+            raise ValueError(f"must be {what} of at least {least:g}")
         return number
 
     return parse
@@ -44,10 +55,10 @@ class Settings:
 
     #: The project root: every relative path starts here.
     root: Path
-    events_path: str = _setting("logs/orchestrator_events.jsonl", "ORCH_EVENTS_PATH", str)
-    state_path: str = _setting("logs/orchestrator_state.jsonl", "STATE_STORE_PATH", str)
-    runs_dir: str = _setting("logs/runs", "DAGRUN_RUNS_DIR", str)
-    dags_dir: str = _setting("configs/dags", "DAGRUN_DAGS_DIR", str)
+    events_path: str = _setting("logs/orchestrator_events.jsonl", "ORCH_EVENTS_PATH", _text)
+    state_path: str = _setting("logs/orchestrator_state.jsonl", "STATE_STORE_PATH", _text)
+    runs_dir: str = _setting("logs/runs", "DAGRUN_RUNS_DIR", _text)
+    dags_dir: str = _setting("configs/dags", "DAGRUN_DAGS_DIR", _text)
     #: Modules, or `.py` files, that register workflows.
     workflows: tuple[str, ...] = _setting((), "DAGRUN_WORKFLOWS", _text_list)
     #: The delay before the first retry, in milliseconds.
@@ -65,7 +76,10 @@ class Settings:
 
     def path(self, text: str | Path) -> Path:
         """A path below the project root, made absolute."""
-        return self.root / Path(text).expanduser()
+        path = Path(text)
+        with contextlib.suppress(RuntimeError):  # `~nobody/x`: as a shell does, take it as it is written
+            path = path.expanduser()
+        return self.root / path
 
 
 def load(
@@ -113,7 +127,11 @@ def _project(start: Path) -> tuple[Path, str, Mapping[str, Any]]:
         if (directory / "dagrun.toml").is_file():
             return directory, "dagrun.toml", _toml(directory / "dagrun.toml")
         if (directory / "pyproject.toml").is_file():
-            table = _toml(directory / "pyproject.toml").get("tool", {}).get("dagrun")
+            path = directory / "pyproject.toml"
+            tool = _toml(path).get("tool")
+            table = tool.get("dagrun") if isinstance(tool, dict) else None
+            if table is not None and not isinstance(table, dict):
+                raise UsageError(f"{path}: 'tool.dagrun' must be a table")
             if table is not None:
                 return directory, "pyproject.toml", table
     return start, "dagrun.toml", {}

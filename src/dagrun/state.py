@@ -21,7 +21,7 @@ from dagrun.events import (
     TaskStart,
 )
 from dagrun.graph import Graph, Node
-from dagrun.model import OnError, Retry
+from dagrun.model import OnError, Retry, Task, Trigger
 from dagrun.work import Blob, Ended, Outputs
 
 
@@ -58,6 +58,10 @@ class Reason(StrEnum):
     TIMED_OUT = "TimedOut"
     DEPENDENCY_FAILED = "DependencyFailed"
     DEPENDENCY_SKIPPED = "DependencySkipped"
+    NO_FAILURE = "NoFailure"
+    CONDITION_FALSE = "ConditionFalse"
+    UNCHANGED = "Unchanged"
+    OUTPUTS_FAILED = "OutputsFailed"
     STOP_ALL = "StopAll"
     CANCELLED = "Cancelled"
     RUN_TIMEOUT = "RunTimeout"
@@ -139,6 +143,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Evaluate the task's condition and tell the answer to `answer`."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Every task has its final state: so has the run."""
 
@@ -146,7 +157,16 @@ class Finish:
     reason: str
 
 
-Decision = Start | Skip | Drop | Stop | Finish
+Decision = Start | Skip | Drop | Stop | Ask | Finish
+
+
+def _condition_text(task: Task) -> str:
+    parts = [
+        f"{word}: {text}"
+        for word, text in (("if", task.condition), ("unless", task.unless))
+        if text is not None
+    ]
+    return ", ".join(parts)
 
 
 class RunState:
@@ -154,7 +174,7 @@ class RunState:
 
     Every fact costs O(the task's edges), every decision O(log tasks): the sets below are kept, never searched.
     `next` changes nothing a fact could tell; a decision stands until the fact that follows from it is applied
-    (or, for a Stop, until `note` says that the attempt has been told).
+    (or, for a Stop, until `note` says that the attempt has been told, and for an Ask until `answer` is called).
     """
 
     def __init__(self, graph: Graph, defaults: RetryDefaults | None = None) -> None:
@@ -182,6 +202,8 @@ class RunState:
         self._deadline: float | None = None
         self._sweep: deque[int] = deque()
         self._told: dict[int, Reason] = {}
+        self._answers: dict[int, bool] = {}
+        self._failed_above = bytearray(len(graph.nodes))  # whether some ancestor failed
 
     # --- facts ---------------------------------------------------------------------------------------------
 
@@ -291,8 +313,10 @@ class RunState:
         task.finished_at = event.timestamp
         task.retry_at = None
         self._unended -= 1
+        failed = self._failed_above[i] or self.failed(i)
         for dependent in self.graph.nodes[i].dependents:
             self.steps += 1
+            self._failed_above[dependent] |= failed
             self._missing[dependent] -= 1
             if not self._missing[dependent]:
                 self._settled.append(dependent)
@@ -317,7 +341,7 @@ class RunState:
         return (
             self._next_swept()
             or self._next_timeout(now)
-            or (self._next_start(now) if self.stopping is None else None)
+            or (self._next_start(now) if self.stopping in (None, Reason.STOP_ALL) else None)
             or self._next_finish()
         )
 
@@ -334,20 +358,23 @@ class RunState:
             self.steps += 1
             i = self._sweep[0]
             status = self.tasks[i].status
-            if status is Status.RUNNING and i not in self._told:
-                return Stop(self.graph.nodes[i], self._why())
-            if status is Status.RETRYING:
-                return Drop(self.graph.nodes[i], self._why())
-            if status is Status.PENDING:
-                if self.stopping is Reason.CANCELLED:
-                    return Drop(self.graph.nodes[i], Reason.CANCELLED)
-                return Skip(self.graph.nodes[i], self._why(), self.cause)
+            decision = None if self._spared(i) else self._swept(self.graph.nodes[i], status)
+            if decision is not None:
+                return decision
             self._sweep.popleft()
         return None
 
-    def _why(self) -> Reason:
+    def _spared(self, i: int) -> bool:
+        """A failure stops the run, but not the tasks that are there for failures."""
+        return self.stopping is Reason.STOP_ALL and self.graph.nodes[i].survives
+
+    def _swept(self, node: Node, status: Status) -> Decision | None:
         assert self.stopping is not None
-        return self.stopping
+        if status is Status.RUNNING and node.index not in self._told:
+            return Stop(node, self.stopping)
+        if status is Status.RETRYING or (status is Status.PENDING and self.stopping is Reason.CANCELLED):
+            return Drop(node, self.stopping)
+        return Skip(node, self.stopping, self.cause) if status is Status.PENDING else None
 
     def _next_timeout(self, now: float) -> Decision | None:
         while self._deadlines and self._deadlines[0][0] <= now:
@@ -363,9 +390,9 @@ class RunState:
             self.steps += 1
             i = self._settled[0]
             if self.tasks[i].status is Status.PENDING:
-                skip = self._judge(self.graph.nodes[i])
-                if skip:
-                    return skip
+                verdict = self._judge(self.graph.nodes[i])
+                if verdict is not None:
+                    return verdict
                 heapq.heappush(self._ready, i)
             self._settled.popleft()
         while self._retries and self._retries[0][0] <= now:
@@ -379,18 +406,59 @@ class RunState:
             heapq.heappop(self._ready)
         return None
 
-    def _judge(self, node: Node) -> Skip | None:
-        """Whether a task whose dependencies have all ended is skipped."""
+    def _judge(self, node: Node) -> Skip | Ask | None:
+        """What becomes of a task whose dependencies have all ended; None: it may start (CONTRACT 5, top to bottom)."""
         self.steps += len(node.needs)
-        skipped = None
-        for dep in node.needs:
-            task = self.tasks[dep]
-            if task.status is Status.SUCCESS or self.tolerated(dep):
+        task = node.task
+        skip, implied = self._trigger(node)
+        if skip is not None and not node.looks_back:
+            return skip
+        if task.condition is not None or task.unless is not None:
+            if node.index not in self._answers:
+                return Ask(node)
+            if not self._answers[node.index]:
+                return Skip(node, Reason.CONDITION_FALSE, _condition_text(task))
+            if skip is not None and not implied:
+                return skip
+        if task.only_if_changed and not any(self.tasks[dep].changed for dep in node.needs):
+            return Skip(node, Reason.UNCHANGED)
+        return None
+
+    def _trigger(self, node: Node) -> tuple[Skip | None, bool]:
+        """Whether the trigger skips the task, and whether it is the trigger `success` alone that does.
+
+        A condition that looks back takes the place of `success`, which is what a task asks without a word;
+        `failure` and `none_failed` are the author's own words and hold beside it.
+        """
+        implied: Skip | None = None
+        for need, dep in zip(node.task.needs, node.needs, strict=True):
+            trigger = need.trigger or node.task.trigger
+            if trigger is Trigger.ALWAYS or (trigger is Trigger.FAILURE and need.trigger is None):
+                continue  # a task's own `failure` looks at all ancestors together, below
+            skip = self._edge(node, dep, trigger)
+            if skip is None:
                 continue
-            if task.status is not Status.SKIPPED:
-                return Skip(node, Reason.DEPENDENCY_FAILED, self.graph.nodes[dep].task.id)
-            skipped = skipped or Skip(node, Reason.DEPENDENCY_SKIPPED, self.graph.nodes[dep].task.id)
-        return skipped
+            if trigger is not Trigger.SUCCESS:
+                return skip, False
+            if implied is None or (
+                implied.reason is Reason.DEPENDENCY_SKIPPED and skip.reason is Reason.DEPENDENCY_FAILED
+            ):
+                implied = skip
+        if node.task.trigger is Trigger.FAILURE and not self._failed_above[node.index]:
+            return Skip(node, Reason.NO_FAILURE), False
+        return implied, True
+
+    def _edge(self, node: Node, dep: int, trigger: Trigger) -> Skip | None:
+        """Whether one dependency's end skips the task."""
+        name = self.graph.nodes[dep].task.id
+        if trigger is Trigger.FAILURE:
+            failed = self.failed(dep) or self._failed_above[dep]
+            return None if failed else Skip(node, Reason.NO_FAILURE, name)
+        if self.failed(dep):
+            return Skip(node, Reason.DEPENDENCY_FAILED, name)
+        if trigger is Trigger.NONE_FAILED or self.good(dep):
+            return None
+        return Skip(node, Reason.DEPENDENCY_SKIPPED, name)
 
     def _next_finish(self) -> Decision | None:
         if self._unended or self.status is not RunStatus.RUNNING:
@@ -410,11 +478,10 @@ class RunState:
     def wake_at(self) -> float | None:
         """The next moment at which `next` may have something new to say without a new fact."""
         moments = []
-        if self.stopping is None:
-            if self._deadline is not None:
-                moments.append(self._deadline)
-            if self._retries:
-                moments.append(self._retries[0][0])
+        if self.stopping is None and self._deadline is not None:
+            moments.append(self._deadline)
+        if self.stopping in (None, Reason.STOP_ALL) and self._retries:
+            moments.append(self._retries[0][0])
         if self._deadlines:
             moments.append(self._deadlines[0][0])
         return min(moments, default=None)
@@ -424,6 +491,10 @@ class RunState:
     def note(self, stop: Stop) -> None:
         """Remember that the running attempt has been told to end, and why."""
         self._told[stop.node.index] = stop.reason
+
+    def answer(self, node: Node, holds: bool) -> None:
+        """Remember what the task's condition says; the fact that follows from it records it."""
+        self._answers[node.index] = holds
 
     def fact_of(self, node: Node, ended: Ended, now: float, chance: float) -> Event:
         """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
@@ -445,7 +516,8 @@ class RunState:
         error, error_type = ended.error, ended.error_type or "Error"
         if timed_out:
             error, error_type = f"timed out after {node.task.timeout:g}s", "Timeout"
-        if self._tries_again(node.task.retry, attempt, error_type, ended.exit_code):
+        may_start = self.stopping is None or self._spared(node.index)
+        if may_start and self._tries_again(node.task.retry, attempt, error_type, ended.exit_code):
             return TaskRetry(
                 timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
                 delay_seconds=self.defaults.delay(node.task.retry, attempt, chance), timed_out=timed_out,
@@ -457,13 +529,33 @@ class RunState:
         )  # fmt: skip
 
     def _tries_again(self, retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
-        if attempt > retry.retries or self.stopping is not None:
+        if attempt > retry.retries:
             return False
         if not retry.on_exit_codes and not retry.on_errors:
             return True
         return exit_code in retry.on_exit_codes or error_type in retry.on_errors
 
     # --- readers -------------------------------------------------------------------------------------------
+
+    def good(self, i: int) -> bool:
+        """Whether the task counts as good for those that depend on it (CONTRACT 5)."""
+        task = self.tasks[i]
+        return (
+            task.status is Status.SUCCESS
+            or self.tolerated(i)
+            or (task.status is Status.SKIPPED and task.reason == Reason.UNCHANGED)
+        )
+
+    def failed(self, i: int) -> bool:
+        """Whether the task counts as failed for triggers: it failed untolerated, or was cancelled."""
+        status = self.tasks[i].status
+        return status is Status.CANCELLED or (
+            status in (Status.FAILED, Status.TIMED_OUT) and not self.graph.nodes[i].task.continue_on_failure
+        )
+
+    def failed_above(self, i: int) -> bool:
+        """Whether some ancestor of the task failed."""
+        return bool(self._failed_above[i])
 
     def tolerated(self, i: int) -> bool:
         """Whether the task failed and the document says that this does not matter."""

@@ -1,13 +1,13 @@
 """For tests, ours and users': a DAG's behaviour in milliseconds, with a fake clock and bodies that are plain functions.
 
-    outcome = scenario('''
-        name: nightly
-        tasks:
-          - {id: load, workflow_ref: load, retries: 1}
-          - {id: report, workflow_ref: report, depends_on: [load]}
-    ''', bodies={"load": fails(1, then={"rows": 3})})
-    assert outcome.statuses == {"load": "success", "report": "success"}
-    assert outcome.params["report"] == {"load__rows": 3}
+outcome = scenario('''
+    name: nightly
+    tasks:
+      - {id: load, workflow_ref: load, retries: 1}
+      - {id: report, workflow_ref: report, depends_on: [load]}
+''', bodies={"load": fails(1, then={"rows": 3})})
+assert outcome.statuses == {"load": "success", "report": "success"}
+assert outcome.params["report"] == {"load__rows": 3}
 """
 
 from __future__ import annotations
@@ -19,22 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagrun import parameters
+from dagrun.bodies import Bodies
 from dagrun.check import check
 from dagrun.clock import FakeClock
 from dagrun.dialects import detect
 from dagrun.engine import Engine
 from dagrun.events import DagStart, Event
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.graph import Graph, Node
-from dagrun.kinds import kind_of
+from dagrun.graph import Graph
 from dagrun.model import Dag, WorkflowAction
+from dagrun.prepared import Prepared
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.base import RunRecord
 from dagrun.runs.memory import MemoryRuns
+from dagrun.settings import Settings
 from dagrun.source import DocumentError, Source
 from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
-from dagrun.work import Attempt, Json, Outputs, Work
+from dagrun.work import Json
 
 __all__ = ["HANG", "FakeClock", "InlineExecutor", "MemoryRuns", "Outcome", "dag", "fails", "run", "scenario"]
 
@@ -90,7 +93,7 @@ def fails(times: int, then: Any = None, error: str = "boom") -> Body:
     """A body that raises so many times, then returns `then`."""
     calls = 0
 
-    def body(params: dict[str, Json]) -> Any:
+    def body(_: dict[str, Json]) -> Any:
         nonlocal calls
         calls += 1
         if calls <= times:
@@ -104,6 +107,7 @@ def scenario(
     text: str,
     bodies: Mapping[str, Body] | None = None,
     *,
+    params: Mapping[str, Json] | None = None,
     max_parallel: int = 8,
     at: Mapping[float, Callable[[Engine], None]] | None = None,
 ) -> Outcome:
@@ -111,7 +115,9 @@ def scenario(
 
     `at` does something to the engine so many seconds (of the fake clock) after the start.
     """
-    return asyncio.run(run(dag(text), InlineExecutor(bodies), max_parallel=max_parallel, at=at))
+    return asyncio.run(
+        run(dag(text), InlineExecutor(bodies), params=params, max_parallel=max_parallel, at=at)
+    )
 
 
 async def run(
@@ -120,19 +126,24 @@ async def run(
     *,
     max_parallel: int = 8,
     at: Mapping[float, Callable[[Engine], None]] | None = None,
+    params: Mapping[str, Json] | None = None,
     chance: float = 0.5,
 ) -> Outcome:
     """Run a DAG on a given executor. With `chance` 0.5 every retry's delay is exactly its base."""
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
+    state, prepared = RunState(graph), _prepared(graph, params or {})
+    bodies = Bodies(
+        prepared, Settings(root=Path.cwd()), state, writer.run_id, writer.read_outputs, environment={}
+    )
     engine = Engine(
-        state=RunState(graph), writer=writer, executor=executor, clock=_Interrupting(clock, dict(at or {})),
-        make_work=_work, chance=lambda: chance,
+        state=state, writer=writer, executor=executor, clock=_Interrupting(clock, dict(at or {})),
+        bodies=bodies, chance=lambda: chance,
     )  # fmt: skip
     engine.clock.engine = engine  # type: ignore[attr-defined]
     start = DagStart(
         timestamp=clock.now(), task_count=len(graph.nodes), dag_path="<scenario>", dag_hash=writer.dag_hash,
-        max_parallel=what.max_parallel or max_parallel,
+        max_parallel=what.max_parallel or max_parallel, params=prepared.params,
     )  # fmt: skip
     async with asyncio.timeout(30):
         state = await engine.run(start)
@@ -161,13 +172,8 @@ class _Interrupting:
             self.at.pop(due)(self.engine)
 
 
-def _work(node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-    action = node.task.action
-    known = Registry()
-    if isinstance(action, WorkflowAction):
-        origin = Origin("module", "scenario")
-        known = Registry({action.ref: Workflow(action.ref, "", (), True, origin, "")})
-    return Work(
-        attempt=attempt, body=kind_of(node.task).body(action, known), params=node.task.params, upstream=upstream,
-        env=node.task.env, cwd=Path.cwd(), max_output_bytes=1 << 26,
-    )  # fmt: skip
+def _prepared(graph: Graph, params: Mapping[str, Json]) -> Prepared:
+    refs = {node.task.action.ref for node in graph.nodes if isinstance(node.task.action, WorkflowAction)}
+    origin = Origin("module", "scenario")
+    known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
+    return Prepared(graph, "<scenario>", parameters.resolve(graph.dag, params), known)

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 Json = Any  # data that json.dumps takes
 
+MOST_IN_ENVIRONMENT = 32 * 1024  # bytes of one value in an environment variable; above that it lies in a file
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -88,6 +90,10 @@ class Work:
     params: Mapping[str, Json]
     upstream: Mapping[str, Outputs]
     env: Mapping[str, str]
+    #: Variables of dagrun's own environment that the body must not see: declared secrets.
+    unset: tuple[str, ...] = ()
+    #: Texts that must not appear in anything the body leaves behind.
+    masks: tuple[str, ...] = ()
     cwd: Path
     max_output_bytes: int
 

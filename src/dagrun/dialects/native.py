@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 from dagrun.dialects import wire
 from dagrun.dialects.base import Path, Written
-from dagrun.dialects.wire import Duration, Env, Name, Timeout, Wire
+from dagrun.dialects.wire import Duration, Env, Name, Timeout, Variable, Wire
 from dagrun.model import (
     LATER_DAG_KEYS,
     LATER_TASK_KEYS,
     NAME_RULE,
     Action,
     Dag,
+    Need,
     OnError,
     Param,
     ParamType,
     Retry,
     ShellAction,
     Task,
+    Trigger,
     WorkflowAction,
     is_name,
 )
@@ -41,9 +43,12 @@ class _Retry(Wire):
     on_errors: list[str] = Field([])
 
 
+_Trigger = Literal["success", "failure", "always", "none_failed"]
+
+
 class _Edge(Wire):
     task: str
-    trigger: str | None = None
+    trigger: _Trigger | None = None
 
 
 class _Common(Wire):
@@ -67,6 +72,10 @@ class _Task(_Common):
     run: str | None = Field(None, min_length=1)
     commands: list[str] | None = Field(None, min_length=1)
     depends_on: list[str | _Edge] = Field([])
+    trigger: _Trigger = "success"
+    if_: str | bool | None = Field(None, alias="if")
+    unless: str | bool | None = None
+    only_if_changed: bool = False
 
 
 class _Declaration(Wire):
@@ -86,6 +95,8 @@ class _Document(Wire):
     on_error: Literal["stop_all", "continue"] = "stop_all"
     max_parallel: int | None = Field(None, ge=1)
     timeout: Timeout | None = None
+    secrets: list[Variable] = Field([])
+    outputs: dict[Name, Any] = Field({})
     defaults: _Common = _Common()
     tasks: Any = None  # each task is read by itself, so that one that is wrong does not hide the others
 
@@ -117,7 +128,11 @@ class _Places:
 
     def edge(self, task: int, need: str) -> Path:
         entries = self.tasks[task]["depends_on"]  # type: ignore[index]
-        at = next(j for j, entry in enumerate(entries) if entry == need or entry == {"task": need})
+        at = next(
+            j
+            for j, entry in enumerate(entries)
+            if need in (entry, isinstance(entry, dict) and entry.get("task"))
+        )
         return (*self.task(task), "depends_on", at)
 
     def param(self, task: int, name: str) -> Path:
@@ -164,6 +179,8 @@ class _Reader:
             on_error=OnError(document.on_error),
             max_parallel=document.max_parallel,
             timeout=document.timeout,
+            secrets=tuple(dict.fromkeys(document.secrets)),
+            outputs=document.outputs,
             tasks=tuple(tasks),
         )
         return Written(dag, tuple(self.findings), self.source, _Places(self.data), frozenset(self.broken))
@@ -229,10 +246,6 @@ class _Reader:
                 "two-spellings",
                 key=True,
             )
-        for j, edge in enumerate(wired.depends_on):
-            if isinstance(edge, _Edge) and edge.trigger is not None:
-                at = (*path, "depends_on", j, "trigger")
-                self.findings.append(wire.unsupported(self.source, at, "trigger", "triggers"))
         if "shell" in node and actions == ["workflow_ref"]:
             self._tell(
                 (*path, "shell"), "'shell' is for tasks with 'run' or 'commands'", "misplaced-key", key=True
@@ -274,7 +287,11 @@ class _Reader:
             id=wired.id,
             action=_action(wired, says("shell")),
             description=wired.description,
-            needs=tuple(dict.fromkeys(e if isinstance(e, str) else e.task for e in wired.depends_on)),
+            needs=_needs(wired.depends_on),
+            trigger=Trigger(wired.trigger),
+            condition=_condition(wired.if_),
+            unless=_condition(wired.unless),
+            only_if_changed=wired.only_if_changed,
             params={**common.params, **wired.params},
             env=env,
             retry=_retry(wired if own_retry else common),
@@ -291,6 +308,20 @@ class _Reader:
 def _is_declaration(value: Any) -> bool:
     """Whether a param's value declares it: a mapping of the declaring words, one that says more than a description."""
     return isinstance(value, dict) and not value.keys().isdisjoint({"type", "default", "enum", "required"})
+
+
+def _needs(edges: Sequence[str | _Edge]) -> tuple[Need, ...]:
+    """Each dependency once; the first word about its trigger counts."""
+    needs: dict[str, Need] = {}
+    for edge in edges:
+        name, trigger = (edge, None) if isinstance(edge, str) else (edge.task, edge.trigger)
+        needs.setdefault(name, Need(name, Trigger(trigger) if trigger else None))
+    return tuple(needs.values())
+
+
+def _condition(written: str | bool | None) -> str | None:
+    """A condition as text; YAML's own true and false are conditions too."""
+    return str(written).lower() if isinstance(written, bool) else written
 
 
 def _action(wired: _Task, shell: str | None) -> Action:
@@ -312,12 +343,6 @@ def _retry(wired: _Common) -> Retry:
 def _stub(node: Any, index: int) -> Task:
     """What is known of a task that could not be read: enough for others to depend on it."""
     raw = node if isinstance(node, dict) else {}
-    task_id = raw.get("id")
-    needs = raw.get("depends_on")
-    return Task(
-        id=task_id if isinstance(task_id, str) else f"#{index}",
-        action=_STUB,
-        needs=tuple(dict.fromkeys(need for need in needs if isinstance(need, str)))
-        if isinstance(needs, list)
-        else (),
-    )
+    task_id, edges = raw.get("id"), raw.get("depends_on")
+    names = [edge for edge in edges if isinstance(edge, str)] if isinstance(edges, list) else []
+    return Task(id=task_id if isinstance(task_id, str) else f"#{index}", action=_STUB, needs=_needs(names))

@@ -69,6 +69,9 @@ def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext) -> di
                 bound[slot.name] = slot.convert(params[slot.name])
             except ValueError as error:  # pydantic's is one
                 problems.append(f"parameter '{slot.name}': {_sentence(error)}")
+            except Exception as error:  # pydantic has no idea how to make a value of this class
+                why = str(error).partition("\n")[0]
+                problems.append(f"parameter '{slot.name}' cannot be made what its annotation says: {why}")
         elif slot.required:
             problems.append(f"parameter '{slot.name}' is missing")
     if problems:
@@ -82,7 +85,11 @@ def _sentence(error: ValueError) -> str:
     details = getattr(error, "errors", None)
     if not callable(details):
         return str(error)
-    return "; ".join(f"{detail['msg']} (got {_short(detail['input'])})" for detail in details())
+    return "; ".join(
+        f"{''.join(f'[{part!r}]' for part in detail['loc'])}{' ' if detail['loc'] else ''}"
+        f"{detail['msg']} (got {_short(detail['input'])})"
+        for detail in details()
+    )
 
 
 def _short(value: object) -> str:
@@ -130,13 +137,14 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
 def outputs_of(value: Any) -> tuple[dict[str, Json], bool]:
     """What a workflow returned, as outputs, and whether it says that it changed anything (CONTRACT 3)."""
     if isinstance(value, Result):
-        return outputs_of(value.outputs)[0], value.changed
+        return outputs_of(value.outputs)[0], bool(value.changed)
     if value is None:
         return {}, True
     if isinstance(value, Mapping):
         return dict(value), True
     if hasattr(type(value), "model_dump"):
-        return value.model_dump(mode="json"), True
+        data = value.model_dump(mode="json")
+        return (data if isinstance(data, dict) else {"result": data}), True
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value), True
     return {"result": value}, True

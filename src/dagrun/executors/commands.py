@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dagrun.executors.calling import BadCall, encode_outputs
 from dagrun.executors.outputs import INLINE_BYTES, store
-from dagrun.work import Blob, Command, Ended, Json, Outputs, Work, merged_params, parameter_variable
-
-MOST_IN_ENVIRONMENT = 32 * 1024  # bytes of one value; above that it lies in a file
+from dagrun.work import (
+    MOST_IN_ENVIRONMENT,
+    Blob,
+    Command,
+    Ended,
+    Json,
+    Outputs,
+    Work,
+    merged_params,
+    parameter_variable,
+)
 
 _BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+)\Z")
 _PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
@@ -25,21 +35,31 @@ class BadSurroundings(ValueError):
 def environment(work: Work) -> dict[str, str]:
     """What a script finds besides dagrun's own environment; writes the files that it names.
 
-    Raises BadSurroundings when two parameters would share one variable, OSError when a file cannot be written.
+    Raises BadSurroundings when two parameters would share one variable or a value is no text that the system takes,
+    OSError when a file cannot be written.
     """
     attempt = work.attempt
     params = merged_params(
         work.params, {task: _data(work, outputs) for task, outputs in work.upstream.items()}
     )
+    _check_env(work.env)
     attempt.scratch.mkdir(parents=True, exist_ok=True)
     everything = attempt.scratch / "params.json"
-    everything.write_text(json.dumps(params, ensure_ascii=False), encoding="utf-8")
+    everything.write_text(json.dumps(params), encoding="utf-8")
     return {
         **work.env,
         "DAGRUN_OUTPUT": str(attempt.scratch / "output"),
         "DAGRUN_PARAMS_FILE": str(everything),
         **_parameter_variables(params, attempt.scratch),
     }
+
+
+def _check_env(env: Mapping[str, str]) -> None:
+    for name, value in env.items():
+        if "\0" in value:
+            raise BadSurroundings(
+                f"the environment variable {name} holds a NUL character; no system takes one"
+            )
 
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
@@ -52,18 +72,24 @@ def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
 def _parameter_variables(params: Mapping[str, Json], scratch: Path) -> dict[str, str]:
     owners: dict[str, str] = {}
     found: dict[str, str] = {}
-    for name, value in params.items():
-        key = parameter_variable(name)
-        if key in owners:
-            raise BadSurroundings(f"parameters '{owners[key]}' and '{name}' would both be ${key}; rename one")
-        owners[key] = name
+    for number, (name, value) in enumerate(params.items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if len(text.encode()) > MOST_IN_ENVIRONMENT or "\0" in text:
-            path = scratch / key.lower()
-            path.write_text(text, encoding="utf-8")
-            found[key + "_FILE"] = str(path)
+        # An upstream may have written half a surrogate pair into its JSON; what follows has no use for one.
+        data = text.encode("utf-8", "replace")
+        key = parameter_variable(name)
+        if len(data) > MOST_IN_ENVIRONMENT or b"\0" in data:
+            key += "_FILE"
+            path = scratch / f"param{number}"
+            path.write_bytes(data)
+            found[key] = str(path)
         else:
-            found[key] = text
+            found[key] = data.decode()
+        for owned in {key, parameter_variable(name)}:
+            if owned in owners:
+                raise BadSurroundings(
+                    f"parameters '{owners[owned]}' and '{name}' would both be ${owned}; rename one"
+                )
+            owners[owned] = name
     return found
 
 
@@ -80,7 +106,7 @@ def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ende
         return Ended(duration=duration, error=f"exit code {code}", error_type="CommandFailed", exit_code=code)
     try:
         outputs = _collect(work)
-    except (BadSurroundings, OSError) as error:
+    except (BadSurroundings, BadCall, OSError) as error:
         return Ended(duration=duration, error=str(error), error_type="BadOutput", exit_code=code)
     return Ended(duration=duration, outputs=outputs, exit_code=0)
 
@@ -93,9 +119,12 @@ def clean(work: Work) -> None:
 def _collect(work: Work) -> Outputs:
     path = work.attempt.scratch / "output"
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except FileNotFoundError:
         return {}
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device would not end
+        raise BadSurroundings("$DAGRUN_OUTPUT is no ordinary file any more")
+    size = status.st_size
     if size > work.max_output_bytes:
         raise BadSurroundings(
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
@@ -104,10 +133,8 @@ def _collect(work: Work) -> Outputs:
         outputs = parse_outputs(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
-    if size <= INLINE_BYTES:
-        return outputs
-    data = json.dumps(outputs, ensure_ascii=False, separators=(",", ":")).encode()
-    return store(work.attempt.outputs, data)
+    data = encode_outputs(outputs)
+    return outputs if len(data) <= INLINE_BYTES else store(work.attempt.outputs, data)
 
 
 def parse_outputs(text: str) -> dict[str, Json]:

@@ -8,6 +8,7 @@ cause, it ends all that is left (TERM, one second, KILL) and exits.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import gc
 import os
@@ -16,7 +17,8 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import NoReturn
 
 from dagrun.executors import processes
 from dagrun.executors.wire import Channel, Message
@@ -40,15 +42,22 @@ def launch() -> tuple[int, Channel]:
         os._exit(70)  # not reached: `run` exits
 
 
+@dataclass(frozen=True, slots=True)
+class _Leader:
+    """The first process of a worker or a command; its group and session have its number."""
+
+    pid: int
+    mark: str
+    worker: bool
+
+
 class Keeper:
     """The keeper's side."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock)
-        self.leaders: dict[int, str] = {}  # first process of each worker or command -> its mark
-        self.endings: list[
-            tuple[float, int, str]
-        ] = []  # (when to KILL, leader, mark) of what bodies left behind
+        self.leaders: dict[int, _Leader] = {}
+        self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
         self.held: list[int] = []
         self._wake = -1
 
@@ -83,8 +92,9 @@ class Keeper:
         keep = self.channel.fileno()
         os.closerange(3, keep)
         os.closerange(keep + 1, 4096)
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-            signal.signal(signum, signal.SIG_IGN)
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            # Not SIG_IGN: every command would inherit that, and never see the TERM that is to end it.
+            signal.signal(signum, lambda *_: None)
         self._wake, writer = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(writer, False)
@@ -126,7 +136,7 @@ class Keeper:
                 serve(theirs, message)
             os._exit(70)
         theirs.close()
-        self.leaders[pid] = message["mark"]
+        self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
         self.channel.send({"op": "worker", "id": message["id"], "pid": pid}, ours.fileno())
         ours.close()
 
@@ -149,6 +159,7 @@ class Keeper:
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
+                processes.check_directory(message["cwd"])
                 process = Popen(
                     message["argv"], cwd=message["cwd"], env=environment, start_new_session=True,
                     stdin=DEVNULL, stdout=log, stderr=log,
@@ -156,11 +167,12 @@ class Keeper:
             finally:
                 os.close(log)
         except (OSError, ValueError) as error:
-            self.channel.send({"op": "unspawned", "id": message["id"], "error": _reason(error)})
+            why = _why_not(error, message["argv"][0])
+            self.channel.send({"op": "unspawned", "id": message["id"], "error": why})
             return
         process.returncode = 0  # reaped below, not by Popen
         processes.prefer_for_oom(process.pid)
-        self.leaders[process.pid] = message["mark"]
+        self.leaders[process.pid] = _Leader(process.pid, message["mark"], worker=False)
         self.channel.send({"op": "spawned", "id": message["id"], "pid": process.pid})
 
     def _hold(self, path: str) -> None:
@@ -179,35 +191,40 @@ class Keeper:
                 return
             if not pid:
                 return
-            mark = self.leaders.pop(pid, None)
-            if mark is None:
+            leader = self.leaders.pop(pid, None)
+            if leader is None:
                 continue  # an orphan that a body had left behind
-            self._begin_ending(pid, mark)
+            self._begin_ending(leader)
             self._tell({"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
 
     def _tell(self, message: Message) -> None:
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
             self.channel.send(message)
 
-    def _begin_ending(self, leader: int, mark: str) -> None:
+    def _begin_ending(self, leader: _Leader) -> None:
         """A body's first process has ended: what it started ends with it."""
-        group = processes.send_group(leader, signal.SIGTERM)
-        strays = self._strays(leader, mark)
+        group = processes.send_group(leader.pid, signal.SIGTERM)
+        strays = self._strays(leader)
         processes.send(strays, signal.SIGTERM)
         if group or strays:
-            self.endings.append((time.monotonic() + GRACE, leader, mark))
+            self.endings.append((time.monotonic() + GRACE, leader))
 
-    def _strays(self, leader: int, mark: str) -> list[int]:
+    def _strays(self, leader: _Leader) -> list[int]:
         """What is left of an attempt: orphans of it that have become our children, and all below them."""
         orphans = [pid for pid in processes.children(os.getpid()) if pid not in self.leaders]
-        roots = [pid for pid in orphans if processes.belongs_to(pid, leader, mark)]
+        # A worker is a fork of ours: what it forks in turn shows our environment, without a mark.
+        roots = [
+            pid
+            for pid in orphans
+            if processes.belongs_to(pid, leader.pid, leader.mark, unmarked=leader.worker)
+        ]
         return [pid for root in roots for pid in (root, *processes.descendants(root))]
 
     def _end_leftovers(self) -> None:
         while self.endings and self.endings[0][0] <= time.monotonic():
-            _, leader, mark = self.endings.pop(0)
-            processes.send_group(leader, signal.SIGKILL)
-            processes.send(self._strays(leader, mark), signal.SIGKILL)
+            _, leader = self.endings.pop(0)
+            processes.send_group(leader.pid, signal.SIGKILL)
+            processes.send(self._strays(leader), signal.SIGKILL)
 
     def _end_everything(self) -> None:
         """TERM, one second, KILL, until nothing is left below this process."""
@@ -234,8 +251,14 @@ class Keeper:
         return [pid for pid in self.leaders if processes.send_group(pid, 0)]
 
 
-def _reason(error: Any) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        name = error.filename if isinstance(error.filename, str) else ""
-        return f"{error.strerror}: {name}" if name else error.strerror
-    return str(error)
+def _why_not(error: OSError | ValueError, shell: str) -> str:
+    if isinstance(error, processes.NoDirectory):
+        return str(error)
+    if not isinstance(error, OSError):
+        return f"cannot run '{shell}': {error}"
+    if error.errno == errno.E2BIG:
+        return (
+            f"cannot run '{shell}': the script, or the task's environment, is too long for one command line"
+        )
+    about = f" ({error.filename})" if error.filename not in (None, shell) else ""
+    return f"cannot run '{shell}': {error.strerror}{about}"

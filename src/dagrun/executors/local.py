@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.executors import commands, keeper
+from dagrun.executors import commands, keeper, processes
 from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import Channel, Message
 from dagrun.registry import Failure, Origin, Registry, unpack
 from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Outputs, Work
 
 GRACE = 5.0  # seconds between asking a body to end and killing it
-IMPORT_PATIENCE = 30.0  # seconds that one module may take while it is imported
+IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
 @dataclass(slots=True, eq=False)
@@ -52,9 +52,10 @@ class LocalExecutor:
     The keeper is forked when this object is made: do that before anything large is loaded.
     """
 
-    def __init__(self, root: Path, grace: float = GRACE) -> None:
+    def __init__(self, root: Path, grace: float = GRACE, import_patience: float = IMPORT_PATIENCE) -> None:
         self.root = root
         self.grace = grace
+        self.import_patience = import_patience
         self._mark = f"{os.getpid()}-{time.time_ns():x}"
         self._keeper_pid, self._keeper = keeper.launch()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -67,6 +68,7 @@ class LocalExecutor:
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
         self._numbers = iter(range(1, 1 << 62))
+        self._bodies_lock: Path | None = None
         self._closed = False
 
     # --- the registry, read by a worker before any loop runs ------------------------------------------------
@@ -91,6 +93,8 @@ class LocalExecutor:
             if culprit is None:
                 self._idle.append(worker)
                 return Registry(registry, tuple(failures))
+            if culprit[0].target in wanted["skip"]:
+                raise EnvironmentFailure(f"workflows cannot be read: {culprit[0]}: {culprit[1]}")
             failures.append(Failure(culprit[0], culprit[1]))
             wanted["skip"].append(culprit[0].target)
             registry.clear()
@@ -103,12 +107,12 @@ class LocalExecutor:
         self, worker: _Worker, found: dict[str, Any], failures: list[Failure]
     ) -> tuple[Origin, str] | None:
         reading = Origin("entry_point", "entry points", listed=False)
-        worker.channel.sock.settimeout(IMPORT_PATIENCE)
+        worker.channel.sock.settimeout(self.import_patience)
         while True:
             try:
                 messages = worker.channel.receive()
             except TimeoutError:
-                return reading, f"it was still being imported after {IMPORT_PATIENCE:g} s"
+                return reading, f"it is still being imported after {self.import_patience:g} s"
             if messages is None:
                 return reading, "it ends the process while it is imported"
             for message in messages:
@@ -152,12 +156,16 @@ class LocalExecutor:
 
     async def open(self, bodies_lock: Path | None) -> None:
         """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
-        if bodies_lock is not None:
-            self._keeper.send({"op": "hold", "path": str(bodies_lock)})
+        self._bodies_lock = bodies_lock
+        self._hold_lock()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
         for worker in self._workers.values():
             self._loop.add_reader(worker.channel.fileno(), self._hear_worker, worker)
+
+    def _hold_lock(self) -> None:
+        if self._bodies_lock is not None:
+            self._tell_keeper({"op": "hold", "path": str(self._bodies_lock)})
 
     def start(self, work: Work, done: Callable[[Ended], None]) -> None:
         """Begin an attempt."""
@@ -233,6 +241,8 @@ class LocalExecutor:
             job, worker.job = worker.job, None
             worker.retire = worker.retire or message.get("retire", False)
             if job is not None:
+                # The signal may still be on its way: it must not reach the worker's next body.
+                worker.retire = worker.retire or job.stop is not None
                 self._finish(job, _ended(message))
         if worker.retire or self._closed:
             self._dismiss(worker)
@@ -287,7 +297,7 @@ class LocalExecutor:
                 "env": {**environment, BODY: mark},
                 "cwd": str(job.work.cwd),
                 "log": str(job.work.attempt.log),
-            }  # fmt: skip
+            }
         )
 
     # --- the keeper -----------------------------------------------------------------------------------------
@@ -313,9 +323,11 @@ class LocalExecutor:
                         self._signal(job)
                 case "unspawned":
                     job = self._spawning.pop(message["id"])
-                    error = f"cannot run the shell: {message['error']}"
                     self._finish(
-                        job, Ended(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
+                        job,
+                        Ended(
+                            duration=0.0, error=message["error"], error_type="CommandNotRun", exit_code=127
+                        ),
                     )
                 case "exit":
                     self._hear_exit(message["pid"], message["code"])
@@ -337,6 +349,14 @@ class LocalExecutor:
             self._finish(job, _death(job, code))
             return
         killed = signal_name(-code) if code < 0 else None
+        if (
+            not code and job.stop is not None
+        ):  # it saw the signal and chose to end well: it was ended all the same
+            ended = Ended(
+                duration=_since(job), error="ended by SIGTERM", error_type="Terminated", exit_code=0
+            )
+            self._finish(job, ended)
+            return
         self._finish(job, commands.ended(job.work, 128 - code if code < 0 else code, _since(job), killed))
 
     def _lose_keeper(self) -> None:
@@ -344,9 +364,7 @@ class LocalExecutor:
         assert self._loop is not None
         self._loop.remove_reader(self._keeper.fileno())
         self._keeper.close()
-        for pid in [*self._workers, *self._commands]:
-            with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
+        self._end_orphans([*self._workers, *self._commands])
         for worker in list(self._workers.values()):
             self._dismiss(worker)
         self._idle.clear()
@@ -358,10 +376,22 @@ class LocalExecutor:
             os.waitpid(self._keeper_pid, 0)
         self._keeper_pid, self._keeper = keeper.launch()
         self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        self._hold_lock()
         for job in list(self._jobs.values()):
             self._finish(
                 job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
             )
+
+    def _end_orphans(self, leaders: list[int]) -> None:
+        """Kill what the keeper owned: groups by their leaders, what has left its group by its mark."""
+        for leader in leaders:
+            processes.send_group(leader, signal.SIGKILL)
+        deadline = time.monotonic() + 1.0
+        while left := processes.marked(self._mark):
+            processes.send(left, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
 
     # --- ends -----------------------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -107,18 +109,56 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def belongs_to(pid: int, leader: int, body: str) -> bool:
-    """Whether a process was started by the attempt whose first process was `leader` and whose mark is `body`."""
+def belongs_to(pid: int, leader: int, body: str, *, unmarked: bool = False) -> bool:
+    """Whether a process was started by the attempt whose first process was `leader` and whose mark is `body`.
+
+    With `unmarked` also one that bears no mark at all will do.
+    """
     process = _read(pid)
     if process is None or process.dead:
         return False
     if leader in (process.group, process.session):
         return True
+    found = mark_of(pid)
+    return found == body or (unmarked and found is None)
+
+
+def mark_of(pid: int) -> str | None:
+    """The mark of the attempt that started a process; None when its environment shows none."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{BODY}={body}".encode() in file.read().split(b"\0")
+            variables = file.read().split(b"\0")
     except OSError:
-        return False
+        return None
+    prefix = f"{BODY}=".encode()
+    return next((each[len(prefix) :].decode() for each in variables if each.startswith(prefix)), None)
+
+
+def marked(prefix: str) -> list[int]:
+    """Every living process whose mark begins so (Linux; empty elsewhere)."""
+    return [
+        process.pid
+        for process in table().values()
+        if not process.dead and (mark_of(process.pid) or "").startswith(prefix)
+    ]
+
+
+class NoDirectory(OSError):
+    """A body cannot run in the directory that it is to run in."""
+
+    def __str__(self) -> str:
+        return f"working_dir {self.filename}: {self.strerror}"
+
+
+def check_directory(path: str) -> None:
+    """Raises NoDirectory when no process can run there."""
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise NoDirectory(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    except NoDirectory:
+        raise
+    except OSError as error:
+        raise NoDirectory(error.errno, error.strerror, path) from None
 
 
 def send(pids: Iterable[int], signum: int) -> None:

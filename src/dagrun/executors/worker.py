@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import logging
 import os
@@ -31,8 +32,11 @@ MOST_GROWTH = 256 * 1024 * 1024
 ERROR_LENGTH = 4000
 
 
-class Terminated(BaseException):
-    """The attempt was asked to end: raised in the body, so that its `finally` blocks run."""
+class Terminated(SystemExit):
+    """The attempt was asked to end: raised in the body, so that its `finally` blocks run.
+
+    A SystemExit, because that is what event loops and thread pools let through.
+    """
 
 
 def serve(sock: socket.socket, setup: Message) -> NoReturn:
@@ -41,6 +45,7 @@ def serve(sock: socket.socket, setup: Message) -> NoReturn:
     processes.adopt_orphans()
     processes.prefer_for_oom()
     _open_streams()
+    faulthandler.enable(2)  # a body that crashes the interpreter says in its log where it was
     for path in reversed(setup["sys_path"]):
         if path not in sys.path:
             sys.path.insert(0, path)
@@ -65,6 +70,17 @@ def _open_streams() -> None:
     sys.stdin = open(os.devnull)  # noqa: SIM115 - stays open as long as the process
 
 
+class _ToStderr(logging.StreamHandler[Any]):
+    """Writes to whatever sys.stderr is now: a body may have closed or replaced it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:  # type: ignore[override]
+        return sys.stderr
+
+
 class Worker:
     """One worker's side of the channel."""
 
@@ -75,7 +91,7 @@ class Worker:
         self.memory = _peak_memory()
         self.home = _Home()
         self.logger = logging.getLogger("dagrun.task")
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _ToStderr()
         handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
         self.logger.addHandler(handler)
         self.logger.setLevel(logging.INFO)
@@ -125,20 +141,22 @@ class Worker:
         try:
             self.home.enter(message)
         except OSError as error:  # the run's directory vanished, or the working directory did
+            kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else "OSError"
             return {
                 "op": "ended",
                 "error": str(error),
-                "error_type": "OSError",
+                "error_type": kind,
                 "duration": 0.0,
                 "retire": True,
             }
         begun = time.perf_counter()
-        answer = _Body(self.logger, message).run(self._function)
+        answer = _Body(self.logger, message, self.home).run(self._function)
         answer["duration"] = round(time.perf_counter() - begun, 6)
-        self.home.leave()
+        as_it_was = self.home.leave()
         self.bodies += 1
         grown = _peak_memory() - self.memory
-        if self.bodies >= MOST_BODIES or grown > MOST_GROWTH or threading.active_count() > threads:
+        worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH
+        if worn or not as_it_was or threading.active_count() > threads:
             answer["retire"] = True
         return answer
 
@@ -146,8 +164,11 @@ class Worker:
 class _Body:
     """One attempt: call the function, keep its outputs or its error."""
 
-    def __init__(self, logger: logging.Logger, message: Message) -> None:
+    def __init__(self, logger: logging.Logger, message: Message, home: _Home) -> None:
         self.message = message
+        self.home = home
+        self.pid = os.getpid()
+        self.over = False
         attempt = message["attempt"]
         self.context = TaskContext(
             run_id=attempt["run_id"], task_id=attempt["task_id"], attempt=attempt["number"],
@@ -157,22 +178,41 @@ class _Body:
 
     def run(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Message:
         """Call it; the answer to send. Nothing that user code raises gets out of here."""
+        value: Any = None
+        failure: BaseException | None = None
         signal.signal(signal.SIGTERM, self._asked_to_end)
         try:
-            function = find(self.message["ref"], Origin(**self.message["origin"]))
-            self.cooperative = calling.takes_context(function)
-            if self.cooperative:
-                self.context.artifacts.mkdir(parents=True, exist_ok=True)
-            value = calling.call(function, self._params(), self.context)
-            outputs, changed = calling.outputs_of(value)
-            answer: Message = {"op": "ended", "changed": changed, **self._stored(outputs)}
+            value = self._call(find)
         except BaseException as error:
-            answer = _error(error)
-        finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        return answer
+            failure = error
+        self.over = True
+        if os.getpid() != self.pid:
+            _end_fork(failure)
+        self.home.lift_limits()
+        if self.context.cancelled and not isinstance(failure, Terminated):
+            failure = Terminated()  # whatever it made of it: its time was over
+        if failure is None:
+            try:
+                outputs, changed = calling.outputs_of(value)
+                return {"op": "ended", "changed": changed, **self._stored(outputs)}
+            except BaseException as error:
+                failure = error
+        return _error(failure)
+
+    def _call(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Any:
+        function = find(self.message["ref"], Origin(**self.message["origin"]))
+        self.cooperative = calling.takes_context(function)
+        if self.cooperative:
+            self.context.artifacts.mkdir(parents=True, exist_ok=True)
+        return calling.call(function, self._params(), self.context)
 
     def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
+        if os.getpid() != self.pid:  # a child that the body has forked: the signal means what it always means
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+            return
+        if self.over:
+            return
         self.context.cancelled = True
         if not self.cooperative:
             raise Terminated
@@ -203,40 +243,97 @@ class _Home:
 
     def __init__(self) -> None:
         self.environment = dict(os.environ)
-        self.stdout = sys.stdout
+        self.streams = sys.stdout, sys.stderr
         self.umask = os.umask(0o022)
         os.umask(self.umask)
+        self.handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+        self.recursion = sys.getrecursionlimit()
+        self.limits = {which: resource.getrlimit(which) for which in _LIMITS}
+        self.limited = False
 
     def enter(self, message: Message) -> None:
+        _open_closed()
         log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
         os.environ.update(message["env"])
+        processes.check_directory(message["cwd"])
         os.chdir(message["cwd"])
 
-    def leave(self) -> None:
+    def lift_limits(self) -> None:
+        """Undo what the body did to its own limits, before anything else needs memory or files."""
+        sys.setrecursionlimit(self.recursion)
+        for which, limits in self.limits.items():
+            if resource.getrlimit(which) != limits:
+                self.limited = True
+                with contextlib.suppress(ValueError, OSError):
+                    resource.setrlimit(which, limits)
+
+    def leave(self) -> bool:
+        """Put everything back; False when that cannot be trusted and the worker should not be used again."""
+        self._restore_signals()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the body may have closed or replaced it
                 stream.flush()
-        if self.stdout is not sys.stdout or sys.stdout.closed or sys.stderr.closed:
+        if self.streams != (sys.stdout, sys.stderr) or any(stream.closed for stream in self.streams):
+            _open_closed()
             _open_streams()
-            self.stdout = sys.stdout
+            self.streams = sys.stdout, sys.stderr
         _end_children()
         os.umask(self.umask)
-        for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD, signal.SIGALRM):
-            signal.signal(signum, signal.SIG_DFL)
-        signal.alarm(0)
         if os.environ != self.environment:
             os.environ.clear()
             os.environ.update(self.environment)
+        return not self.limited
+
+    def _restore_signals(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for signum, handler in self.handlers.items():
+            if handler is not None and signal.getsignal(signum) is not handler:
+                signal.signal(signum, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+_LIMITS = (
+    resource.RLIMIT_AS,
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_DATA,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_NOFILE,
+)
+
+
+def _open_closed() -> None:
+    """A body may have closed a standard descriptor: the next file opened must not get its number."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            os.set_inheritable(fd, True)
+
+
+def _end_fork(failure: BaseException | None) -> NoReturn:
+    """The body forked, and here its child has come back as well: that one ends here."""
+    code: object = 0
+    if isinstance(failure, SystemExit):
+        code = failure.code or 0
+    elif failure is not None:
+        _error(failure)
+        code = 1
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 1)
 
 
 def _end_children() -> None:
     """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing."""
     deadline = time.monotonic() + 1.0
     told = False
-    while True:
+    while time.monotonic() < deadline + 5.0:  # then it is another user's, or hangs in the kernel
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -255,12 +352,13 @@ def _error(error: BaseException) -> Message:
     if isinstance(error, Terminated):
         return {"op": "ended", "error": "ended by SIGTERM", "error_type": "Terminated"}
     if isinstance(error, calling.BadCall):
-        print(f"dagrun: {error}", file=sys.stderr)
+        with contextlib.suppress(Exception):  # it may have closed its stderr
+            print(f"dagrun: {error}", file=sys.stderr)
         return {"op": "ended", "error": _clean(str(error)), "error_type": type(error).__name__}
     inner = error.__traceback__
     while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
         inner = inner.tb_next  # the frames of dagrun itself tell a user nothing
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(BaseException):
         traceback.print_exception(type(error), error, inner)
     return {"op": "ended", "error": _describe_error(error), "error_type": type(error).__name__}
 
@@ -268,7 +366,7 @@ def _error(error: BaseException) -> Message:
 def _describe_error(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:
+    except BaseException:
         text = "(its message cannot be shown)"
     name = type(error).__name__
     return _clean(f"{name}: {text}" if text else name)

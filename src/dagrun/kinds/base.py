@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dagrun.registry import Registry
 from dagrun.work import Call, Command
 
+Render = Callable[[Any], Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind. `label` is what a dry run calls the task, `body` what an executor is to run."""
+    """One kind. `label` is what a dry run calls the task; `body` is what an executor is to run, with the
+    environment variables that it needs for that. The function it is given evaluates expressions."""
 
     name: str
     label: Callable[[Any], str]
-    body: Callable[[Any, Registry], Call | Command]
+    body: Callable[[Any, Registry, Render], tuple[Call | Command, Mapping[str, str]]]

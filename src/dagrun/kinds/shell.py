@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 
-from dagrun.kinds.base import Kind
+from dagrun import expressions, scripts
+from dagrun.kinds.base import Kind, Render
 from dagrun.model import ShellAction
 from dagrun.registry import Registry
 from dagrun.work import Command
@@ -12,7 +14,8 @@ from dagrun.work import Command
 SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
 
 # Between two commands: a command that failed ends the script, also where `set -e` looks away (`false && true`).
-_GUARD = "\ncase $? in 0) ;; *) exit ;; esac\n"
+# The empty line before it is for a command that ends in a backslash.
+_GUARD = "\n\ncase $? in 0) ;; *) exit ;; esac\n"
 
 
 def argv(shell: str) -> tuple[str, ...]:
@@ -35,8 +38,13 @@ def _label(action: ShellAction) -> str:
     return f"shell: {first}"
 
 
-def _body(action: ShellAction, _: Registry) -> Command:
-    return Command(argv=argv(action.shell), script=script(action))
+def _body(action: ShellAction, _: Registry, render: Render) -> tuple[Command, Mapping[str, str]]:
+    fitted = scripts.fit(script(action), action.shell)
+    variables = {
+        name: expressions.text_of(render(expressions.wrap(expression)))
+        for name, expression, _ in fitted.variables
+    }
+    return Command(argv=argv(action.shell), script=fitted.script), variables
 
 
 KIND = Kind(name="shell", label=_label, body=_body)

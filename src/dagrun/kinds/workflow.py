@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dagrun.kinds.base import Kind
+from collections.abc import Mapping
+
+from dagrun.kinds.base import Kind, Render
 from dagrun.model import WorkflowAction
 from dagrun.registry import Registry
 from dagrun.work import Call
 
 
-def _body(action: WorkflowAction, registry: Registry) -> Call:
+def _body(action: WorkflowAction, registry: Registry, _: Render) -> tuple[Call, Mapping[str, str]]:
     origin = registry.workflows[action.ref].origin
-    return Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target})
+    return Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target}), {}
 
 
 KIND = Kind(name="workflow", label=lambda action: f"workflow: {action.ref}", body=_body)

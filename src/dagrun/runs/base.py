@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.events import Event
 from dagrun.model import Dag
-from dagrun.work import Attempt
+from dagrun.work import Attempt, Blob, Json
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
@@ -59,6 +59,10 @@ class RunWriter(Protocol):
         """Where an attempt's traces go."""
         ...
 
+    def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
+        """Outputs that lie in a file."""
+        ...
+
     def close(self) -> None:
         """Flush, and let go of the run."""
         ...
@@ -67,8 +71,10 @@ class RunWriter(Protocol):
 class RunStore(Protocol):
     """All runs."""
 
-    def create(self, dag: Dag, now: float, run_id: str | None = None) -> RunWriter:
-        """A new run, owned by the caller. Raises RefusedError when the id is taken, UsageError when it is no name."""
+    def create(
+        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
+    ) -> RunWriter:
+        """A new run, owned by the caller; `mask` takes secrets out of what is written. Raises RefusedError when the id is taken, UsageError when it is no name."""
         ...
 
     def ids(self) -> Iterator[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dagrun import events
-from dagrun.errors import NotFoundError, RecordError, RefusedError, UsageError
+from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs import documents, lines, lock
 from dagrun.runs.base import RunRecord, is_run_id, new_run_id
 from dagrun.runs.layout import RunLayout, file_name
-from dagrun.work import Attempt
+from dagrun.work import Attempt, Blob, Json
 
 
 class FileRuns:
@@ -24,18 +26,28 @@ class FileRuns:
         self.directory = directory
         self.stream = stream
 
-    def create(self, dag: Dag, now: float, run_id: str | None = None) -> FileRun:
+    def create(
+        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
+    ) -> FileRun:
         """Make the run's directory and own it."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             name = self._claim(now, run_id)
-            return FileRun(self.directory / name, name, dag, self.stream)
+            return self._begin(name, dag, mask)
         except FileExistsError:
             raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id") from None
         except OSError as error:
             raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+
+    def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
+        """Own the directory that was just made; it goes again when the run cannot begin."""
+        try:
+            return FileRun(self.directory / name, name, dag, self.stream, mask)
+        except BaseException:
+            shutil.rmtree(self.directory / name, ignore_errors=True)
+            raise
 
     def _claim(self, now: float, run_id: str | None) -> str:
         while True:
@@ -54,6 +66,8 @@ class FileRuns:
             names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir()]
         except FileNotFoundError:
             return iter(())
+        except OSError as error:
+            raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
         return iter(sorted(names, key=self._age, reverse=True))
 
     def _age(self, name: str) -> str:
@@ -109,12 +123,21 @@ class FileRuns:
 class FileRun:
     """The owner's hand on one run."""
 
-    def __init__(self, directory: Path, run_id: str, dag: Dag, stream: Path) -> None:
+    def __init__(
+        self, directory: Path, run_id: str, dag: Dag, stream: Path, mask: Callable[[str], str] = str
+    ) -> None:
         self.run_id = run_id
         self.layout = RunLayout(directory)
         self.bodies_lock: Path | None = self.layout.bodies_lock
         if not lock.take(self.layout.lock):
             raise RefusedError(f"run '{run_id}' is being run by another process")
+        try:
+            self._lay_out(dag, stream, mask)
+        except BaseException:
+            lock.release(self.layout.lock)
+            raise
+
+    def _lay_out(self, dag: Dag, stream: Path, mask: Callable[[str], str]) -> None:
         data = documents.to_json(dag)
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self.layout.logs.mkdir()
@@ -124,8 +147,12 @@ class FileRun:
         fresh.write_bytes(data)
         fresh.replace(self.layout.dag)
         self._journal = lines.LineFile(self.layout.journal)
-        self._stream = lines.LineFile(stream)
-        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
+        try:
+            self._stream = lines.LineFile(stream)
+        except BaseException:
+            self._journal.close()
+            raise
+        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
         self._private: list[str] = []
         self._public: list[str] = []
 
@@ -159,6 +186,11 @@ class FileRun:
             scratch=self.layout.scratch / f"{name}.{number}",
         )
 
+    def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
+        """Outputs that lie in a file."""
+        data: Mapping[str, Json] = json.loads((self.layout.outputs / blob.file).read_bytes())
+        return data
+
     def close(self) -> None:
         """Flush and let go."""
         try:
@@ -167,7 +199,5 @@ class FileRun:
             self._journal.close()
             self._stream.close()
             if self.layout.scratch.is_dir():
-                import shutil
-
                 shutil.rmtree(self.layout.scratch, ignore_errors=True)
             lock.release(self.layout.lock)

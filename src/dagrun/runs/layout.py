@@ -20,7 +20,8 @@ def file_name(name: str) -> str:
     if safe in (".", ".."):
         safe = safe.replace(".", "%2E")
     if len(safe) > _LONGEST:
-        safe = safe[: _LONGEST - 17] + "-" + hashlib.sha256(data).hexdigest()[:16]
+        # No name that fits has a '%' that no hex digits follow, so none is taken for a cut one.
+        safe = safe[: _LONGEST - 18] + "%-" + hashlib.sha256(data).hexdigest()[:16]
     return safe
 
 

@@ -19,8 +19,7 @@ _MACOS = struct.Struct("@qqihh")
 
 def take(path: Path) -> bool:
     """Lock the file for this process; False when another process holds it."""
-    key = str(path)
-    if key in _held:
+    if _is_ours(path):
         return False
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -28,7 +27,7 @@ def take(path: Path) -> bool:
     except OSError:
         os.close(fd)
         return False
-    _held[key] = fd
+    _held[str(path)] = fd
     return True
 
 
@@ -39,7 +38,7 @@ def release(path: Path) -> None:
 
 def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock. Takes nothing."""
-    if str(path) in _held:
+    if _is_ours(path):
         return True
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -49,6 +48,17 @@ def is_held(path: Path) -> bool:
         return _asks(fd)
     finally:
         os.close(fd)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this process holds the lock, by whatever name the file is called here: a link, `logs/../logs`."""
+    if str(path) in _held:
+        return True
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return any(os.path.samestat(status, os.fstat(fd)) for fd in _held.values())
 
 
 def _asks(fd: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dagrun import events
@@ -12,7 +12,7 @@ from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs.base import RunRecord, is_run_id, new_run_id
 from dagrun.runs.layout import RunLayout, file_name
-from dagrun.work import Attempt
+from dagrun.work import Attempt, Blob, Json
 
 
 class MemoryRuns:
@@ -21,13 +21,18 @@ class MemoryRuns:
     def __init__(self) -> None:
         self.runs: dict[str, MemoryRun] = {}
 
-    def create(self, dag: Dag, now: float, run_id: str | None = None) -> MemoryRun:
+    def create(
+        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
+    ) -> MemoryRun:
         """A new run."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
         if run_id in self.runs:
             raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
-        run = MemoryRun(run_id or new_run_id(now), dag)
+        name = run_id or new_run_id(now)
+        while run_id is None and name in self.runs:
+            name = new_run_id(now)
+        run = MemoryRun(name, dag, mask)
         self.runs[run.run_id] = run
         return run
 
@@ -56,7 +61,7 @@ class MemoryRuns:
 class MemoryRun:
     """The owner's hand on one run in memory. `journal` and `stream` hold lines; `flushes` counts the writes."""
 
-    def __init__(self, run_id: str, dag: Dag) -> None:
+    def __init__(self, run_id: str, dag: Dag, mask: Callable[[str], str] = str) -> None:
         self.run_id = run_id
         self.dag = dag
         self.dag_hash = "in-memory"
@@ -66,7 +71,7 @@ class MemoryRun:
         self.stream: list[str] = []
         self.flushes = 0
         self._taken: list[tuple[str, str]] = []
-        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
+        self._encoder = events.Encoder(run_id, dag.name, dag.tenant, mask)
         self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
 
     def append(self, event: events.Event) -> None:
@@ -89,6 +94,10 @@ class MemoryRun:
             log=self._layout.log(task_id, number), artifacts=self._layout.artifacts / name,
             outputs=self._layout.outputs / f"{name}.{number}.json", scratch=self._layout.scratch / name,
         )  # fmt: skip
+
+    def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
+        """Nothing lies in files."""
+        return {}
 
     def close(self) -> None:
         """Let go of the run."""

@@ -19,7 +19,9 @@ def dry_run(graph: Graph) -> str:
     for number, i in enumerate(graph.order(), start=1):
         task = graph.nodes[i].task
         label = kind_of(task).label(task.action)
-        lines.append(f"  {number}. {task.id} ({label}, depends_on: {', '.join(task.needs) or 'none'})")
+        lines.append(
+            f"  {number}. {task.id} ({label}, depends_on: {', '.join(need.task for need in task.needs) or 'none'})"
+        )
     return "\n".join(lines)
 
 
@@ -33,8 +35,8 @@ def dry_run_json(graph: Graph) -> dict[str, Json]:
             {
                 "id": node.task.id,
                 "kind": node.task.kind,
-                "depends_on": list(node.task.needs),
-                "trigger": "success",
+                "depends_on": [need.task for need in node.task.needs],
+                "trigger": str(node.task.trigger),
             }
             for node in graph.nodes
         ],

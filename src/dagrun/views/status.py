@@ -104,7 +104,10 @@ def view(record: RunRecord, now: float) -> RunView:
     for event in record.events:
         try:
             state.apply(event)
-        except KeyError:  # a fact about a task that the recorded DAG does not have
+        except (
+            KeyError,
+            ValueError,
+        ):  # about a task that the recorded DAG does not have; a status nobody knows
             corrupt += 1
     if state.status in (RunStatus.RUNNING, RunStatus.PENDING) and not record.live:
         state.status = RunStatus.INTERRUPTED

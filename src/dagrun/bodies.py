@@ -1,0 +1,207 @@
+"""A task of a running run as Work: expressions evaluated, environment layered, secrets handed to those who may have them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from dagrun import expressions
+from dagrun.clock import to_rfc3339
+from dagrun.expressions import EvaluationError, Expression, Scope
+from dagrun.graph import Node
+from dagrun.kinds import kind_of
+from dagrun.prepared import Prepared
+from dagrun.settings import Settings
+from dagrun.state import RunState, Status
+from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Json, Outputs, Work
+
+TASKS = ("tasks", "jobs", "steps")
+
+
+class Bodies:
+    """Makes the Work of one run's attempts, and answers its conditions. Reads the state, never changes it.
+
+    `read_outputs` reads outputs that lie in a file. All methods raise EvaluationError for an expression that fails.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        settings: Settings,
+        state: RunState,
+        run_id: str,
+        read_outputs: Callable[[Blob], Mapping[str, Json]],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.prepared = prepared
+        self.settings = settings
+        self.state = state
+        self.run_id = run_id
+        self.dag = prepared.graph.dag
+        self._read_outputs = read_outputs
+        outside = os.environ if environment is None else environment
+        self._outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
+
+    def condition(self, node: Node) -> bool:
+        """Whether the task's `if` and `unless` let it run."""
+        env = self._env(node)
+        holds = True
+        if node.task.condition is not None:
+            holds = self._holds(node.task.condition, node, env)
+        if holds and node.task.unless is not None:
+            holds = not self._holds(node.task.unless, node, env)
+        return holds
+
+    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
+        """All that an attempt needs."""
+        env = self._env(node)
+
+        def render(value: Any) -> Any:
+            return self._rendered(value, node, env)
+
+        body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, render)
+        for value in variables.values():
+            _fits_in_a_variable(value)
+        return Work(
+            attempt=attempt,
+            body=body,
+            params=render(node.task.params),
+            upstream=upstream,
+            env={
+                **env,
+                **variables,
+                "DAGRUN_RUN_ID": attempt.run_id,
+                "DAGRUN_TASK_ID": attempt.task_id,
+                "DAGRUN_ATTEMPT": str(attempt.number),
+            },
+            unset=tuple(name for name in self.prepared.secrets if name not in env),
+            masks=tuple(self.prepared.secrets.values()),
+            cwd=self.settings.path(node.task.working_dir or "."),
+            max_output_bytes=self.settings.max_output_bytes,
+        )
+
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the run."""
+        return {name: self._rendered(value, None, self._dag_env) for name, value in self.dag.outputs.items()}
+
+    # --- environment ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def _dag_env(self) -> Mapping[str, str]:
+        return self._layer(self.dag.env, None, {})
+
+    def _env(self, node: Node) -> Mapping[str, str]:
+        """The document's layers: the DAG's, then the task's, whose expressions see the DAG's."""
+        if not node.task.env:
+            return self._dag_env
+        return {**self._dag_env, **self._layer(node.task.env, node, self._dag_env)}
+
+    def _layer(self, layer: Mapping[str, str], node: Node | None, below: Mapping[str, str]) -> dict[str, str]:
+        return {name: _text(self._rendered(text, node, below, secrets=True)) for name, text in layer.items()}
+
+    # --- expressions ---------------------------------------------------------------------------------------
+
+    def _rendered(
+        self, value: Any, node: Node | None, env: Mapping[str, str], *, secrets: bool = False
+    ) -> Any:
+        """The value with every expression in it evaluated."""
+        if isinstance(value, str):
+            if expressions.OPEN not in value:
+                return value
+            template = expressions.template(value)
+            return template.render(self._scope(template.expressions, node, env, secrets=secrets))
+        if isinstance(value, Mapping):
+            return {key: self._rendered(item, node, env, secrets=secrets) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._rendered(item, node, env, secrets=secrets) for item in value]
+        return value
+
+    def _holds(self, text: str, node: Node, env: Mapping[str, str]) -> bool:
+        expression = expressions.condition(text)
+        return expressions.truth(expression.evaluate(self._scope([expression], node, env)))
+
+    def _scope(
+        self,
+        asking: Iterable[Expression],
+        node: Node | None,
+        env: Mapping[str, str],
+        *,
+        secrets: bool = False,
+    ) -> Scope:
+        """What the expressions may see: of the tasks only those they name."""
+        named = {
+            str(reference.path[0])
+            for expression in asking
+            for reference in expression.references
+            if reference.root in TASKS and reference.path
+        }
+        tasks = {task_id: self._task(task_id) for task_id in named if task_id in self.state.graph.index}
+        roots: dict[str, Json] = {
+            "params": dict(self.prepared.params),
+            "env": {**self._outside, **env},
+            "run": self._run(),
+            "github": _github(self._outside),
+            **dict.fromkeys(TASKS, tasks),
+        }
+        if secrets:
+            roots["secrets"] = dict(self.prepared.secrets)
+        return Scope(roots=roots, functions=self._functions(node))
+
+    def _task(self, task_id: str) -> Json:
+        task = self.state.tasks[self.state.graph.index[task_id]]
+        outputs: Json = None  # of a task that has not succeeded every output is null
+        if task.status is Status.SUCCESS:
+            outputs = (
+                self._read_outputs(task.outputs) if isinstance(task.outputs, Blob) else dict(task.outputs)
+            )
+        return {
+            "status": str(task.status),
+            "outputs": outputs,
+            "changed": bool(task.changed),
+            "error": task.error,
+            "artifacts": None,
+        }
+
+    def _run(self) -> Json:
+        return {
+            "id": self.run_id,
+            "dag_name": self.dag.name,
+            "tenant": self.dag.tenant,
+            "started_at": to_rfc3339(self.state.started_at or 0),
+        }
+
+    def _functions(self, node: Node | None) -> Mapping[str, Callable[..., Json]]:
+        state, index = self.state, self.state.graph.index
+        needs = node.needs if node is not None else ()
+        return {
+            "success": lambda: all(state.good(i) for i in needs),
+            "failure": lambda: node is not None and state.failed_above(node.index),
+            "always": lambda: True,
+            "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in needs),
+            "changed": lambda task_id: bool(state.tasks[index[task_id]].changed),
+        }
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else expressions.text_of(value)
+
+
+def _github(environment: Mapping[str, str]) -> dict[str, str]:
+    """`github.ref` is `GITHUB_REF`, and so on."""
+    prefix = "GITHUB_"
+    return {
+        name[len(prefix) :].lower(): text for name, text in environment.items() if name.startswith(prefix)
+    }
+
+
+def _fits_in_a_variable(value: str) -> None:
+    if len(value.encode("utf-8", "surrogatepass")) > MOST_IN_ENVIRONMENT:
+        raise EvaluationError(
+            "a value of more than 32 KiB cannot be put into a script's environment; "
+            "pass it as a parameter and read $DAGRUN_PARAMS_FILE",
+            0,
+        )
+    if "\0" in value:
+        raise EvaluationError("a value with a NUL character cannot be put into a script's environment", 0)

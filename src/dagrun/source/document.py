@@ -1,0 +1,93 @@
+"""A document and the questions that are asked of it: its data, and where each value was written."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from dagrun.source.building import Builder, Entry, Halt
+from dagrun.source.reading import check_size, read_text
+from dagrun.source.syntax import UNREADABLE, syntax_finding
+from dagrun.source.text import DocumentError, Text
+from dagrun.source.values import Limits, Place
+
+_DEFAULT_LIMITS: Final = Limits()
+
+
+class Source(Text):
+    """One document's text.
+
+    `load` is quick and keeps no positions. The first question about a position reads the text once more and keeps
+    where everything stood, so a document without findings never pays for them.
+    """
+
+    def __init__(self, text: str, path: str, limits: Limits = _DEFAULT_LIMITS) -> None:
+        super().__init__(text, path)
+        self.limits = limits
+
+    @classmethod
+    def read(cls, path: Path, shown: str | None = None, limits: Limits = _DEFAULT_LIMITS) -> Source:
+        """The text of a file; DocumentError if it is missing, too large, or not UTF-8."""
+        shown = str(path) if shown is None else shown
+        return cls(read_text(path, shown, limits.text_bytes), shown, limits)
+
+    @classmethod
+    def inline(cls, text: str, shown: str = "<inline>", limits: Limits = _DEFAULT_LIMITS) -> Source:
+        """Text given directly; DocumentError if it is too large."""
+        check_size(text, shown, limits.text_bytes)
+        return cls(text, shown, limits)
+
+    def load(self) -> Any:
+        """The document as dicts, lists, str, int, float, bool and None; DocumentError tells its findings."""
+        try:
+            return Builder(self.limits).build(self.text)
+        except (Halt, *UNREADABLE):
+            pass
+        # Raised out here, for as the context of another error the half-built data would live on. The second, slower
+        # reading knows the places and goes on after the first finding.
+        raise DocumentError(self._survey.findings, self)
+
+    def place(self, path: tuple[str | int, ...], key: bool = False) -> Place:
+        """Where the value at `path` (or its key) stands, or else its nearest parent that was written.
+
+        An alias stands where it is used; what lies inside it stands where its anchor was written.
+        """
+        (key_at, value_at, _), _ = self._find(path)
+        return self.at(key_at if key else value_at)
+
+    def written(self, path: tuple[str | int, ...]) -> str | None:
+        """The text of the scalar at `path` as it was written ("3.10", "on", "~"); None if there is no scalar."""
+        (_, _, value), found = self._find(path)
+        return value if found and isinstance(value, str) else None
+
+    @cached_property
+    def _survey(self) -> Builder:
+        """The reading that keeps places and collects all findings."""
+        builder = Builder(self.limits, self.at)
+        try:
+            builder.build(self.text)
+        except Halt:
+            pass
+        except UNREADABLE as error:
+            builder.findings.append(syntax_finding(self, error))
+        return builder
+
+    def _find(self, path: tuple[str | int, ...]) -> tuple[Entry, bool]:
+        """The entry at `path` and True, or that of the nearest parent and False."""
+        entry: Entry = (0, 0, self._survey.top)
+        for step in (0, *path):
+            inner = _child(entry[2], step)
+            if inner is None:
+                return entry, False
+            entry = inner
+        return entry, True
+
+
+def _child(node: Any, step: str | int) -> Entry | None:
+    inner: Entry | None = None
+    if isinstance(node, dict):
+        inner = node.get(step)
+    elif isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node):
+        inner = node[step]
+    return inner

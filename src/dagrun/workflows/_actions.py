@@ -1,0 +1,417 @@
+"""Finds who promised to do what by when; the hedged, conditional, reported and unowned is no action item."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from dagrun.workflows._dates import due_words
+from dagrun.workflows._questions import Question, question
+from dagrun.workflows._talk import ADVERBS, SECTION_LABEL, Talk, body_of
+from dagrun.workflows._text import content_words, overlap
+from dagrun.workflows._transcript import Sentence, is_name
+from dagrun.workflows._wording import CONDITIONAL, REPORTED, VERBS, is_firm, is_question, is_work, phrases
+
+
+@dataclass(slots=True, kw_only=True)
+class Action:
+    """A promise. The owner's name stands at `line` (perhaps as its speaker's label), the other texts at their
+    lines.
+    """
+
+    owner: str
+    action: str
+    line: int
+    action_line: int
+    turn: int
+    due: str | None = None
+    due_line: int | None = None
+    #: what an "I'll do that" refers to, quoted
+    about: str | None = None
+    about_line: int | None = None
+    #: where it was no longer needed, or done
+    settled_line: int | None = None
+    #: said again at the end: "Ana to ..., Ben to ..."
+    recap: bool = False
+
+    @property
+    def subject(self) -> frozenset[str]:
+        """The words that say what it is about."""
+        return content_words(f"{self.action} {self.about or ''}", without=VERBS) - content_words(self.owner)
+
+
+@dataclass(slots=True)
+class Promises:
+    """The action items, the requests nobody agreed to, and the items of action lists that name nobody."""
+
+    actions: list[Action] = field(default_factory=list)
+    requests: list[Question] = field(default_factory=list)
+    unowned: list[tuple[Sentence, str]] = field(default_factory=list)
+
+
+def find_actions(talk: Talk, reversals: Collection[int] = ()) -> Promises:
+    """Promises and assignments in order; repetitions are one item. `reversals` are lines that take back
+    decisions.
+    """
+    found = Promises()
+    accepting: set[int] = set()  # sentences, by identity, that only accept a request
+    for sentence in talk.sentences:
+        if sentence.line not in reversals:
+            _settle(talk, sentence, found.actions)
+        if id(sentence) in accepting:
+            continue
+        for action in _stated(talk, sentence, found):
+            _merge(action, found.actions)
+        accepting.update(_asked(talk, sentence, found))
+    return found
+
+
+def _stated(talk: Talk, sentence: Sentence, found: Promises) -> list[Action]:
+    """The actions that one sentence states by itself."""
+    body = body_of(sentence, _LABEL, SECTION_LABEL["action"])
+    if body is not None:
+        owned = _labelled(sentence, body)
+        if owned is None and len(body.split()) > 1:
+            found.unowned.append((sentence, body))
+        return [owned] if owned else []
+    if not is_firm(sentence.text):
+        return []
+    own = _promised(talk, sentence)
+    return [own] if own else list(_assigned(talk, sentence))
+
+
+def _action(sentence: Sentence, owner: str, text: str, about: Sentence | None = None) -> Action:
+    due = due_words(text)
+    return Action(
+        owner=owner,
+        action=text,
+        line=sentence.speaker_line if owner == sentence.speaker else sentence.line,
+        action_line=sentence.line,
+        turn=sentence.turn,
+        due=due,
+        due_line=sentence.line if due else None,
+        about=about.text if about else None,
+        about_line=about.line if about else None,
+    )
+
+
+# --- minutes: "ACTION: Ana to ..." --------------------------------------------------------------------------
+
+_LABEL = re.compile(
+    r"(?:\*\*|__)?(?:action(?:\s+(?:item|point))?s?|AP|AI|to-?do|next\s+step)(?:\s*#?\d+)?(?:\*\*|__)?"
+    r"\s*(?::(?:\*\*|__)?|\s[-–—]\s)\s*",
+    re.IGNORECASE,
+)
+_WHO = r"(?:[^\W\d_][\w.'’-]*)(?:\s+(?:(?:de|da|di|van|von|der|and|&)\s+)?[^\W\d_][\w.'’-]*){0,3}?"
+_MUST = r"(?:(?:is\s+|are\s+|agreed\s+|has\s+)?to|will|shall|must)"
+_OWNER_FORMS = tuple(
+    re.compile(form, re.IGNORECASE if "owner" in form else 0)
+    for form in (
+        rf"^[\[(]?@?(?P<who>{_WHO})[\])]?\s*:\s+(?P<what>.+)$",
+        rf"^(?:the\s+)?@?(?P<who>{_WHO})\s+{_MUST}\s+(?P<what>.+)$",
+        rf"^[\[(]@?(?P<who>{_WHO})[\])]\s+(?P<what>.+)$",
+        r"^@(?P<who>[\w.-]*\w)\s+(?P<what>.+)$",
+        rf"^(?P<who>{_WHO})\s+[-–—]\s+(?P<what>.+)$",
+        rf"^(?P<what>.+?)\s*[\[(](?:owner:\s*|@)?(?P<who>{_WHO})(?:,[^()\[\]]*)?[\])]\W*$",
+        rf"^(?P<what>.+?)[\s,;.]+(?:owner|assignee|assigned\s+to|responsible)\s*:?\s+(?P<who>{_WHO})\W*$",
+        rf"^(?P<what>.+?)\s+[-–—]\s+(?P<who>{_WHO})(?:,.*)?$",
+    )
+)
+
+
+def _labelled(sentence: Sentence, body: str) -> Action | None:
+    """An action that a label vouches for; None when no owner is named."""
+    for form in _OWNER_FORMS:
+        match = form.match(body)
+        if match and is_name(re.sub(r"\s(?:and|&)\s", " ", match["who"]), chat="@" in body):
+            return _action(sentence, match["who"], body)
+    return None
+
+
+# --- promises: "I'll ..." -----------------------------------------------------------------------------------
+
+_PROMISE = re.compile(
+    r"(?:^|[\s,;:(—–-])I(?:['’]ll|\s+will|\s+shall|(?:['’]m|\s+am)\s+(?:going\s+to|gonna))\s+"
+    rf"{ADVERBS}(?P<verb>[a-z-]+)(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+# Means something only after a wish or a question.
+_TAKEN = phrases(
+    r"""
+    ((yes|yeah|sure|fine|no|actually|thanks),? )*I can (take|do|handle) (that|it|this|those|them|one)
+    ((yes|yeah|sure|fine|no|actually|thanks),? )*I('ll| will) (take|do|handle|own) {that}{end}
+    leave (it|that) (with|to) me
+    I've got (that|this|it)(?=\W*$|,)
+    (that|this)('s| is) on me
+    I'm on it
+    consider it done
+    """.format(
+        that="(that|it|this|those|them)( one)?", end=r"(?=\W*$|,| (by|on|before|today|tomorrow|this|next))"
+    ),
+    opening=True,
+)
+_SOMEBODY = phrases(
+    """
+    (some|any)(one|body) (should|needs? to|has to|must|ought to|could|can|will have to)
+    (can|could|would|will) (some|any)(one|body)
+    who (can|could|will|wants to|is going to|takes)
+    """
+)
+_NEEDED = phrases(
+    r"""
+    we (still )?(need to|should|must|have to)
+    needs? (to be|a)
+    needs \w+ing
+    who (writes|does|takes|owns)
+    is (still )?missing
+    """
+)
+_ASK = re.compile(
+    rf"\b(?:can|could|would|will)\s+you\s+(?:please\s+)?{ADVERBS}(?P<verb>[a-z-]+)(?P<rest>.*)$"
+    r"|\bplease\s+(?P<verb2>[a-z-]+)(?P<rest2>.*)$",
+    re.IGNORECASE,
+)
+_PRONOUN_EARLY = re.compile(r"^\s*(?:\w+\s+)?(?:it|that|this|them|those|one|him|her)\b", re.IGNORECASE)
+
+
+def _promised(talk: Talk, sentence: Sentence) -> Action | None:
+    """The speaker's own promise; an "I'll do that" with what it refers to."""
+    if sentence.speaker is None:
+        return None
+    if _TAKEN.match(sentence.text):
+        return _taken(talk, sentence, sentence.speaker)
+    match = _PROMISE.search(sentence.text)
+    if not match or REPORTED.search(sentence.text[: match.start()]):
+        return None
+    if not is_work(match["verb"], match["rest"]):
+        return None
+    if not _is_vague(match["rest"]):
+        return _action(sentence, sentence.speaker, sentence.text)
+    points_back = _PRONOUN_EARLY.match(match["rest"]) is not None
+    about = _wish_before(talk, sentence) or _question_before(talk, sentence, 1)
+    if about is None and points_back:
+        about = _statement_before(talk, sentence)
+    empty = not points_back and not content_words(match["rest"]) and not due_words(match["rest"])
+    if about is None and empty:
+        return None
+    return _action(sentence, sentence.speaker, sentence.text, about)
+
+
+def _taken(talk: Talk, sentence: Sentence, speaker: str) -> Action | None:
+    """An "I can take that", when there is something to take; its due may stand in the speaker's next
+    sentence.
+    """
+    about = _wish_before(talk, sentence) or _question_before(talk, sentence, 3)
+    if about is None:
+        return None
+    action = _action(sentence, speaker, sentence.text, about)
+    following = talk.next_in_turn(sentence)
+    if (
+        action.due is None
+        and following
+        and not _PROMISE.search(following.text)
+        and (due := due_words(following.text))
+    ):
+        action.due, action.due_line = due, following.line
+    return action
+
+
+def _is_vague(rest: str) -> bool:
+    """Whether the promise's object is a pronoun, or there is none."""
+    due = due_words(rest)
+    words = content_words(rest.replace(due, " ") if due else rest, without=VERBS)
+    return not words or (len(words) <= 1 and _PRONOUN_EARLY.match(rest) is not None)
+
+
+def _wish_before(talk: Talk, sentence: Sentence) -> Sentence | None:
+    """The nearest wish just before: "somebody needs to ...", "who can ...?", "could you ...?"."""
+    for earlier in talk.before(sentence, 3):
+        if _SOMEBODY.search(earlier.text) or _NEEDED.search(earlier.text):
+            return earlier
+        if earlier.speaker != sentence.speaker and _ASK.search(earlier.text):
+            return earlier
+    return None
+
+
+def _question_before(talk: Talk, sentence: Sentence, turns: int) -> Sentence | None:
+    """A question of somebody else in the turns just before."""
+    for earlier in talk.before(sentence, turns):
+        if (
+            earlier.speaker != sentence.speaker
+            and is_question(earlier.text)
+            and len(earlier.text.split()) >= 3
+        ):
+            return earlier
+    return None
+
+
+def _statement_before(talk: Talk, sentence: Sentence) -> Sentence | None:
+    """The nearest telling statement of somebody else, for "I'll tell them where it is"."""
+    for earlier in talk.before(sentence, 3):
+        others = earlier.speaker != sentence.speaker and not is_question(earlier.text)
+        if others and len(talk.words(earlier)) >= 3:
+            return earlier
+    return None
+
+
+# --- assignments: "Ana will ..." ----------------------------------------------------------------------------
+
+
+def _assigned(talk: Talk, sentence: Sentence) -> Iterator[Action]:
+    """`Ana will ...`, and in a recap `Ana to ..., Ben to ...`, for people of this meeting."""
+    text = sentence.text
+    matches = [match for match in talk.assignment.finditer(text) if _begins_clause(text, match)]
+    ends = [*(match.start() for match in matches), len(text)][1:]
+    for match, end in zip(matches, ends, strict=True):
+        if REPORTED.search(text[: match.start()]) or not is_work(match["verb"], text[match.end() : end]):
+            continue
+        clause = re.sub(r"[,;\s]+(?:and)?\s*$", "", text[match.start() : end])
+        action = _action(sentence, match["who"], clause if len(matches) > 1 else text)
+        action.recap = match["how"].strip().lower() == "to"
+        yield action
+
+
+def _begins_clause(text: str, match: re.Match[str]) -> bool:
+    """`Ana to ...` counts only at the start of a clause: "I spoke with Ana to clear this" assigns nothing."""
+    before = text[: match.start()].rstrip()
+    return (
+        match["how"].strip().lower() != "to"
+        or not before
+        or before[-1] in ",;:.-–—"
+        or before.endswith(" and")
+    )
+
+
+# --- requests: "Ana, could you ...?" ------------------------------------------------------------------------
+
+_ACCEPT = phrases(
+    """
+    (yes|yeah|yep|yup|sure|of course|absolutely|definitely|gladly|certainly|aye|fine|ok|okay|deal|done|np)
+    (will|can) do
+    (already )?on it
+    no (problem|worries)
+    happy to
+    doing (it|that)
+    I('ll| will| can do)
+    right away
+    got it
+    leave (it|that) (with|to) me
+    """,
+    opening=True,
+)
+_DECLINE = phrases(
+    """
+    (can't|cannot|won't)
+    not sure
+    (maybe|might|depends)
+    no time
+    don't (think|know|have)
+    not (before|this|until)
+    already did
+    """
+)
+
+
+def _asked(talk: Talk, sentence: Sentence, found: Promises) -> Iterator[int]:
+    """Files a request to a person as an action or as an open request; yields the ids of sentences that only
+    accept.
+    """
+    match = _ASK.search(sentence.text)
+    if not match or sentence.speaker is None or CONDITIONAL.match(sentence.text):
+        return
+    name = talk.addressed(sentence)
+    verb, rest = (match["verb"], match["rest"]) if match["verb"] else (match["verb2"], match["rest2"])
+    if not is_work(verb, rest.rstrip("?!. ")) or (match["verb2"] and not name):
+        return
+    reply = _reply(talk, sentence, name)
+    if reply and _ACCEPT.match(reply[0].text) and not any(_DECLINE.search(said.text) for said in reply[:2]):
+        _merge(_accepted(sentence, name, reply), found.actions)
+        yield from (id(said) for said in reply if _only_accepts(said))
+    elif name and match["verb"]:
+        found.requests.append(question(sentence, "request"))
+
+
+def _reply(talk: Talk, sentence: Sentence, name: str | None) -> list[Sentence]:
+    """What the person asked says next; without a name, the next turn."""
+    for said in talk.replies(sentence, 3 if name else 1):
+        if said[0].speaker and (name is None or _is_called(said[0].speaker, name)):
+            return said[:3]
+    return []
+
+
+def _is_called(label: str, name: str) -> bool:
+    """Whether a name, or one of two joined by "and", is the label or a part of it."""
+    words = set(label.lower().split())
+    return any(set(one.split()) <= words for one in re.split(r"\s+(?:and|&)\s+", name.lower()))
+
+
+def _accepted(sentence: Sentence, name: str | None, reply: list[Sentence]) -> Action:
+    """The request as an action of whoever agreed, with a due from the request, else from the agreement."""
+    first = reply[0]
+    action = _action(sentence, name or first.speaker or "", sentence.text)
+    action.line = sentence.line if name else first.speaker_line
+    for said in reply[:2]:
+        words = due_words(said.text) if action.due is None else None
+        if words and (said is first or len(said.text.split()) <= 10 or _PROMISE.search(said.text)):
+            action.due, action.due_line = words, said.line
+    return action
+
+
+def _only_accepts(said: Sentence) -> bool:
+    """Whether a sentence of the reply only says again that the request will be done."""
+    match = _PROMISE.search(said.text)
+    return bool(_TAKEN.match(said.text)) or (match is not None and _is_vague(match["rest"]))
+
+
+# --- the same again, and no longer --------------------------------------------------------------------------
+
+_NO_NEED = phrases(
+    """
+    no need(?! to)
+    no longer (needed|necessary)
+    not needed
+    don't bother
+    never ?mind
+    (scrap|scratch|forget|drop|skip) (that|it)
+    you don't have to
+    doesn't need to
+    """
+)
+
+
+def _merge(new: Action, found: list[Action]) -> None:
+    """Adds an action, or lets it complete the same one that was said before."""
+    for old in reversed(found):
+        same_owner = _is_called(old.owner, new.owner) or _is_called(new.owner, old.owner)
+        if old.settled_line is None and same_owner and _is_same(old, new):
+            if old.due is None:
+                old.due, old.due_line = new.due, new.due_line
+            if old.about and not new.about and not new.recap:
+                old.action, old.line, old.action_line = new.action, new.line, new.action_line
+            return
+    found.append(new)
+
+
+def _is_same(old: Action, new: Action) -> bool:
+    """Whether two promises of one person are about the same work, by their words."""
+    shared, ratio = len(old.subject & new.subject), overlap(old.subject, new.subject)
+    if old.about and new.turn == old.turn:  # "I can take that. I'll call Greta this afternoon."
+        return shared >= 1
+    if new.recap:
+        return shared >= 1 and ratio >= 0.5
+    return ratio >= 0.6 and shared >= (1 if new.turn - old.turn <= 2 else 2)
+
+
+def _settle(talk: Talk, sentence: Sentence, found: Iterable[Action]) -> None:
+    """Marks the action that "no need then, Aiko" lets go."""
+    if not _NO_NEED.search(sentence.text) or is_question(sentence.text):
+        return
+    name = talk.addressed(sentence) or talk.the_one_named(sentence)
+    for action in reversed(list(found)):
+        distance = sentence.turn - action.turn
+        if action.settled_line is not None or not 0 < distance <= (6 if name else 2):
+            continue
+        if name is None or _is_called(action.owner, name) or _is_called(name, action.owner):
+            action.settled_line = sentence.line
+            return

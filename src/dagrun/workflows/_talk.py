@@ -1,0 +1,205 @@
+"""A transcript prepared for the rules: sentences, who answers whom, who is called by name, who attended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dagrun.workflows._text import content_words
+from dagrun.workflows._transcript import Sentence, Turn, is_name, sentences
+
+ADVERBS = (
+    r"(?:(?:also|just|then|definitely|quickly|personally|gladly|happily|still|simply|now"
+    r"|go\s+ahead\s+and|try\s+and|make\s+sure\s+to)\s+)*"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Attendee:
+    """A person who spoke, or whom the minutes list as present; the name stands at `line`."""
+
+    name: str
+    line: int
+    turns: int
+
+
+class Talk:
+    """A transcript as sentences, with the lookups that the rules need."""
+
+    def __init__(self, turns: list[Turn]) -> None:
+        self.turns = turns
+        self.sentences = _with_sections(sentences(turns))
+        self.by_turn: dict[int, list[Sentence]] = {}
+        self._place: dict[int, int] = {}  # of a sentence, by identity, within its turn
+        self._words: dict[int, frozenset[str]] = {}
+        for sentence in self.sentences:
+            said = self.by_turn.setdefault(sentence.turn, [])
+            self._place[id(sentence)] = len(said)
+            said.append(sentence)
+        self.attendees = _attendees(turns)
+        person = _person_pattern(attendee.name for attendee in self.attendees)
+        pair = rf"{person}(?:\s+and\s+{person})?"
+        #: `Ana will update`, `Ana and Ben to update`; groups who, how, verb
+        self.assignment = re.compile(
+            rf"(?P<who>{pair})(?P<how>['’]ll|['’]s\s+going\s+to|\s+(?:will|is\s+going\s+to|are\s+going\s+to"
+            rf"|(?:has\s+)?agreed\s+to|is\s+to|shall|to))\s+{ADVERBS}(?P<verb>[a-z-]+)"
+        )
+        self._called = re.compile(
+            rf"^(?:\W|\b(?:and|so|ok(?:ay)?|great|right|then|hey|hi)\b)*(?P<front>{pair})\s*,"
+            rf"|,\s+(?P<back>{person})\s*[?.!]*$"
+        )
+        self._named = re.compile(person)
+
+    def words(self, sentence: Sentence) -> frozenset[str]:
+        """The sentence's content words, counted out once."""
+        if id(sentence) not in self._words:
+            self._words[id(sentence)] = content_words(sentence.text)
+        return self._words[id(sentence)]
+
+    def replies(self, sentence: Sentence, turns: int) -> Iterator[list[Sentence]]:
+        """The following turns, at most `turns`, that are somebody else's, each as its sentences."""
+        for index in range(sentence.turn + 1, min(sentence.turn + 1 + turns, len(self.turns))):
+            said = self.by_turn.get(index)
+            if said and (said[0].speaker is None or said[0].speaker != sentence.speaker):
+                yield said
+
+    def before(self, sentence: Sentence, turns: int) -> Iterator[Sentence]:
+        """Sentences before this one, nearest first, back to `turns` turns ago."""
+        yield from reversed(self.by_turn[sentence.turn][: self._place[id(sentence)]])
+        for index in range(sentence.turn - 1, max(sentence.turn - 1 - turns, -1), -1):
+            yield from reversed(self.by_turn.get(index, []))
+
+    def addressed(self, sentence: Sentence) -> str | None:
+        """The person called at the sentence's beginning or end, as written: `Ana, could you ...`, `...,
+        Ana?`.
+        """
+        match = self._called.search(sentence.text)
+        return (match["front"] or match["back"]) if match else None
+
+    def the_one_named(self, sentence: Sentence) -> str | None:
+        """The one person whose name stands in the sentence."""
+        names = set(self._named.findall(sentence.text))
+        return names.pop() if len(names) == 1 else None
+
+    def next_in_turn(self, sentence: Sentence) -> Sentence | None:
+        """The sentence that the same speaker says right after."""
+        said = self.by_turn[sentence.turn]
+        place = self._place[id(sentence)] + 1
+        return said[place] if place < len(said) else None
+
+
+_HEADING = re.compile(
+    r"(?:#{1,6}\s*|\d+[.)]\s*)?[*_]*"
+    r"(?:(?P<action>(?:agreed\s+)?action(?:s| items?| points?)|next steps|to-?dos?)"
+    r"|(?P<decision>decisions?(?: (?:made|taken))?|resolutions)"
+    r"|(?P<question>open (?:questions|issues|points)|questions))"
+    r"[*_]*\s*:?[*_]*$",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"^\s*(?:(?:[-*•]|\d{1,3}[.)]|\[[ xX]\])\s+)+")
+SECTION_LABEL = {"action": "ACTION: ", "decision": "DECISION: ", "question": "OPEN QUESTION: "}
+
+
+def _with_sections(said: list[Sentence]) -> list[Sentence]:
+    """Gives each bullet under a heading such as "Actions" the label that the rules look for; headings go."""
+    kept: list[Sentence] = []
+    section, seen_turn = None, -1
+    for sentence in said:
+        heading = _HEADING.match(sentence.text) if sentence.speaker is None else None
+        if heading:
+            section = heading.lastgroup
+        elif section and sentence.speaker is None and _BULLET.match(sentence.text):
+            kept.append(_Labelled.of(sentence, SECTION_LABEL[section]))
+            seen_turn = sentence.turn
+        else:
+            section = section if sentence.turn == seen_turn else None
+            kept.append(sentence)
+    return kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled(Sentence):
+    """A bullet under a heading; `label` is the heading's meaning and no part of the text."""
+
+    label: str
+
+    @classmethod
+    def of(cls, s: Sentence, label: str) -> _Labelled:
+        return cls(
+            text=s.text, line=s.line, turn=s.turn, speaker=s.speaker, speaker_line=s.speaker_line, label=label
+        )
+
+
+def body_of(sentence: Sentence, pattern: re.Pattern[str], label: str) -> str | None:
+    """The text after a label such as `ACTION:`, or of a bullet in such a section; None for any other
+    sentence.
+    """
+    text = sentence.text
+    if bullet := _BULLET.match(text):
+        text = text[bullet.end() :]
+    if match := pattern.match(text):
+        return text[match.end() :].strip() or None
+    if isinstance(sentence, _Labelled) and sentence.label == label:
+        return text
+    return None
+
+
+_PRESENT = re.compile(
+    r"[*_]*(?:Present|Attendees|Participants|In attendance|Attending)[*_]*\s*(?:\([^)]*\))?\s*:"
+    r"[*_]*\s*(?P<names>.*)$",
+    re.IGNORECASE,
+)
+_NAME_SPLIT = re.compile(r"[,;]|\s+(?:and|&)\s+")
+_ROLE = re.compile(r"\s*[(\[].*$|\s+[-–—]\s.*$")
+
+
+def _attendees(turns: list[Turn]) -> list[Attendee]:
+    """Who spoke, and who is listed as present, by the line where the name first stands."""
+    people: dict[str, Attendee] = {}
+    for name, line in _listed(turns):
+        people.setdefault(name, Attendee(name=name, line=line, turns=0))
+    for turn in turns:
+        if turn.speaker:
+            name = _same_person(turn.speaker, people) or turn.speaker
+            people.setdefault(name, Attendee(name=name, line=turn.line, turns=0)).turns += 1
+    return sorted(people.values(), key=lambda person: person.line)
+
+
+def _listed(turns: list[Turn]) -> Iterator[tuple[str, int]]:
+    """Names on a `Present:` line and on the bullets right below it."""
+    listing = False
+    for turn in turns:
+        for line, text in turn.parts if turn.speaker is None else ():
+            match = _PRESENT.match(text)
+            bullet = _BULLET.match(text)
+            listing = bool(match) or (listing and bool(bullet))
+            if listing:
+                yield from _names(match["names"] if match else _BULLET.sub("", text), line)
+
+
+def _names(text: str, line: int) -> Iterator[tuple[str, int]]:
+    for piece in _NAME_SPLIT.split(re.sub(r"\([^()]*\)", "", text)):
+        name = _ROLE.sub("", piece).strip(" .*_")
+        if is_name(name):
+            yield name, line
+
+
+def _same_person(label: str, people: Iterable[str]) -> str | None:
+    """The one listed name that holds every word of a speaker's label."""
+    words = set(label.split())
+    found = [name for name in people if words <= set(name.split())]
+    return found[0] if len(found) == 1 else None
+
+
+def _person_pattern(names: Iterable[str]) -> str:
+    """A pattern for any known person: the whole name, or its first or last word."""
+    forms: set[str] = set()
+    for name in names:
+        plain = re.sub(r"\s?\([^()]*\)$", "", name)
+        words = plain.split()
+        forms.update(
+            [plain, *(word for word in (words[0], words[-1]) if len(word) > 2 and word[0].isupper())]
+        )
+    options = "|".join(re.escape(form) for form in sorted(forms, key=lambda form: (-len(form), form)) if form)
+    return rf"(?<![\w])(?-i:{options})(?![\w])" if options else r"(?!)"

@@ -1,0 +1,81 @@
+"""What the unit tests share: DAGs in one line, and the findings of a text as a person sees them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from dagrun.check import check
+from dagrun.dialects import detect
+from dagrun.graph import Graph
+from dagrun.model import Dag, Need, ShellAction, Task
+from dagrun.registry import Origin, Parameter, Registry, Workflow
+from dagrun.source import Source, SourceError, render
+
+HERE = Origin("module", "flows")
+
+
+def task(name: str, *needs: str, **more: Any) -> Task:
+    """A task that does nothing and depends on `needs`."""
+    more.setdefault("action", ShellAction(("true",)))
+    return Task(id=name, needs=tuple(Need(need) for need in needs), **more)
+
+
+def chain(text: str) -> Dag:
+    """`z; a; m<-a; b<-z` as a DAG."""
+    tasks = []
+    for part in text.split(";"):
+        name, _, needs = part.strip().partition("<-")
+        tasks.append(task(name, *needs.split(",")) if needs else task(name))
+    return Dag(name="letters", tasks=tuple(tasks))
+
+
+def graph(text: str) -> Graph:
+    """The same, compiled."""
+    return Graph.compile(chain(text))
+
+
+def workflow(name: str, *parameters: Parameter, rest: bool = False) -> Workflow:
+    """A registered workflow as data."""
+    return Workflow(name, "", parameters, rest, HERE, "flows.py:1")
+
+
+def registry(*workflows: Workflow) -> Registry:
+    """A registry of them."""
+    return Registry({each.name: each for each in workflows})
+
+
+def load(text: str, known: Registry | None = None, *, name: str | None = None) -> tuple[Dag | None, str]:
+    """What a document means, and its findings rendered as `dagrun validate` shows them."""
+    source = Source.inline(textwrap.dedent(text).strip("\n") + "\n", "dag.yaml")
+    try:
+        data = source.load()
+    except SourceError as error:
+        return None, "\n".join(render(finding, source) for finding in error.findings)
+    written = detect.to_dag(data, source, name)
+    findings = [*written.findings, *check(written, known)]
+    return written.dag, "\n".join(render(finding, source) for finding in findings)
+
+
+def told(text: str, known: Registry | None = None, *, name: str | None = "my_dag") -> str:
+    """The findings of a document."""
+    return load(text, known, name=name)[1]
+
+
+def read(text: str, known: Registry | None = None, *, name: str | None = "my_dag") -> Dag:
+    """The DAG of a document without findings."""
+    dag, findings = load(text, known, name=name)
+    assert findings == ""
+    assert dag is not None
+    return dag
+
+
+def shown(text: str) -> str:
+    """An expected text, written with the indentation of the test around it."""
+    return textwrap.dedent(text).strip("\n")
+
+
+def env(**values: str) -> Mapping[str, str]:
+    """An environment."""
+    return values

@@ -1,0 +1,51 @@
+"""The error tree: who owns which sentence and which exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrun import errors
+from dagrun.errors import DagrunError, NotFoundError, did_you_mean, nearest
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError, 2),
+        (errors.RefusedError, 2),
+        (errors.RecordError, 1),
+        (errors.EnvironmentFailure, 1),
+    ],
+)
+def test_each_error_has_its_exit_code(error: type[DagrunError], code: int) -> None:
+    assert error("no", hint="try again").exit_code == code
+
+
+def test_an_error_carries_its_message_and_a_hint() -> None:
+    error = errors.RefusedError("no", hint="try again")
+    assert (str(error), error.message, error.hint) == ("no", "no", "try again")
+
+
+def test_a_name_that_does_not_exist_suggests_the_nearest_one() -> None:
+    error = NotFoundError("DAG", "wekly", ["weekly", "daily"], hint="look in configs/dags")
+    assert (str(error), error.hint, error.exit_code) == ("DAG 'wekly' not found", "did you mean 'weekly'?", 2)
+
+
+def test_when_nothing_is_near_the_hint_stands() -> None:
+    assert NotFoundError("run", "xyz", ["weekly"], hint="`dagrun runs` lists them").hint == "`dagrun runs` lists them"
+
+
+def test_what_is_near_and_what_is_not() -> None:
+    assert nearest("extrat", ["load", "extract"]) == "extract"
+    assert nearest("q", ["load", "extract"]) is None
+    assert did_you_mean("q", ["load"]) == ""
+
+
+def test_of_two_equally_near_names_the_answer_is_always_the_same() -> None:
+    assert nearest("task", ["task2", "task1"]) == nearest("task", ["task1", "task2"])
+
+
+def test_the_docstring_draws_every_class_of_the_tree() -> None:
+    drawn = errors.__doc__ or ""
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert all(cls.__name__ in drawn for cls in classes)

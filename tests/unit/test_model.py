@@ -1,0 +1,59 @@
+"""The model's own rules: names and durations."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrun.model import Dag, is_name, seconds
+from tests.unit.harness import task
+
+
+@pytest.mark.parametrize("name", ["a", "A-b_c.d", "9lives", "x" * 128, "a..b"])
+def test_a_name(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", ".a", "_a", "../x", "a/b", "a b", "ä", "a\n", "a\0", "x" * 129, "$(rm)", "a%2F"]
+)
+def test_no_name(name: str) -> None:
+    assert not is_name(name)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (90, 90), (0, 0), (1.5, 1.5), ("90", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("1.5h", 5400),
+        ("250ms", 0.25), ("1h1m1s1ms", 3661.001), ("5m5ms", 300.005), (" 10m ", 600),
+    ],
+)  # fmt: skip
+def test_a_duration(written: object, expected: float) -> None:
+    assert seconds(written) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", " ", "soon", "1h30", "30m1h", "-1", -1, "1d", "1 h", "m", True, None, [], math.nan, math.inf, 10**10, "1e3"],
+)
+def test_no_duration(written: object) -> None:
+    with pytest.raises(ValueError, match="not a duration; write a number of seconds, or text such as '90s'"):
+        seconds(written)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_the_parts_of_a_duration_add_up(hours: int, minutes: int, secs: int) -> None:
+    assert seconds(f"{hours}h{minutes}m{secs}s") == hours * 3600 + minutes * 60 + secs
+
+
+def test_values_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Dag(name="d", tasks=(task("a"),)).name = "e"  # type: ignore[misc]
+
+
+def test_a_task_knows_its_kind() -> None:
+    assert task("a").kind == "shell"
