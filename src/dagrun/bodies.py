@@ -12,9 +12,10 @@ from dagrun.clock import to_rfc3339
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node
 from dagrun.kinds import kind_of
+from dagrun.outcomes import End, Status
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
-from dagrun.state import RunState, Status
+from dagrun.state import RunState
 from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Json, Outputs, Work
 
 TASKS = ("tasks", "jobs", "steps")
@@ -58,16 +59,16 @@ class Bodies:
         """All that an attempt needs."""
         env = self._env(node)
 
-        def render(value: Any) -> Any:
-            return self._rendered(value, node, env)
+        def evaluate(expression: Expression) -> Json:
+            return expression.evaluate(self._scope([expression], node, env))
 
-        body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, render)
+        body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, evaluate)
         for value in variables.values():
             _fits_in_a_variable(value)
         return Work(
             attempt=attempt,
             body=body,
-            params=render(node.task.params),
+            params=self._rendered(node.task.params, node, env),
             upstream=upstream,
             env={
                 **env,
@@ -108,10 +109,11 @@ class Bodies:
     ) -> Any:
         """The value with every expression in it evaluated."""
         if isinstance(value, str):
-            if expressions.OPEN not in value:
+            if "${{" not in value:
                 return value
             template = expressions.template(value)
-            return template.render(self._scope(template.expressions, node, env, secrets=secrets))
+            asking = [hole.expression for hole in template.holes]
+            return template.render(self._scope(asking, node, env, secrets=secrets))
         if isinstance(value, Mapping):
             return {key: self._rendered(item, node, env, secrets=secrets) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -176,7 +178,7 @@ class Bodies:
         state, index = self.state, self.state.graph.index
         needs = node.needs if node is not None else ()
         return {
-            "success": lambda: all(state.good(i) for i in needs),
+            "success": lambda: all(state.end(i) is End.GOOD for i in needs),
             "failure": lambda: node is not None and state.failed_above(node.index),
             "always": lambda: True,
             "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in needs),
@@ -185,7 +187,7 @@ class Bodies:
 
 
 def _text(value: Json) -> str:
-    return value if isinstance(value, str) else expressions.text_of(value)
+    return value if isinstance(value, str) else expressions.as_text(value)
 
 
 def _github(environment: Mapping[str, str]) -> dict[str, str]:

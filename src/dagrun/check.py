@@ -8,6 +8,7 @@ from typing import Any
 from dagrun.dialects.base import Written
 from dagrun.errors import did_you_mean, nearest
 from dagrun.graph import cycles
+from dagrun.language import check_language
 from dagrun.model import ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.registry import Registry, Workflow
@@ -29,6 +30,7 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_declarations(written),
         *_parameters(written),
     ]
+    found += check_language(written)
     if registry is not None:
         found += _workflows(written, registry)
     return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))

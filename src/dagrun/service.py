@@ -20,6 +20,7 @@ from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.runs.base import RunRecord, RunStore
+from dagrun.selection import Selection, select
 from dagrun.settings import Settings
 from dagrun.source import DocumentError, Finding, Limits, Source
 from dagrun.state import RunState
@@ -62,7 +63,7 @@ class RunRequest:
     tenant: str | None = None
     max_parallel: int | None = None
     on_error: OnError | None = None
-    run_id: str | None = None
+    selection: Selection = Selection()
 
 
 class Service:
@@ -141,7 +142,7 @@ class Service:
         report = self._report(path, shown)
         if report.graph is None:
             raise DocumentError(report.findings, report.source)
-        dag = _overridden(report.graph.dag, request)
+        dag = select(_overridden(report.graph.dag, request), request.selection)
         given = dict(self._params_file(request.params_file)) if request.params_file else {}
         problems = []
         for text in request.params:

@@ -67,6 +67,8 @@ class Settings:
     retry_jitter_pct: float = _setting(0.2, "RETRY_JITTER_PCT", _number(float, 0))
     #: Between asking a body to end and killing it, in milliseconds.
     kill_grace_ms: float = _setting(5000, "DAGRUN_KILL_GRACE_MS", _number(float, 0))
+    #: How long one module that registers workflows may take to be imported, in milliseconds.
+    import_patience_ms: float = _setting(30_000, "DAGRUN_IMPORT_PATIENCE_MS", _number(float, 1))
     #: The most outputs one task may have, in bytes.
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
     #: The longest document, in bytes.

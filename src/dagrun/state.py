@@ -6,7 +6,6 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from dagrun.events import (
     CancelRequested,
@@ -22,53 +21,16 @@ from dagrun.events import (
 )
 from dagrun.graph import Graph, Node
 from dagrun.model import OnError, Retry, Task, Trigger
+from dagrun.outcomes import EDGES, FINAL, End, Reason, RunStatus, Status, end_of
 from dagrun.work import Blob, Ended, Outputs
 
+__all__ = [
+    "FINAL", "Ask", "Decision", "Drop", "Finish", "Reason", "RetryDefaults", "RunState", "RunStatus", "Skip", "Start",
+    "Status", "Stop", "TaskState",
+]  # fmt: skip
 
-class Status(StrEnum):
-    """Where a task stands."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    SUCCESS = "success"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
-
-
-class RunStatus(StrEnum):
-    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCESS = "success"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"
-
-
-class Reason(StrEnum):
-    """Why a task, or a run, came to be as it is."""
-
-    COMPLETED = "Completed"
-    TASK_FAILED = "TaskFailed"
-    TIMED_OUT = "TimedOut"
-    DEPENDENCY_FAILED = "DependencyFailed"
-    DEPENDENCY_SKIPPED = "DependencySkipped"
-    NO_FAILURE = "NoFailure"
-    CONDITION_FALSE = "ConditionFalse"
-    UNCHANGED = "Unchanged"
-    OUTPUTS_FAILED = "OutputsFailed"
-    STOP_ALL = "StopAll"
-    CANCELLED = "Cancelled"
-    RUN_TIMEOUT = "RunTimeout"
-
-
-FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
 _STOPS = frozenset({Reason.STOP_ALL, Reason.CANCELLED, Reason.RUN_TIMEOUT})
+_WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
 
 
 @dataclass(slots=True)
@@ -313,7 +275,7 @@ class RunState:
         task.finished_at = event.timestamp
         task.retry_at = None
         self._unended -= 1
-        failed = self._failed_above[i] or self.failed(i)
+        failed = self._failed_above[i] or self.end(i) is End.FAILED
         for dependent in self.graph.nodes[i].dependents:
             self.steps += 1
             self._failed_above[dependent] |= failed
@@ -433,32 +395,19 @@ class RunState:
         implied: Skip | None = None
         for need, dep in zip(node.task.needs, node.needs, strict=True):
             trigger = need.trigger or node.task.trigger
-            if trigger is Trigger.ALWAYS or (trigger is Trigger.FAILURE and need.trigger is None):
+            if trigger is Trigger.FAILURE and need.trigger is None:
                 continue  # a task's own `failure` looks at all ancestors together, below
-            skip = self._edge(node, dep, trigger)
-            if skip is None:
+            reason = EDGES[trigger, self.end(dep)]
+            if reason is None or (trigger is Trigger.FAILURE and self._failed_above[dep]):
                 continue
+            skip = Skip(node, reason, self.graph.nodes[dep].task.id)
             if trigger is not Trigger.SUCCESS:
                 return skip, False
-            if implied is None or (
-                implied.reason is Reason.DEPENDENCY_SKIPPED and skip.reason is Reason.DEPENDENCY_FAILED
-            ):
+            if implied is None or (implied.reason, reason) == _WORSE:
                 implied = skip
         if node.task.trigger is Trigger.FAILURE and not self._failed_above[node.index]:
             return Skip(node, Reason.NO_FAILURE), False
         return implied, True
-
-    def _edge(self, node: Node, dep: int, trigger: Trigger) -> Skip | None:
-        """Whether one dependency's end skips the task."""
-        name = self.graph.nodes[dep].task.id
-        if trigger is Trigger.FAILURE:
-            failed = self.failed(dep) or self._failed_above[dep]
-            return None if failed else Skip(node, Reason.NO_FAILURE, name)
-        if self.failed(dep):
-            return Skip(node, Reason.DEPENDENCY_FAILED, name)
-        if trigger is Trigger.NONE_FAILED or self.good(dep):
-            return None
-        return Skip(node, Reason.DEPENDENCY_SKIPPED, name)
 
     def _next_finish(self) -> Decision | None:
         if self._unended or self.status is not RunStatus.RUNNING:
@@ -537,30 +486,14 @@ class RunState:
 
     # --- readers -------------------------------------------------------------------------------------------
 
-    def good(self, i: int) -> bool:
-        """Whether the task counts as good for those that depend on it (CONTRACT 5)."""
+    def end(self, i: int) -> End:
+        """What the task, which has ended, counts as for its dependents."""
         task = self.tasks[i]
-        return (
-            task.status is Status.SUCCESS
-            or self.tolerated(i)
-            or (task.status is Status.SKIPPED and task.reason == Reason.UNCHANGED)
-        )
-
-    def failed(self, i: int) -> bool:
-        """Whether the task counts as failed for triggers: it failed untolerated, or was cancelled."""
-        status = self.tasks[i].status
-        return status is Status.CANCELLED or (
-            status in (Status.FAILED, Status.TIMED_OUT) and not self.graph.nodes[i].task.continue_on_failure
-        )
+        return end_of(task.status, task.reason, tolerated=self.graph.nodes[i].task.continue_on_failure)
 
     def failed_above(self, i: int) -> bool:
         """Whether some ancestor of the task failed."""
         return bool(self._failed_above[i])
-
-    def tolerated(self, i: int) -> bool:
-        """Whether the task failed and the document says that this does not matter."""
-        failed = self.tasks[i].status in (Status.FAILED, Status.TIMED_OUT)
-        return failed and self.graph.nodes[i].task.continue_on_failure
 
     def failures(self) -> Iterator[str]:
         """The tasks that failed and were not tolerated, in the file's order."""

@@ -23,7 +23,9 @@ class _Means:
     @cached_property
     def executor(self) -> LocalExecutor:
         """Forks the keeper."""
-        return LocalExecutor(self.settings.root, self.settings.kill_grace_ms / 1000)
+        return LocalExecutor(
+            self.settings.root, self.settings.kill_grace_ms / 1000, self.settings.import_patience_ms / 1000
+        )
 
     @cached_property
     def registry(self) -> Registry:

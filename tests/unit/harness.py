@@ -11,7 +11,7 @@ from dagrun.dialects import detect
 from dagrun.graph import Graph
 from dagrun.model import Dag, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
-from dagrun.source import Source, SourceError, render
+from dagrun.source import Source, DocumentError, render
 
 HERE = Origin("module", "flows")
 
@@ -51,7 +51,7 @@ def load(text: str, known: Registry | None = None, *, name: str | None = None) -
     source = Source.inline(textwrap.dedent(text).strip("\n") + "\n", "dag.yaml")
     try:
         data = source.load()
-    except SourceError as error:
+    except DocumentError as error:
         return None, "\n".join(render(finding, source) for finding in error.findings)
     written = detect.to_dag(data, source, name)
     findings = [*written.findings, *check(written, known)]

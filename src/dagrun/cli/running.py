@@ -38,6 +38,15 @@ def run(
     ] = None,
     workflows: Workflows = None,
     run_id: Annotated[str | None, typer.Option("--run-id", help="The run's id; it must be new.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="TASK", help="Run this task alone; repeatable.")
+    ] = None,
+    start: Annotated[
+        list[str] | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it.")
+    ] = None,
+    until: Annotated[
+        list[str] | None, typer.Option("--until", metavar="TASK", help="Run this task and all above it.")
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
     ] = False,
@@ -47,6 +56,7 @@ def run(
     from dagrun import settings, wiring
     from dagrun.cli.progress import progress
     from dagrun.errors import UsageError
+    from dagrun.selection import Selection
     from dagrun.service import RunRequest
     from dagrun.views import plan
     from dagrun.views.report import failures, report
@@ -57,7 +67,7 @@ def run(
         )
     request = RunRequest(
         dag=file or dag or "", params=param or (), params_file=params_file, tenant=tenant,
-        max_parallel=max_parallel, on_error=on_error,
+        max_parallel=max_parallel, on_error=on_error, selection=Selection(only or (), start or (), until or ()),
     )  # fmt: skip
     with wiring.service(settings.load(flags=flags(workflows)), runs=not dry_run) as service:
         prepared = service.prepare(request)

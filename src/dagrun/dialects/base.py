@@ -23,6 +23,10 @@ class Places(Protocol):
         """What the task does: a workflow's name, a script."""
         ...
 
+    def script(self, task: int, number: int) -> Path:
+        """One of the commands of a shell task."""
+        ...
+
     def edge(self, task: int, need: str) -> Path:
         """The entry that makes the task depend on `need`."""
         ...

@@ -126,6 +126,10 @@ class _Places:
         node = self.tasks[task]  # type: ignore[index] # asked only of tasks that were read
         return (*self.task(task), next(key for key in _ACTIONS if key in node))
 
+    def script(self, task: int, number: int) -> Path:
+        path = self.action(task)
+        return (*path, number) if path[-1] == "commands" else path
+
     def edge(self, task: int, need: str) -> Path:
         entries = self.tasks[task]["depends_on"]  # type: ignore[index]
         at = next(

@@ -14,6 +14,7 @@ from dagrun import registry
 from dagrun.work import Json, Result, TaskContext
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_ROOM = 200
 _PLAIN = (str, int, float, bool, dict, list)
 
 
@@ -156,12 +157,29 @@ def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
         if not isinstance(key, str):
             raise BadCall(f"output key {key!r} is not text")
     try:
-        return _encode(outputs).encode()
+        return _encode_with_room(outputs)
     except (TypeError, ValueError, RecursionError):
         for key, value in outputs.items():
             try:
-                _encode({key: value}).encode()
+                _encode_with_room({key: value})
             except (TypeError, ValueError, RecursionError) as error:
-                reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-                raise BadCall(f"output '{key}' is not JSON-serialisable: {reason}") from None
+                raise BadCall(f"output '{key}' is not JSON-serialisable: {_why_not(error)}") from None
         raise
+
+
+def _encode_with_room(value: Any) -> bytes:
+    """As JSON. What can only just be encoded here could not be read where more of the stack is in use.
+
+    So it is encoded within `_ROOM` lists, whose brackets are taken off again.
+    """
+    for _ in range(_ROOM):
+        value = [value]
+    return _encode(value)[_ROOM:-_ROOM].encode()
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeEncodeError):
+        return "it holds half a surrogate pair, which is no character"
+    return str(error)

@@ -153,12 +153,11 @@ class NoDirectory(OSError):
 def check_directory(path: str) -> None:
     """Raises NoDirectory when no process can run there."""
     try:
-        if not stat.S_ISDIR(os.stat(path).st_mode):
-            raise NoDirectory(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-    except NoDirectory:
-        raise
+        mode = Path(path).stat().st_mode
     except OSError as error:
         raise NoDirectory(error.errno, error.strerror, path) from None
+    if not stat.S_ISDIR(mode):
+        raise NoDirectory(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
 
 
 def send(pids: Iterable[int], signum: int) -> None:

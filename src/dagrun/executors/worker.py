@@ -45,6 +45,7 @@ def serve(sock: socket.socket, setup: Message) -> NoReturn:
     processes.adopt_orphans()
     processes.prefer_for_oom()
     _open_streams()
+    _guard_forks()
     faulthandler.enable(2)  # a body that crashes the interpreter says in its log where it was
     for path in reversed(setup["sys_path"]):
         if path not in sys.path:
@@ -70,6 +71,25 @@ def _open_streams() -> None:
     sys.stdin = open(os.devnull)  # noqa: SIM115 - stays open as long as the process
 
 
+def _guard_forks() -> None:
+    """For a child that a body forks, TERM means what it means anywhere, from its first moment on."""
+    kept = threading.local()
+
+    def before() -> None:
+        # Python drops in the child what arrives before the child's own start: so nothing may.
+        kept.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def in_parent() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept.mask)
+
+    def in_child() -> None:
+        if isinstance(getattr(signal.getsignal(signal.SIGTERM), "__self__", None), _Body):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        in_parent()
+
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
+
+
 class _ToStderr(logging.StreamHandler[Any]):
     """Writes to whatever sys.stderr is now: a body may have closed or replaced it."""
 
@@ -77,7 +97,7 @@ class _ToStderr(logging.StreamHandler[Any]):
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> Any:  # type: ignore[override]
+    def stream(self) -> Any:
         return sys.stderr
 
 
@@ -207,10 +227,6 @@ class _Body:
         return calling.call(function, self._params(), self.context)
 
     def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
-        if os.getpid() != self.pid:  # a child that the body has forked: the signal means what it always means
-            signal.signal(signum, signal.SIG_DFL)
-            os.kill(os.getpid(), signum)
-            return
         if self.over:
             return
         self.context.cancelled = True

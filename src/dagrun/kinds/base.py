@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dagrun.expressions import Expression
 from dagrun.registry import Registry
 from dagrun.work import Call, Command
 
-Render = Callable[[Any], Any]
+Evaluate = Callable[[Expression], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +20,4 @@ class Kind:
 
     name: str
     label: Callable[[Any], str]
-    body: Callable[[Any, Registry, Render], tuple[Call | Command, Mapping[str, str]]]
+    body: Callable[[Any, Registry, Evaluate], tuple[Call | Command, Mapping[str, str]]]

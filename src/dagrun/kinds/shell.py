@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 
 from dagrun import expressions, scripts
-from dagrun.kinds.base import Kind, Render
+from dagrun.kinds.base import Kind, Evaluate
 from dagrun.model import ShellAction
 from dagrun.registry import Registry
 from dagrun.work import Command
@@ -38,11 +38,10 @@ def _label(action: ShellAction) -> str:
     return f"shell: {first}"
 
 
-def _body(action: ShellAction, _: Registry, render: Render) -> tuple[Command, Mapping[str, str]]:
+def _body(action: ShellAction, _: Registry, evaluate: Evaluate) -> tuple[Command, Mapping[str, str]]:
     fitted = scripts.fit(script(action), action.shell)
     variables = {
-        name: expressions.text_of(render(expressions.wrap(expression)))
-        for name, expression, _ in fitted.variables
+        variable.name: expressions.as_text(evaluate(variable.expression)) for variable in fitted.variables
     }
     return Command(argv=argv(action.shell), script=fitted.script), variables
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dagrun.kinds.base import Kind, Render
+from dagrun.kinds.base import Kind, Evaluate
 from dagrun.model import WorkflowAction
 from dagrun.registry import Registry
 from dagrun.work import Call
 
 
-def _body(action: WorkflowAction, registry: Registry, _: Render) -> tuple[Call, Mapping[str, str]]:
+def _body(action: WorkflowAction, registry: Registry, _: Evaluate) -> tuple[Call, Mapping[str, str]]:
     origin = registry.workflows[action.ref].origin
     return Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target}), {}
 

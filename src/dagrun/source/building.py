@@ -127,17 +127,6 @@ class Builder:
                     value = number(text) if text[:1] in NUMERIC else text
                 if event.anchor is not None:
                     self.anchors[event.anchor] = _Anchor(text if marked else value, text)
-                if marked:
-                    at = event.start_mark.index
-                    entry = (at if key is _ITEM else key_at, at, text)
-                else:
-                    entry = value
-                if key is _ITEM:
-                    current.append(entry)
-                else:
-                    current[key] = entry
-                    key = None
-                continue
 
             elif kind is mapping or kind is sequence:
                 value = {} if kind is mapping else []
@@ -259,7 +248,9 @@ class Builder:
         if value is None:
             self._report(event, "null-key", "a key is missing before ':'", "write the key in quotes")
             return _LOST
-        if text != "<<" and WORDS.get(text, text) is not None:  # what is odd when plain is looked at each time
+        if (
+            text != "<<" and WORDS.get(text, text) is not None
+        ):  # what is odd when plain is looked at each time
             self.known_keys[text] = text
         return text
 

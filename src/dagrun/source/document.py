@@ -11,6 +11,7 @@ from dagrun.source.reading import check_size, read_text
 from dagrun.source.syntax import UNREADABLE, syntax_finding
 from dagrun.source.text import DocumentError, Text
 from dagrun.source.values import Limits, Place
+from dagrun.source.within import position
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -55,6 +56,13 @@ class Source(Text):
         """
         (key_at, value_at, _), _ = self._find(path)
         return self.at(key_at if key else value_at)
+
+    def place_within(self, path: tuple[str | int, ...], offset: int) -> Place:
+        """Where character number `offset` of the scalar at `path` was written."""
+        (_, value_at, value), found = self._find(path)
+        if not found or not isinstance(value, str):
+            return self.at(value_at)
+        return self.at(position(self.text, value_at, value, offset))
 
     def written(self, path: tuple[str | int, ...]) -> str | None:
         """The text of the scalar at `path` as it was written ("3.10", "on", "~"); None if there is no scalar."""

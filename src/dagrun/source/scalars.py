@@ -16,6 +16,7 @@ WORDS: Final[dict[str, bool | float | None]] = {
 }
 #: First characters of numbers.
 NUMERIC: Final = frozenset("0123456789+-.")
+_BASES: Final = {"0o": 8, "0x": 16}
 _INT: Final = re.compile("[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 #: Python refuses to print ints of more than 4,300 decimal digits; in every base, this many characters stay below.
@@ -46,8 +47,7 @@ def plain(text: str) -> Any:
 def number(text: str) -> int | float | str:
     """The number that a text is, or else the text."""
     if _INT.fullmatch(text):
-        base = {"o": 8, "x": 16}.get(text[1:2], 10)
-        return int(text, base) if len(text) <= _LONGEST_INT else text
+        return int(text, _BASES.get(text[:2], 10)) if len(text) <= _LONGEST_INT else text
     return float(text) if _FLOAT.fullmatch(text) else text
 
 

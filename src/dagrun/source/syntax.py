@@ -88,7 +88,9 @@ def _tab(snag: _Snag) -> _Told | None:
     return snag.at, "a tab is used for indentation", help_
 
 
-def _wrong_start(snag: _Snag) -> _Told:
+def _wrong_start(snag: _Snag) -> _Told | None:
+    if snag.char not in ("@", "`", "%"):
+        return None
     return snag.at, f"a value cannot start with '{snag.char}' unless it is quoted", _QUOTE_IT
 
 

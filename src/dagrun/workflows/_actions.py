@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dagrun.workflows._dates import due_words
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._questions import Question, question
 from dagrun.workflows._talk import ADVERBS, SECTION_LABEL, Talk, body_of
 from dagrun.workflows._text import content_words, overlap
 from dagrun.workflows._transcript import Sentence, is_name
 from dagrun.workflows._wording import CONDITIONAL, REPORTED, VERBS, is_firm, is_question, is_work, phrases
+
+LONGEST = 200  # action items back to which a repetition is looked for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def _action(sentence: Sentence, owner: str, text: str, about: Sentence | None = 
 
 # --- minutes: "ACTION: Ana to ..." --------------------------------------------------------------------------
 
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"(?:\*\*|__)?(?:action(?:\s+(?:item|point))?s?|AP|AI|to-?do|next\s+step)(?:\s*#?\d+)?(?:\*\*|__)?"
     r"\s*(?::(?:\*\*|__)?|\s[-–—]\s)\s*",
     re.IGNORECASE,
@@ -106,7 +109,7 @@ _LABEL = re.compile(
 _WHO = r"(?:[^\W\d_][\w.'’-]*)(?:\s+(?:(?:de|da|di|van|von|der|and|&)\s+)?[^\W\d_][\w.'’-]*){0,3}?"
 _MUST = r"(?:(?:is\s+|are\s+|agreed\s+|has\s+)?to|will|shall|must)"
 _OWNER_FORMS = tuple(
-    re.compile(form, re.IGNORECASE if "owner" in form else 0)
+    Pattern(form, re.IGNORECASE if "owner" in form else re.NOFLAG)
     for form in (
         rf"^[\[(]?@?(?P<who>{_WHO})[\])]?\s*:\s+(?P<what>.+)$",
         rf"^(?:the\s+)?@?(?P<who>{_WHO})\s+{_MUST}\s+(?P<what>.+)$",
@@ -131,7 +134,7 @@ def _labelled(sentence: Sentence, body: str) -> Action | None:
 
 # --- promises: "I'll ..." -----------------------------------------------------------------------------------
 
-_PROMISE = re.compile(
+_PROMISE = Pattern(
     r"(?:^|[\s,;:(—–-])I(?:['’]ll|\s+will|\s+shall|(?:['’]m|\s+am)\s+(?:going\s+to|gonna))\s+"
     rf"{ADVERBS}(?P<verb>[a-z-]+)(?P<rest>.*)$",
     re.IGNORECASE,
@@ -167,12 +170,12 @@ _NEEDED = phrases(
     is (still )?missing
     """
 )
-_ASK = re.compile(
+_ASK = Pattern(
     rf"\b(?:can|could|would|will)\s+you\s+(?:please\s+)?{ADVERBS}(?P<verb>[a-z-]+)(?P<rest>.*)$"
     r"|\bplease\s+(?P<verb2>[a-z-]+)(?P<rest2>.*)$",
     re.IGNORECASE,
 )
-_PRONOUN_EARLY = re.compile(r"^\s*(?:\w+\s+)?(?:it|that|this|them|those|one|him|her)\b", re.IGNORECASE)
+_PRONOUN_EARLY = Pattern(r"^\s*(?:\w+\s+)?(?:it|that|this|them|those|one|him|her)\b", re.IGNORECASE)
 
 
 def _promised(talk: Talk, sentence: Sentence) -> Action | None:
@@ -382,7 +385,7 @@ _NO_NEED = phrases(
 
 def _merge(new: Action, found: list[Action]) -> None:
     """Adds an action, or lets it complete the same one that was said before."""
-    for old in reversed(found):
+    for old in found[: -LONGEST - 1 : -1]:
         same_owner = _is_called(old.owner, new.owner) or _is_called(new.owner, old.owner)
         if old.settled_line is None and same_owner and _is_same(old, new):
             if old.due is None:
@@ -403,14 +406,16 @@ def _is_same(old: Action, new: Action) -> bool:
     return ratio >= 0.6 and shared >= (1 if new.turn - old.turn <= 2 else 2)
 
 
-def _settle(talk: Talk, sentence: Sentence, found: Iterable[Action]) -> None:
+def _settle(talk: Talk, sentence: Sentence, found: Sequence[Action]) -> None:
     """Marks the action that "no need then, Aiko" lets go."""
     if not _NO_NEED.search(sentence.text) or is_question(sentence.text):
         return
     name = talk.addressed(sentence) or talk.the_one_named(sentence)
-    for action in reversed(list(found)):
+    for action in reversed(found):
         distance = sentence.turn - action.turn
-        if action.settled_line is not None or not 0 < distance <= (6 if name else 2):
+        if distance > (6 if name else 2):
+            return
+        if action.settled_line is not None or distance == 0:
             continue
         if name is None or _is_called(action.owner, name) or _is_called(name, action.owner):
             action.settled_line = sentence.line

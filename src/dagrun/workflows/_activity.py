@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from dagrun.workflows._dates import full_date
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._text import Source, squeeze
 
 
@@ -58,20 +59,20 @@ _COLUMNS = {
         "note",
     ),
 }
-_CLOCK = re.compile(r"\b([0-2]?\d:[0-5]\d)(?::\d\d)?\b")
-_PLAIN = re.compile(
+_CLOCK = Pattern(r"\b([0-2]?\d:[0-5]\d)(?::\d\d)?\b")
+_PLAIN = Pattern(
     r"(?:[-*•]\s+)?[\[(]?(?P<day>(?:19|20)\d\d-\d\d-\d\d)[\])]?"
     r"(?:[T ]\s*[\[(]?(?P<time>[0-2]?\d:[0-5]\d)(?::\d\d)?[\])]?Z?)?\s*[-–—:|,]?\s*(?P<text>.*)$"
 )
 _NAME = r"[^\W\d_][\w.'’-]*(?:\s+[^\W\d_][\w.'’-]*){0,2}"
 # `Ana: text`, `text (by Ana)`, `text by Ana`
-_FRONT_NAME = re.compile(rf"(?P<person>{_NAME}):\s+(?P<text>.+)$")
-_BACK_NAME = re.compile(
+_FRONT_NAME = Pattern(rf"(?P<person>{_NAME}):\s+(?P<text>.+)$")
+_BACK_NAME = Pattern(
     rf"(?P<text>.+)\s(?:\((?:by\s+)?(?P<person>[^\W\d_][^()]{{1,38}})\)|by\s+(?P<by>{_NAME}))\W*$"
 )
 _TICKET = r"(?:#\d+|\b[A-Z]{2,}-\d+)"
 _GUESSES = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
+    (kind, Pattern(pattern, re.IGNORECASE))
     for kind, pattern in (
         (
             "incident resolved",

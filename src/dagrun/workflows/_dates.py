@@ -6,6 +6,8 @@ import calendar
 import re
 from datetime import date, timedelta
 
+from dagrun.workflows._pattern import Pattern
+
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
@@ -48,24 +50,22 @@ _CUE = (
 # ASCII: otherwise IGNORECASE lets a long s or a Kelvin sign stand for s or k.
 _FLAGS = re.IGNORECASE | re.ASCII
 
-_CUED = re.compile(rf"\b{_CUE}{_ANY}", _FLAGS)
+_CUED = Pattern(rf"\b{_CUE}{_ANY}", _FLAGS)
 # "before the audit starts tomorrow"
-_BEFORE_EVENT = re.compile(rf"\bbefore\s+(?:[\w'’-]+\s+){{1,4}}?(?:on\s+)?{_ANY}", _FLAGS)
-_COMING = re.compile(rf"\b{_FUTURE}", _FLAGS)
-_NAMED = re.compile(
+_BEFORE_EVENT = Pattern(rf"\bbefore\s+(?:[\w'’-]+\s+){{1,4}}?(?:on\s+)?{_ANY}", _FLAGS)
+_COMING = Pattern(rf"\b{_FUTURE}", _FLAGS)
+_NAMED = Pattern(
     rf"\b(?:on\s+)?(?:{_CALENDAR_DAY}|{_PLAIN_DAY})(?=\s*(?:[,.;!?)]|$|and\b|at\b|with\b))", _FLAGS
 )
-_PAST = re.compile(
-    r"\b(?:was|were|had|did|happened|went|came|broke|since|last|ago|said|[a-z]{3,}ed)\b", _FLAGS
-)
+_PAST = Pattern(r"\b(?:was|were|had|did|happened|went|came|broke|since|last|ago|said|[a-z]{3,}ed)\b", _FLAGS)
 
-_ISO = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/.]?)(\d\d)\2(\d\d)(?!\d)")
-_DAY_MONTH = re.compile(rf"(?<!\d)([0-3]?\d)(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH}){_YEAR}", _FLAGS)
-_MONTH_DAY = re.compile(rf"\b({_MONTH})\s+(?:the\s+)?([0-3]?\d)(?:st|nd|rd|th)?\b(?!:){_YEAR}", _FLAGS)
-_DOTTED = re.compile(r"(?<![\d.])([0-3]?\d)\.([01]?\d)\.((?:19|20)\d\d)(?![\d.])")
-_FULL_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_ANY_WEEKDAY = re.compile(rf"\b{_WEEKDAY}", _FLAGS)
-_NTH = re.compile(r"\bthe\s+(\d{1,2})(?:st|nd|rd|th)\b", _FLAGS)
+_ISO = Pattern(r"(?<!\d)((?:19|20)\d\d)([-/.]?)(\d\d)\2(\d\d)(?!\d)")
+_DAY_MONTH = Pattern(rf"(?<!\d)([0-3]?\d)(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH}){_YEAR}", _FLAGS)
+_MONTH_DAY = Pattern(rf"\b({_MONTH})\s+(?:the\s+)?([0-3]?\d)(?:st|nd|rd|th)?\b(?!:){_YEAR}", _FLAGS)
+_DOTTED = Pattern(r"(?<![\d.])([0-3]?\d)\.([01]?\d)\.((?:19|20)\d\d)(?![\d.])")
+_FULL_YEAR = Pattern(r"\b(?:19|20)\d\d\b")
+_ANY_WEEKDAY = Pattern(rf"\b{_WEEKDAY}", _FLAGS)
+_NTH = Pattern(r"\bthe\s+(\d{1,2})(?:st|nd|rd|th)\b", _FLAGS)
 
 
 def full_date(text: str) -> date | None:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._talk import SECTION_LABEL, Talk, body_of
 from dagrun.workflows._text import content_words, overlap
 from dagrun.workflows._transcript import Sentence
 from dagrun.workflows._wording import AGREE, CONDITIONAL, HISTORY, is_hedged, is_question, objects, phrases
+
+LONGEST = 200  # decisions back to which a reversal is looked for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +29,7 @@ class Decision:
     superseded_line: int | None = None
 
 
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"(?:\*\*|__)?(?:decisions?|decided|agreed|resolved|resolution|outcome)(?:\s*#?\d+)?(?:\*\*|__)?\s*"
     r"(?::(?:\*\*|__)?|(?-i:(?<=RESOLVED)|(?<=AGREED)|(?<=DECIDED))\s+(?=that|to|by))",
     re.IGNORECASE,
@@ -80,7 +83,7 @@ _NOT_YET = phrases(
     """
 )
 # Nothing but words such as "good, let's go with that".
-_POINTING = re.compile(
+_POINTING = Pattern(
     r"^(?:\W|\b(?:ok(?:ay)?|good|great|right|alright|all|fine|so|then|well|yes|yeah|and|cool|perfect"
     r"|let['’]?s|we(?:['’]ll|['’]re)?|will|are|going|go|make|do|call|with|for|it|that|this|an?|the|rule"
     r"|official|decided|agreed|is|was|settled|just|idea|carried|passed|motion|unanimously|one|plan|option)\b)*$",
@@ -196,7 +199,7 @@ def _reversed_by(talk: Talk, sentence: Sentence, made: Sequence[Decision]) -> De
         return None
     if any(_UPHOLD.match(said[0].text) for said in talk.replies(sentence, 2)):
         return None
-    standing = [decision for decision in made if decision.superseded_line is None]
+    standing = [decision for decision in made[-LONGEST:] if decision.superseded_line is None]
     words = _words_and_days(sentence.text)
     shared = [len(words & _words_and_days(decision.text)) for decision in standing]
     if any(shared):
@@ -217,7 +220,7 @@ def _days(text: str) -> frozenset[str]:
 def _replace_older(new: Decision, made: Sequence[Decision]) -> None:
     """A decision about the same thing with another day replaces the older one."""
     days, words = _days(new.text), content_words(new.text)
-    for old in made:
+    for old in made[-LONGEST:]:
         older, before = _days(old.text), content_words(old.text)
         alike = len((before & words) - days - older) >= 2 and overlap(before - older, words - days) >= 0.5
         if alike and days and older and days != older and old.superseded_line is None:

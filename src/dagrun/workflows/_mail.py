@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from dagrun.workflows._dates import full_date
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._text import squeeze
 
 
@@ -26,19 +27,19 @@ class Item:
     text: str = ""
 
 
-_HEADER = re.compile(
+_HEADER = Pattern(
     r"(From|To|Cc|Bcc|Date|Sent|Subject|Reply-To|Message-ID|In-Reply-To|X-[\w-]+):(?:\s+(.*))?$",
     re.IGNORECASE,
 )
-_MBOX = re.compile(r"From \S+.*\d{4}")
-_FORWARDED = re.compile(r"forwarded message|original message|weitergeleitete", re.IGNORECASE)
-_SEPARATOR = re.compile(r"[-=_*]{3,}$")
-_BULLET = re.compile(r"(?:[-*•+]|\d{1,3}[.)]|\[[ xX]\])\s+")
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_LEADING_SENDER = re.compile(
+_MBOX = Pattern(r"From \S+.*\d{4}")
+_FORWARDED = Pattern(r"forwarded message|original message|weitergeleitete", re.IGNORECASE)
+_SEPARATOR = Pattern(r"[-=_*]{3,}$")
+_BULLET = Pattern(r"(?:[-*•+]|\d{1,3}[.)]|\[[ xX]\])\s+")
+_ADDRESS = Pattern(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LEADING_SENDER = Pattern(
     r"(?P<sender>[^<>|:]{0,60}<[^<>@\s]+@[^<>\s]+>|[\w.+-]+@[\w.-]+\w)\s*[:,;–—-]+\s*(?P<title>.+)$"
 )
-_LEADING_DATE = re.compile(r"[\[(]?(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?[\])]?\s*[:,;–—-]?\s*")
+_LEADING_DATE = Pattern(r"[\[(]?(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?[\])]?\s*[:,;–—-]?\s*")
 
 
 def read_inbox(lines: Sequence[str]) -> list[Item]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._talk import SECTION_LABEL, Talk, body_of
 from dagrun.workflows._text import content_words, overlap
 from dagrun.workflows._transcript import Sentence
@@ -30,7 +31,7 @@ class Question:
     answered_line: int | None = None
 
 
-_LABEL = re.compile(
+_LABEL = Pattern(
     r"(?:\*\*|__)?(?:open\s+(?:question|issue|point)s?|question|OQ|TBD|TBC|parked)(?:\s*#?\d+)?"
     r"(?:\*\*|__)?\s*:(?:\*\*|__)?",
     re.IGNORECASE,
@@ -220,8 +221,8 @@ def _with_context(talk: Talk, found: Question, sentence: Sentence) -> Question:
 def _with_answer(talk: Talk, found: Question, sentence: Sentence) -> Question:
     """Looks for a later statement that speaks of the same things; the direct replies are past already."""
     words = talk.words(sentence)
-    for later in talk.sentences:
-        if later.turn <= sentence.turn + 1 or len(words & talk.words(later)) < 2 or is_question(later.text):
+    for later in talk.after(sentence):
+        if len(words & talk.words(later)) < 2 or is_question(later.text):
             continue
         if overlap(words, talk.words(later)) >= 0.66 and not _UNKNOWN.search(later.text):
             found.answered_line = later.line

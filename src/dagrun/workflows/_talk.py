@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._text import content_words
 from dagrun.workflows._transcript import Sentence, Turn, is_name, sentences
 
@@ -13,6 +15,10 @@ ADVERBS = (
     r"(?:(?:also|just|then|definitely|quickly|personally|gladly|happily|still|simply|now"
     r"|go\s+ahead\s+and|try\s+and|make\s+sure\s+to)\s+)*"
 )
+
+
+FARTHEST = 12  # sentences of one turn that count as "just before"
+LATEST = 2000  # sentences in which a question may still find its answer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +38,6 @@ class Talk:
         self.sentences = _with_sections(sentences(turns))
         self.by_turn: dict[int, list[Sentence]] = {}
         self._place: dict[int, int] = {}  # of a sentence, by identity, within its turn
-        self._words: dict[int, frozenset[str]] = {}
         for sentence in self.sentences:
             said = self.by_turn.setdefault(sentence.turn, [])
             self._place[id(sentence)] = len(said)
@@ -52,10 +57,13 @@ class Talk:
         self._named = re.compile(person)
 
     def words(self, sentence: Sentence) -> frozenset[str]:
-        """The sentence's content words, counted out once."""
-        if id(sentence) not in self._words:
-            self._words[id(sentence)] = content_words(sentence.text)
-        return self._words[id(sentence)]
+        """The sentence's content words."""
+        return content_words(sentence.text)
+
+    def after(self, sentence: Sentence) -> list[Sentence]:
+        """What is said from the next turn but one, up to a limit that no meeting of a day reaches."""
+        first = bisect_right(self.sentences, sentence.turn + 1, key=lambda later: later.turn)
+        return self.sentences[first : first + LATEST]
 
     def replies(self, sentence: Sentence, turns: int) -> Iterator[list[Sentence]]:
         """The following turns, at most `turns`, that are somebody else's, each as its sentences."""
@@ -66,9 +74,10 @@ class Talk:
 
     def before(self, sentence: Sentence, turns: int) -> Iterator[Sentence]:
         """Sentences before this one, nearest first, back to `turns` turns ago."""
-        yield from reversed(self.by_turn[sentence.turn][: self._place[id(sentence)]])
+        place = self._place[id(sentence)]
+        yield from reversed(self.by_turn[sentence.turn][max(place - FARTHEST, 0) : place])
         for index in range(sentence.turn - 1, max(sentence.turn - 1 - turns, -1), -1):
-            yield from reversed(self.by_turn.get(index, []))
+            yield from reversed(self.by_turn.get(index, [])[-FARTHEST:])
 
     def addressed(self, sentence: Sentence) -> str | None:
         """The person called at the sentence's beginning or end, as written: `Ana, could you ...`, `...,
@@ -89,7 +98,7 @@ class Talk:
         return said[place] if place < len(said) else None
 
 
-_HEADING = re.compile(
+_HEADING = Pattern(
     r"(?:#{1,6}\s*|\d+[.)]\s*)?[*_]*"
     r"(?:(?P<action>(?:agreed\s+)?action(?:s| items?| points?)|next steps|to-?dos?)"
     r"|(?P<decision>decisions?(?: (?:made|taken))?|resolutions)"
@@ -97,7 +106,7 @@ _HEADING = re.compile(
     r"[*_]*\s*:?[*_]*$",
     re.IGNORECASE,
 )
-_BULLET = re.compile(r"^\s*(?:(?:[-*•]|\d{1,3}[.)]|\[[ xX]\])\s+)+")
+_BULLET = Pattern(r"^\s*(?:(?:[-*•]|\d{1,3}[.)]|\[[ xX]\])\s+)+")
 SECTION_LABEL = {"action": "ACTION: ", "decision": "DECISION: ", "question": "OPEN QUESTION: "}
 
 
@@ -131,7 +140,7 @@ class _Labelled(Sentence):
         )
 
 
-def body_of(sentence: Sentence, pattern: re.Pattern[str], label: str) -> str | None:
+def body_of(sentence: Sentence, pattern: Pattern, label: str) -> str | None:
     """The text after a label such as `ACTION:`, or of a bullet in such a section; None for any other
     sentence.
     """
@@ -145,13 +154,13 @@ def body_of(sentence: Sentence, pattern: re.Pattern[str], label: str) -> str | N
     return None
 
 
-_PRESENT = re.compile(
+_PRESENT = Pattern(
     r"[*_]*(?:Present|Attendees|Participants|In attendance|Attending)[*_]*\s*(?:\([^)]*\))?\s*:"
     r"[*_]*\s*(?P<names>.*)$",
     re.IGNORECASE,
 )
-_NAME_SPLIT = re.compile(r"[,;]|\s+(?:and|&)\s+")
-_ROLE = re.compile(r"\s*[(\[].*$|\s+[-–—]\s.*$")
+_NAME_SPLIT = Pattern(r"[,;]|\s+(?:and|&)\s+")
+_ROLE = Pattern(r"\s*[(\[].*$|\s+[-–—]\s.*$")
 
 
 def _attendees(turns: list[Turn]) -> list[Attendee]:

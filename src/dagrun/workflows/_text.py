@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+from dagrun.workflows._pattern import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def cell(text: str) -> str:
     return squeeze(text).replace("|", "\\|")
 
 
-_WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*")
+_WORD = Pattern(r"[^\W_]+(?:[-.][^\W_]+)*")
 _COMMON_WORDS = """
     a about after again all also am an and any anyone are as at back be because been before but by can
     cannot could did do does doing done don each else even every everybody everyone for from further get
@@ -101,12 +103,13 @@ _COMMON_WORDS = """
 _COMMON = frozenset(_COMMON_WORDS.split())
 
 
+@lru_cache(maxsize=20_000)
 def content_words(text: str, without: frozenset[str] = frozenset()) -> frozenset[str]:
     """The words that carry the meaning, lower case and stemmed; a rough measure, good for overlaps.
 
     `without` holds further lower-case words to leave out.
     """
-    words = (word.lower() for word in _WORD.findall(text.replace("'", " ").replace("’", " ")))
+    words = (match.group().lower() for match in _WORD.finditer(text.replace("'", " ").replace("’", " ")))
     left_out = _COMMON | without
     return frozenset(_stem(word) for word in words if len(word) > 1 and word not in left_out)
 

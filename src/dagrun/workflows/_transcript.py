@@ -8,30 +8,30 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from dagrun.workflows._pattern import Pattern
+
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,3})?)?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _NAME = r"(?P<name>[^\W\d_][^:<>*\[\](){}|]{0,39}?(?:\s?\([^()]{1,20}\))?)"
 
 # `[00:03:12] Name: text`, `00:03 - Name: text`, `(00:03) **Name**: text`
-_TIME_FIRST = re.compile(rf"[\[(]?(?P<time>{_TIME})[\])]?\s*[-–—|]?\s*\**{_NAME}\**\s*:\**\s*(?P<text>.*)$")
+_TIME_FIRST = Pattern(rf"[\[(]?(?P<time>{_TIME})[\])]?\s*[-–—|]?\s*\**{_NAME}\**\s*:\**\s*(?P<text>.*)$")
 # `[10:02] <name> text`, `<name> text`
-_CHAT = re.compile(rf"(?:[\[(]?(?P<time>{_TIME})[\])]?\s*)?<(?P<name>[^<>:/]{{1,40}})>\s+(?P<text>.*)$")
+_CHAT = Pattern(rf"(?:[\[(]?(?P<time>{_TIME})[\])]?\s*)?<(?P<name>[^<>:/]{{1,40}})>\s+(?P<text>.*)$")
 # `**Name** (00:03): text`, `**Name:** text`
-_BOLD = re.compile(
-    rf"(?:\*\*|__){_NAME}:?(?:\*\*|__)\s*(?:[\[(]?(?P<time>{_TIME})[\])]?)?\s*:?\s*(?P<text>.*)$"
-)
+_BOLD = Pattern(rf"(?:\*\*|__){_NAME}:?(?:\*\*|__)\s*(?:[\[(]?(?P<time>{_TIME})[\])]?)?\s*:?\s*(?P<text>.*)$")
 # `Name (00:03): text`, and `Name  00:03` with the text on the next lines
-_TIME_AFTER = re.compile(rf"{_NAME}\s*[\[(](?P<time>{_TIME})[\])]\s*:?\s*(?P<text>.*)$")
-_HEAD_ONLY = re.compile(rf"{_NAME}\s+(?P<time>{_TIME})(?P<text>)$")
+_TIME_AFTER = Pattern(rf"{_NAME}\s*[\[(](?P<time>{_TIME})[\])]\s*:?\s*(?P<text>.*)$")
+_HEAD_ONLY = Pattern(rf"{_NAME}\s+(?P<time>{_TIME})(?P<text>)$")
 # WebVTT: `<v Name>text</v>`
-_VOICE = re.compile(r"<v(?:\.[^\s>]+)?\s+(?P<name>[^>]{1,60})>(?P<text>.*)$")
+_VOICE = Pattern(r"<v(?:\.[^\s>]+)?\s+(?P<name>[^>]{1,60})>(?P<text>.*)$")
 # `Name: text`
-_BARE = re.compile(rf"(?:[-*•]\s+)?{_NAME}\s*:(?:\s+(?P<text>.*))?$")
+_BARE = Pattern(rf"(?:[-*•]\s+)?{_NAME}\s*:(?:\s+(?P<text>.*))?$")
 _LABELLED = (_TIME_FIRST, _CHAT, _VOICE, _TIME_AFTER, _HEAD_ONLY)
 
-_CUE_TIMING = re.compile(r"(?P<time>\d[\d:.,]*)\s+-->\s+[\d:.,]+")
-_TAG = re.compile(r"</?(?:v|c|i|b|u|lang|ruby|rt)\b[^>]*>")
-_BULLET = re.compile(r"\s*(?:[-*•#>]+|\d{1,3}[.)]|\(?[a-z][.)]|\[[ xX]\])\s")
-_WORD_SPLIT = re.compile(r"\s+")
+_CUE_TIMING = Pattern(r"(?P<time>\d[\d:.,]*)\s+-->\s+[\d:.,]+")
+_TAG = Pattern(r"</?(?:v|c|i|b|u|lang|ruby|rt)\b[^>]*>")
+_BULLET = Pattern(r"\s*(?:[-*•#>]+|\d{1,3}[.)]|\(?[a-z][.)]|\[[ xX]\])\s")
+_WORD_SPLIT = Pattern(r"\s+")
 _PARTICLES = frozenset(
     ("de", "da", "di", "del", "der", "den", "van", "von", "dos", "la", "le", "al", "bin", "ter")
 )
@@ -167,8 +167,8 @@ def is_name(label: str, *, chat: bool = False) -> bool:
     )
 
 
-_END = re.compile(r"[.!?…]+[\"')\]”’]*(?=\s)")
-_NO_END = re.compile(
+_END = Pattern(r"[.!?…]+[\"')\]”’]*(?=\s)")
+_NO_END = Pattern(
     r"(?:\b(?:e\.g|i\.e|etc|vs|approx|ca|no|nos|mr|mrs|ms|dr|prof|st|inc|ltd|fig)|(?<![^\W_])[^\W\d_])\.$",
     re.I,
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from dagrun.workflows._pattern import Pattern
 
-def phrases(table: str, *, opening: bool = False) -> re.Pattern[str]:
+
+def phrases(table: str, *, opening: bool = False) -> Pattern:
     """A pattern for any of the phrases, one per line, in any case: a blank is white space, an apostrophe may
     be missing.
 
@@ -15,7 +17,7 @@ def phrases(table: str, *, opening: bool = False) -> re.Pattern[str]:
     lines = (line.strip() for line in table.splitlines())
     options = "|".join(line.replace("'", "['’]?").replace(" ", r"\s+") for line in lines if line)
     head = rf"^(?:{_FILLER}[,.!\s]+)*" if opening else r"(?<!\w)"
-    return re.compile(rf"{head}(?:{options})(?!\w)", re.IGNORECASE)
+    return Pattern(rf"{head}(?:{options})(?!\w)", re.IGNORECASE)
 
 
 _FILLER = (
@@ -82,7 +84,7 @@ _IDLE = phrases(
     wrap (up|it up)
     """
 )
-_READY = re.compile(
+_READY = Pattern(
     r"have (?:it|that|this|them|the|an?)\b.*\b(?:ready|done|back|finished|fixed|out|for you|by)\b"
 )
 
@@ -114,7 +116,7 @@ CONDITIONAL = phrases("(if|unless|in case|suppose|assuming)", opening=True)
 _ONLY_OBJECTIONS = phrases(
     "(if|unless) (nobody|no one|there are no|any ?body|any ?one|that's (ok|okay|fine))", opening=True
 )
-_TAG = re.compile(r",?\s*(?:ok(?:ay)?|right|alright|all right|yes|deal|good)\?$", re.IGNORECASE)
+_TAG = Pattern(r",?\s*(?:ok(?:ay)?|right|alright|all right|yes|deal|good)\?$", re.IGNORECASE)
 
 #: Words before a promise that make it somebody's report.
 REPORTED = phrases("(said|says|told|promised|thought|thinks|heard|wrote|asked|wish|hope|imagine|pretend)")
@@ -168,7 +170,7 @@ OBJECT = phrases(
     """,
     opening=True,
 )
-_BUT = re.compile(r"^but\b", re.IGNORECASE)
+_BUT = Pattern(r"^but\b", re.IGNORECASE)
 
 
 def objects(text: str) -> bool:

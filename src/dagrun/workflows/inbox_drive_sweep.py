@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from dagrun import Result, workflow
 from dagrun.workflows._dates import deadline_words, due_words, resolve
 from dagrun.workflows._mail import Item, read_files, read_inbox
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._text import cell, count, load, shorten, squeeze, write_if_changed
 from dagrun.workflows._transcript import split_sentences
 from dagrun.workflows._wording import phrases
@@ -32,7 +33,7 @@ class Ranked:
     noise: bool = False
 
     def add(self, points: int, reason: str) -> None:
-        """Points for (or against) the item; the sum never falls below 0."""
+        """Points for (or against) the item; `_finish` sees to it that the sum is not below 0."""
         self.score += points
         self.reasons.append(reason)
 
@@ -138,19 +139,19 @@ _ASK = phrases(
     awaiting
     """
 )
-_NOISE_SENDER = re.compile(
+_NOISE_SENDER = Pattern(
     r"no-?reply|do-?not-?reply|newsletter|mailer|marketing|digest|jira"
     r"|(?:receipts?|tickets|billing|calendar|news|notifications?|offers?|alerts?|updates?)@",
     re.IGNORECASE,
 )
-_NOISE_TEXT = re.compile(
+_NOISE_TEXT = Pattern(
     r"unsubscribe|manage (?:your )?preferences|auto(?:matic|mated) (?:message|notification|reminder|reply)"
     r"|do not reply|view (?:this )?in (?:your )?browser|you are receiving this|this receipt|newsletter"
     r"|last chance|% off\b"
     r"|your (?:receipt|order|invoice)\b.*\b(?:paid|shipped|confirmed|receipt)|booking (?:is )?confirmed",
     re.IGNORECASE,
 )
-_NOISE_NOTE = re.compile(
+_NOISE_NOTE = Pattern(
     r"\b(?:newsletter|promo(?:tion)?|receipt|out of office|unsubscribe|webinar|digest)\b|% off\b",
     re.IGNORECASE,
 )
@@ -172,11 +173,11 @@ _REVIEW = phrases(
     please (review|sign|approve)
     """
 )
-_COMMENTS = re.compile(r"\b\d+ (?:open|unresolved|new) comments?", re.IGNORECASE)
-_FILED_AWAY = re.compile(
+_COMMENTS = Pattern(r"\b\d+ (?:open|unresolved|new) comments?", re.IGNORECASE)
+_FILED_AWAY = Pattern(
     r"(?:^|/)(?:archive|old|tmp|temp|backup|trash)(?:/|$)|\.(?:bak|tmp|log)$|\bsigned\b", re.IGNORECASE
 )
-_REPLY = re.compile(r"^(?:(?:re|aw|sv|fwd?|wg)\s*:\s*)+", re.IGNORECASE)
+_REPLY = Pattern(r"^(?:(?:re|aw|sv|fwd?|wg)\s*:\s*)+", re.IGNORECASE)
 
 
 def rank(items: Sequence[Item], today: date | None, reader: str = "") -> list[Ranked]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dagrun import Result, workflow
 from dagrun.workflows._activity import Activity, Entry, line_numbers, read_activity
+from dagrun.workflows._pattern import Pattern
 from dagrun.workflows._text import (
     Source,
     cell,
@@ -108,22 +109,22 @@ class Week:
     left_out: tuple[Entry, ...]
     incidents: tuple[Incident, ...]
 
-    def of(self, pattern: re.Pattern[str]) -> list[Entry]:
+    def of(self, pattern: Pattern) -> list[Entry]:
         """The entries whose kind matches."""
         return [entry for entry in self.entries if pattern.search(entry.kind)]
 
 
-_ID = re.compile(r"\b[A-Z]{2,}-\d+\b|#\d+")
-_CLOSED = re.compile(
+_ID = Pattern(r"\b[A-Z]{2,}-\d+\b|#\d+")
+_CLOSED = Pattern(
     r"(?:ticket|issue|bug|task|story).*(?:clos|resolv|done|fix|finish)|^(?:closed|resolved|fixed|done)$"
 )
-_OPENED = re.compile(
+_OPENED = Pattern(
     r"(?:ticket|issue|bug|task|story).*(?:open|creat|report|new|rais)|^(?:opened|created|reported)$"
 )
-_DEPLOYED = re.compile(r"deploy|release|rollout|roll-?back")
-_INCIDENT = re.compile(r"incident|outage")
-_ENDED = re.compile(r"resolv|clos|end|mitigat|over|fixed", re.IGNORECASE)
-_ROLLBACK = re.compile(r"roll(?:ed)?[- ]?back|revert", re.IGNORECASE)
+_DEPLOYED = Pattern(r"deploy|release|rollout|roll-?back")
+_INCIDENT = Pattern(r"incident|outage")
+_ENDED = Pattern(r"resolv|clos|end|mitigat|over|fixed", re.IGNORECASE)
+_ROLLBACK = Pattern(r"roll(?:ed)?[- ]?back|revert", re.IGNORECASE)
 
 
 def _week(known: Activity, start: date, end: date) -> Week:

@@ -1,0 +1,91 @@
+"""How tasks and runs end, and the one table that says what a dependency's end means for those that wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from dagrun.model import Trigger
+
+
+class Status(StrEnum):
+    """Where a task stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class Reason(StrEnum):
+    """Why a task, or a run, came to be as it is."""
+
+    COMPLETED = "Completed"
+    TASK_FAILED = "TaskFailed"
+    TIMED_OUT = "TimedOut"
+    DEPENDENCY_FAILED = "DependencyFailed"
+    DEPENDENCY_SKIPPED = "DependencySkipped"
+    NO_FAILURE = "NoFailure"
+    CONDITION_FALSE = "ConditionFalse"
+    UNCHANGED = "Unchanged"
+    STOP_ALL = "StopAll"
+    CANCELLED = "Cancelled"
+    RUN_TIMEOUT = "RunTimeout"
+    OUTPUTS_FAILED = "OutputsFailed"
+
+
+FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
+
+
+class End(StrEnum):
+    """What a dependency's end counts as."""
+
+    #: It succeeded; or it failed and that is tolerated; or it was skipped because nothing had changed.
+    GOOD = "good"
+    #: It failed or timed out, untolerated, or was cancelled.
+    FAILED = "failed"
+    #: It was skipped for any other reason.
+    SKIPPED = "skipped"
+
+
+def end_of(status: Status, reason: str, *, tolerated: bool) -> End:
+    """What a task that has ended counts as for its dependents; `tolerated` is its `continue_on_failure`."""
+    if status is Status.SKIPPED:
+        return End.GOOD if reason == Reason.UNCHANGED else End.SKIPPED
+    if status is Status.CANCELLED:
+        return End.FAILED
+    return End.FAILED if status is not Status.SUCCESS and not tolerated else End.GOOD
+
+
+#: Why a task is skipped when a dependency of it ended so; None: this dependency does not hinder it. `failure` looks
+#: further: it is content when something *above* the dependency failed, which `RunState` adds.
+EDGES: Mapping[tuple[Trigger, End], Reason | None] = {
+    (Trigger.SUCCESS, End.GOOD): None,
+    (Trigger.SUCCESS, End.FAILED): Reason.DEPENDENCY_FAILED,
+    (Trigger.SUCCESS, End.SKIPPED): Reason.DEPENDENCY_SKIPPED,
+    (Trigger.NONE_FAILED, End.GOOD): None,
+    (Trigger.NONE_FAILED, End.FAILED): Reason.DEPENDENCY_FAILED,
+    (Trigger.NONE_FAILED, End.SKIPPED): None,
+    (Trigger.FAILURE, End.GOOD): Reason.NO_FAILURE,
+    (Trigger.FAILURE, End.FAILED): None,
+    (Trigger.FAILURE, End.SKIPPED): Reason.NO_FAILURE,
+    (Trigger.ALWAYS, End.GOOD): None,
+    (Trigger.ALWAYS, End.FAILED): None,
+    (Trigger.ALWAYS, End.SKIPPED): None,
+}

@@ -1,0 +1,124 @@
+"""From script text to the script that is run and the variables that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from dagrun.expressions import Expression, ExpressionError, Span, parse, spans
+from dagrun.scripts.shell import HOLE, SHELLS, Fit, Place, places
+
+INSTEAD = "put it in `env:` and read the variable"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that the script reads; `offset` is where its first `${{` stands."""
+
+    name: str
+    expression: Expression
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A script that can be run as it is, given its variables as text."""
+
+    script: str
+    variables: tuple[Variable, ...]
+
+
+class ScriptProblems(ValueError):
+    """Everything that is wrong with the `${{ }}` of one script, in the order it is written."""
+
+    def __init__(self, errors: list[ExpressionError]) -> None:
+        super().__init__("\n".join(error.message for error in errors))
+        self.errors = tuple(sorted(errors, key=lambda error: error.offset))
+
+
+def fit(text: str, shell: str) -> Fitted:
+    """The script with every `${{ }}` fitted; ScriptProblems tells all that cannot be.
+
+    `text` must be the whole of what one shell reads: commands that run in one shell are joined first, for a quote that
+    one of them leaves open changes the meaning of the next.
+    """
+    if "${{" not in text:
+        return Fitted(text, ())
+    pieces = list(spans(text))
+    errors = [piece for piece in pieces if isinstance(piece, ExpressionError)]
+    holes = [piece for piece in pieces if isinstance(piece, Span)]
+    told = _told(pieces, shell, len(holes))
+    errors += [_refused(span, place.why) for span, place in zip(holes, told, strict=True) if place.fit is Fit.REFUSED]
+    names = _Names(text)
+    script = ""
+    remaining = iter(zip(holes, told, strict=True))
+    for piece in pieces:
+        if isinstance(piece, str):
+            script += piece
+        elif isinstance(piece, Span):
+            span, place = next(remaining)
+            try:
+                script += _reference(text, span, place, names)
+            except ExpressionError as error:
+                errors.append(error)
+    if errors:
+        raise ScriptProblems(errors)
+    return Fitted(script, tuple(names.variables.values()))
+
+
+def _told(pieces: list[str | Span | ExpressionError], shell: str, count: int) -> list[Place]:
+    """Where each hole stands."""
+    name = _shell_name(shell)
+    if name not in SHELLS:
+        return [Place(Fit.REFUSED, f"'{name}' has no known way to read a value safely")] * count
+    flat = "".join(HOLE if isinstance(piece, Span) else piece for piece in pieces if not isinstance(piece, Exception))
+    if flat.count(HOLE) != count:
+        return [Place(Fit.REFUSED, "the script holds a NUL character")] * count
+    return places(flat, name)
+
+
+def _shell_name(shell: str) -> str:
+    """`/bin/bash -eu` is bash; `env bash` is not known to be."""
+    words = shell.split()
+    return PurePath(words[0]).name if words else ""
+
+
+def _refused(span: Span, why: str) -> ExpressionError:
+    return ExpressionError(f"a value cannot stand here: {why}; {INSTEAD}", span.start, INSTEAD)
+
+
+def _reference(text: str, span: Span, place: Place, names: _Names) -> str:
+    if place.fit is Fit.COMMENT:
+        # A line break would end the comment.
+        return " ".join(text[span.start : span.end].splitlines())
+    name = names.of(parse(text[span.inner : span.end - 2], span.inner), span.start)
+    match place.fit:
+        case Fit.BARE:
+            return f'"${{{name}}}"'
+        case Fit.SINGLE:
+            return f"'\"${{{name}}}\"'"
+        case _:
+            return f"${{{name}}}"
+
+
+class _Names:
+    """One variable for each expression text; names that the script itself mentions are left alone."""
+
+    def __init__(self, text: str) -> None:
+        self.variables: dict[str, Variable] = {}
+        self._free = self._unused(text)
+
+    def of(self, expression: Expression, offset: int) -> str:
+        """The variable of an expression."""
+        if expression.text not in self.variables:
+            self.variables[expression.text] = Variable(next(self._free), expression, offset)
+        return self.variables[expression.text].name
+
+    @staticmethod
+    def _unused(text: str) -> Iterator[str]:
+        number = 0
+        while True:
+            number += 1
+            if f"DAGRUN_X{number}" not in text:
+                yield f"DAGRUN_X{number}"

@@ -1,0 +1,181 @@
+"""A project in a directory of its own, and dagrun in it as a user starts it: as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+PATIENCE = 20.0  # seconds; no test comes near it unless something is wrong
+MARK = "DAGRUN_TEST_PROJECT"
+OWN_FRAMES = re.compile(r'File ".*/src/dagrun/|^Traceback|internal error', re.MULTILINE)
+
+
+def wait_for(what: str, ask: Callable[[], Answer | None], patience: float = PATIENCE) -> Answer:
+    """Ask until the answer is true; the test fails when it never is."""
+    deadline = time.monotonic() + patience
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
+        time.sleep(0.02)
+    return answer
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command left: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its stdout, which must be one JSON object and nothing else."""
+        return json.loads(self.out)
+
+    def task(self, task_id: str) -> dict[str, Any]:
+        """One task of a run that was told as JSON."""
+        found: dict[str, Any] = next(task for task in self.json["tasks"] if task["id"] == task_id)
+        return found
+
+
+class Project:
+    """A directory with a `dagrun.toml`. Whatever is started in it bears its mark, so that nothing can hide."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.mark = uuid.uuid4().hex
+        self.printed: list[str] = []
+        self._started: list[subprocess.Popen[str]] = []
+        self.write("dagrun.toml", "")
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        """A file of the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
+        return path
+
+    def workflows(self, text: str, name: str = "workflows.py") -> None:
+        """The project's own workflows."""
+        head = "import asyncio, ctypes, os, signal, subprocess, sys, threading, time\nfrom dagrun import *\n"
+        self.write(name, head + textwrap.dedent(text))
+        self.write("dagrun.toml", f'workflows = ["{name}"]\n')
+
+    # --- running dagrun -------------------------------------------------------------------------------------
+
+    def dagrun(
+        self, *args: str, env: Mapping[str, str] | None = None, timeout: float = 60, check: bool = True
+    ) -> Outcome:
+        """Run a command to its end. With `check`, nothing that it printed may be a traceback of dagrun's own."""
+        process = self.start(*args, env=env)
+        return self.finish(process, timeout, check=check)
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, as a terminal does."""
+        process: subprocess.Popen[str] = subprocess.Popen(
+            [sys.executable, "-m", "dagrun", *args],
+            **{
+                "cwd": self.root, "env": self.environment(env), "text": True, "start_new_session": True,
+                "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more,
+            },
+        )  # fmt: skip
+        self._started.append(process)
+        return process
+
+    def finish(
+        self, process: subprocess.Popen[str], timeout: float = 60, *, check: bool = True
+    ) -> Outcome:
+        """Wait for a command that was started."""
+        out, err = process.communicate(timeout=timeout)
+        if check:
+            self.printed += [out or "", err or ""]
+        return Outcome(process.returncode, out or "", err or "")
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What dagrun finds: little, so that the machine's own settings do not matter."""
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ}
+        return {
+            **kept, "HOME": str(self.root), MARK: self.mark,
+            "DAGRUN_KILL_GRACE_MS": "300", "RETRY_BASE_MS": "10", **(more or {}),
+        }  # fmt: skip
+
+    # --- looking at what it left ----------------------------------------------------------------------------
+
+    def events(self, run: str = "latest") -> list[dict[str, Any]]:
+        """A run's journal."""
+        return [json.loads(line) for line in (self.run_dir(run) / "events.jsonl").read_text().splitlines()]
+
+    def names(self, run: str = "latest") -> list[str]:
+        """The names of a run's events, each with its task."""
+        return [f"{event['event']} {event.get('task_id', '')}".strip() for event in self.events(run)]
+
+    def run_dir(self, run: str = "latest") -> Path:
+        """A run's directory."""
+        if run == "latest":
+            return max(self.root.glob("logs/runs/*"), key=lambda path: path.stat().st_mtime_ns)
+        return self.root / "logs" / "runs" / run
+
+    def log(self, task_id: str, attempt: int = 1) -> str:
+        """What an attempt of the latest run printed."""
+        return (self.run_dir() / "logs" / f"{task_id}.{attempt}.log").read_text()
+
+    def files(self) -> set[str]:
+        """Every file and directory of the project."""
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if "__pycache__" not in path.parts}
+
+    def wait_for_file(self, name: str) -> str:
+        """Wait until a body has written the file; its text."""
+        path = self.root / name
+        wait_for(name, lambda: path.is_file() and path.read_text())
+        return path.read_text()
+
+    # --- processes ------------------------------------------------------------------------------------------
+
+    def processes(self) -> dict[int, str]:
+        """Every living process of the project, with its name."""
+        return {
+            int(entry.name): name
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit() and (name := self._name_if_ours(entry))
+        }
+
+    def named(self, name: str) -> list[int]:
+        """The processes of that name: `dagrun-keeper`, `dagrun-worker`."""
+        return [pid for pid, found in self.processes().items() if found == name]
+
+    def _name_if_ours(self, entry: Path) -> str:
+        try:
+            if f"{MARK}={self.mark}".encode() not in (entry / "environ").read_bytes().split(b"\0"):
+                return ""
+            return (entry / "comm").read_text().strip()
+        except OSError:  # it has ended just now
+            return ""
+
+    def assert_clean(self) -> None:
+        """Nothing is left running and nothing looked like a fault of dagrun's."""
+        wait_for(f"the end of {self.processes()}", lambda: not self.processes(), patience=3.0)
+        for text in self.printed:
+            assert not OWN_FRAMES.search(text), text
+
+    def tidy(self) -> None:
+        """End whatever a failed test has left."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        for process in self._started:
+            process.wait(timeout=10)
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()

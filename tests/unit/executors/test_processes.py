@@ -1,0 +1,130 @@
+"""What the system knows about processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dagrun.executors import processes
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts shells that are gone when the test is over; waits until a shell has said `ready`."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(script: str, **more: str) -> subprocess.Popen[str]:
+        shell = subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **more}
+        )
+        started.append(shell)
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == "ready\n"
+        return shell
+
+    yield begin
+    for shell in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(shell.pid, signal.SIGKILL)
+        shell.communicate()
+
+
+@linux
+def test_the_table_knows_this_process() -> None:
+    me = processes.table()[os.getpid()]
+    assert (me.parent, me.group, me.session, me.dead) == (os.getppid(), os.getpgid(0), os.getsid(0), False)
+
+
+@linux
+def test_descendants_are_found_parents_first(start: Start) -> None:
+    shell = start("sleep 60 & sh -c 'sleep 60 & echo ready; wait' & wait")
+    found = processes.descendants(shell.pid)
+    table = processes.table()
+    assert len(found) == 3
+    assert all(table[pid].parent in (shell.pid, *found[:at]) for at, pid in enumerate(found))
+
+
+@linux
+def test_children_are_the_direct_ones(start: Start) -> None:
+    shell = start("sleep 60 & sleep 60 & echo ready; wait")
+    assert sorted(processes.children(shell.pid)) == sorted(processes.descendants(shell.pid))
+
+
+@linux
+def test_a_process_that_is_gone_has_no_children() -> None:
+    assert processes.children(2**22 + 1) == []
+
+
+@linux
+def test_a_dead_process_is_no_descendant(start: Start) -> None:
+    shell = start("sh -c 'exit 0' & echo ready; exec sleep 60")
+    deadline = time.monotonic() + 5
+    while processes.descendants(shell.pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert processes.descendants(shell.pid) == []
+
+
+@linux
+def test_a_process_belongs_to_the_attempt_whose_group_it_is_in(start: Start) -> None:
+    shell = start("echo ready; sleep 60")
+    (child,) = processes.descendants(shell.pid)
+    assert processes.belongs_to(child, shell.pid, "any")
+    assert not processes.belongs_to(os.getpid(), shell.pid, "any")
+
+
+@linux
+def test_a_process_that_left_the_group_is_known_by_its_mark(start: Start) -> None:
+    shell = start("echo ready; exec sleep 60", **{processes.BODY: "7-a-1"})
+    assert processes.belongs_to(shell.pid, 1 << 22, "7-a-1")
+    assert not processes.belongs_to(shell.pid, 1 << 22, "7-a-12")
+
+
+def test_signalling_who_is_gone_does_no_harm() -> None:
+    processes.send([2**22 + 1], signal.SIGTERM)
+    assert processes.send_group(2**22 + 1, signal.SIGTERM) is False
+
+
+def test_a_group_is_signalled_as_a_whole(start: Start) -> None:
+    shell = start("sleep 60 & echo ready; wait")
+    assert processes.send_group(shell.pid, signal.SIGKILL) is True
+    assert shell.wait(5) == -signal.SIGKILL
+
+
+@linux
+def test_a_child_dies_with_its_parent() -> None:
+    """The parent forks a child that asks to die with it, says who it is, and is killed."""
+    code = """
+import os, time
+from dagrun.executors import processes
+parent = os.getpid()
+if os.fork() == 0:
+    processes.die_with_parent(parent)
+    processes.call_me("dagrun: tested")
+    print(os.getpid(), open("/proc/self/comm").read().strip(), flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid, name = parent.stdout.readline().split(maxsplit=1)
+        parent.kill()
+    assert name == "dagrun: tested\n"
+    deadline = time.monotonic() + 5
+    while (process := processes.table().get(int(pid))) and not process.dead and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert process is None or process.dead
+
+
+def test_signals_have_names() -> None:
+    assert processes.signal_name(11) == "SIGSEGV"
+    assert processes.signal_name(99) == "signal 99"

@@ -1,0 +1,147 @@
+"""Facts as lines of JSON: what is written is what is read, by this version and by others."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrun.events import EVENTS, CancelRequested, DagStart, Encoder, Event, TaskOk, TaskSkip, decode
+from dagrun.work import Blob, Json, Outputs
+
+MOMENTS = st.integers(0, 4_102_444_800_000).map(lambda millis: millis / 1000)
+JSON: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=3)
+FINITE = st.floats(0, 1e9)
+BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
+    "str": st.text(),
+    "str | None": st.none() | st.text(min_size=1),
+    "int": st.integers(),
+    "int | None": st.none() | st.integers(),
+    "float": FINITE,
+    "float | None": st.none() | FINITE,
+    "bool": st.booleans(),
+    "Mapping[str, Json]": OBJECTS,
+    "Mapping[str, Json] | None": st.none() | OBJECTS,
+    "Blob | None": st.none() | st.builds(Blob, st.text(), st.integers(0), st.text()),
+}
+
+
+def events(cls: type[Event]) -> st.SearchStrategy[Event]:
+    """Any fact of a class."""
+    parts = {
+        name: BY_ANNOTATION[str(field.type)]
+        for name, field in cls.__dataclass_fields__.items()
+        if name not in ("name", "timestamp")
+    }
+    return st.builds(cls, timestamp=MOMENTS, **parts)
+
+
+def encoder() -> Encoder:
+    return Encoder("20251003-100000-7f3a9c", 'the "daily" one', "local-dev")
+
+
+def line(event: Event) -> dict[str, Any]:
+    private, _ = encoder().encode(event)
+    data: dict[str, Any] = json.loads(private)
+    return data
+
+
+def skip(**more: Any) -> dict[str, Any]:
+    return {**line(TaskSkip(timestamp=0.0, task_id="a", reason="StopAll")), **more}
+
+
+@pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@given(data=st.data())
+def test_every_fact_survives_its_line(cls: type[Event], data: st.DataObject) -> None:
+    event = data.draw(events(cls))
+    assert decode(line(event)) == event
+
+
+@pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@given(data=st.data())
+def test_every_fact_is_one_line_that_begins_with_its_time_and_says_whose_it_is(
+    cls: type[Event], data: st.DataObject
+) -> None:
+    private, public = encoder().encode(data.draw(events(cls)))
+    for text in (private, public):
+        assert (text.count("\n"), text[-1], text[:13]) == (1, "\n", '{"timestamp":')
+        written = json.loads(text)
+        assert written["event"] == cls.name
+        assert (written["run_id"], written["tenant"]) == ("20251003-100000-7f3a9c", "local-dev")
+        assert written["dag_name"] == 'the "daily" one'
+
+
+@pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@given(data=st.data())
+def test_outputs_stand_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
+    event = data.draw(events(cls))
+    private, public = (json.loads(text) for text in encoder().encode(event))
+    outputs = private.pop("outputs", None)
+    assert "outputs" not in public
+    assert private == public
+    assert outputs == getattr(event, "outputs", None)
+
+
+def test_a_fact_of_a_later_version_is_passed_over() -> None:
+    assert decode(skip(event="task_teleported")) is None
+
+
+def test_a_later_versions_field_is_passed_over() -> None:
+    assert decode(skip(colour="blue")) == decode(skip())
+
+
+def test_a_later_versions_field_of_an_outputs_file_is_passed_over() -> None:
+    blob = Blob("a.1.json", 70_000, "ab")
+    event = TaskOk(timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.1, outputs_file=blob)
+    data = line(event)
+    data["outputs_file"]["colour"] = "blue"
+    assert decode(data) == event
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"event": []},
+        {"event": "task_skip"},
+        {"event": "task_skip", "timestamp": "2025-10-03T10:00:00Z"},
+        {"event": "task_skip", "timestamp": "soon", "task_id": "a", "reason": "StopAll"},
+        {"event": "task_skip", "timestamp": 5, "task_id": "a", "reason": "StopAll"},
+    ],
+)
+def test_a_line_that_is_no_fact_is_an_error_that_readers_know(data: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        decode(data)
+
+
+def test_what_is_empty_is_not_written() -> None:
+    written = line(CancelRequested(timestamp=0.0, by="me"))
+    assert "reason" not in written
+
+
+def test_a_dag_start_is_the_line_that_scripts_know() -> None:
+    event = DagStart(timestamp=1_759_485_600.0, task_count=2, dag_path="a.yaml", dag_hash="ff", max_parallel=4)
+    assert encoder().encode(event)[1] == (
+        '{"timestamp":"2025-10-03T10:00:00.000Z","event":"dag_start","run_id":"20251003-100000-7f3a9c",'
+        '"dag_name":"the \\"daily\\" one","tenant":"local-dev","task_count":2,"dag_path":"a.yaml",'
+        '"dag_hash":"ff","params":{},"trigger":"manual","max_parallel":4}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "result"),
+    [({"k": 1}, None, {"k": 1}), (None, None, {}), (None, Blob("f", 1, "s"), Blob("f", 1, "s"))],
+)
+def test_a_result_is_the_outputs_wherever_they_lie(
+    small: dict[str, Json] | None, large: Blob | None, result: Outputs
+) -> None:
+    event = TaskOk(timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.0, outputs=small, outputs_file=large)
+    assert event.result == result
