@@ -9,11 +9,20 @@ from functools import partial
 from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.events import CancelRequested, DagDone, DagStart, Event, TaskCancel, TaskFail, TaskSkip, TaskStart
+from dagrun.events import (
+    CancelIgnored,
+    CancelRequested,
+    DagDone,
+    Event,
+    TaskCancel,
+    TaskFail,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.expressions import EvaluationError
 from dagrun.graph import Node
 from dagrun.model import WorkflowAction
-from dagrun.runs.base import RunWriter
+from dagrun.runs.base import Request, RunWriter
 from dagrun.state import Ask, Drop, Finish, Reason, RunState, RunStatus, Skip, Start, Status, Stop
 from dagrun.work import Attempt, Ended, Executor, Json, Outputs, Work
 
@@ -50,6 +59,7 @@ class Engine:
         bodies: Bodies,
         chance: Callable[[], float],
         listener: Listener | None = None,
+        cancel_timeout: float = 10.0,
     ) -> None:
         self.state = state
         self.writer = writer
@@ -58,15 +68,20 @@ class Engine:
         self._bodies = bodies
         self._chance = chance
         self._listener = listener
+        self._cancel_timeout = cancel_timeout
         self._wake = asyncio.Event()
         self._ended: deque[tuple[Node, Ended]] = deque()
-        self._requests: deque[tuple[str, str]] = deque()
+        self._requests: deque[Request] = deque()
         self._attempts: dict[int, Attempt] = {}
         self._launches: list[tuple[Node, Work]] = []
 
-    async def run(self, start: DagStart) -> RunState:
-        """Run to the end. Raises RecordError when a fact cannot be recorded; the caller closes the executor."""
-        self._record(start)
+    async def run(self, *first: Event) -> RunState:
+        """Run to the end of this stretch, which `first` begins.
+
+        Raises RecordError when a fact cannot be recorded; the caller closes the executor.
+        """
+        for event in first:
+            self.record(event)
         await self.executor.open(self.writer.bodies_lock)
         while True:
             self._decide()
@@ -74,19 +89,35 @@ class Engine:
             if self.state.finished_at is not None:
                 return self.state
             self._launch()
-            await self.clock.wait(self._wake, self.state.wake_at())
+            await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
             self._take_in()
+            if self._bound is not None and self.clock.now() >= self._bound:
+                self._give_up()
 
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask for the run to end; may be called from a signal handler of the loop."""
-        self._requests.append((by, reason))
+        self.ask(Request("cancel", by, {"reason": reason}))
+
+    def ask(self, request: Request) -> None:
+        """Take a wish; it becomes a fact at the loop's next turn."""
+        self._requests.append(request)
         self._wake.set()
 
     def kill(self) -> None:
         """End every running attempt at once."""
         for attempt in list(self._attempts.values()):
             self.executor.stop(attempt, now=True)
+
+    def _wake_at(self) -> float | None:
+        moments = [moment for moment in (self.state.wake_at(), self._bound) if moment is not None]
+        return min(moments, default=None)
+
+    @property
+    def _bound(self) -> float | None:
+        """When a cancel counts as done whatever still runs."""
+        cancel = self.state.cancel
+        return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
 
     # --- the three parts of a turn -------------------------------------------------------------------------
 
@@ -97,11 +128,11 @@ class Engine:
                 case Start(node, attempt):
                     self._begin(node, attempt, now)
                 case Skip(node, reason, detail):
-                    self._record(
+                    self.record(
                         TaskSkip(timestamp=now, task_id=node.task.id, reason=str(reason), detail=detail)
                     )
                 case Drop(node, reason):
-                    self._record(
+                    self.record(
                         TaskCancel(
                             timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
                             attempt=self.state.tasks[node.index].attempt or None,
@@ -122,12 +153,12 @@ class Engine:
 
     def _take_in(self) -> None:
         while self._requests:
-            by, reason = self._requests.popleft()
-            self._record(CancelRequested(timestamp=self.clock.now(), by=by, reason=reason))
+            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
         while self._ended:
             node, ended = self._ended.popleft()
-            del self._attempts[node.index]
-            self._record(self.state.fact_of(node, ended, self.clock.now(), self._chance()))
+            if self._attempts.pop(node.index, None) is None:
+                continue  # given up before it ended
+            self.record(self.state.fact_of(node, ended, self.clock.now(), self._chance()))
 
     # --- what the parts are made of ------------------------------------------------------------------------
 
@@ -147,7 +178,7 @@ class Engine:
         self._attempts[node.index] = attempt
         self._launches.append((node, work))
         ref = task.action.ref if isinstance(task.action, WorkflowAction) else None
-        self._record(
+        self.record(
             TaskStart(timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=ref)
         )
 
@@ -159,7 +190,7 @@ class Engine:
 
     def _fail_unbegun(self, node: Node, error: EvaluationError, now: float) -> None:
         """An expression of the task cannot be evaluated: it fails before it begins, and trying again would not help."""
-        self._record(
+        self.record(
             TaskFail(timestamp=now, task_id=node.task.id, error=str(error), error_type="ExpressionError")
         )
 
@@ -169,29 +200,82 @@ class Engine:
         self._wake.set()
 
     def _finish(self, finish: Finish, now: float) -> None:
-        counts = self.state.counts()
-        status, reason, outputs = finish.status, str(finish.reason), None
-        if status is RunStatus.SUCCESS and self.state.graph.dag.outputs:
+        outputs = None
+        if finish.status is RunStatus.SUCCESS and self.state.graph.dag.outputs:
             try:
                 outputs = self._bodies.outputs()
             except EvaluationError as error:
-                status, reason = RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {error}"
-        self._record(
-            DagDone(
-                timestamp=now,
-                status=str(status),
-                reason=reason,
-                outputs=outputs,
-                tasks_succeeded=counts.get(Status.SUCCESS, 0),
-                tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
-                tasks_skipped=counts.get(Status.SKIPPED, 0),
-                tasks_cancelled=counts.get(Status.CANCELLED, 0),
-                duration_seconds=round(now - (self.state.started_at or now), 3),
-            )
-        )
+                finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {error}")
+        self.record(ending(self.state, finish, now, outputs))
 
-    def _record(self, event: Event) -> None:
+    # --- what outlasts the wish to end -------------------------------------------------------------------
+
+    def _give_up(self) -> None:
+        """A cancel has a bound: past it, what has not ended is recorded as cancelled all the same (CONTRACT 7.2)."""
+        now = self.clock.now()
+        for index, attempt in list(self._attempts.items()):
+            self._attempts.pop(index)
+            self.executor.stop(attempt, now=True)
+            self.record(
+                TaskCancel(
+                    timestamp=now,
+                    task_id=attempt.task_id,
+                    reason=str(Reason.CANCELLED),
+                    detail=f"did not end within {self._cancel_timeout:g}s",
+                    attempt=attempt.number,
+                )
+            )
+
+    def record(self, event: Event) -> None:
+        """A fact: folded, taken down, told."""
         self.state.apply(event)
         self.writer.append(event)
         if self._listener is not None:
             self._listener(event, self.state)
+
+
+def fact_of_request(state: RunState, request: Request, now: float) -> Event:
+    """What a wish comes to."""
+    reason = str(request.facts.get("reason", ""))
+    if state.finished_at is not None:
+        return CancelIgnored(timestamp=now, by=request.by, reason=reason)
+    return CancelRequested(timestamp=now, by=request.by, reason=reason)
+
+
+def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
+    """Cancel a run whose process died: nothing runs any more, so every fact can be recorded at once."""
+
+    def record(event: Event) -> None:
+        state.apply(event)
+        writer.append(event)
+
+    record(fact_of_request(state, request, clock.now()))
+    while (decision := state.next(clock.now())) is not None:
+        now = clock.now()
+        match decision:
+            case Stop(node) | Drop(node) | Skip(node):
+                record(
+                    TaskCancel(
+                        timestamp=now, task_id=node.task.id, reason=str(Reason.CANCELLED),
+                        attempt=state.tasks[node.index].attempt or None,
+                    )
+                )  # fmt: skip
+            case Finish():
+                record(ending(state, finish=decision, now=now))
+    writer.flush()
+
+
+def ending(state: RunState, finish: Finish, now: float, outputs: Mapping[str, Json] | None = None) -> DagDone:
+    """The fact that ends a stretch."""
+    counts = state.counts()
+    return DagDone(
+        timestamp=now,
+        status=str(finish.status),
+        reason=str(finish.reason),
+        outputs=outputs,
+        tasks_succeeded=counts.get(Status.SUCCESS, 0),
+        tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
+        tasks_skipped=counts.get(Status.SKIPPED, 0),
+        tasks_cancelled=counts.get(Status.CANCELLED, 0),
+        duration_seconds=round(now - (state.stretch_started_at or now), 3),
+    )

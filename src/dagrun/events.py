@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -49,7 +49,10 @@ class TaskStart(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOk(Event):
-    """The task ended well. The outputs stand here, or in the file that `outputs_file` names."""
+    """The task ended well. The outputs stand here, or in the file that `outputs_file` names.
+
+    With `reused_from` nothing ran: a rerun took the outputs over from that run.
+    """
 
     name = "task_ok"
     task_id: str
@@ -58,6 +61,7 @@ class TaskOk(Event):
     changed: bool = True
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
+    reused_from: str | None = None
 
     @property
     def result(self) -> Outputs:
@@ -126,8 +130,28 @@ class CancelRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CancelIgnored(Event):
+    """Somebody asked for a run to end that had ended."""
+
+    name = "cancel_ignored"
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DagResume(Event):
+    """A new stretch of the run begins: what ended well is kept, the rest runs (again)."""
+
+    name = "dag_resume"
+    reused: Sequence[str]
+    rerun: Sequence[str]
+    dag_hash: str
+    max_parallel: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DagDone(Event):
-    """The run ended. `duration_seconds` is the whole stretch's."""
+    """A stretch of the run ended. `duration_seconds` is that stretch's."""
 
     name = "dag_done"
     status: str
@@ -143,7 +167,8 @@ class DagDone(Event):
 EVENTS: Mapping[str, type[Event]] = {
     cls.name: cls
     for cls in (
-        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, CancelRequested, DagDone,
+        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, CancelRequested, CancelIgnored,
+        DagResume, DagDone,
     )
 }  # fmt: skip
 
@@ -160,9 +185,7 @@ _UNSAID: Mapping[type[Event], frozenset[str]] = {
 class Encoder:
     """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
 
-    def __init__(
-        self, run_id: str, dag_name: str, tenant: str, mask: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, run_id: str, dag_name: str, tenant: str, mask: Callable[[str], str] = str) -> None:
         self._mask = mask
         shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
         self._heads = {cls: f'","event":"{cls.name}",{shared}' for cls in EVENTS.values()}

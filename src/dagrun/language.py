@@ -9,6 +9,7 @@ from typing import Any
 from dagrun import expressions, scripts
 from dagrun.dialects.base import Path, Written
 from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known
+from dagrun.kinds import shell
 from dagrun.model import ShellAction, Task
 from dagrun.source import Finding
 
@@ -98,37 +99,53 @@ class _Language:
             return
         yield from self._expression(expression, path, known, hidden)
 
-    def _scripts(self, i: int, action: ShellAction, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+    def _scripts(
+        self, i: int, action: ShellAction, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
+        """All commands together, as the shell will read them: a quote left open in one changes the next."""
+        if not any("${{" in command for command in action.commands):
+            return
+        try:
+            fitted = scripts.fit(shell.script(action), action.shell)
+        except scripts.ScriptProblems as problems:
+            for error in problems.errors:
+                yield self._finding(*self._command(i, action, error))
+            return
+        for variable in fitted.variables:
+            for error in self._problems(variable.expression, known, hidden):
+                yield self._finding(*self._command(i, action, error))
+
+    def _command(self, i: int, action: ShellAction, error: ExpressionError) -> tuple[Path, ExpressionError]:
+        """The command in which an error of the whole script stands, and the error as that command's own."""
         assert self.written.places is not None
-        for number, command in enumerate(action.commands):
-            if "${{" not in command:
-                continue
-            path = self.written.places.script(i, number)
-            fitted = scripts.fit(command, action.shell)
-            for error in fitted.problems:
-                yield self._finding(path, error)
-            for variable in fitted.variables:
-                yield from self._expression(variable.expression, path, known, hidden)
+        start = 0
+        found = 0
+        for number, begin in enumerate(shell.starts(action)):
+            if begin <= error.offset:
+                found, start = number, begin
+        path = self.written.places.script(i, found)
+        return path, ExpressionError(error.message, error.offset - start, error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
 
     def _expression(
         self, expression: Expression, path: Path, known: Known, hidden: Collection[str]
     ) -> Iterator[Finding]:
-        for error in expressions.problems(expression, known):
+        for error in self._problems(expression, known, hidden):
             yield self._finding(path, error)
+
+    def _problems(
+        self, expression: Expression, known: Known, hidden: Collection[str]
+    ) -> Iterator[ExpressionError]:
+        yield from expressions.problems(expression, known)
         for reference in expression.references:
             if reference.root in TASK_ROOTS and not reference.path:
                 message = f"'{reference.root}' is asked for one task at a time"
-                yield self._finding(
-                    path, ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
-                )
+                yield ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
                 message = f"env.{name} holds a secret, which an expression cannot pass on"
-                yield self._finding(
-                    path, ExpressionError(message, reference.offset, f"read the variable ${name} in the task")
-                )
+                yield ExpressionError(message, reference.offset, f"read the variable ${name} in the task")
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
         place = self.written.source.place_within(path, error.offset)
@@ -169,7 +186,9 @@ class _Ancestors(Collection[str]):
     task: int
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self.language.index and self.language.is_above(name, self.task)
+        return (
+            isinstance(name, str) and name in self.language.index and self.language.is_above(name, self.task)
+        )
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self.language.index if name in self)

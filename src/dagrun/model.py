@@ -149,7 +149,8 @@ LATER_TASK_KEYS: Mapping[str, str] = {
     "target": "executors on many machines",
 }
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+_NAME = re.compile(NAME_PATTERN + r"\Z")
 NAME_RULE = "letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters"
 
 
@@ -158,9 +159,8 @@ def is_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
-_DURATION = re.compile(
-    r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?\Z"
-)
+DURATION_PATTERN = r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?"
+_DURATION = re.compile(DURATION_PATTERN + r"\Z")
 DURATION_RULE = "a number of seconds, or text such as '90s', '10m' or '1h30m'"
 
 

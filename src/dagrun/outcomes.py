@@ -37,6 +37,7 @@ class Reason(StrEnum):
     """Why a task, or a run, came to be as it is."""
 
     COMPLETED = "Completed"
+    REUSED = "Reused"
     TASK_FAILED = "TaskFailed"
     TIMED_OUT = "TimedOut"
     DEPENDENCY_FAILED = "DependencyFailed"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dagrun.graph import Graph
+from dagrun.model import Dag
 from dagrun.registry import Registry
 from dagrun.work import Json
 
@@ -25,4 +26,9 @@ class Prepared:
     @property
     def max_parallel(self) -> int:
         """How many attempts may run at once: what the document says, else the CPU count, at least 4."""
-        return self.graph.dag.max_parallel or max(4, os.cpu_count() or 1)
+        return at_once(self.graph.dag)
+
+
+def at_once(dag: Dag) -> int:
+    """How many attempts of a run of this DAG may run at once, for all that is known without its run."""
+    return dag.max_parallel or max(4, os.cpu_count() or 1)

@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from dagrun.bodies import Bodies
 from dagrun.clock import Clock
-from dagrun.engine import Engine, Listener
-from dagrun.events import DagStart
+from dagrun.engine import Engine, Listener, fact_of_request
+from dagrun.events import Event
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
 from dagrun.settings import Settings
 from dagrun.state import RetryDefaults, RunState
 from dagrun.work import Executor
 
-TICK = 0.1  # seconds between two looks at what bodies have printed
+TICK = 0.1  # seconds
 
 
 class Drive:
@@ -34,6 +34,7 @@ class Drive:
         clock: Clock,
         listener: Listener | None = None,
         ticker: Callable[[], None] | None = None,
+        state: RunState | None = None,
     ) -> None:
         self.prepared = prepared
         self.settings = settings
@@ -44,32 +45,26 @@ class Drive:
         self.ticker = ticker
         self.signal: int | None = None
         defaults = RetryDefaults(settings.retry_base_ms / 1000, settings.retry_jitter_pct)
-        state = RunState(prepared.graph, defaults)
+        state = state or RunState(prepared.graph, defaults)
+        state.defaults = defaults
         self.engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
             bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs),
+            cancel_timeout=settings.cancel_timeout_ms / 1000,
         )  # fmt: skip
 
-    async def run(self) -> RunState:
-        """From the first fact to the last."""
+    async def run(self, *first: Event) -> RunState:
+        """One stretch, which `first` begins, to its end."""
         self._listen_to_signals()
-        ticking = asyncio.create_task(self._tick()) if self.ticker else None
+        ticking = asyncio.create_task(self._tick())
         try:
-            return await self.engine.run(self._start())
+            state = await self.engine.run(*first)
         finally:
-            if ticking is not None:
-                ticking.cancel()
+            ticking.cancel()
             await self.executor.close()
-
-    def _start(self) -> DagStart:
-        return DagStart(
-            timestamp=self.clock.now(),
-            task_count=len(self.prepared.graph.nodes),
-            dag_path=self.prepared.path,
-            dag_hash=self.writer.dag_hash,
-            params=self.prepared.params,
-            max_parallel=self.prepared.max_parallel,
-        )
+        for request in self.writer.requests():  # they came too late
+            self.engine.record(fact_of_request(state, request, self.clock.now()))
+        return state
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -84,18 +79,21 @@ class Drive:
     def _on_signal(self, signum: int) -> None:
         if self.signal is None:
             self.signal = signum
-            self.engine.cancel(by=_login(), reason=signal.Signals(signum).name)
+            self.engine.cancel(by=login(), reason=signal.Signals(signum).name)
         else:
             self.engine.kill()
 
     async def _tick(self) -> None:
-        assert self.ticker is not None
+        """Look, ten times a second, at what others want of the run and at what bodies have printed."""
         while True:
             await asyncio.sleep(TICK)
-            self.ticker()
+            for request in self.writer.requests():
+                self.engine.ask(request)
+            if self.ticker is not None:
+                self.ticker()
 
 
-def _login() -> str:
+def login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as containers have it

@@ -18,6 +18,9 @@ class Selection:
     until: Sequence[str] = ()
 
 
+EVERYTHING = Selection()
+
+
 def select(dag: Dag, selection: Selection) -> Dag:
     """The chosen tasks; dependencies on others are left out. Raises NotFoundError, UsageError when nothing is left."""
     above = {task.id: [need.task for need in task.needs] for task in dag.tasks}

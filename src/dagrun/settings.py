@@ -11,6 +11,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dagrun.durability import Durability
 from dagrun.errors import UsageError, did_you_mean
 
 MIB = 1024 * 1024
@@ -45,6 +46,13 @@ def _number(kind: type[int] | type[float], least: float) -> Callable[[Any], Any]
     return parse
 
 
+def _durability(value: Any) -> Durability:
+    try:
+        return Durability(value)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(Durability)}") from None
+
+
 def _setting(default: Any, variable: str, parse: Callable[[Any], Any]) -> Any:
     return field(default=default, metadata={"variable": variable, "parse": parse})
 
@@ -69,6 +77,10 @@ class Settings:
     kill_grace_ms: float = _setting(5000, "DAGRUN_KILL_GRACE_MS", _number(float, 0))
     #: How long one module that registers workflows may take to be imported, in milliseconds.
     import_patience_ms: float = _setting(30_000, "DAGRUN_IMPORT_PATIENCE_MS", _number(float, 1))
+    #: After how long a cancel counts as done whatever still runs, in milliseconds.
+    cancel_timeout_ms: float = _setting(10_000, "DAGRUN_CANCEL_TIMEOUT_MS", _number(float, 0))
+    #: What a power loss may cost: os, batch (a second), or fsync (nothing).
+    durability: Durability = _setting(Durability.OS, "DAGRUN_DURABILITY", _durability)  # noqa: RUF009
     #: The most outputs one task may have, in bytes.
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
     #: The longest document, in bytes.

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dagrun.events import (
+    CancelIgnored,
     CancelRequested,
     DagDone,
+    DagResume,
     DagStart,
     Event,
     TaskCancel,
@@ -41,6 +43,7 @@ class TaskState:
     reason: str = ""
     detail: str = ""
     attempt: int = 0
+    attempts_before: int = 0  # those of earlier stretches, which count for no retry
     changed: bool | None = None
     started_at: float | None = None
     finished_at: float | None = None
@@ -146,18 +149,25 @@ class RunState:
         self.status = RunStatus.PENDING
         self.reason = ""
         self.started_at: float | None = None
+        self.stretch_started_at: float | None = None  # when the present stretch began
         self.finished_at: float | None = None
         self.duration: float | None = None
         self.start: DagStart | None = None
+        self.steps = 0  # how much work the fold has done; a test holds it to O(tasks + edges)
+        self._begin_stretch(1)
+
+    def _begin_stretch(self, max_parallel: int) -> None:
+        """Build from the tasks' states everything that `next` looks at. Of what has ended, all has ended well."""
+        nodes = self.graph.nodes
+        ended = [task.status in FINAL for task in self.tasks]
         self.cancel: CancelRequested | None = None
         self.stopping: Reason | None = None
         self.cause = ""  # the task whose failure stopped the run
         self.running = 0
-        self.steps = 0  # how much work the fold has done; a test holds it to O(tasks + edges)
-        self._max_parallel = 1
-        self._unended = len(graph.nodes)
-        self._missing = [len(node.needs) for node in graph.nodes]
-        self._settled = deque(node.index for node in graph.nodes if not node.needs)
+        self._max_parallel = max_parallel
+        self._unended = ended.count(False)
+        self._missing = [sum(not ended[dep] for dep in node.needs) for node in nodes]
+        self._settled = deque(i for i, missing in enumerate(self._missing) if not missing and not ended[i])
         self._ready: list[int] = []
         self._retries: list[tuple[float, int]] = []
         self._deadlines: list[tuple[float, int, int]] = []
@@ -165,7 +175,7 @@ class RunState:
         self._sweep: deque[int] = deque()
         self._told: dict[int, Reason] = {}
         self._answers: dict[int, bool] = {}
-        self._failed_above = bytearray(len(graph.nodes))  # whether some ancestor failed
+        self._failed_above = bytearray(len(nodes))  # whether some ancestor failed
 
     # --- facts ---------------------------------------------------------------------------------------------
 
@@ -191,8 +201,12 @@ class RunState:
                 self._close(i, event, Status.CANCELLED, event.reason, event.detail)
             case DagStart():
                 self._begin(event)
+            case DagResume():
+                self._resume(event)
+            case CancelIgnored():
+                pass
             case CancelRequested():
-                self.cancel = event
+                self.cancel = self.cancel or event
                 self._stop(Reason.CANCELLED)
             case DagDone():
                 self.status = RunStatus(event.status)
@@ -205,8 +219,20 @@ class RunState:
     def _begin(self, event: DagStart) -> None:
         self.start = event
         self.status = RunStatus.RUNNING
-        self.started_at = event.timestamp
+        self.started_at = self.stretch_started_at = event.timestamp
         self._max_parallel = event.max_parallel
+        if self.graph.dag.timeout is not None:
+            self._deadline = event.timestamp + self.graph.dag.timeout
+
+    def _resume(self, event: DagResume) -> None:
+        """A new stretch: what did not end well is as if it had never been, but for its attempts' numbers."""
+        rerun = {self.graph.index[task_id] for task_id in event.rerun if task_id in self.graph.index}
+        for i in rerun:
+            attempts = self.tasks[i].attempt
+            self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
+        self._begin_stretch(event.max_parallel)
+        self.status, self.reason, self.duration, self.finished_at = RunStatus.RUNNING, "", None, None
+        self.stretch_started_at = event.timestamp
         if self.graph.dag.timeout is not None:
             self._deadline = event.timestamp + self.graph.dag.timeout
 
@@ -234,7 +260,7 @@ class RunState:
         task.changed = event.changed
         task.duration = event.duration_seconds
         task.error = task.error_type = task.exit_code = None
-        self._close(i, event, Status.SUCCESS, Reason.COMPLETED)
+        self._close(i, event, Status.SUCCESS, Reason.REUSED if event.reused_from else Reason.COMPLETED)
 
     def _retry(self, event: TaskRetry) -> None:
         i = self.graph.index[event.task_id]
@@ -410,7 +436,7 @@ class RunState:
         return implied, True
 
     def _next_finish(self) -> Decision | None:
-        if self._unended or self.status is not RunStatus.RUNNING:
+        if self._unended or self.finished_at is not None:
             return None
         match self.stopping:
             case Reason.CANCELLED:
@@ -466,10 +492,11 @@ class RunState:
         if timed_out:
             error, error_type = f"timed out after {node.task.timeout:g}s", "Timeout"
         may_start = self.stopping is None or self._spared(node.index)
-        if may_start and self._tries_again(node.task.retry, attempt, error_type, ended.exit_code):
+        tries = attempt - self.tasks[node.index].attempts_before
+        if may_start and self._tries_again(node.task.retry, tries, error_type, ended.exit_code):
             return TaskRetry(
                 timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
-                delay_seconds=self.defaults.delay(node.task.retry, attempt, chance), timed_out=timed_out,
+                delay_seconds=self.defaults.delay(node.task.retry, tries, chance), timed_out=timed_out,
                 duration_seconds=ended.duration, exit_code=ended.exit_code,
             )  # fmt: skip
         return TaskFail(
@@ -478,7 +505,7 @@ class RunState:
         )  # fmt: skip
 
     def _tries_again(self, retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
-        if attempt > retry.retries:
+        if attempt > retry.retries:  # `attempt` counts within this stretch
             return False
         if not retry.on_exit_codes and not retry.on_errors:
             return True

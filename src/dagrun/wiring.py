@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dagrun.clock import SteadyClock
-from dagrun.executors.local import LocalExecutor
 from dagrun.registry import Registry
 from dagrun.runs.files import FileRuns
 from dagrun.service import Service
 from dagrun.settings import Settings
+
+if TYPE_CHECKING:
+    from dagrun.executors.local import LocalExecutor
 
 
 class _Means:
@@ -23,6 +26,8 @@ class _Means:
     @cached_property
     def executor(self) -> LocalExecutor:
         """Forks the keeper."""
+        from dagrun.executors.local import LocalExecutor  # asyncio, which no answer needs that runs nothing
+
         return LocalExecutor(
             self.settings.root, self.settings.kill_grace_ms / 1000, self.settings.import_patience_ms / 1000
         )
@@ -30,6 +35,12 @@ class _Means:
     @cached_property
     def registry(self) -> Registry:
         return self.executor.read_registry(self.settings.workflows)
+
+    def end_bodies(self, run_id: str) -> None:
+        """End what a run that nobody drives any more has left running."""
+        from dagrun.executors import leftovers
+
+        leftovers.end(run_id)
 
     def shut(self) -> None:
         if "executor" in self.__dict__:
@@ -48,10 +59,13 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
     try:
         yield Service(
             settings,
-            FileRuns(settings.path(settings.runs_dir), settings.path(settings.events_path)),
+            FileRuns(
+                settings.path(settings.runs_dir), settings.path(settings.events_path), settings.durability
+            ),
             SteadyClock(),
             lambda: means.executor,
             lambda: means.registry,
+            means.end_bodies,
         )
     finally:
         means.shut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -95,9 +96,7 @@ class Project:
         self._started.append(process)
         return process
 
-    def finish(
-        self, process: subprocess.Popen[str], timeout: float = 60, *, check: bool = True
-    ) -> Outcome:
+    def finish(self, process: subprocess.Popen[str], timeout: float = 60, *, check: bool = True) -> Outcome:
         """Wait for a command that was started."""
         out, err = process.communicate(timeout=timeout)
         if check:
@@ -106,7 +105,9 @@ class Project:
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """What dagrun finds: little, so that the machine's own settings do not matter."""
-        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ
+        }
         return {
             **kept, "HOME": str(self.root), MARK: self.mark,
             "DAGRUN_KILL_GRACE_MS": "300", "RETRY_BASE_MS": "10", **(more or {}),
@@ -134,13 +135,21 @@ class Project:
 
     def files(self) -> set[str]:
         """Every file and directory of the project."""
-        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if "__pycache__" not in path.parts}
+        return {
+            str(path.relative_to(self.root))
+            for path in self.root.rglob("*")
+            if "__pycache__" not in path.parts
+        }
 
     def wait_for_file(self, name: str) -> str:
-        """Wait until a body has written the file; its text."""
-        path = self.root / name
-        wait_for(name, lambda: path.is_file() and path.read_text())
-        return path.read_text()
+        """Wait until a body of the command started last has written the file; its text."""
+        path, process = self.root / name, self._started[-1]
+
+        def written() -> str:
+            assert process.poll() is None or path.is_file(), f"dagrun ended: {self.finish(process)}"
+            return path.read_text() if path.is_file() else ""
+
+        return wait_for(name, written)
 
     # --- processes ------------------------------------------------------------------------------------------
 
@@ -173,7 +182,8 @@ class Project:
     def tidy(self) -> None:
         """End whatever a failed test has left."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for process in self._started:
             process.wait(timeout=10)
             for stream in (process.stdout, process.stderr):

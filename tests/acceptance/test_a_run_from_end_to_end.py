@@ -91,7 +91,9 @@ def test_a_run_ends_with_the_report_and_leaves_its_files(project: Project) -> No
     assert (directory / "artifacts" / "brief" / "brief.txt").read_text() == "brief"
     assert not (directory / "scratch").exists()
 
-    outputs = {event["task_id"]: event["outputs"] for event in project.events() if event["event"] == "task_ok"}
+    outputs = {
+        event["task_id"]: event["outputs"] for event in project.events() if event["event"] == "task_ok"
+    }
     assert outputs == {
         "collect": {"items": [0, 1, 2], "since": "monday"},
         "report": {"rows": [0, 1, 2]},
@@ -105,7 +107,10 @@ def test_the_journal_and_the_stream_tell_the_same_and_only_the_journal_has_outpu
     chain(project)
     assert project.dagrun("run", "chain", "-q").code == 0
     journal = project.events()
-    stream = [json.loads(line) for line in (project.root / "logs/orchestrator_events.jsonl").read_text().splitlines()]
+    stream = [
+        json.loads(line)
+        for line in (project.root / "logs/orchestrator_events.jsonl").read_text().splitlines()
+    ]
     assert [{k: v for k, v in event.items() if k != "outputs"} for event in journal] == stream
     names = project.names()
     assert names[:3] == ["dag_start", "task_start collect", "task_ok collect"]
@@ -241,4 +246,7 @@ def test_retries_happen_and_are_told(project: Project) -> None:
         "task_ok a", "dag_done",
     ]  # fmt: skip
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, retries: 2, run: exit 4}]\n")
-    assert "Error: RunnerError: Task 'a' failed after 3 attempts: exit code 4" in project.dagrun("run", "dag.yaml").err
+    assert (
+        "Error: RunnerError: Task 'a' failed after 3 attempts: exit code 4"
+        in project.dagrun("run", "dag.yaml").err
+    )

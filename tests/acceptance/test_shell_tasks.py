@@ -98,14 +98,21 @@ def test_params_arrive_as_variables_and_as_one_file(project: Project) -> None:
     first, second, *rest = project.log("reads").splitlines()
     assert first == 'Ada|[1, "zwei"]|true|own|reads'
     assert second.strip() == "40000"
-    assert json.loads("".join(rest)) == {"name": "Ada", "list-of.things": [1, "zwei"], "large": large, "flag": True}
+    assert json.loads("".join(rest)) == {
+        "name": "Ada",
+        "list-of.things": [1, "zwei"],
+        "large": large,
+        "flag": True,
+    }
 
 
 def test_what_a_script_leaves_in_the_background_ends_with_it(project: Project) -> None:
     outcome = run(
         project,
         {
-            "leaves": {"run": "sleep 300 &\n(trap '' TERM; sleep 301; sleep 302) &\nsetsid sleep 303 &\necho $! > pid"},
+            "leaves": {
+                "run": "sleep 300 &\n(trap '' TERM; sleep 301; sleep 302) &\nsetsid sleep 303 &\necho $! > pid"
+            },
             "later": {"run": "sleep 3; ! kill -0 $(cat pid)", "depends_on": ["leaves"]},
         },
     )

@@ -11,7 +11,7 @@ from dagrun.dialects import detect
 from dagrun.graph import Graph
 from dagrun.model import Dag, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
-from dagrun.source import Source, DocumentError, render
+from dagrun.source import DocumentError, Source, render
 
 HERE = Origin("module", "flows")
 

@@ -32,7 +32,10 @@ def test_a_name_that_does_not_exist_suggests_the_nearest_one() -> None:
 
 
 def test_when_nothing_is_near_the_hint_stands() -> None:
-    assert NotFoundError("run", "xyz", ["weekly"], hint="`dagrun runs` lists them").hint == "`dagrun runs` lists them"
+    assert (
+        NotFoundError("run", "xyz", ["weekly"], hint="`dagrun runs` lists them").hint
+        == "`dagrun runs` lists them"
+    )
 
 
 def test_what_is_near_and_what_is_not() -> None:
@@ -47,5 +50,7 @@ def test_of_two_equally_near_names_the_answer_is_always_the_same() -> None:
 
 def test_the_docstring_draws_every_class_of_the_tree() -> None:
     drawn = errors.__doc__ or ""
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    classes = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)
+    ]
     assert all(cls.__name__ in drawn for cls in classes)

@@ -128,7 +128,9 @@ def test_what_is_empty_is_not_written() -> None:
 
 
 def test_a_dag_start_is_the_line_that_scripts_know() -> None:
-    event = DagStart(timestamp=1_759_485_600.0, task_count=2, dag_path="a.yaml", dag_hash="ff", max_parallel=4)
+    event = DagStart(
+        timestamp=1_759_485_600.0, task_count=2, dag_path="a.yaml", dag_hash="ff", max_parallel=4
+    )
     assert encoder().encode(event)[1] == (
         '{"timestamp":"2025-10-03T10:00:00.000Z","event":"dag_start","run_id":"20251003-100000-7f3a9c",'
         '"dag_name":"the \\"daily\\" one","tenant":"local-dev","task_count":2,"dag_path":"a.yaml",'
@@ -143,5 +145,7 @@ def test_a_dag_start_is_the_line_that_scripts_know() -> None:
 def test_a_result_is_the_outputs_wherever_they_lie(
     small: dict[str, Json] | None, large: Blob | None, result: Outputs
 ) -> None:
-    event = TaskOk(timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.0, outputs=small, outputs_file=large)
+    event = TaskOk(
+        timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.0, outputs=small, outputs_file=large
+    )
     assert event.result == result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,9 @@ def dags(draw: st.DrawFn) -> Dag:
     count = draw(st.integers(1, 12))
     needs = {i: draw(st.sets(st.integers(0, i - 1))) if i else set() for i in range(count)}
     file = draw(st.permutations(range(count)))
-    return Dag(name="any", tasks=tuple(task(f"t{i}", *(f"t{need}" for need in sorted(needs[i]))) for i in file))
+    return Dag(
+        name="any", tasks=tuple(task(f"t{i}", *(f"t{need}" for need in sorted(needs[i]))) for i in file)
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +103,9 @@ def test_the_order_never_passes_over_a_ready_task_that_stands_earlier(dag: Dag) 
     compiled = Graph.compile(dag)
     ended: set[int] = set()
     for i in compiled.order():
-        ready = [node.index for node in compiled.nodes if node.index not in ended and ended.issuperset(node.needs)]
+        ready = [
+            node.index for node in compiled.nodes if node.index not in ended and ended.issuperset(node.needs)
+        ]
         assert i == min(ready)
         ended.add(i)
 
@@ -143,7 +148,7 @@ def test_what_is_told_is_a_cycle_and_every_cyclic_graph_is_told(drawn: Mapping[s
     told = list(cycles(needs))
     for ring in told:
         assert ring[0] == ring[-1]
-        assert all(after in needs[before] for before, after in zip(ring, ring[1:], strict=False))
+        assert all(after in needs[before] for before, after in pairwise(ring))
         assert names.index(ring[0]) == min(map(names.index, ring))
     reduced = {name: set(deps) for name, deps in needs.items()}
     while leaves := [name for name, deps in reduced.items() if not deps]:

@@ -38,7 +38,25 @@ def test_a_duration(written: object, expected: float) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", " ", "soon", "1h30", "30m1h", "-1", -1, "1d", "1 h", "m", True, None, [], math.nan, math.inf, 10**10, "1e3"],
+    [
+        "",
+        " ",
+        "soon",
+        "1h30",
+        "30m1h",
+        "-1",
+        -1,
+        "1d",
+        "1 h",
+        "m",
+        True,
+        None,
+        [],
+        math.nan,
+        math.inf,
+        10**10,
+        "1e3",
+    ],
 )
 def test_no_duration(written: object) -> None:
     with pytest.raises(ValueError, match="not a duration; write a number of seconds, or text such as '90s'"):

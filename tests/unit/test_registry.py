@@ -53,7 +53,9 @@ def test_the_decorator_leaves_the_function_as_it_is() -> None:
 
 def test_a_name_is_taken_once() -> None:
     workflow("w")(lambda: None)
-    with pytest.raises(ValueError, match=r"workflow 'w' is registered twice: in .*test_registry.py:\d+ and in "):
+    with pytest.raises(
+        ValueError, match=r"workflow 'w' is registered twice: in .*test_registry.py:\d+ and in "
+    ):
         workflow("w")(lambda a: None)
 
 
@@ -120,14 +122,18 @@ def test_a_missing_file_is_told_with_its_path(tmp_path: Path) -> None:
 
 
 def test_listed_places_are_files_or_modules_each_once(tmp_path: Path) -> None:
-    found = [(each.kind, each.target) for each in origins(["m.n", "f.py", "sub/g", "m.n"], tmp_path) if each.listed]
+    found = [
+        (each.kind, each.target) for each in origins(["m.n", "f.py", "sub/g", "m.n"], tmp_path) if each.listed
+    ]
     assert found == [("module", "m.n"), ("file", str(tmp_path / "f.py")), ("file", str(tmp_path / "sub/g"))]
 
 
 def test_the_shipped_workflows_come_first_from_the_entry_points(tmp_path: Path) -> None:
     found = origins(["m"], tmp_path)
     assert [each.kind for each in found] == ["entry_point"] * (len(found) - 1) + ["module"]
-    assert {"inbox_drive_sweep", "meeting_transcript_brief"} <= {each.target.partition(":")[2] for each in found}
+    assert {"inbox_drive_sweep", "meeting_transcript_brief"} <= {
+        each.target.partition(":")[2] for each in found
+    }
 
 
 # --- what a signature says ---

@@ -8,8 +8,18 @@ from collections.abc import Sequence
 
 import typer
 
-from dagrun.cli import documents, history, output, running
-from dagrun.errors import DagrunError
+from dagrun.cli import (
+    completion,
+    documents,
+    explaining,
+    history,
+    output,
+    planning,
+    recovery,
+    running,
+    watching,
+)
+from dagrun.errors import DagrunError, UsageError
 
 app = typer.Typer(
     name="dagrun",
@@ -34,7 +44,7 @@ def _options(
         raise typer.Exit
 
 
-for group in (documents, running, history):
+for group in (documents, planning, running, history, explaining, watching, completion, recovery):
     group.register(app)
 
 
@@ -44,7 +54,8 @@ def run(arguments: Sequence[str]) -> int:
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
         code = app(rest, prog_name="dagrun", standalone_mode=False)
-        sys.stdout.flush()
+        with output.heard(sys.stdout):
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except DagrunError as error:
         output.error(error, as_json=output.wants_json(rest))
@@ -57,9 +68,18 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         shown = getattr(error, "show", None)
         if callable(shown):  # Typer's own: a usage error, with the usage
-            shown()
+            if output.wants_json(rest):
+                output.error(UsageError(_message(error)), as_json=True)
+            else:
+                shown()
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
-        output.bug(error)
+        output.bug(error, as_json=output.wants_json(rest))
         return 1
+
+
+def _message(error: Exception) -> str:
+    """What Typer has to say about a wrong command line."""
+    tell = getattr(error, "format_message", None)
+    return str(tell() if callable(tell) else error)

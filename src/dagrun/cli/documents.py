@@ -1,13 +1,15 @@
-"""Commands about documents: validate, workflows."""
+"""Commands about documents: validate, workflows, schema."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from dagrun.cli import output
+from dagrun.cli.completion import complete_dag
 from dagrun.cli.output import Form, Output
 
 Workflows = Annotated[
@@ -22,13 +24,17 @@ def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(validate)
     app.command()(workflows)
+    app.command()(schema)
 
 
 def validate(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE...", help="Documents, by path or name.")
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Documents, by path or name.", autocompletion=complete_dag),
     ] = None,
-    dag: Annotated[str | None, typer.Option("--dag", help="The same as FILE.")] = None,
+    dag: Annotated[
+        str | None, typer.Option("--dag", help="The same as FILE.", autocompletion=complete_dag)
+    ] = None,
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
@@ -111,6 +117,36 @@ def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
             f"{output.paint('Error:', 'error', sys.stderr)} cannot read workflows from {failure.origin}: {failure.error}"
         )
     return 2 if any(failure.origin.listed for failure in registry.failures) else 0
+
+
+def schema(
+    dialect: Annotated[
+        str | None, typer.Argument(metavar="DIALECT", help="Which; without it, list them.")
+    ] = None,
+    form: Output = Form.TEXT,
+) -> int:
+    """Print the JSON Schema of a dialect, with which an editor completes and checks documents."""
+    import json
+
+    from dagrun.dialects import schema as schemas
+
+    if dialect is not None:
+        print(json.dumps(schemas.schema(dialect), indent=None if form is Form.JSON else 2))
+    elif form is Form.JSON:
+        output.print_json({"dialects": [asdict(each) for each in schemas.dialects()]})
+    else:
+        output.table(
+            ("DIALECT", "KEY", "SCHEMA"),
+            (
+                (
+                    each.name,
+                    f"{each.key}:",
+                    f"dagrun schema {each.name}" if each.supported else "not supported yet",
+                )
+                for each in schemas.dialects()
+            ),
+        )
+    return 0
 
 
 def flags(workflows: list[str] | None) -> dict[str, list[str]]:

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dagrun.cli import output
+from dagrun.cli import output, watching
+from dagrun.cli.completion import complete_dag, complete_run, complete_task
 from dagrun.cli.output import Form, Output
+from dagrun.cli.watching import Follow
 
 if TYPE_CHECKING:
-    from dagrun.views.status import RunView
+    from dagrun.views.status import RunView, TaskView
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, a unique prefix of it, or `latest`.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id, a unique prefix of it, or `latest`.",
+        autocompletion=complete_run,
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,11 +34,17 @@ def register(app: typer.Typer) -> None:
     app.command()(logs)
 
 
-def status(run: Run = "latest", form: Output = Form.TEXT) -> int:
+def status(
+    run: Run = "latest",
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until it ends.")] = False,
+    form: Output = Form.TEXT,
+) -> int:
     """Show one run: its tasks, their states, reasons and durations."""
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:
+        if watch:
+            return watching.watch_status(service, run, form, _lines)
         view = service.status(run)
     if form is Form.JSON:
         output.print_json(view.to_json())
@@ -39,25 +54,61 @@ def status(run: Run = "latest", form: Output = Form.TEXT) -> int:
 
 
 def _show(view: RunView) -> None:
+    for line in _lines(view):
+        print(line)
+    if view.corrupt:
+        output.say(f"{view.corrupt} line(s) of the journal could not be read")
+
+
+def _lines(view: RunView, most: int | None = None) -> list[str]:
+    """A run for people; where there are `most` lines only, the tasks that one looks for first."""
     reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
-    print(f"Run: {view.run_id}")
-    print(f"DAG: {view.dag.name}  (tenant {view.tenant})")
-    print(f"Status: {output.paint(view.status, view.status)}{reason}")
-    print(f"Started: {_local(view.started_at)}  Duration: {output.seconds(view.duration)}")
-    print()
-    output.table(
+    head = [
+        f"Run: {view.run_id}",
+        f"DAG: {view.dag.name}  (tenant {view.tenant})",
+        f"Status: {output.paint(view.status, view.status)}{reason}",
+        f"Started: {_local(view.started_at)}  Duration: {output.seconds(view.duration)}",
+        "",
+    ]
+    shown, rest = _fitting(view, None if most is None else most - len(head) - 1)
+    table = output.table_lines(
         ("TASK", "STATUS", "ATTEMPT", "DURATION", "CHANGED", "WHY"),
         (
             (
                 task.id, task.status, str(task.attempt or "-"), output.seconds(task.duration),
                 {True: "yes", False: "no", None: "-"}[task.changed], _why(task.reason, task.detail, task.error),
             )
-            for task in view.tasks
+            for task in shown
         ),
         styled=1,
     )  # fmt: skip
-    if view.corrupt:
-        output.say(f"{view.corrupt} line(s) of the journal could not be read")
+    return [*head, *table, *rest]
+
+
+#: Which tasks one looks for in a big run that is being watched: those that are at work, then those in trouble.
+_SIGHT = (
+    "running",
+    "retrying",
+    "waiting",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "success",
+    "skipped",
+    "pending",
+)
+
+
+def _fitting(view: RunView, rows: int | None) -> tuple[list[TaskView], list[str]]:
+    """The tasks that fit into so many rows, in the file's order, and a line about the others."""
+    tasks = list(view.tasks)
+    if rows is None or len(tasks) <= rows:
+        return tasks, []
+    ranks = {status: rank for rank, status in enumerate(_SIGHT)}
+    first = sorted(range(len(tasks)), key=lambda i: ranks.get(tasks[i].status, 0))[: max(0, rows - 1)]
+    left = len(tasks) - len(first)
+    counts = ", ".join(f"{count} {status}" for status, count in view.counts().items() if count)
+    return [tasks[i] for i in sorted(first)], [f"... and {left} more; of all: {counts}"]
 
 
 def _why(reason: str, detail: str, error: str | None) -> str:
@@ -74,7 +125,9 @@ def _local(moment: float | None) -> str:
 
 
 def runs(
-    dag: Annotated[str | None, typer.Option("--dag", help="Only runs of this DAG.")] = None,
+    dag: Annotated[
+        str | None, typer.Option("--dag", help="Only runs of this DAG.", autocompletion=complete_dag)
+    ] = None,
     status: Annotated[str | None, typer.Option("--status", help="Only runs in this state.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Only runs of this tenant.")] = None,
     since: Annotated[
@@ -143,13 +196,19 @@ def _since(text: str, now: float) -> float:
 
 def logs(
     run: Run,
-    task: Annotated[str | None, typer.Argument(metavar="TASK", help="Only this task's output.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="TASK", help="Only this task's output.", autocompletion=complete_task),
+    ] = None,
+    follow: Follow = False,
     form: Output = Form.TEXT,
 ) -> int:
     """Print what a run's tasks have printed."""
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:
+        if follow:
+            return watching.follow_logs(service, run, task, form)
         found = list(service.logs(run, task))
     for task_id, attempt, path in found:
         try:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from dagrun.errors import DagrunError
-from dagrun.source import DocumentError, Finding, render
+from dagrun.views.wording import seconds as seconds
 from dagrun.work import Json
+
+if TYPE_CHECKING:  # reading YAML is nothing that help and completion need
+    from dagrun.source import DocumentError, Finding
 
 
 class Form(StrEnum):
@@ -34,8 +39,12 @@ _COLOURS = {
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether the command line asks for JSON; looked at when the command itself never came to run."""
-    text = " ".join(arguments)
-    return any(flag in text for flag in ("-o json", "-ojson", "--output json", "--output=json"))
+    ours = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    pairs = zip(ours, [*ours[1:], ""], strict=True)
+    return any(
+        (flag in ("-o", "--output") and value == "json") or flag in ("-ojson", "--output=json")
+        for flag, value in pairs
+    )
 
 
 def print_json(value: Json) -> None:
@@ -56,40 +65,54 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
 
 def say(text: str) -> None:
     """A line about what goes on: on stderr, so that stdout holds the answer alone."""
-    print(text, file=sys.stderr, flush=True)
+    with heard(sys.stderr):
+        print(text, file=sys.stderr)
+
+
+@contextmanager
+def heard(stream: TextIO) -> Iterator[None]:
+    """What is written within may find nobody to read it (`| head -1`, a closed window): that must not harm a run.
+
+    From then on the stream goes nowhere.
+    """
+    try:
+        yield
+        stream.flush()
+    except OSError as problem:
+        if problem.errno not in (errno.EPIPE, errno.EIO):
+            raise
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | None = None) -> None:
     """Aligned columns. The cell in column `styled` names its own colour."""
-    cells = [[_one_line(cell) for cell in row] for row in rows]
+    for line in table_lines(headers, rows, styled):
+        print(line)
+
+
+def table_lines(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | None = None
+) -> Iterator[str]:
+    """The lines of a table, its headers first."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
-    print(paint(_row(headers, widths), "bold"))
+    yield paint(_row(headers, widths), "bold")
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         if styled is not None:
             padded[styled] = paint(padded[styled], row[styled])
-        print("  ".join(padded).rstrip())
+        yield "  ".join(padded).rstrip()
 
 
 def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _one_line(text: str) -> str:
-    """Text for a cell: control characters, line ends among them, are shown and not obeyed."""
+def one_line(text: str) -> str:
+    """Text for one line: control characters, line ends among them, are shown and not obeyed."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def seconds(duration: float | None) -> str:
-    """A duration for people: `0.42s`, `3m 05s`, `2h 10m`; `-` when there is none."""
-    if duration is None:
-        return "-"
-    if duration < 60:
-        return f"{duration:.2f}s"
-    minutes, rest = divmod(round(duration), 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
-    return f"{minutes // 60}h {minutes % 60:02d}m"
 
 
 def error(problem: DagrunError, *, as_json: bool) -> None:
@@ -97,10 +120,12 @@ def error(problem: DagrunError, *, as_json: bool) -> None:
     if as_json:
         print_json({"error": _error_json(problem)})
         return
-    if isinstance(problem, DocumentError):
-        for finding in problem.findings:
+    if (document := _document_error(problem)) is not None:
+        from dagrun.source import render
+
+        for finding in document.findings:
             if finding.level == "error":
-                lines = render(finding, problem.source).splitlines()
+                lines = render(finding, document.source).splitlines()
                 say(
                     "\n".join(
                         [
@@ -117,12 +142,18 @@ def error(problem: DagrunError, *, as_json: bool) -> None:
         say(f"  {problem.hint}")
 
 
+def _document_error(problem: DagrunError) -> DocumentError | None:
+    from dagrun.source import DocumentError
+
+    return problem if isinstance(problem, DocumentError) else None
+
+
 def _error_json(problem: DagrunError) -> Json:
     shape: Json = {"type": type(problem).__name__, "message": problem.message}
     if problem.hint:
         shape["hint"] = problem.hint
-    if isinstance(problem, DocumentError):
-        shape["errors"] = [finding_json(finding) for finding in problem.findings if finding.level == "error"]
+    if (document := _document_error(problem)) is not None:
+        shape["errors"] = [finding_json(finding) for finding in document.findings if finding.level == "error"]
     return shape
 
 
@@ -138,7 +169,10 @@ def finding_json(finding: Finding) -> Json:
     }
 
 
-def bug(problem: Exception) -> None:
+def bug(problem: Exception, *, as_json: bool = False) -> None:
     """An error that nobody foresaw."""
+    if as_json:
+        print_json({"error": {"type": "InternalError", "message": f"{type(problem).__name__}: {problem}"}})
+        return
     say(f"Error: internal error: {type(problem).__name__}: {problem}")
     say("  this is a fault in dagrun; `--debug` shows the traceback")

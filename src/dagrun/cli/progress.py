@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dagrun.cli import output
 from dagrun.events import (
     CancelRequested,
+    DagResume,
     DagStart,
     Event,
     TaskCancel,
@@ -23,6 +24,7 @@ from dagrun.events import (
 )
 from dagrun.graph import Graph
 from dagrun.runs.base import RunStore
+from dagrun.service import Shown
 from dagrun.state import RunState
 
 if TYPE_CHECKING:
@@ -31,20 +33,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 256 * 1024  # bytes of one attempt's output that are shown while it runs; the log has them all
 
 
-class Progress:
-    """Shows nothing: for `-q` and for JSON."""
-
-    def announce(self, run_id: str, runs: RunStore) -> None:
-        """The run has an id."""
-
-    def event(self, event: Event, state: RunState) -> None:
-        """A fact was recorded."""
-
-    def tick(self) -> None:
-        """Time has passed."""
-
-
-class PlainProgress(Progress):
+class PlainProgress(Shown):
     """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
 
     def __init__(self, graph: Graph) -> None:
@@ -59,19 +48,24 @@ class PlainProgress(Progress):
     def event(self, event: Event, state: RunState) -> None:
         match event:
             case DagStart():
-                self.line(event, "", f"run {self.run_id} started: {event.task_count} tasks")
+                self.line(event, "", f"run {self.run_id} started: {event.task_count} task{'s'[: event.task_count != 1]}")
             case TaskStart():
                 self._open(event)
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 self.line(event, event.task_id, f"started{again}")
+            case DagResume():
+                kept, left = len(event.reused), len(event.rerun)
+                self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
+            case TaskOk() if event.reused_from:
+                self.line(event, event.task_id, f"taken over from {event.reused_from}")
             case TaskOk():
                 changed = "" if event.changed else ", unchanged"
                 self.done(event, event.task_id, "ok", "success", f"in {event.duration_seconds:.2f}s{changed}")
             case TaskRetry():
-                what = f"{event.error}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
+                what = f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
                 self.done(event, event.task_id, "failed", "retrying", what)
             case TaskFail():
-                self.done(event, event.task_id, "failed", "failed", event.error)
+                self.done(event, event.task_id, "failed", "failed", _first_line(event.error))
             case TaskSkip():
                 self.line(event, event.task_id, f"skipped: {event.reason} {event.detail}".rstrip())
             case TaskCancel():
@@ -95,8 +89,7 @@ class PlainProgress(Progress):
     def line(self, event: Event, task_id: str, text: str) -> None:
         """One line about one moment."""
         clock = time.strftime("%H:%M:%S", time.localtime(event.timestamp))
-        first = text.splitlines()[0] if text else ""
-        self.write(f"{output.paint(clock, 'dim', sys.stderr)} {task_id + ' ' if task_id else ''}{first}")
+        self.write(f"{output.paint(clock, 'dim', sys.stderr)} {task_id + ' ' if task_id else ''}{text}")
 
     def write(self, text: str) -> None:
         """A line on stderr."""
@@ -110,6 +103,10 @@ class PlainProgress(Progress):
     def _show(self, task_id: str, tail: _Tail, *, last: bool = False) -> None:
         for line in tail.lines(last=last):
             self.write(f"{output.paint(task_id.ljust(self.width) + ' |', 'dim', sys.stderr)} {line}")
+
+
+def _first_line(text: str) -> str:
+    return output.one_line((text.splitlines() or [""])[0])
 
 
 class _Tail:
@@ -152,6 +149,25 @@ def _printable(line: bytes) -> str:
     )
 
 
+class _Heard:
+    """A stream that nobody may be reading any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with output.heard(self._stream):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with output.heard(self._stream):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class LiveProgress(PlainProgress):
     """Plain lines, and below them what is running now, redrawn as it changes."""
 
@@ -162,7 +178,7 @@ class LiveProgress(PlainProgress):
 
         self.total = len(graph.nodes)
         self.state: RunState | None = None
-        self.console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self.console = Console(file=cast("TextIO", _Heard(sys.stderr)), highlight=False, markup=False, soft_wrap=True)
         self.live = Live(
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )
@@ -195,10 +211,10 @@ class LiveProgress(PlainProgress):
 
 
 @contextmanager
-def progress(graph: Graph, *, quiet: bool) -> Iterator[Progress]:
+def progress(graph: Graph, *, quiet: bool) -> Iterator[Shown]:
     """The progress that suits where stderr goes."""
     if quiet:
-        yield Progress()
+        yield Shown()
     elif output.colourful(sys.stderr):
         live = LiveProgress(graph)
         with live.live:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagrun.cli import output
+from dagrun.cli.completion import complete_dag, complete_document_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
 from dagrun.model import OnError
+
+if TYPE_CHECKING:
+    from dagrun.service import Ended
 
 
 def register(app: typer.Typer) -> None:
@@ -19,8 +24,13 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    file: Annotated[str | None, typer.Argument(metavar="FILE", help="A DAG, by path or name.")] = None,
-    dag: Annotated[str | None, typer.Option("--dag", help="The same as FILE.")] = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="A DAG, by path or name.", autocompletion=complete_dag),
+    ] = None,
+    dag: Annotated[
+        str | None, typer.Option("--dag", help="The same as FILE.", autocompletion=complete_dag)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run; write nothing.")] = False,
     param: Annotated[
         list[str] | None,
@@ -39,13 +49,31 @@ def run(
     workflows: Workflows = None,
     run_id: Annotated[str | None, typer.Option("--run-id", help="The run's id; it must be new.")] = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK", help="Run this task alone; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="TASK",
+            help="Run this task alone; repeatable.",
+            autocompletion=complete_document_task,
+        ),
     ] = None,
     start: Annotated[
-        list[str] | None, typer.Option("--from", metavar="TASK", help="Run this task and all below it.")
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="TASK",
+            help="Run this task and all below it.",
+            autocompletion=complete_document_task,
+        ),
     ] = None,
     until: Annotated[
-        list[str] | None, typer.Option("--until", metavar="TASK", help="Run this task and all above it.")
+        list[str] | None,
+        typer.Option(
+            "--until",
+            metavar="TASK",
+            help="Run this task and all above it.",
+            autocompletion=complete_document_task,
+        ),
     ] = None,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
@@ -59,7 +87,6 @@ def run(
     from dagrun.selection import Selection
     from dagrun.service import RunRequest
     from dagrun.views import plan
-    from dagrun.views.report import failures, report
 
     if (file is None) == (dag is None):
         raise UsageError(
@@ -73,20 +100,26 @@ def run(
         prepared = service.prepare(request)
         if dry_run:
             if form is Form.JSON:
-                output.print_json(plan.dry_run_json(prepared.graph))
+                output.print_json(plan.as_json(service.estimate(prepared.graph, prepared.params)))
             else:
-                print(plan.dry_run(prepared.graph))
+                print("\n".join(map(output.one_line, plan.dry_run(prepared.graph).splitlines())))
             return 0
         with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
-            view, signum = service.run(
-                prepared, run_id, announce=shown.announce, listener=shown.event, ticker=shown.tick
-            )
-    if form is Form.JSON:
-        output.print_json(view.to_json())
-    elif not quiet:
-        print(report(view))
-    for sentence in failures(view):
-        output.say(f"Error: {sentence}")
-    if signum is not None:
-        return 128 + signum
-    return 0 if view.status == "success" else 1
+            ended = service.run(prepared, run_id, shown)
+    return close(ended, form, quiet=quiet)
+
+
+def close(ended: Ended, form: Form, *, quiet: bool = False) -> int:
+    """The closing lines of a run that was driven here, and its exit code."""
+    from dagrun.views.report import failures, report
+
+    with output.heard(sys.stdout):
+        if form is Form.JSON:
+            output.print_json(ended.view.to_json())
+        elif not quiet:
+            print(report(ended.view))
+    for sentence in failures(ended.view):
+        output.say("\n".join(map(output.one_line, f"Error: {sentence}".splitlines())))
+    if ended.signal is not None:
+        return 128 + ended.signal
+    return 0 if ended.view.status == "success" else 1

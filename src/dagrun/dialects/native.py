@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic.config import JsonDict
 
 from dagrun.dialects import wire
 from dagrun.dialects.base import Path, Written
-from dagrun.dialects.wire import Duration, Env, Name, Timeout, Variable, Wire
+from dagrun.dialects.wire import CommandLine, Duration, Env, Name, Plain, Timeout, Variable, Wire
 from dagrun.model import (
     LATER_DAG_KEYS,
     LATER_TASK_KEYS,
@@ -31,78 +32,184 @@ from dagrun.source import Finding, Source
 
 _ACTIONS = ("workflow_ref", "run", "commands")
 _LATER_ACTIONS = ("image", "dag", "approval", "wait")
+#: A parameter that is a mapping with one of these keys is a declaration, not a default.
+_DECLARING = ("type", "default", "enum", "required")
 
 
 class _Retry(Wire):
-    max_attempts: int | None = Field(None, ge=1)
-    initial: Duration | None = None
-    factor: float = Field(2.0, ge=1)
-    max: Duration = 60.0
-    jitter: float | None = Field(None, ge=0, le=1)
-    on_exit_codes: list[int] = Field([])
-    on_errors: list[str] = Field([])
+    """When and how a failed attempt is tried again."""
+
+    max_attempts: int | None = Field(
+        None, ge=1, description="How many attempts there are at most: 3 is the same as `retries: 2`."
+    )
+    initial: Duration | None = Field(
+        None,
+        description="The delay before the first retry; without a word the setting RETRY_BASE_MS, 400 ms.",
+    )
+    factor: float = Field(2.0, ge=1, description="What each further delay is multiplied by.")
+    max: Duration = Field(60.0, description="The longest delay.")
+    jitter: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How far a delay may stray by chance, as a share of it; without a word the setting RETRY_JITTER_PCT, 0.2.",
+    )
+    on_exit_codes: list[int] = Field(
+        [], description="Retry only after these exit codes, or one of `on_errors`."
+    )
+    on_errors: list[str] = Field(
+        [],
+        description="Retry only after errors of these types, such as `Timeout` or `ConnectionError`, or one of `on_exit_codes`.",
+    )
 
 
 _Trigger = Literal["success", "failure", "always", "none_failed"]
 
 
 class _Edge(Wire):
-    task: str
-    trigger: _Trigger | None = None
+    """A dependency with a trigger of its own."""
+
+    task: str = Field(description="The id of the task that must end first.")
+    trigger: _Trigger | None = Field(
+        None, description="How that task must have ended, in place of what `trigger` says for all."
+    )
+
+
+#: A mapping is told as an edge, anything else as an id: never both complaints for one mistake.
+_Need = Annotated[
+    Annotated[str, Tag("str")] | Annotated[_Edge, Tag("_Edge")],
+    Discriminator(lambda entry: "_Edge" if isinstance(entry, dict | _Edge) else "str"),
+]
+
+
+# What `_Reader` asks beyond the keys' own types, as the schema says it.
+_ONE_SPELLING: JsonDict = {
+    "not": {"required": ["retries", "retry"], "properties": {"retry": {"required": ["max_attempts"]}}}
+}
 
 
 class _Common(Wire):
     """What a task may say and `defaults` may say for it."""
 
-    params: dict[str, Any] = Field({})
-    retries: int | None = Field(None, ge=0)
-    retry: _Retry | None = None
-    timeout: Timeout | None = None
-    env: Env = Field({})
-    working_dir: str | None = None
-    shell: str | None = Field(None, min_length=1)
-    continue_on_failure: bool = False
-    on_error: Literal["stop_all", "continue"] | None = None
+    model_config = ConfigDict(json_schema_extra=_ONE_SPELLING)
+
+    params: dict[str, Any] = Field(
+        {}, description="Parameters by name; every `${{ }}` in their texts is evaluated."
+    )
+    retries: int | None = Field(None, ge=0, description="How often a failed attempt is tried again.")
+    retry: _Retry | None = Field(None, description="When and how a failed attempt is tried again.")
+    timeout: Timeout | None = Field(None, description="How long one attempt may take.")
+    env: Env = Field(
+        {},
+        description="Environment variables; a value keeps the text that is written, so `3.10` stays `3.10`.",
+    )
+    working_dir: Plain | None = Field(
+        None, description="The directory to run in, seen from the project root."
+    )
+    shell: CommandLine | None = Field(
+        None,
+        description="What runs the script: `sh` (the default), `bash`, or any program with its flags, such as `python3 -c`.",
+    )
+    continue_on_failure: bool = Field(
+        False,
+        description="Tolerate a failure: dependents run all the same, and the run can still be a success.",
+    )
+    on_error: Literal["stop_all", "continue"] | None = Field(
+        None,
+        description="What a failure of the task does to the rest of the run; without a word what the document says.",
+    )
 
 
 class _Task(_Common):
-    id: Name
-    description: str = ""
-    workflow_ref: str | None = None
-    run: str | None = Field(None, min_length=1)
-    commands: list[str] | None = Field(None, min_length=1)
-    depends_on: list[str | _Edge] = Field([])
-    trigger: _Trigger = "success"
-    if_: str | bool | None = Field(None, alias="if")
-    unless: str | bool | None = None
-    only_if_changed: bool = False
+    """One task, which does exactly one thing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            **_ONE_SPELLING,
+            "oneOf": [
+                {"required": ["workflow_ref"], "properties": {"shell": False}},
+                {"required": ["run"]},
+                {"required": ["commands"]},
+            ],
+        }
+    )
+
+    id: Name = Field(description="The task's name, which no other task of the document has.")
+    description: str = Field("", description="What the task is for, in words.")
+    workflow_ref: Plain | None = Field(None, description="Call the registered Python function of this name.")
+    run: str | None = Field(None, min_length=1, description="Run this script.")
+    commands: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Run these commands in order in one shell; the first that fails ends the task.",
+    )
+    depends_on: list[_Need] = Field(
+        [], description="The tasks that must end first, each by its id or as `{task: id, trigger: ...}`."
+    )
+    trigger: _Trigger = Field(
+        "success", description="How the dependencies must have ended for the task to run."
+    )
+    if_: str | bool | None = Field(None, alias="if", description="Run only if this expression is true.")
+    unless: str | bool | None = Field(None, description="Run only if this expression is false.")
+    only_if_changed: bool = Field(False, description="Run only if a direct dependency changed something.")
 
 
 class _Declaration(Wire):
-    type: ParamType | None = None
-    default: Any = None
-    enum: list[Any] = Field([])
-    required: bool = False
-    description: str = ""
+    """A declared parameter of the run."""
+
+    type: ParamType | None = Field(None, description="What the value must be; without a word anything.")
+    default: Any = Field(None, description="The value when none is given.")
+    enum: list[Any] = Field([], description="The only values that are allowed.")
+    required: bool = Field(False, description="Whether a value must be given when there is no default.")
+    description: str = Field("", description="What the parameter is for, in words.")
 
 
 class _Document(Wire):
-    name: Name | None = None
-    description: str = ""
-    tenant_id: Name = "local-dev"
-    params: dict[str, Any] = Field({})
-    env: Env = Field({})
-    on_error: Literal["stop_all", "continue"] = "stop_all"
-    max_parallel: int | None = Field(None, ge=1)
-    timeout: Timeout | None = None
-    secrets: list[Variable] = Field([])
-    outputs: dict[Name, Any] = Field({})
-    defaults: _Common = _Common()
-    tasks: Any = None  # each task is read by itself, so that one that is wrong does not hide the others
+    """A DAG in dagrun's native dialect."""
+
+    name: Name | None = Field(
+        None, description="The DAG's name; without a word the file's, without its ending."
+    )
+    description: str = Field("", description="What the DAG is for, in words.")
+    tenant_id: Name = Field("local-dev", description="On whose behalf it runs.")
+    params: dict[str, Any] = Field(
+        {},
+        description="Parameters of a run by name, each with its default or its declaration.",
+        json_schema_extra={
+            "additionalProperties": {
+                "if": {"type": "object", "anyOf": [{"required": [word]} for word in _DECLARING]},
+                "then": {"$ref": "#/definitions/_Declaration"},
+            }
+        },
+    )
+    env: Env = Field(
+        {}, description="Environment variables of every task; a value keeps the text that is written."
+    )
+    on_error: Literal["stop_all", "continue"] = Field(
+        "stop_all",
+        description="What a failure that is not tolerated does: end the run, or leave the tasks that do not depend on it alone.",
+    )
+    max_parallel: int | None = Field(
+        None,
+        ge=1,
+        description="How many attempts run at once; without a word as many as there are CPUs, at least 4.",
+    )
+    timeout: Timeout | None = Field(None, description="How long the whole run may take.")
+    secrets: list[Variable] = Field(
+        [], description="Names that are read from the environment or `.env` and masked everywhere."
+    )
+    outputs: dict[Name, Any] = Field({}, description="What the run gives back, evaluated when it ends well.")
+    defaults: _Common = Field(_Common(), description="What holds for every task that does not say otherwise.")
+    #: Each task is read by itself, so that one that is wrong does not hide the others.
+    tasks: Any = Field(
+        description="The tasks, in the order in which those that are ready start.",
+        json_schema_extra={"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/_Task"}},
+    )
 
 
-_TASK_WORDS = wire.words(_Task)
-_DOCUMENT_WORDS = wire.words(_Document)
+#: What `dialects/schema.py` makes a schema of: the document, then what it does not name by itself.
+MODELS = (_Document, _Task, _Declaration)
+
 _STUB = ShellAction(("true",))
 
 
@@ -161,7 +268,7 @@ class _Reader:
                 document = _Document.model_validate(good)
                 break
             except ValidationError as error:
-                self.findings += wire.findings(error, self.source, (), _DOCUMENT_WORDS, LATER_DAG_KEYS)
+                self.findings += wire.findings(error, self.source, (), _Document, LATER_DAG_KEYS)
                 for detail in error.errors():
                     good.pop(str(detail["loc"][0]), None)
         if document.name is None and not (name and is_name(name)):
@@ -198,7 +305,7 @@ class _Reader:
             declared = _Declaration.model_validate(value)
         except ValidationError as error:
             path = ("params", name)
-            self.findings += wire.findings(error, self.source, path, wire.words(_Declaration), {})
+            self.findings += wire.findings(error, self.source, path, _Declaration, {})
             return Param(name=name)
         return Param(
             name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
@@ -220,6 +327,7 @@ class _Reader:
                 suggestion="begin each with `- id:`",
             )
             return []
+        self._one_spelling(document.defaults, ("defaults",))
         defaults = self.data.get("defaults")
         known_defaults = defaults if isinstance(defaults, dict) else {}
         tasks: list[Task] = []
@@ -239,17 +347,11 @@ class _Reader:
         try:
             wired = _Task.model_validate(node)
         except ValidationError as error:
-            self.findings += wire.findings(error, self.source, path, _TASK_WORDS, LATER_TASK_KEYS)
+            self.findings += wire.findings(error, self.source, path, _Task, LATER_TASK_KEYS)
             self._actions(node, path)
             return None
         actions = self._actions(node, path)
-        if "retries" in node and wired.retry and wired.retry.max_attempts is not None:
-            self._tell(
-                (*path, "retries"),
-                "'retries' and 'retry.max_attempts' say the same thing; keep one",
-                "two-spellings",
-                key=True,
-            )
+        self._one_spelling(wired, path)
         if "shell" in node and actions == ["workflow_ref"]:
             self._tell(
                 (*path, "shell"), "'shell' is for tasks with 'run' or 'commands'", "misplaced-key", key=True
@@ -257,6 +359,15 @@ class _Reader:
         if len(self.findings) > before:
             return None
         return self._build(wired, node, path, defaults, common)
+
+    def _one_spelling(self, common: _Common, path: Path) -> None:
+        if common.retries is not None and common.retry and common.retry.max_attempts is not None:
+            self._tell(
+                (*path, "retries"),
+                "'retries' and 'retry.max_attempts' say the same thing; keep one",
+                "two-spellings",
+                key=True,
+            )
 
     def _actions(self, node: Mapping[str, Any], path: Path) -> list[str]:
         actions = wire.one_of(node, _ACTIONS)
@@ -311,7 +422,7 @@ class _Reader:
 
 def _is_declaration(value: Any) -> bool:
     """Whether a param's value declares it: a mapping of the declaring words, one that says more than a description."""
-    return isinstance(value, dict) and not value.keys().isdisjoint({"type", "default", "enum", "required"})
+    return isinstance(value, dict) and not value.keys().isdisjoint(_DECLARING)
 
 
 def _needs(edges: Sequence[str | _Edge]) -> tuple[Need, ...]:

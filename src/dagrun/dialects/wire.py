@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
-from dagrun.model import NAME_RULE, is_name, seconds
+from dagrun.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, is_name, seconds
 from dagrun.source import Finding, Source
 
 
@@ -19,6 +28,20 @@ class Wire(BaseModel):
     """A node of a document: its keys and their types, no others, no conversions that a reader would not expect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _said(cls, value: object, info: ValidationInfo) -> object:
+        """A key with nothing after it is a slip: whoever has nothing to say leaves it out."""
+        field = cls.model_fields[info.field_name or ""]
+        if value is None and field.annotation is not Any:
+            raise ValueError("must have a value, or be left out")
+        return value
+
+
+_VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
+_PLAIN: dict[str, Any] = {"type": "string", "not": {"pattern": r"\$\{\{"}}
+_SECONDS = rf"\s*(?=\S)(?:\d+(?:\.\d+)?|{DURATION_PATTERN})\s*$"
 
 
 def _name(value: object) -> object:
@@ -35,15 +58,50 @@ def _timeout(value: object) -> object:
 
 
 def _variable(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+    if isinstance(value, str) and not re.fullmatch(_VARIABLE, value):
         raise ValueError(f"'{_shown(value)}' cannot name an environment variable")
     return value
 
 
-Name = Annotated[str, BeforeValidator(_name)]
-Duration = Annotated[float, BeforeValidator(seconds)]
-Timeout = Annotated[float, BeforeValidator(_timeout)]
-Variable = Annotated[str, BeforeValidator(_variable)]
+def _plain(value: object) -> object:
+    if isinstance(value, str) and "${{" in value:
+        raise ValueError("must be written out: ${{ }} is not evaluated here")
+    return value
+
+
+def _command(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a command line: {str(error).lower()}") from None
+        if not words:
+            raise ValueError("must be a command line, such as 'bash' or 'python3 -c'")
+    return _plain(value)
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+# The schema of each says what its validator does: a test holds the two against each other.
+Name = Annotated[str, BeforeValidator(_name), _text(NAME_PATTERN)]
+Variable = Annotated[str, BeforeValidator(_variable), _text(_VARIABLE)]
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    WithJsonSchema({"type": ["number", "string"], "minimum": 0, "pattern": f"^{_SECONDS}"}),
+]
+Timeout = Annotated[
+    float,
+    BeforeValidator(_timeout),
+    WithJsonSchema(
+        {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
+    ),
+]
+#: Text that holds no expressions; one of these is split into words as a shell does.
+Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema(_PLAIN)]
+CommandLine = Annotated[str, BeforeValidator(_command), WithJsonSchema(_PLAIN | {"pattern": "\\S"})]
 Env = dict[Variable, str | int | float | bool | None]
 
 
@@ -64,20 +122,36 @@ def _written(source: Source, path: Path) -> str:
     return "" if text is None or text in ("~", "null", "Null", "NULL") else text
 
 
+#: Pydantic's complaints in an author's words.
+_SENTENCES: Mapping[str, str] = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
+
 def findings(
-    error: ValidationError, source: Source, path: Path, known: Iterable[str], later: Mapping[str, str]
+    error: ValidationError, source: Source, path: Path, model: type[BaseModel], later: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """One finding for each thing that is wrong with the node at `path`, whose keys are `known`."""
+    """One finding for each thing that is wrong with the node at `path`, which is to be a `model`."""
     told: set[tuple[Path, str]] = set()
     for detail in error.errors(include_url=False):
-        at, finding = _finding(detail, source, path, known, later)
+        at, finding = _finding(detail, source, path, model, later)
         if (at, finding.code) not in told:  # a union tells each of its members' complaints
             told.add((at, finding.code))
             yield finding
 
 
 def _finding(
-    detail: ErrorDetails, source: Source, path: Path, known: Iterable[str], later: Mapping[str, str]
+    detail: ErrorDetails, source: Source, path: Path, model: type[BaseModel], later: Mapping[str, str]
 ) -> tuple[Path, Finding]:
     loc = tuple(part for part in detail["loc"] if not _is_union_branch(part))
     at = (*path, *loc)
@@ -86,13 +160,15 @@ def _finding(
         case "extra_forbidden" if last in later and len(loc) == 1:
             return at, unsupported(source, at, last, later[last])
         case "extra_forbidden":
-            suggestion = did_you_mean(last, known) if len(loc) == 1 else ""
+            suggestion = did_you_mean(last, _keys_at(model, loc))
             place = source.place(at, key=True)
             return at, Finding(place, f"unknown key '{_shown(last)}'", "unknown-key", suggestion)
         case "missing":
             return at, Finding(source.place(at[:-1]), f"missing key '{last}'", "missing-key")
         case "value_error":
             message = str(detail["ctx"]["error"])
+        case kind if kind in _SENTENCES:
+            message = _SENTENCES[kind].format(**detail.get("ctx", {}))
         case _:
             message = detail["msg"].replace("Input should be", "must be", 1)
     subject = next((str(part) for part in reversed(loc) if isinstance(part, str) and part != "[key]"), "")
@@ -102,7 +178,27 @@ def _finding(
             if not message.startswith("must")
             else f"'{_shown(subject)}' {message}"
         )
-    return at, Finding(source.place(at), message, "invalid-value", _suggestion(detail))
+    place = source.place(at, key=detail["loc"][-1] == "[key]")
+    return at, Finding(place, message, "invalid-value", _suggestion(detail))
+
+
+def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
+    """The keys of the node, some way inside, that holds what is at `loc`."""
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+            inner = next(_models_in(named.get(part)), None)
+            if inner is None:
+                return []
+            model = inner
+    return words(model)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _is_union_branch(part: str | int) -> bool:

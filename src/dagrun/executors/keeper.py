@@ -84,7 +84,7 @@ class Keeper:
 
     def _settle_in(self) -> None:
         os.setsid()
-        processes.call_me("dagrun-keeper")
+        processes.call_me(processes.KEEPER)
         processes.adopt_orphans()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):

@@ -57,6 +57,7 @@ class LocalExecutor:
         self.grace = grace
         self.import_patience = import_patience
         self._mark = f"{os.getpid()}-{time.time_ns():x}"
+        processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
         self._keeper_pid, self._keeper = keeper.launch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[tuple[str, str], _Job] = {}
@@ -383,15 +384,23 @@ class LocalExecutor:
             )
 
     def _end_orphans(self, leaders: list[int]) -> None:
-        """Kill what the keeper owned: groups by their leaders, what has left its group by its mark."""
+        """Kill what the keeper owned: groups by their leaders; below us, forks of workers and what bears our mark."""
         for leader in leaders:
             processes.send_group(leader, signal.SIGKILL)
         deadline = time.monotonic() + 1.0
-        while left := processes.marked(self._mark):
-            processes.send(left, signal.SIGKILL)
-            if time.monotonic() > deadline:
+        while time.monotonic() < deadline:
+            left = [pid for pid in processes.descendants(os.getpid()) if self._owned(pid)]
+            if not left:
                 return
+            processes.send(left, signal.SIGKILL)
             time.sleep(0.005)
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+    def _owned(self, pid: int) -> bool:
+        marked = (processes.mark_of(pid) or "").startswith(self._mark)
+        return marked or processes.name_of(pid) in (processes.KEEPER, processes.WORKER)
 
     # --- ends -----------------------------------------------------------------------------------------------
 

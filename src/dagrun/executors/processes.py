@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
+KEEPER = "dagrun-keeper"  # the names that the system shows; what they fork has them too
+WORKER = "dagrun-worker"
 BODY = "DAGRUN_BODY"  # in the environment of everything that an attempt starts
 
 _PR_SET_PDEATHSIG = 1
@@ -134,13 +136,13 @@ def mark_of(pid: int) -> str | None:
     return next((each[len(prefix) :].decode() for each in variables if each.startswith(prefix)), None)
 
 
-def marked(prefix: str) -> list[int]:
-    """Every living process whose mark begins so (Linux; empty elsewhere)."""
-    return [
-        process.pid
-        for process in table().values()
-        if not process.dead and (mark_of(process.pid) or "").startswith(prefix)
-    ]
+def name_of(pid: int) -> str:
+    """The name that `call_me` gave a process, or one that it was forked from."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
 
 
 class NoDirectory(OSError):

@@ -41,7 +41,7 @@ class Terminated(SystemExit):
 
 def serve(sock: socket.socket, setup: Message) -> NoReturn:
     """Do what dagrun asks until it closes the channel. Runs in a process that the keeper has just forked."""
-    processes.call_me("dagrun-worker")
+    processes.call_me(processes.WORKER)
     processes.adopt_orphans()
     processes.prefer_for_oom()
     _open_streams()

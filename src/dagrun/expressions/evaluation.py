@@ -103,11 +103,11 @@ def _logic(node: Logic, scope: Scope) -> Json:
 
 def _lookup(node: Lookup, scope: Scope, *, strict: bool = False) -> Json:
     """`strict` finds nothing even in an open root."""
-    value = _value(node.base, scope)
+    value = _root(node.base, scope) if isinstance(node.base, Root) else _inner(node.base, scope)
     shown = node.base.name if isinstance(node.base, Root) else "the value"
     lenient = isinstance(node.base, Root) and node.base.name in scope.open_roots and not strict
     for step in node.steps:
-        key = _value(step, scope)
+        key = _inner(step, scope)
         if value is None:
             return None
         try:
@@ -118,6 +118,14 @@ def _lookup(node: Lookup, scope: Scope, *, strict: bool = False) -> Json:
             raise
         shown, lenient = f"{shown}.{key}", False
     return value
+
+
+def _inner(node: Node, scope: Scope) -> Json:
+    """A value that a look-up needs; what is missing in it is none of a default()'s business."""
+    try:
+        return _value(node, scope)
+    except _Missing as missing:
+        raise EvaluationError(missing.message, missing.offset) from None
 
 
 def _step(value: Json, key: Json, shown: str, at: int) -> Json:
@@ -220,7 +228,7 @@ def _default(node: Apply, scope: Scope) -> Json:
     """Only what the first argument itself looks up may be missing; a mistake deeper inside stays one."""
     wanted, fallback = node.arguments
     try:
-        value = _lookup(wanted, scope, strict=True) if isinstance(wanted, Lookup) else _value(wanted, scope)
+        value = _lookup(wanted, scope, strict=True) if isinstance(wanted, Lookup) else _inner(wanted, scope)
     except _Missing:
         value = None
     return _value(fallback, scope) if value is None else value

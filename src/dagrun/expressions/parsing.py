@@ -89,16 +89,11 @@ class _Token:
 
 def parse_tree(text: str, shift: int = 0) -> Node:
     """The tree of an expression. `shift` is where `text` begins in what the user wrote; offsets count from there."""
-    try:
-        if len(text) > MOST_CHARACTERS:
-            _fail(
-                f"the expression has {len(text):,} characters, more than the {MOST_CHARACTERS:,} allowed", 0
-            )
-        return _Parser(text).whole()
-    except ExpressionError as error:
-        if not shift:
-            raise
-        raise ExpressionError(error.message, error.offset + shift, error.suggestion) from None
+    if len(text) > MOST_CHARACTERS:
+        _fail(
+            f"the expression has {len(text):,} characters, more than the {MOST_CHARACTERS:,} allowed", shift
+        )
+    return _Parser(text, shift).whole()
 
 
 def _fail(message: str, offset: int, suggestion: str = "") -> NoReturn:
@@ -108,14 +103,15 @@ def _fail(message: str, offset: int, suggestion: str = "") -> NoReturn:
 class _Parser:
     """Reads one token ahead."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, shift: int) -> None:
         self.text = text
+        self.shift = shift
         self.depth = 0
         self.token = self._read(0)
 
     def whole(self) -> Node:
         if self.token.kind == "end":
-            _fail("the expression is empty", 0)
+            _fail("the expression is empty", self.shift)
         tree = self.expression(_OR)
         if self.token.kind != "end":
             raise self._unexpected()
@@ -210,7 +206,7 @@ class _Parser:
 
     def _advance(self) -> _Token:
         token = self.token
-        self.token = self._read(token.offset + len(token.text))
+        self.token = self._read(token.offset - self.shift + len(token.text))
         return token
 
     def _expect(self, kind: str, opened: _Token) -> None:
@@ -232,23 +228,25 @@ class _Parser:
             kind = "text"
         elif kind == "name":
             kind = _WORDS.get(text, kind)
-        return _Token(kind, text, match.start(match.lastgroup or 0))
+        return _Token(kind, text, match.start(match.lastgroup or 0) + self.shift)
 
     def _no_token(self, space: re.Match[str] | None) -> _Token:
         at = space.end() if space else 0
         if at == len(self.text):
-            return _Token("end", "", at)
+            return _Token("end", "", at + self.shift)
         char = self.text[at]
         shown = char if char.isprintable() else char.encode("unicode_escape", "replace").decode()
         if char.isdigit() or (char == "-" and self.text[at + 1 : at + 2].isdigit()):
-            _fail("this is neither a number nor a name", at, "a text is written in quotes: '..'")
-        _fail(f"unexpected {shown if char in _QUOTES else repr(shown)}", at, _INSTEAD.get(char, ""))
+            _fail("this is neither a number nor a name", at + self.shift, "a text is written in quotes: '..'")
+        _fail(
+            f"unexpected {shown if char in _QUOTES else repr(shown)}", at + self.shift, _INSTEAD.get(char, "")
+        )
 
     def _unexpected(self) -> ExpressionError:
         token = self.token
         if token.kind == "end":
             message = "the expression ends where a value is expected"
-            return ExpressionError(message, max(0, token.offset - 1))
+            return ExpressionError(message, max(self.shift, token.offset - 1))
         shown = token.text if len(token.text) < 40 else token.text[:36] + "..."
         return ExpressionError(f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dagrun import expressions, scripts
-from dagrun.kinds.base import Kind, Evaluate
+from dagrun.kinds.base import Evaluate, Kind
 from dagrun.model import ShellAction
 from dagrun.registry import Registry
 from dagrun.work import Command
-
-SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
 
 # Between two commands: a command that failed ends the script, also where `set -e` looks away (`false && true`).
 # The empty line before it is for a command that ends in a backslash.
@@ -21,16 +19,30 @@ _GUARD = "\n\ncase $? in 0) ;; *) exit ;; esac\n"
 def argv(shell: str) -> tuple[str, ...]:
     """A shell's command line, to which the script is added. `shell: bash` and `shell: python3 -c` both work."""
     words = shlex.split(shell)
-    if words[0].rpartition("/")[2] in SHELLS:
+    if _is_known(shell):
         return (*words, "-e", "-c") if "-c" not in words else tuple(words)
     return tuple(words) if len(words) > 1 else (*words, "-c")
 
 
 def script(action: ShellAction) -> str:
     """The whole script."""
-    if shlex.split(action.shell)[0].rpartition("/")[2] in SHELLS:
-        return _GUARD.join(action.commands)
-    return "\n".join(action.commands)
+    return _between(action).join(action.commands)
+
+
+def starts(action: ShellAction) -> Iterator[int]:
+    """Where each command begins in the whole script."""
+    at = 0
+    for command in action.commands:
+        yield at
+        at += len(command) + len(_between(action))
+
+
+def _between(action: ShellAction) -> str:
+    return _GUARD if _is_known(action.shell) else "\n"
+
+
+def _is_known(shell: str) -> bool:
+    return shlex.split(shell)[0].rpartition("/")[2] in scripts.SHELLS
 
 
 def _label(action: ShellAction) -> str:

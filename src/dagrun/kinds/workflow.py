@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dagrun.kinds.base import Kind, Evaluate
+from dagrun.kinds.base import Evaluate, Kind
 from dagrun.model import WorkflowAction
 from dagrun.registry import Registry
 from dagrun.work import Call

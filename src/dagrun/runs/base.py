@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,15 @@ def new_run_id(now: float) -> str:
 def is_run_id(text: str) -> bool:
     """Whether `text` may name a run: the rule for names."""
     return _RUN_ID.match(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants of a run: `what` is `cancel`; `by` who asks, `facts` the rest."""
+
+    what: str
+    by: str
+    facts: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,10 @@ class RunWriter(Protocol):
         """Make every fact taken so far outlive this process. Raises RecordError when that fails."""
         ...
 
+    def requests(self) -> Iterator[Request]:
+        """What others want of the run, oldest first; each is gone once the next is asked for."""
+        ...
+
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
         ...
@@ -63,8 +76,40 @@ class RunWriter(Protocol):
         """Outputs that lie in a file."""
         ...
 
+    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+        """Take over a file of outputs from another run."""
+        ...
+
     def close(self) -> None:
         """Flush, and let go of the run."""
+        ...
+
+
+class Tail(Protocol):
+    """Events as they were recorded: those that are there, and those that come. Reads only what is new."""
+
+    #: Lines that are no events.
+    corrupt: int
+
+    @property
+    def bytes_read(self) -> int:
+        """All that was read so far."""
+        ...
+
+    def last(self, limit: int) -> list[dict[str, Json]]:
+        """The last `limit` events that are there, oldest first; `poll` goes on after them."""
+        ...
+
+    def poll(self) -> list[dict[str, Json]]:
+        """New events, some at a time; empty when there are none for now."""
+        ...
+
+    def finish(self) -> list[dict[str, Json]]:
+        """What a last line without its end holds, for when the end will not come."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
         ...
 
 
@@ -74,7 +119,21 @@ class RunStore(Protocol):
     def create(
         self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
     ) -> RunWriter:
-        """A new run, owned by the caller; `mask` takes secrets out of what is written. Raises RefusedError when the id is taken, UsageError when it is no name."""
+        """A new run, owned by the caller; `mask` takes secrets out of what is written.
+
+        Raises RefusedError when the id is taken, UsageError when it is no name.
+        """
+        ...
+
+    def own(self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str) -> RunWriter:
+        """Take over a run that is there; with `dag` it runs that from now on.
+
+        Waits for the last body of its former owner. Raises NotFoundError, RefusedError when somebody drives it.
+        """
+        ...
+
+    def ask(self, run_id: str, request: Request) -> None:
+        """Leave a wish for the run's owner. Raises NotFoundError, RecordError."""
         ...
 
     def ids(self) -> Iterator[str]:
@@ -83,6 +142,18 @@ class RunStore(Protocol):
 
     def read(self, run_id: str) -> RunRecord:
         """One run. Raises NotFoundError."""
+        ...
+
+    def dag(self, run_id: str) -> Dag:
+        """What one run runs. Raises NotFoundError."""
+        ...
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether a process drives the run now."""
+        ...
+
+    def events(self, run_id: str | None, names: Collection[str] = ()) -> Tail:
+        """The events of one run, or of all (None: without outputs); with `names` only those. Raises NotFoundError."""
         ...
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:

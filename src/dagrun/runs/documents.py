@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from dagrun.model import Dag
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @cache
 def _adapter() -> TypeAdapter[Dag]:
+    from pydantic import TypeAdapter  # 75 ms that listing runs and completing their ids do not need
+
     return TypeAdapter(Dag)
 
 

@@ -7,14 +7,18 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from dagrun import events
+from dagrun.durability import Durability
 from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs import documents, lines, lock
-from dagrun.runs.base import RunRecord, is_run_id, new_run_id
+from dagrun.runs.base import Request, RunRecord, is_run_id, new_run_id
+from dagrun.runs.follow import FileTail
+from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
@@ -22,9 +26,10 @@ from dagrun.work import Attempt, Blob, Json
 class FileRuns:
     """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
 
-    def __init__(self, directory: Path, stream: Path) -> None:
+    def __init__(self, directory: Path, stream: Path, durability: Durability = Durability.OS) -> None:
         self.directory = directory
         self.stream = stream
+        self.durability = durability
 
     def create(
         self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
@@ -43,11 +48,37 @@ class FileRuns:
 
     def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
         """Own the directory that was just made; it goes again when the run cannot begin."""
+        run = FileRun(self.directory / name, name)
         try:
-            return FileRun(self.directory / name, name, dag, self.stream, mask)
+            run.record(dag)
+            run.open(dag, self.stream, mask, self.durability)
         except BaseException:
+            run.close()
             shutil.rmtree(self.directory / name, ignore_errors=True)
             raise
+        return run
+
+    def own(
+        self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str, patience: float = 5.0
+    ) -> FileRun:
+        """Take a run that is there over, once the last body of its former owner is gone; with `dag` it runs that now."""
+        layout = self._layout(run_id)
+        run = FileRun(layout.directory, run_id)
+        try:
+            _wait_for_bodies(layout, patience)
+            if dag is not None:
+                run.record(dag)
+            run.open(self.dag(run_id), self.stream, mask, self.durability)
+        except BaseException as error:
+            run.close()
+            if isinstance(error, OSError):
+                raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise
+        return run
+
+    def ask(self, run_id: str, request: Request) -> None:
+        """Leave a wish for the run's owner."""
+        Inbox(self._layout(run_id).inbox).put(request)
 
     def _claim(self, now: float, run_id: str | None) -> str:
         while True:
@@ -81,17 +112,10 @@ class FileRuns:
 
     def read(self, run_id: str) -> RunRecord:
         """One run: its DAG and its facts."""
-        layout = RunLayout(self.directory / run_id)
-        if not is_run_id(run_id) or not layout.directory.is_dir():
-            raise NotFoundError("run", run_id, hint="`dagrun runs` lists them")
+        layout = self._layout(run_id)
         # Asked before the journal is read: a run that ends in between is seen with its end.
         live = lock.is_held(layout.lock)
-        try:
-            dag = documents.from_json(layout.dag.read_bytes())
-        except (OSError, ValueError):
-            raise NotFoundError(
-                "run", run_id, hint="it was never begun: it has no readable dag.json"
-            ) from None
+        dag = self.dag(run_id)
         found, corrupt = lines.read(layout.journal)
         facts = []
         for line in found:
@@ -103,6 +127,29 @@ class FileRuns:
             if event is not None:
                 facts.append(event)
         return RunRecord(run_id, dag, facts, live, corrupt)
+
+    def dag(self, run_id: str) -> Dag:
+        """What the run runs."""
+        try:
+            return documents.from_json(self._layout(run_id).dag.read_bytes())
+        except (OSError, ValueError):
+            raise NotFoundError(
+                "run", run_id, hint="it was never begun: it has no readable dag.json"
+            ) from None
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether its lock is held."""
+        return lock.is_held(RunLayout(self.directory / run_id).lock)
+
+    def events(self, run_id: str | None, names: Collection[str] = ()) -> FileTail:
+        """A run's journal, or the stream of all runs."""
+        return FileTail(self.stream if run_id is None else self._layout(run_id).journal, names)
+
+    def _layout(self, run_id: str) -> RunLayout:
+        layout = RunLayout(self.directory / run_id)
+        if not is_run_id(run_id) or not layout.directory.is_dir():
+            raise NotFoundError("run", run_id, hint="`dagrun runs` lists them")
+        return layout
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
         """Where one attempt's output goes."""
@@ -123,38 +170,33 @@ class FileRuns:
 class FileRun:
     """The owner's hand on one run."""
 
-    def __init__(
-        self, directory: Path, run_id: str, dag: Dag, stream: Path, mask: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, directory: Path, run_id: str) -> None:
+        """Take the run's lock. Raises RefusedError when another process has it."""
         self.run_id = run_id
         self.layout = RunLayout(directory)
         self.bodies_lock: Path | None = self.layout.bodies_lock
-        if not lock.take(self.layout.lock):
-            raise RefusedError(f"run '{run_id}' is being run by another process")
-        try:
-            self._lay_out(dag, stream, mask)
-        except BaseException:
-            lock.release(self.layout.lock)
-            raise
-
-    def _lay_out(self, dag: Dag, stream: Path, mask: Callable[[str], str]) -> None:
-        data = documents.to_json(dag)
-        self.dag_hash = hashlib.sha256(data).hexdigest()
-        self.layout.logs.mkdir()
-        self.layout.outputs.mkdir()
-        # The DAG is there, whole, before the first fact that names it by its hash.
-        fresh = self.layout.dag.with_suffix(".tmp")
-        fresh.write_bytes(data)
-        fresh.replace(self.layout.dag)
-        self._journal = lines.LineFile(self.layout.journal)
-        try:
-            self._stream = lines.LineFile(stream)
-        except BaseException:
-            self._journal.close()
-            raise
-        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
+        self.dag_hash = ""
+        self._inbox = Inbox(self.layout.inbox)
+        self._files: list[lines.LineFile] = []
         self._private: list[str] = []
         self._public: list[str] = []
+        if not lock.take(self.layout.lock):
+            raise RefusedError(f"run '{run_id}' is being run by another process")
+
+    def record(self, dag: Dag) -> None:
+        """Write down what is run: there, whole, before the first fact that names it by its hash."""
+        for directory in (self.layout.logs, self.layout.outputs):
+            directory.mkdir(exist_ok=True)
+        fresh = self.layout.dag.with_suffix(".tmp")
+        fresh.write_bytes(documents.to_json(dag))
+        fresh.replace(self.layout.dag)
+
+    def open(self, dag: Dag, stream: Path, mask: Callable[[str], str], durability: Durability) -> None:
+        """Get ready to record facts."""
+        self.dag_hash = hashlib.sha256(self.layout.dag.read_bytes()).hexdigest()
+        self._files = [lines.LineFile(self.layout.journal, durability)]
+        self._files.append(lines.LineFile(stream))
+        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""
@@ -169,8 +211,12 @@ class FileRun:
         private, public = "".join(self._private), "".join(self._public)
         self._private.clear()
         self._public.clear()
-        self._journal.append(private.encode("utf-8", "backslashreplace"))
-        self._stream.append(public.encode("utf-8", "backslashreplace"))
+        for file, text in zip(self._files, (private, public), strict=True):
+            file.append(text.encode("utf-8", "backslashreplace"))
+
+    def requests(self) -> Iterator[Request]:
+        """What others want of the run; each is gone once the next is asked for."""
+        return self._inbox.take()
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
@@ -191,13 +237,35 @@ class FileRun:
         data: Mapping[str, Json] = json.loads((self.layout.outputs / blob.file).read_bytes())
         return data
 
+    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+        """Take over a file of outputs from another run: it never changes, so a link will do."""
+        source = self.layout.directory.parent / run_id / "outputs" / blob.file
+        try:
+            (self.layout.outputs / blob.file).hardlink_to(source)
+        except FileNotFoundError:
+            raise NotFoundError("file of outputs", str(source)) from None
+        except OSError:
+            shutil.copyfile(source, self.layout.outputs / blob.file)
+
     def close(self) -> None:
         """Flush and let go."""
         try:
             self.flush()
         finally:
-            self._journal.close()
-            self._stream.close()
+            for file in self._files:
+                file.close()
             if self.layout.scratch.is_dir():
                 shutil.rmtree(self.layout.scratch, ignore_errors=True)
             lock.release(self.layout.lock)
+
+
+def _wait_for_bodies(layout: RunLayout, patience: float) -> None:
+    """A former owner's keeper holds a lock until the last body is gone, at most two seconds after its owner."""
+    deadline = time.monotonic() + patience
+    while lock.is_held(layout.bodies_lock):
+        if time.monotonic() > deadline:
+            raise RefusedError(
+                f"run '{layout.directory.name}': bodies that its former owner started are still running",
+                hint="end them, or wait until they end",
+            )
+        time.sleep(0.02)

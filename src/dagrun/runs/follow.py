@@ -23,7 +23,9 @@ PAUSE = 0.1  # seconds between two looks at a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file
 _CHUNK = 1024 * 1024  # and from its front
 LONGEST = 64 * 1024 * 1024  # bytes of a line; a longer one is handed out in pieces
-_FORMER = 2  # replaced files that are still looked at: a run that is alive writes on to the file it has opened
+_FORMER = (
+    2  # replaced files that are still looked at: a run that is alive writes on to the file it has opened
+)
 
 
 class Follower:
@@ -74,9 +76,11 @@ class Follower:
         """Open the file if it is new, and see whether the last one was cut short."""
         try:
             status = self.path.stat()
-            if not self._files or not self._files[-1].is_at(status):
+            if not self._files:
                 self._files.append(_File(self.path))
-                self.restarts += len(self._files) > 1
+            elif not self._files[-1].is_at(status):
+                self.restarts += 1
+                self._files.append(_File(self.path))
                 self._forget()
             self.restarts += self._files[-1].starts_again(status)
         except FileNotFoundError:  # not there yet, or renamed and not replaced yet
@@ -85,10 +89,14 @@ class Follower:
             raise EnvironmentFailure(f"cannot read {self.path}: {error.strerror}") from error
 
     def _forget(self) -> None:
-        while len(self._files) > _FORMER + 1:
-            former = self._files.pop(0)
-            self._read_before += former.bytes_read
-            former.close()
+        """Let go of what was replaced long ago, and of what cannot be found again under its name."""
+        *former, newest = self._files
+        kept = [file for file in former[-_FORMER:] if file.is_open]
+        for file in former:
+            if file not in kept:
+                self._read_before += file.bytes_read
+                file.close()
+        self._files = [*kept, newest]
 
 
 class _File:
@@ -102,6 +110,10 @@ class _File:
         self._fd: int | None = None
         status = os.fstat(self._open())
         self._identity = (status.st_dev, status.st_ino)
+
+    @property
+    def is_open(self) -> bool:
+        return self._fd is not None
 
     def is_at(self, status: os.stat_result) -> bool:
         """Whether this is the file that now bears the name. An open file's number is given to no other."""

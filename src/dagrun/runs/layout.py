@@ -34,6 +34,7 @@ class RunLayout:
         self.dag = directory / "dag.json"
         self.lock = directory / "lock"
         self.bodies_lock = directory / "bodies.lock"
+        self.inbox = directory / "inbox"
         self.logs = directory / "logs"
         self.artifacts = directory / "artifacts"
         self.outputs = directory / "outputs"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dagrun.durability import Durability
 from dagrun.errors import RecordError
 
 START = b'{"timestamp":'  # every line that dagrun writes begins so
@@ -16,8 +18,10 @@ START = b'{"timestamp":'  # every line that dagrun writes begins so
 class LineFile:
     """A file that lines are appended to. Many processes may append to one file; lines never interleave."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, durability: Durability = Durability.OS) -> None:
         self.path = path
+        self.durability = durability
+        self._synced = 0.0
         self._fd = self._open()
 
     def append(self, data: bytes) -> None:
@@ -32,9 +36,23 @@ class LineFile:
             except OSError as error:
                 raise self._failure(error) from error
 
+        if self.durability is Durability.FSYNC or (
+            self.durability is Durability.BATCH and time.monotonic() - self._synced >= 1
+        ):
+            self._sync()
+
     def close(self) -> None:
         """Let go of the file."""
+        if self.durability is Durability.BATCH:
+            self._sync()
         os.close(self._fd)
+
+    def _sync(self) -> None:
+        self._synced = time.monotonic()
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise self._failure(error) from error
 
     def _open(self) -> int:
         try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from dagrun import events
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
-from dagrun.runs.base import RunRecord, is_run_id, new_run_id
+from dagrun.runs.base import Request, RunRecord, is_run_id, new_run_id
 from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
@@ -36,18 +36,49 @@ class MemoryRuns:
         self.runs[run.run_id] = run
         return run
 
+    def own(self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str) -> MemoryRun:
+        """Take over a run that is there."""
+        run = self.runs.get(run_id)
+        if run is None:
+            raise NotFoundError("run", run_id)
+        if run.live:
+            raise RefusedError(f"run '{run_id}' is being run by another process")
+        run.live, run.dag = True, dag or run.dag
+        return run
+
+    def ask(self, run_id: str, request: Request) -> None:
+        """Leave a wish for the run's owner."""
+        self.runs[run_id].wishes.append(request)
+
     def ids(self) -> Iterator[str]:
         """Every run's id, newest first."""
         return reversed(list(self.runs))
 
     def read(self, run_id: str) -> RunRecord:
         """One run."""
-        try:
-            run = self.runs[run_id]
-        except KeyError:
-            raise NotFoundError("run", run_id) from None
+        run = self._run(run_id)
         facts = [event for line in run.journal if (event := events.decode(json.loads(line))) is not None]
         return RunRecord(run_id, run.dag, facts, run.live)
+
+    def dag(self, run_id: str) -> Dag:
+        """What the run runs."""
+        return self._run(run_id).dag
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether somebody has it in hand."""
+        return self._run(run_id).live
+
+    def events(self, run_id: str | None, names: Collection[str] = ()) -> MemoryTail:
+        """A run's journal, or the streams of all runs, one after the other."""
+        if run_id is not None:
+            return MemoryTail(lambda: self._run(run_id).journal, names)
+        return MemoryTail(lambda: [line for run in self.runs.values() for line in run.stream], names)
+
+    def _run(self, run_id: str) -> MemoryRun:
+        try:
+            return self.runs[run_id]
+        except KeyError:
+            raise NotFoundError("run", run_id) from None
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
         """Where one attempt's output would go."""
@@ -56,6 +87,40 @@ class MemoryRuns:
     def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
         """Bodies in memory write no logs."""
         return []
+
+
+class MemoryTail:
+    """The events of a growing list of lines."""
+
+    corrupt = 0
+
+    def __init__(self, lines: Callable[[], list[str]], names: Collection[str]) -> None:
+        self._lines = lines
+        self._names = names
+        self._seen = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Nothing is read."""
+        return 0
+
+    def last(self, limit: int) -> list[dict[str, Json]]:
+        """The last events so far."""
+        found = self.poll()
+        return found[max(0, len(found) - limit) :]
+
+    def poll(self) -> list[dict[str, Json]]:
+        """The events since the last look."""
+        new = [json.loads(line) for line in self._lines()[self._seen :]]
+        self._seen += len(new)
+        return [event for event in new if not self._names or event["event"] in self._names]
+
+    def finish(self) -> list[dict[str, Json]]:
+        """Every line has its end."""
+        return []
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
 
 class MemoryRun:
@@ -70,6 +135,7 @@ class MemoryRun:
         self.journal: list[str] = []
         self.stream: list[str] = []
         self.flushes = 0
+        self.wishes: list[Request] = []
         self._taken: list[tuple[str, str]] = []
         self._encoder = events.Encoder(run_id, dag.name, dag.tenant, mask)
         self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
@@ -86,6 +152,11 @@ class MemoryRun:
         self.stream.extend(public for _, public in self._taken)
         self._taken.clear()
 
+    def requests(self) -> Iterator[Request]:
+        """What others want of the run."""
+        while self.wishes:
+            yield self.wishes.pop(0)
+
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where traces would go."""
         name = file_name(task_id)
@@ -98,6 +169,9 @@ class MemoryRun:
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """Nothing lies in files."""
         return {}
+
+    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+        """Nothing lies in files."""
 
     def close(self) -> None:
         """Let go of the run."""

@@ -49,7 +49,9 @@ def fit(text: str, shell: str) -> Fitted:
     errors = [piece for piece in pieces if isinstance(piece, ExpressionError)]
     holes = [piece for piece in pieces if isinstance(piece, Span)]
     told = _told(pieces, shell, len(holes))
-    errors += [_refused(span, place.why) for span, place in zip(holes, told, strict=True) if place.fit is Fit.REFUSED]
+    errors += [
+        _refused(span, place.why) for span, place in zip(holes, told, strict=True) if place.fit is Fit.REFUSED
+    ]
     names = _Names(text)
     script = ""
     remaining = iter(zip(holes, told, strict=True))
@@ -72,7 +74,9 @@ def _told(pieces: list[str | Span | ExpressionError], shell: str, count: int) ->
     name = _shell_name(shell)
     if name not in SHELLS:
         return [Place(Fit.REFUSED, f"'{name}' has no known way to read a value safely")] * count
-    flat = "".join(HOLE if isinstance(piece, Span) else piece for piece in pieces if not isinstance(piece, Exception))
+    flat = "".join(
+        HOLE if isinstance(piece, Span) else piece for piece in pieces if not isinstance(piece, Exception)
+    )
     if flat.count(HOLE) != count:
         return [Place(Fit.REFUSED, "the script holds a NUL character")] * count
     return places(flat, name)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -58,7 +59,11 @@ _ZSH_NAME: Final = re.compile(r"[+^=~#]*[A-Za-z0-9_]+\[")
 _RESERVED: Final = re.compile(r"(?:\[\[|[!{}]|[a-z]+)(?=[\s;&|()<>]|$)")
 _REDIRECT: Final = re.compile(r"(?:[0-9]+|\{\w+\})?(<<<|<<-|<<|<&|<>|>>|>&|>\||<(?!\()|>(?!\()|&>>|&>)")
 _ARRAY: Final = re.compile(r"[A-Za-z_]\w*\+?=\Z")
-_SUBSCRIPT: Final = re.compile(r"\w\[[^\]]*\Z|\A\[[^\]]*\Z")
+_BRACED_CHUNK: Final = re.compile(r"[^\\'\"`$\0{}]+")
+_SIGN: Final = re.compile(r"&&|\|\||[()<>|&]")
+_CONDITION_END: Final = re.compile(r"\]\](?=[\s;&|()<>]|$)")
+_BACKTICKS: Final = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
+_EMPTY: Final = re.compile(r"\([ \t]*\)")
 _CASE_END: Final = re.compile(r";;&|;;|;&|;\|")
 _CLOSERS: Final = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}"})
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -74,6 +79,7 @@ class _Scanner:
         self.shell = shell
         self.at = 0
         self.level = 0
+        self.depth = 0
         #: Everything before this is understood for good.
         self.settled = 0
         self.holes = [match.start() for match in re.finditer(HOLE, text)]
@@ -86,17 +92,21 @@ class _Scanner:
 
     def run(self) -> list[Place]:
         try:
-            self._statements(_NOTHING)
-            if self.at < len(self.text):
-                raise _Lost(f"'{self.text[self.at]}' on line {self._line(self.at)} closes nothing")
-            if self.pending:
-                raise _Lost(f"the heredoc '{self.pending[0].delimiter}' has no end")
-        except _Lost as lost:
-            self._refuse(self.settled, len(self.text), f"the script cannot be followed to here ({lost})")
+            self._whole()
+        except (_Lost, RecursionError) as lost:
+            why = f" ({lost})" if isinstance(lost, _Lost) else ""
+            self._refuse(self.settled, len(self.text), f"the script cannot be followed to here{why}")
         if why := commands.evaluating_assignments(self.text, self.shell):
             for word in self.assigned:
                 self._refuse(word.start, word.end, why)
         return [self._place(hole) for hole in self.holes]
+
+    def _whole(self) -> None:
+        self._statements(_NOTHING)
+        if self.at < len(self.text):
+            raise _Lost(f"'{self.text[self.at]}' on line {self._line(self.at)} closes nothing")
+        if self.pending:
+            raise _Lost(f"the heredoc '{self.pending[0].delimiter}' has no end")
 
     def _place(self, hole: int) -> Place:
         if hole in self.refused:
@@ -122,14 +132,10 @@ class _Scanner:
     def _statements(self, stops: frozenset[str]) -> None:
         """Statements up to a reserved word of `stops`, a closing parenthesis, the end of a case branch, or the end."""
         self.level += 1
-        if self.level > MOST_NESTING:
-            raise _Lost(f"it is nested deeper than {MOST_NESTING} levels")
         while self._at_statement(stops):
             self._and_or()
             self._gap()
-            if self._sees(";") and not _CASE_END.match(self.text, self.at):
-                self.at += 1
-            elif self._sees("&"):
+            if self._sees(";", "&") and not _CASE_END.match(self.text, self.at):
                 self.at += 1
             elif self.at < len(self.text) and not self._sees("\n", ")", ";"):
                 raise _Lost(f"unexpected '{self.text[self.at]}' on line {self._line(self.at)}")
@@ -185,7 +191,19 @@ class _Scanner:
             raise _Lost(f"'{word}' is expected on line {self._line(self.at)}")
         self.at += len(word)
 
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > MOST_NESTING:
+            raise _Lost(f"it is nested deeper than {MOST_NESTING} levels")
+        yield
+        self.depth -= 1
+
     def _command(self) -> Command:
+        with self._deeper():
+            return self._any_command()
+
+    def _any_command(self) -> Command:
         self._gap()
         while (word := self._reserved()) in ("!", "time", "coproc"):
             self.at += len(word)
@@ -195,8 +213,7 @@ class _Scanner:
         if self._sees("(("):
             self._double_parentheses()
         elif self._sees("("):
-            self.at += 1
-            self._nested()
+            self._subshell()
         elif word in _CLOSERS:
             raise _Lost(f"unexpected '{word}' on line {self._line(self.at)}")
         elif compound:
@@ -225,6 +242,14 @@ class _Scanner:
             "[[": self._conditional,
             **({"repeat": self._repeat} if self.shell == "zsh" else {}),
         }
+
+    def _subshell(self) -> None:
+        start = self.at
+        self.at += 1
+        self._statements(_NOTHING)
+        if not self._sees(")"):
+            raise _Lost(f"the parenthesis on line {self._line(start)} is not closed")
+        self.at += 1
 
     def _block(self, end: str) -> None:
         self._statements(frozenset({end}))
@@ -339,7 +364,7 @@ class _Scanner:
                 break
             if self.at >= len(self.text) or self._sees(";", "#"):
                 raise _Lost(f"'[[' before line {self._line(self.at)} is not closed")
-            if sign := re.compile(r"&&|\|\||[()<>|&]").match(self.text, self.at):
+            if sign := _SIGN.match(self.text, self.at):
                 words.append(Word(self.at, end=sign.end(), lead=sign[0]))
                 self.at = sign.end()
             else:
@@ -348,7 +373,7 @@ class _Scanner:
             self._refuse(word.start, word.end, why)
 
     def _reserved_end(self) -> bool:
-        if not re.compile(r"\]\](?=[\s;&|()<>]|$)").match(self.text, self.at):
+        if not _CONDITION_END.match(self.text, self.at):
             return False
         self.at += 2
         return True
@@ -361,7 +386,8 @@ class _Scanner:
             if self.at >= len(self.text) or self._sees("\n", ";", "&", "|", ")"):
                 break
             if self._sees("("):
-                return self._definition(command)
+                self._definition(command)
+                return
             command.words.append(self._word())
         command.end = self.at
         if not command.words and not command.inputs and not command.heredocs and command.end == command.start:
@@ -403,8 +429,6 @@ class _Scanner:
             command.heredocs.append(self._heredoc(at, strip_tabs=match[1] == "<<-"))
             return True
         target = self._word()
-        if target.end == target.start:
-            raise _Lost(f"'{match[1]}' on line {self._line(at)} goes nowhere")
         if match[1].startswith("<"):
             command.inputs.append(target)
         return True
@@ -474,10 +498,12 @@ class _Scanner:
 
     def _expanding(self, end: int) -> None:
         """The body of an unquoted heredoc: quotes are text, `$` and backticks are not."""
-        while self.at < end:
-            self._quoted_piece(Word(self.at), _HEREDOC_CHUNK)
-        if self.at > end:
-            raise _Lost(f"the heredoc that ends on line {self._line(end)} holds something unfinished")
+        whole, self.text = self.text, self.text[:end]
+        try:
+            while self.at < end:
+                self._quoted_piece(Word(self.at), _HEREDOC_CHUNK)
+        finally:
+            self.text = whole
 
     # --- words ---
 
@@ -488,6 +514,8 @@ class _Scanner:
         word.end = self.at
         word.raw = self.text[word.start : word.end]
         word.holes = self._count(word.start, word.end)
+        if word.end == word.start:
+            raise _Lost(f"a word is missing on line {self._line(self.at)}")
         return word
 
     def _piece(self, word: Word) -> bool:
@@ -495,7 +523,17 @@ class _Scanner:
         if chunk := _CHUNK.match(self.text, self.at):
             word.add(chunk[0])
             self.at = chunk.end()
+            if "[" in chunk[0] or "]" in chunk[0]:
+                word.in_brackets = chunk[0].rfind("[") > chunk[0].rfind("]")
             return True
+        start = self.at
+        goes_on = self._special_piece(word)
+        if word.in_brackets:
+            # `a[$(..)]=` too: what the command prints is calculated with.
+            self._refuse(start, self.at, _IN_SUBSCRIPT)
+        return goes_on
+
+    def _special_piece(self, word: Word) -> bool:
         match self.text[self.at]:
             case "\0":
                 self._hole(word, Fit.BARE)
@@ -524,8 +562,6 @@ class _Scanner:
 
     def _hole(self, word: Word, fit: Fit) -> None:
         self.fits.setdefault(self.at, fit)
-        if fit is Fit.BARE and word.fixed and _SUBSCRIPT.search(word.lead):
-            self._refuse(self.at, self.at + 1, _IN_SUBSCRIPT)
         word.fixed = False
         self.at += 1
 
@@ -585,7 +621,7 @@ class _Scanner:
             raise _Lost(f"a line break in quotes stands before the heredoc '{self.pending[0].delimiter}'")
 
     def _backticks(self, word: Word) -> None:
-        end = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL).match(self.text, self.at)
+        end = _BACKTICKS.match(self.text, self.at)
         if end is None:
             raise _Lost(f"the backtick on line {self._line(self.at)} is never closed")
         self._refuse(self.at, end.end(), "backticks read their text twice; write $(..)")
@@ -595,7 +631,7 @@ class _Scanner:
 
     def _parenthesis(self, word: Word) -> bool:
         """A parenthesis inside a word: an array, the end of a function's name, or a pattern."""
-        if self.at == word.start or re.compile(r"\([ \t]*\)").match(self.text, self.at):
+        if self.at == word.start or _EMPTY.match(self.text, self.at):
             return self._empty_array(word)
         if word.plain and word.fixed and _ARRAY.match(word.lead):
             self.at += 1
@@ -621,18 +657,22 @@ class _Scanner:
         return True
 
     def _elements(self) -> None:
+        if self.pending:
+            raise _Lost(f"a list stands before the heredoc '{self.pending[0].delimiter}'")
         while True:
             self._gaps()
             if self._sees(")"):
                 self.at += 1
                 return
-            element = self._word()
-            if element.end == element.start:
-                raise _Lost(f"the list before line {self._line(self.at)} is not closed")
+            self._word()
 
     # --- what a dollar begins ---
 
     def _dollar(self, word: Word, *, quoted: bool) -> None:
+        with self._deeper():
+            self._expansion(word, quoted=quoted)
+
+    def _expansion(self, word: Word, *, quoted: bool) -> None:
         following = self.text[self.at + 1 : self.at + 2]
         start = self.at
         if following == "'" and not quoted:
@@ -670,7 +710,9 @@ class _Scanner:
         end = _ANSI_END.match(self.text, start + 2)
         plain_end = self.text.find("'", start + 2) + 1
         if end is None or (self.shell in ("sh", "dash") and end.end() != plain_end):
-            raise _Lost(f"$'..' on line {self._line(start)} is not read alike by every shell, or never closed")
+            raise _Lost(
+                f"$'..' on line {self._line(start)} is not read alike by every shell, or never closed"
+            )
         self._refuse(start, end.end(), "$'..' cannot hold a reference")
         self._no_break(start, end.end())
         word.add(self.text[start + 2 : end.end() - 1])
@@ -734,9 +776,26 @@ class _Scanner:
             # Inside double quotes the shells disagree on what a quote in braces is.
             if at >= len(self.text) or self._sees("{") or (quoted and self._sees("'")):
                 raise _Lost(f"'${{' on line {self._line(start)} is never closed, or not understood")
-            if not self._piece(word):
-                self.at += 1
-            elif quoted and self.text[at] == '"' and "}" in self.text[at : self.at]:
+            self._braced_piece(word, quoted=quoted)
+            if quoted and self.text[at] == '"' and "}" in self.text[at : self.at]:
                 raise _Lost(f"the quotes in '${{' on line {self._line(start)} are not understood")
         self.at += 1
         self._refuse(start, self.at, "inside ${..} a value would be taken for a part of it")
+
+    def _braced_piece(self, word: Word, *, quoted: bool) -> None:
+        if chunk := _BRACED_CHUNK.match(self.text, self.at):
+            self.at = chunk.end()
+            return
+        match self.text[self.at]:
+            case "\\":
+                self._backslash(word)
+            case "'":
+                self._single(word)
+            case '"':
+                self._double(word)
+            case "`":
+                self._backticks(word)
+            case "$":
+                self._dollar(word, quoted=quoted)
+            case _:
+                self.at += 1

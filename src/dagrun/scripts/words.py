@@ -21,6 +21,8 @@ class Word:
     fixed: bool = True
     plain: bool = True
     holes: int = 0
+    #: Whether an unquoted `[` is open where the scanner stands.
+    in_brackets: bool = False
 
     @property
     def value(self) -> str | None:

@@ -1,10 +1,18 @@
-"""What would run, without running it: the dry run's text and shape."""
+"""What would run, without running it: the dry run, and the plan with waves, critical path and expected times."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from dagrun.graph import Graph
 from dagrun.kinds import kind_of
+from dagrun.model import Need, Task, Trigger
+from dagrun.views.estimate import Estimate
+from dagrun.views.wording import clock, count, elided, plain, seconds
 from dagrun.work import Json
+
+#: Names of a path or a list that people are shown; JSON has them all.
+_MOST_NAMES: Final = 20
 
 
 def dry_run(graph: Graph) -> str:
@@ -25,8 +33,9 @@ def dry_run(graph: Graph) -> str:
     return "\n".join(lines)
 
 
-def dry_run_json(graph: Graph) -> dict[str, Json]:
-    """The same for scripts."""
+def as_json(plan: Estimate) -> dict[str, Json]:
+    """The shape of `plan -o json` and of `run --dry-run -o json` (CONTRACT 6)."""
+    graph = plan.graph
     ids = [node.task.id for node in graph.nodes]
     return {
         "dag": graph.dag.name,
@@ -37,9 +46,69 @@ def dry_run_json(graph: Graph) -> dict[str, Json]:
                 "kind": node.task.kind,
                 "depends_on": [need.task for need in node.task.needs],
                 "trigger": str(node.task.trigger),
+                "expected_seconds": plan.medians[node.index],
+                "expected_skip": plan.skips.get(node.index),
             }
             for node in graph.nodes
         ],
         "order": [ids[i] for i in graph.order()],
         "waves": [[ids[i] for i in wave] for wave in graph.waves()],
+        "critical_path": [ids[i] for i in plan.critical_path],
+        "expected_seconds": plan.expected,
+        "max_parallel": plan.max_parallel,
+        "history": {"runs": plan.runs, "unknown": plan.unknown},
     }
+
+
+def as_text(plan: Estimate, now: float) -> str:
+    """The plan for people; `now` is when the run would start."""
+    graph, waves = plan.graph, plan.graph.waves()
+    lines = [
+        f"PLAN: DAG '{graph.dag.name}'",
+        f"Tenant: {graph.dag.tenant}",
+        f"Tasks: {len(graph.nodes)} in {count(len(waves), 'wave')}, at most {plan.max_parallel} at once",
+    ]
+    for number, wave in enumerate(waves, start=1):
+        together = f" ({len(wave)} in parallel)" if len(wave) > 1 else ""
+        lines += ["", f"Wave {number}{together}:", *(f"  {_task_line(plan, i)}" for i in wave)]
+    return "\n".join([*lines, "", *_expectations(plan, now)])
+
+
+def _task_line(plan: Estimate, i: int) -> str:
+    task = plan.graph.nodes[i].task
+    needs = ", ".join(_need(task, need) for need in task.needs) or "none"
+    label = plain(kind_of(task).label(task.action), 80)
+    return f"{task.id} ({label}, depends_on: {needs}){_task_expectation(plan, i)}"
+
+
+def _need(task: Task, need: Need) -> str:
+    """A dependency, with its trigger where that is not the usual one."""
+    trigger = need.trigger or task.trigger
+    return need.task if trigger is Trigger.SUCCESS else f"{need.task} [{trigger}]"
+
+
+def _task_expectation(plan: Estimate, i: int) -> str:
+    if i in plan.skips:
+        return f": skipped when nothing fails ({plan.skips[i]})"
+    usual = plan.medians[i]
+    return "" if usual is None else f": {seconds(usual)}"
+
+
+def _expectations(plan: Estimate, now: float) -> list[str]:
+    names = [plan.graph.nodes[i].task.id for i in plan.critical_path]
+    path = " -> ".join(elided(names, _MOST_NAMES)) or "nothing would run"
+    if plan.expected is None:
+        return [f"Critical path: {path} ({count(len(names), 'task')})", "Expected duration: no history yet"]
+    unknown = plan.unknown
+    at_least = "at least " if unknown else ""
+    lines = [
+        f"Critical path: {path} ({at_least}{seconds(plan.critical_seconds)})",
+        f"Expected duration: {at_least}{seconds(plan.expected)}",
+        f"Expected finish: {clock(now + plan.expected, now)}{' or later' if unknown else ''}, if it started now",
+        f"Known from {count(plan.runs, 'earlier run')}: the median of each task's newest successes",
+    ]
+    if unknown:
+        lines.append(
+            f"Nothing is known of, and counted as no time: {', '.join(elided(unknown, _MOST_NAMES))}"
+        )
+    return lines

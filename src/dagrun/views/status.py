@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dagrun.clock import to_rfc3339
+from dagrun.events import Event
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.runs.base import RunRecord
@@ -100,19 +102,31 @@ def _file(blob: Blob) -> dict[str, Json]:
 def view(record: RunRecord, now: float) -> RunView:
     """A recorded run at the moment `now`: what has not ended and is held by nobody was interrupted."""
     state = RunState(Graph.compile(record.dag))
-    corrupt = record.corrupt
-    for event in record.events:
+    corrupt = record.corrupt + fold(state, record.events)
+    if not record.live:
+        mark_interrupted(state)
+    return view_of(state, record.run_id, now, corrupt)
+
+
+def fold(state: RunState, facts: Iterable[Event]) -> int:
+    """Fold recorded facts in; how many of them do not fit."""
+    misfits = 0
+    for event in facts:
         try:
             state.apply(event)
         except (
             KeyError,
             ValueError,
         ):  # about a task that the recorded DAG does not have; a status nobody knows
-            corrupt += 1
-    if state.status in (RunStatus.RUNNING, RunStatus.PENDING) and not record.live:
+            misfits += 1
+    return misfits
+
+
+def mark_interrupted(state: RunState) -> None:
+    """What has not ended, and is held by nobody, was interrupted."""
+    if state.status in (RunStatus.RUNNING, RunStatus.PENDING):
         state.status = RunStatus.INTERRUPTED
         state.reason = "its process ended without recording an end"
-    return view_of(state, record.run_id, now, corrupt)
 
 
 def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int = 0) -> RunView:

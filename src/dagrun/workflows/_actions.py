@@ -19,9 +19,7 @@ LONGEST = 200  # action items back to which a repetition is looked for
 
 @dataclass(slots=True, kw_only=True)
 class Action:
-    """A promise. The owner's name stands at `line` (perhaps as its speaker's label), the other texts at their
-    lines.
-    """
+    """A promise; the owner stands at `line` (perhaps as the speaker's label), texts at their own lines."""
 
     owner: str
     action: str
@@ -54,9 +52,7 @@ class Promises:
 
 
 def find_actions(talk: Talk, reversals: Collection[int] = ()) -> Promises:
-    """Promises and assignments in order; repetitions are one item. `reversals` are lines that take back
-    decisions.
-    """
+    """All promises in order, repetitions as one item. `reversals` are the lines that take back decisions."""
     found = Promises()
     accepting: set[int] = set()  # sentences, by identity, that only accept a request
     for sentence in talk.sentences:
@@ -202,9 +198,7 @@ def _promised(talk: Talk, sentence: Sentence) -> Action | None:
 
 
 def _taken(talk: Talk, sentence: Sentence, speaker: str) -> Action | None:
-    """An "I can take that", when there is something to take; its due may stand in the speaker's next
-    sentence.
-    """
+    """An "I can take that", when there is something to take; the next sentence may hold its due."""
     about = _wish_before(talk, sentence) or _question_before(talk, sentence, 3)
     if about is None:
         return None
@@ -317,9 +311,7 @@ _DECLINE = phrases(
 
 
 def _asked(talk: Talk, sentence: Sentence, found: Promises) -> Iterator[int]:
-    """Files a request to a person as an action or as an open request; yields the ids of sentences that only
-    accept.
-    """
+    """Files a request as an action or as open; yields the ids of the sentences that only accept it."""
     match = _ASK.search(sentence.text)
     if not match or sentence.speaker is None or CONDITIONAL.match(sentence.text):
         return

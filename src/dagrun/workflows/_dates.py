@@ -69,9 +69,7 @@ _NTH = Pattern(r"\bthe\s+(\d{1,2})(?:st|nd|rd|th)\b", _FLAGS)
 
 
 def full_date(text: str) -> date | None:
-    """The first date in the text that says its year and exists: ISO, `7 October 2025`, `Oct 7, 2025`,
-    `7.10.2025`.
-    """
+    """The first date that says its year and exists: ISO, `7 October 2025`, `Oct 7, 2025`, `7.10.2025`."""
     found = [(match.start(), day) for match, day in _calendar_days(text, None) if day is not None]
     return min(found)[1] if found else None
 
@@ -118,9 +116,7 @@ def literal_date(words: str, anchor: date | None) -> date | None:
 
 
 def resolve(words: str, base: date) -> date | None:
-    """The day that deadline words mean when they were written on `base`; `by Friday` is the next Friday, base
-    included.
-    """
+    """The day that words written on `base` mean; `by Friday` is the next Friday, `base` included."""
     for _, day in _calendar_days(words, base):
         return day
     text = words.lower()

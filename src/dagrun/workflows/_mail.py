@@ -43,9 +43,7 @@ _LEADING_DATE = Pattern(r"[\[(]?(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)
 
 
 def read_inbox(lines: Sequence[str]) -> list[Item]:
-    """Mails when the text has mail headers, else one note per line; an indented line belongs to the note
-    above.
-    """
+    """Mails where there are mail headers, else one note per line; indented lines belong to the note above."""
     starts = [index for index in range(len(lines)) if _mail_starts(lines, index)]
     if not starts:
         return list(_notes(lines, 0))
@@ -56,9 +54,7 @@ def read_inbox(lines: Sequence[str]) -> list[Item]:
 
 
 def _mail_starts(lines: Sequence[str], index: int) -> bool:
-    """A header line with a second one below it, after an empty line or a separator, that is not a forwarded
-    mail's.
-    """
+    """A header, with a second one below it, at the start of a paragraph; not of a forwarded mail."""
     header = _HEADER.match(lines[index])
     following = lines[index + 1] if index + 1 < len(lines) else ""
     if (
@@ -168,9 +164,7 @@ _FILE_COLUMNS = {
 
 
 def read_files(lines: Sequence[str]) -> list[Item]:
-    """A file list, one file per line: columns by `|`, tab, `;` or `,`, named by a heading or in
-    path-owner-date order.
-    """
+    """A file list, one per line: columns by `|`, tab, `;` or `,`, with a heading or as path, owner, date."""
     columns: dict[str, int] | None = None
     files: list[Item] = []
     for number, raw in enumerate(lines, 1):

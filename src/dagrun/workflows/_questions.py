@@ -177,9 +177,7 @@ def is_request(text: str) -> bool:
 
 
 def _unanswered(talk: Talk, sentence: Sentence) -> bool:
-    """Whether nobody replies with a statement, or the first who does says not to know, or it is left open on
-    purpose.
-    """
+    """Whether nobody replies with a statement, or the first who does says not to know or leaves it open."""
     if sentence.speaker is None and (follow := talk.next_in_turn(sentence)) and not is_question(follow.text):
         return False
     for said in talk.replies(sentence, 3):

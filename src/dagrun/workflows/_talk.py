@@ -80,9 +80,7 @@ class Talk:
             yield from reversed(self.by_turn.get(index, [])[-FARTHEST:])
 
     def addressed(self, sentence: Sentence) -> str | None:
-        """The person called at the sentence's beginning or end, as written: `Ana, could you ...`, `...,
-        Ana?`.
-        """
+        """The person called at the beginning or end, as written: `Ana, could you ...`, `..., Ana?`."""
         match = self._called.search(sentence.text)
         return (match["front"] or match["back"]) if match else None
 
@@ -141,9 +139,7 @@ class _Labelled(Sentence):
 
 
 def body_of(sentence: Sentence, pattern: Pattern, label: str) -> str | None:
-    """The text after a label such as `ACTION:`, or of a bullet in such a section; None for any other
-    sentence.
-    """
+    """The text after a label such as `ACTION:`, or of a bullet in such a section; else None."""
     text = sentence.text
     if bullet := _BULLET.match(text):
         text = text[bullet.end() :]

@@ -131,9 +131,7 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def upstream_values(upstream: Mapping[str, object], key: str) -> list[tuple[str, object]]:
-    """`(task, value)` for every parameter `<task>__<key>`, sorted by task; a matrix task gives one per
-    variant.
-    """
+    """`(task, value)` for every `<task>__<key>`, sorted by task; a matrix task gives one per variant."""
     found: list[tuple[str, object]] = []
     for name in sorted(upstream):
         task, separator, tail = name.rpartition("__")

@@ -63,9 +63,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One sentence; `line` is where it begins, `speaker_line` where its speaker's label stands, `turn` counts
-    from 0.
-    """
+    """One sentence; it begins at `line`, its speaker's label is at `speaker_line`; `turn` counts from 0."""
 
     text: str
     line: int
@@ -75,9 +73,7 @@ class Sentence:
 
 
 def read_turns(lines: tuple[str, ...]) -> list[Turn]:
-    """The transcript's turns in order. Any text is accepted: without labels its paragraphs are turns of
-    nobody.
-    """
+    """The turns in order. Any text will do: without labels its paragraphs are turns of nobody."""
     speakers = _bare_speakers(lines)
     turns: list[Turn] = []
     fresh = True  # after an empty line text is no continuation
@@ -141,9 +137,7 @@ def _match_bare(text: str, speakers: frozenset[str]) -> re.Match[str] | None:
 
 
 def _bare_speakers(lines: tuple[str, ...]) -> frozenset[str]:
-    """The labels of `Name: text` lines that are people: they recur, or most lines have one, or they spoke
-    timed lines.
-    """
+    """The labels of `Name: text` lines that are people: they recur, or most lines have one."""
     texts = [line.strip() for line in lines if line.strip()]
     timed = {match["name"].strip() for text in texts if (match := _match_label(text))}
     if timed:

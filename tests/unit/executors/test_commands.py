@@ -170,7 +170,10 @@ def test_outputs_are_pairs_blocks_or_one_json_object(text: str, outputs: dict[st
         ("a b=1", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'a b=1'"),
         ("a=1\nb<<END\nx\n", "the block that begins in line 2 of $DAGRUN_OUTPUT has no closing line 'END'"),
         ("[1]", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: '[1]'"),
-        ('{"a": 1} {"b": 2}', "$DAGRUN_OUTPUT begins like a JSON object but is none: Extra data: line 1 column 10"),
+        (
+            '{"a": 1} {"b": 2}',
+            "$DAGRUN_OUTPUT begins like a JSON object but is none: Extra data: line 1 column 10",
+        ),
         ("{a=1}", "$DAGRUN_OUTPUT begins like a JSON object but is none: Expecting property name"),
         ('{"a": NaN}', "$DAGRUN_OUTPUT begins like a JSON object but is none: NaN is not JSON"),
         ('{"a":' * 100_000, "$DAGRUN_OUTPUT begins like a JSON object but is none: "),
@@ -215,7 +218,10 @@ def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
         ("nonsense", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'"),
         (b"a=\xff", "$DAGRUN_OUTPUT is not UTF-8 (byte 2)"),
         (b"x" * 101, "$DAGRUN_OUTPUT holds 101 bytes; at most 100 are allowed (max_output_bytes)"),
-        ('{"a": 1e999}', "output 'a' is not JSON-serialisable: Out of range float values are not JSON compliant"),
+        (
+            '{"a": 1e999}',
+            "output 'a' is not JSON-serialisable: Out of range float values are not JSON compliant",
+        ),
         ('{"a": "\\ud800"}', "output 'a' is not JSON-serialisable: it holds half a surrogate pair"),
     ],
 )

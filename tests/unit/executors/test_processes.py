@@ -26,7 +26,11 @@ def start() -> Iterator[Start]:
 
     def begin(script: str, **more: str) -> subprocess.Popen[str]:
         shell = subprocess.Popen(
-            ["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **more}
+            ["sh", "-c", script],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **more},
         )
         started.append(shell)
         assert shell.stdout is not None

@@ -106,7 +106,9 @@ def test_a_workflows_label_is_its_name() -> None:
 def test_the_body_of_a_shell_task_is_a_command() -> None:
     each = task("a", action=ShellAction(("echo one", "echo two"), "bash"))
     body, variables = kind_of(each).body(each.action, Registry(), lambda value: value)
-    assert body == Command(argv=("bash", "-e", "-c"), script=shell.script(ShellAction(("echo one", "echo two"))))
+    assert body == Command(
+        argv=("bash", "-e", "-c"), script=shell.script(ShellAction(("echo one", "echo two")))
+    )
     assert variables == {}
 
 

@@ -76,7 +76,9 @@ def test_wherever_a_line_is_torn_the_others_are_had(data: st.DataObject) -> None
 
 def test_lines_that_are_none_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    path.write_bytes(b"\n" + line(n=1) + b"garbage\n[1]\n\xff\xfe\n\0\0\0\n" + b"[" * 100_000 + b"\n" + line(n=2))
+    path.write_bytes(
+        b"\n" + line(n=1) + b"garbage\n[1]\n\xff\xfe\n\0\0\0\n" + b"[" * 100_000 + b"\n" + line(n=2)
+    )
     assert numbers(path) == ([1, 2], 5)
 
 
@@ -95,7 +97,9 @@ def test_a_full_disk_is_told() -> None:
     file.close()
 
 
-def test_a_write_that_the_disk_cuts_short_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_the_disk_cuts_short_is_carried_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:10]))
     file = LineFile(tmp_path / "f")
@@ -104,7 +108,9 @@ def test_a_write_that_the_disk_cuts_short_is_carried_on(tmp_path: Path, monkeypa
     assert file.path.read_bytes() == WHOLE[:20]
 
 
-def test_when_the_rest_does_not_fit_either_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_rest_does_not_fit_either_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, answers = os.write, [10]
 
     def full(fd: int, data: bytes) -> int:

@@ -27,7 +27,9 @@ class Other:
 
     def __init__(self, code: str, path: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM + code + "\ntime.sleep(60)", str(path)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", PROGRAM + code + "\ntime.sleep(60)", str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout is not None
         self.said = self.process.stdout.readline().strip()

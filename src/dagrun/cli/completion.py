@@ -1,0 +1,211 @@
+"""Completion: the script for a shell, and what a TAB offers.
+
+A TAB starts a process and somebody waits for it. So this imports neither the service nor pydantic, rich or asyncio,
+reads no journal, forks nothing, and has nothing to say when something is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ParamSpec
+
+import typer
+
+from dagrun.cli import output
+from dagrun.cli.output import Form, Output
+
+if TYPE_CHECKING:
+    from dagrun.runs.files import FileRuns
+    from dagrun.settings import Settings
+
+VARIABLE = "_DAGRUN_COMPLETE"  # set by the scripts: Typer then completes instead of running the command
+NEWEST = 50  # runs that are offered
+
+P = ParamSpec("P")
+
+
+class Shell(StrEnum):
+    """The shells there are scripts for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command; when a TAB has started us, be ready for it."""
+    app.command()(completion)
+    if VARIABLE in os.environ:
+        _prepare()
+
+
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="The shell that the script is for.")],
+    form: Output = Form.TEXT,
+) -> int:
+    """Print the script that makes a shell complete dagrun's commands, runs and tasks.
+
+    bash: eval "$(dagrun completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc, after compinit;
+    fish: dagrun completion fish > ~/.config/fish/completions/dagrun.fish
+    """
+    from typer._completion_shared import get_completion_script
+
+    script = get_completion_script(prog_name="dagrun", complete_var=VARIABLE, shell=shell.value)
+    if form is Form.JSON:
+        output.print_json({"shell": shell.value, "script": script})
+    else:
+        print(script)
+    return 0
+
+
+def _prepare() -> None:
+    """Teach Typer its shells, which an app without its own completion options does not do."""
+    from typer import _completion_classes as classes
+    from typer._click.shell_completion import CompletionItem, ShellComplete, add_completion_class
+
+    # Rendering the help texts of candidates would import rich, for markup that our help texts do not have.
+    classes._sanitize_help_text = str  # type: ignore[assignment]
+
+    class Bash(classes.BashComplete):
+        """Bash breaks words at '=' too; Typer takes what comes out for words of their own."""
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            words, incomplete = super().get_completion_args()
+            joined: list[str] = []
+            glued = False
+            for word in [*words, incomplete]:
+                if joined and (glued or word == "="):
+                    joined[-1] += word
+                else:
+                    joined.append(word)
+                glued = word == "="
+            return joined[:-1], joined[-1]
+
+    class WholeWords(ShellComplete):
+        """The other shells replace the whole of `--run=2025`: what is offered for it must begin with `--run=`."""
+
+        def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+            found = super().get_completions(args, incomplete)
+            flag, equals, _ = incomplete.partition("=")
+            if flag.startswith("--") and equals:
+                for item in found:
+                    item.value = f"{flag}={item.value}"
+            return found
+
+    class Zsh(classes.ZshComplete, WholeWords):
+        pass
+
+    class Fish(classes.FishComplete, WholeWords):
+        pass
+
+    for cls in (Bash, Zsh, Fish):
+        add_completion_class(cls, cls.name)
+
+
+def _silent(offer: Callable[P, Iterable[str]]) -> Callable[P, list[str]]:
+    """Whatever is wrong, a TAB says nothing."""
+
+    @wraps(offer)
+    def offered(*args: P.args, **kwargs: P.kwargs) -> list[str]:
+        from dagrun.errors import DagrunError
+
+        try:
+            return list(offer(*args, **kwargs))
+        except (DagrunError, OSError, ValueError):
+            return []
+
+    return offered
+
+
+@_silent
+def complete_run(incomplete: str) -> Iterator[str]:
+    """The newest runs, newest first, and `latest`."""
+    if "latest".startswith(incomplete):
+        yield "latest"
+    yield from islice((run_id for run_id in _runs().ids() if run_id.startswith(incomplete)), NEWEST)
+
+
+@_silent
+def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """The tasks of the run that stands before (parameter `run`; without one, of the latest)."""
+    from dagrun.runs.layout import RunLayout
+
+    named = ctx.params.get("run") or "latest"
+    runs = _runs()
+    for run_id in runs.ids():
+        if named == "latest" or run_id.startswith(named):
+            document = json.loads(RunLayout(runs.directory / run_id).dag.read_bytes())
+            yield from _starting(incomplete, (task["id"] for task in document["tasks"]))
+            return
+
+
+@_silent
+def complete_dag(incomplete: str) -> Iterator[str]:
+    """DAGs by name, and YAML files. Where directories could be meant, nothing: then the shell completes paths."""
+    from dagrun import catalog
+
+    directory, _, start = incomplete.rpartition("/")
+    here = Path(f"{directory}/").expanduser() if directory or incomplete.startswith("/") else Path()
+    files = [path.name for path in catalog.documents(here) if path.name.startswith(start)]
+    if "/" in incomplete:
+        if not any(entry.is_dir() for entry in here.glob(f"{start}*")):
+            yield from (f"{directory}/{name}" for name in files)
+        return
+    yield from _starting(incomplete, dict.fromkeys(_dag_names()))
+    yield from files
+
+
+@_silent
+def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """The tasks of the document that stands before (parameter `file` or `dag`)."""
+    from dagrun import catalog
+
+    # Before an option without its value Typer leaves the arguments unread.
+    named = ctx.params.get("file") or ctx.params.get("dag") or next(iter(ctx.args), "")
+    settings = _settings()
+    known = catalog.documents(settings.path(settings.dags_dir))
+    by_name = (
+        path for path in known if named in (path.name, catalog.stem(path), catalog.declared_name(path))
+    )
+    by_path = (path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file())
+    path = next(by_path, None) or next(by_name, None)
+    return iter(()) if path is None else _starting(incomplete, catalog.task_ids(path))
+
+
+@_silent
+def complete_event(incomplete: str) -> Iterator[str]:
+    """The names of events."""
+    from dagrun.events import EVENTS
+
+    return _starting(incomplete, EVENTS)
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if name.startswith(incomplete))
+
+
+def _dag_names() -> Iterator[str]:
+    from dagrun import catalog
+
+    settings = _settings()
+    for path in catalog.documents(settings.path(settings.dags_dir)):
+        yield catalog.declared_name(path) or catalog.stem(path)
+
+
+def _runs() -> FileRuns:
+    from dagrun.runs.files import FileRuns
+
+    settings = _settings()
+    return FileRuns(settings.path(settings.runs_dir), settings.path(settings.events_path))
+
+
+def _settings() -> Settings:
+    from dagrun import settings
+
+    return settings.load()

@@ -1,0 +1,255 @@
+"""Commands that watch what happens: events, and what `status --watch` and `logs -f` do."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dagrun.cli import output
+from dagrun.cli.completion import complete_event, complete_run
+from dagrun.cli.output import Form, Output
+from dagrun.work import Json
+
+if TYPE_CHECKING:
+    from dagrun.following import Watch
+    from dagrun.runs.base import Tail
+    from dagrun.service import Service
+    from dagrun.views.status import RunView
+
+PAUSE = 0.1  # seconds between two looks
+PAST = 20  # events of all runs that are shown before the first new one
+
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until it ends.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(events)
+
+
+def events(
+    follow: Follow = False,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", metavar="RUN", help="Only this run's, all of them.", autocompletion=complete_run
+        ),
+    ] = None,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--event", metavar="NAME", help="Only these; repeatable.", autocompletion=complete_event
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help="The last so many of the past (20; with --run all).")
+    ] = None,
+    form: Output = Form.TEXT,
+) -> int:
+    """Print the events of all runs, or of one, the newest last."""
+    from dagrun import settings, wiring
+
+    with wiring.service(settings.load()) as service:
+        run_id = None if run is None else service.run_id(run)
+        tail = service.events(run_id, event or ())
+        show = print_events if form is Form.JSON else EventLines().print
+        try:
+            if limit is None and run_id is None:
+                limit = PAST
+            past = [] if limit is None else tail.last(limit)
+            if not follow and limit is not None:
+                show([*past, *tail.finish()][-limit:] if limit else [])
+                return 0
+            show(past)
+            ended = _ended(service, run_id) if follow else lambda: True
+            for found in follow_events(tail, ended):
+                show(found)
+        finally:
+            if tail.corrupt:
+                output.say(f"{tail.corrupt} line(s) could not be read")
+            tail.close()
+    return 0
+
+
+def _ended(service: Service, run_id: str | None) -> Callable[[], bool]:
+    """Whether nothing more will come: the stream of all runs has no end."""
+    return lambda: run_id is not None and not service.is_live(run_id)
+
+
+def follow_events(tail: Tail, ended: Callable[[], bool]) -> Iterator[list[dict[str, Json]]]:
+    """New events as they come, until `ended` was true before a look that found no more."""
+    while True:
+        over = ended()  # asked first: what was written before the end is still read
+        while found := tail.poll():
+            yield found
+        if over:
+            yield tail.finish()
+            return
+        time.sleep(PAUSE)
+
+
+def print_events(found: list[dict[str, Json]]) -> None:
+    """One JSON object per line, as recorded."""
+    for event in found:
+        output.print_json(event)
+    sys.stdout.flush()
+
+
+#: What an event says about itself that people need not see in every line.
+_NOISE = frozenset(
+    {"timestamp", "event", "run_id", "task_id", "dag_name", "tenant", "dag_hash", "max_parallel", "outputs"}
+)
+_STYLES = {
+    "task_ok": "success", "task_fail": "failed", "task_retry": "retrying", "task_skip": "skipped",
+    "task_cancel": "cancelled", "cancel_requested": "cancelled", "task_start": "running",
+}  # fmt: skip
+_LONGEST_VALUE = 200
+
+
+class EventLines:
+    """Events as lines for people: when, which run, which task, what, and how. Columns widen as names come."""
+
+    def __init__(self) -> None:
+        self._run = self._task = 0
+
+    def print(self, found: list[dict[str, Json]]) -> None:
+        """One line for each event."""
+        for event in found:
+            print(self.line(event))
+        sys.stdout.flush()
+
+    def line(self, event: dict[str, Json]) -> str:
+        """One event."""
+        run_id, task_id = str(event.get("run_id", "-")), str(event.get("task_id", "-"))
+        self._run = max(self._run, min(len(run_id), 40))
+        self._task = max(self._task, min(len(task_id), 24))
+        name = str(event["event"])
+        style = str(event.get("status", "")) if name == "dag_done" else _STYLES.get(name, "")
+        head = (
+            f"{output.paint(_local(event.get('timestamp')), 'dim')}  {output.one_line(run_id):<{self._run}}  "
+        )
+        head += f"{output.one_line(task_id):<{self._task}}  {output.paint(output.one_line(name).ljust(12), style)}"
+        return f"{head}  {output.one_line(_telling(event))}".rstrip()
+
+
+def _local(timestamp: Json) -> str:
+    from dagrun.clock import from_rfc3339
+
+    try:
+        moment = from_rfc3339(timestamp)
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment)) + f".{round(moment % 1 * 1000):03d}"
+    except (TypeError, ValueError, OverflowError, OSError):
+        return output.one_line(str(timestamp))
+
+
+def _telling(event: dict[str, Json]) -> str:
+    """The fields as `name=value`, without those that say nothing."""
+    shown = {key: value for key, value in event.items() if key not in _NOISE}
+    if event["event"].startswith("dag_"):
+        shown = {"dag": event.get("dag_name"), **shown}
+    return " ".join(
+        f"{key.removesuffix('_seconds')}={_value(key, value)}"
+        for key, value in shown.items()
+        if value not in (None, False, "", {}, []) or key == "changed"
+    )
+
+
+def _value(key: str, value: Json) -> str:
+    if isinstance(value, int | float) and key.endswith("_seconds"):
+        return output.seconds(value)
+    plain = isinstance(value, str) and value.isprintable() and not set(value) & {" ", '"', "="}
+    text = value if plain else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int:
+    """Print what a run's tasks print, as it comes, until the run ends."""
+    follower = service.follow_logs(run, task)
+    try:
+        while True:
+            for line in follower.poll():
+                if form is Form.JSON:
+                    output.print_json({"task_id": line.task_id, "attempt": line.attempt, "line": line.text})
+                else:
+                    print(f"{line.task_id}.{line.attempt} | {line.text}")
+            sys.stdout.flush()
+            if not follower.live:
+                return 0
+            time.sleep(PAUSE)
+    finally:
+        follower.close()
+
+
+def watch_status(
+    service: Service, run: str, form: Form, lines: Callable[[RunView, int | None], list[str]]
+) -> int:
+    """Show a run's status again and again until nobody drives it any more. `lines` says how, in at most so many rows."""
+    watch = service.watch(run)
+    try:
+        if form is Form.JSON:
+            for changed in _looks(watch):
+                if changed:
+                    print_events([watch.view().to_json()])
+        elif output.colourful(sys.stdout):
+            _redraw(watch, lines)
+        else:
+            _blocks(watch, lines)
+    finally:
+        watch.close()
+    return 0
+
+
+def _looks(watch: Watch) -> Iterator[bool]:
+    """One look after the other, the last one when nobody drives the run: whether it showed anything new.
+
+    Whoever draws for long is asked less often: a big run must not keep a processor busy.
+    """
+    before = None
+    while True:
+        began = time.monotonic()
+        facts = watch.poll()
+        yield bool(facts) or watch.state.status != before
+        before = watch.state.status
+        if not watch.live:
+            return
+        time.sleep(max(PAUSE, 4 * (time.monotonic() - began)))
+
+
+def _blocks(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
+    """A block whenever something has changed, an empty line between two."""
+    shown = False
+    for changed in _looks(watch):
+        if changed:
+            print("\n".join([""] * shown + lines(watch.view(), None)), flush=True)
+            shown = True
+
+
+def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
+    """One picture, drawn over and over; at the end it stays, whole."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False)
+    with _terminable(), Live(console=console, auto_refresh=False, transient=True) as live:
+        for _ in _looks(watch):
+            text = "\n".join(lines(watch.view(), console.height - 1))
+            live.update(Text.from_ansi(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+    print("\n".join(lines(watch.view(), None)))
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM leaves the block in an orderly way: the terminal gets its cursor back."""
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

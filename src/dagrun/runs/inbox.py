@@ -1,0 +1,65 @@
+"""Wishes for a run from other processes: one file each, put there whole, taken by the run's owner in order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dagrun.errors import RecordError
+from dagrun.runs.base import Request
+
+
+class Inbox:
+    """The directory of one run's requests. Anybody may put, only the owner takes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._seen = 0
+
+    def put(self, request: Request) -> None:
+        """Leave a request; it survives a crash of either side. Raises RecordError when it cannot be written."""
+        name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.json"
+        data = json.dumps({"what": request.what, "by": request.by, "facts": dict(request.facts)}).encode()
+        try:
+            self.directory.mkdir(mode=0o700, exist_ok=True)
+            fresh = self.directory / f".{name}"
+            with fresh.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.directory / name)
+        except OSError as error:
+            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+
+    def take(self) -> Iterator[Request]:
+        """Every request that has come, oldest first; each file is removed once its request has been dealt with.
+
+        Costs one `stat` when nothing has come. Files that are no requests are left alone.
+        """
+        try:
+            changed = self.directory.stat().st_mtime_ns
+        except OSError:
+            return
+        if changed == self._seen:
+            return
+        # Remembered before looking: what comes while we look changes it again.
+        self._seen = changed
+        for path in sorted(self.directory.glob("[0-9]*.json")):
+            request = _read(path)
+            if request is not None:
+                yield request
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _read(path: Path) -> Request | None:
+    try:
+        data = json.loads(path.read_bytes())
+        return Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,190 @@
+"""How long a run is likely to take: the run's own rules, played through with the durations of earlier runs."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from dagrun import expressions
+from dagrun.events import DagStart, Event, TaskOk, TaskSkip, TaskStart
+from dagrun.expressions import EvaluationError, Scope
+from dagrun.graph import Graph, Node
+from dagrun.outcomes import End, Status
+from dagrun.state import Ask, RunState, Skip, Start
+from dagrun.work import Json
+
+#: A task's expected duration is the median of so many of its newest successes.
+MOST_SUCCESSES: Final = 20
+
+
+class History:
+    """How long a DAG's tasks took lately. Runs are added newest first; of each task the newest successes are kept."""
+
+    def __init__(self, graph: Graph) -> None:
+        #: The runs in which something succeeded.
+        self.runs = 0
+        self._durations: dict[str, list[float]] = {node.task.id: [] for node in graph.nodes}
+        self._wanting = len(self._durations)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Take in the facts of the next older run of this DAG."""
+        found = False
+        for event in reversed(events):
+            if isinstance(event, TaskOk) and (kept := self._durations.get(event.task_id)) is not None:
+                found = True
+                if len(kept) < MOST_SUCCESSES:
+                    kept.append(event.duration_seconds)
+                    self._wanting -= len(kept) == MOST_SUCCESSES
+        self.runs += found
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether older runs could tell nothing that would be kept."""
+        return self._wanting == 0
+
+    def median(self, task_id: str) -> float | None:
+        """The task's usual duration in seconds; None when it never succeeded."""
+        durations = self._durations[task_id]
+        return round(median(durations), 3) if durations else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What to expect of a run in which nothing fails. Durations in seconds, tasks by index."""
+
+    graph: Graph
+    max_parallel: int
+    #: On how many earlier runs it rests; 0: there is no history.
+    runs: int
+    #: Of each task the usual duration, None where nothing is known.
+    medians: tuple[float | None, ...]
+    #: The tasks that would not run when nothing fails, with the reason.
+    skips: Mapping[int, str]
+    #: The longest way through the graph: by known durations, then by number of tasks.
+    critical_path: tuple[int, ...]
+    #: From the first start to the last end; None without history, too short where `unknown` names tasks.
+    expected: float | None
+
+    @property
+    def critical_seconds(self) -> float:
+        """How long the critical path takes, as far as that is known."""
+        return round(sum(self.medians[i] or 0.0 for i in self.critical_path), 3)
+
+    @property
+    def unknown(self) -> list[str]:
+        """The tasks that would run and of whose duration nothing is known; they count as no time."""
+        return [
+            node.task.id
+            for node in self.graph.nodes
+            if self.medians[node.index] is None and node.index not in self.skips
+        ]
+
+
+def estimate(
+    graph: Graph, history: History, max_parallel: int, params: Mapping[str, Json] | None = None
+) -> Estimate:
+    """Play a run through in which every task succeeds and takes its usual time. Costs O((tasks + edges) log tasks)."""
+    medians = tuple(history.median(node.task.id) for node in graph.nodes)
+    end, skips = _play(graph, [each or 0.0 for each in medians], max_parallel, _known_params(graph, params))
+    weights = [(0.0, 0) if i in skips else (each or 0.0, 1) for i, each in enumerate(medians)]
+    return Estimate(
+        graph=graph,
+        max_parallel=max_parallel,
+        runs=history.runs,
+        medians=medians,
+        skips=skips,
+        critical_path=tuple(i for i in longest_path(graph, weights) if i not in skips),
+        expected=round(end, 3) if history.runs else None,
+    )
+
+
+def longest_path(graph: Graph, weights: Sequence[tuple[float, int]]) -> list[int]:
+    """The path of the greatest weight, from a root to its end; of equal ones the first in the file."""
+    best = list(weights)
+    before: list[int | None] = [None] * len(best)
+    for i in graph.order():
+        longest = max(graph.nodes[i].needs, key=lambda dep: best[dep], default=None)
+        if longest is not None:
+            before[i] = longest
+            best[i] = (weights[i][0] + best[longest][0], weights[i][1] + best[longest][1])
+    path: list[int] = []
+    at: int | None = max(range(len(best)), key=lambda i: best[i])
+    while at is not None:
+        path.append(at)
+        at = before[at]
+    return path[::-1]
+
+
+def _play(
+    graph: Graph, durations: Sequence[float], max_parallel: int, params: Mapping[str, Json]
+) -> tuple[float, dict[int, str]]:
+    """Drive the run's own core with a clock that jumps from one end to the next: the last end, and who was skipped."""
+    state = RunState(graph)
+    start = DagStart(
+        timestamp=0.0, task_count=len(durations), dag_path="", dag_hash="", max_parallel=max_parallel
+    )
+    state.apply(start)
+    now, ends = 0.0, list[tuple[float, int]]()
+    skips: dict[int, str] = {}
+    while True:
+        # Every fact bears the moment 0 and the core is asked before it: no timeout is ever due.
+        match state.next(float("-inf")):
+            case Start(node, attempt):
+                state.apply(
+                    TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
+                )
+                heapq.heappush(ends, (now + durations[node.index], node.index))
+            case Skip(node, reason, detail):
+                state.apply(TaskSkip(timestamp=0.0, task_id=node.task.id, reason=str(reason), detail=detail))
+                skips[node.index] = str(reason)
+            case Ask(node):
+                state.answer(node, _holds(state, node, params))
+            case None if ends:
+                now, i = heapq.heappop(ends)
+                state.apply(
+                    TaskOk(timestamp=0.0, task_id=graph.nodes[i].task.id, attempt=1, duration_seconds=0.0)
+                )
+            case _:  # the end: nothing else becomes of a run without failures and timeouts
+                return now, skips
+
+
+def _known_params(graph: Graph, params: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    """The values given, else the defaults; what has neither is left out, so that a condition on it is not decided."""
+    if params is not None:
+        return params
+    return {param.name: param.default for param in graph.dag.params if param.default is not None}
+
+
+def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
+    """What can be told beforehand of a task's condition; one that asks for outputs or the environment is taken to hold."""
+    for text, wanted in ((node.task.condition, True), (node.task.unless, False)):
+        if text is None:
+            continue
+        expression = expressions.condition(text)
+        if any(call.name == "default" for call in expression.calls):
+            continue  # it would take what is not known yet for what is not there
+        named = {str(reference.path[0]) for reference in expression.references if reference.path}
+        tasks: Json = {
+            task_id: {"status": str(state.tasks[state.graph.index[task_id]].status)}
+            for task_id in named & state.graph.index.keys()
+        }
+        roots = {"params": params, **dict.fromkeys(expressions.TASK_ROOTS, tasks)}
+        try:
+            if expressions.truth(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
+                return False
+        except EvaluationError:
+            continue
+    return True
+
+
+def _functions(state: RunState, node: Node) -> dict[str, expressions.Function]:
+    return {
+        "success": lambda: all(state.end(i) is End.GOOD for i in node.needs),
+        "failure": lambda: state.failed_above(node.index),
+        "always": lambda: True,
+        "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in node.needs),
+        "changed": lambda _: True,
+    }

@@ -1,0 +1,513 @@
+"""Why a task of a run is as it is: the recorded facts, from the last one back to the first cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from dagrun.clock import to_rfc3339
+from dagrun.events import (
+    CancelRequested,
+    DagResume,
+    DagStart,
+    Event,
+    TaskCancel,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+    TaskStart,
+)
+from dagrun.graph import Graph, Node
+from dagrun.model import Need, Task, Trigger
+from dagrun.outcomes import FINAL, End, Reason, RunStatus, Status
+from dagrun.runs.base import RunRecord
+from dagrun.state import RunState, TaskState
+from dagrun.views.status import mark_interrupted
+from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
+from dagrun.work import Json
+
+#: Says where an attempt's log ends, `test.3.log:41`; empty when there is no log.
+LogEnd = Callable[[str, int], str]
+
+_MOST_HOPS: Final = 8  # of a summary
+_MOST_LINES: Final = 40  # of the text; JSON has the whole chain
+_MOST_NAMES: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One fact of the chain. Without a timestamp it is not recorded, but how things stand now."""
+
+    timestamp: float | None
+    task_id: str
+    event: str
+    text: str
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of one entry of `chain`."""
+        return {
+            "timestamp": None if self.timestamp is None else to_rfc3339(self.timestamp),
+            "task_id": self.task_id or None,
+            "event": self.event or None,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """The answer for one task; `chain` goes from the last fact to the first cause."""
+
+    run_id: str
+    task_id: str
+    status: str
+    reason: str
+    summary: str
+    chain: tuple[Link, ...]
+    #: The task whose output is worth a look: the one that failed first; empty when there is none.
+    look_at: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of `why -o json`."""
+        return {
+            "run_id": self.run_id,
+            "task_id": self.task_id,
+            "status": self.status,
+            "reason": self.reason,
+            "chain": [link.to_json() for link in self.chain],
+            "summary": self.summary,
+        }
+
+    def to_text(self, now: float) -> str:
+        """The summary, then the chain with local times."""
+        moments = iter(clocks([link.timestamp for link in self.chain if link.timestamp is not None], now))
+        times = ["now" if link.timestamp is None else next(moments) for link in self.chain]
+        width = max(map(len, times), default=0)
+        lines = [f"  {time.rjust(width)}  {link.text}" for time, link in zip(times, self.chain, strict=True)]
+        hint = [f"`dagrun logs {self.run_id} {self.look_at}` shows what {self.look_at} printed."]
+        return "\n".join(
+            [self.summary, "", *elided(lines, _MOST_LINES), *(["", *hint] if self.look_at else [])]
+        )
+
+
+def explain(record: RunRecord, task_id: str, now: float, log_end: LogEnd = lambda *_: "") -> Why:
+    """Why the task is as it is at the moment `now`. Costs O(the run's facts and edges); the task must exist."""
+    story = _Story(record, now, log_end)
+    story.tell(task_id)
+    task = story.task(task_id)
+    return Why(
+        run_id=record.run_id,
+        task_id=task_id,
+        status=str(task.status),
+        reason=task.reason if task.status in FINAL else "",
+        summary=" <- ".join(elided(story.hops, _MOST_HOPS)),
+        chain=(*story.present, *story.recorded()),
+        look_at=story.look_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    """A recorded event and its place among all."""
+
+    place: int
+    event: Event
+
+
+class _Story:
+    """One run, folded, with every task's facts at hand. `tell` fills `hops` (the summary), `present` and `links`."""
+
+    def __init__(self, record: RunRecord, now: float, log_end: LogEnd) -> None:
+        self.state = RunState(Graph.compile(record.dag))
+        self.graph = self.state.graph
+        self.now = now
+        self.log_end = log_end
+        self.hops: list[str] = []
+        self.present: list[Link] = []
+        self.links: list[tuple[int, Link]] = []
+        self.look_at = ""
+        self._told: set[str] = set()
+        self._facts: dict[str, list[_Fact]] = {node.task.id: [] for node in self.graph.nodes}
+        self._running: list[int] = []  # how many attempts ran after each fact
+        self._ends: list[_Fact] = []  # what freed a slot
+        self._stretches: list[_Fact] = []
+        self._cancel: _Fact | None = None
+        for event in record.events:
+            self._take_in(event)
+        self.last = len(self._running)
+        if not record.live:
+            mark_interrupted(self.state)
+
+    def _take_in(self, event: Event) -> None:
+        before = self.state.running
+        try:
+            self.state.apply(event)
+        except (KeyError, ValueError):  # a fact about a task that the recorded DAG does not have
+            return
+        fact = _Fact(len(self._running), event)
+        self._running.append(self.state.running)
+        task_id = getattr(event, "task_id", None)
+        if task_id is not None:
+            self._facts[task_id].append(fact)
+        if self.state.running < before:
+            self._ends.append(fact)
+        if isinstance(event, DagStart | DagResume):
+            self._stretches.append(fact)
+        if isinstance(event, CancelRequested):
+            self._cancel = fact
+
+    def task(self, task_id: str) -> TaskState:
+        """How the task stands."""
+        return self.state.tasks[self.graph.index[task_id]]
+
+    # --- the chain -----------------------------------------------------------------------------------------
+
+    def tell(self, task_id: str) -> None:
+        """Follow the causes from task to task until one has none."""
+        cause: str | None = task_id
+        while cause is not None and cause not in self._told:
+            self._told.add(cause)
+            cause = self._tell_one(self.graph.nodes[self.graph.index[cause]], self.task(cause))
+
+    def recorded(self) -> list[Link]:
+        """The recorded links that were told, the newest first."""
+        return [link for _, link in sorted(self.links, key=lambda each: each[0], reverse=True)]
+
+    def _tell_one(self, node: Node, task: TaskState) -> str | None:
+        """One task's part of the chain; the task that is the cause of it."""
+        match task.status:
+            case Status.SKIPPED | Status.CANCELLED:
+                return self._tell_kept_from_running(node, task)
+            case Status.FAILED | Status.TIMED_OUT:
+                return self._tell_failed(node, task)
+            case Status.SUCCESS:
+                return self._tell_succeeded(node, task)
+            case Status.PENDING:
+                return self._tell_pending(node)
+            case Status.RUNNING:
+                return self._tell_running(node, task)
+            case Status.RETRYING:
+                return self._tell_retrying(node, task)
+
+    def _link(self, fact: _Fact, text: str) -> None:
+        task_id = getattr(fact.event, "task_id", "")
+        link = Link(timestamp=fact.event.timestamp, task_id=task_id, event=fact.event.name, text=text)
+        self.links.append((fact.place, link))
+
+    def _now(self, task_id: str, text: str) -> None:
+        self.present.append(Link(timestamp=None, task_id=task_id, event="", text=text))
+
+    # --- skipped and cancelled -----------------------------------------------------------------------------
+
+    def _tell_kept_from_running(self, node: Node, task: TaskState) -> str | None:
+        name, fact = node.task.id, self._facts[node.task.id][-1]
+        hop = f"{name} {task.status}: {task.reason}"
+        self.hops.append(hop)
+        if task.started_at is not None:
+            self._attempts(node)
+        if task.reason == Reason.STOP_ALL and task.detail:
+            self._link(fact, f"{hop} <- {task.detail}, whose failure stopped the run")
+            return task.detail
+        if task.reason in (Reason.DEPENDENCY_FAILED, Reason.DEPENDENCY_SKIPPED) and task.detail:
+            self._link(fact, f"{hop} <- {task.detail}")
+            return task.detail
+        because = self._first_cause(node, task)
+        self._link(fact, f"{hop} <- {because}" if because else hop)
+        if because:
+            self.hops.append(because)
+        return None
+
+    def _first_cause(self, node: Node, task: TaskState) -> str:
+        """Why a task did not run for which no other task is to blame."""
+        match task.reason:
+            case Reason.CONDITION_FALSE | Reason.STOP_ALL:
+                return plain(task.detail)
+            case Reason.UNCHANGED:
+                return self._unchanged(node)
+            case Reason.NO_FAILURE:
+                return self._no_failure(node, task.detail)
+            case Reason.CANCELLED:
+                return self._cancelled()
+            case Reason.RUN_TIMEOUT:
+                timeout = self.graph.dag.timeout
+                return (
+                    "the run's timeout was over"
+                    if timeout is None
+                    else f"the run took more than {timeout:g}s"
+                )
+        return plain(task.detail)
+
+    def _unchanged(self, node: Node) -> str:
+        for i in node.needs:
+            self._last_fact(i)
+        names = [self.graph.nodes[i].task.id for i in node.needs]
+        return f"{_and(names)} changed nothing" if names else "it depends on nothing that could change"
+
+    def _no_failure(self, node: Node, detail: str) -> str:
+        if detail:
+            self._last_fact(self.graph.index[detail])
+            return f"{detail} did not fail"
+        for i in node.needs:
+            self._last_fact(i)
+        return "nothing before it failed" if node.needs else "it depends on nothing that could fail"
+
+    def _cancelled(self) -> str:
+        if self._cancel is None:
+            return ""
+        event = self._cancel.event
+        assert isinstance(event, CancelRequested)
+        said = f": {plain(event.reason)}" if event.reason else ""
+        text = f"cancel requested by {plain(event.by)}{said}"
+        self._link(self._cancel, text)
+        return text
+
+    def _last_fact(self, i: int) -> None:
+        """One link for how another task ended."""
+        name, task = self.graph.nodes[i].task.id, self.state.tasks[i]
+        if self._facts[name] and task.status in FINAL:
+            nothing = " and changed nothing" if task.changed is False else ""
+            self._link(self._facts[name][-1], f"{name} {_ended(task)}{nothing}")
+
+    # --- tasks that had attempts ---------------------------------------------------------------------------
+
+    def _tell_failed(self, node: Node, task: TaskState) -> str | None:
+        name, fact = node.task.id, self._facts[node.task.id][-1]
+        if not self._attempts(node):
+            hop = f"{name} failed before it began: {plain(task.error or '')}"
+        else:
+            said = [self._attempt(node, task.attempt), self._not_again(fact.event, node, task)]
+            log = self.log_end(name, task.attempt)
+            hop = f"{name} failed: {plain(task.error or '')} ({', '.join(filter(None, [*said, log]))})"
+            self.look_at = name if log else self.look_at
+        self.hops.append(hop)
+        tolerated = "; this is tolerated (continue_on_failure)" if node.task.continue_on_failure else ""
+        self._link(fact, hop + tolerated)
+        return self._failure_above(node)
+
+    def _tell_succeeded(self, node: Node, task: TaskState) -> str | None:
+        name, fact = node.task.id, self._facts[node.task.id][-1]
+        if task.reason == Reason.REUSED:
+            assert isinstance(fact.event, TaskOk)
+            self.hops.append(f"{name} succeeded: taken over from run {fact.event.reused_from}")
+            self._link(fact, self.hops[-1])
+            return None
+        started = self._attempts(node)
+        attempt = f", {self._attempt(node, task.attempt)}" if self._allowed(node) > 1 else ""
+        changed = " and changed nothing" if task.changed is False else ""
+        self._link(fact, f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}")
+        self.hops.append(f"{name} succeeded{changed}{'; it ' + started if started else ''}")
+        return self._failure_above(node)
+
+    def _tell_running(self, node: Node, task: TaskState) -> str | None:
+        started = self._attempts(node)
+        since = clock(task.started_at or self.now, self.now)
+        which = self._attempt(node, task.attempt)
+        if self._is_interrupted:
+            hop = f"{node.task.id} interrupted: {which}, begun at {since}, has no recorded end"
+        else:
+            hop = f"{node.task.id} running: {which}, since {since}"
+        self._now(node.task.id, hop)
+        self.hops.append(f"{hop}; it {started}")
+        return self._failure_above(node)
+
+    def _tell_retrying(self, node: Node, task: TaskState) -> str | None:
+        self._attempts(node)
+        due = task.retry_at or self.now
+        at = clock(due, self.now)
+        hop = f"{node.task.id} retrying: attempt {task.attempt + 1} at {at}"
+        if self._is_interrupted:
+            hop += ", but the run was interrupted"
+        elif due <= self.now:
+            hop += f", as soon as one of the {self._slots(self.last)} slots is free"
+        failed = f"{self._attempt(node, task.attempt)} failed: {plain(task.error or '')}"
+        log = self.log_end(node.task.id, task.attempt)
+        self._now(node.task.id, hop)
+        self.hops += [hop, failed + (f" ({log})" if log else "")]
+        self.look_at = node.task.id if log else ""
+        return None
+
+    def _attempts(self, node: Node) -> str:
+        """Links for the starts and the retries of a task; why the last stretch of it started, empty if it never did."""
+        why: str = ""
+        stretch: int | None = None
+        for fact in self._facts[node.task.id]:
+            match fact.event:
+                case TaskStart():
+                    began = self._stretch(fact.place).place
+                    if began != stretch:
+                        stretch = began
+                        why = self._start(node, fact)
+                        self._link(fact, f"{node.task.id} {why}")
+                case TaskRetry() as retry:
+                    delay = f"to be tried again {seconds(retry.delay_seconds)} later"
+                    which = f"{node.task.id} attempt {retry.attempt}"
+                    self._link(fact, f"{which} failed: {plain(retry.error)}, {delay}")
+                case TaskFail() | TaskSkip() | TaskCancel() | TaskOk() if (
+                    fact is not self._facts[node.task.id][-1]
+                ):  # how it ended before the run was resumed
+                    self._link(fact, f"{node.task.id} {_event_word(fact.event)}")
+        return why
+
+    def _attempt(self, node: Node, attempt: int) -> str:
+        return f"attempt {attempt} of {self._allowed(node)}"
+
+    def _allowed(self, node: Node) -> int:
+        """How many attempts the task has; a resumed run gives it as many again."""
+        return self.state.tasks[node.index].attempts_before + node.task.retry.retries + 1
+
+    def _not_again(self, event: Event, node: Node, task: TaskState) -> str:
+        """Why a failed task was not tried again, though it had attempts left."""
+        if task.attempt >= self._allowed(node):
+            return ""
+        retry = node.task.retry
+        wanted = [f"exit code {code}" for code in retry.on_exit_codes] + list(retry.on_errors)
+        error_type = event.error_type if isinstance(event, TaskFail) else None
+        if wanted and task.exit_code not in retry.on_exit_codes and error_type not in retry.on_errors:
+            return f"tried again only on {_and(wanted, 'or')}"
+        return "not tried again: the run was ending"
+
+    # --- why a task started when it did --------------------------------------------------------------------
+
+    def _stretch(self, place: int) -> _Fact:
+        """The start or the resumption of the run before that place."""
+        return next(
+            (fact for fact in reversed(self._stretches) if fact.place < place),
+            _Fact(-1, Event(timestamp=self.state.started_at or self.now)),
+        )
+
+    def _slots(self, place: int) -> int:
+        event = self._stretch(place).event
+        return event.max_parallel if isinstance(event, DagStart | DagResume) else 1
+
+    def _start(self, node: Node, start: _Fact) -> str:
+        """`started because build succeeded (its last dependency to end)`."""
+        stretch = self._stretch(start.place)
+        last = self._last_need(node)
+        fact = self._facts[last.task][-1] if last is not None else stretch
+        if last is None or fact.place < stretch.place:
+            fact = stretch
+            resumed = isinstance(stretch.event, DagResume)
+            free = "it depends on nothing" if last is None else "all that it depends on had ended"
+            because = f"with the {'resumed run' if resumed else 'run'}: {free}"
+            after = f"the run {'was resumed' if resumed else 'began'}"
+        else:
+            ended = f"{last.task} {_ended(self.task(last.task))}"
+            which = "last" if len(node.needs) > 1 else "only"
+            after = f"{ended} (its {which} dependency{' to end' if which == 'last' else ''}{_asks(node.task, last)})"
+            because = f"because {after}"
+        held = self._held(fact.place, start.place)
+        if held is not None:
+            waited = seconds(start.event.timestamp - fact.event.timestamp)
+            freed = getattr(held.event, "task_id", "another task")
+            because = f"when {freed} freed a slot, {waited} after {after}; max_parallel is {self._slots(start.place)}"
+        return f"started {because}{_condition(node.task)}"
+
+    def _last_need(self, node: Node) -> Need | None:
+        """The dependency that was the last to end."""
+        ended = [need for need in node.task.needs if self._facts[need.task]]
+        return max(ended, key=lambda need: self._facts[need.task][-1].place, default=None)
+
+    def _held(self, ready: int, start: int) -> _Fact | None:
+        """What freed the slot that the task had to wait for; None when it did not have to wait."""
+        most = self._slots(start)
+        for fact in reversed(self._ends):
+            if ready < fact.place < start and self._running[fact.place - 1] >= most:
+                return fact
+            if fact.place <= ready:
+                break
+        return None
+
+    def _failure_above(self, node: Node) -> str | None:
+        """The failure because of which a task ran that is there for failures: the first above it."""
+        triggers = {need.trigger or node.task.trigger for need in node.task.needs}
+        if Trigger.FAILURE not in triggers:
+            return None
+        failed = [i for i in self._above(node) if self.state.end(i) is End.FAILED]
+        first = min(failed, key=lambda i: self._facts[self.graph.nodes[i].task.id][-1].place, default=None)
+        return None if first is None else self.graph.nodes[first].task.id
+
+    def _above(self, node: Node) -> Iterator[int]:
+        seen = set(node.needs)
+        pile = list(seen)
+        while pile:
+            i = pile.pop()
+            yield i
+            new = [dep for dep in self.graph.nodes[i].needs if dep not in seen]
+            seen.update(new)
+            pile += new
+
+    # --- what a task waits for -----------------------------------------------------------------------------
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return self.state.status is RunStatus.INTERRUPTED
+
+    def _tell_pending(self, node: Node) -> str | None:
+        name = node.task.id
+        waits = [i for i in node.needs if self.state.tasks[i].status not in FINAL]
+        word = "waited" if self._is_interrupted else "waits"
+        if waits:
+            names = _and([self.graph.nodes[i].task.id for i in waits])
+            hop = f"{name} pending: {word} for {names}"
+        elif self.state.running and not self._is_interrupted:
+            slots = count(self._slots(self.last), "slot")
+            running = [node.task.id for node in self.graph.nodes if self._runs(node.index)]
+            hop = f"{name} pending: waits for a free slot; {_and(running)} took the {slots} (max_parallel)"
+        else:
+            hop = f"{name} pending: it has not started yet"
+        if self._is_interrupted:
+            hop += " when the run was interrupted" if waits else "; the run was interrupted"
+        self.hops.append(hop)
+        self._now(name, hop)
+        first = min(waits, key=lambda i: self.state.tasks[i].status is Status.PENDING, default=None)
+        return None if first is None else self.graph.nodes[first].task.id
+
+    def _runs(self, i: int) -> bool:
+        return self.state.tasks[i].status is Status.RUNNING
+
+
+def _ended(task: TaskState) -> str:
+    """How a task ended, in words."""
+    match task.status:
+        case Status.SUCCESS:
+            return "succeeded"
+        case Status.FAILED:
+            return "failed"
+        case Status.TIMED_OUT:
+            return "timed out"
+        case Status.CANCELLED:
+            return "was cancelled"
+        case Status.SKIPPED:
+            return f"was skipped ({task.reason})"
+    return "had not ended"
+
+
+def _event_word(event: Event) -> str:
+    match event:
+        case TaskFail():
+            return f"failed: {plain(event.error)}"
+        case TaskSkip():
+            return f"skipped: {event.reason}"
+        case TaskCancel():
+            return f"cancelled: {event.reason}"
+    return "succeeded"
+
+
+def _asks(task: Task, need: Need) -> str:
+    trigger = need.trigger or task.trigger
+    return "" if trigger is Trigger.SUCCESS else f"; trigger: {trigger}"
+
+
+def _condition(task: Task) -> str:
+    both = (("if", task.condition), ("unless", task.unless))
+    told = [f"{word}: {plain(text, 80)}" for word, text in both if text is not None]
+    return f"; its condition held ({', '.join(told)})" if told else ""
+
+
+def _and(names: list[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b and 7 more`."""
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[: _MOST_NAMES - 1])} {word} {len(names) - _MOST_NAMES + 1} more"
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last

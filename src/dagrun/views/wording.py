@@ -1,0 +1,53 @@
+"""Words that all views share: durations, local times, long lists and text that somebody else wrote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+
+def seconds(duration: float | None) -> str:
+    """A duration for people: `0.42s`, `3m 05s`, `2h 10m`; `-` when there is none."""
+    if duration is None:
+        return "-"
+    if duration < 59.995:
+        return f"{duration:.2f}s"
+    minutes, rest = divmod(round(duration), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02d}s"
+    return f"{minutes // 60}h {minutes % 60:02d}m"
+
+
+def clock(moment: float, now: float) -> str:
+    """A moment in local time: `10:02:31`, with the date when that is not today's."""
+    return clocks([moment], now)[0]
+
+
+def clocks(moments: Sequence[float], now: float) -> list[str]:
+    """Moments in local time; all of them with the date when one of them is not of today."""
+    local = [time.localtime(moment) for moment in moments]
+    today = time.localtime(now)[:3]
+    form = "%H:%M:%S" if all(then[:3] == today for then in local) else "%Y-%m-%d %H:%M:%S"
+    return [time.strftime(form, then) for then in local]
+
+
+def count(number: int, noun: str) -> str:
+    """`1 task`, `3 tasks`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def elided(items: Sequence[str], most: int) -> list[str]:
+    """The items, of more than `most` only the first and the last with a word about the rest between them."""
+    if len(items) <= most:
+        return list(items)
+    head = most // 2
+    tail = most - head
+    return [*items[:head], f"... {len(items) - most} more ...", *items[len(items) - tail :]]
+
+
+def plain(text: str, most: int = 300) -> str:
+    """Text from a document or a body in one line: its first; what would move a terminal's cursor is shown, not obeyed."""
+    first, *rest = text.strip().splitlines() or [""]
+    if len(first) > most or rest:
+        first = first[:most].rstrip() + " ..."
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in first)

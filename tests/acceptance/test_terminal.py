@@ -1,0 +1,102 @@
+"""On a terminal: what runs is shown while it runs, text is shown as it is, and the terminal is left as it was."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import termios
+
+from tests.acceptance.harness import Outcome, Project
+
+DAG = r"""
+    name: dag
+    tasks:
+      - {id: py.3-11, run: "echo [bold]not bold[/bold] test[py311]; printf '\\033[2J\\033]0;title\\007seen\\rover\\n'"}
+      - {id: slow, run: "echo working; sleep 1", depends_on: [py.3-11]}
+      - {id: bad, run: "exit 7", depends_on: [slow], retries: 1}
+"""
+
+
+def on_a_terminal(
+    project: Project, *args: str, interrupt: str = "", **env: str
+) -> tuple[Outcome, list[object]]:
+    """Run a command on a pseudo-terminal: all that it drew, and the terminal's settings before and after."""
+    ours, theirs = os.openpty()
+    before = termios.tcgetattr(theirs)
+    process = project.start(
+        *args,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"TERM": "xterm-256color", "COLUMNS": "100", **env},
+    )
+    drawn = b""
+    while process.poll() is None or select.select([ours], [], [], 0)[0]:
+        if select.select([ours], [], [], 0.05)[0]:
+            drawn += os.read(ours, 65536)
+        if interrupt and interrupt.encode() in drawn:
+            os.killpg(process.pid, signal.SIGINT)
+            interrupt = ""
+    after = termios.tcgetattr(theirs)
+    os.close(ours)
+    os.close(theirs)
+    assert before == after
+    text = drawn.decode().replace("\r\n", "\n")
+    project.printed.append(text)
+    return Outcome(process.returncode, text, ""), before
+
+
+def test_progress_is_live_and_literal(project: Project) -> None:
+    project.write("dag.yaml", DAG)
+    outcome, _ = on_a_terminal(project, "run", "dag.yaml")
+    text = outcome.out
+    assert outcome.code == 1
+    assert "[bold]not bold[/bold] test[py311]" in text
+    assert "\x1b[2J" not in text
+    assert "\x1b]0;" not in text
+    assert "1/3 done; running: slow" in text
+    assert "working" in text
+    assert "exit code 7; attempt 2 in 0.0s" in text
+    assert "DAG EXECUTION COMPLETE" in text
+    assert text.rstrip().endswith("Error: RunnerError: Task 'bad' failed after 2 attempts: exit code 7")
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h")  # the cursor is shown again
+    assert "\x1b[31mfailed" in text
+
+
+def test_no_color_and_dumb_terminals_get_plain_lines(project: Project) -> None:
+    project.write("dag.yaml", DAG)
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        outcome, _ = on_a_terminal(project, "run", "dag.yaml", **env)
+        assert "slow started" in outcome.out
+        assert "\x1b" not in outcome.out
+
+
+def test_ctrl_c_leaves_the_terminal_sane(project: Project) -> None:
+    project.write("dag.yaml", DAG)
+    outcome, _ = on_a_terminal(project, "run", "dag.yaml", interrupt="running: slow")
+    assert outcome.code == 130
+    assert "Status: cancelled" in outcome.out
+    assert outcome.out.count("\x1b[?25l") == outcome.out.count("\x1b[?25h")
+
+
+def test_nothing_is_coloured_where_nobody_looks(project: Project) -> None:
+    project.write("dag.yaml", DAG)
+    run = project.dagrun("run", "dag.yaml", env={"TERM": "xterm-256color"})
+    status = project.dagrun("status")
+    listed = project.dagrun("runs")
+    assert all("\x1b" not in text for text in (run.out, run.err, status.out, listed.out))
+
+
+def test_control_characters_of_a_document_are_shown_not_obeyed(project: Project) -> None:
+    project.workflows("@workflow('odd')\ndef odd(): raise ValueError('\\x1b[2J red\\nsecond line')\n")
+    project.write(
+        "dag.yaml",
+        'name: dag\non_error: continue\ntasks:\n  - {id: a, run: "echo \\e[2J"}\n  - {id: b, workflow_ref: odd}\n',
+    )
+    shown = project.dagrun("run", "dag.yaml", "--dry-run")
+    assert r"  1. a (shell: echo \x1b[2J, depends_on: none)" in shown.out
+    run = project.dagrun("run", "dag.yaml")
+    assert r"Error: RunnerError: Task 'b' failed after 1 attempt: ValueError: \x1b[2J red" in run.err
+    status = project.dagrun("status")
+    assert all("\x1b" not in text for text in (shown.out, run.out, run.err, status.out))

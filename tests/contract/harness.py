@@ -1,0 +1,87 @@
+"""What the contract suites share: work for an executor, and a loop that waits for its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dagrun.work import Attempt, Call, Command, Ended, Work
+
+FLOWS = """
+import os, time
+from pathlib import Path
+from dagrun import Result, TaskContext, workflow
+
+@workflow("returns")
+def returns(params: dict): return None
+
+@workflow("raises")
+def raises(params: dict): raise ValueError("no such luck")
+
+@workflow("outputs")
+def outputs(params: dict): return Result({"got": params}, changed=False)
+
+@workflow("hangs")
+def hangs(params: dict):
+    Path(params["flag"]).touch()
+    while True: time.sleep(0.02)
+
+@workflow("large")
+def large(params: dict): return {"page": "x" * 70_000}
+
+@workflow("exits")
+def exits(params: dict): os._exit(3)
+"""
+
+
+def attempt(where: Path, task: str = "t", number: int = 1) -> Attempt:
+    """Where an attempt leaves its traces."""
+    (where / "logs").mkdir(exist_ok=True)
+    return Attempt(
+        run_id="r", task_id=task, number=number, timeout=None, log=where / "logs" / f"{task}.{number}.log",
+        artifacts=where / "artifacts" / task, outputs=where / "outputs" / f"{task}.{number}.json",
+        scratch=where / "scratch" / f"{task}.{number}",
+    )  # fmt: skip
+
+
+def work(where: Path, body: Call | Command, task: str = "t", **more: Any) -> Work:
+    """One attempt's body with what it needs."""
+    parts: dict[str, Any] = {
+        "attempt": attempt(where, task), "body": body, "params": {}, "upstream": {}, "env": {}, "cwd": where,
+        "max_output_bytes": 1 << 26,
+    }  # fmt: skip
+    return Work(**{**parts, **more})
+
+
+class Ends:
+    """Takes the ends of attempts, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[str, Ended]] = []
+        self._news = asyncio.Event()
+
+    def of(self, task: str) -> Callable[[Ended], None]:
+        """The `done` to give to an executor."""
+
+        def done(ended: Ended) -> None:
+            self.all.append((task, ended))
+            self._news.set()
+
+        return done
+
+    async def wait(self, count: int = 1) -> None:
+        """Until so many have ended; then a little longer, for those that should not come."""
+        async with asyncio.timeout(20):
+            while len(self.all) < count:
+                self._news.clear()
+                await self._news.wait()
+        await asyncio.sleep(0.02)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - a file of another process, of which no event tells
+            await asyncio.sleep(0.005)

@@ -1,0 +1,317 @@
+"""What every executor promises: each attempt ends once, whatever becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.executors.local import LocalExecutor
+from dagrun.executors.processes import descendants
+from dagrun.work import Blob, Call, Command, Ended, Executor, Work, merged_params
+from tests.contract.harness import FLOWS, Ends, until, work
+
+
+class House(Protocol):
+    """An executor, and the bodies that it knows by the names in FLOWS."""
+
+    executor: Executor
+    where: Path
+
+    def work(self, name: str, task: str = "t", **more: Any) -> Work:
+        """An attempt of one of the bodies."""
+        ...
+
+    async def hangs(self, task: str) -> None:
+        """Until a body that hangs has begun."""
+        ...
+
+
+class Local:
+    """Real workers; the keeper is forked for each test."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        (where / "flows.py").write_text(FLOWS)
+        self.executor = LocalExecutor(where, grace=0.3)
+
+    def work(self, name: str, task: str = "t", **more: Any) -> Work:
+        call = Call(ref=name, origin={"kind": "file", "target": str(self.where / "flows.py")})
+        params = more.pop("params", {"flag": str(self.where / f"{task}.begun")} if name == "hangs" else {})
+        return work(self.where, call, task, params=params, **more)
+
+    async def hangs(self, task: str) -> None:
+        await until((self.where / f"{task}.begun").exists)
+
+    def shut(self) -> None:
+        self.executor.shut()
+
+
+class Inline:
+    """Plain functions."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self.executor = InlineExecutor(
+            {
+                "returns": lambda _: None,
+                "raises": self._raises,
+                "outputs": self._outputs,
+                "hangs": lambda _: HANG,
+            }
+        )
+
+    @staticmethod
+    def _raises(_: dict[str, Any]) -> None:
+        raise ValueError("no such luck")
+
+    @staticmethod
+    def _outputs(params: dict[str, Any]) -> Ended:
+        return Ended(duration=0.0, outputs={"got": params}, changed=False)
+
+    def work(self, name: str, task: str = "t", **more: Any) -> Work:
+        return work(self.where, Call(ref=name, origin={}), task, **more)
+
+    async def hangs(self, task: str) -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    def shut(self) -> None:
+        """Nothing to end."""
+
+
+@pytest.fixture(params=[Inline, Local], ids=["inline", "local"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """One of them."""
+    house = request.param(tmp_path)
+    yield house
+    house.shut()
+
+
+def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[str, Ended]]:
+    """What ended while the story was told, in order."""
+
+    async def tell() -> list[tuple[str, Ended]]:
+        ends = Ends()
+        await house.executor.open(None)
+        try:
+            await story(ends)
+        finally:
+            await house.executor.close()
+        return ends.all
+
+    return asyncio.run(tell())
+
+
+def end(house: House, its: Work) -> Ended:
+    """How one attempt ends."""
+
+    async def story(ends: Ends) -> None:
+        house.executor.start(its, ends.of("t"))
+        await ends.wait()
+
+    ((_, ended),) = told(house, story)
+    return ended
+
+
+def test_a_body_that_returns_ends_well(house: House) -> None:
+    ended = end(house, house.work("returns"))
+    assert (ended.error, ended.outputs, ended.changed) == (None, {}, True)
+    assert ended.duration >= 0
+
+
+def test_a_body_that_raises_fails_with_what_it_raised(house: House) -> None:
+    ended = end(house, house.work("raises"))
+    assert (ended.error, ended.error_type) == ("ValueError: no such luck", "ValueError")
+
+
+def test_what_a_body_returns_are_its_outputs(house: House) -> None:
+    its = house.work("outputs", params={"n": 1}, upstream={"up": {"k": ["ä"]}})
+    ended = end(house, its)
+    assert (ended.outputs, ended.changed) == ({"got": {"n": 1, "up__k": ["ä"]}}, False)
+
+
+def test_done_is_not_called_before_start_returns(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        house.executor.start(house.work("returns"), ends.of("t"))
+        assert ends.all == []
+        await ends.wait()
+
+    assert len(told(house, story)) == 1
+
+
+def test_a_body_that_is_stopped_ends_once_and_not_well(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        its = house.work("hangs")
+        house.executor.start(its, ends.of("t"))
+        await house.hangs("t")
+        house.executor.stop(its.attempt)
+        house.executor.stop(its.attempt)
+        await ends.wait()
+
+    ((_, ended),) = told(house, story)
+    assert ended.error is not None
+
+
+def test_a_body_may_be_killed_at_once(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        its = house.work("hangs")
+        house.executor.start(its, ends.of("t"))
+        await house.hangs("t")
+        house.executor.stop(its.attempt, now=True)
+        await ends.wait()
+
+    ((_, ended),) = told(house, story)
+    assert ended.error is not None
+
+
+def test_stopping_one_leaves_the_others_alone(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        one, other = house.work("hangs", "one"), house.work("hangs", "other")
+        for its in (one, other):
+            house.executor.start(its, ends.of(its.attempt.task_id))
+        await house.hangs("one")
+        await house.hangs("other")
+        house.executor.stop(one.attempt)
+        await ends.wait()
+        assert [task for task, _ in ends.all] == ["one"]
+        house.executor.stop(other.attempt)
+        await ends.wait(2)
+
+    assert [task for task, _ in told(house, story)] == ["one", "other"]
+
+
+def test_stopping_what_has_ended_does_nothing(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        its = house.work("returns")
+        house.executor.start(its, ends.of("t"))
+        await ends.wait()
+        house.executor.stop(its.attempt)
+        house.executor.stop(its.attempt, now=True)
+        await asyncio.sleep(0.02)
+
+    assert [ended.error for _, ended in told(house, story)] == [None]
+
+
+def test_many_attempts_end_once_each(house: House) -> None:
+    names = [f"t{i}" for i in range(12)]
+
+    async def story(ends: Ends) -> None:
+        for name in names:
+            house.executor.start(house.work("outputs", name, params={"me": name}), ends.of(name))
+        await ends.wait(len(names))
+
+    ended = told(house, story)
+    assert sorted(task for task, _ in ended) == sorted(names)
+    assert all(each.outputs == {"got": {"me": task}} for task, each in ended)
+
+
+def test_a_task_may_be_tried_again_when_it_has_ended(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        for name in ("raises", "returns"):
+            house.executor.start(house.work(name), ends.of(name))
+            await ends.wait(1 if name == "raises" else 2)
+
+    assert [ended.error is None for _, ended in told(house, story)] == [False, True]
+
+
+def test_closing_twice_does_no_harm(house: House) -> None:
+    async def story(_: Ends) -> None:
+        await house.executor.close()
+
+    assert told(house, story) == []
+
+
+# --- what only processes can promise ---
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Local]:
+    """Real workers."""
+    house = Local(tmp_path)
+    yield house
+    house.shut()
+
+
+def test_closing_ends_everything_that_was_started(local: Local) -> None:
+    import os
+
+    before = set(descendants(os.getpid()))
+
+    async def story(ends: Ends) -> None:
+        local.executor.start(local.work("hangs", "one"), ends.of("one"))
+        script = Command(
+            argv=("sh", "-c"), script="trap '' TERM; sleep 60 & touch shell.begun; wait; sleep 60"
+        )
+        local.executor.start(work(local.where, script, "shell"), ends.of("shell"))
+        await local.hangs("one")
+        await local.hangs("shell")
+
+    told(local, story)
+    assert set(descendants(os.getpid())) <= before
+
+
+def test_a_worker_that_dies_fails_its_attempt_alone(local: Local) -> None:
+    async def story(ends: Ends) -> None:
+        for name in ("exits", "returns"):
+            local.executor.start(local.work(name, name), ends.of(name))
+        await ends.wait(2)
+
+    ended = dict(told(local, story))
+    assert ended["exits"].error == "the worker process exited with code 3 before the body ended"
+    assert (ended["exits"].error_type, ended["returns"].error) == ("WorkerDied", None)
+
+
+def test_large_outputs_lie_in_a_file_and_reach_the_next(local: Local) -> None:
+    async def story(ends: Ends) -> None:
+        local.executor.start(local.work("large"), ends.of("large"))
+        await ends.wait()
+        large = ends.all[0][1].outputs
+        assert isinstance(large, Blob)
+        local.executor.start(local.work("outputs", "next", upstream={"up": large}), ends.of("next"))
+        await ends.wait(2)
+
+    outputs = told(local, story)[1][1].outputs
+    assert isinstance(outputs, Blob)
+    assert outputs.file == "next.1.json"
+
+
+def shell(local: Local, script: str, **more: Any) -> Ended:
+    return end(local, work(local.where, Command(argv=("sh", "-e", "-c"), script=script), **more))
+
+
+def test_a_command_writes_its_outputs_to_a_file(local: Local) -> None:
+    ended = shell(local, 'echo "up=$DAGRUN_PARAM_UP__K" >> "$DAGRUN_OUTPUT"', upstream={"up": {"k": "v"}})
+    assert (ended.error, ended.outputs, ended.exit_code) == (None, {"up": "v"}, 0)
+
+
+def test_what_a_command_prints_is_its_log(local: Local) -> None:
+    its = work(local.where, Command(argv=("sh", "-c"), script="echo out; echo err >&2"))
+    end(local, its)
+    assert its.attempt.log.read_text() == "out\nerr\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "error", "code"), [("exit 7", "exit code 7", 7), ("kill -SEGV $$", "killed by SIGSEGV", 139)]
+)
+def test_a_command_that_fails_says_how(local: Local, script: str, error: str, code: int) -> None:
+    ended = shell(local, script)
+    assert (ended.error, ended.exit_code) == (error, code)
+
+
+def test_a_shell_that_is_not_there_fails_the_task(local: Local) -> None:
+    ended = end(local, work(local.where, Command(argv=("/no/such/shell", "-c"), script="true")))
+    assert (ended.error_type, ended.exit_code) == ("CommandNotRun", 127)
+
+
+def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None:
+    ended = shell(local, "true", params={"x-y": 1, "x.y": 2})
+    assert ended.error_type == "BadSurroundings"
+
+
+def test_the_merged_params_are_those_of_the_contract() -> None:
+    assert merged_params({"a": 1, "up__k": 2}, {"up": {"k": 3}}) == {"a": 1, "up__k": 3}

@@ -1,0 +1,281 @@
+"""What every store of runs promises."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
+from dagrun.runs.base import RunStore, RunWriter, is_run_id
+from dagrun.runs.files import FileRuns
+from dagrun.runs.memory import MemoryRun, MemoryRuns
+from tests.unit.harness import chain
+
+NOW = 1_759_485_600.0
+DAG = chain("a; B<-a")
+START = DagStart(timestamp=NOW, task_count=2, dag_path="d.yaml", dag_hash="ff")
+A_STARTS = TaskStart(timestamp=NOW, task_id="a", attempt=1, kind="shell")
+A_OK = TaskOk(timestamp=NOW, task_id="a", attempt=1, duration_seconds=0.1, outputs={"k": "ä\ud800"})
+
+
+class House(Protocol):
+    """A store, how to begin a run in it, and what it wrote for all to see."""
+
+    store: RunStore
+
+    def begin(self, run_id: str | None = None, at: float = NOW) -> RunWriter:
+        """A run that is closed when the test is over, unless it was before."""
+        ...
+
+    def stream(self) -> list[str]:
+        """The lines of the stream of all runs."""
+        ...
+
+
+class Files:
+    """Runs as directories."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.store = FileRuns(directory / "logs" / "runs", directory / "logs" / "events.jsonl")
+        self.begun: list[RunWriter] = []
+
+    def begin(self, run_id: str | None = None, at: float = NOW) -> RunWriter:
+        writer = self.store.create(DAG, at, run_id)
+        self.begun.append(writer)
+        return writer
+
+    def stream(self) -> list[str]:
+        return self.store.stream.read_text().splitlines()
+
+
+class Memory:
+    """Runs in memory."""
+
+    def __init__(self, _: Path) -> None:
+        self.store = MemoryRuns()
+        self.begun: list[MemoryRun] = []
+
+    def begin(self, run_id: str | None = None, at: float = NOW) -> RunWriter:
+        writer = self.store.create(DAG, at, run_id)
+        self.begun.append(writer)
+        return writer
+
+    def stream(self) -> list[str]:
+        return [line.rstrip("\n") for writer in self.begun for line in writer.stream]
+
+
+@pytest.fixture(params=[Files, Memory], ids=["files", "memory"])
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """One of them."""
+    house = request.param(tmp_path)
+    yield house
+    for writer in house.begun:
+        if house.store.read(writer.run_id).live:
+            writer.close()
+
+
+def facts(house: House, run_id: str) -> list[Event]:
+    return list(house.store.read(run_id).events)
+
+
+def test_what_is_appended_and_flushed_is_read_in_order(house: House) -> None:
+    run = house.begin()
+    for event in (START, A_STARTS, A_OK):
+        run.append(event)
+    run.flush()
+    assert facts(house, run.run_id) == [START, A_STARTS, A_OK]
+
+
+def test_what_is_not_flushed_is_not_known_yet(house: House) -> None:
+    run = house.begin()
+    run.append(START)
+    assert facts(house, run.run_id) == []
+
+
+def test_flushing_nothing_writes_nothing(house: House) -> None:
+    run = house.begin()
+    run.append(START)
+    run.flush()
+    run.flush()
+    assert facts(house, run.run_id) == [START]
+
+
+def test_closing_flushes(house: House) -> None:
+    run = house.begin()
+    run.append(START)
+    run.close()
+    assert facts(house, run.run_id) == [START]
+
+
+def test_the_dag_is_read_as_it_was_run(house: House) -> None:
+    record = house.store.read(house.begin().run_id)
+    assert (record.dag, record.corrupt) == (DAG, 0)
+
+
+def test_a_run_is_live_until_its_writer_is_closed(house: House) -> None:
+    run = house.begin()
+    before = house.store.read(run.run_id).live
+    run.close()
+    assert (before, house.store.read(run.run_id).live) == (True, False)
+
+
+def test_reading_a_live_run_does_not_end_it(house: House) -> None:
+    run = house.begin()
+    assert [house.store.read(run.run_id).live for _ in range(3)] == [True, True, True]
+
+
+def test_an_id_is_made_or_given(house: House) -> None:
+    assert house.begin().run_id.startswith("20251003-100000-")
+    assert house.begin("nightly-1").run_id == "nightly-1"
+
+
+def test_ids_are_told_newest_first(house: House) -> None:
+    begun = [house.begin(at=NOW + hour * 3600).run_id for hour in range(5)]
+    assert list(house.store.ids()) == begun[::-1]
+
+
+def test_a_store_without_runs_has_no_ids(house: House) -> None:
+    assert list(house.store.ids()) == []
+
+
+def test_ids_of_one_moment_differ(house: House) -> None:
+    assert len({house.begin().run_id for _ in range(40)}) == 40
+
+
+def test_an_id_is_taken_once(house: House) -> None:
+    house.begin("mine").append(START)
+    with pytest.raises(RefusedError, match="the run id 'mine' is taken") as caught:
+        house.begin("mine")
+    assert caught.value.hint == "choose another --run-id"
+
+
+def test_an_id_stays_taken_when_its_run_has_ended(house: House) -> None:
+    house.begin("mine").close()
+    with pytest.raises(RefusedError):
+        house.begin("mine")
+
+
+@pytest.mark.parametrize("run_id", ["", "../x", "a/b", ".", "a b", "x" * 129])
+def test_what_is_no_name_is_no_id(house: House, run_id: str) -> None:
+    assert not is_run_id(run_id)
+    with pytest.raises(UsageError, match="cannot name a run: letters, digits"):
+        house.begin(run_id)
+    assert list(house.store.ids()) == []
+
+
+@pytest.mark.parametrize("run_id", ["ghost", "../..", ""])
+def test_a_run_that_is_not_there_is_not_found(house: House, run_id: str) -> None:
+    with pytest.raises(NotFoundError, match=f"run '{run_id}' not found"):
+        house.store.read(run_id)
+
+
+def test_the_stream_of_all_runs_has_every_fact_but_no_outputs(house: House) -> None:
+    one, other = house.begin("one"), house.begin("other")
+    one.append(START)
+    one.append(A_OK)
+    one.flush()
+    other.append(CancelRequested(timestamp=NOW, by="me"))
+    other.close()
+    lines = [json.loads(line) for line in house.stream()]
+    assert [(line["run_id"], line["event"]) for line in lines] == [
+        ("one", "dag_start"), ("one", "task_ok"), ("other", "cancel_requested"),
+    ]  # fmt: skip
+    assert "outputs" not in lines[1]
+
+
+def test_each_attempt_has_paths_of_its_own(house: House) -> None:
+    run = house.begin()
+    attempts = [run.attempt("a", 1, None), run.attempt("a", 2, None), run.attempt("A", 1, None)]
+    for part in ("log", "outputs"):
+        assert len({str(getattr(attempt, part)).lower() for attempt in attempts}) == 3
+    assert attempts[0].artifacts == attempts[1].artifacts != attempts[2].artifacts
+
+
+def test_an_attempt_says_which_it_is(house: House) -> None:
+    run = house.begin()
+    attempt = run.attempt("B", 2, 1.5)
+    assert (attempt.run_id, attempt.task_id, attempt.number, attempt.timeout) == (run.run_id, "B", 2, 1.5)
+    assert attempt.log == house.store.log_path(run.run_id, "B", 2)
+
+
+def test_a_task_that_printed_nothing_has_no_logs(house: House) -> None:
+    assert house.store.logs(house.begin().run_id, "a") == []
+
+
+# --- what only files can promise ---
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    """The store of files."""
+    house = Files(tmp_path)
+    yield house
+    for writer in house.begun:
+        if house.store.read(writer.run_id).live:
+            writer.close()
+
+
+def test_logs_are_found_by_attempt(files: Files) -> None:
+    run = files.begin()
+    for task, number in (("a", 10), ("a", 2), ("a.2", 1), ("B", 1)):
+        run.attempt(task, number, None).log.write_text("")
+    assert [number for number, _ in files.store.logs(run.run_id, "a")] == [2, 10]
+    assert [path.name for _, path in files.store.logs(run.run_id, "B")] == ["%42.1.log"]
+
+
+def test_a_runs_directory_is_its_owners_alone(files: Files) -> None:
+    run = files.begin()
+    assert (files.store.directory / run.run_id).stat().st_mode & 0o777 == 0o700
+
+
+def test_the_dags_hash_is_of_the_file_that_lies_there(files: Files) -> None:
+    import hashlib
+
+    run = files.begin()
+    data = (files.store.directory / run.run_id / "dag.json").read_bytes()
+    assert run.dag_hash == hashlib.sha256(data).hexdigest()
+
+
+def test_nothing_temporary_stays_when_a_run_is_closed(files: Files) -> None:
+    run = files.begin()
+    run.attempt("a", 1, None).scratch.mkdir(parents=True)
+    run.close()
+    left = {path.name for path in (files.store.directory / run.run_id).iterdir()}
+    assert left == {"dag.json", "events.jsonl", "lock", "logs", "outputs"}
+
+
+def test_lines_that_are_no_facts_are_counted(files: Files) -> None:
+    run = files.begin()
+    run.append(START)
+    run.close()
+    with (files.store.directory / run.run_id / "events.jsonl").open("a") as journal:
+        journal.write(
+            'garbage\n{"timestamp":"soon","event":"dag_done"}\n{"event":"new","timestamp":"t"}\n{"torn'
+        )
+    record = files.store.read(run.run_id)
+    assert (list(record.events), record.corrupt) == ([START], 3)
+
+
+def test_a_directory_that_is_no_run_is_not_found(files: Files) -> None:
+    (files.store.directory / "odd").mkdir(parents=True)
+    with pytest.raises(NotFoundError) as caught:
+        files.store.read("odd")
+    assert caught.value.hint == "it was never begun: it has no readable dag.json"
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(files: Files) -> None:
+    files.store.stream.parent.mkdir(parents=True)
+    files.store.stream.mkdir()
+    from dagrun.errors import RecordError
+
+    with pytest.raises(RecordError, match=r"cannot write .*events.jsonl"):
+        files.begin("mine")
+    assert list(files.store.ids()) == []
+    files.store.stream.rmdir()
+    assert files.begin("mine").run_id == "mine"

@@ -1,0 +1,628 @@
+"""The native dialect: what a document means, and what a person reads when it is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dagrun.model import OnError, Param, Retry, ShellAction, Task, WorkflowAction
+from tests.unit.harness import load, read, shown, told
+
+
+def one(line: str) -> Task:
+    """The only task of a document whose task says `line` besides its id and action."""
+    return read(f"tasks: [{{id: a, run: 'true', {line}}}]").tasks[0]
+
+
+# --- what a document means ---
+
+
+def test_a_whole_document() -> None:
+    dag = read(
+        """
+        name: weekly
+        description: Every week
+        tenant_id: acme
+        on_error: continue
+        max_parallel: 3
+        timeout: 1h
+        tasks:
+          - id: sweep
+            workflow_ref: inbox_drive_sweep
+            description: Sweeps
+            params: {items: [1, two]}
+            timeout: 90s
+            working_dir: sub
+            continue_on_failure: true
+            on_error: stop_all
+          - id: report
+            depends_on: [sweep]
+            commands: [make, make check]
+            shell: bash
+        """
+    )
+    assert (dag.name, dag.description, dag.tenant) == ("weekly", "Every week", "acme")
+    assert (dag.on_error, dag.max_parallel, dag.timeout) == (OnError.CONTINUE, 3, 3600.0)
+    sweep, report = dag.tasks
+    assert (sweep.action, sweep.description) == (WorkflowAction("inbox_drive_sweep"), "Sweeps")
+    assert (sweep.params, sweep.timeout, sweep.working_dir) == ({"items": [1, "two"]}, 90.0, "sub")
+    assert (sweep.continue_on_failure, sweep.on_error) == (True, OnError.STOP_ALL)
+    assert (report.action, [need.task for need in report.needs]) == (
+        ShellAction(("make", "make check"), "bash"),
+        ["sweep"],
+    )
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    dag = read("tasks: [{id: a, run: 'true'}]")
+    assert (dag.name, dag.tenant, dag.on_error, dag.timeout) == (
+        "my_dag",
+        "local-dev",
+        OnError.STOP_ALL,
+        None,
+    )
+    assert dag.tasks[0] == Task(id="a", action=ShellAction(("true",)))
+
+
+def test_a_document_without_a_name_takes_the_files() -> None:
+    assert read("tasks: [{id: a, run: x}]", name="nightly").name == "nightly"
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("90", 90), ("90.5", 90.5), ("'90'", 90), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("250ms", 0.25)],
+)
+def test_a_timeout_is_a_duration(written: str, seconds: float) -> None:
+    assert one(f"timeout: {written}").timeout == seconds
+
+
+def test_absent_and_empty_dependencies_are_none() -> None:
+    assert one("depends_on: []").needs == ()
+
+
+def test_a_dependency_named_twice_is_named_once() -> None:
+    dag = read(
+        """
+        tasks:
+          - {id: a, run: x}
+          - {id: b, run: x}
+          - {id: c, run: x, depends_on: [b, a, {task: b}, a]}
+        """
+    )
+    assert [need.task for need in dag.tasks[2].needs] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("written", "retry"),
+    [
+        ("retries: 2", Retry(retries=2)),
+        ("retry: {max_attempts: 3}", Retry(retries=2)),
+        ("retries: 1, retry: {initial: 5s}", Retry(retries=1, initial=5)),
+        (
+            "retry: {max_attempts: 2, factor: 3, max: 1m, jitter: 0}",
+            Retry(retries=1, factor=3, max=60, jitter=0),
+        ),
+        ("retries: 1, retry: {on_exit_codes: [75]}", Retry(retries=1, on_exit_codes=(75,))),
+        ("retries: 1, retry: {on_errors: [OSError]}", Retry(retries=1, on_errors=("OSError",))),
+    ],
+)
+def test_retries(written: str, retry: Retry) -> None:
+    assert one(written).retry == retry
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("3.10", "3.10"), ("on", "on"), ("yes", "yes"), ("0755", "0755"), ("true", "true"), ("1e3", "1e3"),
+        ("", ""), ("~", ""), ("null", ""), ("'null'", "null"), ('"  "', "  "), ("a b", "a b"), ("0x1F", "0x1F"),
+        ("2025-10-03", "2025-10-03"), ('"one\\ntwo"', "one\ntwo"),
+    ],
+)  # fmt: skip
+def test_an_environment_value_keeps_the_text_that_was_written(written: str, text: str) -> None:
+    dag = read(f"env:\n  X: {written}\ntasks:\n  - id: a\n    run: x\n    env:\n      X: {written}\n")
+    assert (dag.env["X"], dag.tasks[0].env["X"]) == (text, text)
+
+
+def test_a_parameter_is_a_default_or_a_declaration() -> None:
+    dag = read(
+        """
+        params:
+          region: eu
+          day: {type: string, required: true, description: Which day}
+          size: {type: integer, default: 3, enum: [3, 5]}
+          options: {depth: 2}
+        tasks: [{id: a, run: x}]
+        """
+    )
+    assert dag.params == (
+        Param(name="region", default="eu"),
+        Param(name="day", type="string", required=True, description="Which day"),
+        Param(name="size", type="integer", default=3, enum=(3, 5)),
+        Param(name="options", default={"depth": 2}),
+    )
+
+
+DEFAULTS = """
+defaults:
+  retries: 1
+  timeout: 5m
+  shell: bash
+  on_error: continue
+  continue_on_failure: true
+  working_dir: sub
+  env: {A: default, B: default}
+  params: {a: default, b: default}
+tasks:
+  - {id: silent, run: x}
+  - id: loud
+    run: x
+    retries: 0
+    timeout: 10s
+    shell: zsh
+    on_error: stop_all
+    continue_on_failure: false
+    working_dir: other
+    env: {B: own}
+    params: {b: own}
+"""
+
+
+def test_defaults_speak_for_a_task_that_does_not() -> None:
+    silent = read(DEFAULTS).tasks[0]
+    assert (silent.retry.retries, silent.timeout, silent.action) == (1, 300.0, ShellAction(("x",), "bash"))
+    assert (silent.on_error, silent.continue_on_failure) == (OnError.CONTINUE, True)
+    assert silent.working_dir == "sub"
+
+
+def test_a_task_wins_over_the_defaults() -> None:
+    loud = read(DEFAULTS).tasks[1]
+    assert (loud.retry.retries, loud.timeout, loud.action) == (0, 10.0, ShellAction(("x",), "zsh"))
+    assert (loud.on_error, loud.continue_on_failure) == (OnError.STOP_ALL, False)
+    assert loud.working_dir == "other"
+
+
+def test_environment_and_parameters_merge_with_the_defaults() -> None:
+    silent, loud = read(DEFAULTS).tasks
+    assert silent.env == {"A": "default", "B": "default"}
+    assert (loud.env, loud.params) == ({"A": "default", "B": "own"}, {"a": "default", "b": "own"})
+
+
+def test_a_tasks_retry_takes_the_place_of_the_defaults_retries() -> None:
+    dag = read("defaults: {retries: 4}\ntasks: [{id: a, run: x, retry: {max_attempts: 2}}]")
+    assert dag.tasks[0].retry == Retry(retries=1)
+
+
+# --- what a person reads when a document is wrong ---
+
+WRONG: dict[str, tuple[str, str]] = {
+    "an unknown key with a near miss": (
+        """
+        tasks:
+          - id: a
+            run: x
+            dependson: [b]
+        """,
+        """
+        dag.yaml:4:5: error: unknown key 'dependson' [unknown-key]
+            4 |     dependson: [b]
+              |     ^
+          help: did you mean 'depends_on'?
+        """,
+    ),
+    "an unknown key that is near nothing": (
+        """
+        colour: blue
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:1: error: unknown key 'colour' [unknown-key]
+            1 | colour: blue
+              | ^
+        """,
+    ),
+    "a misspelt `tasks`": (
+        """
+        taks: []
+        """,
+        """
+        dag.yaml:1:1: error: unknown key 'taks' [unknown-key]
+            1 | taks: []
+              | ^
+          help: did you mean 'tasks'?
+        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
+            1 | taks: []
+              | ^
+        """,
+    ),
+    "a number for text": (
+        """
+        tasks:
+          - {id: a, run: 5}
+        """,
+        """
+        dag.yaml:2:18: error: 'run' must be text [invalid-value]
+            2 |   - {id: a, run: 5}
+              |                  ^
+          help: put it in quotes
+        """,
+    ),
+    "text for a number": (
+        """
+        tasks:
+          - {id: a, run: x, retries: many}
+        """,
+        """
+        dag.yaml:2:30: error: 'retries' must be a whole number [invalid-value]
+            2 |   - {id: a, run: x, retries: many}
+              |                              ^
+        """,
+    ),
+    "a number that is too small": (
+        """
+        tasks:
+          - {id: a, run: x, retries: -1}
+        """,
+        """
+        dag.yaml:2:30: error: 'retries' must be at least 0 [invalid-value]
+            2 |   - {id: a, run: x, retries: -1}
+              |                              ^
+        """,
+    ),
+    "text for a list": (
+        """
+        tasks:
+          - {id: a, run: x, depends_on: b}
+        """,
+        """
+        dag.yaml:2:33: error: 'depends_on' must be a list [invalid-value]
+            2 |   - {id: a, run: x, depends_on: b}
+              |                                 ^
+          help: write a list: [b]
+        """,
+    ),
+    "a missing id": (
+        """
+        tasks:
+          - {run: x}
+        """,
+        """
+        dag.yaml:2:5: error: missing key 'id' [missing-key]
+            2 |   - {run: x}
+              |     ^
+        """,
+    ),
+    "an id that is no name": (
+        """
+        tasks:
+          - {id: ../x, run: x}
+        """,
+        """
+        dag.yaml:2:10: error: '../x' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
+            2 |   - {id: ../x, run: x}
+              |          ^
+        """,
+    ),
+    "no action": (
+        """
+        tasks:
+          - id: a
+        """,
+        """
+        dag.yaml:2:5: error: the task does nothing [no-action]
+            2 |   - id: a
+              |     ^
+          help: give it one of 'workflow_ref', 'run', 'commands'
+        """,
+    ),
+    "two actions": (
+        """
+        tasks:
+          - id: a
+            run: x
+            workflow_ref: w
+        """,
+        """
+        dag.yaml:3:5: error: a task does one thing, but this one has 'workflow_ref' and 'run' [two-actions]
+            3 |     run: x
+              |     ^
+        """,
+    ),
+    "two spellings": (
+        """
+        tasks:
+          - id: a
+            run: x
+            retries: 2
+            retry: {max_attempts: 3}
+        """,
+        """
+        dag.yaml:4:5: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+            4 |     retries: 2
+              |     ^
+        """,
+    ),
+    "no duration": (
+        """
+        tasks:
+          - {id: a, run: x, timeout: soon}
+        """,
+        """
+        dag.yaml:2:30: error: 'timeout': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]
+            2 |   - {id: a, run: x, timeout: soon}
+              |                              ^
+        """,
+    ),
+    "no time at all": (
+        """
+        timeout: 0
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:10: error: 'timeout' must be more than 0 seconds [invalid-value]
+            1 | timeout: 0
+              |          ^
+        """,
+    ),
+    "no such choice": (
+        """
+        on_error: ignore
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:11: error: 'on_error' must be 'stop_all' or 'continue' [invalid-value]
+            1 | on_error: ignore
+              |           ^
+        """,
+    ),
+    "no boolean": (
+        """
+        tasks:
+          - {id: a, run: x, continue_on_failure: "yes"}
+        """,
+        """
+        dag.yaml:2:42: error: 'continue_on_failure' must be true or false [invalid-value]
+            2 |   - {id: a, run: x, continue_on_failure: "yes"}
+              |                                          ^
+        """,
+    ),
+    "tasks as a map": (
+        """
+        tasks: {a: {run: x}}
+        """,
+        """
+        dag.yaml:1:8: error: 'tasks' must be a list of tasks [invalid-value]
+            1 | tasks: {a: {run: x}}
+              |        ^
+          help: begin each with `- id:`
+        """,
+    ),
+    "a task that is text": (
+        """
+        tasks:
+          - hello
+        """,
+        """
+        dag.yaml:2:5: error: a task must be a mapping with an 'id' [invalid-value]
+            2 |   - hello
+              |     ^
+        """,
+    ),
+    "a key for another kind of task": (
+        """
+        tasks:
+          - {id: a, workflow_ref: w, shell: bash}
+        """,
+        """
+        dag.yaml:2:30: error: 'shell' is for tasks with 'run' or 'commands' [misplaced-key]
+            2 |   - {id: a, workflow_ref: w, shell: bash}
+              |                              ^
+        """,
+    ),
+    "an environment value that is a list": (
+        """
+        env: {A: [1]}
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:10: error: 'A' must be text [invalid-value]
+            1 | env: {A: [1]}
+              |          ^
+        """,
+    ),
+    "a default for what cannot have one": (
+        """
+        defaults: {id: x}
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:12: error: unknown key 'id' [unknown-key]
+            1 | defaults: {id: x}
+              |            ^
+        """,
+    ),
+    "a key with nothing after it": (
+        """
+        tasks:
+          - {id: a, run: }
+        """,
+        """
+        dag.yaml:2:18: error: 'run' must have a value, or be left out [invalid-value]
+            2 |   - {id: a, run: }
+              |                  ^
+        """,
+    ),
+    "a misspelt key of an edge": (
+        """
+        tasks:
+          - {id: a, run: x, depends_on: [{task: b, triger: always}]}
+        """,
+        """
+        dag.yaml:2:44: error: unknown key 'triger' [unknown-key]
+            2 |   - {id: a, run: x, depends_on: [{task: b, triger: always}]}
+              |                                            ^
+          help: did you mean 'trigger'?
+        """,
+    ),
+    "a misspelt key of a retry": (
+        """
+        tasks:
+          - {id: a, run: x, retry: {initail: 5s}}
+        """,
+        """
+        dag.yaml:2:29: error: unknown key 'initail' [unknown-key]
+            2 |   - {id: a, run: x, retry: {initail: 5s}}
+              |                             ^
+          help: did you mean 'initial'?
+        """,
+    ),
+    "an expression where none is evaluated": (
+        """
+        tasks:
+          - {id: a, run: x, working_dir: "${{ params.x }}"}
+        """,
+        """
+        dag.yaml:2:34: error: 'working_dir' must be written out: ${{ }} is not evaluated here [invalid-value]
+            2 |   - {id: a, run: x, working_dir: "${{ params.x }}"}
+              |                                  ^
+        """,
+    ),
+    "a shell that is no command line": (
+        """
+        tasks:
+          - {id: a, run: x, shell: "'"}
+        """,
+        """
+        dag.yaml:2:28: error: 'shell' must be a command line: no closing quotation [invalid-value]
+            2 |   - {id: a, run: x, shell: "'"}
+              |                            ^
+        """,
+    ),
+    "a variable that cannot be one": (
+        """
+        env: {3X: y}
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:7: error: '3X' cannot name an environment variable [invalid-value]
+            1 | env: {3X: y}
+              |       ^
+        """,
+    ),
+    "retries in two spellings in the defaults": (
+        """
+        defaults: {retries: 1, retry: {max_attempts: 2}}
+        tasks: [{id: a, run: x}]
+        """,
+        """
+        dag.yaml:1:12: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+            1 | defaults: {retries: 1, retry: {max_attempts: 2}}
+              |            ^
+        """,
+    ),
+    "a duplicate key": (
+        """
+        tasks:
+          - {id: a, run: x, run: y}
+        """,
+        """
+        dag.yaml:2:21: error: key 'run' is written twice, first in line 2 [duplicate-key]
+            2 |   - {id: a, run: x, run: y}
+              |                     ^
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+    assert told(document) == shown(expected)
+
+
+@pytest.mark.parametrize("document", ["tasks: []", "name: d", "tasks:", "defaults: {}"])
+def test_a_dag_without_tasks_is_none(document: str) -> None:
+    assert told(document) == shown(
+        f"""
+        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
+            1 | {document}
+              | ^
+        """
+    )
+
+
+def test_an_inline_document_needs_a_name() -> None:
+    assert told("tasks: [{id: a, run: x}]", name=None) == shown(
+        """
+        dag.yaml:1:1: error: the DAG needs a name: text without a file has none of its own [missing-name]
+            1 | tasks: [{id: a, run: x}]
+              | ^
+          help: add `name: my_dag`
+        """
+    )
+
+
+def test_a_files_name_that_is_none_is_told() -> None:
+    assert told("tasks: [{id: a, run: x}]", name="my dag").startswith(
+        "dag.yaml:1:1: error: the DAG needs a name: 'my dag' cannot be one: letters, digits"
+    )
+
+
+LATER: list[tuple[str, Any, str]] = [
+    ("matrix", "{os: [a]}", "matrix"),
+    ("for_each", "x", "for_each"),
+    ("image", "alpine", "containers"),
+    ("dag", "other", "sub-DAGs"),
+    ("approval", "{prompt: ok}", "approvals"),
+    ("wait", "{seconds: 1}", "waits"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "feature"), LATER)
+def test_a_word_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
+    assert told(f"tasks:\n  - id: a\n    run: x\n    {key}: {value}\n") == shown(
+        f"""
+        dag.yaml:4:5: error: '{key}' ({feature}) is not supported yet [not-supported-yet]
+            4 |     {key}: {value}
+              |     ^
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["image: alpine", "dag: other", "approval: {prompt: ok}", "wait: {seconds: 1}"]
+)
+def test_an_action_of_a_later_version_is_an_action(key: str) -> None:
+    assert "[no-action]" not in told(f"tasks: [{{id: a, {key}}}]")
+
+
+def test_hooks_come_later() -> None:
+    assert told("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
+        """
+        dag.yaml:1:1: error: 'hooks' (hooks) is not supported yet [not-supported-yet]
+            1 | hooks: {on_exit: {run: x}}
+              | ^
+        """
+    )
+
+
+def test_one_mistake_hides_no_other() -> None:
+    findings = told(
+        """
+        on_eror: continue
+        tasks:
+          - {id: a, run: 5}
+          - {id: b}
+          - {id: c, run: x, depends_on: [d]}
+          - {id: c, run: x}
+        """
+    )
+    assert [line.rpartition(" [")[2] for line in findings.splitlines() if ": error: " in line] == [
+        "unknown-key]", "invalid-value]", "no-action]", "unknown-task]", "duplicate-id]",
+    ]  # fmt: skip
+
+
+def test_others_may_depend_on_a_task_that_is_wrong() -> None:
+    dag, findings = load("name: d\ntasks: [{id: a, run: 5}, {id: b, run: x, depends_on: [a]}]")
+    assert findings.count("error:") == 1
+    assert dag is not None
+    assert [task.id for task in dag.tasks] == ["a", "b"]

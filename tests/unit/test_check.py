@@ -1,0 +1,281 @@
+"""What a document means together with the registry: everything beyond the shape of its nodes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from dagrun.clock import FakeClock
+from dagrun.executors.inline import InlineExecutor
+from dagrun.registry import Failure, Origin, Parameter, Registry
+from dagrun.runs.memory import MemoryRuns
+from dagrun.service import Service
+from dagrun.settings import Settings
+from dagrun.source import render
+from tests.unit.harness import read, registry, shown, told, workflow
+
+SWEEP = workflow("sweep", Parameter("inbox", "str", None, True), Parameter("limit", "int", "10", False))
+KNOWN = registry(SWEEP, workflow("anything", rest=True), workflow("nothing"))
+
+
+def test_a_duplicate_id() -> None:
+    document = """
+        tasks:
+          - {id: a, run: x}
+          - {id: b, run: x}
+          - {id: a, run: x}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:4:10: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
+            4 |   - {id: a, run: x}
+              |          ^
+          help: the first one is in line 2
+        """
+    )
+
+
+def test_an_id_that_stands_three_times_is_told_once() -> None:
+    assert told("tasks: [{id: a, run: x}, {id: a, run: x}, {id: a, run: x}]").count("Duplicate task IDs") == 1
+
+
+def test_a_dependency_that_does_not_exist() -> None:
+    document = """
+        tasks:
+          - {id: extract, run: x}
+          - {id: load, run: x, depends_on: [extrat]}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: ValidationError: Task 'load' depends on non-existent task 'extrat' [unknown-task]
+            3 |   - {id: load, run: x, depends_on: [extrat]}
+              |                                     ^
+          help: did you mean 'extract'?
+        """
+    )
+
+
+def test_nobody_means_the_task_itself() -> None:
+    assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
+
+
+def test_a_cycle_begins_with_the_task_that_stands_first() -> None:
+    document = """
+        tasks:
+          - {id: x, run: x}
+          - {id: a, run: x, depends_on: [x, b]}
+          - {id: b, run: x, depends_on: [{task: a}]}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
+            3 |   - {id: a, run: x, depends_on: [x, b]}
+              |                                     ^
+          help: each depends on the next; take one of these dependencies out
+        """
+    )
+
+
+def test_a_task_that_depends_on_itself() -> None:
+    assert "CycleDetectedError: Cycle detected in DAG 'my_dag': a -> a [cycle]" in told(
+        "tasks: [{id: a, run: x, depends_on: [a]}]"
+    )
+
+
+def test_a_long_cycle_is_told_in_short() -> None:
+    tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 10_000}]}}\n" for i in range(10_000))
+    begun = time.process_time()
+    message = told(f"tasks:\n{tasks}").splitlines()[0]
+    assert message.startswith(
+        "dag.yaml:2:35: error: CycleDetectedError: Cycle detected in DAG 'my_dag': t0 -> t1 -> "
+    )
+    assert message.endswith(" -> t9 -> (9980 more) -> t9990 -> t9991 -> t9992 -> t9993 -> t9994 -> t9995 -> t9996"
+                            " -> t9997 -> t9998 -> t9999 -> t0 [cycle]")  # fmt: skip
+    assert time.process_time() - begun < 20
+
+
+def test_an_unknown_workflow_with_a_near_one() -> None:
+    assert told("tasks:\n  - {id: a, workflow_ref: sweeep, params: {inbox: x}}", KNOWN) == shown(
+        """
+        dag.yaml:2:27: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]
+            2 |   - {id: a, workflow_ref: sweeep, params: {inbox: x}}
+              |                           ^
+          help: did you mean 'sweep'?
+        """
+    )
+
+
+def test_an_unknown_workflow_without_a_near_one() -> None:
+    assert "  help: `dagrun workflows` lists those that are registered" in told(
+        "tasks: [{id: a, workflow_ref: quite_another}]", KNOWN
+    )
+
+
+def test_without_a_registry_nothing_is_said_about_workflows() -> None:
+    assert told("tasks: [{id: a, workflow_ref: quite_another}]") == ""
+
+
+def test_parameters_are_held_against_the_signature() -> None:
+    document = """
+        tasks:
+          - id: a
+            workflow_ref: sweep
+            params: {limti: 3, colour: blue}
+        """
+    assert told(document, KNOWN) == shown(
+        """
+        dag.yaml:3:19: error: workflow 'sweep' needs the parameter 'inbox' [missing-parameter]
+            3 |     workflow_ref: sweep
+              |                   ^
+          help: add it to the params of 'a'
+        dag.yaml:4:14: error: workflow 'sweep' has no parameter 'limti' [unknown-parameter]
+            4 |     params: {limti: 3, colour: blue}
+              |              ^
+          help: did you mean 'limit'?
+        dag.yaml:4:24: error: workflow 'sweep' has no parameter 'colour' [unknown-parameter]
+            4 |     params: {limti: 3, colour: blue}
+              |                        ^
+          help: it takes: inbox, limit
+        """
+    )
+
+
+@pytest.mark.parametrize("params", ["{inbox: x}", "{inbox: x, limit: 3}"])
+def test_parameters_that_fit(params: str) -> None:
+    assert told(f"tasks: [{{id: a, workflow_ref: sweep, params: {params}}}]", KNOWN) == ""
+
+
+def test_a_workflow_that_takes_the_rest_takes_anything() -> None:
+    assert told("tasks: [{id: a, workflow_ref: anything, params: {any: 1}}]", KNOWN) == ""
+
+
+def test_a_workflow_without_parameters_takes_none() -> None:
+    assert "  help: it takes: none" in told("tasks: [{id: a, workflow_ref: nothing, params: {x: 1}}]", KNOWN)
+
+
+def test_a_required_parameter_may_come_from_a_dependency() -> None:
+    known = registry(workflow("brief", Parameter("report__path", "str", None, True)))
+    task = "{id: brief, workflow_ref: brief, depends_on: [%s]}"
+    assert told(f"tasks: [{{id: report, run: x}}, {task % 'report'}]", known) == ""
+    assert "[missing-parameter]" in told(f"tasks: [{{id: other, run: x}}, {task % 'other'}]", known)
+
+
+def test_a_parameter_that_an_output_would_shadow_is_a_warning() -> None:
+    document = """
+        tasks:
+          - {id: a, run: x}
+          - id: b
+            run: x
+            depends_on: [a]
+            params: {a__k: 1}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:6:14: warning: an output of 'a' would win over the parameter 'a__k' [shadowed-parameter]
+            6 |     params: {a__k: 1}
+              |              ^
+        """
+    )
+
+
+def test_two_parameters_of_a_script_would_share_a_variable() -> None:
+    document = """
+        tasks:
+          - id: a
+            run: x
+            params: {x-y: 1, x.y: 2}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both be $DAGRUN_PARAM_X_Y [variable-collision]
+            4 |     params: {x-y: 1, x.y: 2}
+              |                      ^
+          help: rename one of them
+        """
+    )
+
+
+def test_the_parameters_of_a_workflow_are_no_variables() -> None:
+    assert told("tasks: [{id: a, workflow_ref: anything, params: {x-y: 1, x.y: 2}}]", KNOWN) == ""
+
+
+def test_a_default_that_its_declaration_does_not_allow() -> None:
+    document = """
+        params:
+          n: {type: integer, default: many}
+        tasks: [{id: a, run: x}]
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string [invalid-value]
+            2 |   n: {type: integer, default: many}
+              |      ^
+        """
+    )
+
+
+@pytest.mark.parametrize(("listed", "level"), [(True, "error"), (False, "warning")])
+def test_workflows_that_cannot_be_read_are_told_where_they_are_needed(listed: bool, level: str) -> None:
+    known = Registry(
+        KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
+    )
+    message = f"{level}: cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
+    assert message in told("tasks: [{id: a, workflow_ref: nothing}]", known)
+    assert told("tasks: [{id: a, run: x}]", known) == ""
+
+
+def test_every_finding_is_told_in_the_order_of_the_lines() -> None:
+    findings = told(
+        """
+        tasks:
+          - {id: a, workflow_ref: unheard_of, depends_on: [ghost]}
+          - {id: b, run: x, params: {x-y: 1, x.y: 2}}
+          - {id: b, workflow_ref: nothing, params: {p: 1}}
+          - {id: c, run: x, depends_on: [c]}
+        """,
+        KNOWN,
+    )
+    assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
+        "unknown-workflow]", "unknown-task]", "variable-collision]", "duplicate-id]", "unknown-parameter]", "cycle]",
+    ]  # fmt: skip
+
+
+def test_a_valid_document_has_no_findings() -> None:
+    dag = read(
+        "tasks: [{id: a, workflow_ref: sweep, params: {inbox: x}}, {id: b, run: x, depends_on: [a]}]", KNOWN
+    )
+    assert [task.id for task in dag.tasks] == ["a", "b"]
+
+
+# --- through the service ---
+
+
+def validate(where: Path, text: str) -> list[str]:
+    """The first line of every finding, as `dagrun validate` prints them."""
+    (where / "dag.yaml").write_text(text)
+    service = Service(Settings(root=where), MemoryRuns(), FakeClock(), InlineExecutor, lambda: KNOWN)
+    (report,) = service.validate([str(where / "dag.yaml")])
+    return [
+        render(finding, report.source).splitlines()[0].partition("dag.yaml:")[2]
+        for finding in report.findings
+    ]
+
+
+def test_the_service_tells_a_files_findings(tmp_path: Path) -> None:
+    assert validate(tmp_path, "tasks: [{id: a, workflow_ref: sweeep}]") == [
+        "1:31: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]"
+    ]
+
+
+@pytest.mark.xfail(
+    strict=False, reason="the shape's findings come before the meaning's, each in their own order"
+)
+def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    found = validate(
+        tmp_path,
+        "params:\n  n: {type: integer, default: many}\n  m: {type: int}\n"
+        "tasks:\n  - {id: a, run: x, depends_on: [b]}\n  - {id: c, colour: blue, run: x}\ntenant_id: 5\n",
+    )
+    assert [each.partition(":")[0] for each in found] == ["2", "3", "5", "6", "7"]

@@ -1,0 +1,362 @@
+"""The `${{ }}` language: what it means, and how its mistakes are told."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrun.expressions import (
+    EvaluationError,
+    ExpressionError,
+    Known,
+    Scope,
+    condition,
+    parse,
+    problems,
+    template,
+    truth,
+)
+
+SCOPE = Scope(
+    {
+        "params": {
+            "region": "eu",
+            "n": 3,
+            "on": True,
+            "none": None,
+            "list": ["a", "b"],
+            "a-b": 1,
+            "map": {"k": 1},
+        },
+        "tasks": {"test-unit": {"status": "success", "outputs": {"files": [1, 2], "text": '{"a": [1]}'}}},
+        "env": {"HOME": "/root"},
+    },
+    {"success": lambda: True, "failure": lambda: False, "changed": lambda task: task == "test-unit"},
+)
+
+
+def value(text: str) -> Any:
+    return parse(text).evaluate(SCOPE)
+
+
+def told(text: str) -> tuple[int, str, str]:
+    """Offset, message and advice of the mistake in an expression."""
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+    return caught.value.offset, caught.value.message, caught.value.suggestion
+
+
+def failed(text: str) -> tuple[int, str]:
+    with pytest.raises(EvaluationError) as caught:
+        value(text)
+    return caught.value.offset, caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("'it''s'", "it's"), (r'"a\"\\\n\t"', 'a"\\\n\t'), ("-1", -1), ("1.5", 1.5), ("1e3", 1000.0), ("null", None),
+        ("params.region", "eu"), ("params['region']", "eu"), ("params.a-b", 1), ("params.list[1]", "b"),
+        ("tasks.test-unit.status == 'success'", True), ("params . region", "eu"), ("params.none.x.y", None),
+        ("params[params.none || 'n']", 3), ("env.MISSING", ""), ("env.HOME", "/root"),
+        # Values that are alike only in other languages.
+        ("1 == 1.0", True), ("1 == true", False), ("'1' == 1", False), ("null == false", False), ("'a' == 'A'", False),
+        ("params.list == fromJSON('[\"a\",\"b\"]')", True), ("fromJSON('[1]') == fromJSON('[true]')", False),
+        # How tightly operators bind.
+        ("true || false && false", True), ("not true == false", True), ("!true == false", True), ("not 1 == 2", True),
+        ("!1 == 2", False), ("not false and false", False), ("1 < 2 and 'a' < 'b'", True), ("!!params.n", True),
+        ("true or x.y", True), ("false && x.y", False),
+        # The operand that decided.
+        ("params.none || 'x'", "x"), ("params.n && 'x'", "x"), ("'' || 0 || null", None),
+        # Functions.
+        ("success() && !failure()", True), ("changed('test-unit')", True), ("contains('abc', 'b')", True),
+        ("contains(params.list, 'a')", True), ("contains(params.map, 'k')", True), ("contains(null, 'a')", False),
+        ("startsWith('abc', 'ab') && endsWith('abc', 'bc')", True), ("format('{0}-{1}-{{}}', 1, true)", "1-true-{}"),
+        ("join(params.list)", "a,b"), ("join(params.list, ' ')", "a b"), ("toJSON(params.map)", '{"k":1}'),
+        ("fromJSON(tasks.test-unit.outputs.text).a[0]", 1), ("default(params.x, 1)", 1), ("default(params.none, 1)", 1),
+        ("default(params.n, 1)", 3), ("default(params.x.y, 1)", 1), ("default(env.X, 1)", 1), ("default(params.list[9], 1)", 1),
+    ],
+)  # fmt: skip
+def test_what_an_expression_gives(text: str, expected: Any) -> None:
+    assert (value(text), type(value(text))) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "part"),
+    [
+        ("", 0, "empty"), ("a b", 2, "unexpected 'b'"), ("a ==", 3, "ends where a value"), ("(a", 0, "never closed"),
+        ("a[1", 1, "never closed"), ("f(a", 1, "never closed"), ("a = b", 2, "unexpected '='"), ("'abc", 0, "unexpected '"),
+        ("a < b < c", 6, "not chained"), ("a == not b", 5, "'not' cannot stand here"), ("1 + 2", 2, "unexpected '+'"),
+        ("success(1)", 0, "takes no arguments"), ("changed()", 0, "takes 1 argument"), ("join()", 0, "takes 1 or 2"),
+        (r'"\x"', 1, "not an escape"), ("1a", 0, "neither a number nor a name"), ("1e999", 0, "too large"),
+        ("9" * 50, 0, "40 digits"), ("$a", 0, "unexpected '$'"), ("a.", 1, "unexpected '.'"), ("é", 0, "unexpected 'é'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_where_it_stands(text: str, offset: int, part: str) -> None:
+    at, message, _ = told(text)
+    assert at == offset
+    assert part in message
+
+
+@pytest.mark.parametrize(
+    "part", ["(", "[", "!", "not ", "a[", "f(", "'", "a && ", "a.", "${{", "-", "1 < ", "''"]
+)
+def test_a_million_characters_are_refused_at_once(part: str) -> None:
+    began = time.monotonic()
+    told(part * 1_000_000)
+    told(part * (7_900 // len(part)) + "]")
+    with pytest.raises(ExpressionError):
+        template("${{" + part * 1_000_000)
+    assert time.monotonic() - began < 2
+
+
+def test_a_long_chain_is_no_deep_tree() -> None:
+    assert value(" && ".join(["1"] * 1_500)) == 1
+    assert told("(" * 51 + "1" + ")" * 51)[1] == "the expression is nested deeper than 50 levels"
+    assert value("(" * 49 + "1" + ")" * 49) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message"),
+    [
+        ("params.x", 7, "params has no 'x'; there is a-b, list, map, n, none, on, region"),
+        ("1 < 'a'", 2, "'<' does not compare a number with a text"),
+        ("true >= false", 5, "'>=' does not compare a boolean with a boolean"),
+        ("params.region.x", 14, "params.region is a text: it has no 'x'"),
+        ("params.list['a']", 12, "params.list is a list: it is indexed by a number, not by 'a'"),
+        ("params.list[2]", 12, "params.list has no [2]; it has 2 items, counted from 0"),
+        ("params.list[true]", 12, "params.list cannot be indexed by a boolean"),
+        ("fromJSON('NaN')", 0, "fromJSON(): the text is not JSON: NaN is not JSON"),
+        ("format('{1}', 1)", 0, "format(): {1} has no value: 1 given, counted from 0"),
+        ("cancelled()", 0, "cancelled() cannot be asked here"),
+        (
+            "default(params[params.x], 1)",
+            22,
+            "params has no 'x'; there is a-b, list, map, n, none, on, region",
+        ),
+    ],
+)
+def test_a_value_that_is_not_there(text: str, offset: int, message: str) -> None:
+    assert failed(text) == (offset, message)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200, "[" * 100_000 + "]" * 100_000, "1e999", '{"a":', "Infinity", "9" * 5000]
+)
+def test_json_that_is_refused(text: str) -> None:
+    with pytest.raises(EvaluationError):
+        parse("fromJSON(params.t)").evaluate(Scope({"params": {"t": text}}))
+
+
+@pytest.mark.parametrize(
+    "text", ["params.__class__", "params.region.upper", "params.list.append", "params.map.items"]
+)
+def test_no_attribute_is_ever_reached(text: str) -> None:
+    failed(text)
+
+
+def test_values_nested_too_deep_are_an_error_and_no_crash() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    scope = Scope({"a": deep, "b": [deep]})
+    for text in ("a == b", "toJSON(a)", "contains(b, a) && a == b"):
+        with pytest.raises(EvaluationError):
+            parse(text).evaluate(scope)
+
+
+def test_what_counts_as_true() -> None:
+    assert not any(map(truth, (False, None, 0, 0.0, "", [], {})))
+    assert all(map(truth, (True, 1, -1, "false", "0", [0], {"a": None})))
+
+
+# --- templates and conditions ---
+
+
+def test_a_whole_template_keeps_its_type_and_others_are_text() -> None:
+    assert template("${{ params.list }}").render(SCOPE) == ["a", "b"]
+    whole = template("${{ params.n }}")
+    assert whole.is_whole
+    assert whole.render(SCOPE) == 3
+    text = "n=${{ params.n }} ${{ params.on }} [${{ params.none }}] ${{ params.list }}"
+    assert template(text).render(SCOPE) == 'n=3 true [] ["a","b"]'
+
+
+def test_braces_in_a_text_do_not_close_and_two_dollars_do_not_open() -> None:
+    assert template('${{ \'}}\' }}${{ "\\"}}" }} $${{ x }}').render(SCOPE) == '}}"}} ${{ x }}'
+    assert template("").render(SCOPE) == ""
+
+
+def test_offsets_count_in_the_whole_text() -> None:
+    hole = template("ab ${{ params.n }} c").holes[0]
+    assert (hole.start, hole.end, hole.expression.references[0].offset) == (3, 18, 7)
+    for text, offset in (
+        ("ab ${{ a b }}", 9),
+        ("ab ${{ a", 3),
+        ("ab ${{ 'a }}", 7),
+        ("ab ${{ }}", 6),
+        ("${{ a ${{ b }}", 6),
+    ):
+        with pytest.raises(ExpressionError) as caught:
+            template(text)
+        assert caught.value.offset == offset, text
+
+
+@pytest.mark.parametrize("text", ["params.on", " params.on\n", "${{ params.on }}", "  ${{ params.on }} \n"])
+def test_a_condition_with_or_without_its_wrapper(text: str) -> None:
+    parsed = condition(text)
+    assert parsed.evaluate(SCOPE) is True
+    assert text[parsed.references[0].offset :].startswith("params.on")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "yes please",
+        "${{ a }} && ${{ b }}",
+        "${{ a }} == 'x'",
+        "!${{ a }}",
+        "$${{ a }}",
+        "${{ }}",
+        "${{ a",
+    ],
+)
+def test_any_other_condition_is_an_error_and_never_true(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        condition(text)
+    assert 0 <= caught.value.offset <= len(text)
+
+
+# --- what is known before anything runs ---
+
+KNOWN = Known(
+    roots={"params", "env", "tasks", "jobs", "run"},
+    params=["region"],
+    tasks=["build", "test-unit", "a.b"],
+    ancestors=["build"],
+    functions={"success", "changed"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message", "suggestion"),
+    [
+        ("parms.x", 0, "unknown name 'parms'", "did you mean 'params'?"),
+        ("True", 0, "unknown name 'True'", "did you mean 'true'?"),
+        ("params.region == west", 17, "unknown name 'west'", "a text is written in quotes: 'west'"),
+        ("secrets.X", 0, "'secrets' can be read only in 'env'", ""),
+        ("params.regoin", 7, "undeclared parameter 'regoin'", "did you mean 'region'?"),
+        ("run.idd", 4, "'run' has no field 'idd'", "did you mean 'id'?"),
+        ("tasks.biuld.status", 6, "unknown task 'biuld'", "did you mean 'build'?"),
+        ("tasks.build.ouputs", 12, "a task has no field 'ouputs'", "did you mean 'outputs'?"),
+        ("tasks.a.b.status", 6, "unknown task 'a'", "write tasks['a.b']"),
+        ("sucess()", 0, "unknown function 'sucess'", "did you mean 'success'?"),
+        ("fromjson('1')", 0, "unknown function 'fromjson'", "did you mean 'fromJSON'?"),
+        ("always()", 0, "always() can be asked only in 'if' and 'unless'", ""),
+        ("changed('x')", 8, "unknown task 'x'", ""),
+        ("changed(1)", 8, "changed() takes the id of a task, in quotes", ""),
+        ("format('{1}', 1)", 7, "format(): {1} has no value: 1 given, counted from 0", ""),
+        (
+            "jobs.test-unit.status",
+            5,
+            "'test-unit' is not an ancestor of this task: its result is not known when it starts",
+            "add 'test-unit' to what this task depends on",
+        ),
+    ],
+)
+def test_what_is_wrong_before_anything_runs(text: str, offset: int, message: str, suggestion: str) -> None:
+    (problem,) = problems(parse(text), KNOWN)
+    assert (problem.offset, problem.message, problem.suggestion) == (offset, message, suggestion)
+
+
+def test_what_is_right_has_no_problems() -> None:
+    text = "success() && tasks.build.outputs.x == params.region && env.ANY && run.id && changed('build') && toJSON(tasks)"
+    assert problems(parse(text), KNOWN) == []
+    assert [each.name for each in parse(text).calls] == ["success", "changed", "toJSON"]
+    assert parse(text).references[0].path == ("build", "outputs", "x")
+
+
+def test_all_problems_are_told_at_once_in_order() -> None:
+    assert [each.offset for each in problems(parse("a.b == c() && params.x"), KNOWN)] == [0, 7, 21]
+
+
+# --- any text, any tree ---
+
+
+@given(st.one_of(st.text(), st.text(st.sampled_from("ab01.-'\"\\[](),!=<>&| ntorf{}$"), max_size=40)))
+def test_any_text_is_parsed_or_refused_in_place(text: str) -> None:
+    for read in (parse, template, condition):
+        offset = 0
+        try:
+            read(text)
+        except ExpressionError as error:
+            offset = error.offset
+        assert 0 <= offset <= len(text)
+
+
+Tree = tuple[str, Any]  # its text, fully in parentheses, and what it is worth
+leaves: st.SearchStrategy[Tree] = st.one_of(
+    st.integers(-99, 99).map(lambda n: (str(n), n)),
+    st.booleans().map(lambda b: (json.dumps(b), b)),
+    st.just(("null", None)),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5).map(
+        lambda t: ("'" + t.replace("'", "''") + "'", t)
+    ),
+    st.sampled_from(["region", "n", "on", "none"]).map(
+        lambda name: (f"params.{name}", SCOPE.roots["params"][name])
+    ),
+)
+
+
+def combined(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    return st.one_of(
+        st.tuples(st.sampled_from(["!", "not "]), inner).map(lambda t: (f"({t[0]}{t[1][0]})", not t[1][1])),
+        st.tuples(inner, st.sampled_from(["&&", "and"]), inner).map(
+            lambda t: (f"({t[0][0]} {t[1]} {t[2][0]})", t[0][1] and t[2][1])
+        ),
+        st.tuples(inner, st.sampled_from(["||", "or"]), inner).map(
+            lambda t: (f"({t[0][0]} {t[1]} {t[2][0]})", t[0][1] or t[2][1])
+        ),
+        st.tuples(inner, inner).map(
+            lambda t: (f"({t[0][0]}=={t[1][0]})", json.dumps(t[0][1]) == json.dumps(t[1][1]))
+        ),
+        inner.map(lambda t: (f"fromJSON(toJSON({t[0]}))", t[1])),
+        st.tuples(inner, inner).map(
+            lambda t: (f"default({t[0][0]}, {t[1][0]})", t[1][1] if t[0][1] is None else t[0][1])
+        ),
+    )
+
+
+@given(st.recursive(leaves, combined, max_leaves=12))
+def test_values_agree_with_another_way_to_find_them(tree: Tree) -> None:
+    text, expected = tree
+    found = value(text)
+    assert (found, type(found)) == (expected, type(expected))
+    assert template(f"x${{{{{text}}}}}").holes[0].expression.tree is not None
+
+
+chains = st.lists(st.booleans(), min_size=2, max_size=8).flatmap(
+    lambda values: st.tuples(st.just(values), st.lists(st.sampled_from(["and", "or"]), min_size=len(values) - 1, max_size=len(values) - 1))
+)  # fmt: skip
+
+
+@given(chains)
+def test_and_binds_tighter_than_or_in_any_chain(chain: tuple[list[bool], list[str]]) -> None:
+    values, operators = chain
+    groups = [[values[0]]]
+    for operator, each in zip(operators, values[1:], strict=True):
+        if operator == "and":
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    words = [json.dumps(values[0])]
+    for operator, each in zip(operators, values[1:], strict=True):
+        words += [operator, json.dumps(each)]
+    assert value(" ".join(words)) is any(all(group) for group in groups)

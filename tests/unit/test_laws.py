@@ -1,0 +1,310 @@
+"""Laws that hold for every run, whatever its shape and however its bodies end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagrun.engine import Engine
+from dagrun.events import DagDone, DagStart, Encoder, TaskOk, TaskStart, decode
+from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.graph import Graph
+from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger
+from dagrun.state import FINAL, Drop, Finish, RunState, Skip, Start, Status
+from dagrun.testing import Outcome, run
+from dagrun.work import Attempt, Ended, Json, Result, Work
+from tests.unit.harness import task
+
+MANY = 100_000
+
+
+@dataclass(frozen=True)
+class Story:
+    """A DAG, how each attempt ends, how many loop turns each takes, and when somebody cancels."""
+
+    dag: Dag
+    ends: Mapping[str, tuple[str, ...]]
+    turns: Mapping[str, int]
+    max_parallel: int
+    cancel_at: float | None
+
+
+class Shuffling(InlineExecutor):
+    """Begins bodies after some turns of the loop, so that they end in another order than they were started in."""
+
+    def __init__(
+        self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]], turns: Mapping[str, int]
+    ) -> None:
+        super().__init__(bodies)
+        self.turns = turns
+        self.early: set[str] = set()
+
+    def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
+        self._after(self.turns[work.attempt.task_id], work, finish)
+
+    def _after(self, turns: int, work: Work, finish: Callable[[Ended], None]) -> None:
+        if turns and work.attempt.task_id not in self.early:
+            asyncio.get_running_loop().call_soon(self._after, turns - 1, work, finish)
+        elif work.attempt.task_id in self.early:
+            self.early.discard(work.attempt.task_id)
+            finish(Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated"))
+        else:
+            super()._run(work, finish)
+
+    def stop(self, attempt: Attempt, *, now: bool = False) -> None:
+        if attempt.task_id in self._hanging:
+            super().stop(attempt, now=now)
+        else:
+            self.early.add(attempt.task_id)
+
+
+@st.composite
+def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
+    """One task; what may hang has a timeout or somebody who ends it."""
+    retry = Retry(retries=draw(st.integers(0, 2)), initial=draw(st.sampled_from([0.0, 1.0, 7.0])))
+    needs = draw(st.lists(st.sampled_from(names[:index]), unique=True, max_size=3)) if index else []
+    return Task(
+        id=names[index],
+        action=ShellAction(("true",)),
+        needs=tuple(Need(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
+        trigger=draw(st.sampled_from([Trigger.SUCCESS, Trigger.SUCCESS, *Trigger])),
+        only_if_changed=bool(needs) and draw(st.booleans()),
+        retry=retry,
+        timeout=draw(st.sampled_from([5.0, 20.0])),
+        continue_on_failure=draw(st.booleans()),
+        on_error=draw(st.sampled_from([None, None, *OnError])),
+    )
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """Any run of up to twelve tasks that stand in any order in the file."""
+    names = [f"t{i}" for i in range(draw(st.integers(1, 12)))]
+    drawn = [draw(tasks(i, names)) for i in range(len(names))]
+    dag = Dag(
+        name="any",
+        tasks=tuple(draw(st.permutations(drawn))),
+        on_error=draw(st.sampled_from(OnError)),
+        timeout=draw(st.sampled_from([None, None, 30.0])),
+    )
+    ends = {name: tuple(draw(st.lists(st.sampled_from("OUFH"), min_size=3, max_size=3))) for name in names}
+    turns = {name: draw(st.integers(0, 5)) for name in names}
+    cancel_at = draw(st.sampled_from([None, None, 0.0, 3.0]))
+    return Story(dag, ends, turns, draw(st.integers(1, 4)), cancel_at)
+
+
+def body(name: str, ends: tuple[str, ...]) -> Callable[[dict[str, Json]], Any]:
+    """Each attempt ends as it was drawn: well, badly, or not by itself."""
+    left = iter(ends)
+
+    def attempt(_: dict[str, Json]) -> Any:
+        match next(left):
+            case "O":
+                return {"from": name}
+            case "U":
+                return Result({"from": name}, changed=False)
+            case "F":
+                raise RuntimeError("boom")
+        return HANG
+
+    return attempt
+
+
+def told(story: Story) -> Outcome:
+    """Run it."""
+    executor = Shuffling({name: body(name, ends) for name, ends in story.ends.items()}, story.turns)
+
+    def cancel(engine: Engine) -> None:
+        engine.cancel("somebody")
+
+    at = {} if story.cancel_at is None else {story.cancel_at: cancel}
+    return asyncio.run(run(story.dag, executor, max_parallel=story.max_parallel, at=at))
+
+
+def law(check: Callable[[Story, Outcome], None]) -> Callable[[], None]:
+    """A law is checked against many stories."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(stories())
+    def checked(story: Story) -> None:
+        check(story, told(story))
+
+    checked.__name__ = check.__name__
+    return checked
+
+
+@law
+def test_every_task_ends_in_exactly_one_final_state_with_a_reason(story: Story, outcome: Outcome) -> None:
+    ends = [
+        event
+        for event in outcome.events()
+        if event.name in ("task_ok", "task_fail", "task_skip", "task_cancel")
+    ]
+    assert sorted(getattr(event, "task_id") for event in ends) == sorted(each.id for each in story.dag.tasks)  # noqa: B009
+    assert all(state.status in FINAL and state.reason for state in outcome.state.tasks)
+
+
+@law
+def test_folding_the_recorded_facts_gives_the_live_state(story: Story, outcome: Outcome) -> None:
+    encoder, again = Encoder("r", "any", "local-dev"), RunState(Graph.compile(story.dag))
+    for event in outcome.events():
+        read = decode(json.loads(encoder.encode(event)[0]))
+        assert read is not None
+        again.apply(read)
+    assert again.tasks == outcome.state.tasks
+    assert (again.status, again.reason, again.duration) == (
+        outcome.state.status, outcome.state.reason, outcome.state.duration,
+    )  # fmt: skip
+    assert again.next(outcome.clock.now()) is None
+
+
+@law
+def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome: Outcome) -> None:
+    needs = {each.id: {need.task for need in each.needs} for each in story.dag.tasks}
+    ended: set[str] = set()
+    for event in outcome.events():
+        match event.name, getattr(event, "task_id", ""):
+            case "task_start", task_id:
+                assert needs[task_id] <= ended
+            case (("task_ok" | "task_fail" | "task_skip" | "task_cancel"), task_id):
+                ended.add(task_id)
+
+
+@law
+def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -> None:
+    assert outcome.executor.most_at_once <= story.max_parallel
+    running: set[str] = set()
+    for event in outcome.events():
+        match event.name, getattr(event, "task_id", ""):
+            case "task_start", task_id:
+                running.add(task_id)
+                assert len(running) <= story.max_parallel
+            case (("task_ok" | "task_fail" | "task_retry" | "task_cancel"), task_id):
+                running.discard(task_id)
+    assert not running
+
+
+@law
+def test_attempts_are_counted_and_bounded(story: Story, outcome: Outcome) -> None:
+    started: dict[str, int] = {}
+    for event in outcome.events("task_start"):
+        assert isinstance(event, TaskStart)
+        started[event.task_id] = started.get(event.task_id, 0) + 1
+        assert event.attempt == started[event.task_id]
+    for node, state in zip(outcome.state.graph.nodes, outcome.state.tasks, strict=True):
+        assert state.attempt == started.get(node.task.id, 0) <= node.task.retry.retries + 1
+
+
+@law
+def test_the_end_counts_every_task_once(story: Story, outcome: Outcome) -> None:
+    (done,) = outcome.events("dag_done")
+    assert isinstance(done, DagDone)
+    counts = outcome.view.counts()
+    assert done.tasks_succeeded == counts["success"]
+    assert done.tasks_failed == counts["failed"] + counts["timed_out"]
+    assert (done.tasks_skipped, done.tasks_cancelled) == (counts["skipped"], counts["cancelled"])
+    assert sum(counts.values()) == len(story.dag.tasks)
+    assert outcome.events()[-1] is done or outcome.events()[-1].name == "cancel_ignored"
+
+
+@law
+def test_the_end_says_what_the_tasks_say(story: Story, outcome: Outcome) -> None:
+    untolerated = list(outcome.state.failures())
+    match outcome.view.status:
+        case "success":
+            assert not untolerated
+        case "partial":
+            assert untolerated
+            assert "success" in outcome.statuses.values()
+        case "cancelled":
+            assert story.cancel_at is not None
+        case status:
+            assert status == "failed"
+            assert untolerated or outcome.view.reason == "RunTimeout"
+
+
+@law
+def test_a_success_is_passed_on_and_recorded(story: Story, outcome: Outcome) -> None:
+    for event in outcome.events("task_ok"):
+        assert isinstance(event, TaskOk)
+        assert event.result == {"from": event.task_id}
+    for each in story.dag.tasks:
+        for need in each.needs:
+            if each.id in outcome.params and outcome.statuses[need.task] == "success":
+                assert outcome.params[each.id][f"{need.task}__from"] == need.task
+
+
+@law
+def test_time_never_goes_backwards_in_a_journal(story: Story, outcome: Outcome) -> None:
+    moments = [event.timestamp for event in outcome.events()]
+    assert moments == sorted(moments)
+
+
+# --- what a run costs ---
+
+
+def chain_of(count: int) -> Dag:
+    return Dag(name="long", tasks=(task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, count))))
+
+
+def fan_of(count: int) -> Dag:
+    middle = [task(f"t{i}", "root") for i in range(count - 2)]
+    return Dag(name="wide", tasks=(task("root"), *middle, task("join", *(each.id for each in middle))))
+
+
+def layers_of(count: int) -> Dag:
+    """Ten to a layer, each needing all ten above."""
+    names = [f"t{i}" for i in range(count)]
+    above = [names[(i // 10 - 1) * 10 : i // 10 * 10] if i >= 10 else [] for i in range(count)]
+    return Dag(name="layers", tasks=tuple(map(task, names[:0])) + tuple(
+        task(name, *needs) for name, needs in zip(names, above, strict=True)
+    ))  # fmt: skip
+
+
+def driven(dag: Dag, *, failing: str = "") -> RunState:
+    """A run without an engine: every decision is followed by its fact at once; no event goes anywhere."""
+    graph = Graph.compile(dag)
+    state = RunState(graph)
+    state.apply(
+        DagStart(timestamp=0.0, task_count=len(graph.nodes), dag_path="", dag_hash="", max_parallel=8)
+    )
+    from dagrun.events import TaskCancel, TaskSkip
+
+    while (decision := state.next(0.0)) is not None:
+        match decision:
+            case Start(node, attempt):
+                state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
+                error = "boom" if node.task.id == failing else None
+                state.apply(state.fact_of(node, Ended(duration=0.0, error=error), 0.0, 0.5))
+            case Skip(node, reason, detail):
+                state.apply(TaskSkip(timestamp=0.0, task_id=node.task.id, reason=str(reason), detail=detail))
+            case Drop(node, reason):
+                state.apply(TaskCancel(timestamp=0.0, task_id=node.task.id, reason=str(reason)))
+            case Finish():
+                return state
+            case _:
+                raise AssertionError(decision)
+    raise AssertionError("the run came to no end")
+
+
+@pytest.mark.parametrize("shape", [chain_of, fan_of], ids=["chain", "fan"])
+@pytest.mark.parametrize("failing", ["", "t5"], ids=["well", "failing"])
+def test_a_run_costs_a_few_steps_for_each_task_and_edge(shape: Callable[[int], Dag], failing: str) -> None:
+    dag = shape(MANY)
+    state = driven(dag, failing=failing)
+    edges = sum(len(each.needs) for each in dag.tasks)
+    assert all(each.status is not Status.PENDING for each in state.tasks)
+    assert state.steps <= 4 * (len(dag.tasks) + edges)
+
+
+def test_many_edges_cost_a_few_steps_each() -> None:
+    dag = layers_of(10_000)
+    edges = sum(len(each.needs) for each in dag.tasks)
+    assert driven(dag).steps <= 4 * (len(dag.tasks) + edges)

@@ -1,0 +1,144 @@
+"""One run as people and scripts see it: the fold of its facts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from dagrun.events import DagDone, DagStart, Event, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.runs.base import RunRecord
+from dagrun.views.status import RunView, view
+from dagrun.work import Blob
+from tests.unit.harness import chain
+
+START = DagStart(timestamp=100.0, task_count=2, dag_path="d.yaml", dag_hash="ff", params={"p": 1})
+A_STARTS = TaskStart(timestamp=101.0, task_id="a", attempt=1, kind="shell")
+A_OK = TaskOk(timestamp=103.0, task_id="a", attempt=1, duration_seconds=2.0, outputs={"k": "v"})
+A_FAILS = TaskFail(
+    timestamp=103.0, task_id="a", attempt=1, error="exit code 1", error_type="CommandFailed", exit_code=1
+)
+B_SKIPPED = TaskSkip(timestamp=103.0, task_id="b", reason="StopAll", detail="a")
+DONE = DagDone(
+    timestamp=104.0, status="failed", reason="TaskFailed", tasks_succeeded=0, tasks_failed=1, tasks_skipped=1,
+    tasks_cancelled=0, duration_seconds=4.0,
+)  # fmt: skip
+
+
+def seen(*events: Event, live: bool = False, now: float = 110.0, corrupt: int = 0) -> RunView:
+    return view(RunRecord("r", chain("a; b<-a"), events, live, corrupt), now)
+
+
+def test_a_run_that_has_ended() -> None:
+    run = seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE)
+    assert (run.status, run.reason, run.duration) == ("failed", "TaskFailed", 4.0)
+    assert (run.started_at, run.finished_at, run.params) == (100.0, 104.0, {"p": 1})
+    a, b = run.tasks
+    assert (a.status, a.error, a.attempt) == ("failed", "exit code 1", 1)
+    assert (b.status, b.reason, b.detail, b.attempt) == ("skipped", "StopAll", "a", 0)
+
+
+def test_a_run_that_nobody_drives_and_that_has_no_end_was_interrupted() -> None:
+    run = seen(START, A_STARTS)
+    assert (run.status, run.reason) == ("interrupted", "its process ended without recording an end")
+    assert (run.duration, run.finished_at) == (None, None)
+
+
+def test_one_that_was_interrupted_before_its_first_fact() -> None:
+    assert seen().status == "interrupted"
+
+
+@pytest.mark.parametrize(("events", "status"), [((), "pending"), ((START,), "running")])
+def test_a_live_run_is_not_interrupted(events: tuple[Event, ...], status: str) -> None:
+    assert seen(*events, live=True).status == status
+
+
+def test_what_is_running_has_a_duration_so_far() -> None:
+    run = seen(START, A_STARTS, live=True, now=105.5)
+    assert (run.duration, run.tasks[0].duration) == (5.5, 4.5)
+
+
+def test_what_was_running_when_its_run_was_interrupted_has_none() -> None:
+    task = seen(START, A_STARTS).tasks[0]
+    assert (task.status, task.duration) == ("running", None)
+
+
+def test_a_task_that_waits_for_a_retry() -> None:
+    retry = TaskRetry(
+        timestamp=103.0,
+        task_id="a",
+        attempt=1,
+        error="boom",
+        error_type="E",
+        delay_seconds=5,
+        duration_seconds=2,
+    )
+    task = seen(START, A_STARTS, retry, live=True).tasks[0]
+    assert (task.status, task.error, task.reason, task.duration) == ("retrying", "boom", "", 2)
+
+
+def test_every_state_is_counted() -> None:
+    counts = seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE).counts()
+    assert (counts["failed"], counts["skipped"], counts["success"]) == (1, 1, 0)
+    assert sum(counts.values()) == 2
+
+
+def test_a_fact_that_makes_no_sense_is_counted_not_fatal() -> None:
+    ghost = TaskOk(timestamp=103.0, task_id="ghost", attempt=1, duration_seconds=1.0)
+    odd = replace(DONE, status="odd")
+    run = seen(START, ghost, odd, corrupt=1)
+    assert (run.corrupt, run.status) == (3, "interrupted")
+
+
+def test_the_shape_for_scripts() -> None:
+    shape = seen(START, A_STARTS, A_OK, live=True, now=105.0).to_json()
+    tasks = shape.pop("tasks")
+    counts = shape.pop("counts")
+    assert shape == {
+        "run_id": "r",
+        "dag_name": "letters",
+        "tenant": "local-dev",
+        "status": "running",
+        "reason": "",
+        "params": {"p": 1},
+        "outputs": {},
+        "started_at": "1970-01-01T00:01:40.000Z",
+        "finished_at": None,
+        "duration_seconds": 5.0,
+    }
+    assert (counts["success"], counts["pending"]) == (1, 1)
+    assert tasks[0] == {
+        "id": "a",
+        "kind": "shell",
+        "status": "success",
+        "reason": "Completed",
+        "detail": "",
+        "attempt": 1,
+        "changed": True,
+        "started_at": "1970-01-01T00:01:41.000Z",
+        "duration_seconds": 2.0,
+        "error": None,
+        "outputs": {"k": "v"},
+    }
+
+
+def test_the_shape_is_json() -> None:
+    shape = seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE).to_json()
+    assert json.loads(json.dumps(shape)) == shape
+
+
+def test_a_list_of_runs_leaves_the_tasks_out() -> None:
+    assert "tasks" not in seen(START).to_json(tasks=False)
+
+
+def test_large_outputs_are_named_by_their_file() -> None:
+    ok = TaskOk(
+        timestamp=103.0,
+        task_id="a",
+        attempt=1,
+        duration_seconds=2.0,
+        outputs_file=Blob("a.1.json", 70_000, "ab"),
+    )
+    outputs = seen(START, A_STARTS, ok).tasks[0].to_json()["outputs"]
+    assert outputs == {"file": "outputs/a.1.json", "size": 70_000, "sha256": "ab"}
