@@ -77,7 +77,7 @@ class Bodies:
                 "DAGRUN_TASK_ID": attempt.task_id,
                 "DAGRUN_ATTEMPT": str(attempt.number),
             },
-            unset=tuple(name for name in self.prepared.secrets if name not in env),
+            unset=tuple(self.prepared.secrets),
             masks=tuple(self.prepared.secrets.values()),
             cwd=self.settings.path(node.task.working_dir or "."),
             max_output_bytes=self.settings.max_output_bytes,

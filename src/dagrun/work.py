@@ -90,7 +90,7 @@ class Work:
     params: Mapping[str, Json]
     upstream: Mapping[str, Outputs]
     env: Mapping[str, str]
-    #: Variables of dagrun's own environment that the body must not see: declared secrets.
+    #: Variables of dagrun's own environment that the body must not see unless `env` has them: declared secrets.
     unset: tuple[str, ...] = ()
     #: Texts that must not appear in anything the body leaves behind.
     masks: tuple[str, ...] = ()

@@ -105,7 +105,7 @@ def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project
     assert "did you mean 'on_error'?" in report.out
     assert "RunnerError: Unknown workflow: wekly_report_pack" in report.out
     assert "did you mean 'weekly_report_pack'?" in report.out
-    assert "    retries: -1\n             ^" in report.out
+    assert "    8 |     retries: -1\n      |              ^\n" in report.out
 
 
 def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> None:

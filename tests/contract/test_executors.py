@@ -19,8 +19,10 @@ from tests.contract.harness import FLOWS, Ends, until, work
 class House(Protocol):
     """An executor, and the bodies that it knows by the names in FLOWS."""
 
-    executor: Executor
-    where: Path
+    @property
+    def executor(self) -> Executor:
+        """The executor."""
+        ...
 
     def work(self, name: str, task: str = "t", **more: Any) -> Work:
         """An attempt of one of the bodies."""

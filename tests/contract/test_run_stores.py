@@ -189,6 +189,44 @@ def test_the_stream_of_all_runs_has_every_fact_but_no_outputs(house: House) -> N
     assert "outputs" not in lines[1]
 
 
+def test_events_are_followed_each_once(house: House) -> None:
+    run = house.begin("r")
+    tail, wanted = house.store.events("r"), house.store.events("r", ["task_ok"])
+    assert tail.poll() == []
+    for event in (START, A_STARTS):
+        run.append(event)
+    run.flush()
+    assert [event["event"] for event in tail.last(1)] == ["task_start"]
+    run.append(A_OK)
+    run.close()
+    assert [(event["event"], event["run_id"]) for event in tail.poll()] == [("task_ok", "r")]
+    assert tail.poll() == tail.finish() == []
+    assert [event["event"] for event in wanted.poll()] == ["task_ok"]
+    tail.close()
+    wanted.close()
+
+
+def test_the_events_of_all_runs_are_followed_without_outputs(house: House) -> None:
+    tail = house.store.events(None)
+    for run_id in ("one", "two"):
+        run = house.begin(run_id)
+        run.append(A_OK)
+        run.close()
+    assert [(event["run_id"], "outputs" in event) for event in tail.poll()] == [("one", False), ("two", False)]
+    tail.close()
+
+
+def test_the_dag_and_whether_it_is_driven_are_known_without_the_facts(house: House) -> None:
+    run = house.begin("r")
+    assert (house.store.dag("r"), house.store.is_live("r")) == (DAG, True)
+    run.close()
+    assert house.store.is_live("r") is False
+    with pytest.raises(NotFoundError):
+        house.store.dag("nothing")
+    with pytest.raises(NotFoundError):
+        house.store.events("nothing").poll()
+
+
 def test_each_attempt_has_paths_of_its_own(house: House) -> None:
     run = house.begin()
     attempts = [run.attempt("a", 1, None), run.attempt("a", 2, None), run.attempt("A", 1, None)]

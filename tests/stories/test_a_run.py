@@ -122,7 +122,9 @@ def test_a_tasks_own_on_error_overrides_for_its_own_failure() -> None:
           - {{id: other, workflow_ref: w, depends_on: [gate]}}
           - {{id: gate, workflow_ref: w}}
     """
-    assert scenario(text.format(policy="stop_all", own="continue"), {"bad": fails(9)}).view.status == "partial"
+    assert (
+        scenario(text.format(policy="stop_all", own="continue"), {"bad": fails(9)}).view.status == "partial"
+    )
     assert scenario(text.format(policy="continue", own="stop_all"), {"bad": fails(9)}).view.status == "failed"
 
 

@@ -48,8 +48,9 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def print_json(value: Json) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, ensure_ascii=False))
+    """One JSON object on stdout; what its encoding has no bytes for, half a surrogate pair also, is escaped."""
+    wide = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, ensure_ascii=not wide).encode("utf-8", "backslashreplace").decode())
 
 
 def colourful(stream: TextIO) -> bool:

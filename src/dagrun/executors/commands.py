@@ -12,6 +12,7 @@ from typing import Any
 
 from dagrun.executors.calling import BadCall, encode_outputs
 from dagrun.executors.outputs import INLINE_BYTES, store
+from dagrun.masking import Masker
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
     Blob,
@@ -105,7 +106,7 @@ def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ende
     if code:
         return Ended(duration=duration, error=f"exit code {code}", error_type="CommandFailed", exit_code=code)
     try:
-        outputs = _collect(work)
+        outputs = _collect(work, Masker(work.masks))
     except (BadSurroundings, BadCall, OSError) as error:
         return Ended(duration=duration, error=str(error), error_type="BadOutput", exit_code=code)
     return Ended(duration=duration, outputs=outputs, exit_code=0)
@@ -116,7 +117,7 @@ def clean(work: Work) -> None:
     shutil.rmtree(work.attempt.scratch, ignore_errors=True)
 
 
-def _collect(work: Work) -> Outputs:
+def _collect(work: Work, masker: Masker) -> Outputs:
     path = work.attempt.scratch / "output"
     try:
         status = path.stat()
@@ -130,7 +131,7 @@ def _collect(work: Work) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = parse_outputs(path.read_text(encoding="utf-8"))
+        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     data = encode_outputs(outputs)

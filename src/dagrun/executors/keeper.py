@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from dagrun.executors import processes
+from dagrun.executors.masked import through_masker
 from dagrun.executors.wire import Channel, Message
 
 GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
@@ -49,6 +50,7 @@ class _Leader:
     pid: int
     mark: str
     worker: bool
+    masker: int | None = None  # the process that its output goes through
 
 
 class Keeper:
@@ -57,13 +59,23 @@ class Keeper:
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock)
         self.leaders: dict[int, _Leader] = {}
+        self.maskers: dict[
+            int, Message | None
+        ] = {}  # each with the end to tell when it has written the last line
         self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
         self.held: list[int] = []
         self._wake = -1
 
     def run(self) -> NoReturn:
-        """Serve until dagrun closes the pipe; then end everything."""
-        self._settle_in()
+        """Serve until dagrun closes the pipe; then, or when anything else goes wrong, end everything."""
+        try:
+            self._settle_in()
+            self._serve()
+        finally:
+            self._end_everything()
+            os._exit(0)
+
+    def _serve(self) -> None:
         poll = select.poll()
         poll.register(self.channel.sock, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -76,11 +88,9 @@ class Keeper:
             if self.channel.fileno() in ready:
                 messages = self.channel.receive()
                 if messages is None:
-                    break
+                    return
                 for message in messages:
                     self._handle(message)
-        self._end_everything()
-        os._exit(0)
 
     def _settle_in(self) -> None:
         os.setsid()
@@ -124,9 +134,14 @@ class Keeper:
                 self._hold(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
-        ours, theirs = socket.socketpair()
         me = os.getpid()
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+            pid = os.fork()
+        except OSError as error:
+            why = f"cannot start a worker process: {error.strerror}"
+            self._tell({"op": "unforked", "id": message["id"], "error": why})
+            return
         if not pid:
             with contextlib.suppress(BaseException):
                 ours.close()
@@ -137,7 +152,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self.channel.send({"op": "worker", "id": message["id"], "pid": pid}, ours.fileno())
+        self._tell({"op": "worker", "id": message["id"], "pid": pid}, ours.fileno())
         ours.close()
 
     def _become_child(self, keeper: int) -> None:
@@ -153,13 +168,16 @@ class Keeper:
     def _spawn(self, message: Message) -> None:
         from subprocess import DEVNULL, Popen
 
-        environment = {**os.environ, **message["env"]}
-        for name in message.get("unset", ()):
-            environment.pop(name, None)
+        environment = {name: text for name, text in os.environ.items() if name not in message["unset"]}
+        environment.update(message["env"])
+        masker = None
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 processes.check_directory(message["cwd"])
+                if message["masks"]:
+                    unmasked, (log, masker) = log, through_masker(log, message["masks"])
+                    os.close(unmasked)
                 process = Popen(
                     message["argv"], cwd=message["cwd"], env=environment, start_new_session=True,
                     stdin=DEVNULL, stdout=log, stderr=log,
@@ -168,12 +186,14 @@ class Keeper:
                 os.close(log)
         except (OSError, ValueError) as error:
             why = _why_not(error, message["argv"][0])
-            self.channel.send({"op": "unspawned", "id": message["id"], "error": why})
+            self._tell({"op": "unspawned", "id": message["id"], "error": why})
             return
         process.returncode = 0  # reaped below, not by Popen
         processes.prefer_for_oom(process.pid)
-        self.leaders[process.pid] = _Leader(process.pid, message["mark"], worker=False)
-        self.channel.send({"op": "spawned", "id": message["id"], "pid": process.pid})
+        self.leaders[process.pid] = _Leader(process.pid, message["mark"], worker=False, masker=masker)
+        if masker is not None:
+            self.maskers[masker] = None
+        self._tell({"op": "spawned", "id": message["id"], "pid": process.pid})
 
     def _hold(self, path: str) -> None:
         """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
@@ -191,15 +211,23 @@ class Keeper:
                 return
             if not pid:
                 return
+            if pid in self.maskers:
+                if end := self.maskers.pop(pid):
+                    self._tell(end)
+                continue
             leader = self.leaders.pop(pid, None)
             if leader is None:
                 continue  # an orphan that a body had left behind
             self._begin_ending(leader)
-            self._tell({"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
+            end = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
+            if leader.masker in self.maskers:
+                self.maskers[leader.masker] = end
+            else:
+                self._tell(end)
 
-    def _tell(self, message: Message) -> None:
+    def _tell(self, message: Message, *fds: int) -> None:
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
-            self.channel.send(message)
+            self.channel.send(message, *fds)
 
     def _begin_ending(self, leader: _Leader) -> None:
         """A body's first process has ended: what it started ends with it."""
@@ -211,7 +239,11 @@ class Keeper:
 
     def _strays(self, leader: _Leader) -> list[int]:
         """What is left of an attempt: orphans of it that have become our children, and all below them."""
-        orphans = [pid for pid in processes.children(os.getpid()) if pid not in self.leaders]
+        orphans = [
+            pid
+            for pid in processes.children(os.getpid())
+            if pid not in self.leaders and pid not in self.maskers
+        ]
         # A worker is a fork of ours: what it forks in turn shows our environment, without a mark.
         roots = [
             pid

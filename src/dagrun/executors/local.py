@@ -31,6 +31,7 @@ class _Worker:
     channel: Channel
     job: _Job | None = None
     retire: bool = False
+    described: bool = False  # it has imported every module that registers workflows
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +93,7 @@ class LocalExecutor:
             worker.channel.send(wanted)
             culprit = self._read_descriptions(worker, registry, failures)
             if culprit is None:
+                worker.described = True
                 self._idle.append(worker)
                 return Registry(registry, tuple(failures))
             if culprit[0].target in wanted["skip"]:
@@ -136,6 +138,8 @@ class LocalExecutor:
             for message in messages:
                 if message["op"] == "worker":
                     return self._admit(message)
+                if message["op"] == "unforked":
+                    raise EnvironmentFailure(message["error"])
 
     def _worker_request(self) -> Message:
         return {
@@ -211,9 +215,12 @@ class LocalExecutor:
     # --- workflows ------------------------------------------------------------------------------------------
 
     def _start_call(self, job: _Job) -> None:
-        if self._idle:
-            self._hand_over(self._idle.pop(), job)
-            return
+        while self._idle:
+            worker = self._idle.pop()
+            if not (worker.described and job.work.unset):
+                self._hand_over(worker, job)
+                return
+            self._dismiss(worker)  # it has imported modules with the secrets in its environment
         self._waiting.append(job)
         if self._asked < len(self._waiting):
             self._asked += 1
@@ -296,6 +303,8 @@ class LocalExecutor:
                 "mark": mark,
                 "argv": commands.script_argv(body),
                 "env": {**environment, BODY: mark},
+                "unset": list(job.work.unset),
+                "masks": list(job.work.masks),
                 "cwd": str(job.work.cwd),
                 "log": str(job.work.attempt.log),
             }
@@ -316,6 +325,14 @@ class LocalExecutor:
             match message["op"]:
                 case "worker":
                     self._welcome(message)
+                case "unforked":
+                    self._asked -= 1
+                    if self._waiting:
+                        error = message["error"]
+                        self._finish(
+                            self._waiting.pop(0),
+                            Ended(duration=0.0, error=error, error_type="WorkerNotStarted"),
+                        )
                 case "spawned":
                     job = self._spawning.pop(message["id"])
                     job.pid = message["pid"]
@@ -465,6 +482,8 @@ def _call_message(work: Work) -> Message:
         "params": work.params,
         "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
         "env": dict(work.env),
+        "unset": list(work.unset),
+        "masks": list(work.masks),
         "cwd": str(work.cwd),
         "log": str(attempt.log),
         "artifacts": str(attempt.artifacts),

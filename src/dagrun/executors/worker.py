@@ -22,8 +22,10 @@ from typing import Any, NoReturn
 
 from dagrun import registry
 from dagrun.executors import calling, processes
+from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import INLINE_BYTES, store
 from dagrun.executors.wire import Channel, Message
+from dagrun.masking import Masker
 from dagrun.registry import Origin
 from dagrun.work import TaskContext, merged_params
 
@@ -176,7 +178,8 @@ class Worker:
         self.bodies += 1
         grown = _peak_memory() - self.memory
         worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH
-        if worn or not as_it_was or threading.active_count() > threads:
+        told = any(mask in text for mask in message["masks"] for text in message["env"].values())
+        if worn or told or not as_it_was or threading.active_count() > threads:
             answer["retire"] = True
         return answer
 
@@ -188,6 +191,7 @@ class _Body:
         self.message = message
         self.home = home
         self.pid = os.getpid()
+        self.masker = Masker(message["masks"])
         self.over = False
         attempt = message["attempt"]
         self.context = TaskContext(
@@ -214,10 +218,12 @@ class _Body:
         if failure is None:
             try:
                 outputs, changed = calling.outputs_of(value)
-                return {"op": "ended", "changed": changed, **self._stored(outputs)}
+                return {"op": "ended", "changed": changed, **self._stored(self.masker.value(outputs))}
             except BaseException as error:
                 failure = error
-        return _error(failure)
+        answer = _error(failure)
+        answer["error"] = self.masker.text(answer["error"])
+        return answer
 
     def _call(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Any:
         function = find(self.message["ref"], Origin(**self.message["origin"]))
@@ -266,13 +272,19 @@ class _Home:
         self.recursion = sys.getrecursionlimit()
         self.limits = {which: resource.getrlimit(which) for which in _LIMITS}
         self.limited = False
+        self.masker: int | None = None  # the process that the body's output goes through
 
     def enter(self, message: Message) -> None:
         _open_closed()
         log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if message["masks"]:
+            unmasked, (log, self.masker) = log, through_masker(log, message["masks"])
+            os.close(unmasked)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
+        for name in message["unset"]:
+            os.environ.pop(name, None)
         os.environ.update(message["env"])
         processes.check_directory(message["cwd"])
         os.chdir(message["cwd"])
@@ -296,12 +308,25 @@ class _Home:
             _open_closed()
             _open_streams()
             self.streams = sys.stdout, sys.stderr
-        _end_children()
+        _end_children(spare=self.masker)
+        self._end_masker()
         os.umask(self.umask)
         if os.environ != self.environment:
             os.environ.clear()
             os.environ.update(self.environment)
         return not self.limited
+
+    def _end_masker(self) -> None:
+        """Close our end of its pipe, and wait until it has written the last line."""
+        if self.masker is None:
+            return
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        os.close(null)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.masker, 0)
+        self.masker = None
 
     def _restore_signals(self) -> None:
         signal.set_wakeup_fd(-1)
@@ -345,7 +370,7 @@ def _end_fork(failure: BaseException | None) -> NoReturn:
     os._exit(code if isinstance(code, int) else 1)
 
 
-def _end_children() -> None:
+def _end_children(spare: int | None = None) -> None:
     """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing."""
     deadline = time.monotonic() + 1.0
     told = False
@@ -357,6 +382,9 @@ def _end_children() -> None:
         if pid:
             continue
         left = processes.descendants(os.getpid()) or processes.children(os.getpid())
+        left = [pid for pid in left if pid != spare]
+        if spare is not None and not left:
+            return
         late = time.monotonic() > deadline
         if late or not told:
             processes.send(left, signal.SIGKILL if late else signal.SIGTERM)

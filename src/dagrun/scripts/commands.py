@@ -157,9 +157,9 @@ def judge(words: Sequence[Word], shell: str) -> Verdict:
         return verdict
     if words[0].holes and re.match(r"[\w\0]*\0[\w\0]*\+?=", words[0].raw):
         verdict.refused.append((words[0], "this is the name of a variable"))
-    head, arguments = _head(words)
-    verdict.refused += _builtin(head, arguments, shell, verdict)
-    verdict.refused += _interpreters(words, head, verdict)
+    for head, arguments in _heads(words):
+        verdict.refused += _builtin(head, arguments, shell, verdict)
+    verdict.refused += _interpreters(words, verdict)
     verdict.refused += _long_options(words)
     return verdict
 
@@ -169,18 +169,16 @@ def _before_hole(word: Word) -> str:
     return word.raw if re.match(r"[A-Za-z_]\w*[\[+=]", word.raw) else ""
 
 
-def _head(words: Sequence[Word]) -> tuple[str, Sequence[Word]]:
-    """The name of the command without what may stand before a builtin, and its arguments."""
-    at = 0
+def _heads(words: Sequence[Word]) -> Iterator[tuple[str, Sequence[Word]]]:
+    """What the name of the command may be, without what may stand before a builtin, and its arguments."""
     prefixed = False
-    while at < len(words) - 1:
-        value = words[at].value
-        if value in _PREFIXES:
+    for at, word in enumerate(words):
+        # A part that is not known may turn out empty: `${SUDO}eval`, `$DRY_RUN eval`.
+        yield word.known, words[at + 1 :]
+        if word.known in _PREFIXES:
             prefixed = True
-        elif not ((prefixed or at == 0) and value is not None and value.startswith("-")):
-            break
-        at += 1
-    return words[at].value or "", words[at + 1 :]
+        elif word.value is not None and not ((prefixed or at == 0) and word.known.startswith("-")):
+            return
 
 
 def _with_holes(words: Sequence[Word], why: str) -> Iterator[Refusal]:
@@ -290,8 +288,9 @@ def _env(arguments: Sequence[Word]) -> Iterator[Refusal]:
 # --- programs that run code ---
 
 
-def _interpreters(words: Sequence[Word], head: str, verdict: Verdict) -> Iterator[Refusal]:
+def _interpreters(words: Sequence[Word], verdict: Verdict) -> Iterator[Refusal]:
     """Any word that is an interpreter's name may be run as one: by sudo, timeout, xargs, find, docker, .."""
+    head = words[0].value
     if head in _PLAIN_HEADS:
         return
     for index, word in enumerate(words):
@@ -302,7 +301,6 @@ def _interpreters(words: Sequence[Word], head: str, verdict: Verdict) -> Iterato
         if interpreter:
             asked = _Arguments(name, interpreter)
             yield from asked.read(words[index + 1 :])
-            # Not a file that happens to be named like one: `cat sh`.
             verdict.runs_input |= asked.runs_input
             if head in ("xargs", "parallel") and (asked.found_code or interpreter.everything):
                 verdict.runs_input = True
@@ -311,7 +309,8 @@ def _interpreters(words: Sequence[Word], head: str, verdict: Verdict) -> Iterato
 def _program(word: Word) -> str:
     if word.raw.strip('"') in ("$SHELL", "${SHELL}"):
         return "sh"
-    name = PurePath(word.value).name if word.value else ""
+    # `$VENV/bin/python` is known by its end.
+    name = PurePath(word.known).name
     return name if name in INTERPRETERS else re.sub(r"[\d.]+\Z", "", name)
 
 

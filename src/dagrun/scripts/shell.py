@@ -365,7 +365,7 @@ class _Scanner:
             if self.at >= len(self.text) or self._sees(";", "#"):
                 raise _Lost(f"'[[' before line {self._line(self.at)} is not closed")
             if sign := _SIGN.match(self.text, self.at):
-                words.append(Word(self.at, end=sign.end(), lead=sign[0]))
+                words.append(Word(self.at, end=sign.end(), lead=sign[0], known=sign[0]))
                 self.at = sign.end()
             else:
                 words.append(self._word())

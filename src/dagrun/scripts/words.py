@@ -10,7 +10,7 @@ class Word:
     """One word of a command, from `start` to `end` in the script.
 
     `value` is its text without quotes, None when a part of it is known only at run time; `lead` is what is known
-    before the first such part. `plain` says that nothing in it was quoted. `holes` counts the `${{ }}` in it, those in
+    before the first such part, `known` all that is, as if every such part were empty. `plain` says that nothing in it was quoted. `holes` counts the `${{ }}` in it, those in
     nested commands too.
     """
 
@@ -18,6 +18,7 @@ class Word:
     raw: str = ""
     end: int = 0
     lead: str = ""
+    known: str = ""
     fixed: bool = True
     plain: bool = True
     holes: int = 0
@@ -36,6 +37,7 @@ class Word:
 
     def add(self, text: str) -> None:
         """More known text."""
+        self.known += text
         if self.fixed:
             self.lead += text
 

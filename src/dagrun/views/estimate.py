@@ -33,7 +33,9 @@ class History:
         """Take in the facts of the next older run of this DAG."""
         found = False
         for event in reversed(events):
-            if isinstance(event, TaskOk) and (kept := self._durations.get(event.task_id)) is not None:
+            if not isinstance(event, TaskOk) or event.reused_from is not None:
+                continue
+            if (kept := self._durations.get(event.task_id)) is not None:
                 found = True
                 if len(kept) < MOST_SUCCESSES:
                     kept.append(event.duration_seconds)

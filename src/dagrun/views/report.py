@@ -39,10 +39,11 @@ def summary(run: RunView) -> str:
 
 
 def failures(run: RunView) -> list[str]:
-    """One sentence for each task that failed, in the DAG's order."""
+    """One sentence for each task that failed and was not tolerated, in the DAG's order."""
+    tolerated = {task.id for task in run.dag.tasks if task.continue_on_failure}
     return [
         f"RunnerError: Task '{task.id}' failed after {task.attempt} attempt{'' if task.attempt == 1 else 's'}: "
         f"{task.error}"
         for task in run.tasks
-        if task.status in ("failed", "timed_out")
+        if task.status in ("failed", "timed_out") and task.id not in tolerated
     ]

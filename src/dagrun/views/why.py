@@ -329,7 +329,7 @@ class _Story:
 
     def _attempts(self, node: Node) -> str:
         """Links for the starts and the retries of a task; why the last stretch of it started, empty if it never did."""
-        why: str = ""
+        why = ""
         stretch: int | None = None
         for fact in self._facts[node.task.id]:
             match fact.event:
@@ -479,7 +479,7 @@ def _ended(task: TaskState) -> str:
         case Status.CANCELLED:
             return "was cancelled"
         case Status.SKIPPED:
-            return f"was skipped ({task.reason})"
+            return f"was skipped: {task.reason}"
     return "had not ended"
 
 

@@ -137,7 +137,7 @@ def test_both_refuse_what_is_wrong(text: str) -> None:
     assert not agreed(text)
 
 
-@given(st.from_regex(r"\s?[0-9.]{0,3}(h|m|s|ms)?[0-9]{0,2}(m|s|ms)?\s?", fullmatch=True))
+@given(st.from_regex(r" ?[0-9.]{0,3}(h|m|s|ms)?[0-9]{0,2}(m|s|ms)? ?", fullmatch=True))
 def test_both_read_the_same_durations(text: str) -> None:
     try:
         taken = seconds(text) > 0

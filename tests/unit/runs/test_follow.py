@@ -156,7 +156,9 @@ def test_a_last_line_without_its_end_is_not_among_the_last_but_comes_when_it_is_
     assert follower.poll() == [b"three"]
 
 
-LINES = st.lists(st.integers(0, 40).map(lambda length: b"abcdefghij"[: length % 11] * (length // 8 + 1)), max_size=12)
+LINES = st.lists(
+    st.integers(0, 40).map(lambda length: b"abcdefghij"[: length % 11] * (length // 8 + 1)), max_size=12
+)
 
 
 @settings(deadline=None)
@@ -217,7 +219,10 @@ def test_the_last_events_then_the_new_ones(path: Path) -> None:
 
 
 def test_only_the_wanted_events_are_counted_towards_the_limit(path: Path) -> None:
-    write(path, event("task_fail", 0) + b"".join(event("task_ok", i) for i in range(1, 5000)) + event("task_fail", 2))
+    write(
+        path,
+        event("task_fail", 0) + b"".join(event("task_ok", i) for i in range(1, 5000)) + event("task_fail", 2),
+    )
     tail = FileTail(path, ["task_fail"])
     assert numbers(tail.last(2)) == [0, 2]
     write(path, event("task_ok", 3) + event("task_fail", 4))
@@ -226,7 +231,9 @@ def test_only_the_wanted_events_are_counted_towards_the_limit(path: Path) -> Non
 
 def test_what_is_no_event_is_left_out_and_counted(path: Path) -> None:
     torn = event("task_ok", 1)[:30]
-    write(path, b"rubbish\n\n[1]\n{}\n" + torn + event("task_ok", 2) + b'{"event": "task_ok", "n": 3}\n' + torn)
+    write(
+        path, b"rubbish\n\n[1]\n{}\n" + torn + event("task_ok", 2) + b'{"event": "task_ok", "n": 3}\n' + torn
+    )
     tail = FileTail(path, ["task_ok"])
     assert numbers(tail.poll()) == [2, 3]
     assert tail.corrupt == 3

@@ -1,41 +1,132 @@
-"""What would run: the dry run, word for word."""
+"""The dry run and the plan, word for word."""
 
 from __future__ import annotations
 
 from dagrun.graph import Graph
-from dagrun.model import Dag, ShellAction, WorkflowAction
-from dagrun.views.plan import dry_run
-from tests.unit.harness import graph, shown, task
+from dagrun.testing import dag, scenario
+from dagrun.views import plan
+from dagrun.views.estimate import History, estimate
+from tests.unit.harness import shown
+from tests.unit.views.harness import planned, took
+
+NOW = 1_759_485_600.0  # 2025-10-03 10:00:00 UTC
+
+RELEASE = """
+    name: release
+    tenant_id: acme
+    tasks:
+      - {id: build, run: "make\\nmake check"}
+      - {id: lint, workflow_ref: lint, depends_on: [build]}
+      - {id: test, run: "pytest", depends_on: [build]}
+      - {id: deploy, run: "./deploy", depends_on: [lint, {task: test, trigger: none_failed}]}
+      - {id: rollback, run: "./back", depends_on: [deploy], trigger: failure}
+"""
 
 
-def weekly() -> Graph:
-    return Graph.compile(
-        Dag(
-            name="weekly_ops_chain",
-            tasks=(
-                task("sweep", action=WorkflowAction("inbox_drive_sweep")),
-                task("report", "sweep", action=WorkflowAction("weekly_report_pack")),
-                task("brief", "report", "sweep", action=ShellAction(("make brief\nmake more",))),
-            ),
-        )
+def test_the_plan_without_history() -> None:
+    assert plan.as_text(planned(RELEASE), NOW) == shown(
+        """
+        PLAN: DAG 'release'
+        Tenant: acme
+        Tasks: 5 in 4 waves, at most 8 at once
+
+        Wave 1:
+          build (shell: make, depends_on: none)
+
+        Wave 2 (2 in parallel):
+          lint (workflow: lint, depends_on: build)
+          test (shell: pytest, depends_on: build)
+
+        Wave 3:
+          deploy (shell: ./deploy, depends_on: lint, test [none_failed])
+
+        Wave 4:
+          rollback (shell: ./back, depends_on: deploy [failure]): skipped when nothing fails (NoFailure)
+
+        Critical path: build -> lint -> deploy (3 tasks)
+        Expected duration: no history yet
+        """
     )
 
 
-def test_a_dry_run_word_for_word() -> None:
-    assert dry_run(weekly()) == shown(
+def test_the_plan_with_history() -> None:
+    text = plan.as_text(planned(RELEASE, {"build": 61.0, "lint": 2.5, "test": 4.0, "deploy": 1.0}), NOW)
+    assert "  build (shell: make, depends_on: none): 1m 01s\n" in text
+    assert text.splitlines()[-4:] == [
+        "Critical path: build -> test -> deploy (1m 06s)",
+        "Expected duration: 1m 06s",
+        "Expected finish: 10:01:06, if it started now",
+        "Known from 1 earlier run: the median of each task's newest successes",
+    ]
+
+
+def test_what_is_not_known_is_said() -> None:
+    before = """
+        name: release
+        tasks: [{id: build, run: "make"}]
+    """
+    graph = Graph.compile(dag(RELEASE))
+    history = History(graph)
+    history.add(scenario(before, {"build": took(86400.0)}).events())
+    assert plan.as_text(estimate(graph, history, 2), NOW).splitlines()[-5:] == [
+        "Critical path: build -> lint -> deploy (at least 24h 00m)",
+        "Expected duration: at least 24h 00m",
+        "Expected finish: 2025-10-04 10:00:00 or later, if it started now",
+        "Known from 1 earlier run: the median of each task's newest successes",
+        "Nothing is known of, and counted as no time: lint, test, deploy",
+    ]
+
+
+def test_a_long_critical_path_is_told_by_its_ends() -> None:
+    tasks = "".join(
+        f"  - {{id: t{i}, run: 'true'{f', depends_on: [t{i - 1}]' if i else ''}}}\n" for i in range(100)
+    )
+    text = plan.as_text(planned(f"name: long\ntasks:\n{tasks}"), NOW)
+    path = "t0 -> t1 -> t2 -> t3 -> t4 -> t5 -> t6 -> t7 -> t8 -> t9 -> ... 80 more ... -> t90"
+    assert f"Critical path: {path}" in text
+
+
+def test_text_of_the_document_cannot_move_the_cursor() -> None:
+    text = plan.as_text(planned('name: x\ntasks: [{id: a, run: "echo \\e[2J"}]\n'), NOW)
+    assert "a (shell: echo \\x1b[2J, depends_on: none)" in text
+
+
+def test_the_plan_for_scripts() -> None:
+    shape = plan.as_json(planned(RELEASE, {"build": 2.0, "lint": 1.0, "test": 1.5, "deploy": 1.0}))
+    assert shape["tasks"][4] == {
+        "id": "rollback", "kind": "shell", "depends_on": ["deploy"], "trigger": "failure",
+        "expected_seconds": None, "expected_skip": "NoFailure",
+    }  # fmt: skip
+    assert {key: value for key, value in shape.items() if key != "tasks"} == {
+        "dag": "release",
+        "tenant": "acme",
+        "order": ["build", "lint", "test", "deploy", "rollback"],
+        "waves": [["build"], ["lint", "test"], ["deploy"], ["rollback"]],
+        "critical_path": ["build", "test", "deploy"],
+        "expected_seconds": 4.5,
+        "max_parallel": 8,
+        "history": {"runs": 1, "unknown": []},
+    }
+
+
+def test_without_history_nothing_is_expected() -> None:
+    shape = plan.as_json(planned(RELEASE))
+    assert shape["expected_seconds"] is None
+    assert shape["critical_path"] == ["build", "lint", "deploy"]
+
+
+def test_the_dry_run() -> None:
+    assert plan.dry_run(Graph.compile(dag(RELEASE))) == shown(
         """
-        DRY RUN: DAG 'weekly_ops_chain'
-        Tenant: local-dev
-        Tasks: 3
+        DRY RUN: DAG 'release'
+        Tenant: acme
+        Tasks: 5
 
         Execution Plan:
-          1. sweep (workflow: inbox_drive_sweep, depends_on: none)
-          2. report (workflow: weekly_report_pack, depends_on: sweep)
-          3. brief (shell: make brief, depends_on: report, sweep)
+          1. build (shell: make, depends_on: none)
+          2. lint (workflow: lint, depends_on: build)
+          3. test (shell: pytest, depends_on: build)
+          4. deploy (shell: ./deploy, depends_on: lint, test)
+          5. rollback (shell: ./back, depends_on: deploy)
         """
     )
-
-
-def test_the_plan_stands_in_the_order_in_which_one_worker_would_run_it() -> None:
-    lines = dry_run(graph("z; a; m<-a; b<-z")).splitlines()[5:]
-    assert [line.split()[:2] for line in lines] == [["1.", "z"], ["2.", "a"], ["3.", "m"], ["4.", "b"]]

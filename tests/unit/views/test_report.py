@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.model import Dag
+from dagrun.model import Dag, ShellAction, Task
 from dagrun.views.report import failures, report, summary
 from dagrun.views.status import RunView, TaskView
 
@@ -80,3 +80,9 @@ def test_each_failure_is_a_sentence() -> None:
         "RunnerError: Task 'a' failed after 3 attempts: exit code 1",
         "RunnerError: Task 'c' failed after 1 attempt: timed out after 5s",
     ]
+
+
+def test_a_failure_that_is_tolerated_is_no_error() -> None:
+    lint = Task(id="lint", action=ShellAction(("true",)), continue_on_failure=True)
+    dag = Dag(name="d", tasks=(lint,))
+    assert failures(run(task("lint", "failed", error="exit code 1"), dag=dag)) == []

@@ -1,0 +1,128 @@
+"""The pages of the documentation: their code blocks, their tables, and those parts of them that code writes.
+
+    .venv/bin/python -m tests.stories.pages
+
+writes these parts anew; a test says when that is due.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dagrun.dialects.schema import schema
+from dagrun.model import Trigger
+from dagrun.outcomes import EDGES, End
+
+ROOT = Path(__file__).resolve().parents[2]
+COOKBOOK = ROOT / "examples" / "cookbook"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_WRITTEN = re.compile(
+    r"(?P<head><!-- written by code: (?P<what>[^\n]+?) -->\n)(?P<text>.*?)(?P<tail><!-- end -->)", re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def blocks(language: str) -> Iterator[Block]:
+    """Every code block of all pages in one language."""
+    for page in PAGES:
+        text = page.read_text()
+        for match in _BLOCK.finditer(text):
+            if match["language"] == language:
+                yield Block(page, text.count("\n", 0, match.start()) + 2, language, match["text"])
+
+
+def rows(page: Path) -> Iterator[list[str]]:
+    """Every row of every table of a page."""
+    for line in page.read_text().splitlines():
+        if line.startswith("|") and not re.fullmatch(r"[|\s:-]+", line):
+            yield [cell.strip().replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+# --- what code writes -------------------------------------------------------------------------------------------
+
+
+def truth_table() -> str:
+    """What each trigger makes of each end of a dependency, from the table that dagrun itself goes by."""
+    lines = [_row("trigger", *(f"dependency {end}" for end in End)), _row(*["---"] * (len(End) + 1))]
+    lines += [_row(f"`{trigger}`", *(_cell(EDGES[trigger, end]) for end in End)) for trigger in Trigger]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(reason: str | None) -> str:
+    return "does not hinder" if reason is None else f"skipped: `{reason}`"
+
+
+def keys(definition: str) -> str:
+    """The keys of a node and what each is for, as the schema says it."""
+    whole = schema("native")
+    node = whole["definitions"][definition] if definition != "Document" else whole
+    lines = [_row("key", "what it says", "value"), _row("---", "---", "---")]
+    lines += [
+        _row(f"`{key}`", shape["description"], _value(shape)) for key, shape in node["properties"].items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _value(shape: Mapping[str, Any]) -> str:
+    """What may stand there, in short."""
+    if "enum" in shape:
+        default = shape.get("default")
+        words = [f"**{word}**" if word == default else str(word) for word in shape["enum"]]
+        return ", ".join(words)
+    if "allOf" in shape or "$ref" in shape:
+        return "mapping"
+    if "exclusiveMinimum" in shape or shape.get("type") == ["number", "string"]:
+        return "duration"
+    types = shape.get("type", "anything")
+    return " or ".join(_TYPES.get(each, each) for each in ([types] if isinstance(types, str) else types))
+
+
+_TYPES = {
+    "string": "text", "integer": "whole number", "boolean": "true or false", "array": "list", "object": "mapping",
+}  # fmt: skip
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def example(name: str) -> str:
+    """A DAG of the cookbook as it is."""
+    return f"```yaml\n{(COOKBOOK / name).read_text()}```\n"
+
+
+WRITERS: Mapping[str, Callable[..., str]] = {"truth table": truth_table, "keys of": keys, "file": example}
+
+
+def fresh(page: Path) -> str:
+    """A page as it should be."""
+    return _WRITTEN.sub(_rewritten, page.read_text())
+
+
+def _rewritten(match: re.Match[str]) -> str:
+    writer = next(name for name in WRITERS if match["what"].startswith(name))
+    argument = match["what"].removeprefix(writer).strip()
+    return match["head"] + WRITERS[writer](*[argument] if argument else []) + match["tail"]
+
+
+if __name__ == "__main__":
+    for each in PAGES:
+        each.write_text(fresh(each))

@@ -1,0 +1,107 @@
+"""What the pages and the examples say is so: documents validate, code compiles, commands exist, tables are true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import typer
+from jsonschema import Draft7Validator
+
+from dagrun.check import check
+from dagrun.cli.app import app
+from dagrun.dialects.detect import to_dag
+from dagrun.dialects.schema import schema
+from dagrun.source import Source, render
+from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, rows
+
+DOCUMENTS = [path for folder in ("configs", "examples") for path in sorted((ROOT / folder).rglob("*.y*ml"))]
+SNIPPETS = [block for block in blocks("yaml") if re.search(r"^tasks:", block.text, re.MULTILINE)]
+VALIDATOR = Draft7Validator(schema("native"))
+
+
+def problems(text: str, name: str) -> list[str]:
+    """Everything that dagrun, and an editor with its schema, have to say about a document."""
+    source = Source.inline(text, name)
+    data = source.load()
+    written = to_dag(data, source, "unnamed")
+    told = [render(finding, source) for finding in (*written.findings, *check(written, None))]
+    return told + [f"{name}: {error.message}" for error in VALIDATOR.iter_errors(data)]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_document_is_valid(path: Path) -> None:
+    assert problems(path.read_text(), path.name) == []
+
+
+@pytest.mark.parametrize("block", SNIPPETS, ids=str)
+def test_every_document_on_a_page_is_valid(block: Block) -> None:
+    assert problems(block.text, str(block)) == []
+
+
+@pytest.mark.parametrize("block", list(blocks("python")), ids=str)
+def test_every_piece_of_python_on_a_page_compiles(block: Block) -> None:
+    compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_code_writes_into_a_page_is_up_to_date(page: Path) -> None:
+    assert fresh(page) == page.read_text(), "run: .venv/bin/python -m tests.stories.pages"
+
+
+def test_the_cookbook_shows_every_example() -> None:
+    page = (ROOT / "docs" / "cookbook.md").read_text()
+    assert [
+        path.name for path in sorted(COOKBOOK.glob("*.yaml")) if f"file {path.name} -->" not in page
+    ] == []
+
+
+# --- commands -----------------------------------------------------------------------------------------------------
+
+
+def commands() -> Mapping[str, set[str]]:
+    """Every command with its flags."""
+    group = typer.main.get_command(app)
+    return {
+        name: {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        | {"--help"}
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+    }
+
+
+def named(page: Path) -> list[str]:
+    """Every `dagrun ...` of a page: in its text, its tables and its blocks."""
+    text = page.read_text()
+    inline = re.findall(r"`(?:scripts/)?dagrun\s([^`]+)`", text)
+    in_blocks = re.findall(
+        r"^(?:# )?(?:\$ )?(?:[A-Z_]+=\S+ )?(?:scripts/)?dagrun ([^\n]+)$", text, re.MULTILINE
+    )
+    return [re.sub(r"\s+", " ", each) for each in (*inline, *in_blocks)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_on_a_page_exists(page: Path) -> None:
+    known = commands()
+    for line in named(page):
+        words = line.split("#")[0].split()
+        if words[0].startswith("-"):
+            continue
+        assert words[0] in known, line
+        for word in words[1:]:
+            if word.startswith("-"):
+                assert word.split("=")[0] in known[words[0]], line
+
+
+def test_every_command_in_a_table_exists() -> None:
+    known = commands()
+    for page in PAGES:
+        for cells in rows(page):
+            if not cells[0].startswith("`dagrun "):
+                continue
+            first, *others = re.findall(r"`([^`]+)`", cells[0])
+            for name in (first.split()[1], *(other.split()[0] for other in others)):
+                assert name in known, cells[0]
+            for flag in re.findall(r"`(-[-\w]+)", " ".join(cells[1:])):
+                assert any(flag in flags for flags in known.values()), flag
