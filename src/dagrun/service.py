@@ -14,7 +14,6 @@ from dagrun import parameters
 from dagrun.check import check
 from dagrun.clock import Clock
 from dagrun.dialects import detect
-from dagrun.engine import close_interrupted
 from dagrun.errors import NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.events import EVENTS, CancelIgnored, DagStart, Event
 from dagrun.following import LogFollower, Watch
@@ -288,6 +287,8 @@ class Service:
 
     def _settle(self, run_id: str, writer: RunWriter) -> None:
         """As the owner of a run that nobody drives: turn every request into what it comes to."""
+        from dagrun.engine import close_interrupted  # asyncio, which only a cancel needs
+
         state = fold(self.runs.read(run_id))
         for request in writer.requests():
             if state.finished_at is None:

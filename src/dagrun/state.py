@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from dagrun.events import (
@@ -24,7 +24,7 @@ from dagrun.events import (
 from dagrun.graph import Graph, Node
 from dagrun.model import OnError, Retry, Task, Trigger
 from dagrun.outcomes import EDGES, FINAL, End, Reason, RunStatus, Status, end_of
-from dagrun.work import Blob, Ended, Outputs
+from dagrun.work import Blob, Ended, Json, Outputs
 
 __all__ = [
     "FINAL", "Ask", "Decision", "Drop", "Finish", "Reason", "RetryDefaults", "RunState", "RunStatus", "Skip", "Start",
@@ -152,6 +152,8 @@ class RunState:
         self.stretch_started_at: float | None = None  # when the present stretch began
         self.finished_at: float | None = None
         self.duration: float | None = None
+        self.outputs: Mapping[str, Json] = {}
+        self.cancel_ignored: CancelIgnored | None = None
         self.start: DagStart | None = None
         self.steps = 0  # how much work the fold has done; a test holds it to O(tasks + edges)
         self._begin_stretch(1)
@@ -204,7 +206,7 @@ class RunState:
             case DagResume():
                 self._resume(event)
             case CancelIgnored():
-                pass
+                self.cancel_ignored = event
             case CancelRequested():
                 self.cancel = self.cancel or event
                 self._stop(Reason.CANCELLED)
@@ -213,6 +215,7 @@ class RunState:
                 self.reason = event.reason
                 self.finished_at = event.timestamp
                 self.duration = event.duration_seconds
+                self.outputs = event.outputs or {}
             case _:
                 raise TypeError(f"no fold for {event!r}")
 

@@ -38,7 +38,6 @@ def test_a_recipe_ends_as_it_says(project: Project, path: Path) -> None:
         assert run.json["status"] == promise["status"]
         assert ", ".join(map(told, run.json["tasks"])) == promise["tasks"]
         assert run.code == EXIT_CODES[promise["status"]]
-        assert run.json["duration_seconds"] < 2
 
 
 @pytest.mark.parametrize("block", FIRST_PAGES, ids=str)

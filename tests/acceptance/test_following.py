@@ -19,7 +19,10 @@ from tests.acceptance.harness import Project, wait_for
 COUNTING = """
     name: counting
     tasks:
-      - {id: count, run: "for i in $(seq 1 40); do echo line $i; sleep 0.02; done; printf 'no end'"}
+      - id: count
+        run: |
+          for i in $(seq 1 40); do echo line $i; sleep 0.01; test $i != 20 || until test -e go; do sleep 0.02; done; done
+          printf 'no end'
       - {id: again, retries: 1, run: "echo try $DAGRUN_ATTEMPT; test $DAGRUN_ATTEMPT = 2"}
       - {id: after, run: "seq 1 5000", depends_on: [count, again]}
 """
@@ -34,6 +37,14 @@ def begin(project: Project, text: str = COUNTING) -> subprocess.Popen[str]:
     return run
 
 
+def live(project: Project, follower: subprocess.Popen[str]) -> str:
+    """The first line that a follower tells; only then may the run go on."""
+    assert follower.stdout is not None
+    line = follower.stdout.readline()
+    project.write("go", "")
+    return line
+
+
 def journal(project: Project) -> str:
     path = project.root / "logs/runs/r/events.jsonl"
     return path.read_text() if path.exists() else ""
@@ -46,9 +57,11 @@ def end(project: Project, process: subprocess.Popen[str]) -> None:
 
 def test_every_line_of_every_attempt_arrives_once(project: Project) -> None:
     run = begin(project)
-    following = project.finish(project.start("logs", "r", "-f"))
+    follower = project.start("logs", "r", "-f")
+    first = live(project, follower)
+    following = project.finish(follower)
     assert following.code == 0, following.err
-    lines = following.out.splitlines()
+    lines = (first + following.out).splitlines()
     told = {name: [line.split(" | ", 1)[1] for line in lines if line.startswith(f"{name} | ")]
             for name in ("count.1", "again.1", "again.2", "after.1")}  # fmt: skip
     assert told["count.1"] == [*(f"line {i}" for i in range(1, 41)), "no end"]
@@ -66,9 +79,11 @@ def test_every_line_of_every_attempt_arrives_once(project: Project) -> None:
 
 def test_the_events_of_a_run_are_followed_to_its_end(project: Project) -> None:
     run = begin(project)
-    following = project.finish(project.start("events", "--run", "r", "-f", "-o", "json"))
+    follower = project.start("events", "--run", "r", "-f", "-o", "json")
+    first = live(project, follower)
+    following = project.finish(follower)
     assert following.code == 0, following.err
-    assert [json.loads(line) for line in following.out.splitlines()] == project.events("r")
+    assert [json.loads(line) for line in (first + following.out).splitlines()] == project.events("r")
     project.finish(run)
 
 
@@ -120,13 +135,27 @@ def test_following_ends_when_the_runs_process_is_killed(project: Project, comman
         assert "Status: interrupted" in outcome.out
 
 
+GATED = """
+    name: gated
+    tasks:
+      - {id: a, run: "until test -e go; do sleep 0.02; done"}
+      - {id: b, run: "true", depends_on: [a]}
+"""
+
+
 def test_a_watched_status_is_printed_anew_when_something_has_changed(project: Project) -> None:
-    run = begin(project)
-    watching = project.finish(project.start("status", "r", "--watch"))
+    run = begin(project, GATED)
+    watch = project.start("status", "r", "--watch")
+    assert watch.stdout is not None
+    first = "".join(watch.stdout.readline() for _ in range(8))
+    time.sleep(0.5)  # nothing happens: nothing is printed
+    project.write("go", "")
+    watching = project.finish(watch)
     assert watching.code == 0, watching.err
     blocks = watching.out.split("\n\nRun: ")
-    assert 2 <= len(blocks) <= len(project.events("r"))
-    assert "Status: running" in blocks[0]
+    assert "Status: running" in first
+    assert "b     pending" in first
+    assert 1 <= len(blocks) <= 4
     assert "Status: success" in blocks[-1]
     project.finish(run)
     final = project.dagrun("status", "r", "--watch")
@@ -178,8 +207,11 @@ class Terminal:
 
 def test_on_a_terminal_the_picture_is_redrawn_and_fits(project: Project) -> None:
     tasks = "".join(f"  - {{id: t{i}, run: 'true', depends_on: [a]}}\n" for i in range(30))
-    run = begin(project, f"name: wide\ntasks:\n  - {{id: a, run: 'sleep 1.5'}}\n{tasks}")
+    gate = "until test -e go; do sleep 0.02; done"
+    run = begin(project, f"name: wide\ntasks:\n  - {{id: a, run: '{gate}'}}\n{tasks}")
     terminal = Terminal(project, "status", "r", "--watch")
+    terminal.read_until(lambda: "1 running" in terminal.text)
+    project.write("go", "")
     terminal.read_until(lambda: terminal.process.poll() is not None)
     terminal.close()
     outcome = project.finish(terminal.process)

@@ -140,6 +140,7 @@ def test_a_value_that_could_run_is_refused(text: str) -> None:
 
 
 # --- any nesting of contexts ---
+# The same examples every time: for a search, raise `max_examples` and drop `derandomize`.
 
 #: Each prints what `{}` prints; the inner text is a command.
 AROUND = [
@@ -174,7 +175,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=nested_scripts(), value=values, shell=st.sampled_from(SHELLS))
 def test_any_nesting_prints_what_a_harmless_value_would_have_printed(
     text: str, value: str, shell: str
@@ -213,7 +214,7 @@ def damaged_scripts(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=250, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=damaged_scripts(), value=st.sampled_from(RUNNABLE), shell=st.sampled_from(SHELLS))
 def test_no_script_however_damaged_runs_a_value(text: str, value: str, shell: str) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -112,6 +112,7 @@ def test_kill_9_of_the_keeper_fails_what_was_running_and_leaves_nothing(project:
     process = project.start("run", "dag.yaml", "-o", "json")
     project.wait_for_file("spread")
     project.wait_for_file("shell")
+    wait_for("the end of another task", lambda: "task_ok a" in project.names())
     [keeper] = children(process.pid)
     os.kill(keeper, signal.SIGKILL)
     outcome = project.finish(process, timeout=20)

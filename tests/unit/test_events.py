@@ -29,6 +29,7 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "float | None": st.none() | FINITE,
     "bool": st.booleans(),
     "Mapping[str, Json]": OBJECTS,
+    "Sequence[str]": st.lists(st.text()),
     "Mapping[str, Json] | None": st.none() | OBJECTS,
     "Blob | None": st.none() | st.builds(Blob, st.text(), st.integers(0), st.text()),
 }

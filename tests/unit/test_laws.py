@@ -145,7 +145,7 @@ def told(story: Story) -> Outcome:
 def law(check: Callable[[Story, Outcome], None]) -> Callable[[], None]:
     """A law is checked against many stories."""
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(stories())
     def checked(story: Story) -> None:
         check(story, told(story))

@@ -59,7 +59,7 @@ def test_a_reference_is_fitted_to_its_place(script: str, becomes: str) -> None:
         "cat <<'E'\nX\nE", "cat <<E | bash\nX\nE", "bash <<< X", "echo X | sudo sh", "echo X | xargs -I{} sh -c {}",
         "echo $'X'", "echo $((X))", "((X))", "echo `X`", "echo ${a:-X}", "[[ X -gt 1 ]]", "a[X]=1", "a[$(f X)]=1",
         "declare -i n=X", "declare -i n; n=X", "PS4=X", "cat << X", "X() { :; }", "\\X", "env X", "read X",
-        'GIT_SSH_COMMAND="ssh -i X" git fetch', "python - <<E\nX\nE", "source <(f X)", "$SHELL -c X", "$DRY eval X", "${a}eval X", '"$VENV/bin/python" -c X', "$BIN/sh -c X", "psql -c 'X'",
+        'GIT_SSH_COMMAND="ssh -i X" git fetch', "python - <<E\nX\nE", "source <(f X)", "$SHELL -c X", "$DRY eval X", "sh -c 'exec sh' <<E\nX\nE", "${a}eval X", '"$VENV/bin/python" -c X', "$BIN/sh -c X", "psql -c 'X'",
     ],
 )  # fmt: skip
 def test_where_a_value_could_run_it_is_refused(script: str) -> None:

@@ -62,9 +62,12 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:  # `dagrun events | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+    except BrokenPipeError:
+        return _unread()
+    except SystemExit as end:  # how Typer ends when it sees the broken pipe first
+        if isinstance(end.__context__, BrokenPipeError):
+            return _unread()
+        raise
     except Exception as error:
         shown = getattr(error, "show", None)
         if callable(shown):  # Typer's own: a usage error, with the usage
@@ -77,6 +80,12 @@ def run(arguments: Sequence[str]) -> int:
             raise
         output.bug(error, as_json=output.wants_json(rest))
         return 1
+
+
+def _unread() -> int:
+    """`dagrun events | head`: the reader has seen enough. The rest goes nowhere, and without a complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 141  # as if SIGPIPE had ended us
 
 
 def _message(error: Exception) -> str:

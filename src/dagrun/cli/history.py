@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,14 @@ Run = Annotated[
 ]
 
 
+class StatusForm(StrEnum):
+    """How `status` prints its answer."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(status)
@@ -37,17 +46,26 @@ def register(app: typer.Typer) -> None:
 def status(
     run: Run = "latest",
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until it ends.")] = False,
-    form: Output = Form.TEXT,
+    form: Annotated[
+        StatusForm,
+        typer.Option("-o", "--output", help="text for people, json for scripts, yaml as an OrchestrationRun"),
+    ] = StatusForm.TEXT,
 ) -> int:
     """Show one run: its tasks, their states, reasons and durations."""
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:
         if watch:
-            return watching.watch_status(service, run, form, _lines)
+            shape = Form.JSON if form is StatusForm.JSON else Form.TEXT
+            return watching.watch_status(service, run, shape, _lines)
         view = service.status(run)
-    if form is Form.JSON:
+    if form is StatusForm.JSON:
         output.print_json(view.to_json())
+    elif form is StatusForm.YAML:
+        from dagrun.source import dump
+        from dagrun.views.orchestration_run import orchestration_run
+
+        print(dump(orchestration_run(view)), end="")
     else:
         _show(view)
     return 0

@@ -309,8 +309,12 @@ def _interpreters(words: Sequence[Word], verdict: Verdict) -> Iterator[Refusal]:
 def _program(word: Word) -> str:
     if word.raw.strip('"') in ("$SHELL", "${SHELL}"):
         return "sh"
+    return _program_name(word.known)
+
+
+def _program_name(text: str) -> str:
     # `$VENV/bin/python` is known by its end.
-    name = PurePath(word.known).name
+    name = PurePath(text).name
     return name if name in INTERPRETERS else re.sub(r"[\d.]+\Z", "", name)
 
 
@@ -339,6 +343,11 @@ class _Arguments:
         for index, word in enumerate(words):
             if code_next and word.holes:
                 yield word, _CODE.format(self.name)
+            if code_next and any(
+                _program_name(part) in INTERPRETERS for part in re.findall(r"[^\s;&|()]+", word.known)
+            ):
+                # `sh -c 'exec sh' <<EOF`
+                self.reads_input = True
             skip, code_next = argument_next, False
             argument_next = False
             if skip:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dagrun.clock import to_rfc3339
 from dagrun.events import Event
+from dagrun.events import CancelIgnored, CancelRequested
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.runs.base import RunRecord
@@ -58,10 +59,13 @@ class RunView:
     status: str
     reason: str
     params: dict[str, Json]
+    outputs: dict[str, Json]
     started_at: float | None
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    cancel: CancelRequested | None = None
+    cancel_ignored: CancelIgnored | None = None
     corrupt: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -80,7 +84,7 @@ class RunView:
             "status": self.status,
             "reason": self.reason,
             "params": self.params,
-            "outputs": {},
+            "outputs": self.outputs,
             "started_at": _moment(self.started_at),
             "finished_at": _moment(self.finished_at),
             "duration_seconds": self.duration,
@@ -136,8 +140,11 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         dag=state.graph.dag,
         tenant=state.graph.dag.tenant,
         status=str(state.status),
-        reason=state.reason,
+        reason=str(state.reason),
         params=dict(state.start.params) if state.start else {},
+        outputs=dict(state.outputs),
+        cancel=state.cancel,
+        cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
@@ -162,7 +169,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         id=node.id,
         kind=node.kind,
         status=str(task.status),
-        reason=task.reason if task.status in FINAL else "",
+        reason=str(task.reason) if task.status in FINAL else "",
         detail=task.detail,
         attempt=task.attempt,
         changed=task.changed,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from dagrun.events import TaskOk
 from dagrun.graph import Graph
-from dagrun.testing import dag, fails, scenario
+from dagrun.registry import Registry
+from dagrun.runs.base import RunRecord
+from dagrun.service import Service
+from dagrun.settings import Settings
+from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario
 from dagrun.views.estimate import MOST_SUCCESSES, Estimate, History, estimate, longest_path
-from tests.unit.harness import graph
+from tests.unit.harness import chain, graph
 from tests.unit.views.harness import planned, took
 
 DIAMOND = """
@@ -165,3 +172,36 @@ def test_a_long_chain_costs_what_it_must() -> None:
 
 def test_of_equal_paths_the_first_in_the_file_is_told() -> None:
     assert longest_path(graph("a; b; c<-a,b; d<-a"), [(1.0, 1)] * 4) == [0, 2]
+
+
+class CountedRuns(MemoryRuns):
+    """Counts the runs that are looked at."""
+
+    looked_at = 0
+
+    def read(self, run_id: str) -> RunRecord:
+        self.looked_at += 1
+        return super().read(run_id)
+
+
+def recorded(runs: MemoryRuns, name: str, count: int) -> None:
+    """Runs of a DAG of one task that took two seconds."""
+    for number in range(count):
+        writer = runs.create(replace(chain("a"), name=name), 0.0, f"{name}-{number}")
+        writer.append(TaskOk(timestamp=0, task_id="a", attempt=1, duration_seconds=2.0))
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("of_this", "of_others", "looked_at", "known_from"),
+    [(100, 0, MOST_SUCCESSES, MOST_SUCCESSES), (5, 100, 50, 0), (30, 45, 50, 5), (3, 4, 7, 3)],
+)
+def test_history_is_never_read_whole(
+    of_this: int, of_others: int, looked_at: int, known_from: int, tmp_path: Path
+) -> None:
+    runs = CountedRuns()
+    recorded(runs, "letters", of_this)
+    recorded(runs, "other", of_others)
+    service = Service(Settings(root=tmp_path), runs, FakeClock(), InlineExecutor, Registry)
+    assert service.estimate(graph("a")).runs == known_from
+    assert runs.looked_at == looked_at

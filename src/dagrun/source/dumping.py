@@ -1,0 +1,13 @@
+"""Plain data as YAML text, for people who read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+def dump(data: Any) -> str:
+    """Data as a YAML document, keys in the order they have."""
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+    return text
