@@ -165,7 +165,7 @@ def test_a_watched_status_is_printed_anew_when_something_has_changed(project: Pr
 
 
 def test_a_reader_that_has_seen_enough_ends_the_following(project: Project) -> None:
-    run = begin(project)
+    run = begin(project, "name: talks\ntasks: [{id: a, run: 'while :; do echo x; sleep 0.05; done'}]\n")
     following = project.start("logs", "r", "-f")
     assert following.stdout is not None
     following.stdout.readline()

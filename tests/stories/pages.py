@@ -105,8 +105,9 @@ def _row(*cells: str) -> str:
 
 
 def example(name: str) -> str:
-    """A DAG of the cookbook as it is."""
-    return f"```yaml\n{(COOKBOOK / name).read_text()}```\n"
+    """A file of the cookbook as it is."""
+    language = {".yaml": "yaml", ".py": "python"}[Path(name).suffix]
+    return f"```{language}\n{(COOKBOOK / name).read_text()}```\n"
 
 
 WRITERS: Mapping[str, Callable[..., str]] = {"truth table": truth_table, "keys of": keys, "file": example}

@@ -71,14 +71,17 @@ def commands() -> Mapping[str, set[str]]:
     }
 
 
+_INLINE = re.compile(r"`(?:scripts/)?dagrun\s([^`]+)`")
+_IN_A_BLOCK = re.compile(r"^(?:# )?(?:\$ )?(?:[A-Z_]+=\S+ )?(?:scripts/)?dagrun ([^\n]+)$", re.MULTILINE)
+
+
 def named(page: Path) -> list[str]:
-    """Every `dagrun ...` of a page: in its text, its tables and its blocks."""
-    text = page.read_text()
-    inline = re.findall(r"`(?:scripts/)?dagrun\s([^`]+)`", text)
-    in_blocks = re.findall(
-        r"^(?:# )?(?:\$ )?(?:[A-Z_]+=\S+ )?(?:scripts/)?dagrun ([^\n]+)$", text, re.MULTILINE
-    )
-    return [re.sub(r"\s+", " ", each) for each in (*inline, *in_blocks)]
+    """Every `dagrun ...` of a page, in its text and in its blocks."""
+    found = _INLINE.findall(re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL))
+    for language in ("sh", "yaml"):
+        for block in blocks(language):
+            found += _IN_A_BLOCK.findall(block.text) if block.page == page else []
+    return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

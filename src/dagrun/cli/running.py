@@ -15,7 +15,7 @@ from dagrun.cli.output import Form, Output
 from dagrun.model import OnError
 
 if TYPE_CHECKING:
-    from dagrun.service import Ended
+    from dagrun.service import Ended, RunRequest, Service
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +75,9 @@ def run(
             autocompletion=complete_document_task,
         ),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Run in the background; prints the run's id.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
     ] = False,
@@ -96,7 +99,7 @@ def run(
         dag=file or dag or "", params=param or (), params_file=params_file, tenant=tenant,
         max_parallel=max_parallel, on_error=on_error, selection=Selection(only or (), start or (), until or ()),
     )  # fmt: skip
-    with wiring.service(settings.load(flags=flags(workflows)), runs=not dry_run) as service:
+    with wiring.service(settings.load(flags=flags(workflows)), runs=not (dry_run or detach)) as service:
         prepared = service.prepare(request)
         if dry_run:
             if form is Form.JSON:
@@ -104,9 +107,41 @@ def run(
             else:
                 print("\n".join(map(output.one_line, plan.dry_run(prepared.graph).splitlines())))
             return 0
+        if detach:
+            words = _again(request, workflows)
+            return _in_background(service, words, run_id, form)
         with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
             ended = service.run(prepared, run_id, shown)
     return close(ended, form, quiet=quiet)
+
+
+def _again(request: RunRequest, workflows: list[str] | None) -> list[str]:
+    """The words that ask for the same run."""
+    words = [request.dag]
+    for flag, values in (
+        ("--param", request.params), ("--workflows", workflows or ()), ("--only", request.selection.only),
+        ("--from", request.selection.start), ("--until", request.selection.until),
+    ):  # fmt: skip
+        words += [word for value in values for word in (flag, value)]
+    for flag, value in (
+        ("--params-file", request.params_file), ("--tenant", request.tenant),
+        ("--max-parallel", request.max_parallel), ("--on-error", request.on_error),
+    ):  # fmt: skip
+        words += [flag, str(value)] if value is not None else []
+    return words
+
+
+def _in_background(service: Service, words: list[str], run_id: str | None, form: Form) -> int:
+    from dagrun.cli.detaching import detach
+    from dagrun.runs.base import new_run_id
+
+    name = run_id or new_run_id(service.clock.now())
+    code = detach(service, words, name)
+    if code == 0 and form is Form.JSON:
+        output.print_json({"run_id": name})
+    elif code == 0:
+        print(f"Run {name} goes on in the background: `dagrun status {name}`, `dagrun logs {name} -f`")
+    return code
 
 
 def close(ended: Ended, form: Form, *, quiet: bool = False) -> int:

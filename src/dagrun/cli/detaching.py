@@ -1,0 +1,50 @@
+"""`run --detach`: the same command again, in a session of its own, watched until its run has begun."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from dagrun.cli import output
+from dagrun.errors import EnvironmentFailure, RefusedError
+from dagrun.service import Service
+
+PATIENCE = 60.0  # seconds until the run must have begun
+
+
+def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
+    """Start `dagrun run` in the background; returns once its run is recorded, or with its error.
+
+    What it prints (errors alone: it is quiet) is kept in the run's directory as `detached.log`.
+    """
+    runs = service.settings.path(service.settings.runs_dir)
+    runs.mkdir(parents=True, exist_ok=True)
+    if (runs / run_id).exists():
+        raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+    log = runs / f".detached-{run_id}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet"],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    deadline = time.monotonic() + PATIENCE
+    while not (runs / run_id / "events.jsonl").exists():
+        if process.poll() is not None and process.returncode not in (0, 1):
+            break
+        if time.monotonic() > deadline:
+            process.kill()
+            raise EnvironmentFailure(f"the run has not begun within {PATIENCE:g} s; see {log}")
+        if process.returncode is not None:
+            break
+        time.sleep(0.02)
+    if not (runs / run_id / "events.jsonl").exists():
+        output.say(log.read_text(errors="replace").rstrip())
+        log.unlink(missing_ok=True)
+        return process.returncode or 1
+    with contextlib.suppress(OSError):
+        log.rename(runs / run_id / "detached.log")
+    process.returncode = 0  # it goes on without us: nobody here waits for it
+    return 0
