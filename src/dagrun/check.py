@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagrun.dialects.base import Written
@@ -29,11 +30,13 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_cycles(written),
         *_declarations(written),
         *_parameters(written),
+        *_numbers(written),
     ]
     found += check_language(written)
     if registry is not None:
         found += _workflows(written, registry)
-    return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))
+    once = dict.fromkeys(found)  # what `defaults` says wrongly is wrong in every task
+    return sorted(once, key=lambda finding: (finding.place.line, finding.place.column))
 
 
 def _sound(written: Written) -> Iterator[tuple[int, Task]]:
@@ -124,12 +127,31 @@ def _parameters(written: Written) -> Iterator[Finding]:
                 owners[variable] = name
 
 
+def _numbers(written: Written) -> Iterator[Finding]:
+    """YAML has numbers that JSON has not, and every parameter is recorded as JSON."""
+    for i, task in _sound(written):
+        for name, value in task.params.items():
+            if written.places and _has_no_json(value):
+                message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
+                yield _at(written, written.places.param(i, name), message, "invalid-value")
+
+
+def _has_no_json(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, Mapping):
+        return any(map(_has_no_json, value.values()))
+    return isinstance(value, list | tuple) and any(map(_has_no_json, value))
+
+
 def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
     calls = [(i, task, task.action) for i, task in _sound(written) if isinstance(task.action, WorkflowAction)]
     if not calls or not written.places:
         return
+    missing = any(action.ref not in registry.workflows for _, _, action in calls)
     for failure in registry.failures:
-        level = "error" if failure.origin.listed else "warning"
+        # It may be where a missing workflow was to come from; else this DAG can do without it.
+        level = "error" if missing and failure.origin.listed else "warning"
         message = f"cannot read workflows from {failure.origin}: {failure.error}"
         yield _at(written, (), message, "unreadable-workflows", level=level)
     for i, task, action in calls:

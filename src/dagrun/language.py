@@ -45,11 +45,12 @@ class _Language:
         ancestors = _Ancestors(self, i)
         known = self._known(ancestors)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
-        if task.env:
-            yield from self._values(
-                task.env, (*path, "env"), self._known(ancestors, secrets=True), self.secret_env
-            )
-        yield from self._values(task.params, (*path, "params"), known, hidden)
+        assert self.written.places is not None
+        in_env = self._known(ancestors, secrets=True)
+        for name, value in task.env.items():
+            yield from self._values(value, self.written.places.variable(i, name), in_env, self.secret_env)
+        for name, value in task.params.items():
+            yield from self._values(value, self.written.places.param(i, name), known, hidden)
         asking = self._known(ancestors, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ DURATION_RULE = "a number of seconds, or text such as '90s', '10m' or '1h30m'"
 def seconds(value: object) -> float:
     """A duration in seconds; raises ValueError for anything but `DURATION_RULE`."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
+        number = float(value) if abs(value) < 10**10 else math.inf
     elif (
         isinstance(value, str) and value and (match := _DURATION.match(value.strip())) and any(match.groups())
     ):

@@ -130,7 +130,10 @@ class Service:
         except DocumentError as error:
             return FileReport(shown, source, error.findings)
         written = detect.to_dag(data, source, _stem(path))
-        findings = [*written.findings, *check(written, self._registry_for(written.dag))]
+        findings = sorted(
+            [*written.findings, *check(written, self._registry_for(written.dag))],
+            key=lambda finding: (finding.place.line, finding.place.column),
+        )
         report = FileReport(shown, source, findings, written.dag)
         if report.errors:
             return report

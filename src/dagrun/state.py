@@ -31,7 +31,8 @@ __all__ = [
     "Status", "Stop", "TaskState",
 ]  # fmt: skip
 
-_STOPS = frozenset({Reason.STOP_ALL, Reason.CANCELLED, Reason.RUN_TIMEOUT})
+#: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
+_STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
 
 
@@ -285,7 +286,8 @@ class RunState:
         node = self.graph.nodes[i].task
         policy = node.on_error or self.graph.dag.on_error
         if not node.continue_on_failure and policy is OnError.STOP_ALL:
-            self.cause = self.cause or event.task_id
+            if self.stopping is None:
+                self.cause = event.task_id
             self._stop(Reason.STOP_ALL)
 
     def _failure(self, i: int, event: TaskRetry | TaskFail) -> None:
@@ -316,12 +318,12 @@ class RunState:
 
     def _stop(self, why: Reason) -> None:
         """From now on nothing starts; what has not ended is swept, in the file's order, each task once."""
-        if self.stopping is None:
-            self._sweep.extend(range(len(self.tasks)))
+        if self.stopping is None or _STOPS.index(why) > _STOPS.index(self.stopping):
+            self._sweep = deque(range(len(self.tasks)))
             self.steps += len(self.tasks)
             self.stopping = why
-        elif why is Reason.CANCELLED:
-            self.stopping = why
+            if why is not Reason.STOP_ALL:
+                self.cause = ""
 
     # --- decisions -----------------------------------------------------------------------------------------
 
@@ -340,7 +342,7 @@ class RunState:
         return (
             self._deadline is not None
             and now >= self._deadline
-            and self.stopping is None
+            and self.stopping in (None, Reason.STOP_ALL)
             and self._unended > 0
         )
 
@@ -456,7 +458,7 @@ class RunState:
     def wake_at(self) -> float | None:
         """The next moment at which `next` may have something new to say without a new fact."""
         moments = []
-        if self.stopping is None and self._deadline is not None:
+        if self.stopping in (None, Reason.STOP_ALL) and self._deadline is not None:
             moments.append(self._deadline)
         if self.stopping in (None, Reason.STOP_ALL) and self._retries:
             moments.append(self._retries[0][0])

@@ -38,11 +38,13 @@ def begin(project: Project, text: str = COUNTING) -> subprocess.Popen[str]:
 
 
 def live(project: Project, follower: subprocess.Popen[str]) -> str:
-    """The first line that a follower tells; only then may the run go on."""
+    """What a follower tells first; only then may the run go on."""
     assert follower.stdout is not None
-    line = follower.stdout.readline()
+    told = b""
+    while not told.endswith(b"\n"):
+        told += os.read(follower.stdout.fileno(), 65536)
     project.write("go", "")
-    return line
+    return told.decode()
 
 
 def journal(project: Project) -> str:

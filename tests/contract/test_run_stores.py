@@ -212,7 +212,10 @@ def test_the_events_of_all_runs_are_followed_without_outputs(house: House) -> No
         run = house.begin(run_id)
         run.append(A_OK)
         run.close()
-    assert [(event["run_id"], "outputs" in event) for event in tail.poll()] == [("one", False), ("two", False)]
+    assert [(event["run_id"], "outputs" in event) for event in tail.poll()] == [
+        ("one", False),
+        ("two", False),
+    ]
     tail.close()
 
 

@@ -19,7 +19,7 @@ from dagrun.outcomes import EDGES, End
 
 ROOT = Path(__file__).resolve().parents[2]
 COOKBOOK = ROOT / "examples" / "cookbook"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _WRITTEN = re.compile(

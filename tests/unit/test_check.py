@@ -221,9 +221,14 @@ def test_workflows_that_cannot_be_read_are_told_where_they_are_needed(listed: bo
     known = Registry(
         KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
     )
-    message = f"{level}: cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
-    assert message in told("tasks: [{id: a, workflow_ref: nothing}]", known)
+    message = "cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
+    assert f"{level}: {message}" in told("tasks: [{id: a, workflow_ref: unheard_of}]", known)
+    assert f"warning: {message}" in told("tasks: [{id: a, workflow_ref: nothing}]", known)
     assert told("tasks: [{id: a, run: x}]", known) == ""
+
+
+def test_a_number_that_json_has_not_is_no_parameter() -> None:
+    assert "holds .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
 
 
 def test_every_finding_is_told_in_the_order_of_the_lines() -> None:
@@ -269,9 +274,6 @@ def test_the_service_tells_a_files_findings(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the shape's findings come before the meaning's, each in their own order"
-)
 def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_path: Path) -> None:
     found = validate(
         tmp_path,
@@ -279,3 +281,19 @@ def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_
         "tasks:\n  - {id: a, run: x, depends_on: [b]}\n  - {id: c, colour: blue, run: x}\ntenant_id: 5\n",
     )
     assert [each.partition(":")[0] for each in found] == ["2", "3", "5", "6", "7"]
+
+
+def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> None:
+    assert told(
+        """
+        defaults: {params: {a: "${{ nope }}"}}
+        tasks: [{id: a, run: x}, {id: b, run: x}]
+        """
+    ) == shown(
+        """
+        dag.yaml:1:29: error: unknown name 'nope' [invalid-expression]
+            1 | defaults: {params: {a: "${{ nope }}"}}
+              |                             ^
+          help: a text is written in quotes: 'nope'
+        """
+    )

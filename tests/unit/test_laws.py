@@ -341,16 +341,12 @@ def stopped(dag: Dag) -> RunState:
 SURVIVOR = Task(id="cleanup", action=ShellAction(("true",)), trigger=Trigger.ALWAYS, retry=Retry(retries=1))
 
 
-@pytest.mark.xfail(
-    strict=False, reason="RunState._stop sweeps only once: a later cancel misses who was spared"
-)
 def test_a_cancel_reaches_a_survivor_that_waits_for_a_retry() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad"))))
     state.apply(CancelRequested(timestamp=1.0, by="me"))
     assert isinstance(state.next(1.0), Drop)
 
 
-@pytest.mark.xfail(strict=False, reason="RunState._overdue and wake_at forget the run's timeout after a stop")
 def test_the_runs_timeout_reaches_a_survivor() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad")), timeout=60.0))
     assert state.wake_at() == 60.0

@@ -48,7 +48,11 @@ class PlainProgress(Shown):
     def event(self, event: Event, state: RunState) -> None:
         match event:
             case DagStart():
-                self.line(event, "", f"run {self.run_id} started: {event.task_count} task{'s'[: event.task_count != 1]}")
+                self.line(
+                    event,
+                    "",
+                    f"run {self.run_id} started: {event.task_count} task{'s'[: event.task_count != 1]}",
+                )
             case TaskStart():
                 self._open(event)
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
@@ -62,7 +66,9 @@ class PlainProgress(Shown):
                 changed = "" if event.changed else ", unchanged"
                 self.done(event, event.task_id, "ok", "success", f"in {event.duration_seconds:.2f}s{changed}")
             case TaskRetry():
-                what = f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
+                what = (
+                    f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
+                )
                 self.done(event, event.task_id, "failed", "retrying", what)
             case TaskFail():
                 self.done(event, event.task_id, "failed", "failed", _first_line(event.error))
@@ -178,7 +184,9 @@ class LiveProgress(PlainProgress):
 
         self.total = len(graph.nodes)
         self.state: RunState | None = None
-        self.console = Console(file=cast("TextIO", _Heard(sys.stderr)), highlight=False, markup=False, soft_wrap=True)
+        self.console = Console(
+            file=cast("TextIO", _Heard(sys.stderr)), highlight=False, markup=False, soft_wrap=True
+        )
         self.live = Live(
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )

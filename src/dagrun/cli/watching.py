@@ -117,7 +117,7 @@ class EventLines:
     """Events as lines for people: when, which run, which task, what, and how. Columns widen as names come."""
 
     def __init__(self) -> None:
-        self._run = self._task = 0
+        self._run, self._task = 0, 8
 
     def print(self, found: list[dict[str, Json]]) -> None:
         """One line for each event."""

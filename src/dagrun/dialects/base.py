@@ -32,7 +32,11 @@ class Places(Protocol):
         ...
 
     def param(self, task: int, name: str) -> Path:
-        """One of the task's own parameters."""
+        """One of the task's parameters, where it was given."""
+        ...
+
+    def variable(self, task: int, name: str) -> Path:
+        """One of the task's environment variables, where it was given."""
         ...
 
 

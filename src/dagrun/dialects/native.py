@@ -247,7 +247,14 @@ class _Places:
         return (*self.task(task), "depends_on", at)
 
     def param(self, task: int, name: str) -> Path:
-        return (*self.task(task), "params", name)
+        return self._given(task, "params", name)
+
+    def variable(self, task: int, name: str) -> Path:
+        return self._given(task, "env", name)
+
+    def _given(self, task: int, word: str, name: str) -> Path:
+        own = name in self.tasks[task].get(word, {})  # type: ignore[index]
+        return (*(self.task(task) if own else ("defaults",)), word, name)
 
 
 class _Reader:
@@ -316,6 +323,8 @@ class _Reader:
 
     def _tasks(self, document: _Document) -> list[Task]:
         raw = self.data.get("tasks")
+        if "tasks" not in self.data and any("'tasks'" in finding.suggestion for finding in self.findings):
+            return []  # a misspelt key was told of already
         if not raw and (raw is None or isinstance(raw, list)):
             self._tell(("tasks",), "ValidationError: DAG must have at least one task", "no-tasks", key=True)
             return []

@@ -24,8 +24,8 @@ def new_run_id(now: float) -> str:
 
 
 def is_run_id(text: str) -> bool:
-    """Whether `text` may name a run: the rule for names."""
-    return _RUN_ID.match(text) is not None
+    """Whether `text` may name a run: the rule for names, and not the word for the newest one."""
+    return _RUN_ID.match(text) is not None and text != "latest"
 
 
 @dataclass(frozen=True, slots=True)

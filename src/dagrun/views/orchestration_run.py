@@ -46,7 +46,11 @@ def _conditions(run: RunView) -> Iterator[Json]:
                 yield _condition(kind, holds=True, reason=run.reason, message=message, at=run.finished_at)
     elif run.cancel is not None:
         yield _condition(
-            "Cancelled", holds=False, reason="CancelRequested", message=run.cancel.reason, at=run.cancel.timestamp
+            "Cancelled",
+            holds=False,
+            reason="CancelRequested",
+            message=run.cancel.reason,
+            at=run.cancel.timestamp,
         )
     if run.cancel_ignored is not None:
         yield _condition(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dagrun.outcomes import Reason
 from dagrun.views.status import RunView
 
 
@@ -39,11 +40,21 @@ def summary(run: RunView) -> str:
 
 
 def failures(run: RunView) -> list[str]:
-    """One sentence for each task that failed and was not tolerated, in the DAG's order."""
+    """One sentence for each task that failed and was not tolerated, in the DAG's order, and one for the run's own failure."""
     tolerated = {task.id for task in run.dag.tasks if task.continue_on_failure}
-    return [
-        f"RunnerError: Task '{task.id}' failed after {task.attempt} attempt{'' if task.attempt == 1 else 's'}: "
-        f"{task.error}"
+    sentences = [
+        f"RunnerError: Task '{task.id}' failed {_attempts(task.attempt)}: {task.error}"
         for task in run.tasks
         if task.status in ("failed", "timed_out") and task.id not in tolerated
     ]
+    match run.reason.partition(": "):
+        case (Reason.OUTPUTS_FAILED, _, why):
+            sentences.append(f"RunnerError: the outputs of the run: {why}")
+        case (Reason.RUN_TIMEOUT, _, _):
+            sentences.append(f"RunnerError: the run did not end within its timeout of {run.dag.timeout:g}s")
+    return sentences
+
+
+def _attempts(count: int) -> str:
+    """A task whose expressions have no value fails without one."""
+    return f"after {count} attempt{'s'[: count != 1]}" if count else "before it began"

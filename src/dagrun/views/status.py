@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dagrun.clock import to_rfc3339
-from dagrun.events import Event
-from dagrun.events import CancelIgnored, CancelRequested
+from dagrun.events import CancelIgnored, CancelRequested, Event
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.runs.base import RunRecord

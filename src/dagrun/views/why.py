@@ -267,7 +267,8 @@ class _Story:
         name, task = self.graph.nodes[i].task.id, self.state.tasks[i]
         if self._facts[name] and task.status in FINAL:
             nothing = " and changed nothing" if task.changed is False else ""
-            self._link(self._facts[name][-1], f"{name} {_ended(task)}{nothing}")
+            fact = self._facts[name][-1]
+            self._link(fact, f"{name} {_ended(fact.event)}{nothing}")
 
     # --- tasks that had attempts ---------------------------------------------------------------------------
 
@@ -346,7 +347,7 @@ class _Story:
                 case TaskFail() | TaskSkip() | TaskCancel() | TaskOk() if (
                     fact is not self._facts[node.task.id][-1]
                 ):  # how it ended before the run was resumed
-                    self._link(fact, f"{node.task.id} {_event_word(fact.event)}")
+                    self._link(fact, f"{node.task.id} {_ended(fact.event)}")
         return why
 
     def _attempt(self, node: Node, attempt: int) -> str:
@@ -383,8 +384,11 @@ class _Story:
     def _start(self, node: Node, start: _Fact) -> str:
         """`started because build succeeded (its last dependency to end)`."""
         stretch = self._stretch(start.place)
-        last = self._last_need(node)
-        fact = self._facts[last.task][-1] if last is not None else stretch
+        ended = [(self._end_before(need.task, start.place), need) for need in node.task.needs]
+        fact, last = max(
+            ((fact, need) for fact, need in ended if fact is not None),
+            key=lambda each: each[0].place, default=(stretch, None),
+        )  # fmt: skip
         if last is None or fact.place < stretch.place:
             fact = stretch
             resumed = isinstance(stretch.event, DagResume)
@@ -392,9 +396,8 @@ class _Story:
             because = f"with the {'resumed run' if resumed else 'run'}: {free}"
             after = f"the run {'was resumed' if resumed else 'began'}"
         else:
-            ended = f"{last.task} {_ended(self.task(last.task))}"
-            which = "last" if len(node.needs) > 1 else "only"
-            after = f"{ended} (its {which} dependency{' to end' if which == 'last' else ''}{_asks(node.task, last)})"
+            which = "last dependency to end" if len(node.needs) > 1 else "only dependency"
+            after = f"{last.task} {_ended(fact.event)} (its {which}{_asks(node.task, last)})"
             because = f"because {after}"
         held = self._held(fact.place, start.place)
         if held is not None:
@@ -403,10 +406,11 @@ class _Story:
             because = f"when {freed} freed a slot, {waited} after {after}; max_parallel is {self._slots(start.place)}"
         return f"started {because}{_condition(node.task)}"
 
-    def _last_need(self, node: Node) -> Need | None:
-        """The dependency that was the last to end."""
-        ended = [need for need in node.task.needs if self._facts[need.task]]
-        return max(ended, key=lambda need: self._facts[need.task][-1].place, default=None)
+    def _end_before(self, task_id: str, place: int) -> _Fact | None:
+        """How the task had ended at that place; a resumed run may have ended it anew since."""
+        facts = reversed(self._facts[task_id])
+        ends = (fact for fact in facts if not isinstance(fact.event, TaskStart | TaskRetry))
+        return next((fact for fact in ends if fact.place < place), None)
 
     def _held(self, ready: int, start: int) -> _Fact | None:
         """What freed the slot that the task had to wait for; None when it did not have to wait."""
@@ -467,30 +471,15 @@ class _Story:
         return self.state.tasks[i].status is Status.RUNNING
 
 
-def _ended(task: TaskState) -> str:
+def _ended(event: Event) -> str:
     """How a task ended, in words."""
-    match task.status:
-        case Status.SUCCESS:
-            return "succeeded"
-        case Status.FAILED:
-            return "failed"
-        case Status.TIMED_OUT:
-            return "timed out"
-        case Status.CANCELLED:
-            return "was cancelled"
-        case Status.SKIPPED:
-            return f"was skipped: {task.reason}"
-    return "had not ended"
-
-
-def _event_word(event: Event) -> str:
     match event:
         case TaskFail():
-            return f"failed: {plain(event.error)}"
-        case TaskSkip():
-            return f"skipped: {event.reason}"
+            return "timed out" if event.timed_out else "failed"
         case TaskCancel():
-            return f"cancelled: {event.reason}"
+            return f"was cancelled: {event.reason}"
+        case TaskSkip():
+            return f"was skipped: {event.reason}"
     return "succeeded"
 
 

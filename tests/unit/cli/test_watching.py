@@ -30,15 +30,15 @@ def test_an_event_is_one_line_with_what_it_tells() -> None:
     lines = EventLines()
     assert lines.line(
         event("dag_start", dag_name="d", tenant="t", task_count=2, params={}, dag_hash="ff")
-    ) == ("2025-10-03 10:00:00.123  r-1  -  dag_start     dag=d task_count=2")
+    ) == ("2025-10-03 10:00:00.123  r-1  -         dag_start     dag=d task_count=2")
     assert lines.line(event("task_ok", task_id="load", attempt=1, duration_seconds=75.2, changed=False)) == (
-        "2025-10-03 10:00:00.123  r-1  load  task_ok       attempt=1 duration=1m 15s changed=false"
+        "2025-10-03 10:00:00.123  r-1  load      task_ok       attempt=1 duration=1m 15s changed=false"
     )
     fail = event(
         "task_fail", task_id="a", error='no "such"\nfile', error_type="X", exit_code=None, timed_out=False
     )
     assert lines.line(fail) == (
-        '2025-10-03 10:00:00.123  r-1  a     task_fail     error="no \\"such\\"\\nfile" error_type=X'
+        '2025-10-03 10:00:00.123  r-1  a         task_fail     error="no \\"such\\"\\nfile" error_type=X'
     )
 
 
@@ -50,8 +50,12 @@ def test_an_event_cannot_move_the_cursor() -> None:
 
 
 def test_an_event_that_lacks_things_is_shown_all_the_same() -> None:
-    assert EventLines().line({"event": "x", "timestamp": "never"}) == "never  -  -  x"
-    assert EventLines().line({"event": "x", "timestamp": float("inf"), "n": 1e400}).startswith("inf  -  -  x")
+    assert EventLines().line({"event": "x", "timestamp": "never"}) == "never  -  -         x"
+    assert (
+        EventLines()
+        .line({"event": "x", "timestamp": float("inf"), "n": 1e400})
+        .startswith("inf  -  -         x")
+    )
 
 
 @pytest.fixture

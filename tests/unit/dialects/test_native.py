@@ -230,9 +230,6 @@ WRONG: dict[str, tuple[str, str]] = {
             1 | taks: []
               | ^
           help: did you mean 'tasks'?
-        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
-            1 | taks: []
-              | ^
         """,
     ),
     "a number for text": (

@@ -81,7 +81,7 @@ def test_a_dead_process_is_no_descendant(start: Start) -> None:
 
 @linux
 def test_a_process_belongs_to_the_attempt_whose_group_it_is_in(start: Start) -> None:
-    shell = start("echo ready; sleep 60")
+    shell = start("sleep 60 & echo ready; wait")
     (child,) = processes.descendants(shell.pid)
     assert processes.belongs_to(child, shell.pid, "any")
     assert not processes.belongs_to(os.getpid(), shell.pid, "any")

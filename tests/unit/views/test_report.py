@@ -22,7 +22,7 @@ def task(name: str, status: str = "success", **more: Any) -> TaskView:
 def run(*tasks: TaskView, **more: Any) -> RunView:
     parts: dict[str, Any] = {
         "run_id": "20251003-100000-7f3a9c", "dag": Dag(name="weekly_ops_chain", tasks=()), "tenant": "local-dev",
-        "status": "success", "reason": "Completed", "params": {}, "started_at": 0.0, "finished_at": 2.34,
+        "status": "success", "reason": "Completed", "params": {}, "outputs": {}, "started_at": 0.0, "finished_at": 2.34,
         "duration": 2.34,
     }  # fmt: skip
     return RunView(tasks=tasks, **{**parts, **more})
@@ -75,10 +75,12 @@ def test_each_failure_is_a_sentence() -> None:
         task("b"),
         task("c", "timed_out", attempt=1, error="timed out after 5s"),
         task("d", "cancelled"),
+        task("e", "failed", attempt=0, error="tasks.b.outputs has no 'x'"),
     )
     assert failures(failed) == [
         "RunnerError: Task 'a' failed after 3 attempts: exit code 1",
         "RunnerError: Task 'c' failed after 1 attempt: timed out after 5s",
+        "RunnerError: Task 'e' failed before it began: tasks.b.outputs has no 'x'",
     ]
 
 
@@ -86,3 +88,15 @@ def test_a_failure_that_is_tolerated_is_no_error() -> None:
     lint = Task(id="lint", action=ShellAction(("true",)), continue_on_failure=True)
     dag = Dag(name="d", tasks=(lint,))
     assert failures(run(task("lint", "failed", error="exit code 1"), dag=dag)) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("OutputsFailed: tasks.a.outputs has no 'x'", "the outputs of the run: tasks.a.outputs has no 'x'"),
+        ("RunTimeout", "the run did not end within its timeout of 60s"),
+    ],
+)
+def test_a_failure_of_the_run_itself_is_a_sentence_too(reason: str, sentence: str) -> None:
+    failed = run(task("a"), status="failed", reason=reason, dag=Dag(name="d", tasks=(), timeout=60))
+    assert failures(failed) == [f"RunnerError: {sentence}"]

@@ -393,14 +393,26 @@ def test_a_resumed_run_tells_both_stretches() -> None:
     assert [link.text for link in explain(record, "test", TEN).chain] == [
         "test succeeded after 1.00s, attempt 3 of 5",
         "test started with the resumed run: all that it depends on had ended",
-        "test failed: exit code 2",
+        "test failed",
         "test attempt 1 failed: exit code 2, to be tried again 0.00s later",
         "test started because build succeeded (its only dependency)",
     ]
     assert [link.text for link in explain(record, "deploy", TEN).chain[1:]] == [
         "deploy started because test succeeded (its last dependency to end)",
-        "deploy skipped: DependencyFailed",
+        "deploy was skipped: DependencyFailed",
     ]
+
+
+def test_what_a_resumed_run_ended_anew_does_not_change_why_a_task_had_started() -> None:
+    text = "name: n\non_error: continue\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a], trigger: always}]\n"
+    record = facts(
+        text,
+        began(0, "a"), failed(1, "a", 1), began(1, "b"), ok(2, "b"),
+        DagResume(timestamp=9, reused=["b"], rerun=["a"], dag_hash="x", max_parallel=2), began(9, "a", 2), ok(10, "a", 2),
+    )  # fmt: skip
+    assert explain(record, "b", TEN).summary == (
+        "b succeeded; it started because a failed (its only dependency; trigger: always)"
+    )
 
 
 def test_outputs_that_were_taken_over_say_from_where() -> None:
