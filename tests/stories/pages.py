@@ -74,10 +74,11 @@ def keys(definition: str) -> str:
     """The keys of a node and what each is for, as the schema says it."""
     whole = schema("native")
     node = whole["definitions"][definition] if definition != "Document" else whole
+    shared = whole["definitions"]["Common"]["properties"] if definition == "Task" else {}
     lines = [_row("key", "what it says", "value"), _row("---", "---", "---")]
-    lines += [
-        _row(f"`{key}`", shape["description"], _value(shape)) for key, shape in node["properties"].items()
-    ]
+    for key in sorted(node["properties"], key=shared.__contains__):  # what is the task's own comes first
+        shape = node["properties"][key]
+        lines.append(_row(f"`{key}`", shape["description"], _value(shape)))
     return "\n".join(lines) + "\n"
 
 

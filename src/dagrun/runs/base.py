@@ -14,6 +14,8 @@ from dagrun.events import Event
 from dagrun.model import Dag
 from dagrun.work import Attempt, Blob, Json
 
+WISHES = frozenset({"cancel"})  # what a request may ask for
+
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -56,6 +58,13 @@ class RunWriter(Protocol):
     #: Locked for as long as a body of the run may live; None where there are no processes.
     bodies_lock: Path | None
 
+    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+        """Get ready to record facts about a run that was taken over; with `dag` it runs that from now on.
+
+        `mask` takes secrets out of what is written. Raises RecordError.
+        """
+        ...
+
     def append(self, event: Event) -> None:
         """Take a fact; it is durable after the next `flush`."""
         ...
@@ -65,7 +74,10 @@ class RunWriter(Protocol):
         ...
 
     def requests(self) -> Iterator[Request]:
-        """What others want of the run, oldest first; each is gone once the next is asked for."""
+        """What others want of the run, oldest first; each is gone once the next is asked for.
+
+        So record what it comes to, and flush, before that: a crash in between must not lose it.
+        """
         ...
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
@@ -82,6 +94,10 @@ class RunWriter(Protocol):
 
     def close(self) -> None:
         """Flush, and let go of the run."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of a run that was created and has no facts: as if it had never been."""
         ...
 
 
@@ -125,8 +141,8 @@ class RunStore(Protocol):
         """
         ...
 
-    def own(self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str) -> RunWriter:
-        """Take over a run that is there; with `dag` it runs that from now on.
+    def own(self, run_id: str) -> RunWriter:
+        """Take over a run that is there; it is not changed before `begin`.
 
         Waits for the last body of its former owner. Raises NotFoundError, RefusedError when somebody drives it.
         """
@@ -137,7 +153,7 @@ class RunStore(Protocol):
         ...
 
     def ids(self) -> Iterator[str]:
-        """Every run's id, newest first; costs nothing per run that is not asked for."""
+        """The id of every run that has a DAG, newest first; costs little per run that is not asked for."""
         ...
 
     def read(self, run_id: str) -> RunRecord:

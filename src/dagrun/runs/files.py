@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,9 @@ from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
 
+_BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
+
+
 class FileRuns:
     """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
 
@@ -40,39 +44,33 @@ class FileRuns:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             name = self._claim(now, run_id)
-            return self._begin(name, dag, mask)
         except FileExistsError:
-            raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id") from None
+            raise _taken(run_id) from None
         except OSError as error:
             raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+        return self._begin(name, dag, mask)
 
     def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
         """Own the directory that was just made; it goes again when the run cannot begin."""
-        run = FileRun(self.directory / name, name)
-        try:
-            run.record(dag)
-            run.open(dag, self.stream, mask, self.durability)
-        except BaseException:
+        run = FileRun(self.directory / name, name, self.stream, self.durability)
+        if run.layout.dag.exists():  # another process was quicker
             run.close()
-            shutil.rmtree(self.directory / name, ignore_errors=True)
+            raise _taken(name)
+        try:
+            run.begin(mask, dag)
+        except BaseException:
+            run.abandon()
             raise
         return run
 
-    def own(
-        self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str, patience: float = 5.0
-    ) -> FileRun:
-        """Take a run that is there over, once the last body of its former owner is gone; with `dag` it runs that now."""
+    def own(self, run_id: str, patience: float = 5.0) -> FileRun:
+        """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
-        run = FileRun(layout.directory, run_id)
+        run = FileRun(layout.directory, run_id, self.stream, self.durability)
         try:
             _wait_for_bodies(layout, patience)
-            if dag is not None:
-                run.record(dag)
-            run.open(self.dag(run_id), self.stream, mask, self.durability)
-        except BaseException as error:
+        except BaseException:
             run.close()
-            if isinstance(error, OSError):
-                raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
             raise
         return run
 
@@ -86,20 +84,22 @@ class FileRuns:
             try:
                 (self.directory / name).mkdir(mode=0o700)
             except FileExistsError:
-                if run_id is not None:
+                if run_id is None:
+                    continue
+                if not _is_stillborn(self.directory / name):
                     raise
-            else:
-                return name
+            return name
 
     def ids(self) -> Iterator[str]:
-        """Every run's id, newest first: by the time that a journal was begun, ids that dagrun made first by name."""
+        """The id of every run that has a DAG, newest first: an id that dagrun made tells its time, else `dag.json` does."""
         try:
             names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir()]
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
-        return iter(sorted(names, key=self._age, reverse=True))
+        newest_first = sorted(names, key=self._age, reverse=True)
+        return (name for name in newest_first if (self.directory / name / "dag.json").exists())
 
     def _age(self, name: str) -> str:
         if re.match(r"\d{8}-\d{6}-", name):
@@ -170,33 +170,49 @@ class FileRuns:
 class FileRun:
     """The owner's hand on one run."""
 
-    def __init__(self, directory: Path, run_id: str) -> None:
-        """Take the run's lock. Raises RefusedError when another process has it."""
+    def __init__(self, directory: Path, run_id: str, stream: Path, durability: Durability) -> None:
+        """Take the run's lock. Raises RefusedError when another process has it, RecordError when nobody can."""
         self.run_id = run_id
         self.layout = RunLayout(directory)
+        self._stream = stream
+        self._durability = durability
         self.bodies_lock: Path | None = self.layout.bodies_lock
         self.dag_hash = ""
         self._inbox = Inbox(self.layout.inbox)
         self._files: list[lines.LineFile] = []
         self._private: list[str] = []
         self._public: list[str] = []
-        if not lock.take(self.layout.lock):
+        try:
+            taken = lock.take(self.layout.lock)
+        except OSError as error:
+            raise RecordError(f"cannot write {self.layout.lock}: {error.strerror}") from error
+        if not taken:
             raise RefusedError(f"run '{run_id}' is being run by another process")
 
-    def record(self, dag: Dag) -> None:
-        """Write down what is run: there, whole, before the first fact that names it by its hash."""
-        for directory in (self.layout.logs, self.layout.outputs):
-            directory.mkdir(exist_ok=True)
-        fresh = self.layout.dag.with_suffix(".tmp")
-        fresh.write_bytes(documents.to_json(dag))
-        fresh.replace(self.layout.dag)
-
-    def open(self, dag: Dag, stream: Path, mask: Callable[[str], str], durability: Durability) -> None:
-        """Get ready to record facts."""
-        self.dag_hash = hashlib.sha256(self.layout.dag.read_bytes()).hexdigest()
-        self._files = [lines.LineFile(self.layout.journal, durability)]
-        self._files.append(lines.LineFile(stream))
+    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+        """Get ready to record facts. What is run is written down, whole, before the first fact that names its hash."""
+        try:
+            for directory in (self.layout.logs, self.layout.outputs):
+                directory.mkdir(exist_ok=True)
+            data = self.layout.dag.read_bytes() if dag is None else self._write_dag(dag)
+        except OSError as error:
+            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+        dag = dag or documents.from_json(data)
+        self.dag_hash = hashlib.sha256(data).hexdigest()
+        self._files.append(lines.LineFile(self.layout.journal, self._durability))
+        self._files.append(lines.LineFile(self._stream, renew=True))
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
+
+    def _write_dag(self, dag: Dag) -> bytes:
+        data = documents.to_json(dag)
+        fresh = self.layout.dag.with_suffix(".tmp")
+        with fresh.open("wb") as file:
+            file.write(data)
+            if self._durability is not Durability.OS:
+                file.flush()
+                os.fsync(file.fileno())
+        fresh.replace(self.layout.dag)
+        return data
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""
@@ -248,15 +264,33 @@ class FileRun:
             shutil.copyfile(source, self.layout.outputs / blob.file)
 
     def close(self) -> None:
-        """Flush and let go."""
-        try:
-            self.flush()
-        finally:
-            for file in self._files:
-                file.close()
+        """Flush and let go; of the lock last, whatever goes wrong before."""
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(lock.release, self.layout.lock)
             if self.layout.scratch.is_dir():
-                shutil.rmtree(self.layout.scratch, ignore_errors=True)
-            lock.release(self.layout.lock)
+                last_first.callback(shutil.rmtree, self.layout.scratch, ignore_errors=True)
+            for file in self._files:
+                last_first.callback(file.close)
+            self.flush()
+
+    def abandon(self) -> None:
+        """Let go of a run that was created and has no facts: as if it had never been."""
+        self._private.clear()
+        self._public.clear()
+        shutil.rmtree(self.layout.directory, ignore_errors=True)
+        self.close()
+
+
+def _taken(run_id: str | None) -> RefusedError:
+    return RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+
+
+def _is_stillborn(directory: Path) -> bool:
+    """Whether a run died here before it had a DAG: its id may be used again."""
+    try:
+        return {*os.listdir(directory)} <= _BEFORE_A_DAG  # noqa: PTH208 - names are all that is asked
+    except OSError:
+        return False
 
 
 def _wait_for_bodies(layout: RunLayout, patience: float) -> None:

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dagrun.errors import RecordError
-from dagrun.runs.base import Request
+from dagrun.runs.base import WISHES, Request
+
+MOST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
+_UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure
 
 
 class Inbox:
@@ -47,8 +50,9 @@ class Inbox:
             return
         if changed == self._seen:
             return
-        # Remembered before looking: what comes while we look changes it again.
-        self._seen = changed
+        # Remembered before looking: what comes while we look changes it again; but a file system's clock ticks
+        # slowly, so for a while after a change it is looked at every time.
+        self._seen = changed if time.time_ns() - changed > _UNSURE else 0
         for path in sorted(self.directory.glob("[0-9]*.json")):
             request = _read(path)
             if request is not None:
@@ -58,8 +62,12 @@ class Inbox:
 
 
 def _read(path: Path) -> Request | None:
+    """The request in a file; None when it is a foreign file, which may be anything: a pipe, a directory, a novel."""
     try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
         data = json.loads(path.read_bytes())
-        return Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        request = Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return request if request.what in WISHES else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -16,26 +17,28 @@ START = b'{"timestamp":'  # every line that dagrun writes begins so
 
 
 class LineFile:
-    """A file that lines are appended to. Many processes may append to one file; lines never interleave."""
+    """A file that lines are appended to. Many processes may append to one file; lines never interleave.
 
-    def __init__(self, path: Path, durability: Durability = Durability.OS) -> None:
+    Lines are never written to a file that was removed: with `renew` a new one is begun, else that is an error.
+    """
+
+    def __init__(self, path: Path, durability: Durability = Durability.OS, *, renew: bool = False) -> None:
         self.path = path
         self.durability = durability
+        self.renew = renew
         self._synced = 0.0
         self._fd = self._open()
 
     def append(self, data: bytes) -> None:
         """Write whole lines in one call. Raises RecordError when the file does not take all of it."""
         try:
+            if not os.fstat(self._fd).st_nlink:
+                self._begin_again()
             written = os.write(self._fd, data)
+            while written < len(data):  # the disk is filling up: what is there now is a torn line, which readers survive
+                written += os.write(self._fd, data[written:])
         except OSError as error:
             raise self._failure(error) from error
-        if written < len(data):  # the disk is full: what is there now is a torn line, which readers survive
-            try:
-                os.write(self._fd, data[written:])
-            except OSError as error:
-                raise self._failure(error) from error
-
         if self.durability is Durability.FSYNC or (
             self.durability is Durability.BATCH and time.monotonic() - self._synced >= 1
         ):
@@ -43,9 +46,18 @@ class LineFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self.durability is Durability.BATCH:
-            self._sync()
+        try:
+            if self.durability is Durability.BATCH:
+                self._sync()
+        finally:
+            os.close(self._fd)
+
+    def _begin_again(self) -> None:
+        """The file was removed: what is written to it now nobody will ever read."""
+        if not self.renew:
+            raise FileNotFoundError(errno.ENOENT, "it was removed")
         os.close(self._fd)
+        self._fd = self._open()
 
     def _sync(self) -> None:
         self._synced = time.monotonic()

@@ -34,16 +34,17 @@ class MemoryRuns:
             name = new_run_id(now)
         run = MemoryRun(name, dag, mask)
         self.runs[run.run_id] = run
+        run.forget = lambda: self.runs.pop(name)
         return run
 
-    def own(self, run_id: str, dag: Dag | None = None, mask: Callable[[str], str] = str) -> MemoryRun:
+    def own(self, run_id: str) -> MemoryRun:
         """Take over a run that is there."""
         run = self.runs.get(run_id)
         if run is None:
             raise NotFoundError("run", run_id)
         if run.live:
             raise RefusedError(f"run '{run_id}' is being run by another process")
-        run.live, run.dag = True, dag or run.dag
+        run.live = True
         return run
 
     def ask(self, run_id: str, request: Request) -> None:
@@ -136,9 +137,15 @@ class MemoryRun:
         self.stream: list[str] = []
         self.flushes = 0
         self.wishes: list[Request] = []
+        self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
         self._encoder = events.Encoder(run_id, dag.name, dag.tenant, mask)
         self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
+
+    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+        """Get ready to record facts."""
+        self.dag = dag or self.dag
+        self._encoder = events.Encoder(self.run_id, self.dag.name, self.dag.tenant, mask)
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""
@@ -155,7 +162,8 @@ class MemoryRun:
     def requests(self) -> Iterator[Request]:
         """What others want of the run."""
         while self.wishes:
-            yield self.wishes.pop(0)
+            yield self.wishes[0]
+            del self.wishes[0]
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where traces would go."""
@@ -177,3 +185,8 @@ class MemoryRun:
         """Let go of the run."""
         self.flush()
         self.live = False
+
+    def abandon(self) -> None:
+        """As if it had never been."""
+        self.live = False
+        self.forget()
