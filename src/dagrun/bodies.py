@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -47,33 +48,41 @@ class Bodies:
 
     def condition(self, node: Node) -> bool:
         """Whether the task's `if` and `unless` let it run."""
-        env = self._env(node)
+        with _place("env"):
+            env = self._env(node)
         holds = True
         if node.task.condition is not None:
-            holds = self._holds(node.task.condition, node, env)
+            with _place("if"):
+                holds = self._holds(node.task.condition, node, env)
         if holds and node.task.unless is not None:
-            holds = not self._holds(node.task.unless, node, env)
+            with _place("unless"):
+                holds = not self._holds(node.task.unless, node, env)
         return holds
 
     def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
         """All that an attempt needs."""
-        env = self._env(node)
+        with _place("env"):
+            env = self._env(node)
 
         def evaluate(expression: Expression) -> Json:
             return expression.evaluate(self._scope([expression], node, env))
 
-        body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, evaluate)
-        for value in variables.values():
-            _fits_in_a_variable(value)
+        with _place("script"):
+            body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, evaluate)
+            for value in variables.values():
+                _fits_in_a_variable(value)
+        with _place("params"):
+            params = self._rendered(node.task.params, node, env)
         return Work(
             attempt=attempt,
             body=body,
-            params=self._rendered(node.task.params, node, env),
+            params=params,
             upstream=upstream,
             env={
                 **env,
                 **variables,
                 "DAGRUN_RUN_ID": attempt.run_id,
+                "DAGRUN_RUN_DIR": str(attempt.directory),
                 "DAGRUN_TASK_ID": attempt.task_id,
                 "DAGRUN_ATTEMPT": str(attempt.number),
             },
@@ -184,6 +193,15 @@ class Bodies:
             "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in needs),
             "changed": lambda task_id: bool(state.tasks[index[task_id]].changed),
         }
+
+
+@contextmanager
+def _place(where: str) -> Iterator[None]:
+    """Say in which part of the task an expression failed."""
+    try:
+        yield
+    except EvaluationError as error:
+        raise EvaluationError(f"{where}: {error.message}", error.offset) from None
 
 
 def _text(value: Json) -> str:

@@ -72,6 +72,8 @@ class Engine:
         self._wake = asyncio.Event()
         self._ended: deque[tuple[Node, Ended]] = deque()
         self._requests: deque[Request] = deque()
+        self._wished = False
+        self._given_up: list[str] = []
         self._attempts: dict[int, Attempt] = {}
         self._launches: list[tuple[Node, Work]] = []
 
@@ -103,6 +105,17 @@ class Engine:
         """Take a wish; it becomes a fact at the loop's next turn."""
         self._requests.append(request)
         self._wake.set()
+
+    def look(self) -> None:
+        """See, at the loop's next turn, what others want of the run."""
+        self._wished = True
+        self._wake.set()
+
+    def take_requests(self) -> None:
+        """Turn what others want of the run into facts; each is known before its request is gone."""
+        for request in self.writer.requests():
+            self.record(fact_of_request(self.state, request, self.clock.now()))
+            self.writer.flush()
 
     def kill(self) -> None:
         """End every running attempt at once."""
@@ -154,6 +167,9 @@ class Engine:
     def _take_in(self) -> None:
         while self._requests:
             self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
+        if self._wished:
+            self._wished = False
+            self.take_requests()
         while self._ended:
             node, ended = self._ended.popleft()
             if self._attempts.pop(node.index, None) is None:
@@ -206,6 +222,11 @@ class Engine:
                 outputs = self._bodies.outputs()
             except EvaluationError as error:
                 finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {error}")
+        if self._given_up:
+            names = ", ".join(self._given_up[:10]) + ", ..." * (len(self._given_up) > 10)
+            finish = Finish(
+                finish.status, f"{finish.reason}: {names} did not end within {self._cancel_timeout:g}s"
+            )
         self.record(ending(self.state, finish, now, outputs))
 
     # --- what outlasts the wish to end -------------------------------------------------------------------
@@ -215,6 +236,7 @@ class Engine:
         now = self.clock.now()
         for index, attempt in list(self._attempts.items()):
             self._attempts.pop(index)
+            self._given_up.append(attempt.task_id)
             self.executor.stop(attempt, now=True)
             self.record(
                 TaskCancel(

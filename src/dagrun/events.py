@@ -34,6 +34,8 @@ class DagStart(Event):
     max_parallel: int = 1
     schedule_id: str | None = None
     parent_run_id: str | None = None
+    #: True when only a part of the document's tasks is run.
+    partial: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ class Prepared:
     registry: Registry
     #: The values of the declared secrets, by name. Never recorded, never shown.
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Whether it is only a part of what the document says.
+    partial: bool = False
 
     @property
     def max_parallel(self) -> int:

@@ -11,16 +11,15 @@ from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.outcomes import Status
 from dagrun.runs.base import RunRecord
+from dagrun.selection import part
 from dagrun.state import RunState
+from dagrun.views.status import fold as fold_in
 
 
 def fold(record: RunRecord, dag: Dag | None = None) -> RunState:
     """The state of a recorded run. With `dag` that of a run of it in which the same tasks have already ended well."""
     state = RunState(Graph.compile(dag or record.dag))
-    for event in record.events:
-        task_id = getattr(event, "task_id", None)
-        if task_id is None or task_id in state.graph.index:
-            state.apply(event)
+    fold_in(state, record.events)
     return state
 
 
@@ -85,11 +84,4 @@ def reuse(record: RunRecord, dag: Dag, again: frozenset[str]) -> Reuse:
     if not runs:
         raise RefusedError(f"nothing of run '{record.run_id}' is left to run again")
     names = runs | {result.task_id for result in kept}
-    from dataclasses import replace
-
-    tasks = tuple(
-        replace(task, needs=tuple(need for need in task.needs if need.task in names))
-        for task in dag.tasks
-        if task.id in names
-    )
-    return Reuse(replace(dag, tasks=tasks), kept)
+    return Reuse(part(dag, names), kept)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from dagrun.bodies import Bodies
 from dagrun.clock import Clock
-from dagrun.engine import Engine, Listener, fact_of_request
+from dagrun.engine import Engine, Listener
 from dagrun.events import Event
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
@@ -62,8 +62,7 @@ class Drive:
         finally:
             ticking.cancel()
             await self.executor.close()
-        for request in self.writer.requests():  # they came too late
-            self.engine.record(fact_of_request(state, request, self.clock.now()))
+        self.engine.take_requests()  # they came too late
         return state
 
     def _listen_to_signals(self) -> None:
@@ -87,8 +86,7 @@ class Drive:
         """Look, ten times a second, at what others want of the run and at what bodies have printed."""
         while True:
             await asyncio.sleep(TICK)
-            for request in self.writer.requests():
-                self.engine.ask(request)
+            self.engine.look()
             if self.ticker is not None:
                 self.ticker()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Any
 
+from dagrun import expressions
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.model import Dag
+from dagrun.model import Dag, ShellAction, Task, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,60 @@ def select(dag: Dag, selection: Selection) -> Dag:
         chosen &= _reach(selection.until, above)
     if not chosen:
         raise UsageError("--only, --from and --until leave no task to run")
+    return part(dag, chosen)
+
+
+def part(dag: Dag, chosen: Set[str]) -> Dag:
+    """A DAG of the chosen tasks alone. Raises UsageError when one of them reads a task that is left out.
+
+    A task that loses every dependency was asked for by name: it runs, whatever its dependencies would have said.
+    Outputs of the run that read a task that is left out are left out too.
+    """
     if len(chosen) == len(dag.tasks):
         return dag
-    tasks = tuple(
-        replace(task, needs=tuple(need for need in task.needs if need.task in chosen))
-        for task in dag.tasks
-        if task.id in chosen
-    )
-    return replace(dag, tasks=tasks)
+    tasks = [_alone(task, chosen) for task in dag.tasks if task.id in chosen]
+    problems = [
+        f"task '{task.id}' reads tasks.{name}, which is not part of this run"
+        for task in tasks
+        for name in sorted(_read_by_task(task) - chosen)
+    ]
+    if problems:
+        raise UsageError("\n".join(problems), hint="choose more tasks with --only, --from or --until")
+    outputs = {name: value for name, value in dag.outputs.items() if _read_by(value) <= chosen}
+    return replace(dag, tasks=tuple(tasks), outputs=outputs)
+
+
+def _alone(task: Task, chosen: Set[str]) -> Task:
+    needs = tuple(need for need in task.needs if need.task in chosen)
+    if needs or not task.needs:
+        return replace(task, needs=needs)
+    return replace(task, needs=(), trigger=Trigger.SUCCESS, only_if_changed=False)
+
+
+def _read_by_task(task: Task) -> set[str]:
+    commands = task.action.commands if isinstance(task.action, ShellAction) else ()
+    found = _read_by([task.params, task.env, commands])
+    for text in (task.condition, task.unless):
+        if text is not None:
+            found |= _named(expressions.condition(text))
+    return found
+
+
+def _read_by(value: Any) -> set[str]:
+    """The tasks that the templates in a value read."""
+    if isinstance(value, str):
+        holes = expressions.template(value).holes if "${{" in value else ()
+        return {name for hole in holes for name in _named(hole.expression)}
+    if isinstance(value, Mapping):
+        return _read_by(list(value.values()))
+    return {name for item in value for name in _read_by(item)} if isinstance(value, list | tuple) else set()
+
+
+def _named(expression: expressions.Expression) -> set[str]:
+    found = {
+        str(ref.path[0]) for ref in expression.references if ref.root in expressions.TASK_ROOTS and ref.path
+    }
+    return found | {str(call.arguments[0]) for call in expression.calls if call.name == "changed"}
 
 
 def _reach(starts: Iterable[str], edges: Mapping[str, Sequence[str]]) -> set[str]:

@@ -243,6 +243,7 @@ class RunState:
     def _start(self, event: TaskStart) -> None:
         i = self.graph.index[event.task_id]
         task = self.tasks[i]
+        self._reopen(i)
         task.status = Status.RUNNING
         task.attempt = event.attempt
         task.started_at = event.timestamp
@@ -269,6 +270,7 @@ class RunState:
     def _retry(self, event: TaskRetry) -> None:
         i = self.graph.index[event.task_id]
         self._leave_running(i)
+        self._reopen(i)
         self._failure(i, event)
         task = self.tasks[i]
         task.status = Status.RETRYING
@@ -290,6 +292,13 @@ class RunState:
                 self.cause = event.task_id
             self._stop(Reason.STOP_ALL)
 
+    def _reopen(self, i: int) -> None:
+        """A fact about a task that has ended: the line that began its new stretch was damaged, and is not missed here."""
+        if self.tasks[i].status in FINAL:
+            self._unended += 1
+            for dependent in self.graph.nodes[i].dependents:
+                self._missing[dependent] += 1
+
     def _failure(self, i: int, event: TaskRetry | TaskFail) -> None:
         task = self.tasks[i]
         task.error, task.error_type, task.exit_code = event.error, event.error_type, event.exit_code
@@ -302,6 +311,7 @@ class RunState:
 
     def _close(self, i: int, event: Event, status: Status, reason: str, detail: str = "") -> None:
         task = self.tasks[i]
+        self._reopen(i)
         task.status, task.reason, task.detail = status, reason, detail
         task.finished_at = event.timestamp
         task.retry_at = None

@@ -40,7 +40,7 @@ class _Means:
         """End what a run that nobody drives any more has left running."""
         from dagrun.executors import leftovers
 
-        leftovers.end(run_id)
+        leftovers.end(self.settings.path(self.settings.runs_dir) / run_id)
 
     def shut(self) -> None:
         if "executor" in self.__dict__:

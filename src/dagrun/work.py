@@ -63,6 +63,8 @@ class Attempt:
     artifacts: Path
     outputs: Path
     scratch: Path
+    #: The run's own directory.
+    directory: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def attempt(where: Path, task: str = "t", number: int = 1) -> Attempt:
     return Attempt(
         run_id="r", task_id=task, number=number, timeout=None, log=where / "logs" / f"{task}.{number}.log",
         artifacts=where / "artifacts" / task, outputs=where / "outputs" / f"{task}.{number}.json",
-        scratch=where / "scratch" / f"{task}.{number}",
+        scratch=where / "scratch" / f"{task}.{number}", directory=where,
     )  # fmt: skip
 
 

@@ -261,7 +261,7 @@ def validate(where: Path, text: str) -> list[str]:
     """The first line of every finding, as `dagrun validate` prints them."""
     (where / "dag.yaml").write_text(text)
     service = Service(Settings(root=where), MemoryRuns(), FakeClock(), InlineExecutor, lambda: KNOWN)
-    (report,) = service.validate([str(where / "dag.yaml")])
+    (report,) = service.documents.validate([str(where / "dag.yaml")])
     return [
         render(finding, report.source).splitlines()[0].partition("dag.yaml:")[2]
         for finding in report.findings

@@ -47,7 +47,7 @@ def validate(
     if not named:
         raise UsageError("which document? give one or more FILEs")
     with wiring.service(settings.load(flags=flags(workflows))) as service:
-        reports = service.validate(named)
+        reports = service.documents.validate(named)
     if form is Form.JSON:
         shapes = [
             {

@@ -47,8 +47,8 @@ def plan(
     Expected times are the medians of each task's newest 20 successes in the newest 50 runs of all DAGs.
     """
     from dagrun import settings, wiring
+    from dagrun.documents import RunRequest
     from dagrun.errors import UsageError
-    from dagrun.service import RunRequest
     from dagrun.views import drawing
     from dagrun.views import plan as plans
 
@@ -60,7 +60,7 @@ def plan(
         raise UsageError(f"--graph {graph} is no JSON: give --graph json, or leave out -o json")
     request = RunRequest(dag=file or dag or "", tenant=tenant, max_parallel=max_parallel)
     with wiring.service(settings.load(flags=flags(workflows))) as service:
-        found = service.graph(request)
+        found = service.documents.graph(request)
         if graph is not None:
             print(drawing.FORMS[graph](found))
             return 0

@@ -15,7 +15,8 @@ from dagrun.cli.output import Form, Output
 from dagrun.model import OnError
 
 if TYPE_CHECKING:
-    from dagrun.service import Ended, RunRequest, Service
+    from dagrun.documents import RunRequest
+    from dagrun.service import Ended, Service
 
 
 def register(app: typer.Typer) -> None:
@@ -86,9 +87,9 @@ def run(
     """Run a DAG to its end."""
     from dagrun import settings, wiring
     from dagrun.cli.progress import progress
+    from dagrun.documents import RunRequest
     from dagrun.errors import UsageError
     from dagrun.selection import Selection
-    from dagrun.service import RunRequest
     from dagrun.views import plan
 
     if (file is None) == (dag is None):
@@ -100,7 +101,7 @@ def run(
         max_parallel=max_parallel, on_error=on_error, selection=Selection(only or (), start or (), until or ()),
     )  # fmt: skip
     with wiring.service(settings.load(flags=flags(workflows)), runs=not (dry_run or detach)) as service:
-        prepared = service.prepare(request)
+        prepared = service.documents.prepare(request)
         if dry_run:
             if form is Form.JSON:
                 output.print_json(plan.as_json(service.estimate(prepared.graph, prepared.params)))

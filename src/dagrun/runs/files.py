@@ -23,7 +23,6 @@ from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
-
 _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
@@ -246,6 +245,7 @@ class FileRun:
             artifacts=self.layout.artifacts / name,
             outputs=self.layout.outputs / f"{name}.{number}.json",
             scratch=self.layout.scratch / f"{name}.{number}",
+            directory=self.layout.directory,
         )
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:

@@ -172,6 +172,7 @@ class MemoryRun:
             run_id=self.run_id, task_id=task_id, number=number, timeout=timeout,
             log=self._layout.log(task_id, number), artifacts=self._layout.artifacts / name,
             outputs=self._layout.outputs / f"{name}.{number}.json", scratch=self._layout.scratch / name,
+            directory=self._layout.directory,
         )  # fmt: skip
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:

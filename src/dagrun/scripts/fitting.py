@@ -89,7 +89,7 @@ def _shell_name(shell: str) -> str:
 
 
 def _refused(span: Span, why: str) -> ExpressionError:
-    return ExpressionError(f"a value cannot stand here: {why}; {INSTEAD}", span.start, INSTEAD)
+    return ExpressionError(f"a value cannot stand here: {why}; {INSTEAD}", span.start)
 
 
 def _reference(text: str, span: Span, place: Place, names: _Names) -> str:

@@ -21,7 +21,7 @@ MOST = 32 * 1024
 def work(where: Path, **more: Any) -> Work:
     attempt = Attempt(
         run_id="r", task_id="t", number=1, timeout=None, log=where / "t.log", artifacts=where / "artifacts",
-        outputs=where / "outputs" / "t.1.json", scratch=where / "scratch",
+        outputs=where / "outputs" / "t.1.json", scratch=where / "scratch", directory=where,
     )  # fmt: skip
     parts: dict[str, Any] = {
         "attempt": attempt, "body": Command(argv=("sh", "-c"), script="true"), "params": {}, "upstream": {},

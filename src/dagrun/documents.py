@@ -1,0 +1,209 @@
+"""Documents of a project: found by path or name, read, checked, made ready to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dagrun import catalog, parameters
+from dagrun.check import check
+from dagrun.dialects import detect
+from dagrun.errors import NotFoundError, UsageError
+from dagrun.graph import Graph
+from dagrun.masking import SHORTEST
+from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
+from dagrun.prepared import Prepared
+from dagrun.registry import Registry
+from dagrun.selection import EVERYTHING, Selection, select
+from dagrun.settings import Settings
+from dagrun.source import DocumentError, Finding, Limits, Source
+from dagrun.work import Json
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was found in one file. `graph` is there when there was no error."""
+
+    path: str
+    source: Source | None
+    findings: Sequence[Finding]
+    dag: Dag | None = None
+    graph: Graph | None = None
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make the document invalid."""
+        return [finding for finding in self.findings if finding.level == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that do not."""
+        return [finding for finding in self.findings if finding.level == "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One wish for a run. `params` are given values; None: what the document says."""
+
+    dag: str
+    params: Sequence[str] = ()
+    params_file: Path | None = None
+    tenant: str | None = None
+    max_parallel: int | None = None
+    on_error: OnError | None = None
+    selection: Selection = EVERYTHING
+
+
+class Documents:
+    """Answers about documents; reads the registry only for those that call workflows."""
+
+    def __init__(self, settings: Settings, read_registry: Callable[[], Registry]) -> None:
+        self.settings = settings
+        self.read_registry = read_registry
+
+    def validate(self, files: Sequence[str]) -> list[FileReport]:
+        """All findings of all files."""
+        return [self.report(path, shown) for path, shown in (self.find(file) for file in files)]
+
+    def report(self, path: Path, shown: str) -> FileReport:
+        try:
+            source = Source.read(path, shown, Limits(text_bytes=self.settings.max_document_bytes))
+        except DocumentError as error:
+            return FileReport(shown, None, error.findings)
+        try:
+            data = source.load()
+        except DocumentError as error:
+            return FileReport(shown, source, error.findings)
+        written = detect.to_dag(data, source, catalog.stem(path))
+        findings = sorted(
+            [*written.findings, *check(written, self._registry_for(written.dag))],
+            key=lambda finding: (finding.place.line, finding.place.column),
+        )
+        report = FileReport(shown, source, findings, written.dag)
+        if report.errors:
+            return report
+        return FileReport(shown, source, findings, written.dag, Graph.compile(written.dag))
+
+    def _registry_for(self, dag: Dag) -> Registry | None:
+        """The registry, if the DAG asks for it: reading it imports user modules."""
+        calls = any(isinstance(task.action, WorkflowAction) for task in dag.tasks)
+        return self.read_registry() if calls else None
+
+    def find(self, named: str) -> tuple[Path, str]:
+        """A DAG by path (from here, or from the project root) or by name (in the DAG directory)."""
+        here = Path(named).expanduser()
+        if here.exists() or here.is_absolute():
+            return here, named
+        if (below := self.settings.path(named)).exists():
+            return below, named
+        if "/" not in named:
+            for path, shown in self._known():
+                if named in (path.name, catalog.stem(path), catalog.declared_name(path)):
+                    return path, shown
+            if not named.endswith(catalog.SUFFIXES):
+                known = {catalog.declared_name(path) or catalog.stem(path) for path, _ in self._known()}
+                raise NotFoundError(
+                    "DAG", named, known, hint=f"there is none of that name in {self.settings.dags_dir}"
+                )
+        return here, named  # reading it says that it is missing
+
+    def _known(self) -> Iterator[tuple[Path, str]]:
+        directory = self.settings.path(self.settings.dags_dir)
+        return ((path, _shown(path)) for path in catalog.documents(directory))
+
+    def prepare(self, request: RunRequest) -> Prepared:
+        """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
+        path, shown = self.find(request.dag)
+        report = self.report(path, shown)
+        if report.graph is None:
+            raise DocumentError(report.findings, report.source)
+        dag = select(_overridden(report.graph.dag, request), request.selection)
+        given = dict(self._params_file(request.params_file)) if request.params_file else {}
+        problems = []
+        for text in request.params:
+            try:
+                name, value = parameters.from_flag(dag, text)
+                given[name] = value
+            except UsageError as error:
+                problems.append(error.message)
+        try:
+            params = parameters.resolve(dag, given)
+        except UsageError as error:
+            problems.append(error.message)
+        if problems:
+            raise UsageError("\n".join(problems))
+        secrets = self._secrets(dag)
+        registry = self._registry_for(dag) or Registry()
+        partial = len(dag.tasks) < len(report.graph.dag.tasks)
+        return Prepared(Graph.compile(dag), self._from_root(path, shown), params, registry, secrets, partial)
+
+    def _from_root(self, path: Path, shown: str) -> str:
+        """The path to record, which `resume` must find again from wherever it is asked: as it was shown, if that does."""
+        whole = path.absolute()
+        if self.settings.path(shown) == whole:
+            return shown
+        root = self.settings.root
+        return str(whole.relative_to(root)) if whole.is_relative_to(root) else str(whole)
+
+    def _secrets(self, dag: Dag) -> Mapping[str, str]:
+        """The declared secrets' values, from the environment or `.env`. Raises UsageError for all that are unfit."""
+        if not dag.secrets:
+            return {}
+        from dotenv import dotenv_values
+
+        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        values = {name: known.get(name) or "" for name in dag.secrets}
+        problems = [
+            f"the secret '{name}' is not set: export it, or put it into .env"
+            if not value
+            else f"the secret '{name}' has fewer than {SHORTEST} characters, too few to be masked"
+            for name, value in values.items()
+            if len(value) < SHORTEST
+        ]
+        if problems:
+            raise UsageError("\n".join(problems))
+        return values
+
+    def _params_file(self, path: Path) -> Mapping[str, Json]:
+        data = Source.read(path).load()
+        if not isinstance(data, dict):
+            raise UsageError(f"{path} must hold a mapping of parameters")
+        return data
+
+    def graph(self, request: RunRequest) -> Graph:
+        """What a run would run, before its parameters and secrets are known. Raises DocumentError, NotFoundError."""
+        report = self.report(*self.find(request.dag))
+        if report.graph is None:
+            raise DocumentError(report.findings, report.source)
+        return Graph.compile(select(_overridden(report.graph.dag, request), request.selection))
+
+    def recorded(
+        self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False
+    ) -> Prepared:
+        """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""
+        registry = self._registry_for(dag) or Registry()
+        refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]
+        gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
+        if gone:
+            raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
+        return Prepared(Graph.compile(dag), path, params, registry, self._secrets(dag), partial)
+
+
+def _overridden(dag: Dag, request: RunRequest) -> Dag:
+    if request.tenant is not None and not is_name(request.tenant):
+        raise UsageError(f"'{request.tenant}' cannot name a tenant: {NAME_RULE}")
+    return replace(
+        dag,
+        tenant=request.tenant or dag.tenant,
+        max_parallel=request.max_parallel or dag.max_parallel,
+        on_error=request.on_error or dag.on_error,
+    )
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

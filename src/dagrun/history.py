@@ -1,0 +1,158 @@
+"""Runs that were and runs that are: what can be asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagrun.clock import Clock
+from dagrun.errors import NotFoundError, RefusedError, UsageError, did_you_mean
+from dagrun.events import EVENTS
+from dagrun.following import LogFollower, Watch
+from dagrun.graph import Graph
+from dagrun.prepared import at_once
+from dagrun.runs.base import RunRecord, RunStore, Tail
+from dagrun.runs.ends import log_end
+from dagrun.views.status import RunView, view
+from dagrun.work import Json
+
+if TYPE_CHECKING:
+    from dagrun.views.estimate import Estimate
+    from dagrun.views.why import Why
+
+MOST_RUNS_LOOKED_AT = 50  # for an estimate: what it costs does not grow with the history
+
+
+class History:
+    """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
+
+    def __init__(self, runs: RunStore, clock: Clock) -> None:
+        self.runs = runs
+        self.clock = clock
+
+    def record(self, named: str = "latest") -> RunRecord:
+        """A run by its id, a unique prefix, or `latest`. Raises NotFoundError, RefusedError for an ambiguous prefix."""
+        return self.runs.read(self.run_id(named))
+
+    def run_id(self, named: str) -> str:
+        """The id of a run that somebody named."""
+        if named == "latest":
+            newest = next(self.runs.ids(), None)
+            if newest is None:
+                raise NotFoundError("run", named, hint="nothing has been run here yet")
+            return newest
+        matches = []
+        for run_id in self.runs.ids():
+            if run_id == named:
+                return run_id
+            if named and run_id.startswith(named):
+                matches.append(run_id)
+        if len(matches) > 1:
+            raise RefusedError(
+                f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3])
+            )
+        if not matches:
+            raise NotFoundError("run", named, hint="`dagrun runs` lists them")
+        return matches[0]
+
+    def graph_of(self, named: str = "latest") -> Graph:
+        """What one run runs."""
+        return Graph.compile(self.runs.dag(self.run_id(named)))
+
+    def status(self, named: str = "latest") -> RunView:
+        """One run as people see it."""
+        return view(self.record(named), self.clock.now())
+
+    def history(
+        self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
+        since: float | None = None, limit: int = 20, offset: int = 0,
+    ) -> list[RunView]:  # fmt: skip
+        """Runs, newest first. Without a filter only those that are shown are read."""
+        return list(islice(self._matching(dag, status, tenant, since), offset, offset + limit))
+
+    def _matching(
+        self, dag: str | None, status: str | None, tenant: str | None, since: float | None
+    ) -> Iterator[RunView]:
+        now = self.clock.now()
+        for run_id in self.runs.ids():
+            try:
+                run = view(self.runs.read(run_id), now)
+            except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
+                continue
+            if since is not None and run.started_at is not None and run.started_at < since:
+                return
+            if dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant):
+                yield run
+
+    def why(self, named: str, task_id: str) -> Why:
+        """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
+        from dagrun.views.why import explain
+
+        run_id = self.run_id(named)
+        self._task_ids(run_id, task_id)
+        record = self.runs.read(run_id)
+        return explain(
+            record, task_id, self.clock.now(),
+            lambda task, attempt: log_end(self.runs.log_path(record.run_id, task, attempt)),
+        )  # fmt: skip
+
+    def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
+        """A run's log files: task, attempt, path; tasks in the DAG's order."""
+        run_id = self.run_id(named)
+        for each in self._task_ids(run_id, task_id):
+            for attempt, path in self.runs.logs(run_id, each):
+                yield each, attempt, path
+
+    def events(self, named: str | None = None, names: Sequence[str] = ()) -> Tail:
+        """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""
+        for name in names:
+            if name not in EVENTS:
+                raise UsageError(
+                    f"there is no event '{name}': it is one of {', '.join(EVENTS)}",
+                    hint=did_you_mean(name, EVENTS),
+                )
+        return self.runs.events(None if named is None else self.run_id(named), names)
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether some process drives the run now. Asked often, so it takes an id and looks up no name."""
+        return self.runs.is_live(run_id)
+
+    def watch(self, named: str = "latest") -> Watch:
+        """One run, followed: its state as its facts come."""
+        return Watch(self.runs, self.run_id(named), self.clock)
+
+    def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
+        """What a run's tasks print, followed. Raises NotFoundError."""
+        run_id = self.run_id(named)
+        self._task_ids(run_id, task_id)
+        return LogFollower(self.runs, self.watch(run_id), task_id)
+
+    def _task_ids(self, run_id: str, task_id: str | None) -> list[str]:
+        """The tasks of a run, or the one that is asked for."""
+        ids = [task.id for task in self.runs.dag(run_id).tasks]
+        if task_id is None:
+            return ids
+        if task_id not in ids:
+            raise NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {', '.join(ids[:10])}")
+        return [task_id]
+
+    def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
+        """What to expect of a run, from this DAG's newest runs; `params` None: their defaults.
+
+        Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs.
+        """
+        from dagrun.views import estimate
+
+        history = estimate.History(graph)
+        for run_id in islice(self.runs.ids(), MOST_RUNS_LOOKED_AT):
+            if history.is_enough:
+                break
+            try:
+                record = self.runs.read(run_id)
+            except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
+                continue
+            if record.dag.name == graph.dag.name:
+                history.add(record.events)
+        return estimate.estimate(graph, history, at_once(graph.dag), params)
