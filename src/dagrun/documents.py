@@ -42,6 +42,10 @@ class FileReport:
         """The findings that do not."""
         return [finding for finding in self.findings if finding.level == "warning"]
 
+    def error(self) -> DocumentError:
+        """All that is wrong, to be raised."""
+        return DocumentError(self.findings, self.source)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
@@ -113,12 +117,16 @@ class Documents:
         directory = self.settings.path(self.settings.dags_dir)
         return ((path, _shown(path)) for path in catalog.documents(directory))
 
+    def params(self, dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
+        """The values of a DAG's parameters. Raises UsageError that lists all that is wrong."""
+        return parameters.resolve(dag, given)
+
     def prepare(self, request: RunRequest) -> Prepared:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
         path, shown = self.find(request.dag)
         report = self.report(path, shown)
         if report.graph is None:
-            raise DocumentError(report.findings, report.source)
+            raise report.error()
         dag = select(_overridden(report.graph.dag, request), request.selection)
         given = dict(self._params_file(request.params_file)) if request.params_file else {}
         problems = []
@@ -176,12 +184,10 @@ class Documents:
         """What a run would run, before its parameters and secrets are known. Raises DocumentError, NotFoundError."""
         report = self.report(*self.find(request.dag))
         if report.graph is None:
-            raise DocumentError(report.findings, report.source)
+            raise report.error()
         return Graph.compile(select(_overridden(report.graph.dag, request), request.selection))
 
-    def recorded(
-        self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False
-    ) -> Prepared:
+    def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""
         registry = self._registry_for(dag) or Registry()
         refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]

@@ -6,24 +6,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
-
-class OnError(StrEnum):
-    """What a failure that is not tolerated does to the rest of the run."""
-
-    STOP_ALL = "stop_all"
-    CONTINUE = "continue"
-
-
-class Trigger(StrEnum):
-    """When a task whose dependencies have all ended runs (CONTRACT 5)."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
-    ALWAYS = "always"
-    NONE_FAILED = "none_failed"
+from dagrun.outcomes import OnError as OnError
+from dagrun.outcomes import Trigger as Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,25 @@
-"""How tasks and runs end, and the one table that says what a dependency's end means for those that wait for it."""
+"""When tasks run, how they and runs end, and the one table that says what a dependency's end means for those that wait for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from dagrun.model import Trigger
+
+class OnError(StrEnum):
+    """What a failure that is not tolerated does to the rest of the run."""
+
+    STOP_ALL = "stop_all"
+    CONTINUE = "continue"
+
+
+class Trigger(StrEnum):
+    """When a task whose dependencies have all ended runs (CONTRACT 5)."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ALWAYS = "always"
+    NONE_FAILED = "none_failed"
 
 
 class Status(StrEnum):

@@ -6,10 +6,10 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from dagrun import parameters
 from dagrun.clock import Clock
-from dagrun.documents import Documents
 from dagrun.errors import NotFoundError, RefusedError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
@@ -21,10 +21,12 @@ from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
 from dagrun.selection import Selection, part, select
 from dagrun.settings import Settings
-from dagrun.source import DocumentError
 from dagrun.state import FINAL, RunState, RunStatus
 from dagrun.views.status import RunView, view_of
 from dagrun.work import Executor, Json
+
+if TYPE_CHECKING:
+    from dagrun.documents import Documents
 
 
 class Shown:
@@ -62,10 +64,16 @@ class Service(History):
     ) -> None:
         super().__init__(runs, clock)
         self.settings = settings
-        self.documents = Documents(settings, read_registry)
         self.executor = executor
         self.read_registry = read_registry
         self.end_bodies = end_bodies
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Answers about documents."""
+        from dagrun.documents import Documents  # YAML and the wire models, 80 ms that no look back needs
+
+        return Documents(self.settings, self.read_registry)
 
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
@@ -163,7 +171,9 @@ class Service(History):
         """
         writer = self.runs.own(self.run_id(named))
         try:
-            record = self.runs.read(writer.run_id)  # as the owner: what has happened until now is all that has
+            record = self.runs.read(
+                writer.run_id
+            )  # as the owner: what has happened until now is all that has
             dag = self._resumed_dag(record, use_current, notice)
             state = fold(record, dag)
             if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
@@ -195,7 +205,7 @@ class Service(History):
         if dag != record.dag:
             declared = {param.name for param in dag.params}
             given = {name: value for name, value in given.items() if name in declared}
-        params = given if start and dag == record.dag else parameters.resolve(dag, given)
+        params = given if start and dag == record.dag else self.documents.params(dag, given)
         partial = start is not None and bool(start.partial)
         return self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
 
@@ -209,10 +219,12 @@ class Service(History):
         report = self.documents.report(path, start.dag_path)
         current = report.graph.dag if report.graph else None
         if current is not None and start.partial:
-            current = part(current, [task.id for task in record.dag.tasks])
+            current = part(
+                current, {task.id for task in record.dag.tasks} & {task.id for task in current.tasks}
+            )
         if use_current:
             if current is None:
-                raise DocumentError(report.findings, report.source)
+                raise report.error()
             return replace(current, tenant=record.dag.tenant)
         if current is None or current.tasks != record.dag.tasks:
             notice(
@@ -231,8 +243,9 @@ class Service(History):
         prepared = self.documents.recorded(
             reused.dag,
             state.start.dag_path if state.start else "",
-            dict(state.start.params) if state.start else parameters.resolve(record.dag, {}),
-            partial=len(reused.dag.tasks) < len(record.dag.tasks) or bool(state.start and state.start.partial),
+            dict(state.start.params) if state.start else self.documents.params(record.dag, {}),
+            partial=len(reused.dag.tasks) < len(record.dag.tasks)
+            or bool(state.start and state.start.partial),
         )
         writer = self._create(prepared, run_id)
         try:

@@ -28,6 +28,7 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "float": FINITE,
     "float | None": st.none() | FINITE,
     "bool": st.booleans(),
+    "bool | None": st.none() | st.booleans(),
     "Mapping[str, Json]": OBJECTS,
     "Sequence[str]": st.lists(st.text()),
     "Mapping[str, Json] | None": st.none() | OBJECTS,

@@ -15,10 +15,10 @@ import typer
 
 from dagrun.errors import DagrunError
 from dagrun.views.wording import seconds as seconds
-from dagrun.work import Json
 
 if TYPE_CHECKING:  # reading YAML is nothing that help and completion need
     from dagrun.source import DocumentError, Finding
+    from dagrun.work import Json
 
 
 class Form(StrEnum):

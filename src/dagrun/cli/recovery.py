@@ -46,6 +46,8 @@ def cancel(
         print(f"Run {view.run_id} had ended already: {view.status}. Nothing was changed.")
     elif view.finished_at is None:
         print(f"Run {view.run_id} has been asked to end; it has not yet.")
+    elif view.status != "cancelled":
+        print(f"Run {view.run_id} ended by itself before it could be cancelled: {view.status}.")
     else:
         print(f"Run {view.run_id} is {view.status}.")
     return 0 if view.finished_at is not None else 1

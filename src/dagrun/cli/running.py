@@ -12,7 +12,7 @@ from dagrun.cli import output
 from dagrun.cli.completion import complete_dag, complete_document_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
-from dagrun.model import OnError
+from dagrun.outcomes import OnError
 
 if TYPE_CHECKING:
     from dagrun.documents import RunRequest

@@ -15,13 +15,13 @@ import typer
 from dagrun.cli import output
 from dagrun.cli.completion import complete_event, complete_run
 from dagrun.cli.output import Form, Output
-from dagrun.work import Json
 
 if TYPE_CHECKING:
     from dagrun.following import Watch
     from dagrun.runs.base import Tail
     from dagrun.service import Service
     from dagrun.views.status import RunView
+    from dagrun.work import Json
 
 PAUSE = 0.1  # seconds between two looks
 PAST = 20  # events of all runs that are shown before the first new one

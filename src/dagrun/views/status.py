@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dagrun.clock import to_rfc3339
-from dagrun.events import CancelIgnored, CancelRequested, Event
+from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, Event
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.runs.base import RunRecord
@@ -114,7 +114,11 @@ def view(record: RunRecord, now: float) -> RunView:
 def fold(state: RunState, facts: Iterable[Event]) -> int:
     """Fold recorded facts in; how many of them do not fit."""
     misfits = 0
+    hashes: set[str] = set()
     for event in facts:
+        if isinstance(event, DagStart | DagResume) and event.dag_hash not in hashes:
+            hashes.add(event.dag_hash)
+            misfits = 0  # what came before was about another DAG, which a resume has replaced
         try:
             state.apply(event)
         except (

@@ -1,0 +1,56 @@
+"""Starting up is a feature: what is not needed is not imported. Counted in modules, not in milliseconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.acceptance.harness import Project
+
+PROBE = """
+import sys
+sys.argv = ["dagrun", *sys.argv[1:]]
+from dagrun.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print("MODULES", *sys.modules)
+"""
+HEAVY = {"rich", "pydantic", "asyncio", "yaml", "croniter", "tenacity", "importlib.metadata"}
+
+
+def loaded(project: Project, *args: str) -> set[str]:
+    """The modules that a command has imported by its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *args],
+        capture_output=True, text=True, cwd=project.root, env=project.environment(), check=True, timeout=60,
+    )  # fmt: skip
+    return set(done.stdout.rpartition("MODULES ")[2].split())
+
+
+def test_version_imports_nearly_nothing(project: Project) -> None:
+    modules = loaded(project, "--version")
+    assert not modules & (HEAVY | {"typer", "inspect", "json"})
+
+
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["why", "--help"], ["events"]])
+def test_help_and_short_answers_import_nothing_heavy(project: Project, args: list[str]) -> None:
+    modules = loaded(project, *args)
+    assert modules & HEAVY == set()
+    if "--help" in args:
+        assert not modules & {"dagrun.model", "dagrun.work", "dagrun.service"}  # their dataclasses cost 20 ms
+
+
+def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
+    modules = loaded(project, "validate", "dag.yaml")
+    assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
+    assert "dagrun.executors.local" not in modules
+
+
+def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
+    assert loaded(project, "run", "dag.yaml") & {"rich", "croniter", "tenacity"} == set()

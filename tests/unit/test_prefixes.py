@@ -1,0 +1,256 @@
+"""A run that is cut off anywhere and resumed ends as if nothing had happened, and repeats nothing that was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagrun.events import Event, TaskOk, TaskStart
+from dagrun.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.runs.base import RunRecord
+from dagrun.state import Status
+from dagrun.views.status import view_of
+from dagrun.work import Result
+from tests.unit.lives import Body, Life, cancelled_at
+
+#: What a body does: how often it fails first, and whether it then changes something.
+Ways = Mapping[str, tuple[int, bool]]
+
+
+def bodies(ways: Ways) -> dict[str, Body]:
+    """Fresh bodies: a process that starts anew has forgotten how often they failed."""
+
+    def body(name: str, failures: int, changed: bool) -> Body:
+        calls = 0
+
+        def call(_: dict[str, Any]) -> Result:
+            nonlocal calls
+            calls += 1
+            if calls <= failures:
+                raise RuntimeError(f"{name} fails")
+            return Result({"k": f"of {name}"}, changed=changed)
+
+        return call
+
+    return {name: body(name, *way) for name, way in ways.items()}
+
+
+@st.composite
+def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, Ways]:
+    """A small DAG of every kind of task, and what its bodies do."""
+    tasks: list[Task] = []
+    ways: dict[str, tuple[int, bool]] = {}
+    for number in range(draw(st.integers(1, 6))):
+        name = f"t{number}"
+        above = [task.id for task in tasks]
+        needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
+        condition = None
+        if needs:
+            condition = draw(st.sampled_from([None, None, "always()", f"tasks.{needs[0]}.status == 'success'"]))
+        tasks.append(
+            Task(
+                id=name, action=WorkflowAction("w"), needs=tuple(map(Need, needs)), condition=condition,
+                trigger=draw(st.sampled_from(Trigger)), only_if_changed=bool(needs) and draw(st.booleans()),
+                retry=Retry(retries=draw(st.integers(0, 2))), continue_on_failure=draw(st.booleans()),
+            )
+        )  # fmt: skip
+        ways[name] = draw(st.sampled_from([0, 0, 0, 1, 9])), draw(st.booleans())
+    dag = Dag(name="d", tasks=tuple(tasks), on_error=on_error, max_parallel=draw(st.integers(1, 3)))
+    return dag, ways
+
+
+def succeeded(facts: Any) -> list[str]:
+    return [fact.task_id for fact in facts if isinstance(fact, TaskOk)]
+
+
+def started(life: Life) -> set[str]:
+    return {task_id for executor in life.executors for task_id, _ in executor.started}
+
+
+def holds_of(life: Life, kept: list[str]) -> None:
+    """What is true of every run that was cut off and has ended since."""
+    facts = life.facts
+    assert not started(life) & set(kept), "what had succeeded ran again"
+    done = succeeded(facts)
+    assert len(done) == len(set(done)), "a success was recorded twice"
+    last = max(i for i, fact in enumerate(facts) if fact.name in ("dag_resume", "dag_start"))
+    assert [fact.name for fact in facts[last:]].count("dag_done") == 1
+    assert facts[-1].name == "dag_done"
+    numbers: dict[str, int] = {}
+    for fact in facts:
+        if isinstance(fact, TaskStart):
+            assert fact.attempt == numbers.get(fact.task_id, 0) + 1, "attempts are numbered on"
+            numbers[fact.task_id] = fact.attempt
+
+
+def flows(life: Life) -> None:
+    """Every body got the outputs of those direct dependencies that had succeeded, whichever stretch they ran in."""
+    good = {
+        node.task.id: task.status is Status.SUCCESS
+        for node, task in zip(life.folded().graph.nodes, life.folded().tasks, strict=True)
+    }
+    for executor in life.executors:
+        for task_id, params in executor.params.items():
+            task = next(task for task in life.run.dag.tasks if task.id == task_id)
+            expected = {f"{need.task}__k": f"of {need.task}" for need in task.needs if good[need.task]}
+            assert params == expected
+
+
+def statuses(life: Life) -> dict[str, tuple[str, str, bool | None]]:
+    return {
+        node.task.id: (str(task.status), task.reason, task.changed)
+        for node, task in zip(life.folded().graph.nodes, life.folded().tasks, strict=True)
+    }
+
+
+@given(worlds())
+@settings(max_examples=25, deadline=None)
+def test_resuming_from_every_prefix_ends_like_the_uninterrupted_run(world: tuple[Dag, Ways]) -> None:
+    dag, ways = world
+    whole = Life(dag, lambda: bodies(ways))
+    end = whole.begin().view
+    for length in range(len(whole.facts)):
+        life = whole.cut(length)
+        ended = life.resume()
+        assert ended is not None
+        assert (ended.view.status, ended.view.reason) == (end.status, end.reason)
+        assert statuses(life) == statuses(whole)
+        holds_of(life, succeeded(whole.facts[:length]))
+        flows(life)
+
+
+@given(worlds(OnError.STOP_ALL))
+@settings(max_examples=15, deadline=None)
+def test_so_does_a_run_that_a_failure_stops(world: tuple[Dag, Ways]) -> None:
+    # Which tasks a failure cuts off depends on which ran beside it; what holds is the outcome and what is kept.
+    dag, ways = world
+    whole = Life(dag, lambda: bodies(ways))
+    whole.begin()
+    for length in range(len(whole.facts)):
+        life = whole.cut(length)
+        life.resume()
+        holds_of(life, succeeded(whole.facts[:length]))
+        flows(life)
+
+
+@given(worlds(), st.lists(st.floats(0, 1, exclude_max=True), min_size=2, max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_a_run_may_be_cut_off_again_and_again(world: tuple[Dag, Ways], cuts: list[float]) -> None:
+    dag, ways = world
+    whole = life = Life(dag, lambda: bodies(ways))
+    whole.begin()
+    for where in cuts:
+        length = int(where * len(life.facts))
+        kept = succeeded(life.facts[:length])
+        life = life.cut(length)
+        ended = life.resume()
+        if ended is None:  # it had ended well before the cut
+            continue
+        holds_of(life, kept)
+        assert ended.view == view_of(life.folded(), "r"), "what lived and what is on record differ"
+    assert statuses(life) == statuses(whole)
+
+
+@given(worlds(), st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+def test_a_cancelled_prefix_is_cancelled_whole_and_can_be_resumed(
+    world: tuple[Dag, Ways], length: int
+) -> None:
+    dag, ways = world
+    whole = Life(dag, lambda: bodies(ways))
+    whole.begin()
+    life = whole.cut(length % len(whole.facts))
+    kept = succeeded(life.facts)
+    life.cancel()
+    state = life.folded()
+    assert (state.status, state.reason) == ("cancelled", "Cancelled")
+    assert {task.status for task in state.tasks} <= {
+        Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED,
+    }  # fmt: skip
+    assert not started(life)
+    ended = life.resume()
+    assert ended is not None
+    assert statuses(life) == statuses(whole)
+    holds_of(life, kept)
+
+
+@given(worlds(), st.sampled_from(OnError))
+@settings(max_examples=25, deadline=None)
+def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: OnError) -> None:
+    from dataclasses import replace
+
+    dag, ways = world
+    dag = replace(dag, on_error=policy)
+    whole = Life(dag, lambda: bodies(ways))
+    whole.begin()
+    for moment in range(len(whole.facts)):
+        state, runs = cancelled_at(dag, bodies(ways), moment)
+        facts = runs.read("r").events
+        assert [fact.name for fact in facts].count("dag_done") == 1
+        after = facts[[fact.name for fact in facts].index("cancel_requested") :]
+        if after[1].name != "dag_done" or state.status != "success":
+            assert state.status in ("cancelled", "success", "partial", "failed")
+        assert not any(isinstance(fact, TaskStart) for fact in after), "after a cancel nothing starts"
+        assert all(task.status not in ("pending", "running", "retrying") for task in state.tasks)
+        assert view_of(state, "r") == view_of(folded(runs), "r")
+
+
+def folded(runs: Any) -> Any:
+    from dagrun.recovery import fold
+
+    return fold(runs.read("r"))
+
+
+CHAIN = Dag(
+    name="d",
+    tasks=(
+        Task(id="a", action=WorkflowAction("w")),
+        Task(id="b", action=WorkflowAction("w"), needs=(Need("a"),)),
+        Task(id="c", action=WorkflowAction("w"), needs=(Need("b"),)),
+    ),
+)
+
+
+@pytest.mark.parametrize("lost", range(12))
+def test_a_run_with_a_damaged_line_anywhere_is_resumed(lost: int) -> None:
+    """What the line said is not known any more, so it may happen again; all else is kept."""
+    ways = {"a": (0, True), "b": (1, True), "c": (9, True)}
+    whole = Life(CHAIN, lambda: bodies(ways))
+    whole.begin()
+    whole.resume()
+    if lost >= len(whole.facts):
+        return
+    life = whole.cut(len(whole.facts))
+    del life.run.journal[lost]
+    kept = succeeded(life.facts)
+    ended = life.resume()
+    assert ended is not None
+    assert ended.view.status == "failed"
+    assert not started(life) & set(kept)
+    assert life.facts[-1].name == "dag_done"
+
+
+@given(worlds(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_fold_takes_any_facts_in_any_order(world: tuple[Dag, Ways], data: st.DataObject) -> None:
+    """A journal with lines missing, or twice, tells less, but it can be read, cancelled and resumed."""
+    dag, ways = world
+    whole = Life(dag, lambda: bodies(ways))
+    whole.begin()
+    lines = data.draw(st.lists(st.sampled_from(whole.run.journal), max_size=12))
+    for resume in (True, False):
+        life = whole.cut(0)
+        life.run.journal = list(lines)
+        if resume:
+            life.resume()
+        else:
+            life.cancel()
+        facts: list[Event] = list(life.facts)
+        assert life.folded().finished_at is not None
+        assert facts or not lines
+        record: RunRecord = life.runs.read("r")
+        assert record.corrupt == 0
