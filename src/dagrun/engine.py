@@ -113,6 +113,7 @@ class Engine:
 
     def take_requests(self) -> None:
         """Turn what others want of the run into facts; each is known before its request is gone."""
+        self._take_signals()
         for request in self.writer.requests():
             self.record(fact_of_request(self.state, request, self.clock.now()))
             self.writer.flush()
@@ -165,8 +166,7 @@ class Engine:
             self.executor.start(work, partial(self._end, node))
 
     def _take_in(self) -> None:
-        while self._requests:
-            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
+        self._take_signals()
         if self._wished:
             self._wished = False
             self.take_requests()
@@ -175,6 +175,10 @@ class Engine:
             if self._attempts.pop(node.index, None) is None:
                 continue  # given up before it ended
             self.record(self.state.fact_of(node, ended, self.clock.now(), self._chance()))
+
+    def _take_signals(self) -> None:
+        while self._requests:
+            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
 
     # --- what the parts are made of ------------------------------------------------------------------------
 

@@ -191,12 +191,15 @@ def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: 
         state, runs = cancelled_at(dag, bodies(ways), moment)
         facts = runs.read("r").events
         assert [fact.name for fact in facts].count("dag_done") == 1
-        after = facts[[fact.name for fact in facts].index("cancel_requested") :]
-        if after[1].name != "dag_done" or state.status != "success":
-            assert state.status in ("cancelled", "success", "partial", "failed")
-        assert not any(isinstance(fact, TaskStart) for fact in after), "after a cancel nothing starts"
-        assert all(task.status not in ("pending", "running", "retrying") for task in state.tasks)
+        names = [fact.name for fact in facts]
         assert view_of(state, "r") == view_of(folded(runs), "r")
+        if "cancel_requested" not in names:  # it came when the end was decided
+            assert state.status == whole.folded().status
+            continue
+        after = names[names.index("cancel_requested") :]
+        assert state.status == "cancelled"
+        assert "task_start" not in after, "after a cancel nothing starts"
+        assert all(task.status not in ("pending", "running", "retrying") for task in state.tasks)
 
 
 def folded(runs: Any) -> Any:
