@@ -67,6 +67,7 @@ class Settings:
     state_path: str = _setting("logs/orchestrator_state.jsonl", "STATE_STORE_PATH", _text)
     runs_dir: str = _setting("logs/runs", "DAGRUN_RUNS_DIR", _text)
     dags_dir: str = _setting("configs/dags", "DAGRUN_DAGS_DIR", _text)
+    schedules_dir: str = _setting("configs/schedules", "DAGRUN_SCHEDULES_DIR", _text)
     #: Modules, or `.py` files, that register workflows.
     workflows: tuple[str, ...] = _setting((), "DAGRUN_WORKFLOWS", _text_list)
     #: The delay before the first retry, in milliseconds.
@@ -81,6 +82,16 @@ class Settings:
     cancel_timeout_ms: float = _setting(10_000, "DAGRUN_CANCEL_TIMEOUT_MS", _number(float, 0))
     #: What a power loss may cost: os, batch (a second), or fsync (nothing).
     durability: Durability = _setting(Durability.OS, "DAGRUN_DURABILITY", _durability)  # noqa: RUF009
+    #: Between two looks of a scheduler at what is due, in milliseconds.
+    sched_tick_ms: float = _setting(1000, "SCHED_TICK_MS", _number(float, 1))
+    #: How many runs one scheduler has running at once.
+    sched_max_parallel: int = _setting(3, "SCHED_MAX_PARALLEL", _number(int, 1))
+    #: How long runs may go on after a scheduler was asked to stop, in milliseconds.
+    sched_grace_ms: float = _setting(30_000, "DAGRUN_SCHED_GRACE_MS", _number(float, 0))
+    #: At how many bytes the files that all runs share are put aside as `<name>.1`; 0: never.
+    rotate_bytes: int = _setting(100 * MIB, "DAGRUN_ROTATE_BYTES", _number(int, 0))
+    #: How many of those that were put aside are kept.
+    rotate_keep: int = _setting(5, "DAGRUN_ROTATE_KEEP", _number(int, 1))
     #: The most outputs one task may have, in bytes.
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
     #: The longest document, in bytes.

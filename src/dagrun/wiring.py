@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dagrun.clock import SteadyClock
 from dagrun.registry import Registry
 from dagrun.runs.files import FileRuns
+from dagrun.runs.lines import Rotation
 from dagrun.service import Service
 from dagrun.settings import Settings
 
@@ -60,7 +61,8 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
         yield Service(
             settings,
             FileRuns(
-                settings.path(settings.runs_dir), settings.path(settings.events_path), settings.durability
+                settings.path(settings.runs_dir), settings.path(settings.events_path), settings.durability,
+                Rotation(settings.rotate_bytes, settings.rotate_keep),
             ),
             SteadyClock(),
             lambda: means.executor,

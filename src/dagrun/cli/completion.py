@@ -49,7 +49,7 @@ def completion(
     shell: Annotated[Shell, typer.Argument(help="The shell that the script is for.")],
     form: Output = Form.TEXT,
 ) -> int:
-    """Print the script that makes a shell complete dagrun's commands, runs and tasks.
+    """Print the completion script of a shell.
 
     bash: eval "$(dagrun completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc, after compinit;
     fish: dagrun completion fish > ~/.config/fish/completions/dagrun.fish

@@ -125,7 +125,7 @@ def schema(
     ] = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Print the JSON Schema of a dialect, with which an editor completes and checks documents."""
+    """Print a dialect's JSON Schema, for editors."""
     import json
 
     from dagrun.dialects import schema as schemas

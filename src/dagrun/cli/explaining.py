@@ -24,7 +24,10 @@ def why(
     ],
     form: Output = Form.TEXT,
 ) -> int:
-    """Tell why a task ran when it did, failed, was skipped or waits: the recorded facts, back to the first cause."""
+    """Tell why a task ran, failed, was skipped or waits.
+
+    From the recorded facts, back to the first cause.
+    """
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:

@@ -40,7 +40,7 @@ _COLOURS = {
 def wants_json(arguments: Sequence[str]) -> bool:
     """Whether the command line asks for JSON; looked at when the command itself never came to run."""
     ours = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    pairs = zip(ours, [*ours[1:], ""], strict=True)
+    pairs = zip(ours, [*ours, ""][1:], strict=True)
     return any(
         (flag in ("-o", "--output") and value == "json") or flag in ("-ojson", "--output=json")
         for flag, value in pairs

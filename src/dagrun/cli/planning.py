@@ -42,7 +42,7 @@ def plan(
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Show what would run when: waves, the critical path and, from earlier runs, how long it will take.
+    """Show waves, critical path, expected duration.
 
     Expected times are the medians of each task's newest 20 successes in the newest 50 runs of all DAGs.
     """

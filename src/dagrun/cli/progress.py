@@ -69,9 +69,9 @@ class PlainProgress(Shown):
                 what = (
                     f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
                 )
-                self.done(event, event.task_id, "failed", "retrying", what)
+                self.done(event, event.task_id, "failed:", "retrying", what)
             case TaskFail():
-                self.done(event, event.task_id, "failed", "failed", _first_line(event.error))
+                self.done(event, event.task_id, "failed:", "failed", _first_line(event.error))
             case TaskSkip():
                 self.line(event, event.task_id, f"skipped: {event.reason} {event.detail}".rstrip())
             case TaskCancel():

@@ -97,7 +97,10 @@ def rerun(
     quiet: Quiet = False,
     form: Output = Form.TEXT,
 ) -> int:
-    """Start a new run that takes over an earlier one's results; without --from and --only everything runs again."""
+    """Run again, with an earlier run's results.
+
+    --from and --only say what runs; all else is taken over. Without them everything runs.
+    """
     from dagrun import settings, wiring
     from dagrun.cli.progress import progress
     from dagrun.selection import Selection

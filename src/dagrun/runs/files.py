@@ -29,10 +29,17 @@ _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 class FileRuns:
     """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
 
-    def __init__(self, directory: Path, stream: Path, durability: Durability = Durability.OS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        stream: Path,
+        durability: Durability = Durability.OS,
+        rotation: lines.Rotation = lines.Rotation(),  # noqa: B008 - frozen
+    ) -> None:
         self.directory = directory
         self.stream = stream
         self.durability = durability
+        self.rotation = rotation
 
     def create(
         self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
@@ -51,7 +58,7 @@ class FileRuns:
 
     def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
         """Own the directory that was just made; it goes again when the run cannot begin."""
-        run = FileRun(self.directory / name, name, self.stream, self.durability)
+        run = FileRun(self.directory / name, name, self.stream, self.durability, self.rotation)
         if run.layout.dag.exists():  # another process was quicker
             run.close()
             raise _taken(name)
@@ -65,7 +72,7 @@ class FileRuns:
     def own(self, run_id: str, patience: float = 5.0) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
-        run = FileRun(layout.directory, run_id, self.stream, self.durability)
+        run = FileRun(layout.directory, run_id, self.stream, self.durability, self.rotation)
         try:
             _wait_for_bodies(layout, patience)
         except BaseException:
@@ -169,12 +176,15 @@ class FileRuns:
 class FileRun:
     """The owner's hand on one run."""
 
-    def __init__(self, directory: Path, run_id: str, stream: Path, durability: Durability) -> None:
+    def __init__(
+        self, directory: Path, run_id: str, stream: Path, durability: Durability, rotation: lines.Rotation
+    ) -> None:
         """Take the run's lock. Raises RefusedError when another process has it, RecordError when nobody can."""
         self.run_id = run_id
         self.layout = RunLayout(directory)
         self._stream = stream
         self._durability = durability
+        self._rotation = rotation
         self.bodies_lock: Path | None = self.layout.bodies_lock
         self.dag_hash = ""
         self._inbox = Inbox(self.layout.inbox)
@@ -199,7 +209,7 @@ class FileRun:
         dag = dag or documents.from_json(data)
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self._files.append(lines.LineFile(self.layout.journal, self._durability))
-        self._files.append(lines.LineFile(self._stream, renew=True))
+        self._files.append(lines.LineFile(self._stream, renew=True, rotation=self._rotation))
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
 
     def _write_dag(self, dag: Dag) -> bytes:

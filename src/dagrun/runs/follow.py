@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator
+from itertools import chain, count
 from pathlib import Path
 
 from dagrun.errors import EnvironmentFailure
@@ -58,10 +59,22 @@ class Follower:
     def backwards(self) -> Iterator[bytes]:
         """The whole lines that are there, the newest first, read as far back as they are asked for.
 
-        `poll` goes on after them.
+        Files that were put aside come after the one that bears the name. `poll` goes on after all of them.
         """
         self._look()
-        return self._files[-1].backwards() if self._files else iter(())
+        # At once, not when the first line is asked for: `poll` goes on after what is there now.
+        newest = self._files[-1].backwards() if self._files else iter(())
+        return chain(newest, self._former_backwards())
+
+    def _former_backwards(self) -> Iterator[bytes]:
+        for file in _put_aside(self.path):
+            try:
+                if not any(file.is_same(other) for other in self._files):
+                    whole, rest = file.backwards(), file.take_rest()
+                    yield from chain([rest] if rest else [], whole)
+            finally:
+                self._read_before += file.bytes_read
+                file.close()
 
     def finish(self) -> list[bytes]:
         """The last lines that have no end, for when none will come."""
@@ -80,7 +93,7 @@ class Follower:
                 self._files.append(_File(self.path))
             elif not self._files[-1].is_at(status):
                 self.restarts += 1
-                self._files.append(_File(self.path))
+                self._files += [*self._passed_over(), _File(self.path)]
                 self._forget()
             self.restarts += self._files[-1].starts_again(status)
         except FileNotFoundError:  # not there yet, or renamed and not replaced yet
@@ -88,10 +101,26 @@ class Follower:
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.path}: {error.strerror}") from error
 
+    def _passed_over(self) -> list[_File]:
+        """Files that came and were put aside since the last look, oldest first."""
+        found: list[_File] = []
+        for file in _put_aside(self.path):
+            if file.is_same(self._files[-1]):
+                file.close()
+                return found[::-1]
+            if any(file.is_same(other) for other in found):
+                file.close()  # it was renamed while we looked
+            else:
+                found.append(file)
+        for file in found:  # none of them is known: it was put aside by another name, or long ago
+            file.close()
+        return []
+
     def _forget(self) -> None:
-        """Let go of what was replaced long ago, and of what cannot be found again under its name."""
+        """Let go of what was replaced long ago and read, and of what cannot be found again under its name."""
         *former, newest = self._files
-        kept = [file for file in former[-_FORMER:] if file.is_open]
+        recent = former[-_FORMER:]
+        kept = [file for file in former if file.is_open and (file in recent or file.has_more())]
         for file in former:
             if file not in kept:
                 self._read_before += file.bytes_read
@@ -118,6 +147,14 @@ class _File:
     def is_at(self, status: os.stat_result) -> bool:
         """Whether this is the file that now bears the name. An open file's number is given to no other."""
         return (status.st_dev, status.st_ino) == self._identity
+
+    def is_same(self, other: _File) -> bool:
+        """Whether both are one file."""
+        return self._identity == other._identity
+
+    def has_more(self) -> bool:
+        """Whether there is something that was not read."""
+        return os.fstat(self._open()).st_size > self.offset
 
     def starts_again(self, status: os.stat_result) -> bool:
         """Begin at the start again if the file has become shorter than what was read of it."""
@@ -192,6 +229,15 @@ class _File:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _put_aside(path: Path) -> Iterator[_File]:
+    """The files that once bore the name, newest first."""
+    for number in count(1):
+        try:
+            yield _File(lines.former(path, number))
+        except OSError:
+            return
 
 
 class FileTail:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +17,44 @@ from dagrun.durability import Durability
 from dagrun.errors import RecordError
 
 START = b'{"timestamp":'  # every line that dagrun writes begins so
+LOOK = 1.0  # seconds between two looks at what bears a shared file's name
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a shared file is put aside as `<name>.1`: at so many bytes (0: never). `keep` former ones are kept."""
+
+    size: int = 0
+    keep: int = 5
+
+
+def former(path: Path, number: int) -> Path:
+    """What a shared file is called after it was put aside `number` times."""
+    return path.with_name(f"{path.name}.{number}")
 
 
 class LineFile:
     """A file that lines are appended to. Many processes may append to one file; lines never interleave.
 
     Lines are never written to a file that was removed: with `renew` a new one is begun, else that is an error.
+    With `renew` it is also put aside as `rotation` says, and one that was renamed (by another process that did so, or by
+    logrotate) is left within a second. Until then lines go to the renamed file, where readers look for them.
     """
 
-    def __init__(self, path: Path, durability: Durability = Durability.OS, *, renew: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        durability: Durability = Durability.OS,
+        *,
+        renew: bool = False,
+        rotation: Rotation = Rotation(),  # noqa: B008 - frozen
+    ) -> None:
         self.path = path
         self.durability = durability
         self.renew = renew
+        self.rotation = rotation
         self._synced = 0.0
+        self._looked = -LOOK
         self._fd = self._open()
 
     def append(self, data: bytes) -> None:
@@ -34,6 +62,8 @@ class LineFile:
         try:
             if not os.fstat(self._fd).st_nlink:
                 self._begin_again()
+            if self.renew and time.monotonic() - self._looked >= LOOK:
+                self._look()
             written = os.write(self._fd, data)
             while written < len(data):  # the disk is filling up: what is there now is a torn line, which readers survive
                 written += os.write(self._fd, data[written:])
@@ -58,6 +88,34 @@ class LineFile:
             raise FileNotFoundError(errno.ENOENT, "it was removed")
         os.close(self._fd)
         self._fd = self._open()
+
+    def _look(self) -> None:
+        """Put the file aside if it is large, and leave it if another bears its name by now."""
+        self._looked = time.monotonic()
+        if 0 < self.rotation.size <= os.fstat(self._fd).st_size:
+            with contextlib.suppress(OSError):  # somebody else is at it; or we may not: then it grows
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    self._put_aside()
+                finally:
+                    fcntl.flock(self._fd, fcntl.LOCK_UN)
+        if not self._bears_its_name():
+            self._begin_again()
+
+    def _put_aside(self) -> None:
+        """Only for the holder of the lock on the file that bears the name: nobody else renames anything meanwhile."""
+        if not self._bears_its_name():
+            return
+        for number in range(max(1, self.rotation.keep) - 1, 0, -1):
+            with contextlib.suppress(FileNotFoundError):
+                former(self.path, number).rename(former(self.path, number + 1))
+        self.path.rename(former(self.path, 1))
+
+    def _bears_its_name(self) -> bool:
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._fd))
+        except FileNotFoundError:
+            return False
 
     def _sync(self) -> None:
         self._synced = time.monotonic()
