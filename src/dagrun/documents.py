@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dagrun import catalog, parameters
@@ -52,12 +52,16 @@ class RunRequest:
     """One wish for a run. `params` are given values; None: what the document says."""
 
     dag: str
+    #: Values as they are, not as somebody typed them.
+    given: Mapping[str, Json] = field(default_factory=dict)
     params: Sequence[str] = ()
     params_file: Path | None = None
     tenant: str | None = None
     max_parallel: int | None = None
     on_error: OnError | None = None
     selection: Selection = EVERYTHING
+    trigger: str = "manual"
+    schedule_id: str | None = None
 
 
 class Documents:
@@ -71,7 +75,8 @@ class Documents:
         """All findings of all files."""
         return [self.report(path, shown) for path, shown in (self.find(file) for file in files)]
 
-    def report(self, path: Path, shown: str) -> FileReport:
+    def report(self, path: Path, shown: str, *, calls: bool = True) -> FileReport:
+        """All findings of one file; without `calls` those about workflows are left out, and nothing is imported."""
         try:
             source = Source.read(path, shown, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
@@ -82,7 +87,7 @@ class Documents:
             return FileReport(shown, source, error.findings)
         written = detect.to_dag(data, source, catalog.stem(path))
         findings = sorted(
-            [*written.findings, *check(written, self._registry_for(written.dag))],
+            [*written.findings, *check(written, self._registry_for(written.dag) if calls else None)],
             key=lambda finding: (finding.place.line, finding.place.column),
         )
         report = FileReport(shown, source, findings, written.dag)
@@ -121,6 +126,17 @@ class Documents:
         """The values of a DAG's parameters. Raises UsageError that lists all that is wrong."""
         return parameters.resolve(dag, given)
 
+    def at_root(self, named: str) -> tuple[Path, str]:
+        """A DAG as a schedule names it, from the project root whatever directory we are in. Raises NotFoundError."""
+        path = self.settings.path(named)
+        if path.is_file():
+            return path, named
+        if "/" not in named:
+            path, _ = self.find(named)
+            if path.is_file():
+                return path, named
+        raise NotFoundError("DAG", named, hint=f"there is no such file below {self.settings.root}")
+
     def prepare(self, request: RunRequest) -> Prepared:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
         path, shown = self.find(request.dag)
@@ -128,7 +144,8 @@ class Documents:
         if report.graph is None:
             raise report.error()
         dag = select(_overridden(report.graph.dag, request), request.selection)
-        given = dict(self._params_file(request.params_file)) if request.params_file else {}
+        given = dict(request.given)
+        given |= self._params_file(request.params_file) if request.params_file else {}
         problems = []
         for text in request.params:
             try:
@@ -145,7 +162,10 @@ class Documents:
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
         partial = len(dag.tasks) < len(report.graph.dag.tasks)
-        return Prepared(Graph.compile(dag), self._from_root(path, shown), params, registry, secrets, partial)
+        return Prepared(
+            Graph.compile(dag), self._from_root(path, shown), params, registry, secrets, partial,
+            request.trigger, request.schedule_id,
+        )  # fmt: skip
 
     def _from_root(self, path: Path, shown: str) -> str:
         """The path to record, which `resume` must find again from wherever it is asked: as it was shown, if that does."""

@@ -275,8 +275,9 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
         state.apply(event)
         writer.append(event)
 
-    record(fact_of_request(state, request, clock.now()))
-    while (decision := state.next(clock.now())) is not None:
+    fact = fact_of_request(state, request, clock.now())
+    record(fact)
+    while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Drop(node) | Skip(node):

@@ -24,6 +24,9 @@ class Prepared:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Whether it is only a part of what the document says.
     partial: bool = False
+    #: Who asked for it: `manual`, `schedule`, ..., and which schedule.
+    trigger: str = "manual"
+    schedule_id: str | None = None
 
     @property
     def max_parallel(self) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
@@ -89,7 +90,7 @@ class Service(History):
         return self.runs.create(replace(dag, params=params), self.clock.now(), run_id, mask)
 
     def _start(
-        self, prepared: Prepared, writer: RunWriter, trigger: str = "manual", parent: str | None = None
+        self, prepared: Prepared, writer: RunWriter, trigger: str | None = None, parent: str | None = None
     ) -> DagStart:
         return DagStart(
             timestamp=self.clock.now(),
@@ -98,7 +99,8 @@ class Service(History):
             dag_hash=writer.dag_hash,
             params=prepared.params,
             max_parallel=prepared.max_parallel,
-            trigger=trigger,
+            trigger=trigger or prepared.trigger,
+            schedule_id=prepared.schedule_id,
             parent_run_id=parent,
             partial=prepared.partial or None,
         )
@@ -261,6 +263,56 @@ class Service(History):
             return [start, *reused.facts(record.run_id, self.clock.now())]
 
         return self._drive(prepared, writer, shown, first)
+
+    # --- schedules -----------------------------------------------------------------------------------------
+
+    @property
+    def claims_directory(self) -> Path:
+        """Where the claims of schedules are: beside the state store."""
+        return self.settings.path(self.settings.state_path).parent / "schedules"
+
+    def schedule_files(self, directory: Path | None = None) -> ScheduleFiles:
+        """The project's schedules, or those of another directory."""
+        from dagrun.schedules.files import ScheduleFiles
+
+        shown = self.settings.schedules_dir if directory is None else str(directory)
+        path = self.settings.path(shown) if directory is None else directory.absolute()
+        return ScheduleFiles(path, shown, check=lambda schedule: self.documents.at_root(schedule.dag))
+
+    def schedules(self, found: Iterable[Schedule], now: float, count: int = 1) -> list[ScheduleView]:
+        """Schedules with their next fires and how their last runs ended."""
+        from dagrun.schedules.claims import Claims
+        from dagrun.schedules.listing import views
+
+        def look(run_id: str) -> RunView | None:
+            try:
+                return self.status(run_id)
+            except NotFoundError:
+                return None
+
+        return views(found, Claims(self.claims_directory), look, now, count)
+
+    def preview_schedules(
+        self, found: Iterable[Schedule], now: float, minute: str | None = None
+    ) -> list[Due | Skip]:
+        """What a tick would fire and skip, now or in a minute that somebody named."""
+        from dagrun.schedules.claims import Claims
+        from dagrun.schedules.listing import preview
+
+        return preview(found, Claims(self.claims_directory), now, minute)
+
+    def dag_problem(self, named: str) -> Problem | None:
+        """Why a DAG cannot be run, for all that can be told without its workflows."""
+        from dagrun.schedules.runner import Problem
+
+        try:
+            report = self.documents.report(*self.documents.at_root(named), calls=False)
+        except NotFoundError as error:
+            return Problem("MissingDag", error.message)
+        if report.errors:
+            first = report.errors[0]
+            return Problem("InvalidDag", f"{first.place}: {first.message}")
+        return None
 
     def workflows(self) -> Registry:
         """Every registered workflow."""

@@ -185,6 +185,8 @@ class RunState:
     def apply(self, event: Event) -> None:
         """Fold one fact in."""
         self.steps += 1
+        if self.finished_at is not None and hasattr(event, "task_id"):
+            self._go_on()  # the line that began this stretch was damaged
         match event:
             case TaskStart():
                 self._start(event)
@@ -235,10 +237,13 @@ class RunState:
             attempts = self.tasks[i].attempt
             self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
         self._begin_stretch(event.max_parallel)
-        self.status, self.reason, self.duration, self.finished_at = RunStatus.RUNNING, "", None, None
+        self._go_on()
         self.stretch_started_at = event.timestamp
         if self.graph.dag.timeout is not None:
             self._deadline = event.timestamp + self.graph.dag.timeout
+
+    def _go_on(self) -> None:
+        self.status, self.reason, self.duration, self.finished_at = RunStatus.RUNNING, "", None, None
 
     def _start(self, event: TaskStart) -> None:
         i = self.graph.index[event.task_id]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,8 +14,12 @@ from dagrun.runs.files import FileRuns
 from dagrun.runs.lines import Rotation
 from dagrun.service import Service
 from dagrun.settings import Settings
+from dagrun.work import Json
 
 if TYPE_CHECKING:
+    from dagrun.schedules.files import ScheduleFiles
+    from dagrun.schedules.firing import Record, Report
+    from dagrun.schedules.loop import Scheduler
     from dagrun.executors.local import LocalExecutor
 
 
@@ -71,3 +76,33 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
         )
     finally:
         means.shut()
+
+
+@contextmanager
+def scheduler(serving: Service, files: ScheduleFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
+    """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
+    from dagrun import state_store
+    from dagrun.schedules.children import Processes, SignalBell
+    from dagrun.schedules.loop import Scheduler
+    from dagrun.schedules.openruns import OpenRuns
+
+    settings = serving.settings
+    directory, store = serving.claims_directory, state_store.of(settings)
+
+    def record(line: Mapping[str, Json]) -> None:
+        tell(line)
+        store.record(line)
+
+    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.dag_problem)
+    bell = SignalBell()
+    try:
+        made = Scheduler(
+            files, directory, runner, record, report, time.time, bell, limit=settings.sched_max_parallel,
+            tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000,
+        )  # fmt: skip
+        try:
+            yield made
+        finally:
+            made.close()
+    finally:
+        bell.close()

@@ -17,6 +17,7 @@ from dagrun.cli import (
     planning,
     recovery,
     running,
+    scheduling,
     watching,
 )
 from dagrun.errors import DagrunError, UsageError
@@ -35,7 +36,7 @@ app = typer.Typer(
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-    _debug: bool = typer.Option(False, "--debug", help="Show the traceback of an internal error."),
+    _debug: bool = typer.Option(False, "--debug", help="Show where an internal error arose."),
 ) -> None:
     if version:
         from dagrun import __version__
@@ -44,7 +45,7 @@ def _options(
         raise typer.Exit
 
 
-for group in (documents, planning, running, history, explaining, watching, completion, recovery):
+for group in (documents, planning, running, history, explaining, watching, completion, recovery, scheduling):
     group.register(app)
 
 

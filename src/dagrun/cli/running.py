@@ -82,6 +82,7 @@ def run(
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
     ] = False,
+    fire: Annotated[Path | None, typer.Option("--fire", hidden=True, help="What a scheduler wants.")] = None,
     form: Output = Form.TEXT,
 ) -> int:
     """Run a DAG to its end."""
@@ -100,6 +101,8 @@ def run(
         dag=file or dag or "", params=param or (), params_file=params_file, tenant=tenant,
         max_parallel=max_parallel, on_error=on_error, selection=Selection(only or (), start or (), until or ()),
     )  # fmt: skip
+    if fire is not None:
+        request = _fired(fire, request)
     with wiring.service(settings.load(flags=flags(workflows)), runs=not (dry_run or detach)) as service:
         prepared = service.documents.prepare(request)
         if dry_run:
@@ -114,6 +117,21 @@ def run(
         with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
             ended = service.run(prepared, run_id, shown)
     return close(ended, form, quiet=quiet)
+
+
+def _fired(path: Path, request: RunRequest) -> RunRequest:
+    """The wish of a scheduler: its parameters and tenant come from the file in which it has the run in hand."""
+    from dataclasses import replace
+
+    from dagrun.errors import NotFoundError
+    from dagrun.schedules.openruns import OpenRun
+
+    run = OpenRun.read(path)
+    if run is None:
+        raise NotFoundError("fire", str(path))
+    return replace(
+        request, given=run.params, tenant=run.tenant, trigger=run.trigger, schedule_id=run.schedule_id
+    )
 
 
 def _again(request: RunRequest, workflows: list[str] | None) -> list[str]:

@@ -1,0 +1,231 @@
+"""Runs as processes of their own, `dagrun run`: a crash of one takes nothing else down, and none dies with its scheduler."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from dagrun.clock import to_rfc3339
+from dagrun.errors import DagrunError, NotFoundError, RefusedError
+from dagrun.runs.base import Request, RunStore
+from dagrun.schedules.model import minute_number
+from dagrun.schedules.openruns import OpenRun, OpenRuns
+from dagrun.schedules.runner import Child, Ending, Fate, Problem
+from dagrun.views.report import failures
+from dagrun.views.status import RunView, view
+
+PATIENCE = 10.0  # seconds until the last process of a run that was killed must be gone
+_LONGEST = 2000  # characters of what a run that did not begin complained about
+
+
+class Processes:
+    """Starts runs as processes and looks at them through the store of runs."""
+
+    def __init__(
+        self, runs: RunStore, open_runs: OpenRuns, root: Path, problem: Callable[[str], Problem | None]
+    ) -> None:
+        self.runs = runs
+        self.open = open_runs
+        self.root = root
+        self._problem = problem
+
+    def problem(self, dag: str) -> Problem | None:
+        """Why this DAG cannot be run."""
+        return self._problem(dag)
+
+    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+        """`dagrun run`, or `dagrun resume`, in a session of its own: Ctrl-C is the scheduler's."""
+        words = ["resume", run.run_id] if again else ["run", run.dag, "--run-id", run.run_id]
+        if not again:
+            self._clear(run.run_id)
+            words += ["--fire", str(self.open.path(run.run_id))]
+        complaints = self.open.path(run.run_id).with_suffix(".err")
+        with complaints.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dagrun", *words, "--quiet"],
+                cwd=self.root, env={**os.environ, **_told(run)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=file, start_new_session=True,
+            )  # fmt: skip
+        return _Process(self.runs, run.run_id, process, complaints)
+
+    def watch(self, run_id: str) -> Child:
+        """A run that somebody else drives."""
+        return _Watched(self.runs, run_id)
+
+    def has_begun(self, run_id: str) -> bool:
+        """Whether there is a line in its journal."""
+        tail = None
+        try:
+            tail = self.runs.events(run_id, ["dag_start"])
+            return bool(tail.poll())
+        except DagrunError:
+            return False
+        finally:
+            if tail is not None:
+                tail.close()
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether its lock is held."""
+        return self.runs.is_live(run_id)
+
+    def fate(self, run_id: str) -> Fate:
+        """What its journal and its lock say."""
+        if self.runs.is_live(run_id):
+            return Fate.LIVE
+        run = self._view(run_id)
+        if run is None or run.started_at is None:
+            return Fate.LIVE if self.runs.is_live(run_id) else Fate.UNBORN
+        return Fate.INTERRUPTED if run.status == "interrupted" else Fate.ENDED
+
+    def ending(self, run_id: str) -> Ending:
+        """Its status, and its first failure."""
+        run = self._view(run_id)
+        if run is None:
+            return Ending("interrupted", error="its records are gone")
+        error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
+        return Ending(run.status, run.duration, error)
+
+    def cancel(self, run_id: str, reason: str) -> bool:
+        """Leave a wish with whoever drives the run."""
+        if not self.runs.is_live(run_id):
+            return False
+        try:
+            self.runs.ask(run_id, Request("cancel", "scheduler", {"reason": reason}))
+        except DagrunError:
+            return False
+        return True
+
+    def _view(self, run_id: str) -> RunView | None:
+        try:
+            return view(self.runs.read(run_id), time.time())
+        except NotFoundError:
+            return None
+
+    def _clear(self, run_id: str) -> None:
+        """A process died between making the run and its first fact: as if it had never been."""
+        with contextlib.suppress(DagrunError):
+            writer = self.runs.own(run_id)
+            if self.has_begun(run_id):
+                writer.close()
+            else:
+                writer.abandon()
+
+
+def _told(run: OpenRun) -> dict[str, str]:
+    """What bodies may want to know of their fire."""
+    return {
+        "DAGRUN_SCHEDULE_ID": run.schedule_id,
+        "DAGRUN_SCHEDULED_AT": to_rfc3339(minute_number(run.minute) * 60.0),
+    }
+
+
+class _Process:
+    """A run in a process of ours."""
+
+    own = True
+
+    def __init__(
+        self, runs: RunStore, run_id: str, process: subprocess.Popen[bytes], complaints: Path
+    ) -> None:
+        self._runs = runs
+        self._run_id = run_id
+        self._process = process
+        self._complaints = complaints
+
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """SIGKILL: no cancel is recorded. Its keeper then ends what it has started; that is waited for."""
+        self._process.kill()
+        self._process.wait()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                self._runs.own(self._run_id).close()
+                break
+            except RefusedError:
+                time.sleep(0.05)
+            except DagrunError:
+                break
+
+    def error(self) -> str:
+        """The end of its stderr."""
+        try:
+            text = self._complaints.read_text(errors="replace").strip()[-_LONGEST:]
+        except OSError:
+            text = ""
+        code = self._process.returncode
+        if not text and code is not None and code < 0:
+            text = f"ended by {signal.Signals(-code).name}"
+        return text.removeprefix("Error: ")
+
+
+class _Watched:
+    """A run that somebody else drives."""
+
+    own = False
+
+    def __init__(self, runs: RunStore, run_id: str) -> None:
+        self._runs = runs
+        self._run_id = run_id
+
+    def has_ended(self) -> bool:
+        """Whether its lock is free."""
+        return not self._runs.is_live(self._run_id)
+
+    def kill(self) -> None:
+        """It is not ours."""
+
+    def error(self) -> str:
+        """Nobody told us."""
+        return ""
+
+
+class SignalBell:
+    """Rung by SIGINT and SIGTERM, and whenever a child ends. Only for the main thread."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self._reader, self._writer = (
+            os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
+        )
+        self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._handlers = {
+            signum: signal.signal(signum, self._stop) for signum in (signal.SIGINT, signal.SIGTERM)
+        }
+        self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def wait(self, seconds: float) -> None:
+        """Until something rings."""
+        readable, _, _ = select.select([self._reader], [], [], seconds)
+        if readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._reader, 4096)
+
+    def close(self) -> None:
+        """Signals mean again what they meant before."""
+        for signum, handler in self._handlers.items():
+            signal.signal(signum, handler)
+        signal.set_wakeup_fd(self._before)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def _stop(self, _signum: int, _frame: FrameType | None) -> None:
+        self.stops += 1
+
+
+def _pipe() -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    return ends

@@ -1,0 +1,264 @@
+"""Who owns a schedule's fires: its file of claims, whose last line says how far the schedule has got (DESIGN, third owner).
+
+with claims.hold("nightly", now) as held:     # nobody else decides about this schedule meanwhile
+    if held.may_fire("2026-11-20 14:00"):
+        held.append(Claim(minute="2026-11-20 14:00", run_id=run_id))
+
+Minutes are texts in UTC, `YYYY-MM-DD HH:MM`: they sort by time. A minute at or before the watermark is never fired by a
+tick again. A minute that somebody asks for by name (`--at`, backfill) is looked up in the whole file instead and moves no
+watermark; where it lies ahead of it, every later line says so (`ahead`), so that a tick that comes there looks it up too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagrun.clock import to_rfc3339
+from dagrun.errors import RecordError
+from dagrun.runs import lines
+from dagrun.runs.layout import file_name
+from dagrun.schedules.model import Account
+from dagrun.work import Json
+
+_BLOCK = 4096
+_MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
+
+# Closing any descriptor of a file drops this process's locks on it, so threads take turns at all files of claims.
+_turn = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What became of a minute of a schedule: a run, a reason why there is none, or nothing that anybody need know.
+
+    With `first` it stands for `count` fires that were passed over, from `first` to `minute`.
+    """
+
+    minute: str
+    run_id: str = ""
+    reason: str = ""
+    first: str = ""
+    count: int = 1
+    #: Whether the schedule was enabled.
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a schedule stands, as the last line of its file has it."""
+
+    #: How far its account goes; None: no tick has ever seen it.
+    account: Account | None = None
+    #: The latest minute beyond that, that was fired because somebody asked for it.
+    ahead: str = ""
+    #: The newest run.
+    run_id: str = ""
+
+    @property
+    def watermark(self) -> str:
+        """The last minute that is settled."""
+        return self.account.minute if self.account else ""
+
+
+class Claims:
+    """The claims of all schedules of one state store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def path(self, schedule_id: str) -> Path:
+        """Where a schedule's claims are."""
+        return self.directory / f"{file_name(schedule_id)}.jsonl"
+
+    @contextmanager
+    def hold(self, schedule_id: str, now: float = 0.0) -> Iterator[Held]:
+        """Own a schedule's fires for as long as the block lasts. Raises RecordError."""
+        path = self.path(schedule_id)
+        with _turn:
+            try:
+                fd = _open(path)
+            except OSError as error:
+                raise _failure(path, error) from error
+            try:
+                yield Held(fd, path, now)
+            finally:
+                os.close(fd)
+
+    def standing(self, schedule_id: str) -> Standing:
+        """How a schedule stands; reads the end of its file only."""
+        with _turn, _reading(self.path(schedule_id)) as fd:
+            return _standing(fd) if fd is not None else Standing()
+
+    def find(self, schedule_id: str, minute: str) -> Claim | None:
+        """What became of a minute; reads the whole file. A minute that was passed over with others is not found."""
+        with _turn, _reading(self.path(schedule_id)) as fd:
+            found = _find(fd, minute) if fd is not None else None
+        return _claim(found) if found else None
+
+
+class Held:
+    """The hand of whoever owns a schedule's fires just now."""
+
+    def __init__(self, fd: int, path: Path, now: float) -> None:
+        self._fd = fd
+        self._path = path
+        self._now = now
+        self.standing = _standing(fd)
+
+    def may_fire(self, minute: str, *, asked: bool = False) -> bool:
+        """Whether the minute may still become a run; `asked`: somebody named it."""
+        if not asked and minute <= self.standing.watermark:
+            return False
+        known = max(self.standing.watermark, self.standing.ahead)
+        return minute > known or _find(self._fd, minute) is None
+
+    def append(self, claim: Claim, *, asked: bool = False) -> None:
+        """Write a claim down; one that says anything outlives a power loss.
+
+        Raises RecordError: then it may not be acted upon.
+        """
+        standing = _moved(self.standing, claim, asked=asked)
+        account = standing.account
+        facts: dict[str, Json] = {
+            "timestamp": to_rfc3339(self._now), "event": "claim", "minute": claim.minute,
+            **({"run_id": claim.run_id} if claim.run_id else {"last_run_id": standing.run_id}),
+            **({"reason": claim.reason} if claim.reason else {}),
+            **({"first": claim.first, "count": claim.count} if claim.first else {}),
+            **({"watermark": standing.watermark} if standing.watermark != claim.minute else {}),
+            **({"ahead": standing.ahead} if standing.ahead else {}),
+            **({"enabled": False} if account and not account.enabled else {}),
+        }  # fmt: skip
+        data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        try:
+            _append(self._fd, data)
+            if claim.run_id or claim.reason:
+                os.fsync(self._fd)
+            if claim.run_id and not self.standing.run_id:
+                sync_directory(self._path.parent)  # the file may be new
+        except OSError as error:
+            raise _failure(self._path, error) from error
+        self.standing = standing
+
+
+def _moved(standing: Standing, claim: Claim, *, asked: bool) -> Standing:
+    """How the schedule stands once a claim is made."""
+    account, ahead = standing.account, standing.ahead
+    if asked:
+        ahead = max(ahead, claim.minute)
+    else:
+        account = Account(max(claim.minute, standing.watermark), claim.enabled)
+    left = ahead if account is None or ahead > account.minute else ""
+    return Standing(account, left, claim.run_id or standing.run_id)
+
+
+# --- the file ----------------------------------------------------------------------------------------------
+
+
+def _open(path: Path) -> int:
+    """The locked file; made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[int | None]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _append(fd: int, data: bytes) -> None:
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        data = b"\n" + data  # a torn last line must not swallow this one
+    written = os.write(fd, data)
+    if written < len(data):
+        os.write(fd, data[written:])
+
+
+def _backwards(fd: int) -> Iterator[Mapping[str, Json]]:
+    """The claims of a file, the newest first; what is none is passed over."""
+    at, rest = os.fstat(fd).st_size, b""
+    while at > 0:
+        size = min(_BLOCK, at)
+        at -= size
+        first, *others = (os.pread(fd, size, at) + rest).split(b"\n")
+        for line in reversed(others):
+            if (claim := _parsed(line)) is not None:
+                yield claim
+        rest = first
+    if (claim := _parsed(rest)) is not None:
+        yield claim
+
+
+def _find(fd: int, minute: str) -> Mapping[str, Json] | None:
+    """The claim of one minute, wherever it stands."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    needle = minute.encode()
+    with os.fdopen(fd, "rb", closefd=False) as file:
+        for line in file:
+            claim = _parsed(line) if needle in line else None
+            if claim is not None and claim["minute"] == minute and _settles(claim):
+                return claim
+    return None
+
+
+def _parsed(line: bytes) -> Mapping[str, Json] | None:
+    claim = lines.parse(line) if line.strip() else None
+    return claim if claim is not None and _MINUTE.match(str(claim.get("minute"))) else None
+
+
+def _settles(claim: Mapping[str, Json]) -> bool:
+    """Whether it is about its own minute, and says what became of it."""
+    return bool(claim.get("run_id") or claim.get("reason")) and not claim.get("first")
+
+
+def _standing(fd: int) -> Standing:
+    newest = next(_backwards(fd), None)
+    if newest is None:
+        return Standing()
+    watermark = str(newest.get("watermark", newest["minute"]))
+    account = Account(watermark, newest.get("enabled") is not False) if watermark else None
+    run_id = str(newest.get("run_id") or newest.get("last_run_id") or "")
+    return Standing(account, str(newest.get("ahead", "")), run_id)
+
+
+def _claim(line: Mapping[str, Json]) -> Claim:
+    return Claim(
+        minute=line["minute"], run_id=str(line.get("run_id", "")), reason=str(line.get("reason", ""))
+    )
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory outlive a power loss."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _failure(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"cannot write {path}: {error.strerror}", hint="free some space, or check who may write there"
+    )

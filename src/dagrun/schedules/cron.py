@@ -1,0 +1,352 @@
+"""Five-field cron expressions: read once, refused with words for people, walked on clocks without zones.
+
+croniter walks the days (months, leap years, day of month or weekday); the times within a day are a sorted tuple. Local
+minutes are whole numbers, counted from 1970-01-01 00:00 on the clock on the wall.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from dagrun.errors import did_you_mean
+
+_DAY: Final = 1440
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a clock without a zone is what this file is about
+_LAST_DAY: Final = (datetime(9000, 1, 1) - _EPOCH).days  # noqa: DTZ001
+
+#: Answers that are kept for each set of days.
+_REMEMBERED: Final = 32
+
+
+class CronError(ValueError):
+    """An expression that is none, or that never comes true; `offset` is where in its text."""
+
+    def __init__(self, message: str, suggestion: str = "", offset: int = 0) -> None:
+        super().__init__(message)
+        self.suggestion = suggestion
+        self.offset = offset
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """An expression that comes true now and then. Two of one text are equal."""
+
+    text: str
+    #: Neither its minute nor its hour field starts with `*`.
+    fixed: bool = field(compare=False)
+    #: The minutes of a day, in order.
+    times: tuple[int, ...] = field(compare=False, repr=False)
+    days: Days = field(compare=False, repr=False)
+
+    def first(self, local: int) -> int | None:
+        """The first match at or after a local minute; None: none before the end of time."""
+        day, time = divmod(local, _DAY)
+        found = self.days.first(day)
+        if found == day:
+            at = bisect_left(self.times, time)
+            if at < len(self.times):
+                return day * _DAY + self.times[at]
+            found = self.days.first(day + 1)
+        return None if found is None else found * _DAY + self.times[0]
+
+    def last(self, before: int) -> int | None:
+        """The last match before a local minute; None: none since the epoch."""
+        day, time = divmod(before, _DAY)
+        found = self.days.last(day)
+        if found == day:
+            at = bisect_left(self.times, time)
+            if at:
+                return day * _DAY + self.times[at - 1]
+            found = self.days.last(day - 1)
+        return None if found is None else found * _DAY + self.times[-1]
+
+    def count(self, first: int, before: int) -> int:
+        """How many matches there are from one local minute on and before another. Costs a step for each day."""
+        if before <= first:
+            return 0
+        (day, time), (last_day, end) = divmod(first, _DAY), divmod(before, _DAY)
+        whole = self.days.count(day, last_day) * len(self.times)
+        skipped = bisect_left(self.times, time) if self.days.first(day) == day else 0
+        begun = bisect_left(self.times, end) if self.days.first(last_day) == last_day else 0
+        return whole - skipped + begun
+
+
+class Days:
+    """The days on which an expression may come true, counted from the epoch. Shared by all that mean the same days."""
+
+    def __init__(self, days: str, months: str, weekdays: str) -> None:
+        self.text = f"0 0 {days} {months} {weekdays}"
+        self._every = self.text == "0 0 * * *"
+        self._walker: Any = None  # croniter has no types
+        # The walker moves, so threads take turns.
+        self._turn = threading.Lock()
+        #: The last answers, by day: schedules that mean the same days ask the same questions, tick after tick.
+        self._ahead: dict[int, int] = {}
+        self._back: dict[int, int] = {}
+
+    def first(self, day: int) -> int | None:
+        """The first such day at or after `day`; None: none before the end of time."""
+        if day >= _LAST_DAY:
+            return None
+        return day if self._every else self._walk(day, self._ahead)
+
+    def last(self, day: int) -> int | None:
+        """The last such day at or before `day`; None: none since the epoch."""
+        if day < 0:
+            return None
+        found = day if self._every else self._walk(day, self._back)
+        return found if found >= 0 else None
+
+    def count(self, first: int, before: int) -> int:
+        """How many such days there are from `first` on and before `before`."""
+        if self._every:
+            return max(0, before - first)
+        total = 0
+        day = self.first(first)
+        while day is not None and day < before:
+            total += 1
+            day = self.first(day + 1)
+        return total
+
+    def _walk(self, day: int, known: dict[int, int]) -> int:
+        found = known.get(day)
+        if found is not None:
+            return found
+        is_ahead = known is self._ahead
+        start = _EPOCH + timedelta(days=day, minutes=-1 if is_ahead else 1)
+        with self._turn:
+            if self._walker is None:
+                # 28 ms that nobody without a schedule needs
+                from croniter import croniter  # type: ignore[import-untyped]
+
+                self._walker = croniter(self.text, start)
+            self._walker.set_current(start, force=True)
+            step = self._walker.get_next if is_ahead else self._walker.get_prev
+            moment: datetime = step(datetime)
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[day] = (moment - _EPOCH).days
+        return found
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One of the five fields."""
+
+    name: str
+    low: int
+    high: int
+    names: Mapping[str, int] = field(default_factory=dict)
+
+
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_FIELDS: Final = (
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of month", 1, 31),
+    _Field("month", 1, 12, {name: i for i, name in enumerate(_MONTHS, 1)}),
+    _Field("day of week", 0, 7, {name: i for i, name in enumerate(_WEEKDAYS)}),
+)
+_NAMED: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_DAYS_IN: Final = dict(zip(range(1, 13), (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), strict=True))
+_NUMBER: Final = re.compile("[0-9]{1,4}")
+
+
+@lru_cache(maxsize=50_000)
+def parse(text: str) -> Cron:
+    """An expression, read once for all who write it. Raises CronError."""
+    words = [(match[0], match.start()) for match in re.finditer(r"[^ \t]+", text)]
+    if words and words[0][0].startswith("@"):
+        named = _NAMED.get(text.strip(" \t").lower())
+        if named is None:
+            raise _unknown_name(text.strip(" \t"))
+        words = [(match[0], 0) for match in re.finditer(r"[^ \t]+", named)]
+    if len(words) != len(_FIELDS):
+        raise _wrong_number(words)
+    values = [_read(one, word, at) for one, (word, at) in zip(_FIELDS, words, strict=True)]
+    minutes, hours, days, months, _ = values
+    free = [_is_free(word) for word, _ in words]
+    if not free[2] and free[4]:
+        _refuse_dates_that_never_come(days, months, words[2][1])
+    return Cron(
+        text=text,
+        fixed=not any(word.startswith("*") for word, _ in words[:2]),
+        times=_times(minutes, hours),
+        days=_days(*_days_text(values, free)),
+    )
+
+
+def _days_text(values: Sequence[frozenset[int]], free: Sequence[bool]) -> tuple[str, str, str]:
+    """The fields that choose days as croniter takes them without second thoughts: lists, whatever was written."""
+    _, _, days, months, weekdays = values
+    every = len(days) == 31 or len(weekdays) == 7
+    if every and not free[2] and not free[4]:
+        return "*", _listed(months, free[3]), "*"  # one OR the other is any day
+    return _listed(days, free[2]), _listed(months, free[3]), _listed(weekdays, free[4])
+
+
+def _listed(values: frozenset[int], is_free: bool) -> str:
+    return "*" if is_free else ",".join(str(value) for value in sorted(values))
+
+
+@lru_cache(maxsize=10_000)
+def _times(minutes: frozenset[int], hours: frozenset[int]) -> tuple[int, ...]:
+    return tuple(hour * 60 + minute for hour in sorted(hours) for minute in sorted(minutes))
+
+
+_days = lru_cache(maxsize=10_000)(Days)
+
+
+def _is_free(word: str) -> bool:
+    """Whether a field restricts nothing: it starts with `*` and leaves nothing out."""
+    return any(item in ("*", "*/1") for item in word.split(",")) and word.startswith("*")
+
+
+def _read(one: _Field, word: str, at: int) -> frozenset[int]:
+    """The values that a field allows; Sunday is 0."""
+    found: set[int] = set()
+    for item in word.split(","):
+        found.update(_item(one, item, at))
+        at += len(item) + 1
+    if one.high == 7:
+        found = {value % 7 for value in found}
+    return frozenset(found)
+
+
+def _item(one: _Field, item: str, at: int) -> range:
+    """`*`, a value or a range, and perhaps a step."""
+    body, slash, step = item.partition("/")
+    if not body:
+        message = "an entry of a list is empty" if not item else f"'{item}' lacks what its step counts"
+        raise _wrong(one, message, at)
+    if body == "*":
+        # A week that counts Sunday twice would count its steps wrongly.
+        low, high = one.low, min(one.high, 6) if one.names and one.low == 0 else one.high
+    elif "-" in body:
+        low, high = _range(one, body, at)
+    else:
+        low = high = _value(one, body, at)
+        if slash:
+            hint = (
+                f"write '{body}-{min(one.high, 6) if one.high == 7 else one.high}/{step}', or '{body}' alone"
+            )
+            raise _wrong(one, f"the step in '{item}' has no range to go through", at, hint)
+    return range(low, high + 1, _step(one, step, at + len(body) + 1) if slash else 1)
+
+
+def _range(one: _Field, body: str, at: int) -> tuple[int, int]:
+    first, _, last = body.partition("-")
+    low, high = _value(one, first, at), _value(one, last, at + len(first) + 1)
+    if high == 0 and low > 0 and one.high == 7:
+        high = 7  # Sunday ends a week as well as it begins one: FRI-SUN
+    if low > high:
+        hint = f"write '{first}-{_FIELDS_END[one.name]},{_FIELDS_START[one.name]}-{last}' to go on from the start"
+        raise _wrong(one, f"the range '{body}' is reversed", at, hint)
+    return low, high
+
+
+_FIELDS_START: Final = {
+    one.name: min(one.names, key=one.names.__getitem__) if one.names else str(one.low) for one in _FIELDS
+}
+_FIELDS_END: Final = {
+    one.name: max(one.names, key=one.names.__getitem__) if one.names else str(one.high) for one in _FIELDS
+}
+
+
+def _step(one: _Field, text: str, at: int) -> int:
+    size = (6 if one.high == 7 else one.high) - one.low + 1
+    if not _NUMBER.fullmatch(text) or int(text) == 0:
+        raise _wrong(one, f"the step '{text}' must be a whole number from 1 on", at)
+    if int(text) >= size:
+        raise _wrong(
+            one, f"the step {text} is wider than the field, which has {size} values", at,
+            f"it would only ever be '{one.low}': write that, if it is meant",
+        )  # fmt: skip
+    return int(text)
+
+
+def _value(one: _Field, text: str, at: int) -> int:
+    named = one.names.get(text.upper())
+    if named is not None:
+        return named
+    if not _NUMBER.fullmatch(text):
+        raise _no_value(one, text, at)
+    if not one.low <= int(text) <= one.high:
+        raise _wrong(one, f"{text} is not from {one.low} to {one.high}", at)
+    return int(text)
+
+
+def _refuse_dates_that_never_come(days: frozenset[int], months: frozenset[int], at: int) -> None:
+    if not any(min(days) <= _DAYS_IN[month] for month in months):
+        longest = max(_DAYS_IN[month] for month in months)
+        hint = f"the longest of its months has {longest} days"
+        raise CronError(f"the date never comes: there is no day {min(days)} in these months", hint, at)
+
+
+# --- words for people --------------------------------------------------------------------------------------
+
+_ORDER: Final = "minute hour day-of-month month day-of-week"
+
+
+def _wrong(one: _Field, message: str, at: int, suggestion: str = "") -> CronError:
+    return CronError(f"{one.name}: {message}", suggestion, at)
+
+
+def _no_value(one: _Field, text: str, at: int) -> CronError:
+    if text == "?":
+        return _wrong(one, "'?' is not standard cron", at, "write '*'")
+    if one.high in (31, 7) and re.fullmatch(r"(?i)l|lw|l-?\d+|\w+[lw]|\w+#\d", text):
+        return _wrong(
+            one, f"'{text}' is not standard cron", at, "L, W and # are not supported; list the days"
+        )
+    if text.upper() in ("H", "R"):
+        return _wrong(one, f"'{text}' is not standard cron", at, "to spread schedules, give them `jitter:`")
+    if not text:
+        return _wrong(one, "a range lacks one of its ends", at)
+    shown = text if len(text) <= 20 else text[:19] + "…"
+    hint = did_you_mean(text.upper(), one.names)
+    if not hint:
+        hint = f"write a number from {one.low} to {one.high}" + (f", or {_names(one)}" if one.names else "")
+    return _wrong(one, f"'{shown}' is no value", at, hint)
+
+
+def _names(one: _Field) -> str:
+    names = list(one.names)
+    return f"a name: {names[0]}, {names[1]}, … {names[-1]}"
+
+
+def _unknown_name(text: str) -> CronError:
+    if text.lower().startswith("@every"):
+        return CronError("'@every' is not standard cron", "write a step: '*/5 * * * *' is every five minutes")
+    known = ", ".join(dict.fromkeys(_NAMED))
+    return CronError(
+        f"'{text[:40]}' is no schedule", did_you_mean(text.lower(), _NAMED) or f"there are {known}"
+    )
+
+
+def _wrong_number(words: list[tuple[str, int]]) -> CronError:
+    if words and re.match(r"(CRON_)?TZ=", words[0][0]):
+        return CronError("a zone has a key of its own", "write `timezone:` beside `cron:`")
+    number = f"{len(words)} field{'' if len(words) == 1 else 's'}"
+    hint = "seconds and years are not supported" if len(words) in (6, 7) else ""
+    at = words[len(_FIELDS)][1] if len(words) > len(_FIELDS) else 0
+    return CronError(f"{number} where cron has five: {_ORDER}", hint, at)

@@ -1,0 +1,184 @@
+"""Which fires are due and what becomes of those that were missed: pure, no clock, no I/O.
+
+The owner of a schedule's fires is its claim file. So the way of a tick is:
+
+    for schedule in agenda.due(now):            # almost always none
+        with its claim file locked:
+            decisions = decide(schedule, the account in the last line of the file, now)
+            append each decision in order, with a run_id where it is `Due`
+
+`decide` decides from what the file says under its lock, never from what somebody remembers: that is what lets any number of
+schedulers share a store. Decisions come in the order of their minutes and each leaves a complete account behind
+(`decision.account`), so a file that is cut after any of them is good to go on from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heapify, heappop, heapreplace
+
+from dagrun.schedules.model import (
+    Account,
+    Catchup,
+    Decision,
+    Due,
+    Schedule,
+    Seen,
+    Skip,
+    SkipReason,
+    minute_number,
+    minute_text,
+)
+
+
+def decide(schedule: Schedule, account: Account | None, now: float) -> list[Decision]:
+    """What is to be recorded for a schedule at `now`, oldest first. `account` None: the schedule was never seen before.
+
+    A fire is on time throughout its own minute; after that it was missed. A fire that is on time comes whatever became of
+    those before it. Counting what was missed costs a step for each day that passed; with `catchup: all` there is a decision
+    for each fire within the window.
+    """
+    this = int(now // 60)
+    decisions: list[Decision] = []
+    if account is None:
+        account = Account(minute_text(this - 1), schedule.enabled)
+        decisions.append(Seen(schedule=schedule, account=account))
+    known = minute_number(account.minute)
+    if known < this - 1:
+        decisions += _passed(schedule, account, known + 1, this, now)
+    enabled_then = decisions[-1].account.enabled if decisions else account.enabled
+    if enabled_then != schedule.enabled:
+        switched = Account(minute_text(max(known, this - 1)), schedule.enabled)
+        decisions.append(Seen(schedule=schedule, account=switched))
+    if schedule.enabled and known < this and schedule.timetable.first(this) == this:
+        decisions.append(_now(schedule, this))
+    return decisions
+
+
+def decide_minute(schedule: Schedule, minute: str) -> Due | Skip | None:
+    """What the schedule does in one minute, whatever its account says (`--at`, `backfill`); None: it does not fire then.
+
+    A Skip of one fire when it is disabled or out of bounds.
+    """
+    number = minute_number(minute)
+    if schedule.timetable.first(number) != number:
+        return None
+    if not schedule.enabled:
+        return Skip(schedule=schedule, reason=SkipReason.DISABLED, count=1, first=minute, last=minute)
+    return _now(schedule, number)
+
+
+def _now(schedule: Schedule, minute: int) -> Due | Skip:
+    """A fire that is on time."""
+    if _is_within(schedule, minute):
+        return _due(schedule, minute)
+    text = minute_text(minute)
+    return Skip(schedule=schedule, reason=SkipReason.OUT_OF_BOUNDS, count=1, first=text, last=text)
+
+
+def _passed(schedule: Schedule, account: Account, first: int, before: int, now: float) -> Iterator[Decision]:
+    """What becomes of the fires of a stretch in which nobody looked."""
+    if not account.enabled:
+        if schedule.enabled:  # else it still is disabled, and is told of when that ends
+            yield from _skips(schedule, SkipReason.DISABLED, first, before)
+        return
+    begin = first if schedule.start is None else min(max(first, schedule.start), before)
+    end = before if schedule.end is None else max(min(before, schedule.end + 1), begin)
+    yield from _skips(schedule, SkipReason.OUT_OF_BOUNDS, first, begin)
+    yield from _missed(schedule, begin, end, now)
+    yield from _skips(schedule, SkipReason.OUT_OF_BOUNDS, end, before)
+
+
+def _missed(schedule: Schedule, first: int, before: int, now: float) -> Iterator[Decision]:
+    """What becomes of fires that should have become runs."""
+    lost = before  # where those begin that are made up for
+    if schedule.enabled and schedule.catchup is not Catchup.NONE:
+        oldest = math.ceil((now - schedule.catchup_window) / 60)
+        if schedule.catchup is Catchup.ALL:
+            lost = min(max(first, oldest), before)
+        elif (latest := schedule.timetable.last(before)) is not None and latest >= max(first, oldest):
+            lost = latest
+    yield from _skips(schedule, SkipReason.MISSED, first, lost)
+    while (minute := schedule.timetable.first(lost)) is not None and minute < before:
+        yield _due(schedule, minute, caught_up=True)
+        lost = minute + 1
+
+
+def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int) -> Iterator[Skip]:
+    """One record for all fires of a stretch, if there are any."""
+    table = schedule.timetable
+    begin = table.first(first) if first < before else None
+    if begin is None or begin >= before:
+        return
+    last = table.last(before)
+    assert last is not None  # `begin` is one
+    yield Skip(
+        schedule=schedule, reason=reason, count=table.count(begin, before),
+        first=minute_text(begin), last=minute_text(last),
+    )  # fmt: skip
+
+
+def _due(schedule: Schedule, minute: int, *, caught_up: bool = False) -> Due:
+    return Due(
+        schedule=schedule, minute=minute_text(minute), start=schedule.start_of(minute), caught_up=caught_up
+    )
+
+
+def _is_within(schedule: Schedule, minute: int) -> bool:
+    return (schedule.start is None or minute >= schedule.start) and (
+        schedule.end is None or minute <= schedule.end
+    )
+
+
+class Agenda:
+    """When to look at which schedule. A tick at which none is due costs one comparison, however many there are.
+
+    It remembers no accounts: after a restart or a reload, or when a clock jumps, `decide` and the claim file see to it that
+    nothing fires twice.
+    """
+
+    def __init__(self, schedules: Iterable[Schedule] = ()) -> None:
+        self._schedules: dict[str, Schedule] = {}
+        #: When to look at which, by moment and id; a schedule that is disabled and was looked at is not among them.
+        self._heap: list[tuple[float, str]] = []
+        self.replace(schedules)
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """Those that are served, by id, in the order they were given."""
+        return self._schedules
+
+    def replace(self, schedules: Iterable[Schedule]) -> None:
+        """Serve these from now on. Those that are new or changed are looked at in the next tick; the rest as planned."""
+        fresh = {schedule.id: schedule for schedule in schedules}
+        same = {name for name, schedule in fresh.items() if self._schedules.get(name) == schedule}
+        self._heap = [entry for entry in self._heap if entry[1] in same]
+        self._heap += [(-math.inf, name) for name in fresh if name not in same]
+        heapify(self._heap)
+        self._schedules = fresh
+
+    def due(self, now: float) -> list[Schedule]:
+        """The schedules to look at now, in the order of their moments; each is planned anew."""
+        found = []
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            schedule = self._schedules[heap[0][1]]
+            found.append(schedule)
+            moment = schedule.timetable.next_after(now) if schedule.enabled else None
+            if moment is None:
+                heappop(heap)
+            else:
+                heapreplace(heap, (moment, schedule.id))
+        return found
+
+    def again(self, schedule_id: str) -> None:
+        """Look at a schedule in the next tick too: its claim could not be written."""
+        if schedule_id in self._schedules:
+            self._heap = [entry for entry in self._heap if entry[1] != schedule_id]
+            self._heap.append((-math.inf, schedule_id))
+            heapify(self._heap)
+
+    def next_at(self) -> float | None:
+        """The moment at which something is due next; -inf: at once; None: never."""
+        return self._heap[0][0] if self._heap else None

@@ -1,0 +1,157 @@
+"""Runs in hand, claimed by a scheduler and not yet recorded as finished; and which schedulers live.
+
+Beside the claims lie two directories, whose size is that of the work in hand, whatever the history:
+
+.open/<run_id>.json   a run in hand: written before its fire is claimed, gone once its end is in the state store
+.alive/<scheduler>    locked for as long as that scheduler lives
+
+So a scheduler that dies leaves its runs to whoever takes its lock next: one whose fire was never claimed is dropped, one
+that never started is run, one that goes on is waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from dagrun.errors import RecordError
+from dagrun.runs import lock
+from dagrun.runs.base import new_run_id
+from dagrun.runs.layout import file_name
+from dagrun.schedules.claims import sync_directory
+from dagrun.work import Json
+
+_turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that a schedule has fired, with all that it needs to begin."""
+
+    schedule_id: str
+    minute: str
+    run_id: str
+    dag: str
+    tenant: str | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
+    trigger: str = "schedule"
+    #: The moment at which it is to start.
+    start: float = 0.0
+    #: The run that must have ended first, and whether it is to be cancelled for this one.
+    after: str = ""
+    replaces: bool = False
+    #: The scheduler that has it in hand.
+    by: str = ""
+
+    @staticmethod
+    def read(path: Path) -> OpenRun | None:
+        """The run in a file; None when it is gone, or none is in there."""
+        try:
+            return OpenRun(**json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+class OpenRuns:
+    """The runs in hand of all schedulers of one state store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def path(self, run_id: str) -> Path:
+        """Where a run in hand is written down."""
+        return self.directory / f"{run_id}.json"
+
+    def put(self, run: OpenRun) -> None:
+        """Take a run in hand, or hand it on. Raises RecordError."""
+        path = self.path(run.run_id)
+        fresh = path.with_suffix(".tmp")
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            with fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                json.dump(asdict(run), file, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+            sync_directory(self.directory)
+        except OSError as error:
+            raise RecordError(
+                f"cannot write {path}: {error.strerror}", hint="free some space, or check who may write there"
+            ) from error
+
+    def drop(self, run_id: str) -> None:
+        """Let go of a run, and of what its process complained about."""
+        self.path(run_id).with_suffix(".err").unlink(missing_ok=True)
+        self.path(run_id).unlink(missing_ok=True)
+
+    def get(self, run_id: str) -> OpenRun | None:
+        """A run in hand; None when it is not."""
+        return OpenRun.read(self.path(run_id)) if run_id else None
+
+    def all(self) -> Sequence[OpenRun]:
+        """Every run in hand, in the order of their ids."""
+        try:
+            names = sorted(entry for entry in os.listdir(self.directory) if entry.endswith(".json"))  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+        runs = (OpenRun.read(self.directory / name) for name in names)
+        return [run for run in runs if run is not None]
+
+
+class Life:
+    """One scheduler's life: a lock that ends with it, however it ends."""
+
+    def __init__(self, directory: Path, now: float) -> None:
+        self.directory = directory
+        self.name = f"{new_run_id(now)}{secrets.token_hex(4)}"
+        directory.mkdir(parents=True, exist_ok=True)
+        if not self._take(self.name):
+            raise RecordError(f"cannot lock {self.path(self.name)}")
+
+    def path(self, name: str) -> Path:
+        """The lock of a scheduler."""
+        return self.directory / file_name(name or "nobody")
+
+    def end(self) -> None:
+        """Die in peace."""
+        self._release(self.name)
+
+    def lives(self, name: str) -> bool:
+        """Whether a scheduler lives; this one does."""
+        with _turn:
+            return lock.is_held(self.path(name))
+
+    def dead(self) -> Iterator[str]:
+        """Schedulers that have died and that nobody has buried."""
+        for name in sorted(os.listdir(self.directory)):  # noqa: PTH208 - names are all that is asked
+            if name != self.name and not self.lives(name):
+                yield name
+
+    @contextmanager
+    def inheriting(self, name: str) -> Iterator[bool]:
+        """Whether this scheduler alone may take what a dead one left; then the dead one is buried."""
+        if not self._take(name):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._release(name)
+
+    def _take(self, name: str) -> bool:
+        with _turn:
+            return lock.take(self.path(name))
+
+    def _release(self, name: str) -> None:
+        """The file goes first: whoever opens it later opens another one."""
+        with _turn:
+            self.path(name).unlink(missing_ok=True)
+            with contextlib.suppress(KeyError):
+                lock.release(self.path(name))

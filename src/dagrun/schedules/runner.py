@@ -1,0 +1,96 @@
+"""What a scheduler asks of the world of runs: two small interfaces, whose real bodies are in `children` and whose fakes are in tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from dagrun.schedules.openruns import OpenRun
+
+
+class Fate(StrEnum):
+    """What has become of a run."""
+
+    #: It has no facts yet, and nobody has it in hand.
+    UNBORN = "unborn"
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    status: str
+    duration: float | None = None
+    error: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the run succeeded, or waits for a person."""
+        return self.status in ("success", "waiting")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a DAG cannot be run."""
+
+    reason: str
+    message: str
+
+
+class Child(Protocol):
+    """A run that goes on."""
+
+    #: Whether it is a process of this scheduler's own.
+    own: bool
+
+    def has_ended(self) -> bool:
+        """Whether nobody drives the run any more."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once; returns when nothing of it is left. Only for its own."""
+        ...
+
+    def error(self) -> str:
+        """What it complained about on its way."""
+        ...
+
+
+class Runner(Protocol):
+    """Starts runs and looks at them."""
+
+    def problem(self, dag: str) -> Problem | None:
+        """Why this DAG cannot be run; None: nothing is known against it."""
+        ...
+
+    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+        """Begin a run, or `again` go on with one. Raises OSError."""
+        ...
+
+    def watch(self, run_id: str) -> Child:
+        """A run that somebody else drives."""
+        ...
+
+    def has_begun(self, run_id: str) -> bool:
+        """Whether the run has facts; costs next to nothing."""
+        ...
+
+    def is_live(self, run_id: str) -> bool:
+        """Whether some process drives the run; costs next to nothing."""
+        ...
+
+    def fate(self, run_id: str) -> Fate:
+        """What has become of a run; reads its journal."""
+        ...
+
+    def ending(self, run_id: str) -> Ending:
+        """How a run ended, or that it was interrupted."""
+        ...
+
+    def cancel(self, run_id: str, reason: str) -> bool:
+        """Ask a live run to end; False if it is none."""
+        ...

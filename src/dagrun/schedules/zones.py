@@ -1,0 +1,142 @@
+"""Time zones as stretches of unchanging offset, which is all that a timetable needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from dagrun.errors import did_you_mean
+
+#: Timetables end here: far beyond what anybody plans, well within what datetime can say.
+LAST_YEAR = 9000
+_EPOCH_YEAR = 1970
+#: Two changes of a clock are never nearer to one another than this.
+_STEP = 6 * 60
+
+
+class ZoneError(ValueError):
+    """There is no such zone."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown time zone '{name[:60]}'")
+        self.suggestion = _suggestion(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch in which a zone's clock runs on undisturbed, cut at the ends of years. Minutes from the epoch, UTC."""
+
+    start: int
+    #: The first minute after it.
+    end: int
+    #: What is added to UTC to get the clock on the wall.
+    offset: int
+    #: What was added before `start`.
+    before: int
+
+
+class Zone:
+    """A time zone. Two of one name are equal."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._info = _info(name)
+        self._years: dict[int, tuple[Span, ...]] = {}
+
+    def __repr__(self) -> str:
+        return f"Zone({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Zone) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def spans(self, minute: int) -> Iterator[Span]:
+        """The span with `minute` in it and all later ones."""
+        for year in range(_year(minute), LAST_YEAR):
+            for span in self._in(year):
+                if span.end > minute:
+                    yield span
+
+    def spans_back(self, minute: int) -> Iterator[Span]:
+        """The span with `minute` in it and all earlier ones, back to the epoch."""
+        for year in range(_year(minute), _EPOCH_YEAR - 1, -1):
+            for span in reversed(self._in(year)):
+                if span.start <= minute:
+                    yield span
+
+    def offset(self, minute: int) -> int:
+        """What is added to UTC, in minutes, to get the clock on the wall."""
+        moment = datetime.fromtimestamp(minute * 60, UTC).astimezone(self._info)
+        delta = moment.utcoffset()
+        return 0 if delta is None else int(delta.total_seconds() // 60)
+
+    def minute_of(self, local: datetime) -> int:
+        """The minute at which the clock first shows a local time, or the first one after it where it is leapt over."""
+        wanted = int(local.replace(tzinfo=UTC).timestamp() // 60)
+        return next(
+            max(wanted - span.offset, span.start)
+            for span in self.spans(wanted - 26 * 60)
+            if wanted < span.end + span.offset
+        )
+
+    def _in(self, year: int) -> tuple[Span, ...]:
+        """The spans of a year, found once."""
+        found = self._years.get(year)
+        if found is None:
+            found = self._years[year] = tuple(self._found(_first_minute(year), _first_minute(year + 1)))
+        return found
+
+    def _found(self, start: int, end: int) -> Iterator[Span]:
+        before = self.offset(start - 1)
+        offset = self.offset(start)
+        for at in range(start, end, _STEP):
+            until = min(at + _STEP, end - 1)
+            later = self.offset(until)
+            if later != offset:
+                change = self._change(at, until)
+                yield Span(start, change, offset, before)
+                start, before, offset = change, offset, later
+        yield Span(start, end, offset, before)
+
+    def _change(self, low: int, high: int) -> int:
+        """The first minute after `low` with the offset that `high` has."""
+        old = self.offset(low)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.offset(middle) == old else (low, middle)
+        return high
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> Zone:
+    """The zone of that name, `Europe/Berlin`. Raises ZoneError."""
+    return Zone(name)
+
+
+def _info(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; a path; a directory
+        raise ZoneError(name) from None
+
+
+def _suggestion(name: str) -> str:
+    known = available_timezones()
+    exact = next((one for one in known if one.lower() == name.lower()), None)
+    city = next((one for one in sorted(known) if one.rpartition("/")[2].lower() == name.lower()), None)
+    match = exact or city
+    return f"did you mean '{match}'?" if match else did_you_mean(name, known)
+
+
+def _year(minute: int) -> int:
+    return datetime.fromtimestamp(minute * 60, UTC).year
+
+
+@cache
+def _first_minute(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp() // 60)

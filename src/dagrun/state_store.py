@@ -1,0 +1,114 @@
+"""What schedulers did: one line per fact in the state store, read from its end (S2).
+
+from dagrun.state_store import record_event, last_runs, index_by
+
+record_event({"event": "run_finished", "status": "success"})
+last_runs(limit=20)                       # newest first
+index_by("schedule_id", limit=100)        # the newest 100 by schedule, newest first
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from dagrun import settings
+from dagrun.clock import to_rfc3339
+from dagrun.runs import lines
+from dagrun.runs.follow import Follower
+from dagrun.work import Json
+
+Line = dict[str, Json]
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class Lines(list[Line]):
+    """Lines of the state store. `corrupt`: how many among them were none and were left out."""
+
+    corrupt = 0
+
+
+class Index(dict[Json, list[Line]]):
+    """Lines by what one of their fields says. `corrupt`: how many among them were none and were left out."""
+
+    corrupt = 0
+
+
+class StateStore:
+    """One state store. Many processes may write to it, and nothing is held open between two calls."""
+
+    def __init__(self, path: Path, rotation: lines.Rotation = lines.Rotation()) -> None:  # noqa: B008 - frozen
+        self.path = path
+        self.rotation = rotation
+
+    def record(self, event: Mapping[str, Json]) -> None:
+        """Write a line, its time and its name first. Raises ValueError for what is no JSON, RecordError."""
+        line = {"timestamp": event.get("timestamp") or to_rfc3339(time.time())}
+        line |= {"event": event["event"]} if "event" in event else {}
+        try:
+            text = _encode({**line, **{name: value for name, value in event.items() if name not in line}})
+        except (TypeError, RecursionError) as error:
+            raise ValueError(f"an event of the state store must be JSON: {error}") from None
+        file = lines.LineFile(self.path, renew=True, rotation=self.rotation)
+        try:
+            file.append(text.encode("utf-8", "backslashreplace") + b"\n")
+        finally:
+            file.close()
+
+    def newest(self, limit: int) -> Lines:
+        """The last lines, the newest first; reads no further back than they reach."""
+        found = Lines()
+        source = Follower(self.path)
+        try:
+            found.extend(islice(self._parsed(source, found), max(0, limit)))
+        finally:
+            source.close()
+        return found
+
+    def index(self, field: str, limit: int) -> Index:
+        """The last lines that have the field, by what it says."""
+        newest, index = self.newest(limit), Index()
+        index.corrupt = newest.corrupt
+        for line in newest:
+            value = line.get(field)
+            if isinstance(value, str | int | float):
+                index.setdefault(value, []).append(line)
+        return index
+
+    @staticmethod
+    def _parsed(source: Follower, found: Lines) -> Iterator[Line]:
+        backwards = source.backwards()
+        for rest in (source.finish(), backwards):  # a last line without its end is the newest
+            for line in rest:
+                if (value := lines.parse(line)) is not None:
+                    yield value
+                elif line.strip():
+                    found.corrupt += 1
+
+
+def record_event(event: Mapping[str, Json]) -> None:
+    """Add an event to the project's state store; a `timestamp` is added if it has none."""
+    _store().record(event)
+
+
+def last_runs(limit: int = 20) -> Lines:
+    """The newest events of the project's state store, newest first; none when there is no such file."""
+    return _store().newest(limit)
+
+
+def index_by(field: str, limit: int = 100) -> Index:
+    """The newest `limit` events by the value of a field, newest first; those without the field are left out."""
+    return _store().index(field, limit)
+
+
+def _store() -> StateStore:
+    return of(settings.load())
+
+
+def of(chosen: settings.Settings) -> StateStore:
+    """The state store that these settings name."""
+    return StateStore(chosen.path(chosen.state_path), lines.Rotation(chosen.rotate_bytes, chosen.rotate_keep))

@@ -1,0 +1,392 @@
+"""A run that is struck at random moments and resumed until it ends; and what must be true of it then."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from dagrun.clock import SteadyClock
+from dagrun.errors import NotFoundError
+from dagrun.history import History
+from dagrun.runs.files import FileRuns
+from tests.acceptance.harness import Project
+
+HANG = 60.0  # seconds after which a process that should have ended counts as hanging
+
+WORKFLOWS = """
+    @workflow("works")
+    def works(ctx: TaskContext, **params):
+        fd = os.open("effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(fd, f"{ctx.task_id} {ctx.attempt}\\n".encode())
+        os.close(fd)
+        for name, value in params.items():
+            assert name == f"{value}__k", f"{name} is {value}"
+        if ctx.task_id.endswith("5") and ctx.attempt % 2:
+            raise RuntimeError("odd")
+        time.sleep(0.05)
+        return {"k": ctx.task_id}
+"""
+
+SCRIPT = """\
+echo "$DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> effects
+{checks}
+case "$DAGRUN_TASK_ID$(( DAGRUN_ATTEMPT % 2 ))" in *81) sleep 30;; *31) exit 1;; esac
+sleep 0.05
+echo "k=$DAGRUN_TASK_ID" >> "$DAGRUN_OUTPUT"
+"""
+
+
+def forty() -> str:
+    """A DAG of 40 tasks, in turn workflows and scripts; each checks what it is given and leaves a trace of every attempt."""
+    tasks = []
+    for number in range(40):
+        needs = [f"t{each}" for each in (number - 7, number - 4) if each >= 0]
+        task: dict[str, Any] = {"id": f"t{number}", "depends_on": needs, "retries": 2, "timeout": "1s"}
+        if number % 10 == 8:
+            task["timeout"] = "150ms"
+        if number % 2:
+            task["workflow_ref"] = "works"
+        else:
+            checks = [f'test "$DAGRUN_PARAM_{need.upper()}__K" = {need} || exit 9' for need in needs]
+            task["run"] = SCRIPT.format(checks="\n".join(checks))
+        tasks.append(task)
+    dag = {"name": "forty", "on_error": "continue", "max_parallel": 8, "tasks": tasks}
+    for task in tasks:
+        task["retry"] = {"initial": "5ms", "factor": 1}
+    return json.dumps(dag)
+
+
+# --- strikes -----------------------------------------------------------------------------------------------------
+
+
+def kill(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGKILL of dagrun."""
+    process.kill()
+
+
+def terminate(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGTERM to dagrun."""
+    process.terminate()
+
+
+def cancel(project: Project, process: subprocess.Popen[str]) -> None:
+    """`dagrun cancel` from another process."""
+    outcome = project.dagrun("cancel", "it")
+    assert outcome.code == 0 or "not found" in outcome.err, outcome
+
+
+def kill_keeper(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGKILL of the keeper."""
+    strike(project, "dagrun-keeper", signal.SIGKILL)
+
+
+def kill_both(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGKILL of dagrun and of its keeper, at once."""
+    keepers = project.named("dagrun-keeper")
+    process.kill()
+    for pid in keepers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_worker(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGKILL of a worker."""
+    strike(project, "dagrun-worker", signal.SIGKILL)
+
+
+def stop_worker(project: Project, process: subprocess.Popen[str]) -> None:
+    """SIGSTOP of a worker."""
+    strike(project, "dagrun-worker", signal.SIGSTOP)
+
+
+def strike(project: Project, name: str, signum: int) -> None:
+    for pid in project.named(name)[:1]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+
+STRIKES: list[Callable[[Project, subprocess.Popen[str]], None]] = [
+    kill, kill, terminate, cancel, kill_keeper, kill_both, kill_worker, stop_worker,
+]  # fmt: skip
+
+
+# --- a round -----------------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Somebody who looks at the run all the time; what went wrong in that."""
+
+    def __init__(self, project: Project) -> None:
+        logs = project.root / "logs"
+        self.history = History(FileRuns(logs / "runs", logs / "orchestrator_events.jsonl"), SteadyClock())
+        self.looks = 0
+        self.problem = ""
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+
+    def _read(self) -> None:
+        while not self._done.wait(0.02):
+            try:
+                with contextlib.suppress(NotFoundError):  # not begun yet
+                    view = self.history.status("it")
+                    assert view.corrupt == 0, "corrupt lines"
+                    tail = self.history.events("it")
+                    tail.last(1000)
+                    assert tail.corrupt == 0, "corrupt events"
+                    tail.close()
+                    self.looks += 1
+            except Exception as error:
+                self.problem = f"a reader failed: {type(error).__name__}: {error}"
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+
+def one_round(root: Path, seed: int) -> str:
+    """One run with one or two strikes; what is wrong with it, or nothing."""
+    chance = random.Random(seed)
+    project = Project(root)
+    strikes = [chance.choice(STRIKES)] + [kill] * (chance.random() < 0.4)
+    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)})"
+    try:
+        project.workflows(WORKFLOWS)
+        project.write("dag.yaml", forty())
+        with Reader(project) as reader:
+            problem = survive(project, strikes, chance)
+        problem = problem or reader.problem or wrong_with(project)
+        return f"{told}: {problem}" if problem else ""
+    except Exception as error:
+        return f"{told}: {type(error).__name__}: {error}"
+    finally:
+        project.tidy()
+
+
+def survive(
+    project: Project, strikes: list[Callable[[Project, subprocess.Popen[str]], None]], chance: random.Random
+) -> str:
+    """Begin the run, strike, resume, until it has ended well; what went wrong, or nothing."""
+    for _ in range(8):
+        begun = (project.root / "logs/runs/it/dag.json").exists()
+        words = ["resume", "it", "-q"] if begun else ["run", "dag.yaml", "--run-id", "it", "-q"]
+        process = project.start(*words)
+        if strikes:
+            if chance.random() < 0.7:  # else count from the process's own start
+                wait_until(lambda: (project.root / "effects").exists() or process.poll() is not None, 20)
+            time.sleep(chance.uniform(0, 0.6))
+            strikes.pop(0)(project, process)
+        try:
+            outcome = project.finish(process, HANG)
+        except subprocess.TimeoutExpired:
+            return f"{words[0]} hangs: {project.processes()}"
+        if outcome.code == 0:
+            return left_behind(project)
+        if outcome.code not in (0, 1, -9, 143, -15):
+            return f"{words[0]} ended with {outcome}"
+    return "it does not end"
+
+
+def wait_until(holds: Callable[[], bool], patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def left_behind(project: Project) -> str:
+    wait_until(lambda: not project.processes(), 3.0)
+    left = project.processes()
+    return f"left behind: {left}" if left else ""
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    data = path.read_bytes()
+    assert data.endswith(b"\n"), f"the last line of {path} is torn"
+    for line in data.split(b"\n")[:-1]:
+        yield json.loads(line)
+
+
+def wrong_with(project: Project, tasks: int = 40) -> str:
+    """What is wrong with a run that was struck and has ended well: lost, repeated, unrecorded."""
+    facts = list(lines_of(project.root / "logs/runs/it/events.jsonl"))
+    list(lines_of(project.root / "logs/orchestrator_events.jsonl"))
+    names = [fact["event"] for fact in facts]
+    last = max(i for i, name in enumerate(names) if name in ("dag_start", "dag_resume"))
+    if names[last:].count("dag_done") != 1 or names.count("dag_start") != 1:
+        return f"{names[last:].count('dag_done')} ends after the last beginning"
+    if facts[names.index("dag_done", last)]["status"] != "success":
+        return "it did not end well"
+    good = [(fact["task_id"], fact["attempt"]) for fact in facts if fact["event"] == "task_ok"]
+    if sorted(Counter(task for task, _ in good).values()) != [1] * tasks:
+        return f"successes are lost or repeated: {Counter(task for task, _ in good)}"
+    begun = {(fact["task_id"], fact["attempt"]) for fact in facts if fact["event"] == "task_start"}
+    effects = Counter(
+        (line.split()[0], int(line.split()[1])) for line in (project.root / "effects").read_text().splitlines()
+    )
+    if repeated := [attempt for attempt, count in effects.items() if count > 1]:
+        return f"attempts that ran twice: {repeated}"
+    if unknown := set(effects) - begun:
+        return f"attempts that ran and are not on record: {unknown}"
+    if after := [(task, number) for task, number in effects if number > dict(good)[task]]:
+        return f"tasks that ran after their success: {after}"
+    if lost := set(good) - set(effects):
+        return f"successes that never ran: {lost}"
+    return ""
+
+
+def rounds(where: Path, seed: int, count: int, at_once: int = 3) -> list[str]:
+    """The problems of so many rounds."""
+    with ThreadPoolExecutor(at_once) as pool:
+        found = pool.map(lambda n: one_round(where / str(n), seed + n), range(count))
+        return [problem for problem in found if problem]
+
+
+# --- stopped at every write -----------------------------------------------------------------------------------------
+
+FAULTS = '''
+import os, signal
+
+_point, _mode = os.environ.get("FAULT", "0:").split(":")
+_left, _me, _counts = int(_point), os.getpid(), {"fsync": 0, "write": 0}
+_write, _replace, _fsync = os.write, os.replace, os.fsync
+
+
+def _ours(fd):
+    try:
+        return os.getpid() == _me and os.readlink(f"/proc/self/fd/{fd}").endswith((".jsonl", "lock"))
+    except OSError:
+        return False
+
+
+def _strikes():
+    global _left
+    _left -= 1
+    return not _left
+
+
+def _die():
+    os.kill(_me, signal.SIGKILL)
+
+
+def write(fd, data):
+    if not _ours(fd):
+        return _write(fd, data)
+    _counts["write"] += 1
+    if not _strikes():
+        return _write(fd, data)
+    if _mode == "half":
+        _write(fd, data[: len(data) // 2])
+    if _mode == "after":
+        _write(fd, data)
+    _die()
+
+
+def replace(old, new, **more):
+    struck = os.getpid() == _me and str(new).endswith("dag.json") and _strikes()
+    if struck and _mode != "after":
+        _die()
+    _replace(old, new, **more)
+    if struck:
+        _die()
+
+
+def fsync(fd):
+    if _ours(fd):
+        _counts["fsync"] += 1
+        with open(os.environ["FSYNCS"], "w") as file:
+            file.write(f"{_counts['fsync']} {_counts['write']}")
+    return _fsync(fd)
+
+
+if _left:
+    os.write, os.replace = write, replace
+if "FSYNCS" in os.environ:
+    os.write, os.fsync = write, fsync
+'''
+
+SMALL = """\
+name: small
+on_error: continue
+tasks:
+  - {id: t0, run: 'echo "t0 $DAGRUN_ATTEMPT" >> effects; echo k=t0 > $DAGRUN_OUTPUT'}
+  - {id: t1, run: 'echo "t1 $DAGRUN_ATTEMPT" >> effects; test $(( DAGRUN_ATTEMPT % 2 )) = 0', retries: 1, retry: {initial: 1ms}}
+  - {id: t2, run: 'echo "t2 $DAGRUN_ATTEMPT" >> effects; test "$DAGRUN_PARAM_T0__K" = t0', depends_on: [t0, t1]}
+"""
+
+
+def stopped_at(root: Path, point: int, mode: str, *, resuming: bool = False) -> str:
+    """Stop dagrun at its write number `point`, or the first resume at its; resume. What is wrong, `past` past the last."""
+    project = Project(root)
+    try:
+        project.write("faults/sitecustomize.py", FAULTS)
+        project.write("dag.yaml", SMALL)
+        path = f"{root / 'faults'}:{os.environ.get('PYTHONPATH', '')}"
+        fault = {"PYTHONPATH": path, "FAULT": f"{point}:{mode}"}
+        run = ["run", "dag.yaml", "--run-id", "it", "-q"]
+        if resuming:
+            project.dagrun(*run, env={**fault, "FAULT": "4:after"})
+            words = ["resume", "it", "-q"]
+        else:
+            words = run
+        outcome = project.dagrun(*words, env=fault)
+        if outcome.code == 0:
+            return "past"
+        if outcome.code != -signal.SIGKILL:
+            return f"it ended with {outcome}"
+        resumed = project.dagrun("resume", "it", "-q")
+        if resumed.code == 2 and "not found" in resumed.err:  # it had not begun: its id is free
+            resumed = project.dagrun(*run)
+        if resumed.code != 0:
+            return f"resume: {resumed}"
+        heal(project)
+        return left_behind(project) or wrong_with(project, tasks=3)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        project.tidy()
+
+
+def heal(project: Project) -> None:
+    """Take out the torn lines that this loop makes on purpose, and see that readers take no harm from them."""
+    for path in (
+        project.root / "logs/runs/it/events.jsonl", project.root / "logs/orchestrator_events.jsonl",
+    ):  # fmt: skip
+        whole = []
+        for line in path.read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                json.loads(line)
+                whole.append(line)
+        path.write_bytes(b"\n".join(whole) + b"\n")
+
+
+def every_write(where: Path, modes: Callable[[int], list[str]], *, resuming: bool = False) -> tuple[int, list[str]]:
+    """Stop at every write; how many there were, and the problems."""
+    problems: list[str] = []
+    point, past = 0, False
+    with ThreadPoolExecutor(3) as pool:
+        while not past:
+            points = range(point + 1, point + 7)
+            point += 6
+            asked = [(each, mode) for each in points for mode in modes(each)]
+            found = pool.map(
+                lambda one: (one, stopped_at(where / f"{one[0]}{one[1]}", *one, resuming=resuming)), asked
+            )
+            for (each, mode), problem in found:
+                past = past or problem == "past"
+                if problem not in ("", "past"):
+                    problems.append(f"write {each}, {mode}: {problem}")
+    return point, problems

@@ -1,0 +1,58 @@
+"""Schedules for tests, and a store of accounts that does what claim files do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dagrun.schedules.cron import parse
+from dagrun.schedules.due import decide
+from dagrun.schedules.model import Account, Decision, Due, Schedule, Seen, Skip, minute_number
+from dagrun.schedules.timetable import Timetable
+from dagrun.schedules.zones import zone
+
+
+def schedule(cron: str = "*/5 * * * *", timezone: str = "UTC", **more: Any) -> Schedule:
+    fields: dict[str, Any] = {"id": "ops", "dag": "ops.yaml", **more}
+    for bound in ("start", "end"):
+        if isinstance(fields.get(bound), str):
+            fields[bound] = minute_number(fields[bound])
+    return Schedule(timetable=Timetable(parse(cron), zone(timezone)), **fields)
+
+
+def at(text: str) -> float:
+    """A moment of 20 November 2026, `10:00:30`, or of another day, `2026-11-19 10:00`."""
+    return (
+        datetime.fromisoformat(text if "-" in text else f"2026-11-20 {text}").replace(tzinfo=UTC).timestamp()
+    )
+
+
+def told(decisions: list[Decision]) -> list[str]:
+    """Decisions as a person would note them down, without the day."""
+    return [_told(decision) for decision in decisions]
+
+
+def _told(decision: Decision) -> str:
+    match decision:
+        case Due():
+            return f"{'catch up' if decision.caught_up else 'fire'} {decision.minute[11:]}"
+        case Skip():
+            return f"{decision.reason} {decision.count}: {decision.first[11:]}-{decision.last[11:]}"
+        case Seen():
+            return f"seen {decision.minute[11:]} {'enabled' if decision.account.enabled else 'disabled'}"
+
+
+class Store:
+    """Accounts by schedule, and all that was ever recorded."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.recorded: list[Decision] = []
+
+    def look(self, one: Schedule, now: float, most: int | None = None) -> list[Decision]:
+        """Decide and record; with `most` the scheduler dies after that many lines."""
+        decisions = decide(one, self.accounts.get(one.id), now)[:most]
+        for decision in decisions:
+            self.accounts[one.id] = decision.account
+            self.recorded.append(decision)
+        return decisions

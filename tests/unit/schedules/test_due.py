@@ -1,0 +1,383 @@
+"""Which fires are due, missed, passed over; and when somebody has to look."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrun.schedules.cron import Cron
+from dagrun.schedules.due import Agenda, decide, decide_minute
+from dagrun.schedules.model import (
+    Account,
+    Catchup,
+    Due,
+    Schedule,
+    Seen,
+    Skip,
+    minute_number,
+    minute_text,
+)
+from dagrun.schedules.timetable import Timetable
+from tests.unit.schedules.harness import Store, at, schedule, told
+
+NINE = Account("2026-11-20 09:00")
+
+
+# --- on time -----------------------------------------------------------------------------------------------
+
+
+def test_a_schedule_that_is_seen_first_fires_in_its_minute_and_not_for_what_was_before() -> None:
+    assert told(decide(schedule(), None, at("10:00:59.9"))) == ["seen 09:59 enabled", "fire 10:00"]
+    assert told(decide(schedule(), None, at("10:01"))) == ["seen 10:00 enabled"]
+
+
+def test_a_fire_is_on_time_throughout_its_minute_and_is_not_decided_twice() -> None:
+    before = Account("2026-11-20 09:55")
+    assert told(decide(schedule(), before, at("09:59:59.999"))) == []
+    assert told(decide(schedule(), before, at("10:00"))) == ["fire 10:00"]
+    assert told(decide(schedule(), before, at("10:00:59.999"))) == ["fire 10:00"]
+    assert told(decide(schedule(), Account("2026-11-20 10:00"), at("10:00:30"))) == []
+
+
+def test_a_clock_that_was_put_back_fires_nothing_twice() -> None:
+    assert decide(schedule(), Account("2026-11-20 12:00"), at("10:00")) == []
+    assert decide(schedule(), Account("2027-11-20 12:00"), at("10:00")) == []
+
+
+def test_a_clock_that_was_put_ahead_has_missed_what_lies_between() -> None:
+    assert told(decide(schedule(), NINE, at("10:00"))) == ["Missed 11: 09:05-09:55", "fire 10:00"]
+
+
+# --- missed ------------------------------------------------------------------------------------------------
+
+
+def test_what_was_missed_is_one_record() -> None:
+    (skip,) = decide(schedule(), Account("2026-11-19 23:50"), at("10:02"))
+    assert isinstance(skip, Skip)
+    assert (skip.count, skip.first, skip.last) == (122, "2026-11-19 23:55", "2026-11-20 10:00")
+    assert (skip.minute, skip.account) == ("2026-11-20 10:00", Account("2026-11-20 10:00"))
+
+
+def test_nothing_is_recorded_when_nothing_was_missed() -> None:
+    assert decide(schedule("0 12 * * *"), NINE, at("10:02")) == []
+
+
+def test_the_latest_is_made_up_for_and_the_others_are_recorded() -> None:
+    one = schedule(catchup=Catchup.LATEST)
+    assert told(decide(one, NINE, at("09:12"))) == ["Missed 1: 09:05-09:05", "catch up 09:10"]
+    assert told(decide(one, NINE, at("09:07"))) == ["catch up 09:05"]
+    assert told(decide(one, NINE, at("09:15"))) == ["Missed 1: 09:05-09:05", "catch up 09:10", "fire 09:15"]
+
+
+def test_all_are_made_up_for_in_order() -> None:
+    one = schedule(catchup=Catchup.ALL)
+    assert told(decide(one, NINE, at("09:15"))) == ["catch up 09:05", "catch up 09:10", "fire 09:15"]
+
+
+@pytest.mark.parametrize("catchup", [Catchup.LATEST, Catchup.ALL])
+def test_what_lies_before_the_window_is_recorded_only(catchup: Catchup) -> None:
+    one = schedule("*/10 * * * *", catchup=catchup, catchup_window=600)
+    assert told(decide(one, NINE, at("09:20:00"))) == ["catch up 09:10", "fire 09:20"]
+    assert told(decide(one, NINE, at("09:20:01"))) == ["Missed 1: 09:10-09:10", "fire 09:20"]
+    assert told(decide(one, NINE, at("09:32"))) == ["Missed 2: 09:10-09:20", "catch up 09:30"]
+
+
+def test_without_a_word_nothing_older_than_a_day_is_made_up_for() -> None:
+    (old, latest) = decide(
+        schedule("0 12 * * *", catchup=Catchup.ALL), Account("2026-11-10 12:00"), at("11:00")
+    )
+    assert isinstance(old, Skip)
+    assert isinstance(latest, Due)
+    assert (old.count, old.last, latest.minute) == (8, "2026-11-18 12:00", "2026-11-19 12:00")
+
+
+def test_a_year_of_minutes_is_counted_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = 0
+    real = Timetable.first
+
+    def counted(self: Timetable, minute: int) -> int | None:
+        nonlocal steps
+        steps += 1
+        return real(self, minute)
+
+    monkeypatch.setattr(Timetable, "first", counted)
+    every = schedule("* * * * *", "Europe/Berlin", catchup=Catchup.LATEST)
+    missed, latest, now = decide(every, Account("2025-11-20 09:59"), at("10:00"))
+    assert isinstance(missed, Skip)
+    assert missed.count == 525_599
+    assert (latest.minute, now.minute) == ("2026-11-20 09:59", "2026-11-20 10:00")
+    assert steps < 10
+
+
+# --- disabled ----------------------------------------------------------------------------------------------
+
+
+def test_a_disabled_schedule_is_noted_once_and_then_left_alone() -> None:
+    off = schedule(enabled=False)
+    assert told(decide(off, None, at("10:00"))) == ["seen 09:59 disabled"]
+    assert told(decide(off, NINE, at("09:02"))) == ["seen 09:01 disabled"]
+    assert decide(off, Account("2026-11-20 09:01", enabled=False), at("2026-12-24 10:00")) == []
+
+
+def test_what_was_passed_over_while_disabled_is_told_when_that_ends() -> None:
+    off = Account("2026-11-20 09:01", enabled=False)
+    on = schedule(catchup=Catchup.ALL)
+    assert told(decide(on, off, at("09:15"))) == ["Disabled 2: 09:05-09:10", "fire 09:15"]
+    assert told(decide(on, off, at("09:03"))) == ["seen 09:02 enabled"]
+
+
+def test_what_was_missed_before_anybody_saw_it_disabled_was_missed() -> None:
+    off = schedule(enabled=False, catchup=Catchup.ALL)
+    assert told(decide(off, NINE, at("09:12"))) == ["Missed 2: 09:05-09:10", "seen 09:11 disabled"]
+
+
+def test_disabled_and_enabled_again_within_a_minute_that_has_fired() -> None:
+    fired = Account("2026-11-20 10:00")
+    (seen,) = decide(schedule(enabled=False), fired, at("10:00:20"))
+    assert seen == Seen(schedule=schedule(enabled=False), account=Account("2026-11-20 10:00", enabled=False))
+    assert told(decide(schedule(), seen.account, at("10:00:40"))) == ["seen 10:00 enabled"]
+
+
+def test_switching_while_the_clock_is_behind_the_account() -> None:
+    assert told(decide(schedule(enabled=False), Account("2026-11-20 12:00"), at("10:00"))) == [
+        "seen 12:00 disabled"
+    ]
+
+
+# --- bounds ------------------------------------------------------------------------------------------------
+
+
+def test_a_fire_out_of_bounds_is_recorded_in_its_minute() -> None:
+    late = schedule(start="2026-11-20 10:05")
+    assert told(decide(late, NINE, at("10:00")))[-1] == "OutOfBounds 1: 10:00-10:00"
+    assert told(decide(late, Account("2026-11-20 10:00"), at("10:05"))) == ["fire 10:05"]
+    over = schedule(end="2026-11-20 10:05")
+    assert told(decide(over, Account("2026-11-20 10:00"), at("10:05"))) == ["fire 10:05"]
+    assert told(decide(over, Account("2026-11-20 10:05"), at("10:10"))) == ["OutOfBounds 1: 10:10-10:10"]
+
+
+def test_what_was_missed_is_parted_at_the_bounds() -> None:
+    one = schedule(start="2026-11-20 09:07", end="2026-11-20 09:22", catchup=Catchup.LATEST)
+    assert told(decide(one, NINE, at("09:36"))) == [
+        "OutOfBounds 1: 09:05-09:05", "Missed 2: 09:10-09:15", "catch up 09:20", "OutOfBounds 3: 09:25-09:35",
+    ]  # fmt: skip
+    assert told(decide(one, Account("2026-11-20 09:30"), at("09:36"))) == ["OutOfBounds 1: 09:35-09:35"]
+    assert told(decide(one, Account("2026-11-19 09:30"), at("2026-11-19 09:41"))) == [
+        "OutOfBounds 2: 09:35-09:40"
+    ]
+
+
+# --- one minute asked for ----------------------------------------------------------------------------------
+
+
+def test_one_minute_asked_for_by_name() -> None:
+    fire = decide_minute(schedule(), "2026-01-01 00:05")
+    assert isinstance(fire, Due)
+    assert fire.minute == "2026-01-01 00:05"
+    assert decide_minute(schedule(), "2026-01-01 00:06") is None
+    off = decide_minute(schedule(enabled=False), "2026-01-01 00:05")
+    assert isinstance(off, Skip)
+    assert told([off]) == ["Disabled 1: 00:05-00:05"]
+    out = decide_minute(schedule(end="2025-12-31 00:00"), "2026-01-01 00:05")
+    assert isinstance(out, Skip)
+    assert told([out]) == ["OutOfBounds 1: 00:05-00:05"]
+
+
+# --- the agenda --------------------------------------------------------------------------------------------
+
+
+def names(found: list[Schedule]) -> list[str]:
+    return [one.id for one in found]
+
+
+def test_every_schedule_is_looked_at_first_and_then_when_it_is_due() -> None:
+    agenda = Agenda(
+        [schedule("0 * * * *", id="hourly"), schedule(id="five"), schedule(id="off", enabled=False)]
+    )
+    assert agenda.next_at() == -math.inf
+    assert sorted(names(agenda.due(at("09:58")))) == ["five", "hourly", "off"]
+    assert agenda.next_at() == at("10:00")
+    assert agenda.due(at("09:59:59.999")) == []
+    assert names(agenda.due(at("10:00"))) == ["five", "hourly"]
+    assert agenda.due(at("10:00:01")) == []
+    assert names(agenda.due(at("10:07"))) == ["five"]
+    assert agenda.next_at() == at("10:10")
+
+
+def test_a_clock_that_is_put_back_is_waited_for() -> None:
+    agenda = Agenda([schedule()])
+    agenda.due(at("10:00"))
+    assert agenda.due(at("09:00")) == []
+    assert agenda.due(at("10:04:59")) == []
+    assert names(agenda.due(at("10:05"))) == ["ops"]
+
+
+def test_a_reload_looks_at_what_is_new_or_changed_and_leaves_the_rest() -> None:
+    same, old, gone = schedule(id="same"), schedule(id="changed"), schedule(id="gone")
+    agenda = Agenda([same, old, gone])
+    agenda.due(at("10:01"))
+    agenda.replace([schedule(id="same"), schedule(id="changed", tenant="other"), schedule(id="new")])
+    assert list(agenda.schedules) == ["same", "changed", "new"]
+    found = agenda.due(at("10:02"))
+    assert sorted(names(found)) == ["changed", "new"]
+    assert next(one for one in found if one.id == "changed").tenant == "other"
+    assert sorted(names(agenda.due(at("10:05")))) == ["changed", "new", "same"]
+    assert "gone" not in names(agenda.due(at("11:00")))
+
+
+def test_a_schedule_that_could_not_be_recorded_is_looked_at_again() -> None:
+    agenda = Agenda([schedule(id="one"), schedule(id="two")])
+    agenda.due(at("10:00"))
+    agenda.again("one")
+    agenda.again("one")
+    agenda.again("nobody")
+    assert agenda.next_at() == -math.inf
+    assert names(agenda.due(at("10:00:01"))) == ["one"]
+    assert agenda.due(at("10:00:02")) == []
+
+
+def test_an_agenda_of_nothing_has_nothing_to_wait_for() -> None:
+    assert Agenda().next_at() is None
+    assert Agenda().due(at("10:00")) == []
+    off = Agenda([schedule(enabled=False)])
+    assert len(off.due(at("10:00"))) == 1
+    assert off.next_at() is None
+
+
+def test_a_tick_at_which_nothing_is_due_does_no_work_per_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    agenda = Agenda([schedule("0 12 * * *", id=f"s{i}") for i in range(10_000)])
+    assert len(agenda.due(at("10:00"))) == 10_000
+    looked = 0
+
+    class Entry(tuple[float, str]):
+        """An entry of the heap that counts who looks at it."""
+
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__getitem__(index)
+
+    agenda._heap = [Entry(entry) for entry in agenda._heap]
+    for name in ("first", "last", "count"):
+        monkeypatch.setattr(Cron, name, None)
+    for second in range(1000):
+        assert agenda.due(at("10:00") + second) == []
+    assert looked == 1000
+
+
+def test_a_tick_costs_as_much_as_there_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    agenda = Agenda(
+        [schedule("0 12 * * *", id=f"s{i}") for i in range(1000)] + [schedule(id=f"due{i}") for i in range(3)]
+    )
+    agenda.due(at("10:01"))
+    asked = 0
+    real = Timetable.next_after
+
+    def counted(self: Timetable, moment: float) -> float | None:
+        nonlocal asked
+        asked += 1
+        return real(self, moment)
+
+    monkeypatch.setattr(Timetable, "next_after", counted)
+    assert len(agenda.due(at("10:05"))) == 3
+    assert asked == 3
+
+
+# --- laws --------------------------------------------------------------------------------------------------
+
+CRONS = ("* * * * *", "*/7 * * * *", "0 * * * *", "30 2 * * *", "15,45 1-3 * * *", "0 0 1 * MON")
+START = minute_number("2026-10-24 00:00") * 60.0  # London puts its clocks back a day later
+
+schedules = st.builds(
+    schedule,
+    st.sampled_from(CRONS),
+    st.sampled_from(["UTC", "Europe/London"]),
+    enabled=st.sampled_from([True, True, True, False]),
+    catchup=st.sampled_from(list(Catchup)),
+    catchup_window=st.sampled_from([0.0, 90.0, 3600.0, 86_400.0]),
+    start=st.none() | st.integers(0, 3000).map(lambda minutes: int(START // 60) + minutes),
+    end=st.none() | st.integers(0, 6000).map(lambda minutes: int(START // 60) + minutes),
+    jitter=st.sampled_from([0.0, 120.0]),
+)
+#: Seconds that pass before the next look, mostly a tick; a clock may be put back.
+steps = st.one_of(
+    st.sampled_from([1.0, 1.0, 20.0, 59.9, 60.0, 61.0]), st.floats(-7200, 7200), st.floats(0, 200_000)
+)
+events = st.tuples(
+    steps,
+    st.none() | schedules,  # a reload
+    st.sampled_from([None, None, None, 0, 1, 2]),  # how many lines are written before the scheduler dies
+    st.integers(1, 3),  # how many schedulers look at this moment
+)
+
+
+@given(schedules, st.lists(events, max_size=25))
+def test_whatever_happens_every_fire_is_accounted_for_exactly_once(
+    one: Schedule, happenings: list[tuple[float, Schedule | None, int | None, int]]
+) -> None:
+    store, now, table, latest = Store(), START, one.timetable, START
+    agenda = Agenda([one])
+    for step, reloaded, most, schedulers in happenings:
+        now += step
+        latest = max(latest, now)
+        if reloaded is not None:
+            # The expression stays: what another one would have meant in the past is nobody's business.
+            one = _with_table(reloaded, table)
+            agenda.replace([one])
+        if most is not None:  # it dies, perhaps halfway, and another one starts
+            store.look(one, now, most)
+            agenda = Agenda([one])
+        for each in agenda.due(now):
+            for _ in range(schedulers):
+                store.look(each, now)
+    agenda = Agenda([one])
+    for each in agenda.due(latest):
+        store.look(each, latest)
+    _check_accounts(store, table)
+
+
+def _with_table(one: Schedule, table: Timetable) -> Schedule:
+    fields = {name: getattr(one, name) for name in Schedule.__dataclass_fields__}
+    return Schedule(**{**fields, "timetable": table})
+
+
+def _check_accounts(store: Store, table: Timetable) -> None:
+    fired = Counter(decision.minute for decision in store.recorded if isinstance(decision, Due))
+    assert not [minute for minute, times in fired.items() if times > 1]
+    minutes = [decision.minute for decision in store.recorded]
+    assert minutes == sorted(minutes)
+    if not minutes:
+        return
+    first, last = minute_number(minutes[0]) + 1, minute_number(minutes[-1]) + 1
+    if not store.accounts["ops"].enabled:
+        last = (
+            max(
+                minute_number(one.minute)
+                for one in store.recorded
+                if one.account.enabled or one is store.recorded[0]
+            )
+            + 1
+        )
+    told_of: list[str] = []
+    for decision in store.recorded:
+        if isinstance(decision, Due):
+            told_of.append(decision.minute)
+        elif isinstance(decision, Skip):
+            inside = _fires(table, minute_number(decision.first), minute_number(decision.last) + 1)
+            assert (len(inside), inside[0], inside[-1]) == (decision.count, decision.first, decision.last)
+            told_of += inside
+    assert [one for one in told_of if minute_number(one) < last] == _fires(table, first, last)
+
+
+def _fires(table: Timetable, first: int, before: int) -> list[str]:
+    found = []
+    at = table.first(first)
+    while at is not None and at < before:
+        found.append(minute_text(at))
+        at = table.first(at + 1)
+    return found
