@@ -28,6 +28,8 @@ from dagrun.work import Executor, Json
 
 if TYPE_CHECKING:
     from dagrun.documents import Documents
+    from dagrun.schedules.listing import CheckedFiles, ScheduleView
+    from dagrun.schedules.model import Due, Schedule, Skip
 
 
 class Shown:
@@ -271,13 +273,14 @@ class Service(History):
         """Where the claims of schedules are: beside the state store."""
         return self.settings.path(self.settings.state_path).parent / "schedules"
 
-    def schedule_files(self, directory: Path | None = None) -> ScheduleFiles:
+    def schedule_files(self, directory: Path | None = None) -> CheckedFiles:
         """The project's schedules, or those of another directory."""
         from dagrun.schedules.files import ScheduleFiles
+        from dagrun.schedules.listing import CheckedFiles
 
         shown = self.settings.schedules_dir if directory is None else str(directory)
         path = self.settings.path(shown) if directory is None else directory.absolute()
-        return ScheduleFiles(path, shown, check=lambda schedule: self.documents.at_root(schedule.dag))
+        return CheckedFiles(ScheduleFiles(path, shown), self.documents.at_root)
 
     def schedules(self, found: Iterable[Schedule], now: float, count: int = 1) -> list[ScheduleView]:
         """Schedules with their next fires and how their last runs ended."""
@@ -301,18 +304,18 @@ class Service(History):
 
         return preview(found, Claims(self.claims_directory), now, minute)
 
-    def dag_problem(self, named: str) -> Problem | None:
-        """Why a DAG cannot be run, for all that can be told without its workflows."""
-        from dagrun.schedules.runner import Problem
+    def dag_tenant(self, named: str) -> str:
+        """The tenant of a DAG that can be run, for all that can be told without its workflows. Raises DagProblem."""
+        from dagrun.schedules.runner import DagProblem
 
         try:
             report = self.documents.report(*self.documents.at_root(named), calls=False)
         except NotFoundError as error:
-            return Problem("MissingDag", error.message)
-        if report.errors:
+            raise DagProblem("MissingDag", error.message) from None
+        if report.dag is None or report.errors:
             first = report.errors[0]
-            return Problem("InvalidDag", f"{first.place}: {first.message}")
-        return None
+            raise DagProblem("InvalidDag", f"{first.place}: {first.message}")
+        return report.dag.tenant
 
     def workflows(self) -> Registry:
         """Every registered workflow."""

@@ -17,10 +17,9 @@ from dagrun.settings import Settings
 from dagrun.work import Json
 
 if TYPE_CHECKING:
-    from dagrun.schedules.files import ScheduleFiles
-    from dagrun.schedules.firing import Record, Report
-    from dagrun.schedules.loop import Scheduler
     from dagrun.executors.local import LocalExecutor
+    from dagrun.schedules.firing import Record, Report
+    from dagrun.schedules.loop import Files, Scheduler
 
 
 class _Means:
@@ -66,7 +65,9 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
         yield Service(
             settings,
             FileRuns(
-                settings.path(settings.runs_dir), settings.path(settings.events_path), settings.durability,
+                settings.path(settings.runs_dir),
+                settings.path(settings.events_path),
+                settings.durability,
                 Rotation(settings.rotate_bytes, settings.rotate_keep),
             ),
             SteadyClock(),
@@ -79,7 +80,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
 
 
 @contextmanager
-def scheduler(serving: Service, files: ScheduleFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
+def scheduler(serving: Service, files: Files, tell: Record, report: Report) -> Iterator[Scheduler]:
     """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
     from dagrun import state_store
     from dagrun.schedules.children import Processes, SignalBell
@@ -93,7 +94,7 @@ def scheduler(serving: Service, files: ScheduleFiles, tell: Record, report: Repo
         tell(line)
         store.record(line)
 
-    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.dag_problem)
+    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.dag_tenant)
     bell = SignalBell()
     try:
         made = Scheduler(

@@ -187,7 +187,7 @@ def survive(
         process = project.start(*words)
         if strikes:
             if chance.random() < 0.7:  # else count from the process's own start
-                wait_until(lambda: (project.root / "effects").exists() or process.poll() is not None, 20)
+                wait_for_effects(project, process)
             time.sleep(chance.uniform(0, 0.6))
             strikes.pop(0)(project, process)
         try:
@@ -199,6 +199,10 @@ def survive(
         if outcome.code not in (0, 1, -9, 143, -15):
             return f"{words[0]} ended with {outcome}"
     return "it does not end"
+
+
+def wait_for_effects(project: Project, process: subprocess.Popen[str]) -> None:
+    wait_until(lambda: (project.root / "effects").exists() or process.poll() is not None, 20)
 
 
 def wait_until(holds: Callable[[], bool], patience: float) -> None:
@@ -235,7 +239,8 @@ def wrong_with(project: Project, tasks: int = 40) -> str:
         return f"successes are lost or repeated: {Counter(task for task, _ in good)}"
     begun = {(fact["task_id"], fact["attempt"]) for fact in facts if fact["event"] == "task_start"}
     effects = Counter(
-        (line.split()[0], int(line.split()[1])) for line in (project.root / "effects").read_text().splitlines()
+        (line.split()[0], int(line.split()[1]))
+        for line in (project.root / "effects").read_text().splitlines()
     )
     if repeated := [attempt for attempt, count in effects.items() if count > 1]:
         return f"attempts that ran twice: {repeated}"
@@ -257,7 +262,7 @@ def rounds(where: Path, seed: int, count: int, at_once: int = 3) -> list[str]:
 
 # --- stopped at every write -----------------------------------------------------------------------------------------
 
-FAULTS = '''
+FAULTS = """
 import os, signal
 
 _point, _mode = os.environ.get("FAULT", "0:").split(":")
@@ -316,7 +321,7 @@ if _left:
     os.write, os.replace = write, replace
 if "FSYNCS" in os.environ:
     os.write, os.fsync = write, fsync
-'''
+"""
 
 SMALL = """\
 name: small
@@ -373,7 +378,9 @@ def heal(project: Project) -> None:
         path.write_bytes(b"\n".join(whole) + b"\n")
 
 
-def every_write(where: Path, modes: Callable[[int], list[str]], *, resuming: bool = False) -> tuple[int, list[str]]:
+def every_write(
+    where: Path, modes: Callable[[int], list[str]], *, resuming: bool = False
+) -> tuple[int, list[str]]:
     """Stop at every write; how many there were, and the problems."""
     problems: list[str] = []
     point, past = 0, False

@@ -96,7 +96,8 @@ def two_resume(root: Path) -> str:
     project = Project(root)
     try:
         interrupted(
-            project, "name: d\ntasks: [{id: a, run: 'echo x >> ran; while ! test -e go; do sleep 0.02; done'}]\n"
+            project,
+            "name: d\ntasks: [{id: a, run: 'echo x >> ran; while ! test -e go; do sleep 0.02; done'}]\n",
         )
         both = [project.start("resume", "it", "-q") for _ in range(2)]
         wait_for("one to be refused", lambda: any(each.poll() is not None for each in both))
@@ -126,7 +127,10 @@ def test_a_cancel_that_races_the_end(tmp_path: Path) -> None:
 def race(root: Path, delay: float) -> str:
     project = Project(root)
     try:
-        project.write("dag.yaml", "name: d\ntasks: [{id: a, run: sleep 0.2}, {id: b, run: sleep 0.2, depends_on: [a]}]\n")
+        project.write(
+            "dag.yaml",
+            "name: d\ntasks: [{id: a, run: sleep 0.2}, {id: b, run: sleep 0.2, depends_on: [a]}]\n",
+        )
         process = project.start("run", "dag.yaml", "--run-id", "it", "-q")
         wait_for("the run", (root / "logs/runs/it/dag.json").exists)
         time.sleep(delay)
@@ -159,16 +163,23 @@ def test_a_cancel_while_the_run_is_starting(project: Project) -> None:
 
 
 def test_a_cancel_while_a_task_waits_for_its_retry(project: Project) -> None:
-    project.write("dag.yaml", "name: d\ntasks: [{id: a, run: exit 1, retries: 3, retry: {initial: 1h, max: 1h}}]\n")
+    project.write(
+        "dag.yaml", "name: d\ntasks: [{id: a, run: exit 1, retries: 3, retry: {initial: 1h, max: 1h}}]\n"
+    )
     process = project.start("run", "dag.yaml", "--run-id", "it", "-q")
-    wait_for("the retry", lambda: (project.root / "logs/runs/it/events.jsonl").exists() and "task_retry a" in project.names())
+    wait_for(
+        "the retry",
+        lambda: (project.root / "logs/runs/it/events.jsonl").exists() and "task_retry a" in project.names(),
+    )
     assert project.dagrun("cancel", "it").code == 0
     assert project.finish(process).code == 1
     assert project.names()[-3:] == ["cancel_requested", "task_cancel a", "dag_done"]
 
 
 def test_a_cancel_of_a_run_that_died_before_its_first_fact(project: Project) -> None:
-    interrupted(project, "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n", begun=False)
+    interrupted(
+        project, "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n", begun=False
+    )
     assert status(project)["status"] == "interrupted"
     assert project.dagrun("cancel", "it").out == "Run it is cancelled.\n"
     assert project.names() == ["cancel_requested", "task_cancel a", "dag_done"]
@@ -191,7 +202,9 @@ def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
 
 
 def test_parameters_survive_a_death_before_the_first_fact(project: Project) -> None:
-    project.write("dag.yaml", "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n")
+    project.write(
+        "dag.yaml", "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n"
+    )
     project.write("faults/sitecustomize.py", faults())
     env = {"PYTHONPATH": str(project.root / "faults"), "FAULT": "2:before"}
     assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-p", "x=7", env=env).code == -signal.SIGKILL
@@ -206,7 +219,9 @@ def faults() -> str:
     return FAULTS
 
 
-def test_a_run_with_a_hundred_processes_is_cancelled_within_the_grace_and_one_second(project: Project) -> None:
+def test_a_run_with_a_hundred_processes_is_cancelled_within_the_grace_and_one_second(
+    project: Project,
+) -> None:
     body = "for i in $(seq 100); do (trap '' TERM; sleep 300; sleep 300) & done; echo x > begun; trap '' TERM; wait; wait"
     project.write("dag.yaml", f'name: d\ntasks: [{{id: a, run: "{body}"}}]\n')
     process = project.start("run", "dag.yaml", "-q")
@@ -224,7 +239,7 @@ def test_a_body_that_does_not_end_does_not_hold_up_the_cancel(project: Project) 
     project.write(
         "dag.yaml",
         "name: d\ntasks:\n"
-        '  - {id: deaf, run: "trap \'\' TERM; echo x > begun; while :; do sleep 1; done"}\n'
+        "  - {id: deaf, run: \"trap '' TERM; echo x > begun; while :; do sleep 1; done\"}\n"
         "  - {id: after, run: 'true', depends_on: [deaf]}\n",
     )
     env = {"DAGRUN_CANCEL_TIMEOUT_MS": "300", "DAGRUN_KILL_GRACE_MS": "600000"}
@@ -241,7 +256,9 @@ def test_a_body_that_does_not_end_does_not_hold_up_the_cancel(project: Project) 
 
 
 def test_a_cancel_of_a_worker_that_is_stopped(project: Project) -> None:
-    project.workflows("@workflow('sleeps')\ndef sleeps():\n    open('begun', 'w').write(str(os.getpid()))\n    time.sleep(300)\n")
+    project.workflows(
+        "@workflow('sleeps')\ndef sleeps():\n    open('begun', 'w').write(str(os.getpid()))\n    time.sleep(300)\n"
+    )
     project.write("dag.yaml", "name: d\ntasks: [{id: a, workflow_ref: sleeps}]\n")
     process = project.start("run", "dag.yaml", "--run-id", "it", "-q")
     os.kill(int(project.wait_for_file("begun")), signal.SIGSTOP)
@@ -251,7 +268,10 @@ def test_a_cancel_of_a_worker_that_is_stopped(project: Project) -> None:
 
 
 def test_an_inbox_with_foreign_files(project: Project) -> None:
-    project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'echo x > begun; while ! test -e go; do sleep 0.02; done'}]\n")
+    project.write(
+        "dag.yaml",
+        "name: d\ntasks: [{id: a, run: 'echo x > begun; while ! test -e go; do sleep 0.02; done'}]\n",
+    )
     process = project.start("run", "dag.yaml", "--run-id", "it", "-q")
     project.wait_for_file("begun")
     inbox = project.root / "logs/runs/it/inbox"
@@ -313,35 +333,27 @@ def test_another_projects_run_of_the_same_name_is_left_alone(project: Project, t
 
 
 def test_a_run_that_filled_its_disk_is_resumed_when_there_is_space_again(project: Project) -> None:
+    project.workflows(
+        "@workflow('large')\ndef large():\n    while not os.path.exists('full'):\n        time.sleep(0.02)\n    return {'k': 'x' * 20000}\n"
+    )
     project.write(
         "dag.yaml",
         "name: d\ntasks:\n"
         "  - {id: first, run: 'echo x >> first'}\n"
-        "  - {id: fills, run: 'echo x > begun; while ! test -e full; do sleep 0.02; done', depends_on: [first]}\n",
+        "  - {id: fills, run: 'echo x > begun; while ! test -e full; do sleep 0.02; done', depends_on: [first]}\n"
+        "  - {id: large, workflow_ref: large, depends_on: [first]}\n",
     )
     with mounted(project.root / "logs", "size=256k") as logs:
         process = project.start("run", "dag.yaml", "--run-id", "it", "-q")
         project.wait_for_file("begun")
         with contextlib.suppress(OSError), (logs / "filler").open("wb", buffering=0) as filler:
             while True:
-                filler.write(b"x" * 512)
-        journal = logs / "runs/it/events.jsonl"
-        with contextlib.suppress(OSError), journal.open("ab", buffering=0):
-            os.truncate(logs / "filler", (logs / "filler").stat().st_size)
-        while True:  # up to the last byte of the journal's page
-            try:
-                with (logs / "more").open("ab", buffering=0) as more:
-                    more.write(b"x" * 64)
-            except OSError:
-                break
+                filler.write(b"x" * 4096)
         project.write("full", "x")
         run = project.finish(process)
-        if run.code == 0:
-            pytest.skip("the journal's last page had room for the end")
         assert run.code == 1
         assert "No space left on device" in run.err
         (logs / "filler").unlink()
-        (logs / "more").unlink(missing_ok=True)
         assert project.dagrun("resume", "it", "-q").code == 0
         assert (project.root / "first").read_text() == "x\n"
         assert status(project)["status"] == "success"
@@ -383,7 +395,9 @@ def test_a_read_only_run_directory(project: Project) -> None:
 @pytest.mark.parametrize("mode", ["os", "batch", "fsync"])
 def test_how_often_facts_are_put_on_the_disk_itself(project: Project, mode: str) -> None:
     project.write("faults/sitecustomize.py", faults())
-    project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a]}]\n")
+    project.write(
+        "dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a]}]\n"
+    )
     env = {
         "PYTHONPATH": str(project.root / "faults"), "FSYNCS": str(project.root / "counts"),
         "DAGRUN_DURABILITY": mode,
@@ -396,7 +410,7 @@ def test_how_often_facts_are_put_on_the_disk_itself(project: Project, mode: str)
     elif mode == "batch":
         assert 1 <= syncs <= 3
     else:
-        assert syncs == writes // 2  # every write to the journal, none to the stream
+        assert syncs == (writes + 1) // 2  # every write to the journal, none to the stream
 
 
 # --- what is wrong with a request, or with a record --------------------------------------------------------------
@@ -479,7 +493,9 @@ def test_resume_of_a_half_done_run_of_ten_thousand_tasks_reads_its_journal_once(
     with journal.open("a") as file:
         for n in range(count // 2):
             begun = TaskStart(timestamp=NOW, task_id=f"t{n}", attempt=1, kind="shell")
-            done = TaskOk(timestamp=NOW, task_id=f"t{n}", attempt=1, duration_seconds=0.1, outputs={"k": "v" * 100})
+            done = TaskOk(
+                timestamp=NOW, task_id=f"t{n}", attempt=1, duration_seconds=0.1, outputs={"k": "v" * 100}
+            )
             file.write(encoder.encode(begun)[0] + encoder.encode(done)[0])
     size = journal.stat().st_size
     project.write("faults/sitecustomize.py", COUNTS)
@@ -492,7 +508,9 @@ def test_resume_of_a_half_done_run_of_ten_thousand_tasks_reads_its_journal_once(
     assert (project.root / "ran").read_text() == "x\n"
     assert took < 20
     assert runs.read("it").events[-1].name == "dag_done"
-    print(f"resume of 5,000 of 10,000 tasks: {took:.2f} s, journal of {size} bytes read {read / size:.2f} times")
+    print(
+        f"resume of 5,000 of 10,000 tasks: {took:.2f} s, journal of {size} bytes read {read / size:.2f} times"
+    )
 
 
 COUNTS = """
@@ -555,12 +573,18 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
     assert (again.code, again.out) == (0, "Run it ended well: nothing is left to resume.\n")
 
 
-def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_alarm(project: Project) -> None:
-    project.write("sub/dag.yaml", "name: d\ntasks: [{id: a, run: test -e ok}, {id: b, run: 'true', depends_on: [a]}]\n")
+def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_alarm(
+    project: Project,
+) -> None:
+    project.write(
+        "sub/dag.yaml", "name: d\ntasks: [{id: a, run: test -e ok}, {id: b, run: 'true', depends_on: [a]}]\n"
+    )
     assert project.dagrun("run", "sub/dag.yaml", "--run-id", "part", "--only", "a", "-q").code == 1
     below = project.start("run", "dag.yaml", "--run-id", "below", "-q", cwd=project.root / "sub")
     assert project.finish(below).code == 1
-    assert {event["dag_path"] for run in ("part", "below") for event in project.events(run)[:1]} == {"sub/dag.yaml"}
+    assert {event["dag_path"] for run in ("part", "below") for event in project.events(run)[:1]} == {
+        "sub/dag.yaml"
+    }
     project.write("ok", "x")
     for run in ("part", "below"):
         resumed = project.dagrun("resume", run, "-q")
@@ -572,7 +596,7 @@ def test_rerun_reuses_large_outputs_and_can_itself_be_resumed(project: Project) 
     project.write(
         "dag.yaml",
         "name: d\ntasks:\n"
-        "  - {id: large, run: 'echo large >> ran; echo \"k=$(head -c 100000 /dev/zero | tr \"\\\\0\" x)\" > $DAGRUN_OUTPUT'}\n"
+        '  - {id: large, run: \'echo large >> ran; echo "k=$(head -c 100000 /dev/zero | tr "\\\\0" x)" > $DAGRUN_OUTPUT\'}\n'
         "  - {id: size, run: 'echo size >> ran; wc -c < $DAGRUN_PARAM_LARGE__K_FILE; test -e ok', depends_on: [large]}\n",
     )
     assert project.dagrun("run", "dag.yaml", "--run-id", "first", "-q").code == 1

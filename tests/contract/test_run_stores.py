@@ -300,7 +300,8 @@ def test_lines_that_are_no_facts_are_counted(files: Files) -> None:
             'garbage\n{"timestamp":"soon","event":"dag_done"}\n{"event":"new","timestamp":"t"}\n{"torn'
         )
     record = files.store.read(run.run_id)
-    assert (list(record.events), record.corrupt) == ([START], 3)
+    # A torn last line is no damage: whoever writes it may not be done.
+    assert (list(record.events), record.corrupt) == ([START], 2)
 
 
 def test_a_directory_that_is_no_run_is_not_found(files: Files) -> None:

@@ -57,9 +57,7 @@ class Life:
     def service(self) -> Service:
         executor = InlineExecutor(self.bodies())
         self.executors.append(executor)
-        return Service(
-            Settings(root=self.root), self.runs, self.clock, lambda: executor, lambda: REGISTRY
-        )
+        return Service(Settings(root=self.root), self.runs, self.clock, lambda: executor, lambda: REGISTRY)
 
     def begin(self, path: str = "", **params: Any) -> Ended:
         """The first stretch."""

@@ -50,7 +50,9 @@ def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, 
         needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
         condition = None
         if needs:
-            condition = draw(st.sampled_from([None, None, "always()", f"tasks.{needs[0]}.status == 'success'"]))
+            condition = draw(
+                st.sampled_from([None, None, "always()", f"tasks.{needs[0]}.status == 'success'"])
+            )
         tasks.append(
             Task(
                 id=name, action=WorkflowAction("w"), needs=tuple(map(Need, needs)), condition=condition,

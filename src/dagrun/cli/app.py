@@ -36,7 +36,7 @@ app = typer.Typer(
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-    _debug: bool = typer.Option(False, "--debug", help="Show where an internal error arose."),
+    _debug: bool = typer.Option(False, "--debug", help="Show the frames of an error that nobody foresaw."),
 ) -> None:
     if version:
         from dagrun import __version__

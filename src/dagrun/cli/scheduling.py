@@ -12,10 +12,10 @@ import typer
 
 from dagrun.cli import output
 from dagrun.cli.output import Form, Output
-from dagrun.work import Json
 
 if TYPE_CHECKING:
-    from dagrun.schedules.files import ScheduleFiles
+    from dagrun.work import Json
+    from dagrun.schedules.listing import CheckedFiles
     from dagrun.schedules.loop import Scheduler
     from dagrun.schedules.model import Due, Skip
     from dagrun.service import Service
@@ -56,11 +56,13 @@ def scheduler(
         files = service.schedule_files(directory)
         if dry_run:
             return _preview(service, files, now, minute, form)
+        if not files.load().schedules:
+            _report(files)
+            return _none_found(files, form)
         told = _Told(form, streaming=serve)
         with wiring.scheduler(service, files, told.line, output.say) as scheduler:
-            if not scheduler.load().schedules and once:
-                return _none_found(files, form)
-            return _serve(scheduler, files, told) if serve else _once(scheduler, now, minute, told)
+            scheduler.load()
+            return _serve(scheduler, files) if serve else _once(scheduler, now, minute, told)
 
 
 def _once(scheduler: Scheduler, now: float, minute: str | None, told: _Told) -> int:
@@ -70,14 +72,14 @@ def _once(scheduler: Scheduler, now: float, minute: str | None, told: _Told) -> 
     return 0 if is_good else 1
 
 
-def _serve(scheduler: Scheduler, files: ScheduleFiles, told: _Told) -> int:
+def _serve(scheduler: Scheduler, files: CheckedFiles) -> int:
     count = len(scheduler.agenda.schedules)
     output.say(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; Ctrl-C ends it")
     scheduler.serve()
     return 0
 
 
-def _none_found(files: ScheduleFiles, form: Form) -> int:
+def _none_found(files: CheckedFiles, form: Form) -> int:
     if form is Form.JSON:
         output.print_json({"schedules": [], "runs": [], "skipped": []})
         output.say(f"No schedules found in {files.shown}")
@@ -86,7 +88,7 @@ def _none_found(files: ScheduleFiles, form: Form) -> int:
     return 1
 
 
-def _preview(service: Service, files: ScheduleFiles, now: float, minute: str | None, form: Form) -> int:
+def _preview(service: Service, files: CheckedFiles, now: float, minute: str | None, form: Form) -> int:
     loaded = files.load()
     _report(files)
     if not loaded.schedules:
@@ -103,7 +105,7 @@ def _preview(service: Service, files: ScheduleFiles, now: float, minute: str | N
     return 0
 
 
-def _report(files: ScheduleFiles) -> None:
+def _report(files: CheckedFiles) -> None:
     from dagrun.source import render
 
     for finding, text in files.load().findings:

@@ -38,7 +38,9 @@ def _of(directory: str) -> list[int]:
     return [
         pid
         for pid, each in table.items()
-        if not each.dead and pid not in spared and (_bears(pid, directory) or _is_a_workers_orphan(pid, table))
+        if not each.dead
+        and pid not in spared
+        and (_bears(pid, directory) or _is_a_workers_orphan(pid, table))
     ]
 
 

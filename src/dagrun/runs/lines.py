@@ -65,7 +65,9 @@ class LineFile:
             if self.renew and time.monotonic() - self._looked >= LOOK:
                 self._look()
             written = os.write(self._fd, data)
-            while written < len(data):  # the disk is filling up: what is there now is a torn line, which readers survive
+            while written < len(
+                data
+            ):  # the disk fills up: what is there is a torn line, which readers survive
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             raise self._failure(error) from error
@@ -86,8 +88,8 @@ class LineFile:
         """The file was removed: what is written to it now nobody will ever read."""
         if not self.renew:
             raise FileNotFoundError(errno.ENOENT, "it was removed")
-        os.close(self._fd)
-        self._fd = self._open()
+        former, self._fd = self._fd, self._open()
+        os.close(former)
 
     def _look(self) -> None:
         """Put the file aside if it is large, and leave it if another bears its name by now."""
@@ -165,13 +167,17 @@ def _candidates(line: bytes) -> Iterator[bytes]:
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Every object in the file, in order, and how many lines are none. A missing file is empty."""
+    """Every object in the file, in order, and how many lines are none. A missing file is empty.
+
+    A last line without its end is no damage: it is being written just now, or was when its writer died.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return [], 0
     found, corrupt = [], 0
-    for line in data.split(b"\n"):
+    *whole, last = data.split(b"\n")
+    for line in whole:
         if not line.strip():
             continue
         value = parse(line)
@@ -179,4 +185,6 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
             corrupt += 1
         else:
             found.append(value)
+    if (value := parse(last)) is not None:
+        found.append(value)
     return found, corrupt

@@ -144,7 +144,9 @@ class MemoryRun:
 
     def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
         """Get ready to record facts."""
-        self.dag = dag or self.dag
+        if dag is not None:
+            self.dag = dag
+            self.dag_hash += "-anew"
         self._encoder = events.Encoder(self.run_id, self.dag.name, self.dag.tenant, mask)
 
     def append(self, event: events.Event) -> None:

@@ -18,7 +18,7 @@ from dagrun.errors import DagrunError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
 from dagrun.schedules.model import minute_number
 from dagrun.schedules.openruns import OpenRun, OpenRuns
-from dagrun.schedules.runner import Child, Ending, Fate, Problem
+from dagrun.schedules.runner import Child, Ending, Fate
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -29,17 +29,15 @@ _LONGEST = 2000  # characters of what a run that did not begin complained about
 class Processes:
     """Starts runs as processes and looks at them through the store of runs."""
 
-    def __init__(
-        self, runs: RunStore, open_runs: OpenRuns, root: Path, problem: Callable[[str], Problem | None]
-    ) -> None:
+    def __init__(self, runs: RunStore, open_runs: OpenRuns, root: Path, tenant: Callable[[str], str]) -> None:
         self.runs = runs
         self.open = open_runs
         self.root = root
-        self._problem = problem
+        self._tenant = tenant
 
-    def problem(self, dag: str) -> Problem | None:
-        """Why this DAG cannot be run."""
-        return self._problem(dag)
+    def tenant(self, dag: str) -> str:
+        """The tenant of a DAG. Raises DagProblem."""
+        return self._tenant(dag)
 
     def start(self, run: OpenRun, *, again: bool = False) -> Child:
         """`dagrun run`, or `dagrun resume`, in a session of its own: Ctrl-C is the scheduler's."""

@@ -76,7 +76,8 @@ class Crew:
         """See what has begun and ended; start what may start."""
         for working in list(self._working.values()):
             self._look_at(working)
-        if starting:
+        if starting and self._waiting:
+            self._make_room()
             self._start_some(now)
 
     def kill(self) -> None:
@@ -99,22 +100,17 @@ class Crew:
                 free -= self._start(run, again)
 
     def _is_held_up(self, run: OpenRun) -> bool:
-        """Whether the run before it has not ended. One that is to be replaced is asked to, once there is somebody to ask."""
-        if not run.after:
-            return False
-        if run.replaces and run.after in self._waiting:
-            self._take_place(run, self._waiting[run.after][0])
-            return True
-        held_up = run.after in self or self.is_active(run.after)
-        if not held_up:
-            self._asked.discard(run.after)
-        elif (
-            run.replaces
-            and run.after not in self._asked
-            and self.runner.cancel(run.after, f"replaced by {run.run_id}")
-        ):
-            self._asked.add(run.after)
-        return held_up
+        """Whether the run before it has not ended."""
+        return bool(run.after) and (run.after in self or self.is_active(run.after))
+
+    def _make_room(self) -> None:
+        """Ask runs that are to be replaced to end, each once, as soon as there is somebody to ask."""
+        for run in [run for run, _ in self._waiting.values() if run.replaces]:
+            if run.after in self._waiting:
+                self._take_place(run, self._waiting[run.after][0])
+            elif run.after not in self._asked and self.runner.cancel(run.after, f"replaced by {run.run_id}"):
+                self._asked.add(run.after)
+        self._asked &= {run.after for run, _ in self._waiting.values()}
 
     def _take_place(self, run: OpenRun, other: OpenRun) -> None:
         """One that still waits is replaced without ever having begun; what it waited for is waited for still."""

@@ -12,7 +12,7 @@ from dagrun.schedules.claims import Claim, Claims, Held
 from dagrun.schedules.due import decide, decide_minute
 from dagrun.schedules.model import Decision, Due, Overlap, Schedule, Seen, Skip, minute_text
 from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
-from dagrun.schedules.runner import Fate, Problem, Runner
+from dagrun.schedules.runner import DagProblem, Fate, Runner
 from dagrun.work import Json
 
 Record = Callable[[Mapping[str, Json]], None]
@@ -96,7 +96,9 @@ class Firing:
             if not asked:  # somebody had it fired before its time
                 held.append(Claim(minute=due.minute))
             return []
-        if (problem := self.runner.problem(due.schedule.dag)) is not None:
+        try:
+            tenant = self.runner.tenant(due.schedule.dag)
+        except DagProblem as problem:
             held.append(Claim(minute=due.minute, reason=problem.reason), asked=asked)
             self._refused(due, problem)
             return []
@@ -110,8 +112,8 @@ class Firing:
             return []
         run = OpenRun(
             schedule_id=due.schedule.id, minute=due.minute, run_id=f"{new_run_id(now)}{secrets.token_hex(4)}",
-            dag=due.schedule.dag, tenant=due.schedule.tenant, params=due.schedule.params, trigger=trigger,
-            start=due.start, after=last if blocked else "",
+            dag=due.schedule.dag, tenant=due.schedule.tenant or tenant, params=due.schedule.params, trigger=trigger,
+            start=now if asked else due.start, after=last if blocked else "",
             replaces=blocked and overlap is Overlap.REPLACE and not is_late, by=self.life.name,
         )  # fmt: skip
         self._claim(held, run, asked=asked)
@@ -132,7 +134,7 @@ class Firing:
             }
         )  # fmt: skip
 
-    def _refused(self, due: Due, problem: Problem) -> None:
+    def _refused(self, due: Due, problem: DagProblem) -> None:
         self.failed += 1
         self._skipped(due, problem.reason, error=problem.message)
         origin = due.schedule.origin

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 from dagrun.clock import to_rfc3339
+from dagrun.errors import NotFoundError
 from dagrun.schedules.claims import Claims
 from dagrun.schedules.due import decide, decide_minute
+from dagrun.schedules.files import Loaded, ScheduleFiles
 from dagrun.schedules.model import Due, Schedule, Skip
+from dagrun.source import Finding
 from dagrun.views.status import RunView
 from dagrun.work import Json
 
@@ -51,8 +54,46 @@ class ScheduleView:
         }
 
 
+class CheckedFiles:
+    """The files of a directory, with a finding for each schedule whose DAG is not there. It is served all the same.
+
+    So its fires have a record, and it runs as soon as the DAG is there. `find` raises NotFoundError.
+    """
+
+    def __init__(self, files: ScheduleFiles, find: Callable[[str], object]) -> None:
+        self.files = files
+        self.shown = files.shown
+        self._find = find
+
+    def changed(self) -> bool:
+        """Whether `load` might say something else than last time."""
+        return self.files.changed()
+
+    def load(self) -> Loaded:
+        """All schedules and findings. Raises UsageError when the directory is not there."""
+        loaded = self.files.load()
+        dags = {schedule.dag: self._missing(schedule.dag) for schedule in loaded.schedules}
+        findings = [
+            (Finding(origin.place("dag"), error.message, "unknown-dag", error.hint), origin.source)
+            for schedule in loaded.schedules
+            if (error := dags[schedule.dag]) is not None and (origin := schedule.origin) is not None
+        ]
+        return Loaded(loaded.schedules, (*loaded.findings, *findings))
+
+    def _missing(self, dag: str) -> NotFoundError | None:
+        try:
+            self._find(dag)
+        except NotFoundError as error:
+            return error
+        return None
+
+
 def views(
-    schedules: Iterable[Schedule], claims: Claims, look: Callable[[str], RunView | None], now: float, count: int
+    schedules: Iterable[Schedule],
+    claims: Claims,
+    look: Callable[[str], RunView | None],
+    now: float,
+    count: int,
 ) -> list[ScheduleView]:
     """Every schedule with its next `count` fires; none where it is disabled."""
     found = []
@@ -63,7 +104,9 @@ def views(
     return found
 
 
-def preview(schedules: Iterable[Schedule], claims: Claims, now: float, minute: str | None) -> list[Due | Skip]:
+def preview(
+    schedules: Iterable[Schedule], claims: Claims, now: float, minute: str | None
+) -> list[Due | Skip]:
     """What a tick would fire and skip; runs that go on are left out of account."""
     found: list[Due | Skip] = []
     for schedule in schedules:

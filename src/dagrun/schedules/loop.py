@@ -18,6 +18,7 @@ from dagrun.source import render
 from dagrun.work import Json
 
 RELOAD = 5.0  # seconds between two looks at the directory and at other schedulers
+LITTER = 3600.0  # seconds after which nobody is still writing a file
 NEVER = float("-inf")
 
 
@@ -63,6 +64,7 @@ class Scheduler:
         self.crew = Crew(
             self.firing.open, runner, limit, self.firing.is_active, self.firing.record, report
         )  # fmt: skip
+        self.firing.open.tidy(now() - LITTER)
         self.agenda = Agenda()
         self._told: frozenset[str] = frozenset()
         self._gone = ""

@@ -91,6 +91,13 @@ class OpenRuns:
         self.path(run_id).with_suffix(".err").unlink(missing_ok=True)
         self.path(run_id).unlink(missing_ok=True)
 
+    def tidy(self, before: float) -> None:
+        """Remove what crashes have left behind: half-written files, and complaints of runs that are not in hand."""
+        for path in (*self.directory.glob("*.tmp"), *self.directory.glob("*.err")):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before and not path.with_suffix(".json").exists():
+                    path.unlink()
+
     def get(self, run_id: str) -> OpenRun | None:
         """A run in hand; None when it is not."""
         return OpenRun.read(self.path(run_id)) if run_id else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from dagrun.errors import DagrunError
 from dagrun.schedules.openruns import OpenRun
 
 
@@ -33,12 +34,12 @@ class Ending:
         return self.status in ("success", "waiting")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a DAG cannot be run."""
+class DagProblem(DagrunError):
+    """A DAG cannot be run: `reason` is a word, `MissingDag` or `InvalidDag`."""
 
-    reason: str
-    message: str
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Child(Protocol):
@@ -63,8 +64,8 @@ class Child(Protocol):
 class Runner(Protocol):
     """Starts runs and looks at them."""
 
-    def problem(self, dag: str) -> Problem | None:
-        """Why this DAG cannot be run; None: nothing is known against it."""
+    def tenant(self, dag: str) -> str:
+        """The tenant of a DAG that can be run, for all that is known. Raises DagProblem."""
         ...
 
     def start(self, run: OpenRun, *, again: bool = False) -> Child:

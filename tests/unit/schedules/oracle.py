@@ -134,7 +134,7 @@ def _field(draw: random.Random, low: int, high: int, free: float) -> str:
 def expressions(seed: int, number: int) -> list[str]:
     """Random expressions, most of them about the small hours, when clocks are changed."""
     draw = random.Random(seed)
-    found = []
+    found: list[str] = []
     while len(found) < number:
         hour = str(draw.randint(0, 4)) if draw.random() < 0.4 else _field(draw, 0, 23, 0.3)
         words = [

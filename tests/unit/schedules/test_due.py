@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.schedules.cron import Cron
@@ -306,7 +306,7 @@ schedules = st.builds(
 )
 #: Seconds that pass before the next look, mostly a tick; a clock may be put back.
 steps = st.one_of(
-    st.sampled_from([1.0, 1.0, 20.0, 59.9, 60.0, 61.0]), st.floats(-7200, 7200), st.floats(0, 200_000)
+    st.sampled_from([1.0, 1.0, 20.0, 59.9, 60.0, 61.0]), st.floats(-7200, 7200), st.floats(0, 20_000)
 )
 events = st.tuples(
     steps,
@@ -316,7 +316,8 @@ events = st.tuples(
 )
 
 
-@given(schedules, st.lists(events, max_size=25))
+@settings(deadline=None)  # a minutely schedule of some days has thousands of fires
+@given(schedules, st.lists(events, max_size=15))
 def test_whatever_happens_every_fire_is_accounted_for_exactly_once(
     one: Schedule, happenings: list[tuple[float, Schedule | None, int | None, int]]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -15,7 +16,7 @@ def minute(text: str) -> int:
 
 def test_a_year_of_new_york_has_three_spans() -> None:
     new_year = minute("2026-01-01")
-    spans = [span for span in zone("America/New_York")._in(2026)]
+    spans = list(zone("America/New_York")._in(2026))
     assert [(span.start - new_year, span.before, span.offset) for span in spans] == [
         (0, -300, -300),
         (minute("2026-03-08T07:00") - new_year, -300, -240),
@@ -34,9 +35,7 @@ def test_spans_follow_one_another_in_both_directions(name: str) -> None:
         if span.start > minute("2013-06-01"):
             break
     assert ahead[0].start <= start < ahead[0].end
-    assert all(
-        one.end == two.start and one.offset == two.before for one, two in zip(ahead, ahead[1:], strict=False)
-    )
+    assert all(one.end == two.start and one.offset == two.before for one, two in pairwise(ahead))
     back = zone(name).spans_back(ahead[-1].start)
     assert [next(back) for _ in ahead] == ahead[::-1]
 

@@ -1,0 +1,220 @@
+"""A world of runs for schedulers: time moves when they wait, runs take as long as their DAG's name says, nothing is a process."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagrun.errors import UsageError
+from dagrun.runs import lock
+from dagrun.schedules.crew import Tally
+from dagrun.schedules.cron import parse
+from dagrun.schedules.files import Loaded
+from dagrun.schedules.loop import Scheduler
+from dagrun.schedules.model import Schedule, minute_number
+from dagrun.schedules.openruns import OpenRun
+from dagrun.schedules.runner import Child, DagProblem, Ending, Fate
+from dagrun.schedules.timetable import Timetable
+from dagrun.schedules.zones import zone
+
+START = minute_number("2026-11-20 12:00") * 60.0
+
+
+def schedule(schedule_id: str = "job", cron: str = "*/10 * * * *", **more: Any) -> Schedule:
+    """A schedule; its DAG is how many seconds its runs take."""
+    return Schedule(id=schedule_id, timetable=Timetable(parse(cron), zone("UTC")), **{"dag": "30", **more})
+
+
+class Shelf:
+    """Schedules that a test puts there and takes away; None: the directory is gone."""
+
+    def __init__(self, *schedules: Schedule) -> None:
+        self.schedules: tuple[Schedule, ...] | None = schedules
+        self._told: tuple[Schedule, ...] | None = ()
+
+    def changed(self) -> bool:
+        return self._told != self.schedules
+
+    def load(self) -> Loaded:
+        self._told = self.schedules
+        if self.schedules is None:
+            raise UsageError("there is no directory configs/schedules")
+        return Loaded(self.schedules, ())
+
+
+@dataclass
+class Run:
+    """A run of the world."""
+
+    schedule_id: str
+    minute: str
+    begun_at: float
+    ends_at: float
+    status: str = "success"
+    is_interrupted: bool = False
+    resumed: int = 0
+
+
+@dataclass
+class World:
+    """What outlives every scheduler: time, and the runs with their ends."""
+
+    now: float = START
+    runs: dict[str, Run] = field(default_factory=dict)
+    cancelled: list[str] = field(default_factory=list)
+    most_at_once: int = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def tenant(self, dag: str) -> str:
+        if not dag.isdigit():
+            raise DagProblem("MissingDag", f"DAG '{dag}' not found")
+        return "local-dev"
+
+    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+        known = self.runs.get(run.run_id)
+        assert (known is not None) == again, "a run begins once"
+        if known is None:
+            self.runs[run.run_id] = Run(run.schedule_id, run.minute, self.now, self.now + int(run.dag))
+        else:
+            known.is_interrupted, known.resumed, known.ends_at = (
+                False,
+                known.resumed + 1,
+                self.now + int(run.dag),
+            )
+        self.most_at_once = max(self.most_at_once, sum(self.is_live(run_id) for run_id in self.runs))
+        return Process(self, run.run_id)
+
+    def watch(self, run_id: str) -> Child:
+        return Process(self, run_id, own=False)
+
+    def has_begun(self, run_id: str) -> bool:
+        return run_id in self.runs
+
+    def is_live(self, run_id: str) -> bool:
+        run = self.runs.get(run_id)
+        return run is not None and not run.is_interrupted and self.now < run.ends_at
+
+    def fate(self, run_id: str) -> Fate:
+        run = self.runs.get(run_id)
+        if run is None:
+            return Fate.UNBORN
+        if self.is_live(run_id):
+            return Fate.LIVE
+        return Fate.INTERRUPTED if run.is_interrupted else Fate.ENDED
+
+    def ending(self, run_id: str) -> Ending:
+        run = self.runs[run_id]
+        return Ending("interrupted" if run.is_interrupted else run.status, run.ends_at - run.begun_at)
+
+    def cancel(self, run_id: str, reason: str) -> bool:
+        if not self.is_live(run_id):
+            return False
+        self.cancelled.append(run_id)
+        self.runs[run_id].status, self.runs[run_id].ends_at = "cancelled", self.now + 2
+        return True
+
+    def minutes(self, schedule_id: str = "job") -> list[str]:
+        """The minutes that became runs, in the order of their starts."""
+        return [run.minute[-5:] for run in self.runs.values() if run.schedule_id == schedule_id]
+
+
+class Process:
+    """A run of the world, as its scheduler sees it."""
+
+    def __init__(self, world: World, run_id: str, *, own: bool = True) -> None:
+        self.own = own
+        self._world = world
+        self._run_id = run_id
+
+    def has_ended(self) -> bool:
+        return not self._world.is_live(self._run_id)
+
+    def kill(self) -> None:
+        self._world.runs[self._run_id].is_interrupted = True
+
+    def error(self) -> str:
+        return ""
+
+
+class Bell:
+    """Waiting is what moves time; a test may want something done at a moment."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stops = 0
+        self.at: dict[float, Callable[[], object]] = {}
+
+    def stop_at(self, moment: float) -> None:
+        self.at[moment] = self.stop
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def wait(self, seconds: float) -> None:
+        self.world.now += seconds
+        for moment in sorted(self.at):
+            if moment <= self.world.now:
+                self.at.pop(moment)()
+
+
+class Site:
+    """A directory with one or more schedulers at work in it."""
+
+    def __init__(self, directory: Path, *schedules: Schedule, world: World | None = None) -> None:
+        self.directory = directory
+        self.shelf = Shelf(*schedules)
+        self.world = world or World()
+        self.bell = Bell(self.world)
+        self.lines: list[dict[str, Any]] = []
+        self.reports: list[str] = []
+
+    def scheduler(self, tick: float = 10.0, **more: Any) -> Scheduler:
+        made = Scheduler(
+            self.shelf, self.directory, self.world, self.record, self.reports.append, self.world.clock, self.bell,
+            tick=tick, **more,
+        )  # fmt: skip
+        made.load()
+        return made
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        self.lines.append(dict(line))
+
+    def serve(self, minutes: float, **more: Any) -> None:
+        """A scheduler that serves for so long and is then asked to stop."""
+        scheduler = self.scheduler(**more)
+        self.bell.stops = 0
+        self.bell.stop_at(self.world.now + minutes * 60)
+        scheduler.serve()
+        scheduler.close()
+
+    def once(self, minute: str | None = None, **more: Any) -> Tally:
+        scheduler = self.scheduler(**more)
+        tally = scheduler.once(self.world.now, minute)
+        scheduler.close()
+        return tally
+
+    def told(self, event: str, *fields: str) -> list[Any]:
+        """The lines of one name: those fields of each."""
+        found = [line for line in self.lines if line["event"] == event]
+        return [
+            line[fields[0]] if len(fields) == 1 else tuple(line[name] for name in fields) for line in found
+        ]
+
+
+def die(scheduler: Scheduler) -> None:
+    """What `kill -9` leaves of a scheduler: its lock is free, its file is there."""
+    lock.release(scheduler.life.path(scheduler.life.name))
+
+
+def minutes_between(first: str, last: str, step: int) -> list[str]:
+    """`12:00`, `12:10`, ..."""
+    begin, end = (minute_number(f"2026-11-20 {text}") for text in (first, last))
+    return [
+        f"{m // 60 % 24:02d}:{m % 60:02d}"
+        for m in itertools.takewhile(lambda m: m <= end, itertools.count(begin, step))
+    ]
