@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from dagrun.clock import Clock
+from dagrun.decisions import Ask, Drop, Finish, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -22,8 +23,9 @@ from dagrun.events import (
 from dagrun.expressions import EvaluationError
 from dagrun.graph import Node
 from dagrun.model import WorkflowAction
+from dagrun.outcomes import Reason, RunStatus, Status
 from dagrun.runs.base import Request, RunWriter
-from dagrun.state import Ask, Drop, Finish, Reason, RunState, RunStatus, Skip, Start, Status, Stop
+from dagrun.state import RunState
 from dagrun.work import Attempt, Ended, Executor, Json, Outputs, Work
 
 

@@ -16,13 +16,14 @@ from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
 from dagrun.masking import Masker
 from dagrun.model import Dag
+from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
 from dagrun.recovery import fold, resumption, reuse
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
 from dagrun.selection import Selection, part, select
 from dagrun.settings import Settings
-from dagrun.state import FINAL, RunState, RunStatus
+from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
 from dagrun.work import Executor, Json
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dagrun.decisions import Ask, Decision, Drop, Finish, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -25,11 +26,6 @@ from dagrun.graph import Graph, Node
 from dagrun.model import OnError, Retry, Task, Trigger
 from dagrun.outcomes import EDGES, FINAL, End, Reason, RunStatus, Status, end_of
 from dagrun.work import Blob, Ended, Json, Outputs
-
-__all__ = [
-    "FINAL", "Ask", "Decision", "Drop", "Finish", "Reason", "RetryDefaults", "RunState", "RunStatus", "Skip", "Start",
-    "Status", "Stop", "TaskState",
-]  # fmt: skip
 
 #: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
 _STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
@@ -70,60 +66,6 @@ class RetryDefaults:
         # Past the cap the power no longer matters; bounding it keeps 2 ** 5000 from overflowing.
         base = min(initial * retry.factor ** min(attempt - 1, 64), retry.max)
         return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
-
-
-# --- decisions -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Begin attempt number `attempt` of the task."""
-
-    node: Node
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """The task will not run."""
-
-    node: Node
-    reason: Reason
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """End a task that has no body to stop: it is waiting for a retry, or was never started."""
-
-    node: Node
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the running attempt."""
-
-    node: Node
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Evaluate the task's condition and tell the answer to `answer`."""
-
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Every task has its final state: so has the run."""
-
-    status: RunStatus
-    reason: str
-
-
-Decision = Start | Skip | Drop | Stop | Ask | Finish
 
 
 def _condition_text(task: Task) -> str:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dagrun.decisions import Drop, Finish, Skip, Start
 from dagrun.engine import Engine
 from dagrun.events import (
     CancelRequested,
@@ -29,7 +30,8 @@ from dagrun.events import (
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.graph import Graph
 from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger
-from dagrun.state import FINAL, Drop, Finish, RunState, Skip, Start, Status
+from dagrun.outcomes import FINAL, Status
+from dagrun.state import RunState
 from dagrun.testing import Outcome, run
 from dagrun.work import Attempt, Ended, Json, Result, Work
 from tests.unit.harness import task

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dagrun.events import Event, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.outcomes import Status
 from dagrun.runs.base import RunRecord
-from dagrun.state import Status
 from dagrun.views.status import view_of
 from dagrun.work import Result
 from tests.unit.lives import Body, Life, cancelled_at

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from dagrun.bodies import Bodies
+from dagrun.decisions import Ask, Skip, Start
 from dagrun.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.graph import Graph
 from dagrun.model import Dag, Need, OnError, ShellAction, Task, Trigger
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.state import Ask, RunState, Skip, Start
+from dagrun.state import RunState
 from dagrun.work import Blob, Json
 
 ENDS = (

@@ -157,7 +157,7 @@ def runs(
 ) -> int:
     """List the runs, newest first."""
     from dagrun import settings, wiring
-    from dagrun.state import RunStatus
+    from dagrun.outcomes import RunStatus
 
     if status is not None:
         _one_of("--status", status, [str(each) for each in RunStatus])

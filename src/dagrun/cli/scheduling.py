@@ -14,11 +14,11 @@ from dagrun.cli import output
 from dagrun.cli.output import Form, Output
 
 if TYPE_CHECKING:
-    from dagrun.work import Json
     from dagrun.schedules.listing import CheckedFiles
     from dagrun.schedules.loop import Scheduler
     from dagrun.schedules.model import Due, Skip
     from dagrun.service import Service
+    from dagrun.work import Json
 
 Directory = Annotated[
     Path | None, typer.Option("--dir", metavar="DIR", help="The schedules (default: configs/schedules).")

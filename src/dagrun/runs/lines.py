@@ -47,7 +47,7 @@ class LineFile:
         durability: Durability = Durability.OS,
         *,
         renew: bool = False,
-        rotation: Rotation = Rotation(),  # noqa: B008 - frozen
+        rotation: Rotation = Rotation(),
     ) -> None:
         self.path = path
         self.durability = durability

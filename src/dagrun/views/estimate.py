@@ -9,11 +9,12 @@ from statistics import median
 from typing import Final
 
 from dagrun import expressions
+from dagrun.decisions import Ask, Skip, Start
 from dagrun.events import DagStart, Event, TaskOk, TaskSkip, TaskStart
 from dagrun.expressions import EvaluationError, Scope
 from dagrun.graph import Graph, Node
 from dagrun.outcomes import End, Status
-from dagrun.state import Ask, RunState, Skip, Start
+from dagrun.state import RunState
 from dagrun.work import Json
 
 #: A task's expected duration is the median of so many of its newest successes.

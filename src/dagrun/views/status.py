@@ -9,8 +9,9 @@ from dagrun.clock import to_rfc3339
 from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, Event
 from dagrun.graph import Graph
 from dagrun.model import Dag
+from dagrun.outcomes import FINAL, RunStatus, Status
 from dagrun.runs.base import RunRecord
-from dagrun.state import FINAL, RunState, RunStatus, Status
+from dagrun.state import RunState
 from dagrun.work import Blob, Json, Outputs
 
 

@@ -87,6 +87,12 @@ def test_what_lies_before_the_window_is_recorded_only(catchup: Catchup) -> None:
     assert told(decide(one, NINE, at("09:32"))) == ["Missed 2: 09:10-09:20", "catch up 09:30"]
 
 
+@pytest.mark.parametrize("catchup", [Catchup.LATEST, Catchup.ALL])
+def test_a_window_of_nothing_leaves_what_is_on_time_alone(catchup: Catchup) -> None:
+    one = schedule(catchup=catchup, catchup_window=0)
+    assert told(decide(one, NINE, at("09:15:30"))) == ["Missed 2: 09:05-09:10", "fire 09:15"]
+
+
 def test_without_a_word_nothing_older_than_a_day_is_made_up_for() -> None:
     (old, latest) = decide(
         schedule("0 12 * * *", catchup=Catchup.ALL), Account("2026-11-10 12:00"), at("11:00")
@@ -166,6 +172,11 @@ def test_what_was_missed_is_parted_at_the_bounds() -> None:
     assert told(decide(one, NINE, at("09:36"))) == [
         "OutOfBounds 1: 09:05-09:05", "Missed 2: 09:10-09:15", "catch up 09:20", "OutOfBounds 3: 09:25-09:35",
     ]  # fmt: skip
+    until_twenty = schedule(end="2026-11-20 09:20")
+    assert told(decide(until_twenty, NINE, at("09:26"))) == [
+        "Missed 4: 09:05-09:20",
+        "OutOfBounds 1: 09:25-09:25",
+    ]
     assert told(decide(one, Account("2026-11-20 09:30"), at("09:36"))) == ["OutOfBounds 1: 09:35-09:35"]
     assert told(decide(one, Account("2026-11-19 09:30"), at("2026-11-19 09:41"))) == [
         "OutOfBounds 2: 09:35-09:40"

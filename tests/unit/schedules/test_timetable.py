@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -131,11 +132,14 @@ def test_around_every_change_of_2026_a_thousand_expressions_agree_with_a_walk_ov
         one = table(cron, name)
         for wall in walls:
             expected = wall.fires(cron)
-            first, before = wall.first, wall.first + 4 * 1440
+            first, change, before = wall.first, wall.first + 2 * 1440, wall.first + 4 * 1440
             assert all_fires(one, first, before) == expected, cron
-            assert one.count(first, before) == len(expected), cron
-            if expected:
-                assert one.last(before) == expected[-1], cron
+            for middle in range(change - 120, change + 241, 40):
+                at = bisect_left(expected, middle)
+                assert at == len(expected) or one.first(middle) == expected[at], cron
+                assert at == 0 or one.last(middle) == expected[at - 1], cron
+                assert one.count(first, middle) == at, cron
+                assert one.count(middle, before) == len(expected) - at, cron
 
 
 BERLIN = minute(datetime(2026, 3, 28, tzinfo=UTC))

@@ -47,6 +47,7 @@ def test_spans_follow_one_another_in_both_directions(name: str) -> None:
         ("Europe/Berlin", "2026-07-01T12:30", "2026-07-01T10:30"),
         # Twice: the first time. Never: the first instant after the leap.
         ("America/New_York", "2026-11-01T01:30", "2026-11-01T05:30"),
+        ("America/New_York", "2026-11-01T02:00", "2026-11-01T07:00"),
         ("America/New_York", "2026-03-08T02:30", "2026-03-08T07:00"),
         ("America/Santiago", "2026-09-06", "2026-09-06T04:00"),
         ("Pacific/Apia", "2011-12-30T12:00", "2011-12-30T10:00"),

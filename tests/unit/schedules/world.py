@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -209,12 +208,3 @@ class Site:
 def die(scheduler: Scheduler) -> None:
     """What `kill -9` leaves of a scheduler: its lock is free, its file is there."""
     lock.release(scheduler.life.path(scheduler.life.name))
-
-
-def minutes_between(first: str, last: str, step: int) -> list[str]:
-    """`12:00`, `12:10`, ..."""
-    begin, end = (minute_number(f"2026-11-20 {text}") for text in (first, last))
-    return [
-        f"{m // 60 % 24:02d}:{m % 60:02d}"
-        for m in itertools.takewhile(lambda m: m <= end, itertools.count(begin, step))
-    ]

@@ -1,0 +1,159 @@
+"""Claims: one file per schedule, whose last line says how far it has got, whoever writes and whatever a crash left."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import threading
+from pathlib import Path
+
+import pytest
+
+from dagrun.schedules.claims import Claim, Claims, Standing
+from dagrun.schedules.model import Account
+from tests.unit.schedules.world import START, World, schedule
+
+NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))
+
+
+@pytest.fixture
+def claims(tmp_path: Path) -> Claims:
+    return Claims(tmp_path)
+
+
+def claim(claims: Claims, minute: str, run_id: str = "r", *, asked: bool = False) -> bool:
+    with claims.hold("job") as held:
+        may = held.may_fire(minute, asked=asked)
+        if may:
+            held.append(Claim(minute=minute, run_id=run_id), asked=asked)
+        return may
+
+
+def test_a_minute_is_claimed_once(claims: Claims) -> None:
+    assert claim(claims, TEN)
+    assert not claim(claims, TEN)
+    assert not claim(claims, NINE)
+    assert claim(claims, ELEVEN)
+
+
+def test_the_last_line_is_how_far_a_schedule_has_got(claims: Claims) -> None:
+    assert claims.standing("job") == Standing()
+    claim(claims, NINE, "first")
+    with claims.hold("job") as held:
+        held.append(Claim(minute=TEN, reason="Overlap"))
+    assert claims.standing("job") == Standing(Account(TEN), "", "first")
+    with claims.hold("job") as held:
+        held.append(Claim(minute=ELEVEN, enabled=False))
+    assert claims.standing("job").account == Account(ELEVEN, enabled=False)
+
+
+def test_a_claim_is_one_line_with_its_time_first(claims: Claims) -> None:
+    with claims.hold("job", START) as held:
+        held.append(Claim(minute=NINE, run_id="r"))
+    assert claims.path("job").read_text() == (
+        '{"timestamp":"2026-11-20T12:00:00.000Z","event":"claim","minute":"2026-11-20 09:00","run_id":"r"}\n'
+    )
+
+
+def test_a_minute_that_was_named_moves_no_watermark(claims: Claims) -> None:
+    claim(claims, TEN)
+    assert claim(claims, NINE, asked=True)
+    assert claims.standing("job").account == Account(TEN)
+    assert not claim(claims, NINE, asked=True)
+    assert not claim(claims, TEN, asked=True)
+
+
+def test_a_minute_that_was_named_ahead_of_its_time_is_remembered_until_it_has_come(claims: Claims) -> None:
+    claim(claims, NINE)
+    assert claim(claims, ELEVEN, asked=True)
+    assert claim(claims, TEN)
+    assert claims.standing("job").ahead == ELEVEN
+    assert not claim(claims, ELEVEN)
+    with claims.hold("job") as held:
+        held.append(Claim(minute=ELEVEN))
+    assert claims.standing("job").ahead == ""
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b'{"timestamp":"2026', b"\0" * 9000, b"]]\n", b'{"minute":"never"}\n', b"{" * 5000 + b"\n"]
+)
+def test_torn_and_corrupt_lines_hide_nothing(claims: Claims, rubbish: bytes) -> None:
+    claim(claims, NINE)
+    with claims.path("job").open("ab") as file:
+        file.write(rubbish)
+    assert claims.standing("job").watermark == NINE
+    assert not claim(claims, NINE)
+    assert claim(claims, TEN)
+    assert claims.standing("job").watermark == TEN
+    assert claims.find("job", NINE) is not None
+
+
+def test_the_watermark_is_found_without_reading_a_long_history(claims: Claims) -> None:
+    line = json.dumps({"timestamp": "", "event": "claim", "minute": NINE, "run_id": "x" * 100}) + "\n"
+    claims.path("job").write_text(line * 50_000)
+    claim(claims, TEN)
+    assert claims.standing("job").watermark == TEN
+
+
+def test_ids_that_differ_in_case_have_files_of_their_own(claims: Claims) -> None:
+    assert claims.path("Job") != claims.path("job")
+    assert claims.path("x" * 128).name.endswith(".jsonl")
+
+
+def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
+    start, won = threading.Barrier(8), []
+
+    def compete(n: int) -> None:
+        for minute in range(30):
+            start.wait()
+            if claim(claims, f"2026-11-20 10:{minute:02d}", f"{n}"):
+                won.append(minute)
+
+    threads = [threading.Thread(target=compete, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == list(range(30))
+
+
+def race(directory: Path, rounds: int, start: object) -> None:
+    """One of eight processes: each round a tick at the same instant, every other one for a minute that was named."""
+    from tests.unit.schedules.world import Site
+
+    world = World()
+    jobs = [schedule(f"job{n}", "* * * * *", dag="1") for n in range(4)]
+    site = Site(directory, *jobs, world=world)
+    scheduler = site.scheduler()
+    minute = "2026-11-20 {:02d}:{:02d}"
+    for turn in range(rounds):
+        world.now = START + turn * 60
+        start.wait()  # type: ignore[attr-defined]
+        scheduler.once(world.now, minute.format(12 + turn // 60, turn % 60) if turn % 2 else None)
+    scheduler.close()
+    text = "".join(f"{run.schedule_id} {run.minute}\n" for run in world.runs.values())
+    (directory / f"fired-{scheduler.life.name}").write_text(text)
+
+
+def compete(directory: Path, rounds: int) -> list[str]:
+    """What eight processes have fired in so many rounds."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(8)
+    processes = [context.Process(target=race, args=(directory, rounds, start)) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+        assert process.exitcode == 0
+    return [line for path in directory.glob("fired-*") for line in path.read_text().splitlines()]
+
+
+def all_fires(rounds: int) -> list[str]:
+    """Each of four schedules once a round."""
+    return [
+        f"job{n} 2026-11-20 {12 + turn // 60}:{turn % 60:02d}" for n in range(4) for turn in range(rounds)
+    ]
+
+
+def test_of_eight_schedulers_at_the_same_instant_one_fires(tmp_path: Path) -> None:
+    assert sorted(compete(tmp_path, 20)) == sorted(all_fires(20))
