@@ -126,17 +126,16 @@ class _Tail:
     def lines(self, *, last: bool) -> Iterator[str]:
         """The lines that are complete; with `last` also one that is not."""
         try:
-            size = self.path.stat().st_size
-        except OSError:
+            if self.path.stat().st_size > self.offset:
+                if self.offset >= MOST_SHOWN:
+                    return
+                with self.path.open("rb") as file:
+                    file.seek(self.offset)
+                    data = file.read(MOST_SHOWN - self.offset)
+                self.offset += len(data)
+                self.rest += data
+        except OSError:  # not there yet, or not there any more
             return
-        if size > self.offset:
-            if self.offset >= MOST_SHOWN:
-                return
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                data = file.read(MOST_SHOWN - self.offset)
-            self.offset += len(data)
-            self.rest += data
         *whole, self.rest = self.rest.split(b"\n")
         if last and self.rest:
             whole.append(self.rest)

@@ -209,7 +209,8 @@ class LocalExecutor:
         for worker in self._workers.values():
             worker.channel.close()
         self._keeper.close()
-        with contextlib.suppress(ChildProcessError):
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):
+            os.kill(self._keeper_pid, signal.SIGCONT)  # one that somebody stopped would never end
             os.waitpid(self._keeper_pid, 0)
 
     # --- workflows ------------------------------------------------------------------------------------------
