@@ -14,10 +14,13 @@ from dagrun.check import check
 from dagrun.cli.app import app
 from dagrun.dialects.detect import to_dag
 from dagrun.dialects.schema import schema
+from dagrun.schedules.files import ScheduleFiles
 from dagrun.source import Source, render
 from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, rows
 
-DOCUMENTS = [path for folder in ("configs", "examples") for path in sorted((ROOT / folder).rglob("*.y*ml"))]
+DOCUMENTS = [
+    path for folder in ("configs/dags", "examples") for path in sorted((ROOT / folder).rglob("*.y*ml"))
+]
 SNIPPETS = [block for block in blocks("yaml") if re.search(r"^tasks:", block.text, re.MULTILINE)]
 VALIDATOR = Draft7Validator(schema("native"))
 
@@ -34,6 +37,13 @@ def problems(text: str, name: str) -> list[str]:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_document_is_valid(path: Path) -> None:
     assert problems(path.read_text(), path.name) == []
+
+
+def test_every_schedule_is_valid() -> None:
+    loaded = ScheduleFiles(ROOT / "configs/schedules").load()
+    assert [schedule.id for schedule in loaded.schedules] == ["weekly_ops_chain"]
+    assert loaded.findings == ()
+    assert all((ROOT / schedule.dag).is_file() for schedule in loaded.schedules)
 
 
 @pytest.mark.parametrize("block", SNIPPETS, ids=str)

@@ -199,7 +199,10 @@ class SignalBell:
         )
         self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._handlers = {
-            signum: signal.signal(signum, self._stop) for signum in (signal.SIGINT, signal.SIGTERM)
+            signum: signal.signal(signum, self._stop)
+            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(signum)
+            is not signal.SIG_IGN  # started by nohup, or in the background of a script
         }
         self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagrun.clock import to_rfc3339
-from dagrun.errors import RecordError
+from dagrun.errors import EnvironmentFailure, RecordError
 from dagrun.runs import lines
 from dagrun.runs.layout import file_name
 from dagrun.schedules.model import Account
@@ -181,6 +181,8 @@ def _reading(path: Path) -> Iterator[int | None]:
     except FileNotFoundError:
         yield None
         return
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot read {path}: {error.strerror}") from error
     try:
         yield fd
     finally:

@@ -150,6 +150,8 @@ class Crew:
                 self.watch(run)
             case fate:
                 ending = self.runner.ending(run.run_id)
+                if fate is Fate.INTERRUPTED:  # what it complained about says why, where it could
+                    ending = replace(ending, error=working.child.error() or ending.error)
                 self.finished(run, ending, is_over=fate is Fate.ENDED)
 
     def finished(self, run: OpenRun, ending: Ending, *, is_over: bool = True) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from dagrun.errors import RecordError, UsageError
+from dagrun.errors import DagrunError, RecordError, UsageError
 from dagrun.schedules.crew import Crew, Tally
 from dagrun.schedules.due import Agenda
 from dagrun.schedules.files import Loaded
@@ -108,7 +108,10 @@ class Scheduler:
         if not 0 <= now - self._looked < RELOAD:  # also when a clock was put back
             self._looked = now
             self.reload()
-            self._sweep(resume=False)
+            try:
+                self._sweep(resume=False)
+            except (OSError, DagrunError) as error:  # what others have left can wait
+                self.report(f"Error: cannot see what other schedulers have left: {error}")
         self._take_due(now)
         self.crew.poll(now)
 

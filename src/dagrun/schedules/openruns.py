@@ -118,8 +118,11 @@ class Life:
     def __init__(self, directory: Path, now: float) -> None:
         self.directory = directory
         self.name = f"{new_run_id(now)}{secrets.token_hex(4)}"
-        directory.mkdir(parents=True, exist_ok=True)
-        if not self._take(self.name):
+        try:
+            taken = self._take(self.name)
+        except OSError as error:
+            raise RecordError(f"cannot write {directory}: {error.strerror}") from error
+        if not taken:
             raise RecordError(f"cannot lock {self.path(self.name)}")
 
     def path(self, name: str) -> Path:
@@ -137,7 +140,11 @@ class Life:
 
     def dead(self) -> Iterator[str]:
         """Schedulers that have died and that nobody has buried."""
-        for name in sorted(os.listdir(self.directory)):  # noqa: PTH208 - names are all that is asked
+        try:
+            names = sorted(os.listdir(self.directory))  # noqa: PTH208 - names are all that is asked
+        except FileNotFoundError:  # somebody has tidied up
+            return
+        for name in names:
             if name != self.name and not self.lives(name):
                 yield name
 
@@ -153,6 +160,7 @@ class Life:
             self._release(name)
 
     def _take(self, name: str) -> bool:
+        self.directory.mkdir(parents=True, exist_ok=True)
         with _turn:
             return lock.take(self.path(name))
 

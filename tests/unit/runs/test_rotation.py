@@ -63,7 +63,8 @@ def test_a_runs_own_journal_is_never_put_aside(tmp_path: Path) -> None:
 
 def test_of_many_writers_no_line_is_lost_and_a_follower_sees_each_once(tmp_path: Path) -> None:
     path, done = tmp_path / "events.jsonl", threading.Event()
-    tail, seen = FileTail(path), []
+    tail = FileTail(path)
+    seen: list[int] = []
 
     def write(first: int) -> None:
         file = LineFile(path, renew=True, rotation=Rotation(size=2000, keep=1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -347,3 +348,11 @@ def test_nothing_is_due_in_most_minutes(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(cron="0 0 1 1 *"))
     assert site.once().endings == []
     assert site.lines == []
+
+
+def test_records_that_somebody_removes_while_serving_are_begun_again(tmp_path: Path) -> None:
+    site = Site(tmp_path / "schedules", schedule())
+    site.bell.at[START + 60] = lambda: shutil.rmtree(tmp_path / "schedules")
+    site.serve(minutes=15)
+    assert site.world.minutes() == ["12:00", "12:10"]
+    assert site.reports == []

@@ -101,7 +101,7 @@ def _check(site: Site, jobs: tuple[Schedule, ...], until: float) -> None:
 
 
 def _fires(job: Schedule) -> list[float]:
-    found = []
+    found: list[float] = []
     for moment in job.fires(START - 1):
         if moment > START + 26 * 3600:
             return found
