@@ -297,3 +297,11 @@ def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> Non
           help: a text is written in quotes: 'nope'
         """
     )
+
+
+def test_a_misspelt_key_hides_no_other_mistake_of_its_task() -> None:
+    findings = told('tasks: [{id: a, run: x, tigger: always, if: "params.n = 1"}]')
+    assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
+        "unknown-key]",
+        "invalid-expression]",
+    ]

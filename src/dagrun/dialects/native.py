@@ -357,8 +357,12 @@ class _Reader:
             wired = _Task.model_validate(node)
         except ValidationError as error:
             self.findings += wire.findings(error, self.source, path, _Task, LATER_TASK_KEYS)
-            self._actions(node, path)
-            return None
+            misspelt = _unknown_keys(error)
+            if misspelt is None or not misspelt.isdisjoint(LATER_TASK_KEYS):
+                self._actions(node, path)
+                return None
+            # All else is as it should be: a misspelt key hides no other mistake of the task.
+            return self._task({k: v for k, v in node.items() if k not in misspelt}, path, defaults, common)
         actions = self._actions(node, path)
         self._one_spelling(wired, path)
         if "shell" in node and actions == ["workflow_ref"]:
@@ -427,6 +431,14 @@ class _Reader:
 
     def _tell(self, path: Path, message: str, code: str, *, suggestion: str = "", key: bool = False) -> None:
         self.findings.append(Finding(self.source.place(path, key=key), message, code, suggestion))
+
+
+def _unknown_keys(error: ValidationError) -> set[str] | None:
+    """The node's own keys that nobody knows, if nothing else is wrong with it."""
+    details = error.errors(include_url=False)
+    if any(detail["type"] != "extra_forbidden" or len(detail["loc"]) != 1 for detail in details):
+        return None
+    return {str(detail["loc"][0]) for detail in details}
 
 
 def _is_declaration(value: Any) -> bool:
