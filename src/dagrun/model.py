@@ -53,14 +53,68 @@ class ShellAction:
     kind: Literal["shell"] = "shell"
 
 
-Action = WorkflowAction | ShellAction
+@dataclass(frozen=True, slots=True)
+class ContainerAction:
+    """Run `commands` as a shell task does, in a container of `image`; without commands the image's own command runs."""
+
+    image: str
+    commands: tuple[str, ...] = ()
+    shell: str = "sh"
+    #: `source:target` of what the container sees of this machine.
+    mount: tuple[str, ...] = ()
+    pull: Literal["missing", "always", "never"] = "missing"
+    kind: Literal["container"] = "container"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAction:
+    """Do nothing: a join, or a place to hang something on."""
+
+    kind: Literal["noop"] = "noop"
+
+
+Action = WorkflowAction | ShellAction | ContainerAction | NoAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """How to know that a service is ready. Times are in seconds."""
+
+    test: tuple[str, ...]
+    interval: float = 5.0
+    timeout: float = 5.0
+    retries: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A container that runs beside a task, for as long as the task does."""
+
+    name: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+    health_check: HealthCheck | None = None
+
+
+#: A matrix's values keep the text that was written: `3.10` is "3.10". Only `true` and `false` are no texts.
+MatrixValue = str | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """One task, many variants: the product of `axes` in the file's order, less `exclude`, and `include` (CONTRACT 2.7)."""
+
+    axes: Mapping[str, tuple[MatrixValue, ...]]
+    exclude: tuple[Mapping[str, MatrixValue], ...] = ()
+    include: tuple[Mapping[str, MatrixValue], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A node of the DAG. `timeout` is per attempt, in seconds; `needs` names each dependency once, in the file's order.
 
-    `params`, `env`, `condition` (`if`), `unless` and scripts hold their expressions as text.
+    `params`, `env`, `condition` (`if`), `unless`, `for_each`, images and scripts hold their expressions as text.
     """
 
     id: str
@@ -78,6 +132,17 @@ class Task:
     working_dir: str | None = None
     continue_on_failure: bool = False
     on_error: OnError | None = None
+    #: At most one of these two: variants known from the document, or from a list that is known only in the run.
+    matrix: Matrix | None = None
+    #: One `${{ }}` that gives a list, or the list itself.
+    for_each: str | tuple[Any, ...] | None = None
+    #: How many variants run at once.
+    max_parallel: int | None = None
+    services: tuple[Service, ...] = ()
+    #: Files and directories, from the working directory, that are collected when the task ends well; globs are fine.
+    artifacts: tuple[str, ...] = ()
+    #: Tasks that stand in the same wave of the plan.
+    parallel_with: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -115,6 +180,10 @@ class Dag:
     timeout: float | None = None
     secrets: tuple[str, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    #: What becomes of containers when their task has ended.
+    cleanup: Literal["remove_on_completion", "keep", "keep_on_failure"] = "remove_on_completion"
+    #: What the document says about itself that no run looks at: namespace, labels, annotations, a policy's name.
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: Words of the language that a later version brings. They are refused by name, never ignored.
