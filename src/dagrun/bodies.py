@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from dagrun import expressions
@@ -13,13 +13,15 @@ from dagrun.clock import to_rfc3339
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node
 from dagrun.kinds import kind_of
+from dagrun.model import WorkflowAction
 from dagrun.outcomes import End, Status
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
-from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Json, Outputs, Work
+from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Call, Command, Json, Outputs, Work
 
 TASKS = ("tasks", "jobs", "steps")
+_NOTHING: Mapping[str, str] = {}
 
 
 class Bodies:
@@ -45,11 +47,14 @@ class Bodies:
         self._read_outputs = read_outputs
         outside = os.environ if environment is None else environment
         self._outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
+        self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
+        self._dag_env: Mapping[str, str] | None = None
+        self._calls: dict[str, Call] = {}
+        self._directories: dict[str, Path] = {}
 
     def condition(self, node: Node) -> bool:
         """Whether the task's `if` and `unless` let it run."""
-        with _place("env"):
-            env = self._env(node)
+        env = {**self._common(), **self._own(node)}
         holds = True
         if node.task.condition is not None:
             with _place("if"):
@@ -61,52 +66,71 @@ class Bodies:
 
     def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
         """All that an attempt needs."""
-        with _place("env"):
-            env = self._env(node)
-
-        def evaluate(expression: Expression) -> Json:
-            return expression.evaluate(self._scope([expression], node, env))
-
+        task = node.task
+        common, own = self._common(), self._own(node)
         with _place("script"):
-            body, variables = kind_of(node.task).body(node.task.action, self.prepared.registry, evaluate)
-            for value in variables.values():
-                _fits_in_a_variable(value)
-        with _place("params"):
-            params = self._rendered(node.task.params, node, env)
+            body, variables = self._body(node, common, own)
+        params = task.params
+        if params:
+            with _place("params"):
+                params = self._rendered(params, node, {**common, **own})
         return Work(
             attempt=attempt,
             body=body,
             params=params,
             upstream=upstream,
-            env={
-                **env,
-                **variables,
-                "DAGRUN_RUN_ID": attempt.run_id,
-                "DAGRUN_RUN_DIR": str(attempt.directory),
-                "DAGRUN_TASK_ID": attempt.task_id,
-                "DAGRUN_ATTEMPT": str(attempt.number),
-            },
-            unset=tuple(self.prepared.secrets),
-            masks=tuple(self.prepared.secrets.values()),
-            cwd=self.settings.path(node.task.working_dir or "."),
+            env=common,
+            own_env={**own, **variables} if variables else own,
+            unset=self._unset,
+            masks=self._masks,
+            cwd=self._directory(task.working_dir or "."),
             max_output_bytes=self.settings.max_output_bytes,
         )
 
     def outputs(self) -> dict[str, Json]:
         """The outputs of the run."""
-        return {name: self._rendered(value, None, self._dag_env) for name, value in self.dag.outputs.items()}
+        return {name: self._rendered(value, None, self._common()) for name, value in self.dag.outputs.items()}
+
+    # --- what an attempt runs ------------------------------------------------------------------------------
+
+    def _body(
+        self, node: Node, common: Mapping[str, str], own: Mapping[str, str]
+    ) -> tuple[Call | Command, Mapping[str, str]]:
+        """What is run, and the variables that it reads. A call is the same for every task of its workflow."""
+        action = node.task.action
+        if isinstance(action, WorkflowAction) and action.ref in self._calls:
+            return self._calls[action.ref], _NOTHING
+
+        def evaluate(expression: Expression) -> Json:
+            return expression.evaluate(self._scope([expression], node, {**common, **own}))
+
+        body, variables = kind_of(node.task).body(action, self.prepared.registry, evaluate)
+        for value in variables.values():
+            _fits_in_a_variable(value)
+        if isinstance(body, Call):
+            self._calls[body.ref] = body
+        return body, variables
+
+    def _directory(self, written: str) -> Path:
+        if written not in self._directories:
+            self._directories[written] = self.settings.path(written)
+        return self._directories[written]
 
     # --- environment ---------------------------------------------------------------------------------------
 
-    @cached_property
-    def _dag_env(self) -> Mapping[str, str]:
-        return self._layer(self.dag.env, None, {})
+    def _common(self) -> Mapping[str, str]:
+        """The DAG's own layer: one object for all tasks of the run."""
+        if self._dag_env is None:
+            with _place("env"):
+                self._dag_env = self._layer(self.dag.env, None, {})
+        return self._dag_env
 
-    def _env(self, node: Node) -> Mapping[str, str]:
-        """The document's layers: the DAG's, then the task's, whose expressions see the DAG's."""
+    def _own(self, node: Node) -> Mapping[str, str]:
+        """The task's own layer, whose expressions see the DAG's."""
         if not node.task.env:
-            return self._dag_env
-        return {**self._dag_env, **self._layer(node.task.env, node, self._dag_env)}
+            return _NOTHING
+        with _place("env"):
+            return self._layer(node.task.env, node, self._common())
 
     def _layer(self, layer: Mapping[str, str], node: Node | None, below: Mapping[str, str]) -> dict[str, str]:
         return {name: _text(self._rendered(text, node, below, secrets=True)) for name, text in layer.items()}

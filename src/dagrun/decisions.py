@@ -17,6 +17,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """Hand the attempt to a worker that is to begin it when its present body has ended."""
+
+    node: Node
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """The task will not run."""
 
@@ -56,4 +64,4 @@ class Finish:
     reason: str
 
 
-Decision = Start | Skip | Drop | Stop | Ask | Finish
+Decision = Start | Queue | Skip | Drop | Stop | Ask | Finish

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from functools import partial
+from enum import Enum, auto
 from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.decisions import Ask, Drop, Finish, Skip, Start, Stop
+from dagrun.decisions import Ask, Drop, Finish, Queue, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -48,6 +48,33 @@ class Bodies(Protocol):
 Listener = Callable[[Event, RunState], None]
 
 
+class _News(Enum):
+    """What becomes of a queued attempt before it ends."""
+
+    BEGUN = auto()
+    RETURNED = auto()
+
+
+class _Attempt:
+    """What the executor tells of one attempt, whatever becomes of it; taken in at the loop's next turn."""
+
+    __slots__ = ("engine", "node", "number")
+
+    def __init__(self, engine: Engine, node: Node, number: int) -> None:
+        self.engine = engine
+        self.node = node
+        self.number = number
+
+    def begun(self) -> None:
+        self.engine.hear(self, _News.BEGUN)
+
+    def returned(self) -> None:
+        self.engine.hear(self, _News.RETURNED)
+
+    def ended(self, ended: Ended) -> None:
+        self.engine.hear(self, ended)
+
+
 class Engine:
     """Drives one run from its first fact to its last. Owns the loop, and nothing else."""
 
@@ -72,12 +99,15 @@ class Engine:
         self._listener = listener
         self._cancel_timeout = cancel_timeout
         self._wake = asyncio.Event()
-        self._ended: deque[tuple[Node, Ended]] = deque()
+        self._news: deque[tuple[_Attempt, Ended | _News]] = deque()
         self._requests: deque[Request] = deque()
         self._wished = False
         self._given_up: list[str] = []
         self._attempts: dict[int, Attempt] = {}
-        self._launches: list[tuple[Node, Work]] = []
+        self._launches: list[tuple[Work, _Attempt]] = []
+        self._queue: list[tuple[Work, _Attempt]] = []
+        self._queued: dict[int, Attempt] = {}
+        self._room: dict[str, int] = {}  # by workflow, in this turn
 
     async def run(self, *first: Event) -> RunState:
         """Run to the end of this stretch, which `first` begins.
@@ -138,11 +168,16 @@ class Engine:
     # --- the three parts of a turn -------------------------------------------------------------------------
 
     def _decide(self) -> None:
+        # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
+        self.state.ahead = self.state.max_parallel > 1
+        self._room.clear()
         while (decision := self.state.next(self.clock.now())) is not None:
             now = self.clock.now()
             match decision:
                 case Start(node, attempt):
                     self._begin(node, attempt, now)
+                case Queue(node):
+                    self._queue_up(decision, now)
                 case Skip(node, reason, detail):
                     self.record(
                         TaskSkip(timestamp=now, task_id=node.task.id, reason=str(reason), detail=detail)
@@ -156,7 +191,7 @@ class Engine:
                     )  # fmt: skip
                 case Stop(node):
                     self.state.note(decision)
-                    self.executor.stop(self._attempts[node.index])
+                    self.executor.stop(self._attempts.get(node.index) or self._queued[node.index])
                 case Ask(node):
                     self._ask(node, now)
                 case Finish():
@@ -164,19 +199,31 @@ class Engine:
 
     def _launch(self) -> None:
         launches, self._launches = self._launches, []
-        for node, work in launches:
-            self.executor.start(work, partial(self._end, node))
+        for work, attempt in launches:
+            self.executor.start(work, attempt.ended)
+        if self._queue:
+            queue, self._queue = self._queue, []
+            self.executor.queue(queue)
 
     def _take_in(self) -> None:
         self._take_signals()
         if self._wished:
             self._wished = False
             self.take_requests()
-        while self._ended:
-            node, ended = self._ended.popleft()
-            if self._attempts.pop(node.index, None) is None:
-                continue  # given up before it ended
-            self.record(self.state.fact_of(node, ended, self.clock.now(), self._chance()))
+        now = self.clock.now()
+        while self._news:
+            attempt, news = self._news.popleft()
+            node = attempt.node
+            match news:
+                case Ended():
+                    if self._attempts.pop(node.index, None) is not None:  # else given up before it ended
+                        self.record(self.state.fact_of(node, news, now, self._chance()))
+                case _News.BEGUN:
+                    self._attempts[node.index] = self._queued.pop(node.index)
+                    self.record(_start(node, attempt.number, now))
+                case _News.RETURNED:
+                    del self._queued[node.index]
+                    self.state.take_back(node)
 
     def _take_signals(self) -> None:
         while self._requests:
@@ -185,24 +232,41 @@ class Engine:
     # --- what the parts are made of ------------------------------------------------------------------------
 
     def _begin(self, node: Node, number: int, now: float) -> None:
+        work = self._work(node, number, now)
+        if work is not None:
+            self._attempts[node.index] = work.attempt
+            self._launches.append((work, _Attempt(self, node, number)))
+            self.record(_start(node, number, now))
+
+    def _queue_up(self, queue: Queue, now: float) -> None:
+        """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
+        node, action = queue.node, queue.node.task.action
+        ref = action.ref if isinstance(action, WorkflowAction) else None
+        if ref is not None and ref not in self._room:
+            self._room[ref] = self.executor.room(ref)
+        if ref is None or self._room[ref] <= len(self._queue):
+            self.state.ahead = False
+            return
+        work = self._work(node, queue.attempt, now)
+        if work is None:
+            return
+        self.state.note(queue)
+        self._queued[node.index] = work.attempt
+        self._queue.append((work, _Attempt(self, node, queue.attempt)))
+
+    def _work(self, node: Node, number: int, now: float) -> Work | None:
+        """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
         task = node.task
         attempt = self.writer.attempt(task.id, number, task.timeout)
+        tasks, nodes = self.state.tasks, self.state.graph.nodes
         upstream = {
-            self.state.graph.nodes[i].task.id: self.state.tasks[i].outputs
-            for i in node.needs
-            if self.state.tasks[i].status is Status.SUCCESS
+            nodes[i].task.id: tasks[i].outputs for i in node.needs if tasks[i].status is Status.SUCCESS
         }
         try:
-            work = self._bodies.work(node, attempt, upstream)
+            return self._bodies.work(node, attempt, upstream)
         except EvaluationError as error:
             self._fail_unbegun(node, error, now)
-            return
-        self._attempts[node.index] = attempt
-        self._launches.append((node, work))
-        ref = task.action.ref if isinstance(task.action, WorkflowAction) else None
-        self.record(
-            TaskStart(timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=ref)
-        )
+            return None
 
     def _ask(self, node: Node, now: float) -> None:
         try:
@@ -216,9 +280,9 @@ class Engine:
             TaskFail(timestamp=now, task_id=node.task.id, error=str(error), error_type="ExpressionError")
         )
 
-    def _end(self, node: Node, ended: Ended) -> None:
-        """An attempt ended: called by the executor, outside the attempt, whatever became of it."""
-        self._ended.append((node, ended))
+    def hear(self, attempt: _Attempt, news: Ended | _News) -> None:
+        """Something became of an attempt: called by the executor, outside the attempt."""
+        self._news.append((attempt, news))
         self._wake.set()
 
     def _finish(self, finish: Finish, now: float) -> None:
@@ -260,6 +324,14 @@ class Engine:
         self.writer.append(event)
         if self._listener is not None:
             self._listener(event, self.state)
+
+
+def _start(node: Node, number: int, now: float) -> TaskStart:
+    action = node.task.action
+    return TaskStart(
+        timestamp=now, task_id=node.task.id, attempt=number, kind=node.task.kind,
+        workflow_ref=action.ref if isinstance(action, WorkflowAction) else None,
+    )  # fmt: skip
 
 
 def fact_of_request(state: RunState, request: Request, now: float) -> Event:

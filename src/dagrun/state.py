@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from dagrun.decisions import Ask, Decision, Drop, Finish, Skip, Start, Stop
+from dagrun.decisions import Ask, Decision, Drop, Finish, Queue, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -82,7 +82,7 @@ class RunState:
 
     Every fact costs O(the task's edges), every decision O(log tasks): the sets below are kept, never searched.
     `next` changes nothing a fact could tell; a decision stands until the fact that follows from it is applied
-    (or, for a Stop, until `note` says that the attempt has been told, and for an Ask until `answer` is called).
+    (or, for a Stop or a Queue, until `note` says that it is done, and for an Ask until `answer` is called).
     """
 
     def __init__(self, graph: Graph, defaults: RetryDefaults | None = None) -> None:
@@ -109,7 +109,7 @@ class RunState:
         self.stopping: Reason | None = None
         self.cause = ""  # the task whose failure stopped the run
         self.running = 0
-        self._max_parallel = max_parallel
+        self.max_parallel = max_parallel
         self._unended = ended.count(False)
         self._missing = [sum(not ended[dep] for dep in node.needs) for node in nodes]
         self._settled = deque(i for i, missing in enumerate(self._missing) if not missing and not ended[i])
@@ -119,6 +119,8 @@ class RunState:
         self._deadline: float | None = None
         self._sweep: deque[int] = deque()
         self._told: dict[int, Reason] = {}
+        self._queued: set[int] = set()  # handed to a worker, and not begun
+        self.ahead = False  # whether more may be queued; the engine knows
         self._answers: dict[int, bool] = {}
         self._failed_above = bytearray(len(nodes))  # whether some ancestor failed
 
@@ -168,7 +170,7 @@ class RunState:
         self.start = event
         self.status = RunStatus.RUNNING
         self.started_at = self.stretch_started_at = event.timestamp
-        self._max_parallel = event.max_parallel
+        self.max_parallel = event.max_parallel
         if self.graph.dag.timeout is not None:
             self._deadline = event.timestamp + self.graph.dag.timeout
 
@@ -196,6 +198,7 @@ class RunState:
         task.started_at = event.timestamp
         task.retry_at = None
         self.running += 1
+        self._queued.discard(i)
         if (
             self._ready and self._ready[0] == i
         ):  # else it would still lie there when the task waits for a retry
@@ -320,8 +323,8 @@ class RunState:
 
     def _swept(self, node: Node, status: Status) -> Decision | None:
         assert self.stopping is not None
-        if status is Status.RUNNING and node.index not in self._told:
-            return Stop(node, self.stopping)
+        if status is Status.RUNNING or node.index in self._queued:
+            return Stop(node, self.stopping) if node.index not in self._told else None
         if status is Status.RETRYING or (status is Status.PENDING and self.stopping is Reason.CANCELLED):
             return Drop(node, self.stopping)
         return Skip(node, self.stopping, self.cause) if status is Status.PENDING else None
@@ -349,10 +352,11 @@ class RunState:
             at, i = heapq.heappop(self._retries)
             if self.tasks[i].status is Status.RETRYING and self.tasks[i].retry_at == at:
                 heapq.heappush(self._ready, i)
-        while self._ready and self.running < self._max_parallel:
+        while self._ready and (self.running < self.max_parallel or self.ahead):
             i = self._ready[0]
-            if self.tasks[i].status in (Status.PENDING, Status.RETRYING):
-                return Start(self.graph.nodes[i], self.tasks[i].attempt + 1)
+            if self.tasks[i].status in (Status.PENDING, Status.RETRYING) and i not in self._queued:
+                begin = Start if self.running < self.max_parallel else Queue
+                return begin(self.graph.nodes[i], self.tasks[i].attempt + 1)
             heapq.heappop(self._ready)
         return None
 
@@ -425,9 +429,20 @@ class RunState:
 
     # --- what follows from an attempt's end ----------------------------------------------------------------
 
-    def note(self, stop: Stop) -> None:
-        """Remember that the running attempt has been told to end, and why."""
-        self._told[stop.node.index] = stop.reason
+    def note(self, decision: Stop | Queue) -> None:
+        """Remember that the attempt has been told to end, and why; or that it is queued."""
+        if isinstance(decision, Stop):
+            self._told[decision.node.index] = decision.reason
+        else:
+            self._queued.add(decision.node.index)
+
+    def take_back(self, node: Node) -> None:
+        """The attempt was queued and has not begun: it is to be decided upon again."""
+        self._queued.discard(node.index)
+        self._told.pop(node.index, None)
+        if self.stopping:
+            self._sweep.append(node.index)
+        heapq.heappush(self._ready, node.index)
 
     def answer(self, node: Node, holds: bool) -> None:
         """Remember what the task's condition says; the fact that follows from it records it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,18 +53,31 @@ Outputs = Mapping[str, Json] | Blob
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """Which attempt this is and where its traces go (absolute paths)."""
+    """Which attempt this is and where its traces go: absolute paths, as the texts in which they travel.
+
+    `artifacts` is the task's own directory; beside it are those of the run's other tasks.
+    """
 
     run_id: str
     task_id: str
     number: int
     timeout: float | None
-    log: Path
-    artifacts: Path
-    outputs: Path
-    scratch: Path
+    log: str
+    artifacts: str
+    outputs: str
+    scratch: str
     #: The run's own directory.
-    directory: Path
+    directory: str
+
+    def variables(self) -> dict[str, str]:
+        """What every body finds in its environment about its attempt."""
+        return {
+            "DAGRUN_RUN_ID": self.run_id,
+            "DAGRUN_RUN_DIR": self.directory,
+            "DAGRUN_ARTIFACTS": self.artifacts.rpartition("/")[0],
+            "DAGRUN_TASK_ID": self.task_id,
+            "DAGRUN_ATTEMPT": str(self.number),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +104,9 @@ class Work:
     body: Call | Command
     params: Mapping[str, Json]
     upstream: Mapping[str, Outputs]
+    #: The environment that all of the run's bodies have, as one object, and what this one has besides.
     env: Mapping[str, str]
+    own_env: Mapping[str, str] = field(default_factory=dict)
     #: Variables of dagrun's own environment that the body must not see unless `env` has them: declared secrets.
     unset: tuple[str, ...] = ()
     #: Texts that must not appear in anything the body leaves behind.
@@ -112,6 +127,22 @@ class Ended:
     exit_code: int | None = None
 
 
+class Watch(Protocol):
+    """What becomes of an attempt that was queued; called on the loop."""
+
+    def begun(self) -> None:
+        """Its body begins now."""
+        ...
+
+    def returned(self) -> None:
+        """It has not begun and is the engine's again."""
+        ...
+
+    def ended(self, ended: Ended) -> None:
+        """It has begun, and ended."""
+        ...
+
+
 class Executor(Protocol):
     """Where attempts run. All methods are called on the engine's loop; none blocks for a body."""
 
@@ -123,8 +154,22 @@ class Executor(Protocol):
         """Begin the attempt; `done` is called on the loop, once, when it has ended, however it ends."""
         ...
 
+    def room(self, ref: str) -> int:
+        """How many calls of this workflow it would take now to begin later; 0 unless its bodies are over in no time."""
+        ...
+
+    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        """Take attempts that begin when others end, on the places of those: no more at once than were started.
+
+        So a worker need not wait for the engine between two tiny bodies. What has not begun can be given back at any time.
+        """
+        ...
+
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        """Ask the attempt to end: TERM, a grace, KILL; with `now` KILL at once. Its `done` is still called."""
+        """Ask the attempt to end: TERM, a grace, KILL; with `now` KILL at once. Its end is still told.
+
+        One that is queued and has not begun is returned.
+        """
         ...
 
     async def close(self) -> None:

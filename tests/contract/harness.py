@@ -40,9 +40,9 @@ def attempt(where: Path, task: str = "t", number: int = 1) -> Attempt:
     """Where an attempt leaves its traces."""
     (where / "logs").mkdir(exist_ok=True)
     return Attempt(
-        run_id="r", task_id=task, number=number, timeout=None, log=where / "logs" / f"{task}.{number}.log",
-        artifacts=where / "artifacts" / task, outputs=where / "outputs" / f"{task}.{number}.json",
-        scratch=where / "scratch" / f"{task}.{number}", directory=where,
+        run_id="r", task_id=task, number=number, timeout=None, log=f"{where}/logs/{task}.{number}.log",
+        artifacts=f"{where}/artifacts/{task}", outputs=f"{where}/outputs/{task}.{number}.json",
+        scratch=f"{where}/scratch/{task}.{number}", directory=str(where),
     )  # fmt: skip
 
 

@@ -294,7 +294,7 @@ def test_a_command_writes_its_outputs_to_a_file(local: Local) -> None:
 def test_what_a_command_prints_is_its_log(local: Local) -> None:
     its = work(local.where, Command(argv=("sh", "-c"), script="echo out; echo err >&2"))
     end(local, its)
-    assert its.attempt.log.read_text() == "out\nerr\n"
+    assert Path(its.attempt.log).read_text() == "out\nerr\n"
 
 
 @pytest.mark.parametrize(

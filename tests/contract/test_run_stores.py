@@ -242,7 +242,7 @@ def test_an_attempt_says_which_it_is(house: House) -> None:
     run = house.begin()
     attempt = run.attempt("B", 2, 1.5)
     assert (attempt.run_id, attempt.task_id, attempt.number, attempt.timeout) == (run.run_id, "B", 2, 1.5)
-    assert attempt.log == house.store.log_path(run.run_id, "B", 2)
+    assert attempt.log == str(house.store.log_path(run.run_id, "B", 2))
 
 
 def test_a_task_that_printed_nothing_has_no_logs(house: House) -> None:
@@ -265,7 +265,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
 def test_logs_are_found_by_attempt(files: Files) -> None:
     run = files.begin()
     for task, number in (("a", 10), ("a", 2), ("a.2", 1), ("B", 1)):
-        run.attempt(task, number, None).log.write_text("")
+        Path(run.attempt(task, number, None).log).write_text("")
     assert [number for number, _ in files.store.logs(run.run_id, "a")] == [2, 10]
     assert [path.name for _, path in files.store.logs(run.run_id, "B")] == ["%42.1.log"]
 
@@ -285,7 +285,7 @@ def test_the_dags_hash_is_of_the_file_that_lies_there(files: Files) -> None:
 
 def test_nothing_temporary_stays_when_a_run_is_closed(files: Files) -> None:
     run = files.begin()
-    run.attempt("a", 1, None).scratch.mkdir(parents=True)
+    Path(run.attempt("a", 1, None).scratch).mkdir(parents=True)
     run.close()
     left = {path.name for path in (files.store.directory / run.run_id).iterdir()}
     assert left == {"dag.json", "events.jsonl", "lock", "logs", "outputs"}

@@ -16,6 +16,7 @@ from dagrun.work import Json, Result, TaskContext
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 _ROOM = 200
 _PLAIN = (str, int, float, bool, dict, list)
+_FLAT = frozenset({str, int, float, bool, type(None)})
 
 
 class BadCall(ValueError):
@@ -41,7 +42,7 @@ class _Shape:
     contexts: tuple[str, ...]
 
 
-def call(function: Callable[..., Any], params: Mapping[str, Json], context: TaskContext) -> Any:
+def call(function: Callable[..., Any], params: Mapping[str, Json], context: TaskContext | None) -> Any:
     """Call a workflow, sync or async, with its parameters by name (S2); its return value, whatever that is.
 
     Raises BadCall when the parameters do not fit; whatever the function raises passes through.
@@ -59,7 +60,7 @@ def takes_context(function: Callable[..., Any]) -> bool:
     return bool(_shape(function).contexts)
 
 
-def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext) -> dict[str, Any]:
+def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext | None) -> dict[str, Any]:
     bound: dict[str, Any] = dict.fromkeys(shape.contexts, context)
     if shape.everything:
         return {**bound, "params": dict(params)}
@@ -167,14 +168,17 @@ def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
         raise
 
 
-def _encode_with_room(value: Any) -> bytes:
+def _encode_with_room(value: Mapping[Any, Json]) -> bytes:
     """As JSON. What can only just be encoded here could not be read where more of the stack is in use.
 
-    So it is encoded within `_ROOM` lists, whose brackets are taken off again.
+    So it is encoded within `_ROOM` lists, whose brackets are taken off again; a flat value needs no room.
     """
+    if all(type(item) in _FLAT for item in value.values()):
+        return _encode(value).encode()
+    nested: Any = value
     for _ in range(_ROOM):
-        value = [value]
-    return _encode(value)[_ROOM:-_ROOM].encode()
+        nested = [nested]
+    return _encode(nested)[_ROOM:-_ROOM].encode()
 
 
 def _why_not(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, store
+from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
 from dagrun.masking import Masker
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
+    Attempt,
     Blob,
     Command,
     Ended,
@@ -43,15 +45,18 @@ def environment(work: Work) -> dict[str, str]:
     params = merged_params(
         work.params, {task: _data(work, outputs) for task, outputs in work.upstream.items()}
     )
-    _check_env(work.env)
-    attempt.scratch.mkdir(parents=True, exist_ok=True)
-    everything = attempt.scratch / "params.json"
-    everything.write_text(json.dumps(params), encoding="utf-8")
+    env = {**work.env, **work.own_env}
+    _check_env(env)
+    Path(attempt.scratch).mkdir(parents=True, exist_ok=True)
+    everything = f"{attempt.scratch}/params.json"
+    with open(everything, "w", encoding="utf-8") as file:
+        file.write(json.dumps(params))
     return {
-        **work.env,
-        "DAGRUN_OUTPUT": str(attempt.scratch / "output"),
-        "DAGRUN_PARAMS_FILE": str(everything),
-        **_parameter_variables(params, attempt.scratch),
+        **env,
+        **attempt.variables(),
+        "DAGRUN_OUTPUT": f"{attempt.scratch}/output",
+        "DAGRUN_PARAMS_FILE": everything,
+        **_parameter_variables(params, Path(attempt.scratch)),
     }
 
 
@@ -65,7 +70,7 @@ def _check_env(env: Mapping[str, str]) -> None:
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        data: dict[str, Json] = json.loads((work.attempt.outputs.parent / outputs.file).read_bytes())
+        data: dict[str, Json] = json.loads((Path(work.attempt.outputs).parent / outputs.file).read_bytes())
         return data
     return outputs
 
@@ -117,8 +122,16 @@ def clean(work: Work) -> None:
     shutil.rmtree(work.attempt.scratch, ignore_errors=True)
 
 
+def keep_spool(attempt: Attempt, worker: int) -> None:
+    """What the last body of a worker that died had printed becomes its log, if it went to the worker's spool."""
+    spool = Path(spool_path(attempt.scratch.rpartition("/")[0], worker))
+    with contextlib.suppress(OSError):
+        if spool.stat().st_size:
+            spool.rename(attempt.log)
+
+
 def _collect(work: Work, masker: Masker) -> Outputs:
-    path = work.attempt.scratch / "output"
+    path = Path(work.attempt.scratch, "output")
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -135,7 +148,7 @@ def _collect(work: Work, masker: Masker) -> Outputs:
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     data = encode_outputs(outputs)
-    return outputs if len(data) <= INLINE_BYTES else store(work.attempt.outputs, data)
+    return outputs if len(data) <= INLINE_BYTES else store(Path(work.attempt.outputs), data)
 
 
 def parse_outputs(text: str) -> dict[str, Json]:

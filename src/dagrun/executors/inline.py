@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from dagrun.executors.calling import outputs_of
-from dagrun.work import Attempt, Blob, Call, Ended, Json, Work, merged_params
+from dagrun.work import Attempt, Blob, Call, Ended, Json, Watch, Work, merged_params
 
 HANG: Final = object()
 """What a body returns to say: I am still running, until somebody stops me."""
@@ -18,10 +18,15 @@ class InlineExecutor:
     """Calls `bodies[task id]`, or `bodies[workflow name]`, with the merged params; without either the task is a no-op.
 
     A body may raise (the attempt fails), return outputs, return an `Ended`, or return HANG. `started` lists what
-    was started, in order, as `(task id, attempt)`; `most_at_once` is how many attempts ran side by side.
+    was started, in order, as `(task id, attempt)`; `most_at_once` is how many attempts ran side by side. It takes up to
+    `ahead` attempts in advance.
     """
 
-    def __init__(self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]] | None = None) -> None:
+    def __init__(
+        self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]] | None = None, ahead: int = 0
+    ) -> None:
+        self.ahead = ahead
+        self._line: list[tuple[Work, Watch]] = []
         self.bodies = dict(bodies or {})
         self.started: list[tuple[str, int]] = []
         self.params: dict[str, dict[str, Json]] = {}
@@ -44,11 +49,26 @@ class InlineExecutor:
         def finish(ended: Ended) -> None:
             self._active -= 1
             done(ended)
+            if self._line:
+                following, watch = self._line.pop(0)
+                watch.begun()
+                self.start(following, watch.ended)
 
         asyncio.get_running_loop().call_soon(self._run, work, finish)
 
+    def room(self, ref: str) -> int:
+        """What is left of `ahead`."""
+        return self.ahead - len(self._line)
+
+    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        """Each begins when another one ends."""
+        self._line += attempts
+
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        """End a body that hangs."""
+        """End a body that hangs; give back what has not begun."""
+        for queued in [queued for queued in self._line if queued[0].attempt == attempt]:
+            self._line.remove(queued)
+            asyncio.get_running_loop().call_soon(queued[1].returned)
         finish = self._hanging.pop(attempt.task_id, None)
         if finish is not None:
             ended = Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated")

@@ -135,25 +135,34 @@ class Keeper:
 
     def _fork_worker(self, message: Message) -> None:
         me = os.getpid()
+        pipe: tuple[int, ...] = ()
         try:
             ours, theirs = socket.socketpair()
+            pipe = tickets, granting = os.pipe()
+            os.set_blocking(tickets, False)
             pid = os.fork()
         except OSError as error:
+            for fd in pipe:
+                os.close(fd)
             why = f"cannot start a worker process: {error.strerror}"
             self._tell({"op": "unforked", "id": message["id"], "error": why})
             return
         if not pid:
             with contextlib.suppress(BaseException):
                 ours.close()
+                os.close(granting)
                 self._become_child(me)
                 from dagrun.executors.worker import serve
 
-                serve(theirs, message)
+                serve(theirs, tickets, message)
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "id": message["id"], "pid": pid}, ours.fileno())
+        answer = {"op": "worker", "id": message["id"], "pid": pid}
+        self._tell(answer, ours.fileno(), tickets, granting)
         ours.close()
+        os.close(tickets)
+        os.close(granting)
 
     def _become_child(self, keeper: int) -> None:
         os.setsid()

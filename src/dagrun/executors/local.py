@@ -7,31 +7,48 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dagrun.errors import EnvironmentFailure
 from dagrun.executors import commands, keeper, processes
 from dagrun.executors.processes import BODY, signal_name
-from dagrun.executors.wire import Channel, Message
+from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.registry import Failure, Origin, Registry, unpack
-from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Outputs, Work
+from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Outputs, Watch, Work
 
 GRACE = 5.0  # seconds between asking a body to end and killing it
+TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
+TINY_BODIES = 8  # ... once so many of them in a row were as quick
+DEPTH = 64  # bodies that are queued for one worker
+MOST_QUEUED = (
+    64 * 1024
+)  # bytes of one batch of calls: they lie in a socket that is not read while a body runs
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A warm process and what it is doing."""
+    """A warm process, what it is doing, and what it may begin next without a word from us."""
 
     pid: int
     channel: Channel
+    tickets: int  # the pipe that holds the numbers of the queued calls it may begin: to take them back,
+    granting: int  # and to write them
     job: _Job | None = None
+    queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    surroundings: tuple[Any, ...] = ()
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
+
+    def close(self) -> None:
+        """Let go of it: it then exits."""
+        self.channel.close()
+        os.close(self.tickets)
+        os.close(self.granting)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,8 +58,10 @@ class _Job:
     work: Work
     done: Callable[[Ended], None]
     begun: float
+    watch: Watch | None = None  # who is told more than the end: it was queued
     pid: int | None = None
     stop: int | None = None  # the signal it was last asked to end with
+    told: bool = False  # a signal may be on its way to its process
     kill: asyncio.TimerHandle | None = None
     worker: _Worker | None = None
 
@@ -63,6 +82,7 @@ class LocalExecutor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[tuple[str, str], _Job] = {}
         self._idle: list[_Worker] = []
+        self._quick: Counter[str] = Counter()  # how many bodies of a workflow in a row were tiny
         self._workers: dict[int, _Worker] = {}
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
@@ -103,7 +123,7 @@ class LocalExecutor:
             registry.clear()
             failures = [failure for failure in failures if failure.origin.target in wanted["skip"]]
             self._keeper.send({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
-            worker.channel.close()
+            worker.close()
             del self._workers[worker.pid]
 
     def _read_descriptions(
@@ -153,11 +173,12 @@ class LocalExecutor:
     def _admit(self, message: Message) -> _Worker:
         import socket
 
-        worker = _Worker(message["pid"], Channel(socket.socket(fileno=self._keeper.take_fd())))
+        channel = Channel(socket.socket(fileno=self._keeper.take_fd()))
+        worker = _Worker(message["pid"], channel, self._keeper.take_fd(), self._keeper.take_fd())
         self._workers[worker.pid] = worker
         return worker
 
-    # --- the executor's four methods ------------------------------------------------------------------------
+    # --- the executor's methods ----------------------------------------------------------------------------
 
     async def open(self, bodies_lock: Path | None) -> None:
         """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
@@ -181,6 +202,77 @@ class LocalExecutor:
         else:
             self._start_command(job, work.body)
 
+    def room(self, ref: str) -> int:
+        """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""
+        if self._quick[ref] < TINY_BODIES:
+            return 0
+        takers = self._takers()
+        free = sum(DEPTH - len(worker.queue) for worker in takers)
+        return free if 2 * free >= DEPTH * len(takers) else 0
+
+    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        """Deal them out to the workers that run tiny bodies now, the shortest queue first."""
+        takers = self._takers()
+        batches: dict[int, list[Message]] = {worker.pid: [] for worker in takers}
+        for work, watch in attempts:
+            job = _Job(work, watch.ended, time.monotonic(), watch)
+            self._jobs[_key(work.attempt)] = job
+            if not takers or work.masks:
+                self._give_back(job)
+                continue
+            worker = min(takers, key=lambda worker: len(worker.queue))
+            number = next(self._numbers)
+            worker.queue[number] = job
+            batches[worker.pid].append(self._call_message(worker, "queue", number, work))
+        for worker in takers:
+            self._send_queue(worker, batches[worker.pid])
+
+    def _takers(self) -> list[_Worker]:
+        return [
+            worker
+            for worker in self._workers.values()
+            if (job := worker.job) is not None
+            and not worker.retire
+            and job.stop is None
+            and isinstance(job.work.body, Call)
+            and self._quick[job.work.body.ref] >= TINY_BODIES
+        ]
+
+    def _send_queue(self, worker: _Worker, calls: list[Message]) -> None:
+        """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
+        if not calls:
+            return
+        data = b"".join(map(pack, calls))
+        if len(data) > MOST_QUEUED:  # it would not fit into a pipe that nobody reads while a body runs
+            for call in calls:
+                job = worker.queue.pop(call["n"])
+                self._quick[call["ref"]] = 0
+                self._give_back(job)
+            return
+        with contextlib.suppress(
+            OSError
+        ):  # it is dead: heard as the end of its channel, which gives them back
+            os.write(worker.granting, b"".join(TICKET.pack(call["n"]) for call in calls))
+            worker.channel.sock.sendall(data)
+
+    def _give_back(self, job: _Job) -> None:
+        """To the engine, at the loop's next turn."""
+        assert self._loop is not None
+        assert job.watch is not None
+        if self._jobs.pop(_key(job.work.attempt), None) is not None:
+            if job.kill is not None:
+                job.kill.cancel()
+            self._loop.call_soon(job.watch.returned)
+
+    def _take_back(self, worker: _Worker, most: int = DEPTH) -> bool:
+        """Take queued calls back that the worker has not begun; whether it has none now, begun or not."""
+        if not worker.queue:
+            return True
+        with contextlib.suppress(BlockingIOError):
+            for (number,) in TICKET.iter_unpack(os.read(worker.tickets, TICKET.size * most)):
+                self._give_back(worker.queue.pop(number))
+        return not worker.queue
+
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
         """Ask an attempt to end: TERM, the grace, KILL."""
         job = self._jobs.get(_key(attempt))
@@ -188,7 +280,7 @@ class LocalExecutor:
             return
         job.stop = int(signal.SIGKILL if now else signal.SIGTERM)
         self._signal(job)
-        if not now and self._loop is not None:
+        if not now and self._loop is not None and self._jobs.get(_key(attempt)) is job:
             job.kill = self._loop.call_later(self.grace, lambda: self.stop(attempt, now=True))
 
     async def close(self) -> None:
@@ -207,7 +299,7 @@ class LocalExecutor:
             return
         self._closed = True
         for worker in self._workers.values():
-            worker.channel.close()
+            worker.close()
         self._keeper.close()
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             os.kill(self._keeper_pid, signal.SIGCONT)  # one that somebody stopped would never end
@@ -228,14 +320,23 @@ class LocalExecutor:
             self._tell_keeper(self._worker_request())
 
     def _hand_over(self, worker: _Worker, job: _Job) -> None:
-        worker.job, job.worker, job.pid = job, worker, worker.pid
-        job.begun = time.monotonic()
+        self._let_begin(worker, job)
         try:
-            worker.channel.send(_call_message(job.work))
+            worker.channel.send(self._call_message(worker, "call", next(self._numbers), job.work))
         except OSError:
             return  # it died while idle; its end is heard and reported like any other death
+
+    def _let_begin(self, worker: _Worker, job: _Job) -> None:
+        worker.job, job.worker, job.pid = job, worker, worker.pid
+        job.begun = time.monotonic()
         if job.stop is not None:
             self._signal(job)
+
+    def _begin_queued(self, worker: _Worker, number: int) -> None:
+        job = worker.queue.pop(number)
+        assert job.watch is not None
+        job.watch.begun()
+        self._let_begin(worker, job)
 
     def _hear_worker(self, worker: _Worker) -> None:
         try:
@@ -247,27 +348,54 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
+            if message["op"] == "begun":
+                self._begin_queued(worker, message["n"])
+                continue
             job, worker.job = worker.job, None
             worker.retire = worker.retire or message.get("retire", False)
             if job is not None:
                 # The signal may still be on its way: it must not reach the worker's next body.
-                worker.retire = worker.retire or job.stop is not None
+                worker.retire = worker.retire or job.told
+                self._note_duration(job, message["duration"])
                 self._finish(job, _ended(message))
+            if "next" in message:
+                self._begin_queued(worker, message["next"])
+        if worker.job is not None:
+            return
         if worker.retire or self._closed:
             self._dismiss(worker)
-        elif worker.job is None:
+        elif self._take_back(worker):  # else it has begun one of them, and we shall hear of it
             self._reuse(worker)
+
+    def _note_duration(self, job: _Job, duration: float) -> None:
+        assert isinstance(job.work.body, Call)
+        ref = job.work.body.ref
+        self._quick[ref] = self._quick[ref] + 1 if duration <= TINY else 0
 
     def _reuse(self, worker: _Worker) -> None:
         if self._waiting:
             self._hand_over(worker, self._waiting.pop(0))
-        else:
-            self._idle.append(worker)
+            return
+        assert self._loop is not None
+        self._idle.append(worker)
+        self._loop.call_soon(
+            self._share
+        )  # once the engine has had its turn: it may have something else for it
+
+    def _share(self) -> None:
+        """Take back half of the longest queue when a worker is idle: it begins them sooner."""
+        if self._idle and self._workers:
+            longest = max(self._workers.values(), key=lambda worker: len(worker.queue))
+            self._take_back(longest, (len(longest.queue) + 1) // 2)
 
     def _dismiss(self, worker: _Worker) -> None:
         assert self._loop is not None
         self._loop.remove_reader(worker.channel.fileno())
-        worker.channel.close()
+        self._take_back(worker)
+        for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
+            self._give_back(job)
+        worker.queue.clear()
+        worker.close()
         self._workers.pop(worker.pid, None)
         if worker in self._idle:
             self._idle.remove(worker)
@@ -279,12 +407,34 @@ class LocalExecutor:
         if job is None:
             self._codes.pop(worker.pid, None)
             return
+        commands.keep_spool(job.work.attempt, worker.pid)
         if why:
             self._finish(job, Ended(duration=_since(job), error=why, error_type="WorkerDied"))
         elif worker.pid in self._codes:
             self._finish(job, _death(job, self._codes.pop(worker.pid)))
         else:
             self._commands[worker.pid] = job
+
+    def _call_message(self, worker: _Worker, op: str, number: int, work: Work) -> Message:
+        """A call as it travels; what all bodies of a run have in common only when the worker does not have it yet."""
+        assert isinstance(work.body, Call)
+        attempt = work.attempt
+        message: Message = {
+            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref,
+            "origin": work.body.origin, "params": work.params,
+            "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
+            "env": work.own_env, "log": attempt.log, "artifacts": attempt.artifacts, "outputs": attempt.outputs,
+            "timeout": attempt.timeout, "quick": self._quick[work.body.ref] >= TINY_BODIES,
+        }  # fmt: skip
+        surroundings = (attempt.run_id, work.env, work.unset, work.masks, work.cwd, work.max_output_bytes)
+        if surroundings != worker.surroundings:
+            worker.surroundings = surroundings
+            message["in"] = {
+                "run_id": attempt.run_id, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
+                "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
+                "spools": attempt.scratch.rpartition("/")[0],
+            }  # fmt: skip
+        return message
 
     # --- commands -------------------------------------------------------------------------------------------
 
@@ -423,8 +573,15 @@ class LocalExecutor:
     # --- ends -----------------------------------------------------------------------------------------------
 
     def _signal(self, job: _Job) -> None:
+        if job.worker is not None and not self._take_back(job.worker):
+            return  # the worker has begun the next body: this one has ended, and we shall hear of it
         if job.pid is not None:
+            job.told = True
             self._tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})
+        elif job.watch is not None:
+            for worker in self._workers.values():
+                if job in worker.queue.values():
+                    self._take_back(worker)
         elif job in self._waiting:
             self._waiting.remove(job)
             self._finish_soon(
@@ -472,29 +629,7 @@ def _ended(message: Message) -> Ended:
     return Ended(duration=message["duration"], outputs=outputs, changed=message["changed"])
 
 
-def _call_message(work: Work) -> Message:
-    assert isinstance(work.body, Call)
-    attempt = work.attempt
-    return {
-        "op": "call",
-        "attempt": {"run_id": attempt.run_id, "task_id": attempt.task_id, "number": attempt.number},
-        "ref": work.body.ref,
-        "origin": dict(work.body.origin),
-        "params": work.params,
-        "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
-        "env": dict(work.env),
-        "unset": list(work.unset),
-        "masks": list(work.masks),
-        "cwd": str(work.cwd),
-        "log": str(attempt.log),
-        "artifacts": str(attempt.artifacts),
-        "outputs": str(attempt.outputs),
-        "deadline": None if attempt.timeout is None else time.time() + attempt.timeout,
-        "max_output_bytes": work.max_output_bytes,
-    }
-
-
 def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        return {"file": str(attempt.outputs.parent / outputs.file)}
+        return {"file": f"{attempt.outputs.rpartition('/')[0]}/{outputs.file}"}
     return {"data": outputs}

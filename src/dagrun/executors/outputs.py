@@ -1,4 +1,4 @@
-"""Outputs that are too large for an event, kept in a file of their own."""
+"""What bodies leave behind besides facts: outputs that are too large for one, and what they print."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 from dagrun.work import Blob
 
 INLINE_BYTES = 64 * 1024  # outputs of more bytes than this lie in a file
+
+
+def spool_path(directory: str, pid: int) -> str:
+    """Where the worker with this process id spools what its quick bodies print."""
+    return f"{directory}/worker.{pid}.log"
 
 
 def store(path: Path, data: bytes) -> Blob:

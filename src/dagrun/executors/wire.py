@@ -11,6 +11,8 @@ from typing import Any
 Message = dict[str, Any]
 
 _LENGTH = struct.Struct(">I")
+#: The number of a queued call, as it lies in the pipe from which whoever may begin it takes it.
+TICKET = struct.Struct("=Q")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

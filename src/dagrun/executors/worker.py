@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # signal.getsignal makes an enum of each answer, sixty times a body
 import contextlib
 import faulthandler
 import io
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -23,12 +24,13 @@ from typing import Any, NoReturn
 from dagrun import registry
 from dagrun.executors import calling, processes
 from dagrun.executors.masked import through_masker
-from dagrun.executors.outputs import INLINE_BYTES, store
-from dagrun.executors.wire import Channel, Message
+from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
+from dagrun.executors.wire import TICKET, Channel, Message
 from dagrun.masking import Masker
 from dagrun.registry import Origin
 from dagrun.work import TaskContext, merged_params
 
+LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 MOST_BODIES = 1000
 MOST_GROWTH = 256 * 1024 * 1024
 ERROR_LENGTH = 4000
@@ -41,7 +43,7 @@ class Terminated(SystemExit):
     """
 
 
-def serve(sock: socket.socket, setup: Message) -> NoReturn:
+def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
     """Do what dagrun asks until it closes the channel. Runs in a process that the keeper has just forked."""
     processes.call_me(processes.WORKER)
     processes.adopt_orphans()
@@ -53,11 +55,9 @@ def serve(sock: socket.socket, setup: Message) -> NoReturn:
         if path not in sys.path:
             sys.path.insert(0, path)
     os.environ.update(setup["env"])
-    channel = Channel(sock)
-    worker = Worker(channel)
-    while (messages := channel.receive()) is not None:
-        for message in messages:
-            worker.handle(message)
+    worker = Worker(Channel(sock), tickets)
+    while worker.listen():
+        pass
     os._exit(0)
 
 
@@ -85,7 +85,7 @@ def _guard_forks() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, kept.mask)
 
     def in_child() -> None:
-        if isinstance(getattr(signal.getsignal(signal.SIGTERM), "__self__", None), _Body):
+        if isinstance(getattr(signal.getsignal(signal.SIGTERM), "__self__", None), Worker):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         in_parent()
 
@@ -104,14 +104,24 @@ class _ToStderr(logging.StreamHandler[Any]):
 
 
 class Worker:
-    """One worker's side of the channel."""
+    """One worker's side of the channel.
 
-    def __init__(self, channel: Channel) -> None:
+    A queued call is begun by whoever reads its number from the pipe `tickets`: this worker, or dagrun, which so takes
+    it back. Numbers are written before the calls are sent, so a call that has come and has no ticket was taken back.
+    """
+
+    def __init__(self, channel: Channel, tickets: int) -> None:
         self.channel = channel
+        self.tickets = tickets
+        self.queued: dict[int, Message] = {}
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
+        self.worn = False  # whether it is to be replaced: it begins nothing any more
         self.memory = _peak_memory()
         self.home = _Home()
+        self.body: _Body | None = None
+        signal.signal(signal.SIGTERM, self._asked_to_end)
+        self.home.handlers[signal.SIGTERM] = self._asked_to_end
         self.logger = logging.getLogger("dagrun.task")
         handler = _ToStderr()
         handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
@@ -119,12 +129,52 @@ class Worker:
         self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
 
-    def handle(self, message: Message) -> None:
-        """Answer one message."""
-        if message["op"] == "call":
-            self.channel.send(self._run(message))
-        else:
-            self._describe(message)
+    def listen(self) -> bool:
+        """Do what dagrun asks next; False when it has closed the channel."""
+        messages = self.channel.receive()
+        # All of them, before the first body: its end looks for those that are queued.
+        self.queued.update((message["n"], message) for message in messages or () if message["op"] == "queue")
+        for message in messages or ():
+            if message["op"] == "call":
+                self._work_off(message)
+            elif message["op"] == "describe":
+                self._describe(message)
+        if self.queued and not self.worn and (first := self._next()):
+            self.channel.send({"op": "begun", "n": first["n"]})
+            self._work_off(first)
+        return messages is not None
+
+    def _work_off(self, call: Message) -> None:
+        """One body, and those that are queued behind it; each end tells which begins next, before it does."""
+        following: Message | None = call
+        while following is not None:
+            answer = self._run(following)
+            self.worn = "retire" in answer
+            following = None if self.worn else self._next()
+            if following is not None:
+                answer["next"] = following["n"]
+            self.channel.send(answer)
+
+    def _next(self) -> Message | None:
+        """The queued call that this worker may begin."""
+        try:
+            ticket = os.read(self.tickets, TICKET.size)
+        except BlockingIOError:
+            self.queued.clear()
+            return None
+        (number,) = TICKET.unpack(ticket)
+        while number not in self.queued:  # it is on its way
+            messages = self.channel.receive()
+            if messages is None:
+                os._exit(0)
+            self.queued.update((message["n"], message) for message in messages)
+        for older in [n for n in self.queued if n < number]:
+            del self.queued[older]
+        return self.queued.pop(number)
+
+    def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
+        if self.body is not None:
+            self.body.asked_to_end()
 
     # --- the registry --------------------------------------------------------------------------------------
 
@@ -164,24 +214,23 @@ class Worker:
             self.home.enter(message)
         except OSError as error:  # the run's directory vanished, or the working directory did
             kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else "OSError"
-            return {
-                "op": "ended",
-                "error": str(error),
-                "error_type": kind,
-                "duration": 0.0,
-                "retire": True,
-            }
+            return _ended(message["n"], error=str(error), error_type=kind, duration=0.0, retire=True)
+        body = self.body = _Body(self.logger, message, self.home)
         begun = time.perf_counter()
-        answer = _Body(self.logger, message, self.home).run(self._function)
+        answer = body.run(self._function)
         answer["duration"] = round(time.perf_counter() - begun, 6)
+        self.body = None
         as_it_was = self.home.leave()
         self.bodies += 1
         grown = _peak_memory() - self.memory
         worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH
-        told = any(mask in text for mask in message["masks"] for text in message["env"].values())
-        if worn or told or not as_it_was or threading.active_count() > threads:
+        if worn or self.home.told or not as_it_was or threading.active_count() > threads:
             answer["retire"] = True
         return answer
+
+
+def _ended(number: int, **facts: Any) -> Message:
+    return {"op": "ended", "n": number, **facts}
 
 
 class _Body:
@@ -191,20 +240,15 @@ class _Body:
         self.message = message
         self.home = home
         self.pid = os.getpid()
-        self.masker = Masker(message["masks"])
         self.over = False
-        attempt = message["attempt"]
-        self.context = TaskContext(
-            run_id=attempt["run_id"], task_id=attempt["task_id"], attempt=attempt["number"],
-            deadline=message["deadline"], log=logger, artifacts=Path(message["artifacts"]),
-        )  # fmt: skip
-        self.cooperative = False
+        self.asked = False
+        self.logger = logger
+        self.context: TaskContext | None = None
 
     def run(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Message:
         """Call it; the answer to send. Nothing that user code raises gets out of here."""
         value: Any = None
         failure: BaseException | None = None
-        signal.signal(signal.SIGTERM, self._asked_to_end)
         try:
             value = self._call(find)
         except BaseException as error:
@@ -213,31 +257,40 @@ class _Body:
         if os.getpid() != self.pid:
             _end_fork(failure)
         self.home.lift_limits()
-        if self.context.cancelled and not isinstance(failure, Terminated):
+        if self.asked and not isinstance(failure, Terminated):
             failure = Terminated()  # whatever it made of it: its time was over
         if failure is None:
             try:
                 outputs, changed = calling.outputs_of(value)
-                return {"op": "ended", "changed": changed, **self._stored(self.masker.value(outputs))}
+                stored = self._stored(self.home.masker.value(outputs))
+                return _ended(self.message["n"], changed=changed, **stored)
             except BaseException as error:
                 failure = error
-        answer = _error(failure)
-        answer["error"] = self.masker.text(answer["error"])
-        return answer
+        sentence, error_type = _error(failure)
+        return _ended(self.message["n"], error=self.home.masker.text(sentence), error_type=error_type)
 
     def _call(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Any:
         function = find(self.message["ref"], Origin(**self.message["origin"]))
-        self.cooperative = calling.takes_context(function)
-        if self.cooperative:
-            self.context.artifacts.mkdir(parents=True, exist_ok=True)
+        if calling.takes_context(function):
+            self.context = self._context()
         return calling.call(function, self._params(), self.context)
 
-    def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
+    def _context(self) -> TaskContext:
+        timeout, artifacts = self.message["timeout"], Path(self.message["artifacts"])
+        artifacts.mkdir(parents=True, exist_ok=True)
+        return TaskContext(
+            run_id=self.home.surroundings["run_id"], task_id=self.message["task"], attempt=self.message["try"],
+            deadline=None if timeout is None else time.time() + timeout, log=self.logger, artifacts=artifacts,
+        )  # fmt: skip
+
+    def asked_to_end(self) -> None:
+        """TERM has come."""
         if self.over:
             return
-        self.context.cancelled = True
-        if not self.cooperative:
+        self.asked = True
+        if self.context is None:
             raise Terminated
+        self.context.cancelled = True
 
     def _params(self) -> dict[str, Any]:
         import json
@@ -250,7 +303,7 @@ class _Body:
 
     def _stored(self, outputs: dict[str, Any]) -> Message:
         data = calling.encode_outputs(outputs)
-        most = self.message["max_output_bytes"]
+        most = self.home.surroundings["max_output_bytes"]
         if len(data) > most:
             raise calling.BadCall(
                 f"the outputs are {len(data)} bytes; at most {most} are allowed (max_output_bytes)"
@@ -260,34 +313,113 @@ class _Body:
         return {"blob": asdict(store(Path(self.message["outputs"]), data))}
 
 
-class _Home:
-    """What a body finds and what is put back after it: directory, environment, umask, streams, signal handlers."""
+class Spool:
+    """Where quick bodies print: a file that is kept open, and gets a log's name only when there is something in it.
+
+    Creating a file costs more than most of these bodies.
+    """
 
     def __init__(self) -> None:
-        self.environment = dict(os.environ)
+        self.path = ""
+        self._fd = -1
+
+    def open(self, directory: str) -> None:
+        """Be below this directory from now on. Raises OSError."""
+        self._close()
+        self.path = spool_path(directory, os.getpid())
+
+    def fileno(self) -> int:
+        """A descriptor to print to. Raises OSError."""
+        if self._fd < 0:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, LOG_FLAGS, 0o600)
+        return self._fd
+
+    def put(self, log: str) -> None:
+        """What a body has printed, if anything, is its log."""
+        if self._fd >= 0 and os.fstat(self._fd).st_size:
+            with contextlib.suppress(OSError):  # the run's directory vanished
+                os.rename(self.path, log)  # noqa: PTH104
+            self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _Home:
+    """What a body finds and what is put back after it: directory, environment, umask, streams, signal handlers.
+
+    `surroundings` are what the bodies of one run have in common; they come with the first call and when they change.
+    """
+
+    def __init__(self) -> None:
+        self.environment = dict(os.environ)  # what the worker was forked with
+        self.common: Environment = {}  # with what the bodies of this run have in common
+        self.given: Environment = {}  # with what the present body was given besides
+        self.surroundings: Message = {}
+        self.masker = Masker(())
+        self.told = False  # whether secrets were handed out
         self.streams = sys.stdout, sys.stderr
         self.umask = os.umask(0o022)
         os.umask(self.umask)
-        self.handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+        self.handlers = {
+            signum: handler
+            for signum in signal.valid_signals()
+            if (handler := signal.getsignal(signum)) is not None
+        }
         self.recursion = sys.getrecursionlimit()
         self.limits = {which: resource.getrlimit(which) for which in _LIMITS}
         self.limited = False
-        self.masker: int | None = None  # the process that the body's output goes through
+        self.masking: int | None = None  # the process that the body's output goes through
+        self.spool = Spool()
+        self.log = ""  # what the spool becomes when the present body has printed something
 
     def enter(self, message: Message) -> None:
+        """Get everything ready for a body. Raises OSError."""
+        if "in" in message:
+            self._surround(message["in"])
         _open_closed()
-        log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if message["masks"]:
-            unmasked, (log, self.masker) = log, through_masker(log, message["masks"])
+        masks = self.surroundings["masks"]
+        if message["quick"] and not masks:
+            self.log = message["log"]
+            os.dup2(self.spool.fileno(), 1)
+            os.dup2(self.spool.fileno(), 2)
+        else:
+            self._open_log(message["log"], masks)
+        if message["env"]:
+            os.environ.update(message["env"])
+            self.told = self.told or _tells(message["env"], masks)
+        os.environ["DAGRUN_TASK_ID"] = message["task"]
+        os.environ["DAGRUN_ATTEMPT"] = str(message["try"])
+        self.given = {} if message["env"] else dict(_environment())
+        cwd = self.surroundings["cwd"]
+        try:
+            os.chdir(cwd)
+        except OSError as error:
+            raise processes.NoDirectory(error.errno, error.strerror, cwd) from None
+
+    def _open_log(self, path: str, masks: Sequence[str]) -> None:
+        log = os.open(path, LOG_FLAGS, 0o600)
+        if masks:
+            unmasked, (log, self.masking) = log, through_masker(log, masks)
             os.close(unmasked)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-        for name in message["unset"]:
+
+    def _surround(self, surroundings: Message) -> None:
+        self.spool.open(surroundings["spools"])
+        self.surroundings = surroundings
+        self.masker = Masker(surroundings["masks"])
+        self.told = _tells(surroundings["env"], surroundings["masks"])
+        os.environ.clear()
+        os.environ.update(self.environment)
+        for name in surroundings["unset"]:
             os.environ.pop(name, None)
-        os.environ.update(message["env"])
-        processes.check_directory(message["cwd"])
-        os.chdir(message["cwd"])
+        os.environ.update(surroundings["env"])
+        self.common = dict(_environment())
 
     def lift_limits(self) -> None:
         """Undo what the body did to its own limits, before anything else needs memory or files."""
@@ -308,33 +440,58 @@ class _Home:
             _open_closed()
             _open_streams()
             self.streams = sys.stdout, sys.stderr
-        _end_children(spare=self.masker)
+        _end_children(spare=self.masking)
+        if self.log:
+            self.spool.put(self.log)
+            self.log = ""
         self._end_masker()
         os.umask(self.umask)
-        if os.environ != self.environment:
-            os.environ.clear()
-            os.environ.update(self.environment)
+        if _environment() != self.given:
+            self._restore_environment()
         return not self.limited
+
+    def _restore_environment(self) -> None:
+        now = _environment()
+        for name in [name for name, text in now.items() if self.common.get(name) != text]:
+            os.environ.pop(os.fsdecode(name))
+        for name, text in self.common.items():
+            if name not in now:
+                os.environ[os.fsdecode(name)] = os.fsdecode(text)
 
     def _end_masker(self) -> None:
         """Close our end of its pipe, and wait until it has written the last line."""
-        if self.masker is None:
+        if self.masking is None:
             return
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
         os.close(null)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.masker, 0)
-        self.masker = None
+            os.waitpid(self.masking, 0)
+        self.masking = None
 
     def _restore_signals(self) -> None:
         signal.set_wakeup_fd(-1)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for signum, handler in self.handlers.items():
-            if handler is not None and signal.getsignal(signum) is not handler:
-                signal.signal(signum, handler)
+        if [*map(_signal.getsignal, self.handlers)] != [*self.handlers.values()]:
+            for signum, handler in self.handlers.items():
+                if _signal.getsignal(signum) != handler:
+                    signal.signal(signum, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _tells(env: Mapping[str, str], masks: Sequence[str]) -> bool:
+    return any(mask in text for mask in masks for text in env.values())
+
+
+#: The environment as the system has it.
+Environment = Mapping[bytes, bytes]
+
+
+def _environment() -> Environment:
+    """What `os.environ` holds, itself: to compare sixty variables through its methods costs more than most bodies."""
+    data: Environment = os.environ._data  # type: ignore[attr-defined]
+    return data
 
 
 _LIMITS = (
@@ -392,19 +549,20 @@ def _end_children(spare: int | None = None) -> None:
         time.sleep(0.005)
 
 
-def _error(error: BaseException) -> Message:
+def _error(error: BaseException) -> tuple[str, str]:
+    """The error's sentence and its type; whoever reads the log finds where it came from."""
     if isinstance(error, Terminated):
-        return {"op": "ended", "error": "ended by SIGTERM", "error_type": "Terminated"}
+        return "ended by SIGTERM", "Terminated"
     if isinstance(error, calling.BadCall):
         with contextlib.suppress(Exception):  # it may have closed its stderr
             print(f"dagrun: {error}", file=sys.stderr)
-        return {"op": "ended", "error": _clean(str(error)), "error_type": type(error).__name__}
+        return _clean(str(error)), type(error).__name__
     inner = error.__traceback__
     while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
         inner = inner.tb_next  # the frames of dagrun itself tell a user nothing
     with contextlib.suppress(BaseException):
         traceback.print_exception(type(error), error, inner)
-    return {"op": "ended", "error": _describe_error(error), "error_type": type(error).__name__}
+    return _describe_error(error), type(error).__name__
 
 
 def _describe_error(error: BaseException) -> str:

@@ -245,18 +245,7 @@ class FileRun:
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
-        name = file_name(task_id)
-        return Attempt(
-            run_id=self.run_id,
-            task_id=task_id,
-            number=number,
-            timeout=timeout,
-            log=self.layout.log(task_id, number),
-            artifacts=self.layout.artifacts / name,
-            outputs=self.layout.outputs / f"{name}.{number}.json",
-            scratch=self.layout.scratch / f"{name}.{number}",
-            directory=self.layout.directory,
-        )
+        return self.layout.attempt(self.run_id, task_id, number, timeout)
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """Outputs that lie in a file."""

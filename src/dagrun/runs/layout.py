@@ -6,7 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
+from dagrun.work import Attempt
+
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
+_SAFE = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
 _LONGEST = 150
 
 
@@ -15,6 +18,8 @@ def file_name(name: str) -> str:
 
     Two names never share a file, also not where the file system ignores case.
     """
+    if len(name) <= _LONGEST and _SAFE.fullmatch(name):
+        return name
     data = name.encode()
     safe = _UNSAFE.sub(lambda match: f"%{match[0][0]:02X}".encode(), data).decode()
     if safe in (".", ".."):
@@ -39,6 +44,17 @@ class RunLayout:
         self.artifacts = directory / "artifacts"
         self.outputs = directory / "outputs"
         self.scratch = directory / "scratch"
+        self._texts = tuple(map(str, (self.logs, self.artifacts, self.outputs, self.scratch, directory)))
+
+    def attempt(self, run_id: str, task_id: str, number: int, timeout: float | None) -> Attempt:
+        """Where the traces of one attempt go."""
+        name = file_name(task_id)
+        logs, artifacts, outputs, scratch, directory = self._texts
+        return Attempt(
+            run_id=run_id, task_id=task_id, number=number, timeout=timeout, log=f"{logs}/{name}.{number}.log",
+            artifacts=f"{artifacts}/{name}", outputs=f"{outputs}/{name}.{number}.json",
+            scratch=f"{scratch}/{name}.{number}", directory=directory,
+        )  # fmt: skip
 
     def log(self, task_id: str, attempt: int) -> Path:
         """The log of one attempt."""

@@ -11,7 +11,7 @@ from dagrun import events
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs.base import Request, RunRecord, is_run_id, new_run_id
-from dagrun.runs.layout import RunLayout, file_name
+from dagrun.runs.layout import RunLayout
 from dagrun.work import Attempt, Blob, Json
 
 
@@ -83,7 +83,7 @@ class MemoryRuns:
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
         """Where one attempt's output would go."""
-        return self.runs[run_id].attempt(task_id, attempt, None).log
+        return Path(self.runs[run_id].attempt(task_id, attempt, None).log)
 
     def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
         """Bodies in memory write no logs."""
@@ -169,13 +169,7 @@ class MemoryRun:
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where traces would go."""
-        name = file_name(task_id)
-        return Attempt(
-            run_id=self.run_id, task_id=task_id, number=number, timeout=timeout,
-            log=self._layout.log(task_id, number), artifacts=self._layout.artifacts / name,
-            outputs=self._layout.outputs / f"{name}.{number}.json", scratch=self._layout.scratch / name,
-            directory=self._layout.directory,
-        )  # fmt: skip
+        return self._layout.attempt(self.run_id, task_id, number, timeout)
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """Nothing lies in files."""
