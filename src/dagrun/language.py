@@ -38,7 +38,7 @@ class _Language:
         yield from self._values(self.dag.env, ("env",), self._known(nowhere, secrets=True), self.secret_env)
         yield from self._values(self.dag.outputs, ("outputs",), self._known(None), self.secret_env)
         for i, task in enumerate(self.dag.tasks):
-            if i not in self.written.broken and self.written.places:
+            if i not in self.written.broken and self.written.places and _has_expressions(task):
                 yield from self._task(i, task, self.written.places.task(i))
 
     def _task(self, i: int, task: Task, path: Path) -> Iterator[Finding]:
@@ -196,6 +196,24 @@ class _Ancestors(Collection[str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _has_expressions(task: Task) -> bool:
+    """Whether there is anything to look at in a task; in most there is not."""
+    if task.condition is not None or task.unless is not None:
+        return True
+    commands = task.action.commands if isinstance(task.action, ShellAction) else ()
+    return any(
+        _holds(value) for part in (task.params.values(), task.env.values(), commands) for value in part
+    )
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${{" in value
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    return isinstance(value, Mapping) and any(map(_holds, value.values()))
 
 
 def _reads_secrets(text: str) -> bool:
