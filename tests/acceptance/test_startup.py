@@ -49,7 +49,7 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
     modules = loaded(project, "validate", "dag.yaml")
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
-    assert not modules & {"dagrun.executors.local"}
+    assert not modules & {"dagrun.executors.local", "dagrun.events", "dagrun.service", "dagrun.scripts"}
 
 
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
