@@ -6,6 +6,7 @@ The last line that each prints begins with what it did. Imports stand in the fun
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -208,12 +209,12 @@ def _measured(load: Callable[[str], int], path: str) -> str:
     return f"{tasks} {seconds} {_memory('VmHWM') - before}"
 
 
-def _memory(which: str) -> int:
-    """Bytes, of this process alone; 0 where the system does not tell."""
+def _memory(which: str) -> float:
+    """Bytes, of this process alone; no number where the system does not tell."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:
-        return 0
+        return math.nan
     return int(status.partition(f"{which}:")[2].split()[0]) * 1024
 
 

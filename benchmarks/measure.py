@@ -41,7 +41,7 @@ class Row:
     def _told(self) -> str:
         found = self.measured
         if math.isnan(found.median):
-            return "lost in the noise"
+            return "no figure"
         return f"{_short(found.median)}{self.unit} ({_short(found.low)}..{_short(found.high)})"
 
     def _met(self) -> str:
