@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -113,7 +114,9 @@ class Worker:
     def __init__(self, channel: Channel, tickets: int) -> None:
         self.channel = channel
         self.tickets = tickets
+        self.calls: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
+        self.granted: int | None = None
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.worn = False  # whether it is to be replaced: it begins nothing any more
@@ -131,43 +134,50 @@ class Worker:
 
     def listen(self) -> bool:
         """Do what dagrun asks next; False when it has closed the channel."""
+        if not self._receive():
+            return False
+        call = None if self.worn else self._next()
+        if call is not None and call["op"] == "queue":
+            self.channel.send({"op": "begun", "n": call["n"]})
+        while call is not None:
+            answer = self._run(call)
+            self.worn = "retire" in answer
+            call = None if self.worn else self._next()
+            if call is not None:  # said before it begins
+                answer["next"] = call["n"]
+            self.channel.send(answer)
+        return True
+
+    def _receive(self) -> bool:
+        """Take in what has come; False when dagrun has closed the channel."""
         messages = self.channel.receive()
-        # All of them, before the first body: its end looks for those that are queued.
-        self.queued.update((message["n"], message) for message in messages or () if message["op"] == "queue")
         for message in messages or ():
-            if message["op"] == "call":
-                self._work_off(message)
-            elif message["op"] == "describe":
-                self._describe(message)
-        if self.queued and not self.worn and (first := self._next()):
-            self.channel.send({"op": "begun", "n": first["n"]})
-            self._work_off(first)
+            match message["op"]:
+                case "call":
+                    self.calls.append(message)
+                case "queue":
+                    self.queued[message["n"]] = message
+                case "describe":
+                    self._describe(message)
         return messages is not None
 
-    def _work_off(self, call: Message) -> None:
-        """One body, and those that are queued behind it; each end tells which begins next, before it does."""
-        following: Message | None = call
-        while following is not None:
-            answer = self._run(following)
-            self.worn = "retire" in answer
-            following = None if self.worn else self._next()
-            if following is not None:
-                answer["next"] = following["n"]
-            self.channel.send(answer)
-
     def _next(self) -> Message | None:
-        """The queued call that this worker may begin."""
-        try:
-            ticket = os.read(self.tickets, TICKET.size)
-        except BlockingIOError:
-            self.queued.clear()
-            return None
-        (number,) = TICKET.unpack(ticket)
+        """A call, or else the queued one that this worker may begin."""
+        if self.calls:
+            return self.calls.popleft()
+        number, self.granted = self.granted, None
+        if number is None:
+            try:
+                (number,) = TICKET.unpack(os.read(self.tickets, TICKET.size))
+            except BlockingIOError:
+                self.queued.clear()
+                return None
         while number not in self.queued:  # it is on its way
-            messages = self.channel.receive()
-            if messages is None:
+            if not self._receive():
                 os._exit(0)
-            self.queued.update((message["n"], message) for message in messages)
+        if self.calls:  # it was sent before the ticket was written, and comes first
+            self.granted = number
+            return self.calls.popleft()
         for older in [n for n in self.queued if n < number]:
             del self.queued[older]
         return self.queued.pop(number)
