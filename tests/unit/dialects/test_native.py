@@ -309,7 +309,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:5: error: the task does nothing [no-action]
             2 |   - id: a
               |     ^
-          help: give it one of 'workflow_ref', 'run', 'commands'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image'
         """,
     ),
     "two actions": (
@@ -565,9 +565,6 @@ def test_a_files_name_that_is_none_is_told() -> None:
 
 
 LATER: list[tuple[str, Any, str]] = [
-    ("matrix", "{os: [a]}", "matrix"),
-    ("for_each", "x", "for_each"),
-    ("image", "alpine", "containers"),
     ("dag", "other", "sub-DAGs"),
     ("approval", "{prompt: ok}", "approvals"),
     ("wait", "{seconds: 1}", "waits"),

@@ -103,7 +103,7 @@ WRONG = [
     "tasks: [{id: a, run: x, commands: [x]}]",
     "tasks: [{id: a, run: x, workflow_ref: w}]",
     "tasks: [{id: a, workflow_ref: w, shell: bash}]",
-    "tasks: [{id: a, run: x, image: alpine}]",
+    "tasks: [{id: a, workflow_ref: w, image: alpine}]",
     "hooks: {}\ntasks: [{id: a, run: x}]",
     "tasks: [{id: a, run: x, depends_on: a}]",
     "tasks: [{id: a, run: x, depends_on: [{task: a, triger: always}]}]",
