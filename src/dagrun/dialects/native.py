@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -11,9 +11,8 @@ from pydantic import ConfigDict, Field
 from dagrun.dialects import words
 from dagrun.dialects.base import Written
 from dagrun.dialects.places import Spelling
-from dagrun.dialects.reading import NOTHING, Reader
+from dagrun.dialects.reading import Reader
 from dagrun.dialects.wire import Name, Timeout, Wire
-from dagrun.dialects.words import Declaration
 from dagrun.model import LATER_TASK_KEYS, Need, OnError, Task, Trigger
 from dagrun.source import Source
 
@@ -55,7 +54,9 @@ class _Node(Wire):
 class _Task(_Common, words.Body, _Node):
     """One task, which does exactly one thing."""
 
-    model_config = ConfigDict(json_schema_extra={**words.TASK_RULES, "oneOf": words.ONE_ACTION})
+    model_config = ConfigDict(
+        json_schema_extra={**words.TASK_RULES, "oneOf": words.one_action("workflow_ref")}
+    )
 
 
 class _Document(words.Document, words.Named):
@@ -77,8 +78,9 @@ class _Document(words.Document, words.Named):
     )
 
 
-#: What `dialects/schema.py` makes a schema of: the document, then what it does not name by itself.
-MODELS = (_Document, _Task, Declaration)
+#: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
+ROOTS: Mapping[str, type[Wire]] = {"tasks": _Document}
+PARTS: Sequence[type[Wire]] = (_Task, words.Declaration)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
@@ -87,8 +89,9 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     document = reader.document(_Document, data)
     name = reader.name(document.name, name)
     nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]
-    reader.one_retry(data.get("defaults") or NOTHING, ("defaults",))
-
+    said = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
+    reader.one_retry(said, ("defaults",))
+    whole = [_with(said, node) for _, node in nodes] if said else None
     need = cache(_need)  # the same few are named thousands of times
 
     def task(i: int, wired: _Task) -> Task:
@@ -97,8 +100,6 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
             params=wired.params, timeout=wired.timeout, continue_on_failure=wired.continue_on_failure,
         )  # fmt: skip
 
-    said = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
-    whole = [_with(said, node) for _, node in nodes] if said else None
     return reader.written(
         document, reader.tasks(_Task, nodes, task, whole), name=name, on_error=OnError(document.on_error),
         timeout=document.timeout,

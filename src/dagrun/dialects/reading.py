@@ -36,6 +36,8 @@ AnyBody = TypeVar("AnyBody", bound=words.Body)
 
 NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
+#: Words for one thing, to call a registered function.
+_CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
 _LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
 #: Words that most tasks do without.
 _RARE = frozenset(
@@ -217,6 +219,9 @@ class Reader:
         if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
             hint = f"give it one of {', '.join(map(repr, choice))}"
             self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
+        elif len(actions) > 1 and _CALLS.issuperset(actions):
+            one, other = [word for word in node if word in actions][:2]
+            self.two_spellings((*path, other), one, other)
         elif len(actions) > 1:
             both = " and ".join(f"'{word}'" for word in actions)
             message = f"a {noun} does one thing, but this one has {both}"
@@ -286,12 +291,7 @@ class Reader:
             only_if_changed=wired.only_if_changed,
             params=params or NOTHING,
             env=self.env(wired.env, lambda name: self.places.variable(i, name)) if wired.env else NOTHING,
-            retry=retry
-            or (
-                building.retry(wired.retries, wired.retry)
-                if wired.retry
-                else self._retries(wired.retries or 0)
-            ),
+            retry=retry or self.retry(wired),
             timeout=timeout,
             working_dir=wired.working_dir,
             continue_on_failure=continue_on_failure,
@@ -311,6 +311,12 @@ class Reader:
     def _action(self, wired: words.Body) -> Action:
         ref = wired.workflow_ref
         return building.action(wired) if ref is None else self._workflow(ref)
+
+    def retry(self, wired: words.Shared) -> Retry:
+        """How often and when a failed attempt is tried again."""
+        return (
+            building.retry(wired.retries, wired.retry) if wired.retry else self._retries(wired.retries or 0)
+        )
 
     def env(self, env: Mapping[str, Any], where: Callable[[str], Path]) -> dict[str, str]:
         """Environment values as the text that was written: `3.10` stays `3.10`, nothing stays empty (CONTRACT 2.4)."""
@@ -349,9 +355,7 @@ class Reader:
             health_check=building.health_check(wired.health_check),
         )
 
-    def _matrix(
-        self, i: int, wired: words.Matrix, exclude: Sequence[Any] = (), include: Sequence[Any] = ()
-    ) -> Matrix:
+    def _matrix(self, i: int, wired: words.Matrix) -> Matrix:
         path, node = self.places.nodes[i]
 
         def where(word: str) -> Path:
@@ -360,7 +364,11 @@ class Reader:
             return (*path, "matrix", word) if word in node["matrix"] else (*path, word)
 
         matrix = matrices.read(
-            wired.__pydantic_extra__, exclude or wired.exclude, include or wired.include, self.source, where
+            wired.__pydantic_extra__,
+            wired.exclude or node.get("exclude", ()),
+            wired.include or node.get("include", ()),
+            self.source,
+            where,
         )
         self.findings += matrices.problems(matrix, self.source, where)
         return matrix

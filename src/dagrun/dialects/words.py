@@ -249,14 +249,21 @@ TASK_RULES: JsonDict = {
         "matrix": {"properties": {"for_each": False}},
     },
 }
-_NO_SCRIPT: JsonDict = {"run": False, "commands": False, "shell": False}
-WORKFLOW: JsonDict = {
-    "required": ["workflow_ref"],
-    "properties": {**_NO_SCRIPT, "image": False, "services": False},
-}
-SCRIPTS: list[JsonDict] = [
-    {"required": ["run"], "properties": {"commands": False, "workflow_ref": False}},
-    {"required": ["commands"], "properties": {"run": False, "workflow_ref": False}},
-    {"required": ["image"], "properties": {**_NO_SCRIPT, "workflow_ref": False}},
-]
-ONE_ACTION: list[JsonValue] = [WORKFLOW, *SCRIPTS]
+
+
+def one_action(*calls: str, idle: bool = False) -> list[JsonValue]:
+    """A task does one thing: a call, a script (in an image or not), an image's own command; or nothing, if it is `idle`."""
+
+    def without(*others: str) -> JsonDict:
+        return {"properties": dict.fromkeys(others, False)}
+
+    scripts = ("run", "commands")
+    every = (*calls, *scripts, "image", "shell", "services")
+    choices: list[JsonValue] = [
+        {"required": ["run"], **without(*calls, "commands")},
+        {"required": ["commands"], **without(*calls, "run")},
+        {"required": ["image"], **without(*calls, *scripts, "shell")},
+    ]
+    for call in calls:
+        choices.append({"required": [call], **without(*(each for each in every if each != call))})
+    return [*choices, without(*every)] if idle else choices
