@@ -1,5 +1,5 @@
 # Thin names for what is in scripts/, for those who have make.
-.PHONY: check test format lock soak clean
+.PHONY: check test format lock bench soak clean
 
 check:  ## everything CI checks
 	scripts/test
@@ -13,9 +13,12 @@ format:  ## put the code in its usual form
 lock:  ## renew the pins
 	scripts/lock
 
+bench:  ## what the README promises, measured
+	scripts/bench
+
 soak:  ## the long loops
 	scripts/test -m soak --timeout 0
 
 clean:  ## caches and builds; the environment stays
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,9 +12,14 @@ def main() -> None:
 
         print(f"dagrun {__version__}")
         return
+    from dagrun import collector
+
+    collector.be_patient()
     from dagrun.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    collector.leave_the_rest()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

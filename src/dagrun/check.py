@@ -76,12 +76,16 @@ def _dangling(written: Written) -> Iterator[Finding]:
 
 
 def _cycles(written: Written) -> Iterator[Finding]:
-    place = {task.id: i for i, task in reversed(list(enumerate(written.dag.tasks)))}
-    needs = {task.id: [need.task for need in task.needs if need.task in place] for task in written.dag.tasks}
+    tasks = written.dag.tasks
+    last = {task.id: i for i, task in enumerate(tasks)}
+    # Where every task stands below all that it needs, as most are written, there is no cycle to look for.
+    if all(last.get(need.task, -1) < i for i, task in enumerate(tasks) for need in task.needs):
+        return
+    needs = {task.id: [need.task for need in task.needs if need.task in last] for task in tasks}
     for ring in cycles(needs):
         if written.places:
             yield _at(
-                written, written.places.edge(place[ring[0]], ring[1]),
+                written, written.places.edge(last[ring[0]], ring[1]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
                 "cycle", suggestion="each depends on the next; take one of these dependencies out",
             )  # fmt: skip
@@ -106,9 +110,7 @@ def _parameters(written: Written) -> Iterator[Finding]:
         if not task.params or not written.places:
             continue
         for name in task.params:
-            if upstream := next(
-                (need.task for need in task.needs if name.startswith(f"{need.task}__")), None
-            ):
+            if upstream := _supplier(task, name):
                 yield _at(
                     written, written.places.param(i, name),
                     f"an output of '{upstream}' would win over the parameter '{name}'",
@@ -125,6 +127,13 @@ def _parameters(written: Written) -> Iterator[Finding]:
                         "variable-collision", suggestion="rename one of them", key=True,
                     )  # fmt: skip
                 owners[variable] = name
+
+
+def _supplier(task: Task, name: str) -> str | None:
+    """The dependency that would supply a parameter: outputs arrive as `<task>__<key>`."""
+    if "__" not in name:  # as most have not, and there may be many dependencies
+        return None
+    return next((need.task for need in task.needs if name.startswith(f"{need.task}__")), None)
 
 
 def _numbers(written: Written) -> Iterator[Finding]:
@@ -179,8 +188,8 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
     for parameter in workflow.parameters:
-        supplied = any(parameter.name.startswith(f"{need.task}__") for need in task.needs)
-        if parameter.required and parameter.name not in task.params and not supplied:
+        given = parameter.name in task.params or _supplier(task, parameter.name)
+        if parameter.required and not given:
             yield _at(
                 written, written.places.action(i),
                 f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",

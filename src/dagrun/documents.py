@@ -9,7 +9,9 @@ from pathlib import Path
 
 from dagrun import catalog, parameters
 from dagrun.check import check
+from dagrun.collector import resting
 from dagrun.dialects import detect
+from dagrun.dialects.base import Written
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.graph import Graph
 from dagrun.masking import SHORTEST
@@ -82,18 +84,24 @@ class Documents:
         except DocumentError as error:
             return FileReport(shown, None, error.findings)
         try:
-            data = source.load()
+            with resting():
+                written = detect.to_dag(source.load(), source, catalog.stem(path))
         except DocumentError as error:
             return FileReport(shown, source, error.findings)
-        written = detect.to_dag(data, source, catalog.stem(path))
+        # Not while the collector rests: this may fork the keeper, whose children would never collect.
+        registry = self._registry_for(written.dag) if calls else None
+        with resting():
+            return self._checked(written, registry, shown)
+
+    def _checked(self, written: Written, registry: Registry | None, shown: str) -> FileReport:
         findings = sorted(
-            [*written.findings, *check(written, self._registry_for(written.dag) if calls else None)],
+            [*written.findings, *check(written, registry)],
             key=lambda finding: (finding.place.line, finding.place.column),
         )
-        report = FileReport(shown, source, findings, written.dag)
+        report = FileReport(shown, written.source, findings, written.dag)
         if report.errors:
             return report
-        return FileReport(shown, source, findings, written.dag, Graph.compile(written.dag))
+        return replace(report, graph=Graph.compile(written.dag))
 
     def _registry_for(self, dag: Dag) -> Registry | None:
         """The registry, if the DAG asks for it: reading it imports user modules."""

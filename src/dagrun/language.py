@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagrun import expressions, scripts
+from dagrun import expressions
 from dagrun.dialects.base import Path, Written
 from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known
-from dagrun.kinds import shell
 from dagrun.model import ShellAction, Task
 from dagrun.source import Finding
 
@@ -38,7 +37,7 @@ class _Language:
         yield from self._values(self.dag.env, ("env",), self._known(nowhere, secrets=True), self.secret_env)
         yield from self._values(self.dag.outputs, ("outputs",), self._known(None), self.secret_env)
         for i, task in enumerate(self.dag.tasks):
-            if i not in self.written.broken and self.written.places:
+            if i not in self.written.broken and self.written.places and _has_expressions(task):
                 yield from self._task(i, task, self.written.places.task(i))
 
     def _task(self, i: int, task: Task, path: Path) -> Iterator[Finding]:
@@ -106,22 +105,26 @@ class _Language:
         """All commands together, as the shell will read them: a quote left open in one changes the next."""
         if not any("${{" in command for command in action.commands):
             return
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.kinds import shell
+
+        starts = list(shell.starts(action))
         try:
             fitted = scripts.fit(shell.script(action), action.shell)
         except scripts.ScriptProblems as problems:
             for error in problems.errors:
-                yield self._finding(*self._command(i, action, error))
+                yield self._finding(*self._command(i, starts, error))
             return
         for variable in fitted.variables:
             for error in self._problems(variable.expression, known, hidden):
-                yield self._finding(*self._command(i, action, error))
+                yield self._finding(*self._command(i, starts, error))
 
-    def _command(self, i: int, action: ShellAction, error: ExpressionError) -> tuple[Path, ExpressionError]:
+    def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
         """The command in which an error of the whole script stands, and the error as that command's own."""
         assert self.written.places is not None
         start = 0
         found = 0
-        for number, begin in enumerate(shell.starts(action)):
+        for number, begin in enumerate(starts):
             if begin <= error.offset:
                 found, start = number, begin
         path = self.written.places.script(i, found)
@@ -196,6 +199,24 @@ class _Ancestors(Collection[str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _has_expressions(task: Task) -> bool:
+    """Whether there is anything to look at in a task; in most there is not."""
+    if task.condition is not None or task.unless is not None:
+        return True
+    commands = task.action.commands if isinstance(task.action, ShellAction) else ()
+    return any(
+        _holds(value) for part in (task.params.values(), task.env.values(), commands) for value in part
+    )
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${{" in value
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    return isinstance(value, Mapping) and any(map(_holds, value.values()))
 
 
 def _reads_secrets(text: str) -> bool:

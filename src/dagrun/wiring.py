@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 from dagrun.clock import SteadyClock
 from dagrun.registry import Registry
-from dagrun.runs.files import FileRuns
-from dagrun.runs.lines import Rotation
-from dagrun.service import Service
 from dagrun.settings import Settings
 from dagrun.work import Json
 
 if TYPE_CHECKING:
+    from dagrun.documents import Documents
     from dagrun.executors.local import LocalExecutor
     from dagrun.schedules.firing import Record, Report
     from dagrun.schedules.loop import Files, Scheduler
+    from dagrun.service import Service
 
 
 class _Means:
@@ -53,11 +52,27 @@ class _Means:
 
 
 @contextmanager
+def documents(settings: Settings) -> Iterator[Documents]:
+    """Answers about one project's documents, for those who ask nothing about runs and need not wait for it."""
+    from dagrun.documents import Documents
+
+    means = _Means(settings)
+    try:
+        yield Documents(settings, lambda: means.registry)
+    finally:
+        means.shut()
+
+
+@contextmanager
 def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
     """A service over one project; everything it started is gone when the block ends.
 
     With `runs` the keeper is forked at once, while this process is small and holds no lock.
     """
+    from dagrun.runs.files import FileRuns
+    from dagrun.runs.lines import Rotation
+    from dagrun.service import Service
+
     means = _Means(settings)
     if runs:
         means.executor  # noqa: B018 - asked for, so that it is made now

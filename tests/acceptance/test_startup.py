@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -48,7 +49,7 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
     modules = loaded(project, "validate", "dag.yaml")
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
-    assert "dagrun.executors.local" not in modules
+    assert not modules & {"dagrun.executors.local", "dagrun.events", "dagrun.service", "dagrun.scripts"}
 
 
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
@@ -60,3 +61,17 @@ def test_dagrun_alone_shows_its_commands(project: Project) -> None:
     run = project.dagrun()
     assert run.code == 2
     assert "validate" in run.out + run.err
+
+
+def test_bodies_have_the_collector_that_python_gives_them(project: Project) -> None:
+    project.workflows(
+        """
+        @workflow("ask")
+        def ask():
+            import gc
+            return {"threshold": list(gc.get_threshold()), "enabled": gc.isenabled()}
+        """
+    )
+    project.write("dag.yaml", "tasks: [{id: a, workflow_ref: ask}]")
+    outputs = project.dagrun("run", "dag.yaml", "-o", "json").task("a")["outputs"]
+    assert outputs == {"threshold": list(gc.get_threshold()), "enabled": True}

@@ -84,6 +84,19 @@ def test_a_task_that_depends_on_itself() -> None:
     )
 
 
+def test_a_cycle_through_a_duplicate_id() -> None:
+    found = told(
+        """
+        tasks:
+          - {id: a, run: x}
+          - {id: b, run: x, depends_on: [a]}
+          - {id: a, run: x, depends_on: [b]}
+        """
+    )
+    assert "Duplicate task IDs found: a" in found
+    assert "dag.yaml:4:34: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a" in found
+
+
 def test_a_long_cycle_is_told_in_short() -> None:
     tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 10_000}]}}\n" for i in range(10_000))
     begun = time.process_time()

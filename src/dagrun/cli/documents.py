@@ -46,8 +46,8 @@ def validate(
     named = [*(files or []), *([dag] if dag else [])]
     if not named:
         raise UsageError("which document? give one or more FILEs")
-    with wiring.service(settings.load(flags=flags(workflows))) as service:
-        reports = service.documents.validate(named)
+    with wiring.documents(settings.load(flags=flags(workflows))) as documents:
+        reports = documents.validate(named)
     if form is Form.JSON:
         shapes = [
             {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
@@ -10,6 +9,7 @@ from typing import Any, Final, NoReturn
 import yaml
 from yaml import events as ev
 
+from dagrun.collector import resting
 from dagrun.errors import nearest
 from dagrun.source.scalars import MISFIT, NUMERIC, TAGS, WORDS, YAML_TAG, number, plain, tagged
 from dagrun.source.values import Finding, Limits, Place, brief
@@ -71,13 +71,8 @@ class Builder:
         # Events are flat: nesting costs libyaml no stack, unlike its nodes.
         loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
         # Hundreds of thousands of new containers would wake the collector again and again, to find nothing.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with resting():
             self._build(loader(text).get_event)
-        finally:
-            if collecting:
-                gc.enable()
         return self.top[0] if self.top else None
 
     def _build(self, pull: Callable[[], Any]) -> None:
