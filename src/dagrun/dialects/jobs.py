@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from dagrun.dialects import words
 from dagrun.dialects.base import Written
@@ -54,11 +55,18 @@ class _Node(Wire):
     )
 
 
+#: `exclude` and `include` stand in the matrix or beside it, as the schema says it; `_Reader` tells the same with places.
+_BESIDE: JsonDict = {
+    word: {"required": ["matrix"], "properties": {"matrix": {"properties": {word: False}}}}
+    for word in ("exclude", "include")
+}
+
+
 class _Job(words.Common, words.Body, _Node):
     """One job, which does exactly one thing."""
 
     model_config = ConfigDict(
-        json_schema_extra={**words.TASK_RULES, "oneOf": words.one_action("workflow_ref")}
+        json_schema_extra={**words.task_rules(**_BESIDE), "oneOf": words.one_action("workflow_ref")}
     )
 
     timeout: Timeout = Field(300.0, description="How long one attempt may take.")

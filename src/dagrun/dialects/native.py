@@ -55,7 +55,7 @@ class _Task(_Common, words.Body, _Node):
     """One task, which does exactly one thing."""
 
     model_config = ConfigDict(
-        json_schema_extra={**words.TASK_RULES, "oneOf": words.one_action("workflow_ref")}
+        json_schema_extra={**words.task_rules(), "oneOf": words.one_action("workflow_ref")}
     )
 
 

@@ -34,6 +34,10 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 _LATER_KINDS = ("SubOrchestration", "ApprovalGate", "SignalWait")
 
 
+#: Words of `retry` about the delay, which `retryBackoffSeconds` fixes.
+_DELAY = ("initial", "factor", "max", "jitter")
+
+
 class _Ref(Wire):
     """A thing by its name."""
 
@@ -74,6 +78,9 @@ class _Node(Wire):
     )
 
 
+_NO_OTHER_DELAY: JsonDict = {"properties": {"retry": {"properties": dict.fromkeys(_DELAY, False)}}}
+
+
 def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
     """What a kind asks of its step's action, as the schema says it; `_Reader` tells the same with places."""
     done: list[JsonValue] = [{"required": [word]} for word in does]
@@ -89,7 +96,7 @@ class _Step(words.Body, _Node):
 
     model_config = ConfigDict(
         json_schema_extra={
-            **words.TASK_RULES,
+            **words.task_rules(retryBackoffSeconds=_NO_OTHER_DELAY),
             "oneOf": words.one_action("workflow_ref", "toolRef", "agentRef", idle=True),
             "allOf": [_asked_of(kind, does) for kind, does in _KINDS.items()],
         }
@@ -135,7 +142,7 @@ class _Orchestration(Wire):
 
     apiVersion: str | None = Field(None, description="Kept by those who need it.")
     kind: Literal["Orchestration"] | None = Field(None, description="Always `Orchestration`.")
-    metadata: _Metadata | None = Field(None, description="What the orchestration says about itself.")
+    metadata: _Metadata | None = Field(None, description="Its name, and what is kept with it.")
     spec: Any = Field(
         None,
         description="What the orchestration does.",
@@ -171,6 +178,7 @@ class _Reader(Reader):
         """The Dag with everything that could be read."""
         path = self.places.document("steps")
         nodes = [((*path, i), node) for i, node in enumerate(self.nodes(data, "steps", list))]
+        self.named: set[str] = set()
         self.sequential = not any("dependsOn" in node for _, node in nodes if isinstance(node, dict))
         tasks = self.tasks(_Step, nodes, self._step)
         self._mixture(nodes)
@@ -216,7 +224,7 @@ class _Reader(Reader):
         path, node = self.places.nodes[i]
         self._kind(wired.kind, node, path)
         if wired.retryBackoffSeconds is not None and wired.retry is not None:
-            for word in ("initial", "factor", "max", "jitter"):
+            for word in _DELAY:
                 if word in node["retry"]:
                     second = [each for each in node if each in ("retry", "retryBackoffSeconds")][1]
                     self.two_spellings((*path, second), "retryBackoffSeconds", f"retry.{word}")
@@ -230,8 +238,9 @@ class _Reader(Reader):
     def _needs(self, i: int, wired: _Step) -> Iterator[Need]:
         if not self.sequential:
             yield from map(Need, wired.dependsOn)
-        elif i and i - 1 not in self.broken:
+        elif i and i - 1 not in self.broken and wired.name not in self.named:
             yield Need(self.places.nodes[i - 1][1]["name"])
+        self.named.add(wired.name)  # a name that stands twice is told as that, not as a circle
 
     def _backoff(self, wired: _Step) -> Retry | None:
         """A constant delay."""

@@ -44,17 +44,17 @@ class Wire(BaseModel):
 
 _NAME = rf"^{NAME_PATTERN}$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_AXIS = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+AXIS = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 _PORT = r"^([1-9][0-9]{0,4}:)?[1-9][0-9]{0,4}(/(tcp|udp))?$"
 _MOUNT = r"^[^:]+:/[^:]*(:(ro|rw))?$"
 #: What is wrong with a text that does not match.
 _MISMATCHES: Mapping[str, str] = {
     _NAME: f"is no valid name: {NAME_RULE}",
     _VARIABLE: "cannot name an environment variable",
-    _AXIS: "cannot name an axis: write letters, digits, '_' and '-', starting with a letter",
+    AXIS: "cannot name an axis: write letters, digits, '_' and '-', starting with a letter",
     _MOUNT: "mounts nothing; write 'source:/target', or 'source:/target:ro' to keep it as it is",
 }
-_PLAIN: dict[str, Any] = {"not": {"pattern": r"\$\{\{"}}
+_PLAIN: dict[str, Any] = {"not": {"type": "string", "pattern": r"\$\{\{"}}
 _SECONDS = rf"\s*(?=\S)(?:\d+(?:\.\d+)?|{DURATION_PATTERN})\s*$"
 
 
@@ -97,7 +97,7 @@ def _port(value: object) -> object:
 # The schema of each says what its validator does: a test holds the two against each other.
 Name = Annotated[str, Field(pattern=_NAME)]
 Variable = Annotated[str, Field(pattern=_VARIABLE)]
-Axis = Annotated[str, Field(pattern=_AXIS)]
+Axis = Annotated[str, Field(pattern=AXIS)]
 Port = Annotated[
     Any,
     BeforeValidator(_port),
@@ -115,10 +115,16 @@ Timeout = Annotated[
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
     ),
 ]
-#: Text that holds no expressions; one of these is split into words as a shell does, one names files.
+#: Text that holds no expressions; one of these is split into words as a shell does, some are not empty.
 Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
+]
+Some = Annotated[
+    str,
+    Field(min_length=1),
+    BeforeValidator(_plain),
+    WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
 ]
 Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
 #: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
 from dagrun.dialects.wire import (
+    AXIS,
     Axis,
     CommandLine,
     Duration,
@@ -16,6 +17,7 @@ from dagrun.dialects.wire import (
     Name,
     Plain,
     Port,
+    Some,
     Timeout,
     Value,
     Variable,
@@ -60,7 +62,7 @@ class Retry(Wire):
 class Matrix(Wire):
     """A task once for every combination of values; each key but these two is an axis with its values."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": AXIS}})
     __pydantic_extra__: dict[Axis, Annotated[list[Value], Field(min_length=1)]]
 
     exclude: list[dict[Axis, Value]] = Field(
@@ -167,7 +169,7 @@ class Body(Shared):
     services: list[Annotated[str, Field(min_length=1)]] | dict[Name, Service] | None = Field(
         None, description="Containers that run beside the task: images, or a mapping of names to services."
     )
-    artifacts: list[Annotated[Plain, Field(min_length=1)]] | None = Field(
+    artifacts: list[Some] | None = Field(
         None, description="Files and directories to keep when the task has ended well; globs are fine."
     )
     if_: str | bool | None = Field(None, alias="if", description="Run only if this expression is true.")
@@ -240,15 +242,17 @@ ONE_SPELLING: JsonDict = {
     "not": {"required": ["retries", "retry"], "properties": {"retry": {"required": ["max_attempts"]}}}
 }
 _FOR_VARIANTS: JsonDict = {"anyOf": [{"required": ["matrix"]}, {"required": ["for_each"]}]}
-TASK_RULES: JsonDict = {
-    **ONE_SPELLING,
-    "dependencies": {
+
+
+def task_rules(**more: JsonValue) -> JsonDict:
+    """What a task's words ask of one another in every dialect, and in one of them."""
+    dependencies: JsonDict = {
         "mount": ["image"],
         "pull": ["image"],
         "max_parallel": _FOR_VARIANTS,
         "matrix": {"properties": {"for_each": False}},
-    },
-}
+    }
+    return {**ONE_SPELLING, "dependencies": {**dependencies, **more}}
 
 
 def one_action(*calls: str, idle: bool = False) -> list[JsonValue]:
