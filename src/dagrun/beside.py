@@ -38,8 +38,9 @@ def check_beside(written: Written) -> Iterator[Finding]:
         named = [(i, j, other) for i, j, other in wishes if i in inside]
         told = [finding(i, other, why) for i, j, other in named if (why := _order(above, i, j, other))]
         if named and not told:
+            i, _, other = named[0]
             told = [
-                finding(*named[0][::2], "cannot run beside the others: what they wait for contradicts it")
+                finding(i, other, f"cannot run beside '{other}' if every other 'parallel_with' is to hold")
             ]
         yield from told
 

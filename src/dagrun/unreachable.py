@@ -74,7 +74,7 @@ def _ends(goal: Goal) -> str:
         case [End.GOOD]:
             return "end well"
         case [End.FAILED]:
-            return "fail"
+            return "count as failed"
     return "end without a failure"
 
 
