@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dagrun.check import check
@@ -12,6 +13,7 @@ from dagrun.graph import Graph
 from dagrun.model import Dag, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.source import DocumentError, Source, render
+from dagrun.testing import InlineExecutor, Outcome, run
 
 HERE = Origin("module", "flows")
 
@@ -79,3 +81,12 @@ def shown(text: str) -> str:
 def env(**values: str) -> Mapping[str, str]:
     """An environment."""
     return values
+
+
+def played(
+    *tasks: Task, bodies: Mapping[str, Callable[[dict[str, Any]], Any]] | None = None, **more: Any
+) -> Outcome:
+    """A run of these tasks in memory; `more` goes to the DAG, but for `at` and `params`."""
+    outside = {name: more.pop(name) for name in ("at", "params") if name in more}
+    dag = Dag(name="d", tasks=tasks, **more)
+    return asyncio.run(run(dag, InlineExecutor(bodies), **outside))

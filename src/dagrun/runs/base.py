@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from dagrun.events import Event
 from dagrun.model import Dag
-from dagrun.work import Attempt, Blob, Json
+from dagrun.work import INLINE_BYTES, Attempt, Blob, Json
 
 WISHES = frozenset({"cancel"})  # what a request may ask for
 
@@ -50,6 +51,12 @@ class RunRecord:
     corrupt: int = 0
 
 
+def items_document(items: Sequence[Json]) -> bytes | None:
+    """The list of a for_each as the file it is kept in; None when it is small enough for an event."""
+    data = json.dumps({"items": items}).encode()
+    return data if len(data) > INLINE_BYTES else None
+
+
 class RunWriter(Protocol):
     """The owner's hand on its run: nobody else writes its facts."""
 
@@ -82,6 +89,13 @@ class RunWriter(Protocol):
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
+        ...
+
+    def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
+        """Put the list of a for_each into a file, if it is too large for an event; `read_outputs` has it as `items`.
+
+        Raises RecordError.
+        """
         ...
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
