@@ -143,7 +143,16 @@ class RunState:
         self.running = 0
         self._max_parallel = max_parallel
         self._unended = ended.count(False)
-        self._missing = [sum(not ended[dep] for dep in node.needs) for node in nodes]
+        self._missing = [len(node.needs) for node in nodes]
+        # What ended in an earlier stretch counts for its dependents only when all above it has ended too: they may ask
+        # whether something above them failed.
+        over = [i for i, missing in enumerate(self._missing) if not missing and ended[i]]
+        for i in over:  # it grows meanwhile
+            for dependent in nodes[i].dependents:
+                self._missing[dependent] -= 1
+                if not self._missing[dependent] and ended[dependent]:
+                    over.append(dependent)
+        self._held = {i for i, missing in enumerate(self._missing) if missing and ended[i]}
         free = [i for i, missing in enumerate(self._missing) if not missing and not ended[i]]
         self._settled = deque(i for i in free if nodes[i].members is None)
         self._whole = deque(
@@ -290,6 +299,9 @@ class RunState:
         """A fact about a task that has ended: the line that began its new stretch was damaged, and is not missed here."""
         if self.tasks[i].status in FINAL:
             self._unended += 1
+            if i in self._held:
+                self._held.discard(i)
+                return
             for dependent in self.nodes[i].dependents:
                 self._missing[dependent] += 1
 
@@ -317,15 +329,27 @@ class RunState:
         task.finished_at = event.timestamp
         task.retry_at = None
         self._unended -= 1
-        failed = self._failed_above[i] or self.end(i) is End.FAILED
-        for dependent in node.dependents:
-            self.steps += 1
-            self._failed_above[dependent] |= failed
-            self._missing[dependent] -= 1
-            if not self._missing[dependent]:
-                (self._settled if self.nodes[dependent].members is None else self._whole).append(dependent)
+        self._tell_dependents(i)
         if status in (Status.SKIPPED, Status.CANCELLED) and reason in _STOPS:
             self._stop(Reason(reason))
+
+    def _tell_dependents(self, i: int) -> None:
+        over = [i]
+        for each in over:  # it grows where a dependent had ended in an earlier stretch
+            failed = self._failed_above[each] or self.end(each) is End.FAILED
+            for dependent in self.nodes[each].dependents:
+                self.steps += 1
+                self._failed_above[dependent] |= failed
+                self._missing[dependent] -= 1
+                if self._missing[dependent]:
+                    continue
+                if dependent in self._held:
+                    self._held.discard(dependent)
+                    over.append(dependent)
+                elif self.nodes[dependent].members is None:
+                    self._settled.append(dependent)
+                else:
+                    self._whole.append(dependent)
 
     def _stop(self, why: Reason) -> None:
         """From now on nothing starts; what has not ended is swept, in the file's order, each task once."""
@@ -503,7 +527,7 @@ class RunState:
             above = self.nodes[dep]
             others = (i for i in above.dependents if i != group)
             self.nodes[dep] = replace(above, dependents=(*others, *members))
-        missing = sum(self.tasks[dep].status not in FINAL for dep in node.needs)
+        missing = sum(self.tasks[dep].status not in FINAL or dep in self._held for dep in node.needs)
         self._missing.extend([missing] * event.count)
         self._missing[group] = event.count
         self._failed_above.extend([self._failed_above[group]] * event.count)
