@@ -10,7 +10,7 @@ from dagrun import expressions, scripts
 from dagrun.dialects.base import Path, Written
 from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known
 from dagrun.kinds import shell
-from dagrun.model import ShellAction, Task
+from dagrun.model import ContainerAction, ShellAction, Task
 from dagrun.source import Finding
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
@@ -43,15 +43,19 @@ class _Language:
 
     def _task(self, i: int, task: Task, path: Path) -> Iterator[Finding]:
         ancestors = _Ancestors(self, i)
-        known = self._known(ancestors)
+        known = self._known(ancestors, task=task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         assert self.written.places is not None
-        in_env = self._known(ancestors, secrets=True)
+        in_env = self._known(ancestors, task=task, secrets=True)
         for name, value in task.env.items():
             yield from self._values(value, self.written.places.variable(i, name), in_env, self.secret_env)
         for name, value in task.params.items():
             yield from self._values(value, self.written.places.param(i, name), known, hidden)
-        asking = self._known(ancestors, functions=STATUS_FUNCTIONS)
+        if task.for_each is not None:
+            yield from self._values(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
+        if isinstance(task.action, ContainerAction):
+            yield from self._values(task.action.image, (*path, "image"), known, hidden)
+        asking = self._known(ancestors, task=task, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:
                 yield from self._condition(text, (*path, word), asking, hidden)
@@ -59,10 +63,18 @@ class _Language:
             yield from self._scripts(i, task.action, known, hidden)
 
     def _known(
-        self, ancestors: Collection[str] | None, *, secrets: bool = False, functions: Collection[str] = ()
-    ) -> Known:
+        self, ancestors: Collection[str] | None, *, task: Task | None = None, secrets: bool = False,
+        functions: Collection[str] = (),
+    ) -> Known:  # fmt: skip
+        roots, matrix = ROOTS | {"secrets"} if secrets else ROOTS, None
+        if task is not None and task.matrix is not None:
+            roots |= {"matrix"}
+            matrix = [*task.matrix.axes, *(name for entry in task.matrix.include for name in entry)]
+        if task is not None and task.for_each is not None:
+            roots |= {"item"}
         return Known(
-            roots=ROOTS | {"secrets"} if secrets else ROOTS,
+            roots=roots,
+            matrix=matrix,
             functions=functions,
             params=self.params,
             tasks=self.index,

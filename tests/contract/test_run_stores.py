@@ -321,3 +321,12 @@ def test_a_run_that_cannot_begin_leaves_nothing(files: Files) -> None:
     assert list(files.store.ids()) == []
     files.store.stream.rmdir()
     assert files.begin("mine").run_id == "mine"
+
+
+def test_a_list_lies_in_a_file_only_when_it_is_large(house: House) -> None:
+    run = house.begin()
+    assert run.store_items("a", [1, 2]) is None
+    items = ["ä\ud800" * 10_000]
+    blob = run.store_items("B[x]", items)
+    assert blob is not None
+    assert run.read_outputs(blob) == {"items": items}
