@@ -89,15 +89,15 @@ class Bodies:
 
         It is made once: there may be many variants, and many that depend on them. The group must have ended.
         """
-        found = self._gathered.get(node.index)
-        if found is None:
-            outputs: dict[str, dict[str, Json]] = {}
-            for i in node.members or ():
-                variant = self.state.nodes[i].variant
-                if variant is not None and self.state.tasks[i].status is Status.SUCCESS:
-                    for name, value in self._outputs(i).items():
-                        outputs.setdefault(name, {})[variant.key] = value
-            found = self._gathered[node.index] = outputs
+        if node.index in self._gathered:
+            return self._gathered[node.index]
+        found: dict[str, dict[str, Json]] = {}
+        for i in node.members or ():
+            variant = self.state.nodes[i].variant
+            if variant is not None and self.state.tasks[i].status is Status.SUCCESS:
+                for name, value in self._outputs(i).items():
+                    found.setdefault(name, {})[variant.key] = value
+        self._gathered[node.index] = found
         return found
 
     def _outputs(self, i: int) -> Mapping[str, Json]:

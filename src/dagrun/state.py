@@ -258,9 +258,10 @@ class RunState:
 
     def _ok(self, event: TaskOk) -> None:
         i = self.index[event.task_id]
-        if (event.summary is None) is not (self.nodes[i].members is None):
-            raise ValueError(f"'{event.task_id}' was a group when this was recorded, or is one now")
-        task = self.tasks[i]
+        task, node = self.tasks[i], self.nodes[i]
+        is_group = node.members is not None
+        if is_group is (event.summary is None) or (node.each is not None and not is_group):
+            raise ValueError(f"'{event.task_id}' was a group when this was recorded, or has become one")
         self._leave_running(i)
         task.outputs = event.result
         task.changed = event.changed

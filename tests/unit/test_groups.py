@@ -13,6 +13,7 @@ from dagrun.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSki
 from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.outcomes import FINAL
+from dagrun.recovery import fold, remainder
 from dagrun.selection import Selection
 from dagrun.state import RunState
 from dagrun.testing import HANG, Outcome, fails
@@ -372,6 +373,58 @@ def test_a_rerun_takes_a_group_over_whole() -> None:
     assert {task.id: task.status for task in ended.view.tasks}["each[1]"] == "skipped"
     assert life.service.rerun("r", Selection(only=["each"]), "more").view.status == "success"
     assert ran(life) == ["each[0]"]
+
+
+# --- journals that are damaged, documents that have changed ---
+
+
+def several() -> Life:
+    """A run whose group has one variant that failed, so that it can be resumed."""
+    return lived(
+        call("list"), call("each", "list", for_each="${{ tasks.list.outputs.items }}"), call("m", "each", matrix=TWO),
+        call("b", "m", trigger=Trigger.ALWAYS), max_parallel=1,
+        bodies=lambda: {"list": lists("a", "b"), "each": lambda _: {"k": 1}, "m[os=alpine]": fails(9)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", range(17))
+def test_a_run_with_a_damaged_line_anywhere_ends_all_the_same(lost: int) -> None:
+    whole = several()
+    for then in ("resume", "cancel"):
+        life = whole.cut(len(whole.facts) if then == "resume" else len(whole.facts) - 1)
+        if lost < len(life.run.journal):
+            del life.run.journal[lost]
+        kept = {fact.task_id for fact in life.facts if isinstance(fact, TaskOk)} & set(life.folded().index)
+        if then == "cancel":
+            life.cancel()
+        else:
+            life.resume()
+            lists_lost = whole.facts[lost].name == "task_expand"
+            assert lists_lost or not kept & set(ran(life))
+        state = life.folded()
+        assert state.finished_at is not None
+        assert all(each.status in FINAL for each in state.tasks)
+
+
+def left(life: Life, *tasks: Task) -> list[str]:
+    """What a resume with a changed document would run."""
+    state = fold(life.runs.read("r"), Dag(name="d", tasks=tasks))
+    return list(remainder(state).rerun)
+
+
+def test_a_matrix_that_has_grown_runs_what_is_new_and_ends_anew() -> None:
+    life = lived(call("m", matrix=TWO), bodies=dict)
+    three = Matrix(axes={"os": ("ubuntu", "alpine", "beos")})
+    assert left(life, call("m", matrix=TWO)) == []
+    assert left(life, call("m", matrix=three)) == ["m[os=beos]", "m"]
+    assert left(life, call("m", matrix=Matrix(axes={"os": ("alpine",)}))) == []
+
+
+def test_a_task_that_was_a_group_or_has_become_one_runs_anew() -> None:
+    group, plain = lived(call("m", matrix=TWO), bodies=dict), lived(call("m"), bodies=dict)
+    assert left(group, call("m")) == ["m"]
+    assert left(plain, call("m", matrix=TWO)) == ["m[os=ubuntu]", "m[os=alpine]", "m"]
+    assert left(plain, call("m", for_each=("a",))) == ["m"]
 
 
 # --- what it costs ---
