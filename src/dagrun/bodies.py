@@ -224,9 +224,10 @@ class Bodies:
     def _task(self, task_id: str) -> Json:
         i = self.state.index[task_id]
         node, task = self.state.nodes[i], self.state.tasks[i]
-        outputs: Json = None  # of a task that has not succeeded every output is null
+        outputs: Json = None  # of a task that has not succeeded, nor any variant of it, every output is null
         if node.members is not None:
-            outputs = dict(self.gathered(node))
+            if any(self.state.tasks[member].status is Status.SUCCESS for member in node.members):
+                outputs = dict(self.gathered(node))
         elif task.status is Status.SUCCESS:
             outputs = dict(self._outputs(i))
         return {

@@ -229,13 +229,11 @@ class Engine:
         except EvaluationError as error:
             self._fail_unbegun(node, error, now)
             return
-        large = self.writer.store_items(node.task.id, items)
+        task_id, large = node.task.id, self.writer.store_items(node.task.id, items)
+        small = None if large else items
         self.record(
-            TaskExpand(
-                timestamp=now, task_id=node.task.id, count=len(items), items=None if large else items,
-                items_file=large,
-            )
-        )  # fmt: skip
+            TaskExpand(timestamp=now, task_id=task_id, count=len(items), items=small, items_file=large)
+        )
 
     def _ask(self, node: Node, now: float) -> None:
         try:

@@ -292,6 +292,12 @@ def test_what_is_below_a_group_gets_maps_of_what_its_variants_put_out() -> None:
     assert outcome.params["c"] == {"test[os=ubuntu]__wheel": "ubuntu.whl"}
 
 
+def test_where_no_variant_succeeded_every_output_is_null() -> None:
+    below = {"params": {"x": "${{ tasks.each.outputs.k }}", "s": "${{ tasks.each.status }}"}}
+    outcome = played(task("each", for_each=()), task("b", "each", **below))
+    assert outcome.params["b"] == {"x": None, "s": "success"}
+
+
 def test_a_map_is_made_once_however_many_ask() -> None:
     below = [task(f"b{i}", "each") for i in range(3)]
     outcome = played(task("list"), EACH, *below, bodies={"list": lists(1, 2), "each": lambda _: {"k": 1}})
