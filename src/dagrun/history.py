@@ -103,9 +103,7 @@ class History:
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
         """A run's log files: task, attempt, path; tasks in the DAG's order."""
         run_id = self.run_id(named)
-        for each in self._task_ids(run_id, task_id, whole=True):
-            for attempt, path in self.runs.logs(run_id, each):
-                yield each, attempt, path
+        return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
 
     def events(self, named: str | None = None, names: Sequence[str] = ()) -> Tail:
         """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""

@@ -81,12 +81,12 @@ class Shuffling(InlineExecutor):
 
 
 @st.composite
-def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
+def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     """One task; what may hang has a timeout or somebody who ends it."""
     retry = Retry(retries=draw(st.integers(0, 2)), initial=draw(st.sampled_from([0.0, 1.0, 7.0])))
-    needs = draw(st.lists(st.sampled_from(names[:index]), unique=True, max_size=3)) if index else []
+    needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
     return Task(
-        id=names[index],
+        id=name,
         action=ShellAction(("true",)),
         needs=tuple(Need(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
@@ -103,7 +103,11 @@ def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
 def stories(draw: st.DrawFn) -> Story:
     """Any run of up to twelve tasks that stand in any order in the file."""
     names = [f"t{i}" for i in range(draw(st.integers(1, 12)))]
-    drawn = [draw(tasks(i, names)) for i in range(len(names))]
+    drawn: list[Task] = []
+    above: list[str] = []  # tasks, and variants that the document names
+    for name in names:
+        drawn.append(draw(tasks(name, above)))
+        above += [name, *(names_of(drawn[-1]) if drawn[-1].matrix is not None else ())]
     dag = Dag(
         name="any",
         tasks=tuple(draw(st.permutations(drawn))),

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -190,6 +190,6 @@ class RunStore(Protocol):
         """Where one attempt's output goes."""
         ...
 
-    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
-        """The log files of a task: attempt number and path, in order."""
+    def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
+        """The log files of these tasks: task, attempt number and path, in order. Costs one look, however many tasks."""
         ...

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dagrun import events
@@ -161,16 +161,16 @@ class FileRuns:
         """Where one attempt's output goes."""
         return RunLayout(self.directory / run_id).log(task_id, attempt)
 
-    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
-        """The task's log files, by attempt."""
-        layout = RunLayout(self.directory / run_id)
-        prefix = file_name(task_id) + "."
-        found = []
-        for path in layout.logs.glob("*.log"):
-            number = path.name.removeprefix(prefix).removesuffix(".log")
-            if path.name.startswith(prefix) and number.isdigit():
-                found.append((int(number), path))
-        return sorted(found)
+    def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
+        """The tasks' log files, by attempt."""
+        found: dict[str, list[tuple[int, Path]]] = {}
+        for path in RunLayout(self.directory / run_id).logs.glob("*.log"):
+            name, _, number = path.name.removesuffix(".log").rpartition(".")
+            if number.isdigit():
+                found.setdefault(name, []).append((int(number), path))
+        for task_id in task_ids:
+            for attempt, path in sorted(found.get(file_name(task_id), ())):
+                yield task_id, attempt, path
 
 
 class FileRun:
