@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
@@ -27,11 +27,18 @@ def dry_run(graph: Graph) -> str:
         "",
         "Execution Plan:",
     ]
+    steps = []
     for number, i in enumerate(graph.order(), start=1):
         task = graph.nodes[i].task
         needs = ", ".join(need.task for need in task.needs) or "none"
-        lines.append(f"  {number}. {task.id} ({_label(task)}, depends_on: {needs})")
-    return "\n".join(lines)
+        steps.append((task, f"  {number}. {task.id} ({_label(task)}, depends_on: {needs})"))
+    return "\n".join([*lines, *_short(steps)])
+
+
+def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
+    """A line for each task; of many variants of one the first and the last."""
+    for _, several in groupby(lines, key=lambda line: base_id(line[0].id)):
+        yield from elided([line for _, line in several], _MOST_NAMES)
 
 
 def as_json(plan: Estimate) -> dict[str, Json]:
@@ -82,20 +89,15 @@ def as_text(plan: Estimate, now: float) -> str:
     ]
     for number, wave in enumerate(waves, start=1):
         together = f" ({len(wave)} in parallel)" if len(wave) > 1 else ""
-        lines += ["", f"Wave {number}{together}:", *(f"  {line}" for line in _wave(plan, wave))]
+        lines += ["", f"Wave {number}{together}:", *_short(_task_line(plan, i) for i in wave)]
     return "\n".join([*lines, "", *_expectations(plan, now)])
 
 
-def _wave(plan: Estimate, wave: list[int]) -> Iterator[str]:
-    """A line for each task; of a group with many variants the first and the last."""
-    for _, several in groupby(wave, key=lambda i: base_id(plan.graph.nodes[i].task.id)):
-        yield from elided([_task_line(plan, i) for i in several], _MOST_NAMES)
-
-
-def _task_line(plan: Estimate, i: int) -> str:
+def _task_line(plan: Estimate, i: int) -> tuple[Task, str]:
     task = plan.graph.nodes[i].task
     needs = ", ".join(_need(task, need) for need in task.needs) or "none"
-    return f"{task.id} ({plain(_label(task), 80)}, depends_on: {needs}){_task_expectation(plan, i)}"
+    label = plain(_label(task), 80)
+    return task, f"  {task.id} ({label}, depends_on: {needs}){_task_expectation(plan, i)}"
 
 
 def _label(task: Task) -> str:
