@@ -59,6 +59,11 @@ def variant_id(task_id: str, key: str) -> str:
     return f"{task_id}[{key}]"
 
 
+def is_of(task_id: str, named: str) -> bool:
+    """Whether it is the task of that name, or a variant of it."""
+    return task_id == named or task_id.startswith(named + "[")
+
+
 def base_id(task_id: str) -> str:
     """The id of the task in the document: that of a variant's group, of any other task its own."""
     return task_id.partition("[")[0]
