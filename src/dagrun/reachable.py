@@ -163,34 +163,32 @@ class Search:
                 if state is None:
                     stack.pop()
                     continue
-                self.left -= 1
+                goals, ends = state
+                self.left -= 1 + (len(goals) + len(ends)) // 20
                 if self.left < 0:
                     return True
-                goals, ends = self._unsolved(*state)
-                if not goals:
+                unsolved = self._unsolved(goals, ends)
+                if not unsolved:
                     return True
-                stack.append(self._next(goals, ends))
+                stack.append(self._next(unsolved, ends))
             return False
         finally:
             self.left_in_all -= budget - self.left
 
-    def _unsolved(self, goals: Goals, ends: dict[int, Ends]) -> tuple[Goals, dict[int, Ends]]:
-        """The goals that need a closer look, first those that more than one thing has to happen for.
+    def _unsolved(self, goals: Goals, ends: Mapping[int, Ends]) -> Goals:
+        """The goals that need a closer look, last those for which all need only go well.
 
         A task that ends well when all goes well does so here too, if nothing above it went otherwise.
         """
-        easy: list[Goal] = []
-        hard: list[Goal] = []
-        for goal in goals:
-            (*candidates,), wanted = goal
-            good = wanted == _GOOD and len(candidates) == 1 and self.well[candidates[0]]
-            (easy if good and candidates[0] not in ends else hard).append(goal)
-        if hard:
-            return (*hard, *easy), ends
+        easy = [
+            goal
+            for goal in goals
+            if goal[1] == _GOOD and len(goal[0]) == 1 and all(self.well[i] and i not in ends for i in goal[0])
+        ]
+        if len(easy) < len(goals):
+            return (*(goal for goal in goals if goal not in easy), *easy)
         otherwise = [i for i, allowed in ends.items() if End.GOOD not in allowed]
-        return tuple(
-            goal for goal in easy if any(j in self.above(i) for i in goal[0] for j in otherwise)
-        ), ends
+        return tuple(goal for goal in easy if any(j in self.above(i) for i in goal[0] for j in otherwise))
 
     def _next(self, goals: Goals, ends: dict[int, Ends]) -> Iterator[tuple[Goals, dict[int, Ends]]]:
         """The states in which the first goal is met."""
@@ -313,7 +311,7 @@ def _alone(task: Task, tasks: Sequence[Task], known: Mapping[str, int]) -> Task:
 
 def _may_fail(task: Task, dag: Dag) -> bool:
     """What does nothing cannot fail, unless something of it is evaluated."""
-    if not isinstance(task.action, NoAction):
+    if not isinstance(task.action, NoAction) or task.for_each is not None:
         return True
     return _evaluates(task.params, task.env, dag.env)
 
