@@ -28,11 +28,6 @@ def retry(retries: int | None, fine: words.Retry) -> Retry:
     )  # fmt: skip
 
 
-def condition(written: str | bool | None) -> str | None:
-    """A condition as text; YAML's own true and false are conditions too."""
-    return str(written).lower() if isinstance(written, bool) else written
-
-
 def health_check(wired: words.HealthCheck | None) -> HealthCheck | None:
     """A health check whose test says how it is run: `CMD` and words, or `CMD-SHELL` and a text."""
     if wired is None:

@@ -92,11 +92,11 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     said = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
     reader.one_retry(said, ("defaults",))
     whole = [_with(said, node) for _, node in nodes] if said else None
-    need = cache(_need)  # the same few are named thousands of times
+    need, trigger = cache(_need), cache(Trigger)  # the same few are named thousands of times
 
     def task(i: int, wired: _Task) -> Task:
         return reader.task(
-            i, wired, id=wired.id, needs=map(need, wired.depends_on), trigger=Trigger(wired.trigger),
+            i, wired, id=wired.id, needs=map(need, wired.depends_on), trigger=trigger(wired.trigger),
             params=wired.params, timeout=wired.timeout, continue_on_failure=wired.continue_on_failure,
         )  # fmt: skip
 

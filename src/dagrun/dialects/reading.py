@@ -286,8 +286,8 @@ class Reader:
             description=wired.description,
             needs=_once(needs),
             trigger=trigger,
-            condition=building.condition(wired.if_),
-            unless=building.condition(wired.unless),
+            condition=wired.if_,
+            unless=wired.unless,
             only_if_changed=wired.only_if_changed,
             params=params or NOTHING,
             env=self.env(wired.env, lambda name: self.places.variable(i, name)) if wired.env else NOTHING,
@@ -376,8 +376,11 @@ class Reader:
 
 def _once(needs: Iterable[Need]) -> tuple[Need, ...]:
     """Each dependency once; the first word about its trigger counts."""
+    every = tuple(needs)
+    if len({need.task for need in every}) == len(every):
+        return every
     first: dict[str, Need] = {}
-    for need in needs:
+    for need in every:
         first.setdefault(need.task, need)
     return tuple(first.values())
 

@@ -82,6 +82,11 @@ def _command(value: object) -> object:
     return _plain(value)
 
 
+def _condition(value: object) -> object:
+    """YAML's own true and false are conditions too."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _value(value: object) -> object:
     if not isinstance(value, str | int | float):
         raise ValueError("must be a text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
@@ -115,6 +120,7 @@ Timeout = Annotated[
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
     ),
 ]
+Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean"]})]
 #: Text that holds no expressions; one of these is split into words as a shell does, some are not empty.
 Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
 CommandLine = Annotated[

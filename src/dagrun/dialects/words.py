@@ -11,6 +11,7 @@ from dagrun.dialects.wire import (
     AXIS,
     Axis,
     CommandLine,
+    Condition,
     Duration,
     Env,
     Mount,
@@ -172,8 +173,8 @@ class Body(Shared):
     artifacts: list[Some] | None = Field(
         None, description="Files and directories to keep when the task has ended well; globs are fine."
     )
-    if_: str | bool | None = Field(None, alias="if", description="Run only if this expression is true.")
-    unless: str | bool | None = Field(None, description="Run only if this expression is false.")
+    if_: Condition | None = Field(None, alias="if", description="Run only if this expression is true.")
+    unless: Condition | None = Field(None, description="Run only if this expression is false.")
     only_if_changed: bool = Field(False, description="Run only if a direct dependency changed something.")
     matrix: Matrix | None = Field(
         None, description="Run once for every combination of these values, as `${{ matrix.<axis> }}`."
