@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 from dagrun import expressions
 from dagrun.clock import to_rfc3339
 from dagrun.expressions import EvaluationError, Expression, Scope
-from dagrun.graph import Node
+from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
-from dagrun.model import WorkflowAction
+from dagrun.masking import Masker
+from dagrun.model import MatrixValue, WorkflowAction
 from dagrun.outcomes import End, Status
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
+from dagrun.variants import MOST_VARIANTS, as_text
 from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Call, Command, Json, Outputs, Work
 
 TASKS = ("tasks", "jobs", "steps")
@@ -51,10 +54,12 @@ class Bodies:
         self._dag_env: Mapping[str, str] | None = None
         self._calls: dict[str, Call] = {}
         self._directories: dict[str, Path] = {}
+        self._items: dict[int, Sequence[Json]] = {}
+        self._gathered: dict[int, Mapping[str, Json]] = {}
 
     def condition(self, node: Node) -> bool:
         """Whether the task's `if` and `unless` let it run."""
-        env = {**self._common(), **self._own(node)}
+        env = self._env(node)
         holds = True
         if node.task.condition is not None:
             with _place("if"):
@@ -63,6 +68,44 @@ class Bodies:
             with _place("unless"):
                 holds = not self._holds(node.task.unless, node, env)
         return holds
+
+    def items(self, node: Node) -> Sequence[Json]:
+        """The list of a for_each. It is recorded, so it holds no secrets."""
+        env = self._env(node)
+        with _place("for_each"):
+            items = self._rendered(node.task.for_each, node, env)
+            if not isinstance(items, list | tuple):
+                raise EvaluationError(f"the value is no list: {_start(items)}", 0)
+            if len(items) > MOST_VARIANTS:
+                raise EvaluationError(
+                    f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0
+                )
+            try:
+                expressions.as_text(items)
+            except ValueError as error:
+                raise EvaluationError(str(error), 0) from None
+        found: Sequence[Json] = Masker(self.prepared.secrets.values()).value(items)
+        return found
+
+    def gathered(self, node: Node) -> Mapping[str, Json]:
+        """What a group hands on: of each output a map from variant to value, over the variants that succeeded.
+
+        It is made once: there may be many variants, and many that depend on them. The group must have ended.
+        """
+        if node.index in self._gathered:
+            return self._gathered[node.index]
+        found: dict[str, dict[str, Json]] = {}
+        for i in node.members or ():
+            variant = self.state.nodes[i].variant
+            if variant is not None and self.state.tasks[i].status is Status.SUCCESS:
+                for name, value in self._outputs(i).items():
+                    found.setdefault(name, {})[variant.key] = value
+        self._gathered[node.index] = found
+        return found
+
+    def _outputs(self, i: int) -> Mapping[str, Json]:
+        outputs = self.state.tasks[i].outputs
+        return self._read_outputs(outputs) if isinstance(outputs, Blob) else outputs
 
     def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
         """All that an attempt needs."""
@@ -126,11 +169,17 @@ class Bodies:
         return self._dag_env
 
     def _own(self, node: Node) -> Mapping[str, str]:
-        """The task's own layer, whose expressions see the DAG's."""
+        """What the task adds: what the matrix says, then the task's own layer, whose expressions see all below."""
+        values = node.variant.values if node.variant is not None else None
+        below = _matrix_env(values) if values else _NOTHING
         if not node.task.env:
-            return _NOTHING
+            return below
         with _place("env"):
-            return self._layer(node.task.env, node, self._common())
+            return {**below, **self._layer(node.task.env, node, {**self._common(), **below})}
+
+    def _env(self, node: Node) -> Mapping[str, str]:
+        """All layers."""
+        return {**self._common(), **self._own(node)}
 
     def _layer(self, layer: Mapping[str, str], node: Node | None, below: Mapping[str, str]) -> dict[str, str]:
         return {name: _text(self._rendered(text, node, below, secrets=True)) for name, text in layer.items()}
@@ -172,7 +221,7 @@ class Bodies:
             for reference in expression.references
             if reference.root in TASKS and reference.path
         }
-        tasks = {task_id: self._task(task_id) for task_id in named if task_id in self.state.graph.index}
+        tasks = {task_id: self._task(task_id) for task_id in named if task_id in self.state.index}
         roots: dict[str, Json] = {
             "params": dict(self.prepared.params),
             "env": {**self._outside, **env},
@@ -182,15 +231,30 @@ class Bodies:
         }
         if secrets:
             roots["secrets"] = dict(self.prepared.secrets)
+        if node is not None and node.variant is not None:
+            if node.variant.group in self.state.items:
+                roots["item"] = self._item(node.variant)
+            else:
+                roots["matrix"] = dict(node.variant.values)
         return Scope(roots=roots, functions=self._functions(node))
 
+    def _item(self, variant: Variant) -> Json:
+        items = self._items.get(variant.group)
+        if items is None:
+            found = self.state.items[variant.group]
+            items = self._read_outputs(found)["items"] if isinstance(found, Blob) else found
+            self._items[variant.group] = items
+        return items[int(variant.key)]
+
     def _task(self, task_id: str) -> Json:
-        task = self.state.tasks[self.state.graph.index[task_id]]
-        outputs: Json = None  # of a task that has not succeeded every output is null
-        if task.status is Status.SUCCESS:
-            outputs = (
-                self._read_outputs(task.outputs) if isinstance(task.outputs, Blob) else dict(task.outputs)
-            )
+        i = self.state.index[task_id]
+        node, task = self.state.nodes[i], self.state.tasks[i]
+        outputs: Json = None  # of a task that has not succeeded, nor any variant of it, every output is null
+        if node.members is not None:
+            if any(self.state.tasks[member].status is Status.SUCCESS for member in node.members):
+                outputs = dict(self.gathered(node))
+        elif task.status is Status.SUCCESS:
+            outputs = dict(self._outputs(i))
         return {
             "status": str(task.status),
             "outputs": outputs,
@@ -208,7 +272,7 @@ class Bodies:
         }
 
     def _functions(self, node: Node | None) -> Mapping[str, Callable[..., Json]]:
-        state, index = self.state, self.state.graph.index
+        state, index = self.state, self.state.index
         needs = node.needs if node is not None else ()
         return {
             "success": lambda: all(state.end(i) is End.GOOD for i in needs),
@@ -226,6 +290,19 @@ def _place(where: str) -> Iterator[None]:
         yield
     except EvaluationError as error:
         raise EvaluationError(f"{where}: {error.message}", error.offset) from None
+
+
+def _matrix_env(values: Mapping[str, MatrixValue]) -> dict[str, str]:
+    """`python: 3.9` of a matrix is `MATRIX_PYTHON=3.9` in the environment."""
+    return {
+        "MATRIX_" + re.sub(r"[^A-Z0-9_]", "_", name.upper()): as_text(value) for name, value in values.items()
+    }
+
+
+def _start(value: Json) -> str:
+    """A value's first characters, for a sentence about it."""
+    text = expressions.as_text(value) if value is not None else "null"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _text(value: Json) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from dagrun.beside import check_beside
 from dagrun.dialects.base import Written
 from dagrun.errors import did_you_mean, nearest
 from dagrun.graph import cycles
+from dagrun.ids import variant_ids
 from dagrun.language import check_language
-from dagrun.model import ShellAction, Task, WorkflowAction
+from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.registry import Registry, Workflow
 from dagrun.source import Finding
+from dagrun.unreachable import check_unreachable
+from dagrun.variants import base_id
 from dagrun.work import parameter_variable
 
 MOST_IN_A_CYCLE = 20  # members that a message names
+MOST_VARIANTS_TOLD = 6
 
 
 def check(written: Written, registry: Registry | None) -> list[Finding]:
@@ -24,15 +29,19 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
 
     Without a registry (None) nothing is said about workflows.
     """
+    rings = list(_cycles(written))
     found = [
         *_duplicates(written),
         *_dangling(written),
-        *_cycles(written),
+        *rings,
+        *(() if rings else check_beside(written)),
         *_declarations(written),
         *_parameters(written),
         *_numbers(written),
+        *check_language(written),
     ]
-    found += check_language(written)
+    if not any(finding.level == "error" for finding in (*written.findings, *found)):
+        found += check_unreachable(written)
     if registry is not None:
         found += _workflows(written, registry)
     once = dict.fromkeys(found)  # what `defaults` says wrongly is wrong in every task
@@ -57,35 +66,48 @@ def _duplicates(written: Written) -> Iterator[Finding]:
             told.add(task.id)
             first = written.source.place(written.places.task(seen[task.id])).line
             yield _at(
-                written, (*written.places.task(i), "id"), f"ValidationError: Duplicate task IDs found: {task.id}",
+                written, written.places.name(i), f"ValidationError: Duplicate task IDs found: {task.id}",
                 "duplicate-id", suggestion=f"the first one is in line {first}",
             )  # fmt: skip
         seen.setdefault(task.id, i)
 
 
 def _dangling(written: Written) -> Iterator[Finding]:
-    known = {task.id for task in written.dag.tasks}
-    for i, task in enumerate(written.dag.tasks):
+    tasks = written.dag.tasks
+    known = {task.id for task in tasks} | variant_ids(tasks).keys()
+    for i, task in enumerate(tasks):
         for need in task.needs:
             if need.task not in known and written.places:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
-                    "unknown-task", suggestion=did_you_mean(need.task, known - {task.id}),
+                    "unknown-task", suggestion=_near(need.task, known - {task.id}),
                 )  # fmt: skip
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    """What was meant: a task of nearly that name; or the variants, when the task is right."""
+    siblings = sorted(each for each in known if each.startswith(base_id(name) + "[")) if "[" in name else []
+    if not siblings:
+        return did_you_mean(name, known)
+    more = f" and {len(siblings) - MOST_VARIANTS_TOLD} more" if len(siblings) > MOST_VARIANTS_TOLD else ""
+    return did_you_mean(name, siblings) or f"there is {', '.join(siblings[:MOST_VARIANTS_TOLD])}{more}"
 
 
 def _cycles(written: Written) -> Iterator[Finding]:
     tasks = written.dag.tasks
-    last = {task.id: i for i, task in enumerate(tasks)}
+    last = {task.id: i for i, task in enumerate(tasks)} | variant_ids(tasks)
     # Where every task stands below all that it needs, as most are written, there is no cycle to look for.
     if all(last.get(need.task, -1) < i for i, task in enumerate(tasks) for need in task.needs):
         return
-    needs = {task.id: [need.task for need in task.needs if need.task in last] for task in tasks}
-    for ring in cycles(needs):
+    needs = {
+        task.id: {tasks[last[need.task]].id: need.task for need in task.needs if need.task in last}
+        for task in tasks
+    }
+    for ring in cycles({task: list(deps) for task, deps in needs.items()}):
         if written.places:
             yield _at(
-                written, written.places.edge(last[ring[0]], ring[1]),
+                written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
                 "cycle", suggestion="each depends on the next; take one of these dependencies out",
             )  # fmt: skip
@@ -101,8 +123,8 @@ def _chain(ring: list[str]) -> str:
 def _declarations(written: Written) -> Iterator[Finding]:
     for param in written.dag.params:
         problem = problem_with_default(param)
-        if problem:
-            yield _at(written, ("params", param.name), problem, "invalid-value")
+        if problem and written.places:
+            yield _at(written, (*written.places.document("params"), param.name), problem, "invalid-value")
 
 
 def _parameters(written: Written) -> Iterator[Finding]:
@@ -116,7 +138,7 @@ def _parameters(written: Written) -> Iterator[Finding]:
                     f"an output of '{upstream}' would win over the parameter '{name}'",
                     "shadowed-parameter", level="warning", key=True,
                 )  # fmt: skip
-        if isinstance(task.action, ShellAction):
+        if isinstance(task.action, ShellAction | ContainerAction):
             owners: dict[str, str] = {}
             for name in task.params:
                 variable = parameter_variable(name)
@@ -143,6 +165,9 @@ def _numbers(written: Written) -> Iterator[Finding]:
             if written.places and _has_no_json(value):
                 message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
                 yield _at(written, written.places.param(i, name), message, "invalid-value")
+        if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
+            message = "the list holds .inf or .nan, which cannot be recorded"
+            yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
 
 
 def _has_no_json(value: Any) -> bool:

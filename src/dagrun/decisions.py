@@ -57,6 +57,20 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Expand:
+    """Evaluate the list of a for_each and record it."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """All variants of the group have ended: record its end, which `RunState.conclusion` tells."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Every task has its final state: so has the run."""
 
@@ -64,4 +78,4 @@ class Finish:
     reason: str
 
 
-Decision = Start | Queue | Skip | Drop | Stop | Ask | Finish
+Decision = Start | Queue | Skip | Drop | Stop | Ask | Expand | Conclude | Finish

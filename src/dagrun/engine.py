@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.decisions import Ask, Drop, Finish, Queue, Skip, Start, Stop
+from dagrun.decisions import Ask, Conclude, Drop, Expand, Finish, Queue, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
     DagDone,
     Event,
     TaskCancel,
+    TaskExpand,
     TaskFail,
     TaskSkip,
     TaskStart,
@@ -38,6 +39,14 @@ class Bodies(Protocol):
 
     def condition(self, node: Node) -> bool:
         """Whether the task's `if` and `unless` let it run."""
+        ...
+
+    def items(self, node: Node) -> Sequence[Json]:
+        """The list of a for_each."""
+        ...
+
+    def gathered(self, node: Node) -> Mapping[str, Json]:
+        """What a group hands on: of each output a map from variant to value."""
         ...
 
     def outputs(self) -> dict[str, Json]:
@@ -194,6 +203,10 @@ class Engine:
                     self.executor.stop(self._attempts.get(node.index) or self._queued[node.index])
                 case Ask(node):
                     self._ask(node, now)
+                case Expand(node):
+                    self._expand(node, now)
+                case Conclude(node):
+                    self.record(self.state.conclusion(node, now))
                 case Finish():
                     self._finish(decision, now)
 
@@ -258,15 +271,34 @@ class Engine:
         """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
         task = node.task
         attempt = self.writer.attempt(task.id, number, task.timeout)
-        tasks, nodes = self.state.tasks, self.state.graph.nodes
-        upstream = {
-            nodes[i].task.id: tasks[i].outputs for i in node.needs if tasks[i].status is Status.SUCCESS
-        }
         try:
-            return self._bodies.work(node, attempt, upstream)
+            return self._bodies.work(node, attempt, self._upstream(node))
         except EvaluationError as error:
             self._fail_unbegun(node, error, now)
             return None
+
+    def _upstream(self, node: Node) -> dict[str, Outputs]:
+        """What the dependencies hand on: a task its outputs if it succeeded, a group those of its variants that did."""
+        upstream: dict[str, Outputs] = {}
+        for i in node.needs:
+            above = self.state.nodes[i]
+            if above.members is not None:
+                upstream[above.task.id] = self._bodies.gathered(above)
+            elif self.state.tasks[i].status is Status.SUCCESS:
+                upstream[above.task.id] = self.state.tasks[i].outputs
+        return upstream
+
+    def _expand(self, node: Node, now: float) -> None:
+        try:
+            items = self._bodies.items(node)
+        except EvaluationError as error:
+            self._fail_unbegun(node, error, now)
+            return
+        task_id, large = node.task.id, self.writer.store_items(node.task.id, items)
+        small = None if large else items
+        self.record(
+            TaskExpand(timestamp=now, task_id=task_id, count=len(items), items=small, items_file=large)
+        )
 
     def _ask(self, node: Node, now: float) -> None:
         try:
@@ -361,6 +393,8 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
                         attempt=state.tasks[node.index].attempt or None,
                     )
                 )  # fmt: skip
+            case Conclude(node):
+                record(state.conclusion(node, now))
             case Finish():
                 record(ending(state, finish=decision, now=now))
     writer.flush()

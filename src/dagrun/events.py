@@ -53,17 +53,19 @@ class TaskStart(Event):
 class TaskOk(Event):
     """The task ended well. The outputs stand here, or in the file that `outputs_file` names.
 
-    With `reused_from` nothing ran: a rerun took the outputs over from that run.
+    With `reused_from` nothing ran: a rerun took the outputs over from that run. With `summary` it is a group that ended,
+    which has no attempts; so with the other ends of a task.
     """
 
     name = "task_ok"
     task_id: str
-    attempt: int
+    attempt: int | None = None
     duration_seconds: float
     changed: bool = True
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     reused_from: str | None = None
+    summary: str | None = None
 
     @property
     def result(self) -> Outputs:
@@ -98,6 +100,7 @@ class TaskFail(Event):
     duration_seconds: float = 0.0
     exit_code: int | None = None
     timed_out: bool = False
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,7 @@ class TaskSkip(Event):
     task_id: str
     reason: str
     detail: str = ""
+    summary: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,21 @@ class TaskCancel(Event):
     detail: str = ""
     attempt: int | None = None
     duration_seconds: float | None = None
+    summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskExpand(Event):
+    """The list of a for_each is known: from now on the task has `count` variants.
+
+    The items stand here, or in the file that `items_file` names.
+    """
+
+    name = "task_expand"
+    task_id: str
+    count: int
+    items: Sequence[Json] | None = None
+    items_file: Blob | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +188,15 @@ class DagDone(Event):
 EVENTS: Mapping[str, type[Event]] = {
     cls.name: cls
     for cls in (
-        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, CancelRequested, CancelIgnored,
-        DagResume, DagDone,
+        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, TaskExpand, CancelRequested,
+        CancelIgnored, DagResume, DagDone,
     )
 }  # fmt: skip
 
+#: What only the run's own journal tells: data of bodies.
+_PRIVATE: Mapping[type[Event], str] = {TaskOk: "outputs", DagDone: "outputs", TaskExpand: "items"}
 _FIELDS: Mapping[type[Event], tuple[str, ...]] = {
-    cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", "outputs"))
+    cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", _PRIVATE.get(cls)))
     for cls in EVENTS.values()
 }
 #: What need not be written, for whoever reads it knows it: None, and an empty text where that is the default.
@@ -205,8 +226,9 @@ class Encoder:
             '{"timestamp":"' + to_rfc3339(event.timestamp) + self._heads[cls] + ("," + tail if tail else "")
         )
         public = start + "}\n"
-        if isinstance(event, TaskOk | DagDone) and event.outputs is not None:
-            return self._mask(start + ',"outputs":' + _encode(event.outputs) + "}\n"), self._mask(public)
+        private = _PRIVATE.get(cls)
+        if private is not None and (data := getattr(event, private)) is not None:
+            return self._mask(f'{start},"{private}":{_encode(data)}}}\n'), self._mask(public)
         public = self._mask(public)
         return public, public
 
@@ -224,8 +246,10 @@ def decode(line: Mapping[str, Json]) -> Event | None:
     cls = EVENTS.get(line["event"])
     if cls is None:
         return None
-    facts = {name: line[name] for name in (*_FIELDS[cls], "outputs") if name in line}
-    if "outputs_file" in facts:
-        blob = facts["outputs_file"]
-        facts["outputs_file"] = Blob(blob["file"], blob["size"], blob["sha256"])
+    names = (*_FIELDS[cls], _PRIVATE[cls]) if cls in _PRIVATE else _FIELDS[cls]
+    facts = {name: line[name] for name in names if name in line}
+    for name in ("outputs_file", "items_file"):
+        if name in facts:
+            blob = facts[name]
+            facts[name] = Blob(blob["file"], blob["size"], blob["sha256"])
     return cls(timestamp=from_rfc3339(line["timestamp"]), **facts)

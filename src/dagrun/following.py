@@ -13,6 +13,7 @@ from dagrun.graph import Graph
 from dagrun.runs.base import RunStore
 from dagrun.runs.follow import Follower
 from dagrun.state import RunState
+from dagrun.variants import is_of
 from dagrun.views.status import RunView, fold, mark_interrupted, view_of
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class LogFollower:
     def poll(self) -> Iterator[LogLine]:
         """The lines since the last look. It ends when there are none for now."""
         for fact in self._watch.poll():
-            if isinstance(fact, TaskStart) and self._task_id in (None, fact.task_id):
+            if isinstance(fact, TaskStart) and (self._task_id is None or is_of(fact.task_id, self._task_id)):
                 path = self._runs.log_path(self._watch.run_id, fact.task_id, fact.attempt)
                 self._running[fact.task_id, fact.attempt] = Follower(path)
             elif isinstance(fact, TaskOk | TaskRetry | TaskFail | TaskCancel) and fact.attempt is not None:

@@ -1,19 +1,29 @@
-"""What will run: tasks linked by index, in order; waves, critical path, cycles."""
+"""What will run: tasks linked by index, in order; variants, waves, critical path, cycles."""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from dagrun import expressions
-from dagrun.model import Dag, Task, Trigger
+from dagrun.model import Dag, MatrixValue, Task, Trigger
+from dagrun.variants import key, variant_id, variants
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What makes a node a variant: the node of its group, which of the group's it is, and what `matrix` holds."""
+
+    group: int
+    key: str
+    values: Mapping[str, MatrixValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task with its edges, by index. Indices follow the order of the file.
+    """A task with its edges, by index. Indices follow the order of the file; a group stands behind its variants.
 
     `looks_back`: its condition asks how others ended, so it is asked before a failure skips the task.
     `survives`: the task may still start when a failure has stopped the run.
@@ -25,6 +35,19 @@ class Node:
     dependents: tuple[int, ...]
     looks_back: bool = False
     survives: bool = False
+    variant: Variant | None = None
+    #: Of a group: its variants, and they are what it needs. None: no group, or a for_each before its list is known.
+    members: range | None = None
+    #: Of a for_each: what each variant does; the node's own task says what is asked once, for all of them.
+    each: Task | None = None
+
+    def expanded(self, members: range) -> Iterator[Node]:
+        """The variants of a for_each, now that its list is known."""
+        assert self.each is not None
+        for number, index in enumerate(members):
+            variant = Variant(self.index, str(number))
+            task = replace(self.each, id=variant_id(self.task.id, variant.key))
+            yield Node(index, task, self.needs, (self.index,), self.looks_back, self.survives, variant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,47 +56,146 @@ class Graph:
 
     dag: Dag
     nodes: tuple[Node, ...]
-    index: Mapping[str, int]
+    index: dict[str, int]
+    #: Whether a run may add nodes to it: it has a for_each.
+    grows: bool = False
 
     @classmethod
     def compile(cls, dag: Dag) -> Graph:
-        """Link the tasks of a checked DAG. Costs O(tasks + edges); raises KeyError for a dangling edge."""
-        index = {task.id: i for i, task in enumerate(dag.tasks)}
-        needs = [tuple(index[need.task] for need in task.needs) for task in dag.tasks]
-        dependents: list[list[int]] = [[] for _ in dag.tasks]
+        """Expand and link the tasks of a checked DAG. Costs O(tasks + edges); raises KeyError for a dangling edge."""
+        slots = _laid_out(dag)
+        index = {slot[0].id: i for i, slot in enumerate(slots)}
+        needs = [
+            tuple(index[need.task] for need in task.needs) if members is None else tuple(members)
+            for task, _, _, _, members, _ in slots
+        ]
+        dependents: list[list[int]] = [[] for _ in slots]
         for i, deps in enumerate(needs):
             for dep in deps:
                 dependents[dep].append(i)
         nodes = tuple(
-            Node(i, task, needs[i], tuple(dependents[i]), *_conditions(task))
-            for i, task in enumerate(dag.tasks)
+            Node(i, slot[0], needs[i], tuple(dependents[i]), *slot[1:]) for i, slot in enumerate(slots)
         )
-        return cls(dag, nodes, index)
+        return cls(dag, nodes, index, any(task.for_each is not None for task in dag.tasks))
 
-    def order(self) -> list[int]:
-        """The order in which one worker would run the tasks: of the ready ones, the first in the file."""
+    @property
+    def task_count(self) -> int:
+        """How many tasks there are to run, for all that is known beforehand: variants count, their group does not."""
+        return sum(1 for node in self.nodes if node.members is None)
+
+    def walk(self) -> Iterator[int]:
+        """Every node in the order in which one worker would end them: of the ready ones, the first in the file."""
         missing = [len(node.needs) for node in self.nodes]
         ready = [node.index for node in self.nodes if not node.needs]  # ascending, so already a heap
-        order = []
         while ready:
-            i = heapq.heappop(ready)
-            order.append(i)
-            for dependent in self.nodes[i].dependents:
-                missing[dependent] -= 1
-                if not missing[dependent]:
-                    heapq.heappush(ready, dependent)
-        return order
+            ended = [heapq.heappop(ready)]
+            for i in ended:  # it grows meanwhile: a group ends with its last variant
+                yield i
+                for dependent in self.nodes[i].dependents:
+                    missing[dependent] -= 1
+                    if not missing[dependent] and self.nodes[dependent].members is None:
+                        heapq.heappush(ready, dependent)
+                    elif not missing[dependent]:
+                        ended.append(dependent)
+
+    def order(self) -> list[int]:
+        """The order in which one worker would run the tasks."""
+        return [i for i in self.walk() if self.nodes[i].members is None]
 
     def waves(self) -> list[list[int]]:
-        """The parallel groups: a task stands in the wave after the last of its dependencies."""
-        level = [0] * len(self.nodes)
-        waves: list[list[int]] = []
-        for i in self.order():
-            level[i] = max((level[dep] + 1 for dep in self.nodes[i].needs), default=0)
-            if level[i] == len(waves):
-                waves.append([])
-            waves[level[i]].append(i)
-        return [sorted(wave) for wave in waves]
+        """The parallel groups: a task stands in the wave after the last of its dependencies, and with `parallel_with`.
+
+        Where those wishes contradict the dependencies none of them is heard.
+        """
+        levels = self._levels(self._units(parallel=True)) or self._levels(self._units(parallel=False)) or []
+        waves: list[list[int]] = [[] for _ in range(max(levels, default=-1) + 1)]
+        for node, level in zip(self.nodes, levels, strict=True):
+            if node.members is None:
+                waves[level].append(node.index)
+        return waves
+
+    def _units(self, *, parallel: bool) -> list[int]:
+        """For each node the unit that stands in one wave: a group with its variants, tasks that run side by side."""
+        unit = list(range(len(self.nodes)))
+
+        def of(i: int) -> int:
+            while unit[i] != i:
+                unit[i] = i = unit[unit[i]]
+            return i
+
+        for node in self.nodes:
+            for member in node.members or ():
+                unit[of(member)] = of(node.index)
+            for name in node.task.parallel_with if parallel else ():
+                unit[of(self.index[name])] = of(node.index)
+        return [of(i) for i in range(len(unit))]
+
+    def _levels(self, unit: Sequence[int]) -> list[int] | None:
+        """How deep each node's unit stands; None when the units depend on each other in a circle."""
+        inside: dict[int, list[int]] = {}
+        missing = [0] * len(unit)
+        for node in self.nodes:
+            inside.setdefault(unit[node.index], []).append(node.index)
+            missing[unit[node.index]] += sum(1 for need in node.needs if unit[need] != unit[node.index])
+        levels = [0] * len(unit)
+        ready = [each for each in inside if not missing[each]]
+        for each in ready:  # it grows meanwhile
+            for dependent in (i for member in inside[each] for i in self.nodes[member].dependents):
+                other = unit[dependent]
+                if other != each:
+                    levels[other] = max(levels[other], levels[each] + 1)
+                    missing[other] -= 1
+                    if not missing[other]:
+                        ready.append(other)
+        return [levels[each] for each in unit] if len(ready) == len(inside) else None
+
+
+_Slot = tuple[Task, bool, bool, Variant | None, range | None, Task | None]
+
+
+def _laid_out(dag: Dag) -> list[_Slot]:
+    """What is to become a node, in order: a node's task, and its fields behind the edges."""
+    slots: list[_Slot] = []
+    for task in dag.tasks:
+        traits = _conditions(task)
+        if task.matrix is not None:
+            found = variants(task.matrix)
+            members = range(len(slots), len(slots) + len(found))
+            for values in found:
+                variant = Variant(members.stop, key(values), values)
+                alone = replace(task, id=variant_id(task.id, variant.key), matrix=None, max_parallel=None)
+                slots.append((alone, *traits, variant, None, None))
+            slots.append((task, *traits, None, members, None))
+        elif task.for_each is not None:
+            once, each = _once_and_each(task)
+            slots.append((once, *traits, None, None, each))
+        else:
+            slots.append((task, *traits, None, None, None))
+    return slots
+
+
+def _once_and_each(task: Task) -> tuple[Task, Task]:
+    """A for_each as it is judged before its list is known, and what each variant does.
+
+    A condition is asked once, before the list is evaluated; one that looks at `item` is asked of each variant.
+    """
+    each = replace(task, for_each=None, max_parallel=None)
+    env = {name: text for name, text in task.env.items() if not _reads_item(text)}
+    by_item = task.env.keys() - env.keys()
+    if any(
+        reference.root == "item"
+        or (reference.root == "env" and (not reference.path or reference.path[0] in by_item))
+        for text in (task.condition, task.unless)
+        if text is not None
+        for reference in expressions.condition(text).references
+    ):
+        return replace(task, env=env, condition=None, unless=None, only_if_changed=False), each
+    return replace(task, env=env), replace(each, condition=None, unless=None)
+
+
+def _reads_item(text: str) -> bool:
+    holes = expressions.template(text).holes if "${{" in text else ()
+    return any(reference.root == "item" for hole in holes for reference in hole.expression.references)
 
 
 _OUTCOMES = frozenset({"failure", "always", "cancelled"})
@@ -81,8 +203,17 @@ _SURVIVING = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 
 
 def _conditions(task: Task) -> tuple[bool, bool]:
-    """Whether a task's condition looks back, and whether the task survives a stop."""
-    survives = task.trigger in _SURVIVING or any(need.trigger in _SURVIVING for need in task.needs)
+    """Whether a task's condition looks back, and whether the task survives a stop.
+
+    An edge that asks for a failure is there for failures; one that is `always` only sets an order, and makes a task
+    survive only when no other edge of it asks for more.
+    """
+    edges = [need.trigger for need in task.needs]
+    survives = (
+        task.trigger in _SURVIVING
+        or Trigger.FAILURE in edges
+        or (bool(edges) and all(trigger in _SURVIVING for trigger in edges))
+    )
     looks_back = False
     for text in (task.condition, task.unless):
         if text is not None:

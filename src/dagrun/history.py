@@ -15,7 +15,9 @@ from dagrun.graph import Graph
 from dagrun.prepared import at_once
 from dagrun.runs.base import RunRecord, RunStore, Tail
 from dagrun.runs.ends import log_end
-from dagrun.views.status import RunView, view
+from dagrun.state import RunState
+from dagrun.variants import is_of
+from dagrun.views.status import RunView, fold, view
 from dagrun.work import Json
 
 if TYPE_CHECKING:
@@ -101,9 +103,7 @@ class History:
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
         """A run's log files: task, attempt, path; tasks in the DAG's order."""
         run_id = self.run_id(named)
-        for each in self._task_ids(run_id, task_id):
-            for attempt, path in self.runs.logs(run_id, each):
-                yield each, attempt, path
+        return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
 
     def events(self, named: str | None = None, names: Sequence[str] = ()) -> Tail:
         """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""
@@ -129,14 +129,21 @@ class History:
         self._task_ids(run_id, task_id)
         return LogFollower(self.runs, self.watch(run_id), task_id)
 
-    def _task_ids(self, run_id: str, task_id: str | None) -> list[str]:
-        """The tasks of a run, or the one that is asked for."""
-        ids = [task.id for task in self.runs.dag(run_id).tasks]
+    def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
+        """The tasks of a run, variants among them, or the one that is asked for; `whole`: and its variants."""
+        dag = self.runs.dag(run_id)
+        ids = [task.id for task in dag.tasks]
+        if any(task.matrix is not None or task.for_each is not None for task in dag.tasks):
+            state = RunState(Graph.compile(dag))
+            if state.graph.grows:
+                fold(state, self.runs.read(run_id).events)
+            ids = [state.nodes[i].task.id for i in state.places()]
         if task_id is None:
             return ids
         if task_id not in ids:
-            raise NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {', '.join(ids[:10])}")
-        return [task_id]
+            named = [task.id for task in dag.tasks[:10]]
+            raise NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {', '.join(named)}")
+        return [each for each in ids if is_of(each, task_id)] if whole else [task_id]
 
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
         """What to expect of a run, from this DAG's newest runs; `params` None: their defaults.

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagrun import expressions
-from dagrun.dialects.base import Path, Written
+from dagrun.dialects.base import Path, Places, Written
 from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known
-from dagrun.model import ShellAction, Task
+from dagrun.ids import variant_ids
+from dagrun.model import ContainerAction, ShellAction, Task
 from dagrun.source import Finding
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
@@ -26,46 +27,74 @@ class _Language:
     def __init__(self, written: Written) -> None:
         self.written = written
         self.dag = written.dag
-        self.index = {task.id: i for i, task in enumerate(self.dag.tasks)}
+        self.variants = variant_ids(self.dag.tasks)
+        self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
         self.params = {param.name for param in self.dag.params}
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self._below: dict[str, set[int]] = {}
-        self._dependents: list[list[int]] | None = None
+        self._dependents: dict[str, list[int]] | None = None
 
     def findings(self) -> Iterator[Finding]:
-        nowhere: frozenset[str] = frozenset()
-        yield from self._values(self.dag.env, ("env",), self._known(nowhere, secrets=True), self.secret_env)
-        yield from self._values(self.dag.outputs, ("outputs",), self._known(None), self.secret_env)
+        places = self.written.places
+        if places is None:
+            return
+        nowhere = self._known(frozenset(), secrets=True)
+        yield from self._values(self.dag.env, places.document("env"), nowhere, self.secret_env)
+        yield from self._values(
+            self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
+        )
         for i, task in enumerate(self.dag.tasks):
-            if i not in self.written.broken and self.written.places and _has_expressions(task):
-                yield from self._task(i, task, self.written.places.task(i))
+            if i not in self.written.broken and _has_expressions(task):
+                yield from self._task(i, task, places)
 
-    def _task(self, i: int, task: Task, path: Path) -> Iterator[Finding]:
-        ancestors = _Ancestors(self, i)
-        known = self._known(ancestors)
+    def _task(self, i: int, task: Task, places: Places) -> Iterator[Finding]:
+        ancestors, path = _Ancestors(self, i), places.task(i)
+        known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
-        assert self.written.places is not None
-        in_env = self._known(ancestors, secrets=True)
+        in_env = self._known(ancestors, task, secrets=True)
         for name, value in task.env.items():
-            yield from self._values(value, self.written.places.variable(i, name), in_env, self.secret_env)
+            yield from self._values(value, places.variable(i, name), in_env, self.secret_env)
         for name, value in task.params.items():
-            yield from self._values(value, self.written.places.param(i, name), known, hidden)
-        asking = self._known(ancestors, functions=STATUS_FUNCTIONS)
+            yield from self._values(value, places.param(i, name), known, hidden)
+        asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:
                 yield from self._condition(text, (*path, word), asking, hidden)
-        if isinstance(task.action, ShellAction):
+        if task.for_each is not None:
+            yield from self._for_each(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
+        if isinstance(task.action, ContainerAction):
+            yield from self._values(task.action.image, places.image(i), known, hidden)
+        for number, service in enumerate(task.services):
+            yield from self._values(service.image, places.image(i, number), known, hidden)
+            at = (*places.service(i, number), "env")
+            yield from self._values(service.env, at, in_env, self.secret_env)
+        if isinstance(task.action, ShellAction | ContainerAction):
             yield from self._scripts(i, task.action, known, hidden)
 
     def _known(
-        self, ancestors: Collection[str] | None, *, secrets: bool = False, functions: Collection[str] = ()
+        self,
+        ancestors: Collection[str] | None,
+        variant_of: Task | None = None,
+        *,
+        secrets: bool = False,
+        functions: Collection[str] = (),
     ) -> Known:
+        """What exists for one task; `variant_of` is that task where one of its variants speaks."""
+        matrix = variant_of.matrix if variant_of else None
+        more = {
+            "secrets": secrets,
+            "matrix": matrix is not None,
+            "item": variant_of is not None and variant_of.for_each is not None,
+        }
         return Known(
-            roots=ROOTS | {"secrets"} if secrets else ROOTS,
+            roots=ROOTS.union(root for root, exists in more.items() if exists),
             functions=functions,
             params=self.params,
             tasks=self.index,
             ancestors=ancestors,
+            matrix=None
+            if matrix is None
+            else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
             secrets=self.dag.secrets,
         )
 
@@ -99,8 +128,22 @@ class _Language:
             return
         yield from self._expression(expression, path, known, hidden)
 
+    def _for_each(
+        self, wanted: str | tuple[Any, ...], path: Path, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
+        if isinstance(wanted, str):
+            try:
+                if not expressions.template(wanted.strip()).is_whole:
+                    yield self._finding(
+                        path, ExpressionError("a list is given by one ${{ }}, without text around it", 0)
+                    )
+                    return
+            except ExpressionError:
+                pass  # told below
+        yield from self._values(wanted, path, known, hidden)
+
     def _scripts(
-        self, i: int, action: ShellAction, known: Known, hidden: Collection[str]
+        self, i: int, action: ShellAction | ContainerAction, known: Known, hidden: Collection[str]
     ) -> Iterator[Finding]:
         """All commands together, as the shell will read them: a quote left open in one changes the next."""
         if not any("${{" in command for command in action.commands):
@@ -108,9 +151,10 @@ class _Language:
         from dagrun import scripts  # what reads shell: most documents have nothing for it
         from dagrun.kinds import shell
 
-        starts = list(shell.starts(action))
+        script = ShellAction(action.commands, action.shell)
+        starts = list(shell.starts(script))
         try:
-            fitted = scripts.fit(shell.script(action), action.shell)
+            fitted = scripts.fit(shell.script(script), script.shell)
         except scripts.ScriptProblems as problems:
             for error in problems.errors:
                 yield self._finding(*self._command(i, starts, error))
@@ -162,23 +206,27 @@ class _Language:
         if any(need.task == name for need in self.dag.tasks[i].needs):
             return True
         if name not in self._below:
-            self._below[name] = self._walk_down(self.index[name])
+            self._below[name] = self._walk_down(name)
         return i in self._below[name]
 
-    def _walk_down(self, start: int) -> set[int]:
+    def _walk_down(self, name: str) -> set[int]:
+        """All tasks below a task. Below a variant is also who waits for all of them."""
+        tasks = self.dag.tasks
         if self._dependents is None:
-            self._dependents = [[] for _ in self.dag.tasks]
-            for i, task in enumerate(self.dag.tasks):
+            self._dependents = {}
+            for i, task in enumerate(tasks):
                 for need in task.needs:
-                    if need.task in self.index:
-                        self._dependents[self.index[need.task]].append(i)
+                    self._dependents.setdefault(need.task, []).append(i)
+        variants: dict[int, list[str]] = {}
+        for variant, i in self.variants.items():
+            variants.setdefault(i, []).append(variant)
         found: set[int] = set()
-        pile = [start]
+        pile = [name, tasks[self.variants[name]].id] if name in self.variants else [name]
         while pile:
-            for dependent in self._dependents[pile.pop()]:
-                if dependent not in found:
-                    found.add(dependent)
-                    pile.append(dependent)
+            for i in self._dependents.get(pile.pop(), ()):
+                if i not in found:
+                    found.add(i)
+                    pile += [tasks[i].id, *variants.get(i, ())]
         return found
 
 
@@ -203,12 +251,13 @@ class _Ancestors(Collection[str]):
 
 def _has_expressions(task: Task) -> bool:
     """Whether there is anything to look at in a task; in most there is not."""
-    if task.condition is not None or task.unless is not None:
+    if task.condition is not None or task.unless is not None or task.for_each is not None or task.services:
         return True
-    commands = task.action.commands if isinstance(task.action, ShellAction) else ()
-    return any(
-        _holds(value) for part in (task.params.values(), task.env.values(), commands) for value in part
-    )
+    action = task.action
+    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
+    image = (action.image,) if isinstance(action, ContainerAction) else ()
+    parts = (task.params.values(), task.env.values(), commands, image)
+    return any(_holds(value) for part in parts for value in part)
 
 
 def _holds(value: Any) -> bool:

@@ -191,17 +191,9 @@ LATER_DAG_KEYS: Mapping[str, str] = {
     "hooks": "hooks",
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
-    "image": "containers",
     "dag": "sub-DAGs",
     "approval": "approvals",
     "wait": "waits",
-    "matrix": "matrix",
-    "for_each": "for_each",
-    "max_parallel": "matrix",
-    "services": "containers",
-    "mount": "containers",
-    "pull": "containers",
-    "artifacts": "artifacts",
     "target": "executors on many machines",
 }
 

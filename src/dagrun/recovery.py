@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 
 from dagrun.errors import RefusedError
-from dagrun.events import DagResume, Event, TaskOk
+from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip
 from dagrun.graph import Graph
 from dagrun.model import Dag
-from dagrun.outcomes import Status
+from dagrun.outcomes import FINAL, Status
 from dagrun.runs.base import RunRecord
 from dagrun.selection import part
 from dagrun.state import RunState
+from dagrun.variants import base_id
 from dagrun.views.status import fold as fold_in
+from dagrun.work import Blob
 
 
 def fold(record: RunRecord, dag: Dag | None = None) -> RunState:
@@ -32,13 +34,19 @@ class Remainder:
 
 
 def remainder(state: RunState) -> Remainder:
-    """What ended well is kept, all else runs (again)."""
-    ids = [node.task.id for node in state.graph.nodes]
-    well = [task.status is Status.SUCCESS for task in state.tasks]
+    """What ended well is kept, all else runs (again). A group that ended well is kept whole, with what it skipped."""
+    ids = [(i, state.nodes[i].task.id) for i in state.places()]
+    kept = {i for i, _ in ids if _ended_well(state, i)}
     return Remainder(
-        [task_id for task_id, kept in zip(ids, well, strict=True) if kept],
-        [task_id for task_id, kept in zip(ids, well, strict=True) if not kept],
+        [task_id for i, task_id in ids if i in kept], [task_id for i, task_id in ids if i not in kept]
     )
+
+
+def _ended_well(state: RunState, i: int) -> bool:
+    node, good = state.nodes[i], state.tasks[i].status is Status.SUCCESS
+    if node.members is not None:  # a variant may have come with a changed document since
+        return good and all(state.tasks[member].status in FINAL for member in node.members)
+    return good or (node.variant is not None and _ended_well(state, node.variant.group))
 
 
 def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) -> DagResume:
@@ -51,27 +59,37 @@ def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) ->
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """The part of a DAG that a rerun runs, and the results that it takes over from the earlier run."""
+    """The part of a DAG that a rerun runs, and the facts that it takes over from the earlier run."""
 
     dag: Dag
-    results: Sequence[TaskOk]
+    results: Sequence[TaskOk | TaskSkip | TaskExpand]
+
+    @property
+    def files(self) -> Iterator[Blob]:
+        """The files that the facts name."""
+        for fact in self.results:
+            blob = fact.outputs_file if isinstance(fact, TaskOk) else getattr(fact, "items_file", None)
+            if blob is not None:
+                yield blob
 
     def facts(self, run_id: str, now: float) -> Iterable[Event]:
         """What the new run's journal says about results that were taken over."""
-        for result in self.results:
-            yield TaskOk(
-                timestamp=now, task_id=result.task_id, attempt=0, duration_seconds=0.0, changed=result.changed,
-                outputs=result.outputs, outputs_file=result.outputs_file, reused_from=run_id,
-            )  # fmt: skip
+        for fact in self.results:
+            if isinstance(fact, TaskOk):
+                attempt = None if fact.summary else 0
+                yield replace(fact, timestamp=now, attempt=attempt, duration_seconds=0.0, reused_from=run_id)
+            else:
+                yield replace(fact, timestamp=now)
 
 
 def reuse(record: RunRecord, dag: Dag, again: frozenset[str]) -> Reuse:
     """A rerun of the tasks `again`, taking over what others have ended with; what is above them and has no result runs too.
 
-    Raises RefusedError when nothing is to run.
+    A group is taken over whole, with its list and what became of each variant. Raises RefusedError when nothing is to run.
     """
-    results = {event.task_id: event for event in record.events if isinstance(event, TaskOk)}
-    above = {task.id: [need.task for need in task.needs] for task in dag.tasks}
+    state = fold(record, dag)
+    well = {state.nodes[i].task.id for i in state.places() if _ended_well(state, i)}
+    above = {task.id: [base_id(need.task) for need in task.needs] for task in dag.tasks}
     runs: set[str] = set()
     pile = list(again)
     while pile:
@@ -79,9 +97,29 @@ def reuse(record: RunRecord, dag: Dag, again: frozenset[str]) -> Reuse:
         if task_id in runs:
             continue
         runs.add(task_id)
-        pile.extend(need for need in above[task_id] if need not in results)
-    kept = [results[task.id] for task in dag.tasks if task.id in results and task.id not in runs]
+        pile.extend(need for need in above[task_id] if need not in well)
     if not runs:
         raise RefusedError(f"nothing of run '{record.run_id}' is left to run again")
-    names = runs | {result.task_id for result in kept}
-    return Reuse(part(dag, names), kept)
+    kept = {task.id for task in dag.tasks if task.id in well and task.id not in runs}
+    return Reuse(part(dag, runs | kept), list(_results(state, record.events, kept)))
+
+
+def _results(
+    state: RunState, facts: Iterable[Event], kept: Set[str]
+) -> Iterator[TaskOk | TaskSkip | TaskExpand]:
+    """How the tasks `kept` came to their ends, in the file's order."""
+    lists: dict[str, TaskExpand] = {}
+    ends: dict[str, TaskOk | TaskSkip] = {}
+    for fact in facts:
+        if isinstance(fact, TaskExpand):
+            lists.setdefault(fact.task_id, fact)
+        elif isinstance(fact, TaskOk | TaskSkip):
+            ends[fact.task_id] = fact
+    for task in state.graph.dag.tasks:
+        if task.id in kept:
+            group = state.nodes[state.index[task.id]]
+            if task.for_each is not None:
+                yield lists[task.id]
+            for name in (*(state.nodes[i].task.id for i in group.members or ()), task.id):
+                if name in ends:
+                    yield ends[name]

@@ -8,7 +8,8 @@ from typing import Any
 
 from dagrun import expressions
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.model import Dag, ShellAction, Task, Trigger
+from dagrun.model import ContainerAction, Dag, ShellAction, Task, Trigger
+from dagrun.variants import base_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,29 @@ EVERYTHING = Selection()
 
 def select(dag: Dag, selection: Selection) -> Dag:
     """The chosen tasks; dependencies on others are left out. Raises NotFoundError, UsageError when nothing is left."""
-    above = {task.id: [need.task for need in task.needs] for task in dag.tasks}
+    return part(dag, chosen(dag, selection))
+
+
+def chosen(dag: Dag, selection: Selection) -> Set[str]:
+    """The ids of the chosen tasks. Raises NotFoundError, UsageError when there is none."""
+    above = {task.id: [base_id(need.task) for need in task.needs] for task in dag.tasks}
     for name in (*selection.only, *selection.start, *selection.until):
+        if name != base_id(name) and base_id(name) in above:
+            raise UsageError(
+                f"'{name}' is one variant: only whole tasks can be chosen", hint=f"name '{base_id(name)}'"
+            )
         if name not in above:
             raise NotFoundError("task", name, above, hint=f"DAG '{dag.name}' has: {', '.join([*above][:10])}")
-    chosen = set(above)
+    found = set(above)
     if selection.only:
-        chosen &= set(selection.only)
+        found &= set(selection.only)
     if selection.start:
-        chosen &= _reach(selection.start, _turned(above))
+        found &= _reach(selection.start, _turned(above))
     if selection.until:
-        chosen &= _reach(selection.until, above)
-    if not chosen:
+        found &= _reach(selection.until, above)
+    if not found:
         raise UsageError("--only, --from and --until leave no task to run")
-    return part(dag, chosen)
+    return found
 
 
 def part(dag: Dag, chosen: Set[str]) -> Dag:
@@ -62,15 +72,17 @@ def part(dag: Dag, chosen: Set[str]) -> Dag:
 
 
 def _alone(task: Task, chosen: Set[str]) -> Task:
-    needs = tuple(need for need in task.needs if need.task in chosen)
+    needs = tuple(need for need in task.needs if base_id(need.task) in chosen)
     if needs or not task.needs:
         return replace(task, needs=needs)
     return replace(task, needs=(), trigger=Trigger.SUCCESS, only_if_changed=False)
 
 
 def _read_by_task(task: Task) -> set[str]:
-    commands = task.action.commands if isinstance(task.action, ShellAction) else ()
-    found = _read_by([task.params, task.env, commands])
+    action = task.action
+    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
+    image = action.image if isinstance(action, ContainerAction) else ""
+    found = _read_by([task.params, task.env, commands, image, task.for_each])
     for text in (task.condition, task.unless):
         if text is not None:
             found |= _named(expressions.condition(text))
@@ -91,7 +103,8 @@ def _named(expression: expressions.Expression) -> set[str]:
     found = {
         str(ref.path[0]) for ref in expression.references if ref.root in expressions.TASK_ROOTS and ref.path
     }
-    return found | {str(call.arguments[0]) for call in expression.calls if call.name == "changed"}
+    found |= {str(call.arguments[0]) for call in expression.calls if call.name == "changed"}
+    return set(map(base_id, found))
 
 
 def _reach(starts: Iterable[str], edges: Mapping[str, Sequence[str]]) -> set[str]:

@@ -21,7 +21,7 @@ from dagrun.prepared import Prepared
 from dagrun.recovery import fold, resumption, reuse
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
-from dagrun.selection import Selection, part, select
+from dagrun.selection import Selection, chosen, part
 from dagrun.settings import Settings
 from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
@@ -97,7 +97,7 @@ class Service(History):
     ) -> DagStart:
         return DagStart(
             timestamp=self.clock.now(),
-            task_count=len(prepared.graph.nodes),
+            task_count=prepared.graph.task_count,
             dag_path=prepared.path,
             dag_hash=writer.dag_hash,
             params=prepared.params,
@@ -242,8 +242,7 @@ class Service(History):
     ) -> Ended:
         """A new run of an earlier one's DAG and parameters that takes over its results but for what `again` selects."""
         record = self.record(named)
-        chosen = frozenset(task.id for task in select(record.dag, again).tasks)
-        reused = reuse(record, record.dag, chosen)
+        reused = reuse(record, record.dag, frozenset(chosen(record.dag, again)))
         state = fold(record)
         prepared = self.documents.recorded(
             reused.dag,
@@ -254,9 +253,8 @@ class Service(History):
         )
         writer = self._create(prepared, run_id)
         try:
-            for result in reused.results:
-                if result.outputs_file is not None:
-                    writer.adopt_outputs(record.run_id, result.outputs_file)
+            for blob in reused.files:
+                writer.adopt_outputs(record.run_id, blob)
         except BaseException:
             writer.abandon()
             raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from dagrun.decisions import Ask, Decision, Drop, Finish, Queue, Skip, Start, Stop
+from dagrun.decisions import Ask, Conclude, Decision, Drop, Expand, Finish, Queue, Skip, Start, Stop
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -16,6 +16,7 @@ from dagrun.events import (
     DagStart,
     Event,
     TaskCancel,
+    TaskExpand,
     TaskFail,
     TaskOk,
     TaskRetry,
@@ -30,6 +31,9 @@ from dagrun.work import Blob, Ended, Json, Outputs
 #: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
 _STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
+_FAILED = (Status.FAILED, Status.TIMED_OUT)
+_MAY_START = (Status.PENDING, Status.RETRYING)
+_MOST_NAMES = 5  # of variants, in one sentence
 
 
 @dataclass(slots=True)
@@ -77,17 +81,45 @@ def _condition_text(task: Task) -> str:
     return ", ".join(parts)
 
 
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The variants of one group that may start, and how many run: at most `most` at once.
+
+    In the queue of all tasks the group stands for the first of them, while one could start.
+    """
+
+    most: int | None
+    ready: list[int] = field(default_factory=list)
+    running: int = 0
+    queued: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one more may start, as far as the group is concerned."""
+        return bool(self.ready) and (self.most is None or self.running < self.most)
+
+
 class RunState:
     """Folds facts with `apply`, says with `next` what is to be done now.
 
     Every fact costs O(the task's edges), every decision O(log tasks): the sets below are kept, never searched.
     `next` changes nothing a fact could tell; a decision stands until the fact that follows from it is applied
     (or, for a Stop or a Queue, until `note` says that it is done, and for an Ask until `answer` is called).
+
+    `nodes` and `index` are the graph's, and grow where a for_each learns its list: read them here, not there.
     """
 
     def __init__(self, graph: Graph, defaults: RetryDefaults | None = None) -> None:
         self.graph = graph
         self.defaults = defaults or RetryDefaults()
+        self.nodes = list(graph.nodes)
+        self.index = dict(graph.index) if graph.grows else graph.index
+        self.items: dict[int, Sequence[Json] | Blob] = {}  # of each for_each whose list is known
         self.tasks = [TaskState() for _ in graph.nodes]
         self.status = RunStatus.PENDING
         self.reason = ""
@@ -103,7 +135,7 @@ class RunState:
 
     def _begin_stretch(self, max_parallel: int) -> None:
         """Build from the tasks' states everything that `next` looks at. Of what has ended, all has ended well."""
-        nodes = self.graph.nodes
+        nodes = self.nodes
         ended = [task.status in FINAL for task in self.tasks]
         self.cancel: CancelRequested | None = None
         self.stopping: Reason | None = None
@@ -111,9 +143,23 @@ class RunState:
         self.running = 0
         self.max_parallel = max_parallel
         self._unended = ended.count(False)
-        self._missing = [sum(not ended[dep] for dep in node.needs) for node in nodes]
-        self._settled = deque(i for i, missing in enumerate(self._missing) if not missing and not ended[i])
-        self._ready: list[int] = []
+        self._missing = [len(node.needs) for node in nodes]
+        # What ended in an earlier stretch counts for its dependents only when all above it has ended too: they may ask
+        # whether something above them failed.
+        over = [i for i, missing in enumerate(self._missing) if not missing and ended[i]]
+        for i in over:  # it grows meanwhile
+            for dependent in nodes[i].dependents:
+                self._missing[dependent] -= 1
+                if not self._missing[dependent] and ended[dependent]:
+                    over.append(dependent)
+        self._held = {i for i, missing in enumerate(self._missing) if missing and ended[i]}
+        free = [i for i, missing in enumerate(self._missing) if not missing and not ended[i]]
+        self._settled = deque(i for i in free if nodes[i].members is None)
+        self._whole = deque(
+            i for i in free if nodes[i].members is not None
+        )  # groups whose variants have ended
+        self._ready: list[int] = []  # tasks, and groups that have a variant which may start
+        self._lanes: dict[int, _Lane] = {}
         self._retries: list[tuple[float, int]] = []
         self._deadlines: list[tuple[float, int, int]] = []
         self._deadline: float | None = None
@@ -141,13 +187,15 @@ class RunState:
             case TaskFail():
                 self._fail(event)
             case TaskSkip():
-                i = self.graph.index[event.task_id]
+                i = self.index[event.task_id]
                 self._close(i, event, Status.SKIPPED, event.reason, event.detail)
             case TaskCancel():
-                i = self.graph.index[event.task_id]
+                i = self.index[event.task_id]
                 self._leave_running(i)
                 self.tasks[i].duration = event.duration_seconds
                 self._close(i, event, Status.CANCELLED, event.reason, event.detail)
+            case TaskExpand():
+                self._expand(event)
             case DagStart():
                 self._begin(event)
             case DagResume():
@@ -176,7 +224,7 @@ class RunState:
 
     def _resume(self, event: DagResume) -> None:
         """A new stretch: what did not end well is as if it had never been, but for its attempts' numbers."""
-        rerun = {self.graph.index[task_id] for task_id in event.rerun if task_id in self.graph.index}
+        rerun = {self.index[task_id] for task_id in event.rerun if task_id in self.index}
         for i in rerun:
             attempts = self.tasks[i].attempt
             self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
@@ -190,7 +238,7 @@ class RunState:
         self.status, self.reason, self.duration, self.finished_at = RunStatus.RUNNING, "", None, None
 
     def _start(self, event: TaskStart) -> None:
-        i = self.graph.index[event.task_id]
+        i = self.index[event.task_id]
         task = self.tasks[i]
         self._reopen(i)
         task.status = Status.RUNNING
@@ -199,17 +247,24 @@ class RunState:
         task.retry_at = None
         self.running += 1
         self._queued.discard(i)
-        if (
-            self._ready and self._ready[0] == i
-        ):  # else it would still lie there when the task waits for a retry
-            heapq.heappop(self._ready)
-        timeout = self.graph.nodes[i].task.timeout
+        node = self.nodes[i]
+        ready = self._ready
+        if node.variant is not None:
+            lane = self._lane(node.variant.group)
+            lane.running += 1
+            ready = lane.ready
+        if ready and ready[0] == i:  # else it would still lie there when the task waits for a retry
+            heapq.heappop(ready)
+        timeout = node.task.timeout
         if timeout is not None:
             heapq.heappush(self._deadlines, (event.timestamp + timeout, i, event.attempt))
 
     def _ok(self, event: TaskOk) -> None:
-        i = self.graph.index[event.task_id]
-        task = self.tasks[i]
+        i = self.index[event.task_id]
+        task, node = self.tasks[i], self.nodes[i]
+        is_group = node.members is not None
+        if is_group is (event.summary is None) or (node.each is not None and not is_group):
+            raise ValueError(f"'{event.task_id}' was a group when this was recorded, or has become one")
         self._leave_running(i)
         task.outputs = event.result
         task.changed = event.changed
@@ -218,7 +273,7 @@ class RunState:
         self._close(i, event, Status.SUCCESS, Reason.REUSED if event.reused_from else Reason.COMPLETED)
 
     def _retry(self, event: TaskRetry) -> None:
-        i = self.graph.index[event.task_id]
+        i = self.index[event.task_id]
         self._leave_running(i)
         self._reopen(i)
         self._failure(i, event)
@@ -230,12 +285,14 @@ class RunState:
             self._sweep.append(i)
 
     def _fail(self, event: TaskFail) -> None:
-        i = self.graph.index[event.task_id]
+        i = self.index[event.task_id]
         self._leave_running(i)
         self._failure(i, event)
         status = Status.TIMED_OUT if event.timed_out else Status.FAILED
         self._close(i, event, status, Reason.TIMED_OUT if event.timed_out else Reason.TASK_FAILED)
-        node = self.graph.nodes[i].task
+        if self.nodes[i].members is not None:  # its variants have stopped what their failures stop
+            return
+        node = self.nodes[i].task
         policy = node.on_error or self.graph.dag.on_error
         if not node.continue_on_failure and policy is OnError.STOP_ALL:
             if self.stopping is None:
@@ -246,7 +303,10 @@ class RunState:
         """A fact about a task that has ended: the line that began its new stretch was damaged, and is not missed here."""
         if self.tasks[i].status in FINAL:
             self._unended += 1
-            for dependent in self.graph.nodes[i].dependents:
+            if i in self._held:
+                self._held.discard(i)
+                return
+            for dependent in self.nodes[i].dependents:
                 self._missing[dependent] += 1
 
     def _failure(self, i: int, event: TaskRetry | TaskFail) -> None:
@@ -257,29 +317,48 @@ class RunState:
     def _leave_running(self, i: int) -> None:
         if self.tasks[i].status is Status.RUNNING:
             self.running -= 1
+            variant = self.nodes[i].variant
+            if variant is not None:
+                lane = self._lane(variant.group)
+                lane.running -= 1
+                self._queue(variant.group, lane)
         self._told.pop(i, None)
 
     def _close(self, i: int, event: Event, status: Status, reason: str, detail: str = "") -> None:
-        task = self.tasks[i]
+        task, node = self.tasks[i], self.nodes[i]
         self._reopen(i)
+        if node.members is not None:
+            task.changed = task.changed or any(self.tasks[member].changed for member in node.members) or None
         task.status, task.reason, task.detail = status, reason, detail
         task.finished_at = event.timestamp
         task.retry_at = None
         self._unended -= 1
-        failed = self._failed_above[i] or self.end(i) is End.FAILED
-        for dependent in self.graph.nodes[i].dependents:
-            self.steps += 1
-            self._failed_above[dependent] |= failed
-            self._missing[dependent] -= 1
-            if not self._missing[dependent]:
-                self._settled.append(dependent)
+        self._tell_dependents(i)
         if status in (Status.SKIPPED, Status.CANCELLED) and reason in _STOPS:
             self._stop(Reason(reason))
+
+    def _tell_dependents(self, i: int) -> None:
+        over = [i]
+        for each in over:  # it grows where a dependent had ended in an earlier stretch
+            failed = self._failed_above[each] or self.end(each) is End.FAILED
+            for dependent in self.nodes[each].dependents:
+                self.steps += 1
+                self._failed_above[dependent] |= failed
+                self._missing[dependent] -= 1
+                if self._missing[dependent]:
+                    continue
+                if dependent in self._held:
+                    self._held.discard(dependent)
+                    over.append(dependent)
+                elif self.nodes[dependent].members is None:
+                    self._settled.append(dependent)
+                else:
+                    self._whole.append(dependent)
 
     def _stop(self, why: Reason) -> None:
         """From now on nothing starts; what has not ended is swept, in the file's order, each task once."""
         if self.stopping is None or _STOPS.index(why) > _STOPS.index(self.stopping):
-            self._sweep = deque(range(len(self.tasks)))
+            self._sweep = deque(self.places())
             self.steps += len(self.tasks)
             self.stopping = why
             if why is not Reason.STOP_ALL:
@@ -293,6 +372,7 @@ class RunState:
             self._stop(Reason.RUN_TIMEOUT)
         return (
             self._next_swept()
+            or self._next_conclusion()
             or self._next_timeout(now)
             or (self._next_start(now) if self.stopping in (None, Reason.STOP_ALL) else None)
             or self._next_finish()
@@ -311,7 +391,7 @@ class RunState:
             self.steps += 1
             i = self._sweep[0]
             status = self.tasks[i].status
-            decision = None if self._spared(i) else self._swept(self.graph.nodes[i], status)
+            decision = None if self._spared(i) else self._swept(self.nodes[i], status)
             if decision is not None:
                 return decision
             self._sweep.popleft()
@@ -319,10 +399,12 @@ class RunState:
 
     def _spared(self, i: int) -> bool:
         """A failure stops the run, but not the tasks that are there for failures."""
-        return self.stopping is Reason.STOP_ALL and self.graph.nodes[i].survives
+        return self.stopping is Reason.STOP_ALL and self.nodes[i].survives
 
     def _swept(self, node: Node, status: Status) -> Decision | None:
         assert self.stopping is not None
+        if node.members is not None:  # its variants are swept, and then it ends by its own rule
+            return None
         if status is Status.RUNNING or node.index in self._queued:
             return Stop(node, self.stopping) if node.index not in self._told else None
         if status is Status.RETRYING or (status is Status.PENDING and self.stopping is Reason.CANCELLED):
@@ -334,7 +416,7 @@ class RunState:
             _, i, attempt = self._deadlines[0]
             task = self.tasks[i]
             if task.status is Status.RUNNING and task.attempt == attempt and i not in self._told:
-                return Stop(self.graph.nodes[i], Reason.TIMED_OUT)
+                return Stop(self.nodes[i], Reason.TIMED_OUT)
             heapq.heappop(self._deadlines)
         return None
 
@@ -342,25 +424,39 @@ class RunState:
         while self._settled:
             self.steps += 1
             i = self._settled[0]
-            if self.tasks[i].status is Status.PENDING:
-                verdict = self._judge(self.graph.nodes[i])
+            if self.tasks[i].status is Status.PENDING and self.nodes[i].members is None:
+                verdict = self._judge(self.nodes[i])
                 if verdict is not None:
                     return verdict
-                heapq.heappush(self._ready, i)
+                self._make_ready(i)
             self._settled.popleft()
         while self._retries and self._retries[0][0] <= now:
             at, i = heapq.heappop(self._retries)
             if self.tasks[i].status is Status.RETRYING and self.tasks[i].retry_at == at:
-                heapq.heappush(self._ready, i)
+                self._make_ready(i)
         while self._ready and (self.running < self.max_parallel or self.ahead):
-            i = self._ready[0]
-            if self.tasks[i].status in (Status.PENDING, Status.RETRYING) and i not in self._queued:
-                begin = Start if self.running < self.max_parallel else Queue
-                return begin(self.graph.nodes[i], self.tasks[i].attempt + 1)
-            heapq.heappop(self._ready)
+            first: int | None = self._ready[0]
+            if self.nodes[self._ready[0]].members is not None:
+                first = self._first_variant(self._ready[0])
+            if first is None or not self._may_start(first):
+                heapq.heappop(self._ready)
+            elif self.running < self.max_parallel:
+                return Start(self.nodes[first], self.tasks[first].attempt + 1)
+            elif self._is_bounded(first):
+                return None
+            else:
+                return Queue(self.nodes[first], self.tasks[first].attempt + 1)
         return None
 
-    def _judge(self, node: Node) -> Skip | Ask | None:
+    def _may_start(self, i: int) -> bool:
+        return self.tasks[i].status in _MAY_START and i not in self._queued
+
+    def _is_bounded(self, i: int) -> bool:
+        """Whether it is a variant that its group may keep from starting, so that it cannot be queued."""
+        variant = self.nodes[i].variant
+        return variant is not None and self._lane(variant.group).most is not None
+
+    def _judge(self, node: Node) -> Skip | Ask | Expand | None:
         """What becomes of a task whose dependencies have all ended; None: it may start (CONTRACT 5, top to bottom)."""
         self.steps += len(node.needs)
         task = node.task
@@ -376,7 +472,7 @@ class RunState:
                 return skip
         if task.only_if_changed and not any(self.tasks[dep].changed for dep in node.needs):
             return Skip(node, Reason.UNCHANGED)
-        return None
+        return None if node.each is None else Expand(node)
 
     def _trigger(self, node: Node) -> tuple[Skip | None, bool]:
         """Whether the trigger skips the task, and whether it is the trigger `success` alone that does.
@@ -392,7 +488,7 @@ class RunState:
             reason = EDGES[trigger, self.end(dep)]
             if reason is None or (trigger is Trigger.FAILURE and self._failed_above[dep]):
                 continue
-            skip = Skip(node, reason, self.graph.nodes[dep].task.id)
+            skip = Skip(node, reason, self.nodes[dep].task.id)
             if trigger is not Trigger.SUCCESS:
                 return skip, False
             if implied is None or (implied.reason, reason) == _WORSE:
@@ -413,7 +509,7 @@ class RunState:
                 return Finish(RunStatus.FAILED, Reason.TASK_FAILED)
         if next(self.failures(), None) is None:
             return Finish(RunStatus.SUCCESS, Reason.COMPLETED)
-        some = any(task.status is Status.SUCCESS for task in self.tasks)
+        some = Status.SUCCESS in self.counts()
         return Finish(RunStatus.PARTIAL if some else RunStatus.FAILED, Reason.TASK_FAILED)
 
     def wake_at(self) -> float | None:
@@ -426,6 +522,114 @@ class RunState:
         if self._deadlines:
             moments.append(self._deadlines[0][0])
         return min(moments, default=None)
+
+    # --- groups --------------------------------------------------------------------------------------------
+
+    def _expand(self, event: TaskExpand) -> None:
+        """A for_each has its variants: they take over its edges, and it waits for them."""
+        group = self.index[event.task_id]
+        node = self.nodes[group]
+        if node.each is None:
+            raise ValueError(f"'{event.task_id}' is no for_each")
+        if node.members is not None:
+            return
+        members = range(len(self.nodes), len(self.nodes) + event.count)
+        self.steps += event.count * (1 + len(node.needs))
+        self.items[group] = event.items_file or event.items or ()
+        self.nodes.extend(node.expanded(members))
+        self.nodes[group] = replace(node, needs=tuple(members), members=members)
+        self.index.update((self.nodes[i].task.id, i) for i in members)
+        self.tasks.extend(TaskState() for _ in members)
+        for dep in node.needs:
+            above = self.nodes[dep]
+            others = (i for i in above.dependents if i != group)
+            self.nodes[dep] = replace(above, dependents=(*others, *members))
+        missing = sum(self.tasks[dep].status not in FINAL or dep in self._held for dep in node.needs)
+        self._missing.extend([missing] * event.count)
+        self._missing[group] = event.count
+        self._failed_above.extend([self._failed_above[group]] * event.count)
+        self._unended += event.count
+        if not missing:
+            self._settled.extend(members)
+        if not members:
+            self._whole.append(group)
+        if self.stopping:  # it was told too late to be swept with the others
+            self._sweep.extend(members)
+
+    def _lane(self, group: int) -> _Lane:
+        lane = self._lanes.get(group)
+        if lane is None:
+            lane = self._lanes[group] = _Lane(self.nodes[group].task.max_parallel)
+        return lane
+
+    def _make_ready(self, i: int) -> None:
+        variant = self.nodes[i].variant
+        if variant is None:
+            heapq.heappush(self._ready, i)
+        else:
+            lane = self._lane(variant.group)
+            heapq.heappush(lane.ready, i)
+            self._queue(variant.group, lane)
+
+    def _queue(self, group: int, lane: _Lane) -> None:
+        if lane.is_open and not lane.queued:
+            lane.queued = True
+            heapq.heappush(self._ready, group)
+
+    def _first_variant(self, group: int) -> int | None:
+        """The variant for which the group stands in the queue; None when there is none any more."""
+        lane = self._lane(group)
+        while lane.is_open:
+            self.steps += 1
+            if self._may_start(lane.ready[0]):
+                return lane.ready[0]
+            heapq.heappop(lane.ready)
+        lane.queued = False
+        return None
+
+    def _next_conclusion(self) -> Decision | None:
+        while self._whole:
+            i = self._whole[0]
+            if not self._missing[i] and self.tasks[i].status not in FINAL:
+                return Conclude(self.nodes[i])
+            self._whole.popleft()
+        return None
+
+    def conclusion(self, node: Node, now: float) -> Event:
+        """The fact that ends a group whose variants have all ended.
+
+        One that failed fails it, one that was cancelled cancels it. One that the end of the run kept from starting has it
+        skipped, so that it is not taken for whole; it is skipped also when all of them were.
+        """
+        assert node.members is not None
+        self.steps += len(node.members)
+        mine = [self.tasks[i] for i in node.members]
+        task_id, summary = node.task.id, self.summary(node)
+        since = self.stretch_started_at or 0.0
+        begun = [task.started_at for task in mine if task.started_at is not None and task.started_at >= since]
+        took = round(now - min(begun, default=now), 3)
+        failed = [self.nodes[i].task.id for i in node.members if self.tasks[i].status in _FAILED]
+        if failed:
+            return TaskFail(
+                timestamp=now, task_id=task_id, error=f"{_named(failed)} failed", error_type="VariantsFailed",
+                duration_seconds=took, summary=summary,
+            )  # fmt: skip
+        cancelled = next((task for task in mine if task.status is Status.CANCELLED), None)
+        if cancelled is not None:
+            return TaskCancel(
+                timestamp=now, task_id=task_id, reason=cancelled.reason, detail=cancelled.detail,
+                duration_seconds=took, summary=summary,
+            )  # fmt: skip
+        skipped = [task for task in mine if task.status is Status.SKIPPED]
+        kept = next((task for task in skipped if task.reason in _STOPS), None)
+        if kept is None and skipped and len(skipped) == len(mine):
+            kept = next((task for task in skipped if task.reason != Reason.UNCHANGED), skipped[0])
+        if kept is not None:
+            return TaskSkip(
+                timestamp=now, task_id=task_id, reason=kept.reason, detail=kept.detail, summary=summary
+            )
+        changed = any(task.changed for task in mine)
+        return TaskOk(timestamp=now, task_id=task_id, duration_seconds=took, changed=changed, summary=summary)
 
     # --- what follows from an attempt's end ----------------------------------------------------------------
 
@@ -442,7 +646,7 @@ class RunState:
         self._told.pop(node.index, None)
         if self.stopping:
             self._sweep.append(node.index)
-        heapq.heappush(self._ready, node.index)
+        self._make_ready(node.index)
 
     def answer(self, node: Node, holds: bool) -> None:
         """Remember what the task's condition says; the fact that follows from it records it."""
@@ -493,21 +697,39 @@ class RunState:
     def end(self, i: int) -> End:
         """What the task, which has ended, counts as for its dependents."""
         task = self.tasks[i]
-        return end_of(task.status, task.reason, tolerated=self.graph.nodes[i].task.continue_on_failure)
+        return end_of(task.status, task.reason, tolerated=self.nodes[i].task.continue_on_failure)
 
     def failed_above(self, i: int) -> bool:
         """Whether some ancestor of the task failed."""
         return bool(self._failed_above[i])
 
     def failures(self) -> Iterator[str]:
-        """The tasks that failed and were not tolerated, in the file's order."""
-        for node, task in zip(self.graph.nodes, self.tasks, strict=True):
-            if task.status in (Status.FAILED, Status.TIMED_OUT) and not node.task.continue_on_failure:
+        """The tasks that failed and were not tolerated, in the file's order; of a group its variants."""
+        for i in self.places():
+            node, status = self.nodes[i], self.tasks[i].status
+            if status in _FAILED and node.members is None and not node.task.continue_on_failure:
                 yield node.task.id
 
     def counts(self) -> dict[Status, int]:
-        """How many tasks stand in each state that occurs."""
+        """How many tasks stand in each state that occurs; variants count, their group does not."""
         counts: dict[Status, int] = {}
-        for task in self.tasks:
-            counts[task.status] = counts.get(task.status, 0) + 1
+        for node, task in zip(self.nodes, self.tasks, strict=True):
+            if node.members is None:
+                counts[task.status] = counts.get(task.status, 0) + 1
         return counts
+
+    def places(self) -> Iterable[int]:
+        """Every node in the file's order: variants stand where their group stands."""
+        return self._grown_places() if len(self.nodes) > len(self.graph.nodes) else range(len(self.nodes))
+
+    def _grown_places(self) -> Iterator[int]:
+        for node in self.nodes[: len(self.graph.nodes)]:
+            if node.each is not None and node.members is not None:
+                yield from node.members
+            yield node.index
+
+    def summary(self, node: Node) -> str:
+        """How many of a group's variants have succeeded: `4/6 passed`."""
+        members = node.members or ()
+        passed = sum(1 for i in members if self.tasks[i].status is Status.SUCCESS)
+        return f"{passed}/{len(members)} passed"

@@ -142,7 +142,7 @@ async def run(
     )  # fmt: skip
     engine.clock.engine = engine  # type: ignore[attr-defined]
     start = DagStart(
-        timestamp=clock.now(), task_count=len(graph.nodes), dag_path="<scenario>", dag_hash=writer.dag_hash,
+        timestamp=clock.now(), task_count=graph.task_count, dag_path="<scenario>", dag_hash=writer.dag_hash,
         max_parallel=what.max_parallel or max_parallel, params=prepared.params,
     )  # fmt: skip
     async with asyncio.timeout(30):

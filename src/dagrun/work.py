@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 Json = Any  # data that json.dumps takes
 
+INLINE_BYTES = (
+    64 * 1024
+)  # of JSON: outputs, and lists, of more bytes than this lie in a file beside the journal
 MOST_IN_ENVIRONMENT = 32 * 1024  # bytes of one value in an environment variable; above that it lies in a file
 
 

@@ -246,7 +246,7 @@ def test_an_attempt_says_which_it_is(house: House) -> None:
 
 
 def test_a_task_that_printed_nothing_has_no_logs(house: House) -> None:
-    assert house.store.logs(house.begin().run_id, "a") == []
+    assert list(house.store.logs(house.begin().run_id, ["a"])) == []
 
 
 # --- what only files can promise ---
@@ -266,8 +266,8 @@ def test_logs_are_found_by_attempt(files: Files) -> None:
     run = files.begin()
     for task, number in (("a", 10), ("a", 2), ("a.2", 1), ("B", 1)):
         Path(run.attempt(task, number, None).log).write_text("")
-    assert [number for number, _ in files.store.logs(run.run_id, "a")] == [2, 10]
-    assert [path.name for _, path in files.store.logs(run.run_id, "B")] == ["%42.1.log"]
+    found = [(task, number, path.name) for task, number, path in files.store.logs(run.run_id, ["B", "a"])]
+    assert found == [("B", 1, "%42.1.log"), ("a", 2, "a.2.log"), ("a", 10, "a.10.log")]
 
 
 def test_a_runs_directory_is_its_owners_alone(files: Files) -> None:
@@ -321,3 +321,12 @@ def test_a_run_that_cannot_begin_leaves_nothing(files: Files) -> None:
     assert list(files.store.ids()) == []
     files.store.stream.rmdir()
     assert files.begin("mine").run_id == "mine"
+
+
+def test_a_list_lies_in_a_file_only_when_it_is_large(house: House) -> None:
+    run = house.begin()
+    assert run.store_items("a", [1, 2]) is None
+    items = ["ä\ud800" * 10_000]
+    blob = run.store_items("B[x]", items)
+    assert blob is not None
+    assert run.read_outputs(blob) == {"items": items}

@@ -82,12 +82,27 @@ def keys(definition: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def own_keys(which: str) -> str:
+    """Those keys of another dialect's node that the native one has not."""
+    dialect, definition = which.split()
+    whole, native = schema(dialect), schema("native")
+    node = whole if definition == "Document" else whole["definitions"][definition]
+    known = native if definition in ("Document", "Spec") else native["definitions"]["Task"]
+    lines = [_row("key", "what it says", "value"), _row("---", "---", "---")]
+    for key, shape in node["properties"].items():
+        if key not in known["properties"]:
+            lines.append(_row(f"`{key}`", shape["description"], _value(shape)))
+    return "\n".join(lines) + "\n"
+
+
 def _value(shape: Mapping[str, Any]) -> str:
     """What may stand there, in short."""
     if "enum" in shape:
         default = shape.get("default")
         words = [f"**{word}**" if word == default else str(word) for word in shape["enum"]]
         return ", ".join(words)
+    if "anyOf" in shape:
+        return " or ".join(dict.fromkeys(_value(each) for each in shape["anyOf"]))
     if "allOf" in shape or "$ref" in shape:
         return "mapping"
     if "exclusiveMinimum" in shape or shape.get("type") == ["number", "string"]:
@@ -111,7 +126,12 @@ def example(name: str) -> str:
     return f"```{language}\n{(COOKBOOK / name).read_text()}```\n"
 
 
-WRITERS: Mapping[str, Callable[..., str]] = {"truth table": truth_table, "keys of": keys, "file": example}
+WRITERS: Mapping[str, Callable[..., str]] = {
+    "truth table": truth_table,
+    "keys of": keys,
+    "own keys of": own_keys,
+    "file": example,
+}
 
 
 def fresh(page: Path) -> str:

@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from dagrun.check import check
 from dagrun.cli.app import app
 from dagrun.dialects.detect import to_dag
-from dagrun.dialects.schema import schema
+from dagrun.dialects.schema import dialects, schema
 from dagrun.schedules.files import ScheduleFiles
 from dagrun.source import Source, render
 from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, rows
@@ -21,8 +21,8 @@ from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, row
 DOCUMENTS = [
     path for folder in ("configs/dags", "examples") for path in sorted((ROOT / folder).rglob("*.y*ml"))
 ]
-SNIPPETS = [block for block in blocks("yaml") if re.search(r"^tasks:", block.text, re.MULTILINE)]
-VALIDATOR = Draft7Validator(schema("native"))
+SNIPPETS = [block for block in blocks("yaml") if re.search(r"^(tasks|spec|jobs):", block.text, re.MULTILINE)]
+VALIDATORS = {key: Draft7Validator(schema(each.name)) for each in dialects() for key in each.keys}
 
 
 def problems(text: str, name: str) -> list[str]:
@@ -31,7 +31,8 @@ def problems(text: str, name: str) -> list[str]:
     data = source.load()
     written = to_dag(data, source, "unnamed")
     told = [render(finding, source) for finding in (*written.findings, *check(written, None))]
-    return told + [f"{name}: {error.message}" for error in VALIDATOR.iter_errors(data)]
+    (validator,) = (VALIDATORS[key] for key in data if key in VALIDATORS)
+    return told + [f"{name}: {error.message}" for error in validator.iter_errors(data)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

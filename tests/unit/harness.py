@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from hypothesis import strategies as st
 
 from dagrun.check import check
 from dagrun.dialects import detect
 from dagrun.graph import Graph
-from dagrun.model import Dag, Need, ShellAction, Task
+from dagrun.model import Dag, Matrix, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.source import DocumentError, Source, render
+from dagrun.testing import InlineExecutor, Outcome, run
+from dagrun.variants import key, variant_id, variants
 
 HERE = Origin("module", "flows")
 
@@ -20,6 +25,31 @@ def task(name: str, *needs: str, **more: Any) -> Task:
     """A task that does nothing and depends on `needs`."""
     more.setdefault("action", ShellAction(("true",)))
     return Task(id=name, needs=tuple(Need(need) for need in needs), **more)
+
+
+def names_of(task: Task) -> list[str]:
+    """The ids of what has attempts: the task's own, or those of its variants."""
+    if task.matrix is not None:
+        return [variant_id(task.id, key(values)) for values in variants(task.matrix)]
+    if isinstance(task.for_each, tuple):
+        return [variant_id(task.id, str(number)) for number in range(len(task.for_each))]
+    return [task.id]
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> dict[str, Any]:
+    """What makes a task several, or nothing; a list may also turn out to be none."""
+    axis = draw(st.integers(1, 3))
+    return draw(
+        st.sampled_from(
+            [
+                *[{}] * 4,
+                {"matrix": Matrix(axes={"x": tuple("abc"[:axis])}), "max_parallel": draw(st.sampled_from([None, 1, 2]))},
+                {"for_each": tuple("abc"[: axis - 1]), "max_parallel": draw(st.sampled_from([None, 1, 2]))},
+                {"for_each": "${{ 5 }}"},
+            ]
+        )
+    )  # fmt: skip
 
 
 def chain(text: str) -> Dag:
@@ -79,3 +109,12 @@ def shown(text: str) -> str:
 def env(**values: str) -> Mapping[str, str]:
     """An environment."""
     return values
+
+
+def played(
+    *tasks: Task, bodies: Mapping[str, Callable[[dict[str, Any]], Any]] | None = None, **more: Any
+) -> Outcome:
+    """A run of these tasks in memory; `more` goes to the DAG, but for `at` and `params`."""
+    outside = {name: more.pop(name) for name in ("at", "params") if name in more}
+    dag = Dag(name="d", tasks=tasks, **more)
+    return asyncio.run(run(dag, InlineExecutor(bodies), **outside))

@@ -318,3 +318,59 @@ def test_a_misspelt_key_hides_no_other_mistake_of_its_task() -> None:
         "unknown-key]",
         "invalid-expression]",
     ]
+
+
+# --- variants ---
+
+VARIANTS = "tasks:\n  - {{id: t, run: x, matrix: {{os: [a, b]}}}}\n  - {{id: u, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run: x, depends_on: ['t[os=a]']",
+        "run: 'echo ${{ tasks.t.status }}', depends_on: [t]",
+        "if: \"tasks['t[os=a]'].status == 'failed'\", run: x, depends_on: ['t[os=a]']",
+        "if: \"tasks['t[os=b]'].status == 'failed'\", run: x, depends_on: [t]",
+    ],
+)
+def test_a_variant_can_be_named_as_a_task_can(line: str) -> None:
+    assert told(VARIANTS.format(line)) == ""
+
+
+def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
+    assert told(VARIANTS.format("run: x, depends_on: ['t[v=3.10]']")) == shown(
+        """
+        dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
+            3 |   - {id: u, run: x, depends_on: ['t[v=3.10]']}
+              |                                  ^
+          help: there is t[os=a], t[os=b]
+        """
+    )
+
+
+def test_one_variant_above_is_not_all_of_them() -> None:
+    found = told(VARIANTS.format("run: x, depends_on: ['t[os=a]'], if: tasks.t.changed"))
+    assert "'t' is not an ancestor of this task" in found
+
+
+def test_a_cycle_through_a_variant_is_one() -> None:
+    found = told(
+        "tasks: [{id: t, run: x, matrix: {os: [a]}, depends_on: [u]}, {id: u, run: x, depends_on: ['t[os=a]']}]"
+    )
+    assert "Cycle detected in DAG 'my_dag': t -> u -> t" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("image: 'x:${{ matrix.os }}'", "unknown name 'matrix'"),
+        ("image: x, run: 'echo ${{ params.p }}'", "undeclared parameter 'p'"),
+        ("run: x, services: ['pg:${{ params.p }}']", "undeclared parameter 'p'"),
+        ("run: x, services: {pg: {image: x, env: {A: '${{ secrets.S }}'}}}", "undeclared secret 'S'"),
+        ("run: x, for_each: '${{ tasks.t.outputs.files }}'", "'t' is not an ancestor of this task"),
+        ("run: x, for_each: ['${{ item }}']", "unknown name 'item'"),
+    ],
+)
+def test_every_expression_is_looked_at(line: str, expected: str) -> None:
+    assert expected in told(VARIANTS.format(line))

@@ -32,6 +32,7 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "Mapping[str, Json]": OBJECTS,
     "Sequence[str]": st.lists(st.text()),
     "Mapping[str, Json] | None": st.none() | OBJECTS,
+    "Sequence[Json] | None": st.none() | st.lists(JSON, max_size=3),
     "Blob | None": st.none() | st.builds(Blob, st.text(), st.integers(0), st.text()),
 }
 
@@ -83,13 +84,13 @@ def test_every_fact_is_one_line_that_begins_with_its_time_and_says_whose_it_is(
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
 @given(data=st.data())
-def test_outputs_stand_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
+def test_data_of_bodies_stands_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))
     private, public = (json.loads(text) for text in encoder().encode(event))
-    outputs = private.pop("outputs", None)
-    assert "outputs" not in public
+    for name in ("outputs", "items"):
+        assert name not in public
+        assert private.pop(name, None) == getattr(event, name, None)
     assert private == public
-    assert outputs == getattr(event, "outputs", None)
 
 
 def test_a_fact_of_a_later_version_is_passed_over() -> None:

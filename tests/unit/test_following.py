@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from dagrun.clock import FakeClock
-from dagrun.events import DagDone, DagStart, TaskFail, TaskOk, TaskRetry, TaskStart
+from dagrun.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
 from dagrun.following import LogFollower, Watch
+from dagrun.history import History
+from dagrun.model import Dag
 from dagrun.runs.base import RunWriter
 from dagrun.runs.files import FileRuns
-from tests.unit.harness import chain
+from tests.unit.harness import chain, task
 
 NOW = 1_759_485_600.0
 
@@ -20,13 +22,13 @@ NOW = 1_759_485_600.0
 class House:
     """One run in files, with a watcher at its window."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, dag: Dag | None = None) -> None:
         self.runs = FileRuns(directory / "runs", directory / "stream.jsonl")
-        self.writer: RunWriter = self.runs.create(chain("a; b<-a"), NOW, "r")
+        self.writer: RunWriter = self.runs.create(dag or chain("a; b<-a"), NOW, "r")
         self.watch = Watch(self.runs, "r", FakeClock())
         self.open = True
 
-    def record(self, *facts: DagStart | TaskStart | TaskOk | TaskRetry | TaskFail | DagDone) -> None:
+    def record(self, *facts: Event) -> None:
         for fact in facts:
             self.writer.append(fact)
         self.writer.flush()
@@ -135,3 +137,20 @@ def test_the_logs_of_one_task(house: House) -> None:
     house.end()
     assert told(logs) == ["b.1 \tlast"]
     logs.close()
+
+
+def test_variants_are_followed_alone_and_with_their_group(tmp_path: Path) -> None:
+    house = House(tmp_path, Dag(name="d", tasks=(task("t", for_each="${{ params.x }}"), task("u"))))
+    group, one = (
+        LogFollower(house.runs, Watch(house.runs, "r", FakeClock()), name) for name in ("t", "t[1]")
+    )
+    house.record(START, TaskExpand(timestamp=NOW, task_id="t", count=2, items=["a", "b"]))
+    house.record(starts("t[0]"), starts("t[1]"), starts("u"))
+    for name in ("t[0]", "t[1]", "u"):
+        house.prints(name, 1, f"{name}\n")
+    assert (told(group), told(one)) == (["t[0].1 t[0]", "t[1].1 t[1]"], ["t[1].1 t[1]"])
+    history = History(house.runs, FakeClock())
+    assert [task_id for task_id, _, _ in history.logs("r", "t")] == ["t[0]", "t[1]"]
+    assert [task_id for task_id, _, _ in history.logs("r")] == ["t[0]", "t[1]", "u"]
+    assert history.why("r", "t[1]").status == "running"
+    house.end()

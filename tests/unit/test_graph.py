@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.graph import Graph, cycles
-from dagrun.model import Dag
+from dagrun.model import Dag, Matrix, Need, Task, Trigger
 from tests.unit.harness import chain, graph, task
 
 MANY = 100_000
@@ -182,3 +182,106 @@ def test_a_cycle_through_everything_is_found() -> None:
     needs = {f"t{i}": [f"t{(i + 1) % MANY}"] for i in range(MANY)}
     (ring,) = cycles(needs)
     assert (len(ring), ring[0], ring[1]) == (MANY + 1, "t0", "t1")
+
+
+# --- variants and groups ---
+
+TWO = Matrix(axes={"os": ("ubuntu", "alpine")})
+
+
+def compiled(*tasks: Task) -> Graph:
+    return Graph.compile(Dag(name="d", tasks=tasks))
+
+
+def names(graph: Graph, indices: Sequence[int]) -> list[str]:
+    return [graph.nodes[i].task.id for i in indices]
+
+
+def test_a_matrix_becomes_its_variants_and_behind_them_the_group() -> None:
+    found = compiled(
+        task("a"), task("test", "a", matrix=TWO), task("b", "test"), task("c", "test[os=alpine]")
+    )
+    assert list(found.index) == ["a", "test[os=ubuntu]", "test[os=alpine]", "test", "b", "c"]
+    needs = {node.task.id: names(found, node.needs) for node in found.nodes}
+    assert needs["test[os=ubuntu]"] == needs["test[os=alpine]"] == ["a"]
+    assert needs["test"] == ["test[os=ubuntu]", "test[os=alpine]"]
+    assert (needs["b"], needs["c"]) == (["test"], ["test[os=alpine]"])
+    variant, group = found.nodes[1], found.nodes[3]
+    assert variant.variant is not None
+    assert (variant.variant.group, variant.variant.key, variant.variant.values) == (
+        3, "os=ubuntu", {"os": "ubuntu"},
+    )  # fmt: skip
+    assert (group.members, found.task_count) == (range(1, 3), 5)
+
+
+def test_variants_are_ordered_and_stand_in_waves_and_their_group_costs_nothing() -> None:
+    found = compiled(task("after", "test"), task("mid", "z"), task("z"), task("test", matrix=TWO), task("y"))
+    assert names(found, found.order()) == ["z", "mid", "test[os=ubuntu]", "test[os=alpine]", "after", "y"]
+    assert [names(found, wave) for wave in found.waves()] == [
+        ["z", "test[os=ubuntu]", "test[os=alpine]", "y"], ["after", "mid"],
+    ]  # fmt: skip
+
+
+def test_a_for_each_is_one_node_until_its_list_is_known() -> None:
+    found = compiled(task("a"), task("each", "a", for_each="${{ tasks.a.outputs.x }}"), task("b", "each"))
+    assert [names(found, wave) for wave in found.waves()] == [["a"], ["each"], ["b"]]
+    assert (found.grows, found.task_count, found.nodes[1].members) == (True, 3, None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "env", "asked_once"),
+    [
+        ("params.x", {}, True),
+        ("item != 'a'", {}, False),
+        ("env.X != 'a'", {"X": "${{ item }}"}, False),
+        ("env.Y != 'a'", {"X": "${{ item }}"}, True),
+    ],
+)
+def test_a_condition_is_asked_once_unless_it_looks_at_the_item(
+    condition: str, env: dict[str, str], asked_once: bool
+) -> None:
+    (node,) = compiled(task("t", for_each=("a",), condition=condition, env=env, max_parallel=1)).nodes
+    assert node.each is not None
+    assert (node.task.condition, node.each.condition) == (
+        (condition, None) if asked_once else (None, condition)
+    )
+    assert ("X" in node.task.env, node.each.env) == (False, env)
+    (variant,) = node.expanded(range(7, 8))
+    assert (variant.index, variant.task.id, variant.task.for_each) == (7, "t[0]", None)
+
+
+def test_tasks_side_by_side_stand_in_one_wave() -> None:
+    found = compiled(
+        task("a"), task("b", "a"), task("c", parallel_with=("b",)), task("d", "c"), task("e", parallel_with=("m",)),
+        task("m", "b", matrix=TWO),
+    )  # fmt: skip
+    assert [names(found, wave) for wave in found.waves()] == [
+        ["a"], ["b", "c"], ["d", "e", "m[os=ubuntu]", "m[os=alpine]"],
+    ]  # fmt: skip
+
+
+def test_wishes_for_one_wave_that_go_round_in_a_circle_are_not_heard() -> None:
+    found = compiled(
+        task("a", parallel_with=("b",)), task("c", "a"), task("d", parallel_with=("c",)), task("b", "d")
+    )
+    assert [names(found, wave) for wave in found.waves()] == [["a", "d"], ["c", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "edges", "survives"),
+    [
+        (Trigger.SUCCESS, (None, None), False),
+        (Trigger.SUCCESS, (None, Trigger.ALWAYS), False),
+        (Trigger.SUCCESS, (Trigger.ALWAYS, Trigger.ALWAYS), True),
+        (Trigger.SUCCESS, (None, Trigger.FAILURE), True),
+        (Trigger.SUCCESS, (Trigger.SUCCESS, Trigger.ALWAYS), False),
+        (Trigger.NONE_FAILED, (), False),
+        (Trigger.ALWAYS, (None,), True),
+    ],
+)
+def test_an_edge_that_only_sets_an_order_makes_no_survivor(
+    trigger: Trigger, edges: tuple[Trigger | None, ...], survives: bool
+) -> None:
+    needs = tuple(Need(name, edge) for name, edge in zip("ab", edges, strict=False))
+    last = Task(id="c", action=task("x").action, needs=needs, trigger=trigger)
+    assert compiled(task("a"), task("b"), last).nodes[-1].survives is survives

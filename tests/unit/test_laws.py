@@ -33,8 +33,9 @@ from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger
 from dagrun.outcomes import FINAL, Status
 from dagrun.state import RunState
 from dagrun.testing import Outcome, run
+from dagrun.variants import base_id
 from dagrun.work import Attempt, Ended, Json, Result, Work
-from tests.unit.harness import task
+from tests.unit.harness import names_of, shapes, task
 
 MANY = 100_000
 
@@ -61,7 +62,7 @@ class Shuffling(InlineExecutor):
         self.early: set[str] = set()
 
     def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
-        self._after(self.turns[work.attempt.task_id], work, finish)
+        self._after(self.turns[base_id(work.attempt.task_id)], work, finish)
 
     def _after(self, turns: int, work: Work, finish: Callable[[Ended], None]) -> None:
         if turns and work.attempt.task_id not in self.early:
@@ -80,12 +81,12 @@ class Shuffling(InlineExecutor):
 
 
 @st.composite
-def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
+def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     """One task; what may hang has a timeout or somebody who ends it."""
     retry = Retry(retries=draw(st.integers(0, 2)), initial=draw(st.sampled_from([0.0, 1.0, 7.0])))
-    needs = draw(st.lists(st.sampled_from(names[:index]), unique=True, max_size=3)) if index else []
+    needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
     return Task(
-        id=names[index],
+        id=name,
         action=ShellAction(("true",)),
         needs=tuple(Need(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
@@ -94,6 +95,7 @@ def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
         timeout=draw(st.sampled_from([5.0, 20.0])),
         continue_on_failure=draw(st.booleans()),
         on_error=draw(st.sampled_from([None, None, *OnError])),
+        **draw(shapes()),
     )
 
 
@@ -101,14 +103,22 @@ def tasks(draw: st.DrawFn, index: int, names: list[str]) -> Task:
 def stories(draw: st.DrawFn) -> Story:
     """Any run of up to twelve tasks that stand in any order in the file."""
     names = [f"t{i}" for i in range(draw(st.integers(1, 12)))]
-    drawn = [draw(tasks(i, names)) for i in range(len(names))]
+    drawn: list[Task] = []
+    above: list[str] = []  # tasks, and variants that the document names
+    for name in names:
+        drawn.append(draw(tasks(name, above)))
+        above += [name, *(names_of(drawn[-1]) if drawn[-1].matrix is not None else ())]
     dag = Dag(
         name="any",
         tasks=tuple(draw(st.permutations(drawn))),
         on_error=draw(st.sampled_from(OnError)),
         timeout=draw(st.sampled_from([None, None, 30.0])),
     )
-    ends = {name: tuple(draw(st.lists(st.sampled_from("OUFH"), min_size=3, max_size=3))) for name in names}
+    ends = {
+        name: tuple(draw(st.lists(st.sampled_from("OUFH"), min_size=3, max_size=3)))
+        for each in drawn
+        for name in names_of(each)
+    }
     turns = {name: draw(st.integers(0, 5)) for name in names}
     cancel_at = draw(st.sampled_from([None, None, 0.0, 3.0]))
     return Story(dag, ends, turns, draw(st.integers(1, 4)), cancel_at)
@@ -161,8 +171,41 @@ def test_every_task_ends_in_exactly_one_final_state_with_a_reason(story: Story, 
         for event in outcome.events()
         if event.name in ("task_ok", "task_fail", "task_skip", "task_cancel")
     ]
-    assert sorted(getattr(event, "task_id") for event in ends) == sorted(each.id for each in story.dag.tasks)  # noqa: B009
+    assert sorted(getattr(event, "task_id") for event in ends) == sorted(outcome.state.index)  # noqa: B009
+    assert {each.id for each in story.dag.tasks} <= outcome.state.index.keys()
     assert all(state.status in FINAL and state.reason for state in outcome.state.tasks)
+
+
+@law
+def test_a_group_ends_last_and_as_its_variants_did(story: Story, outcome: Outcome) -> None:
+    place = {getattr(event, "task_id", ""): i for i, event in enumerate(outcome.events())}
+    for node in outcome.state.nodes:
+        if node.members is None:
+            continue
+        ends = {outcome.state.tasks[i].status for i in node.members}
+        assert all(place[outcome.state.nodes[i].task.id] < place[node.task.id] for i in node.members)
+        match outcome.state.tasks[node.index].status:
+            case Status.FAILED:
+                assert ends & {Status.FAILED, Status.TIMED_OUT}
+            case Status.SUCCESS:
+                assert ends <= {Status.SUCCESS, Status.SKIPPED}
+            case status:
+                assert status in ends
+                assert not ends & {Status.FAILED, Status.TIMED_OUT}
+
+
+@law
+def test_no_more_variants_run_at_once_than_their_group_lets(story: Story, outcome: Outcome) -> None:
+    most = {each.id: each.max_parallel for each in story.dag.tasks}
+    running: dict[str, set[str]] = {name: set() for name in most}
+    for event in outcome.events():
+        task_id = getattr(event, "task_id", "")
+        match event.name:
+            case "task_start":
+                running[base_id(task_id)].add(task_id)
+                assert len(running[base_id(task_id)]) <= (most[base_id(task_id)] or 99)
+            case "task_ok" | "task_fail" | "task_retry" | "task_cancel":
+                running[base_id(task_id)].discard(task_id)
 
 
 @law
@@ -204,7 +247,7 @@ def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome
     for event in outcome.events():
         match event.name, getattr(event, "task_id", ""):
             case "task_start", task_id:
-                assert needs[task_id] <= ended
+                assert needs[base_id(task_id)] <= ended
             case (("task_ok" | "task_fail" | "task_skip" | "task_cancel"), task_id):
                 ended.add(task_id)
 
@@ -230,7 +273,7 @@ def test_attempts_are_counted_and_bounded(story: Story, outcome: Outcome) -> Non
         assert isinstance(event, TaskStart)
         started[event.task_id] = started.get(event.task_id, 0) + 1
         assert event.attempt == started[event.task_id]
-    for node, state in zip(outcome.state.graph.nodes, outcome.state.tasks, strict=True):
+    for node, state in zip(outcome.state.nodes, outcome.state.tasks, strict=True):
         assert state.attempt == started.get(node.task.id, 0) <= node.task.retry.retries + 1
 
 
@@ -242,7 +285,7 @@ def test_the_end_counts_every_task_once(story: Story, outcome: Outcome) -> None:
     assert done.tasks_succeeded == counts["success"]
     assert done.tasks_failed == counts["failed"] + counts["timed_out"]
     assert (done.tasks_skipped, done.tasks_cancelled) == (counts["skipped"], counts["cancelled"])
-    assert sum(counts.values()) == len(story.dag.tasks)
+    assert sum(counts.values()) == sum(node.members is None for node in outcome.state.nodes)
     assert outcome.events()[-1] is done or outcome.events()[-1].name == "cancel_ignored"
 
 
@@ -266,11 +309,21 @@ def test_the_end_says_what_the_tasks_say(story: Story, outcome: Outcome) -> None
 def test_a_success_is_passed_on_and_recorded(story: Story, outcome: Outcome) -> None:
     for event in outcome.events("task_ok"):
         assert isinstance(event, TaskOk)
-        assert event.result == {"from": event.task_id}
+        assert event.result == ({"from": event.task_id} if event.summary is None else {})
     for each in story.dag.tasks:
-        for need in each.needs:
-            if each.id in outcome.params and outcome.statuses[need.task] == "success":
-                assert outcome.params[each.id][f"{need.task}__from"] == need.task
+        for name, need in ((name, need) for name in names_of(each) for need in each.needs):
+            if name in outcome.params:
+                assert outcome.params[name].get(f"{need.task}__from") == handed_on(outcome, need.task)
+
+
+def handed_on(outcome: Outcome, task_id: str) -> Json:
+    """What a task gives to those below it: its own name, or a map with those of its variants; None: nothing."""
+    node = outcome.state.nodes[outcome.state.index[task_id]]
+    if node.members is None:
+        return task_id if outcome.statuses[task_id] == "success" else None
+    variants = [outcome.state.nodes[i] for i in node.members]
+    good = [each for each in variants if outcome.statuses[each.task.id] == "success"]
+    return {each.variant.key: each.task.id for each in good if each.variant is not None} or None
 
 
 @law

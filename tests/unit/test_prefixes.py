@@ -13,8 +13,10 @@ from dagrun.events import Event, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.outcomes import Status
 from dagrun.runs.base import RunRecord
+from dagrun.variants import base_id
 from dagrun.views.status import view_of
 from dagrun.work import Result
+from tests.unit.harness import names_of, shapes
 from tests.unit.lives import Body, Life, cancelled_at
 
 #: What a body does: how often it fails first, and whether it then changes something.
@@ -58,9 +60,11 @@ def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, 
                 id=name, action=WorkflowAction("w"), needs=tuple(map(Need, needs)), condition=condition,
                 trigger=draw(st.sampled_from(Trigger)), only_if_changed=bool(needs) and draw(st.booleans()),
                 retry=Retry(retries=draw(st.integers(0, 2))), continue_on_failure=draw(st.booleans()),
+                **draw(shapes()),
             )
         )  # fmt: skip
-        ways[name] = draw(st.sampled_from([0, 0, 0, 1, 9])), draw(st.booleans())
+        for each in names_of(tasks[-1]):
+            ways[each] = draw(st.sampled_from([0, 0, 0, 1, 9])), draw(st.booleans())
     dag = Dag(name="d", tasks=tuple(tasks), on_error=on_error, max_parallel=draw(st.integers(1, 3)))
     return dag, ways
 
@@ -91,21 +95,33 @@ def holds_of(life: Life, kept: list[str]) -> None:
 
 def flows(life: Life) -> None:
     """Every body got the outputs of those direct dependencies that had succeeded, whichever stretch they ran in."""
-    good = {
-        node.task.id: task.status is Status.SUCCESS
-        for node, task in zip(life.folded().graph.nodes, life.folded().tasks, strict=True)
+    state = life.folded()
+    handed: dict[str, Any] = {
+        node.task.id: f"of {node.task.id}"
+        for node, task in zip(state.nodes, state.tasks, strict=True)
+        if task.status is Status.SUCCESS
     }
+    for node in state.nodes:
+        if node.members is not None:
+            variants = [state.nodes[i] for i in node.members]
+            good = {
+                each.variant.key: handed[each.task.id]
+                for each in variants
+                if each.variant and each.task.id in handed
+            }
+            handed[node.task.id] = good or None
     for executor in life.executors:
         for task_id, params in executor.params.items():
-            task = next(task for task in life.run.dag.tasks if task.id == task_id)
-            expected = {f"{need.task}__k": f"of {need.task}" for need in task.needs if good[need.task]}
+            task = next(task for task in life.run.dag.tasks if task.id == base_id(task_id))
+            expected = {f"{need.task}__k": handed[need.task] for need in task.needs if handed.get(need.task)}
             assert params == expected
 
 
 def statuses(life: Life) -> dict[str, tuple[str, str, bool | None]]:
+    state = life.folded()
     return {
         node.task.id: (str(task.status), task.reason, task.changed)
-        for node, task in zip(life.folded().graph.nodes, life.folded().tasks, strict=True)
+        for node, task in zip(state.nodes, state.tasks, strict=True)
     }
 
 

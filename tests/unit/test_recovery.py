@@ -176,6 +176,18 @@ def test_a_request_that_nobody_took_is_answered_when_the_run_is_resumed() -> Non
     assert life.names()[3:5] == ["cancel_ignored", "dag_resume"]
 
 
+def test_a_failure_that_happens_again_is_seen_through_what_was_kept() -> None:
+    from dagrun.model import Trigger
+
+    tasks = (call("b"), call("a", "b", trigger=Trigger.FAILURE), call("c", "a", trigger=Trigger.FAILURE))
+    life, world = lived(dag(*tasks))
+    whole = life.folded()
+    life = life.cut(life.names().index("task_ok a") + 1)
+    life.resume()
+    assert world.ran[-2:] == ["b", "c"]
+    assert [task.status for task in life.folded().tasks] == [task.status for task in whole.tasks]
+
+
 # --- a document that has changed --------------------------------------------------------------------------------
 
 

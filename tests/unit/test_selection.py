@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.model import Dag, Trigger
+from dagrun.model import Dag, Matrix, Trigger
 from dagrun.selection import Selection, select
 from dagrun.testing import dag
+from tests.unit.harness import task
 
 CHAIN = dag(
     """
@@ -70,6 +71,36 @@ def test_a_task_that_does_not_exist_is_told_with_the_nearest_name() -> None:
     with pytest.raises(NotFoundError) as error:
         select(tasks, Selection(only=["biuld"]))
     assert error.value.hint == "did you mean 'build'?"
+
+
+SEVERAL = Dag(
+    name="d",
+    tasks=(
+        task("test", matrix=Matrix(axes={"os": ("ubuntu", "alpine")})),
+        task("b", "test"),
+        task("c", "test[os=alpine]"),
+        task("each", for_each="${{ tasks.b.outputs.x }}"),
+    ),
+)
+
+
+def test_a_task_is_chosen_with_all_its_variants() -> None:
+    assert ids(select(SEVERAL, Selection(start=["test"]))) == ["test", "b", "c"]
+    assert ids(select(SEVERAL, Selection(until=["c"]))) == ["test", "c"]
+    assert [need.task for need in select(SEVERAL, Selection(until=["c"])).tasks[1].needs] == [
+        "test[os=alpine]"
+    ]
+
+
+def test_one_variant_cannot_be_chosen() -> None:
+    with pytest.raises(UsageError, match=r"'test\[os=alpine\]' is one variant") as error:
+        select(SEVERAL, Selection(only=["test[os=alpine]"]))
+    assert error.value.hint == "name 'test'"
+
+
+def test_a_list_reads_what_it_is_made_of() -> None:
+    with pytest.raises(UsageError, match=r"'each' reads tasks\.b"):
+        select(SEVERAL, Selection(only=["each"]))
 
 
 def test_nothing_left_is_no_run() -> None:

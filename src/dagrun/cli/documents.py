@@ -138,11 +138,7 @@ def schema(
         output.table(
             ("DIALECT", "KEY", "SCHEMA"),
             (
-                (
-                    each.name,
-                    f"{each.key}:",
-                    f"dagrun schema {each.name}" if each.supported else "not supported yet",
-                )
+                (each.name, " or ".join(f"{key}:" for key in each.keys), f"dagrun schema {each.name}")
                 for each in schemas.dialects()
             ),
         )

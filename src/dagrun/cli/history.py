@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +96,7 @@ def _lines(view: RunView, most: int | None = None) -> list[str]:
         (
             (
                 task.id, task.status, str(task.attempt or "-"), output.seconds(task.duration),
-                {True: "yes", False: "no", None: "-"}[task.changed], _why(task.reason, task.detail, task.error),
+                {True: "yes", False: "no", None: "-"}[task.changed], _why(task),
             )
             for task in shown
         ),
@@ -119,22 +121,40 @@ _SIGHT = (
 
 def _fitting(view: RunView, rows: int | None) -> tuple[list[TaskView], list[str]]:
     """The tasks that fit into so many rows, in the file's order, and a line about the others."""
-    tasks = list(view.tasks)
+    tasks = list(_telling(view.tasks))
     if rows is None or len(tasks) <= rows:
-        return tasks, []
+        unlisted = len(view.tasks) - len(tasks)
+        return tasks, [
+            f"... and {output.count(unlisted, 'variant')} more; -o json lists all"
+        ] if unlisted else []
     ranks = {status: rank for rank, status in enumerate(_SIGHT)}
     first = sorted(range(len(tasks)), key=lambda i: ranks.get(tasks[i].status, 0))[: max(0, rows - 1)]
-    left = len(tasks) - len(first)
+    left = len(view.tasks) - len(first)
     counts = ", ".join(f"{count} {status}" for status, count in view.counts().items() if count)
     return [tasks[i] for i in sorted(first)], [f"... and {left} more; of all: {counts}"]
 
 
-def _why(reason: str, detail: str, error: str | None) -> str:
-    parts = [] if reason in ("", "Completed", "TaskFailed", "TimedOut") else [reason]
-    if detail:
-        parts.append(detail)
-    if error:
-        parts.append(error)
+def _telling(tasks: Sequence[TaskView]) -> Iterator[TaskView]:
+    """Without those variants of a big group that are in no way special: the group's line tells how many passed."""
+    many = {task.id for task in tasks if task.variants and len(task.variants.results) > output.MANY_VARIANTS}
+    told: Counter[str] = Counter()
+    for task in tasks:
+        if task.group in many:
+            special = task.status not in ("success", "skipped", "pending")
+            told[task.group] += special
+            if not special or told[task.group] > output.MANY_VARIANTS:
+                continue
+        yield task
+
+
+def _why(task: TaskView) -> str:
+    parts = [] if task.reason in ("", "Completed", "TaskFailed", "TimedOut") else [task.reason]
+    if task.detail:
+        parts.append(task.detail)
+    if task.error:
+        parts.append(task.error)
+    if task.variants is not None:
+        parts.insert(0, task.variants.summary)
     return ": ".join(parts)
 
 
@@ -174,7 +194,7 @@ def runs(
             (
                 (
                     view.run_id, view.dag.name, view.status, _local(view.started_at),
-                    output.seconds(view.duration), f"{view.counts()['success']}/{len(view.tasks)}",
+                    output.seconds(view.duration), f"{view.counts()['success']}/{sum(view.counts().values())}",
                 )
                 for view in found
             ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from dagrun.errors import DagrunError
+from dagrun.views.wording import count as count
 from dagrun.views.wording import seconds as seconds
 
 if TYPE_CHECKING:  # reading YAML is nothing that help and completion need
@@ -27,6 +28,9 @@ class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
 
+
+#: Of a group with more variants than this, people are shown no more than these, and those in trouble first.
+MANY_VARIANTS = 20
 
 Output = Annotated[Form, typer.Option("-o", "--output", help="text for people, json for scripts")]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -16,6 +17,7 @@ from dagrun.events import (
     DagStart,
     Event,
     TaskCancel,
+    TaskExpand,
     TaskFail,
     TaskOk,
     TaskRetry,
@@ -23,6 +25,7 @@ from dagrun.events import (
     TaskStart,
 )
 from dagrun.graph import Graph
+from dagrun.outcomes import FINAL
 from dagrun.runs.base import RunStore
 from dagrun.service import Shown
 from dagrun.state import RunState
@@ -39,6 +42,7 @@ class PlainProgress(Shown):
     def __init__(self, graph: Graph) -> None:
         self.width = min(24, max((len(node.task.id) for node in graph.nodes), default=0))
         self.tails: dict[str, _Tail] = {}
+        self.troubles: Counter[int] = Counter()
         self.run_id = ""
         self.runs: RunStore | None = None
 
@@ -56,28 +60,37 @@ class PlainProgress(Shown):
             case TaskStart():
                 self._open(event)
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                self.line(event, event.task_id, f"started{again}")
+                if self._is_told(event, state):
+                    self.line(event, event.task_id, f"started{again}")
             case DagResume():
-                kept, left = len(event.reused), len(event.rerun)
+                kept, left = _counted(event.reused, state), _counted(event.rerun, state)
                 self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
+            case TaskExpand():
+                self.line(event, event.task_id, f"has {output.count(event.count, 'variant')}")
             case TaskOk() if event.reused_from:
-                self.line(event, event.task_id, f"taken over from {event.reused_from}")
+                if self._is_told(event, state):
+                    self.line(event, event.task_id, f"taken over from {event.reused_from}")
             case TaskOk():
                 changed = "" if event.changed else ", unchanged"
-                self.done(event, event.task_id, "ok", "success", f"in {event.duration_seconds:.2f}s{changed}")
+                passed = f"{event.summary} " if event.summary else ""
+                what = f"{passed}in {event.duration_seconds:.2f}s{changed}"
+                self.done(event, event.task_id, "ok", "success", what, told=self._is_told(event, state))
             case TaskRetry():
                 what = (
                     f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
                 )
-                self.done(event, event.task_id, "failed:", "retrying", what)
+                told = self._is_told(event, state, trouble=True)
+                self.done(event, event.task_id, "failed:", "retrying", what, told=told)
             case TaskFail():
-                self.done(event, event.task_id, "failed:", "failed", _first_line(event.error))
+                what = _first_line(event.error) + (f" ({event.summary})" if event.summary else "")
+                told = self._is_told(event, state, trouble=True)
+                self.done(event, event.task_id, "failed:", "failed", what, told=told)
             case TaskSkip():
-                self.line(event, event.task_id, f"skipped: {event.reason} {event.detail}".rstrip())
+                if self._is_told(event, state):
+                    self.line(event, event.task_id, f"skipped: {_why(event)}")
             case TaskCancel():
-                self.done(
-                    event, event.task_id, "cancelled", "cancelled", f"{event.reason} {event.detail}".rstrip()
-                )
+                told = self._is_told(event, state)
+                self.done(event, event.task_id, "cancelled", "cancelled", _why(event), told=told)
             case CancelRequested():
                 self.line(event, "", f"cancelling ({event.reason}); once more to kill at once")
 
@@ -85,12 +98,15 @@ class PlainProgress(Shown):
         for task_id, tail in self.tails.items():
             self._show(task_id, tail)
 
-    def done(self, event: Event, task_id: str, word: str, style: str, what: str) -> None:
+    def done(
+        self, event: Event, task_id: str, word: str, style: str, what: str, *, told: bool = True
+    ) -> None:
         """An attempt is over: show the rest of its output first."""
         tail = self.tails.pop(task_id, None)
         if tail is not None:
             self._show(task_id, tail, last=True)
-        self.line(event, task_id, f"{output.paint(word, style, sys.stderr)} {what}".rstrip())
+        if told:
+            self.line(event, task_id, f"{output.paint(word, style, sys.stderr)} {what}".rstrip())
 
     def line(self, event: Event, task_id: str, text: str) -> None:
         """One line about one moment."""
@@ -101,6 +117,14 @@ class PlainProgress(Shown):
         """A line on stderr."""
         output.say(text)
 
+    def _is_told(self, event: _TaskEvent, state: RunState, *, trouble: bool = False) -> bool:
+        """Whether the event has a line: of many variants only some have, and their group has one at its end."""
+        variant = state.nodes[state.index[event.task_id]].variant
+        if variant is None or len(state.nodes[variant.group].members or ()) <= output.MANY_VARIANTS:
+            return True
+        self.troubles[variant.group] += trouble
+        return trouble and self.troubles[variant.group] <= output.MANY_VARIANTS
+
     def _open(self, event: TaskStart) -> None:
         if self.runs is not None:
             path = self.runs.log_path(self.run_id, event.task_id, event.attempt)
@@ -109,6 +133,19 @@ class PlainProgress(Shown):
     def _show(self, task_id: str, tail: _Tail, *, last: bool = False) -> None:
         for line in tail.lines(last=last):
             self.write(f"{output.paint(task_id.ljust(self.width) + ' |', 'dim', sys.stderr)} {line}")
+
+
+_TaskEvent = TaskStart | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
+
+
+def _why(event: TaskSkip | TaskCancel) -> str:
+    summary = f" ({event.summary})" if event.summary else ""
+    return f"{event.reason} {event.detail}".rstrip() + summary
+
+
+def _counted(ids: Sequence[str], state: RunState) -> int:
+    """How many tasks they are, without the groups of variants that are among them."""
+    return sum(1 for task_id in ids if state.nodes[state.index[task_id]].members is None)
 
 
 def _first_line(text: str) -> str:
@@ -181,7 +218,6 @@ class LiveProgress(PlainProgress):
         from rich.console import Console
         from rich.live import Live
 
-        self.total = len(graph.nodes)
         self.state: RunState | None = None
         self.console = Console(
             file=cast("TextIO", _Heard(sys.stderr)), highlight=False, markup=False, soft_wrap=True
@@ -207,13 +243,15 @@ class LiveProgress(PlainProgress):
         now = time.time()
         running = [
             f"{node.task.id} {output.seconds(max(0.0, now - (task.started_at or now)))}"
-            for node, task in zip(self.state.graph.nodes, self.state.tasks, strict=True)
+            for node, task in zip(self.state.nodes, self.state.tasks, strict=True)
             if task.status == "running"
         ]
-        ended = sum(1 for task in self.state.tasks if task.finished_at is not None)
+        counts = self.state.counts()
+        ended = sum(number for status, number in counts.items() if status in FINAL)
         more = f" and {len(running) - 5} more" if len(running) > 5 else ""
         return Text(
-            f"{ended}/{self.total} done; running: {', '.join(running[:5]) or '-'}{more}", style="cyan"
+            f"{ended}/{sum(counts.values())} done; running: {', '.join(running[:5]) or '-'}{more}",
+            style="cyan",
         )
 
 

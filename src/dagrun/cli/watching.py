@@ -103,9 +103,9 @@ def print_events(found: list[dict[str, Json]]) -> None:
 
 
 #: What an event says about itself that people need not see in every line.
-_NOISE = frozenset(
-    {"timestamp", "event", "run_id", "task_id", "dag_name", "tenant", "dag_hash", "max_parallel", "outputs"}
-)
+_NOISE = frozenset({
+    "timestamp", "event", "run_id", "task_id", "dag_name", "tenant", "dag_hash", "max_parallel", "outputs", "items",
+})  # fmt: skip
 _STYLES = {
     "task_ok": "success", "task_fail": "failed", "task_retry": "retrying", "task_skip": "skipped",
     "task_cancel": "cancelled", "cancel_requested": "cancelled", "task_start": "running",

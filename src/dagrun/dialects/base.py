@@ -13,10 +13,18 @@ Path = tuple[str | int, ...]
 
 
 class Places(Protocol):
-    """Where a dialect wrote what: each method gives a path into the document."""
+    """Where a dialect wrote what: each method gives a path into the document. Tasks and services go by number."""
+
+    def document(self, word: str) -> Path:
+        """One of the words about the whole run: `params`, `env`, `outputs`."""
+        ...
 
     def task(self, task: int) -> Path:
         """The task."""
+        ...
+
+    def name(self, task: int) -> Path:
+        """The task's id."""
         ...
 
     def action(self, task: int) -> Path:
@@ -24,11 +32,27 @@ class Places(Protocol):
         ...
 
     def script(self, task: int, number: int) -> Path:
-        """One of the commands of a shell task."""
+        """One of the commands of a task."""
+        ...
+
+    def image(self, task: int, service: int | None = None) -> Path:
+        """The image of a task, or of one of its services."""
+        ...
+
+    def service(self, task: int, service: int) -> Path:
+        """One of the task's services."""
+        ...
+
+    def trigger(self, task: int) -> Path:
+        """How the task's dependencies must have ended."""
         ...
 
     def edge(self, task: int, need: str) -> Path:
         """The entry that makes the task depend on `need`."""
+        ...
+
+    def beside(self, task: int, other: str) -> Path:
+        """The entry that puts the task into one parallel group with `other`."""
         ...
 
     def param(self, task: int, name: str) -> Path:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dagrun.dialects import native
+from dagrun.dialects import jobs, native, steps
 from dagrun.dialects.base import ToDag, Written
 from dagrun.model import Dag
 from dagrun.source import Finding, Source
 
-#: One row per dialect: its top-level key, its name, and its reader (None: a later version reads it).
-DIALECTS: Mapping[str, tuple[str, ToDag | None]] = {
+#: One row per top-level key: the dialect's name, and its reader.
+DIALECTS: Mapping[str, tuple[str, ToDag]] = {
     "tasks": ("native", native.to_dag),
-    "spec": ("steps", None),
-    "jobs": ("jobs", None),
+    "spec": ("steps", steps.to_dag),
+    "steps": ("steps", steps.to_dag),
+    "jobs": ("jobs", jobs.to_dag),
 }
 
 
@@ -22,21 +23,14 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
     """Read a document of any dialect; `name` is the DAG's where the document gives none."""
     if not isinstance(data, dict):
         return _refused(source, Finding(source.place(()), "a DAG is a mapping with 'tasks:'", "no-mapping"))
-    present = [key for key in DIALECTS if key in data]
+    present = [key for key in data if key in DIALECTS]
     if len(present) > 1:
         place = source.place((present[1],), key=True)
         both = " and ".join(f"'{key}:'" for key in present)
         return _refused(
             source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
         )
-    key = present[0] if present else "tasks"
-    dialect, reader = DIALECTS[key]
-    if reader is None:
-        place = source.place((key,), key=True)
-        return _refused(
-            source,
-            Finding(place, f"'{key}:' (the dialect {dialect}) is not supported yet", "not-supported-yet"),
-        )
+    _, reader = DIALECTS[present[0] if present else "tasks"]
     return reader(data, source, name)
 
 

@@ -9,14 +9,18 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from dagrun.dialects import native
-from dagrun.dialects.detect import DIALECTS
-from dagrun.errors import NotFoundError, RefusedError
+from dagrun.dialects import jobs, native, steps
+from dagrun.errors import NotFoundError
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_MODELS: Final[Mapping[str, Sequence[type[BaseModel]]]] = {"native": native.MODELS}
+#: Of each dialect its documents by their top-level keys, and the models that these do not name by themselves.
+_MODELS: Final[Mapping[str, tuple[Mapping[str, type[BaseModel]], Sequence[type[BaseModel]]]]] = {
+    "native": (native.ROOTS, native.PARTS),
+    "steps": (steps.ROOTS, steps.PARTS),
+    "jobs": (jobs.ROOTS, jobs.PARTS),
+}
 
-_ONE: Final = ("items", "additionalProperties", "propertyNames", "not", "if", "then")
+_ONE: Final = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")
 _SEVERAL: Final = ("anyOf", "oneOf", "allOf")
 _NAMED: Final = ("properties", "patternProperties", "definitions")
 
@@ -25,33 +29,30 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A dialect, the top-level key that tells it, and whether there is a schema of it."""
+    """A dialect, and the top-level keys that tell it."""
 
     name: str
-    key: str
-    supported: bool
+    keys: tuple[str, ...]
 
 
 def dialects() -> list[Dialect]:
     """Every dialect."""
-    return [Dialect(name, key, name in _MODELS) for key, (name, _) in DIALECTS.items()]
+    return [Dialect(name, tuple(roots)) for name, (roots, _) in _MODELS.items()]
 
 
 def schema(dialect: str) -> Schema:
-    """The schema of a dialect's documents. Raises NotFoundError, RefusedError for a dialect of a later version."""
-    known = [each.name for each in dialects()]
-    if dialect not in known:
-        raise NotFoundError("dialect", dialect, known, hint=f"there is {', '.join(known)}")
+    """The schema of a dialect's documents. Raises NotFoundError."""
     if dialect not in _MODELS:
-        raise RefusedError(
-            f"the dialect '{dialect}' is not supported yet", hint="`dagrun schema` lists the dialects"
-        )
-    document, *_ = models = _MODELS[dialect]
+        raise NotFoundError("dialect", dialect, _MODELS, hint=f"there is {', '.join(_MODELS)}")
+    roots, parts = _MODELS[dialect]
     _, whole = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/definitions/{model}"
+        [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )
     definitions = {_plain(name): _draft07(node) for name, node in whole["$defs"].items()}
-    root = definitions.pop(_plain(document.__name__))
+    *others, (_, last) = ((key, _plain(model.__name__)) for key, model in roots.items())
+    root: Schema = definitions.pop(last)
+    for key, name in others:  # whichever key is there says which document it is to be
+        root = {"if": {"required": [key]}, "then": {"$ref": f"#/definitions/{name}"}, "else": root}
     return {
         "$schema": DRAFT,
         "title": f"dagrun, {dialect} dialect",

@@ -4,50 +4,58 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
     ValidationError,
-    ValidationInfo,
     WithJsonSchema,
-    field_validator,
 )
 from pydantic_core import ErrorDetails
 
 from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
-from dagrun.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, is_name, seconds
+from dagrun.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, seconds
 from dagrun.source import Finding, Source
 
 
 class Wire(BaseModel):
-    """A node of a document: its keys and their types, no others, no conversions that a reader would not expect."""
+    """A node of a document: its keys and their types, no others, no conversions that a reader would not expect.
+
+    A field that may be None is a key that may be left out. A key with nothing after it is a slip.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
-    @field_validator("*", mode="before")
     @classmethod
-    def _said(cls, value: object, info: ValidationInfo) -> object:
-        """A key with nothing after it is a slip: whoever has nothing to say leaves it out."""
-        field = cls.model_fields[info.field_name or ""]
-        if value is None and field.annotation is not Any:
-            raise ValueError("must have a value, or be left out")
-        return value
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        model: Any = handler(source)
+        for field in model["schema"]["fields"].values():
+            default = field["schema"]
+            if default["type"] == "default" and default["schema"]["type"] == "nullable":
+                default["schema"] = default["schema"]["schema"]
+        return model
 
 
-_VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
-_PLAIN: dict[str, Any] = {"type": "string", "not": {"pattern": r"\$\{\{"}}
+_NAME = rf"^{NAME_PATTERN}$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+AXIS = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+_PORT = r"^([1-9][0-9]{0,4}:)?[1-9][0-9]{0,4}(/(tcp|udp))?$"
+_MOUNT = r"^[^:]+:/[^:]*(:(ro|rw))?$"
+#: What is wrong with a text that does not match.
+_MISMATCHES: Mapping[str, str] = {
+    _NAME: f"is no valid name: {NAME_RULE}",
+    _VARIABLE: "cannot name an environment variable",
+    AXIS: "cannot name an axis: write letters, digits, '_' and '-', starting with a letter",
+    _MOUNT: "mounts nothing; write 'source:/target', or 'source:/target:ro' to keep it as it is",
+}
+_PLAIN: dict[str, Any] = {"not": {"type": "string", "pattern": r"\$\{\{"}}
 _SECONDS = rf"\s*(?=\S)(?:\d+(?:\.\d+)?|{DURATION_PATTERN})\s*$"
-
-
-def _name(value: object) -> object:
-    if isinstance(value, str) and not is_name(value):
-        raise ValueError(f"'{_shown(value)}' is no valid name: {NAME_RULE}")
-    return value
 
 
 def _timeout(value: object) -> object:
@@ -55,12 +63,6 @@ def _timeout(value: object) -> object:
     if number <= 0:
         raise ValueError("must be more than 0 seconds")
     return number
-
-
-def _variable(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(_VARIABLE, value):
-        raise ValueError(f"'{_shown(value)}' cannot name an environment variable")
-    return value
 
 
 def _plain(value: object) -> object:
@@ -80,13 +82,32 @@ def _command(value: object) -> object:
     return _plain(value)
 
 
-def _text(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+def _condition(value: object) -> object:
+    """YAML's own true and false are conditions too."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _value(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        raise ValueError("must be a text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
+    return _plain(value)
+
+
+def _port(value: object) -> object:
+    if isinstance(value, bool) or not re.match(_PORT, str(value)):
+        raise ValueError("must be a port, such as 5432 or '8080:80'")
+    return value
 
 
 # The schema of each says what its validator does: a test holds the two against each other.
-Name = Annotated[str, BeforeValidator(_name), _text(NAME_PATTERN)]
-Variable = Annotated[str, BeforeValidator(_variable), _text(_VARIABLE)]
+Name = Annotated[str, Field(pattern=_NAME)]
+Variable = Annotated[str, Field(pattern=_VARIABLE)]
+Axis = Annotated[str, Field(pattern=AXIS)]
+Port = Annotated[
+    Any,
+    BeforeValidator(_port),
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": _PORT}),
+]
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
@@ -99,9 +120,23 @@ Timeout = Annotated[
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
     ),
 ]
-#: Text that holds no expressions; one of these is split into words as a shell does.
-Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema(_PLAIN)]
-CommandLine = Annotated[str, BeforeValidator(_command), WithJsonSchema(_PLAIN | {"pattern": "\\S"})]
+Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean"]})]
+#: Text that holds no expressions; one of these is split into words as a shell does, some are not empty.
+Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
+CommandLine = Annotated[
+    str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
+]
+Some = Annotated[
+    str,
+    Field(min_length=1),
+    BeforeValidator(_plain),
+    WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
+]
+Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
+#: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.
+Value = Annotated[
+    Any, BeforeValidator(_value), WithJsonSchema({"type": ["string", "number", "boolean"], **_PLAIN})
+]
 Env = dict[Variable, str | int | float | bool | None]
 
 
@@ -109,18 +144,16 @@ def _shown(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def env_text(env: Mapping[str, Any], source: Source, path: Path) -> dict[str, str]:
-    """Environment values as the text that was written: `3.10` stays `3.10`, nothing stays empty (CONTRACT 2.4)."""
-    return {
-        name: value if isinstance(value, str) else _written(source, (*path, name))
-        for name, value in env.items()
-    }
-
-
-def _written(source: Source, path: Path) -> str:
+def written(source: Source, path: Path) -> str:
+    """The text of a scalar as it was written; nothing is empty."""
     text = source.written(path)
     return "" if text is None or text in ("~", "null", "Null", "NULL") else text
 
+
+#: How pydantic names the members of a union where it tells what is wrong with them, and a mapping's key.
+_SCALARS = frozenset({"str", "int", "float", "bool", "[key]"})
+_MEMBERS = ("list[", "dict[", "function-", "constrained-")
+_TYPES = frozenset(f"{each}_type" for each in ("string", "int", "float", "bool", "list", "dict", "model"))
 
 #: Pydantic's complaints in an author's words.
 _SENTENCES: Mapping[str, str] = {
@@ -142,36 +175,58 @@ def findings(
     error: ValidationError, source: Source, path: Path, model: type[BaseModel], later: Mapping[str, str]
 ) -> Iterator[Finding]:
     """One finding for each thing that is wrong with the node at `path`, which is to be a `model`."""
+    branches = {each.__name__ for each in _models_below(model)}
+    details = [(_steps(detail, branches), detail) for detail in error.errors(include_url=False)]
+    typed = {steps[:length] for steps, _ in details for length in range(len(steps))}
+    typed |= {steps for steps, detail in details if detail["type"] not in _TYPES}
     told: set[tuple[Path, str]] = set()
-    for detail in error.errors(include_url=False):
-        at, finding = _finding(detail, source, path, model, later)
-        if (at, finding.code) not in told:  # a union tells each of its members' complaints
-            told.add((at, finding.code))
+    for steps, detail in details:
+        if detail["type"] in _TYPES and steps in typed:
+            continue  # a union tells each of its members' complaints; one of them liked the type
+        finding = _finding(steps, detail, source, path, model, later)
+        if (steps, finding.code) not in told:
+            told.add((steps, finding.code))
             yield finding
 
 
+def _steps(detail: ErrorDetails, branches: Collection[str]) -> Path:
+    """The way to what is wrong, without the names that pydantic gives to a union's members."""
+    loc = detail["loc"]
+    if detail["type"] not in ("missing", "extra_forbidden") and loc and loc[-1] in _SCALARS:
+        loc = loc[:-1]
+    return tuple(part for part in loc if part not in branches and not str(part).startswith(_MEMBERS))
+
+
 def _finding(
-    detail: ErrorDetails, source: Source, path: Path, model: type[BaseModel], later: Mapping[str, str]
-) -> tuple[Path, Finding]:
-    loc = tuple(part for part in detail["loc"] if not _is_union_branch(part))
-    at = (*path, *loc)
-    last = str(loc[-1]) if loc else ""
+    steps: Path,
+    detail: ErrorDetails,
+    source: Source,
+    path: Path,
+    model: type[BaseModel],
+    later: Mapping[str, str],
+) -> Finding:
+    at = (*path, *steps)
+    last = str(steps[-1]) if steps else ""
     match detail["type"]:
-        case "extra_forbidden" if last in later and len(loc) == 1:
-            return at, unsupported(source, at, last, later[last])
+        case "extra_forbidden" if last in later and len(steps) == 1:
+            return unsupported(source, at, last, later[last])
         case "extra_forbidden":
-            suggestion = did_you_mean(last, _keys_at(model, loc))
+            suggestion = did_you_mean(last, _keys_at(model, steps))
             place = source.place(at, key=True)
-            return at, Finding(place, f"unknown key '{_shown(last)}'", "unknown-key", suggestion)
+            return Finding(place, f"unknown key '{_shown(last)}'", "unknown-key", suggestion)
         case "missing":
-            return at, Finding(source.place(at[:-1]), f"missing key '{last}'", "missing-key")
+            return Finding(source.place(at[:-1]), f"missing key '{last}'", "missing-key")
+        case _ if detail["input"] is None and isinstance(steps[-1], str):
+            message = "must have a value, or be left out"
+        case "string_pattern_mismatch":
+            message = f"'{_shown(detail['input'])}' {_MISMATCHES[detail['ctx']['pattern']]}"
         case "value_error":
             message = str(detail["ctx"]["error"])
         case kind if kind in _SENTENCES:
             message = _SENTENCES[kind].format(**detail.get("ctx", {}))
         case _:
             message = detail["msg"].replace("Input should be", "must be", 1)
-    subject = next((str(part) for part in reversed(loc) if isinstance(part, str) and part != "[key]"), "")
+    subject = next((part for part in reversed(steps) if isinstance(part, str)), "")
     if subject and not message.startswith("'"):
         message = (
             f"'{_shown(subject)}': {message}"
@@ -179,19 +234,22 @@ def _finding(
             else f"'{_shown(subject)}' {message}"
         )
     place = source.place(at, key=detail["loc"][-1] == "[key]")
-    return at, Finding(place, message, "invalid-value", _suggestion(detail))
+    return Finding(place, message, "invalid-value", _suggestion(detail))
 
 
-def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
-    """The keys of the node, some way inside, that holds what is at `loc`."""
-    for part in loc[:-1]:
-        if isinstance(part, str):
-            named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-            inner = next(_models_in(named.get(part)), None)
-            if inner is None:
-                return []
-            model = inner
+def _keys_at(model: type[BaseModel], steps: Path) -> list[str]:
+    """The keys of the node, some way inside, that holds what is at `steps`."""
+    for part in steps[:-1]:
+        named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        model = next(_models_in(named.get(str(part))), model)  # an index, or a name of the author's: no step
     return words(model)
+
+
+def _models_below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in model.model_fields.values():
+        for inner in _models_in(field.annotation):
+            yield inner
+            yield from _models_below(inner)
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -199,10 +257,6 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models_in(argument)
-
-
-def _is_union_branch(part: str | int) -> bool:
-    return isinstance(part, str) and part in ("str", "int", "float", "bool", "[key]", "_Edge", "Edge")
 
 
 def _suggestion(detail: ErrorDetails) -> str:
@@ -223,8 +277,3 @@ def unsupported(source: Source, at: Path, key: str, feature: str) -> Finding:
 def words(model: type[BaseModel]) -> list[str]:
     """The keys of a node, as an author writes them."""
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def one_of(data: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
-    """Which of the keys a node has."""
-    return [key for key in keys if key in data]

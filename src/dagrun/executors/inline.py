@@ -15,7 +15,8 @@ HANG: Final = object()
 
 
 class InlineExecutor:
-    """Calls `bodies[task id]`, or `bodies[workflow name]`, with the merged params; without either the task is a no-op.
+    """Calls `bodies[task id]` (of a variant, or of all of a task), or `bodies[workflow name]`, with the merged params;
+    without either the task is a no-op.
 
     A body may raise (the attempt fails), return outputs, return an `Ended`, or return HANG. `started` lists what
     was started, in order, as `(task id, attempt)`; `most_at_once` is how many attempts ran side by side. It takes up to
@@ -78,7 +79,9 @@ class InlineExecutor:
         upstream = {task: {} if isinstance(out, Blob) else out for task, out in work.upstream.items()}
         params = self.params[work.attempt.task_id] = merged_params(work.params, upstream)
         ref = work.body.ref if isinstance(work.body, Call) else ""
-        body = self.bodies.get(work.attempt.task_id) or self.bodies.get(ref) or (lambda _: None)
+        task_id = work.attempt.task_id
+        names = (task_id, task_id.partition("[")[0], ref)
+        body = next((self.bodies[name] for name in names if name in self.bodies), lambda _: None)
         try:
             value = body(params)
         except Exception as error:

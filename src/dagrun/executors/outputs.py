@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from dagrun.work import INLINE_BYTES as INLINE_BYTES
 from dagrun.work import Blob
-
-INLINE_BYTES = 64 * 1024  # outputs of more bytes than this lie in a file
 
 
 def spool_path(directory: str, pid: int) -> str:

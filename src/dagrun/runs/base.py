@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.events import Event
 from dagrun.model import Dag
-from dagrun.work import Attempt, Blob, Json
+from dagrun.work import INLINE_BYTES, Attempt, Blob, Json
 
 WISHES = frozenset({"cancel"})  # what a request may ask for
 
@@ -50,6 +51,12 @@ class RunRecord:
     corrupt: int = 0
 
 
+def items_document(items: Sequence[Json]) -> bytes | None:
+    """The list of a for_each as the file it is kept in; None when it is small enough for an event."""
+    data = json.dumps({"items": items}).encode()
+    return data if len(data) > INLINE_BYTES else None
+
+
 class RunWriter(Protocol):
     """The owner's hand on its run: nobody else writes its facts."""
 
@@ -82,6 +89,13 @@ class RunWriter(Protocol):
 
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
+        ...
+
+    def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
+        """Put the list of a for_each into a file, if it is too large for an event; `read_outputs` has it as `items`.
+
+        Raises RecordError.
+        """
         ...
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
@@ -176,6 +190,6 @@ class RunStore(Protocol):
         """Where one attempt's output goes."""
         ...
 
-    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
-        """The log files of a task: attempt number and path, in order."""
+    def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
+        """The log files of these tasks: task, attempt number and path, in order. Costs one look, however many tasks."""
         ...

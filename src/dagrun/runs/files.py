@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dagrun import events
@@ -17,7 +17,7 @@ from dagrun.durability import Durability
 from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs import documents, lines, lock
-from dagrun.runs.base import Request, RunRecord, is_run_id, new_run_id
+from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
 from dagrun.runs.follow import FileTail
 from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name
@@ -161,16 +161,16 @@ class FileRuns:
         """Where one attempt's output goes."""
         return RunLayout(self.directory / run_id).log(task_id, attempt)
 
-    def logs(self, run_id: str, task_id: str) -> list[tuple[int, Path]]:
-        """The task's log files, by attempt."""
-        layout = RunLayout(self.directory / run_id)
-        prefix = file_name(task_id) + "."
-        found = []
-        for path in layout.logs.glob("*.log"):
-            number = path.name.removeprefix(prefix).removesuffix(".log")
-            if path.name.startswith(prefix) and number.isdigit():
-                found.append((int(number), path))
-        return sorted(found)
+    def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
+        """The tasks' log files, by attempt."""
+        found: dict[str, list[tuple[int, Path]]] = {}
+        for path in RunLayout(self.directory / run_id).logs.glob("*.log"):
+            name, _, number = path.name.removesuffix(".log").rpartition(".")
+            if number.isdigit():
+                found.setdefault(name, []).append((int(number), path))
+        for task_id in task_ids:
+            for attempt, path in sorted(found.get(file_name(task_id), ())):
+                yield task_id, attempt, path
 
 
 class FileRun:
@@ -214,14 +214,18 @@ class FileRun:
 
     def _write_dag(self, dag: Dag) -> bytes:
         data = documents.to_json(dag)
-        fresh = self.layout.dag.with_suffix(".tmp")
+        self._write_whole(self.layout.dag, data)
+        return data
+
+    def _write_whole(self, path: Path, data: bytes) -> None:
+        """A file that is there whole or not at all."""
+        fresh = path.with_suffix(".tmp")
         with fresh.open("wb") as file:
             file.write(data)
             if self._durability is not Durability.OS:
                 file.flush()
                 os.fsync(file.fileno())
-        fresh.replace(self.layout.dag)
-        return data
+        fresh.replace(path)
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""
@@ -246,6 +250,18 @@ class FileRun:
     def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
         """Where an attempt's traces go."""
         return self.layout.attempt(self.run_id, task_id, number, timeout)
+
+    def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
+        """Put the list of a for_each into a file, if it is too large for an event."""
+        data = items_document(items)
+        if data is None:
+            return None
+        path = self.layout.outputs / f"{file_name(task_id)}.items.json"
+        try:
+            self._write_whole(path, data)
+        except OSError as error:
+            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+        return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """Outputs that lie in a file."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from dagrun.graph import Graph
 from dagrun.model import Need, Task, Trigger
-from dagrun.views.wording import plain
+from dagrun.views.wording import count, plain
 from dagrun.work import Json
 
 #: Characters of a condition that a drawing shows.
@@ -18,27 +18,28 @@ _LONGEST: Final = 60
 def mermaid(graph: Graph) -> str:
     """A Mermaid flowchart. Nodes have numbers, since Mermaid takes some names (`end`) for words of its own."""
     lines = ["---", f"title: {json.dumps(graph.dag.name)}", "---", "flowchart TD"]
-    for node in graph.nodes:
-        label = "<br/>".join(_mermaid_text(line) for line in _label(node.task))
-        lines.append(f'    n{node.index}["{label}"]')
+    numbers = {task.id: number for number, task in enumerate(graph.dag.tasks)}
+    for task in graph.dag.tasks:
+        label = "<br/>".join(_mermaid_text(line) for line in _label(graph, task))
+        lines.append(f'    n{numbers[task.id]}["{label}"]')
     for task, need in _edges(graph):
-        label = _edge_label(task, need)
+        label = _edge_label(graph, task, need)
         arrow = f'-->|"{_mermaid_text(label)}"|' if label else "-->"
-        lines.append(f"    n{graph.index[need.task]} {arrow} n{graph.index[task.id]}")
+        lines.append(f"    n{numbers[_above(graph, need)]} {arrow} n{numbers[task.id]}")
     return "\n".join(lines)
 
 
 def dot(graph: Graph) -> str:
     """A Graphviz digraph."""
     lines = [f"digraph {_dot_text(graph.dag.name)} {{", "    node [shape=box];"]
-    for node in graph.nodes:
-        name, *notes = [_dot_text(line) for line in _label(node.task)]
+    for task in graph.dag.tasks:
+        name, *notes = [_dot_text(line) for line in _label(graph, task)]
         shown = "\\n".join(text[1:-1] for text in (name, *notes))
         lines.append(f"    {name}" + (f' [label="{shown}"];' if notes else ";"))
     for task, need in _edges(graph):
-        label = _edge_label(task, need)
+        label = _edge_label(graph, task, need)
         shown = f" [label={_dot_text(label)}]" if label else ""
-        lines.append(f"    {_dot_text(need.task)} -> {_dot_text(task.id)}{shown};")
+        lines.append(f"    {_dot_text(_above(graph, need))} -> {_dot_text(task.id)}{shown};")
     return "\n".join([*lines, "}"])
 
 
@@ -47,12 +48,13 @@ def as_json(graph: Graph) -> str:
     shape: Json = {
         "dag": graph.dag.name,
         "nodes": [
-            {"id": node.task.id, "kind": node.task.kind, "trigger": str(node.task.trigger)}
-            | dict(_conditions(node.task))
-            for node in graph.nodes
+            {"id": task.id, "kind": task.kind, "trigger": str(task.trigger)}
+            | dict(_conditions(task))
+            | ({} if task.matrix is None else {"variants": _variants(graph, task)})
+            for task in graph.dag.tasks
         ],
         "edges": [
-            {"from": need.task, "to": task.id, "trigger": str(need.trigger or task.trigger)}
+            {"from": _above(graph, need), "to": task.id, "trigger": str(need.trigger or task.trigger)}
             for task, need in _edges(graph)
         ],
     }
@@ -64,21 +66,33 @@ FORMS: Final[Mapping[str, Callable[[Graph], str]]] = {"mermaid": mermaid, "dot":
 
 
 def _edges(graph: Graph) -> Iterator[tuple[Task, Need]]:
-    for node in graph.nodes:
-        for need in node.task.needs:
-            yield node.task, need
+    return ((task, need) for task in graph.dag.tasks for need in task.needs)
 
 
-def _edge_label(task: Task, need: Need) -> str:
-    """What the edge asks of the dependency's end, unless it is what every edge asks."""
+def _above(graph: Graph, need: Need) -> str:
+    """The task that a dependency is drawn from: of a variant its group."""
+    variant = graph.nodes[graph.index[need.task]].variant
+    return need.task if variant is None else graph.nodes[variant.group].task.id
+
+
+def _edge_label(graph: Graph, task: Task, need: Need) -> str:
+    """Which variant the edge is about, and what it asks of that end, unless it is what every edge asks."""
     trigger = need.trigger or task.trigger
-    return "" if trigger is Trigger.SUCCESS else str(trigger)
+    which = need.task.removeprefix(_above(graph, need))
+    return f"{which} {'' if trigger is Trigger.SUCCESS else trigger}".strip()
 
 
-def _label(task: Task) -> list[str]:
-    """The task's name and, below it, what it asks besides its edges."""
+def _variants(graph: Graph, task: Task) -> int:
+    return len(graph.nodes[graph.index[task.id]].members or ())
+
+
+def _label(graph: Graph, task: Task) -> list[str]:
+    """The task's name and, below it, how many it is, and what it asks besides its edges."""
+    several = [] if task.matrix is None else [count(_variants(graph, task), "variant")]
+    if task.for_each is not None:
+        several.append("for each of a list")
     notes = [f"{word}: {plain(text, _LONGEST)}" for word, text in _conditions(task)]
-    return [task.id, *notes, *(["only if changed"] if task.only_if_changed else [])]
+    return [task.id, *several, *notes, *(["only if changed"] if task.only_if_changed else [])]
 
 
 def _conditions(task: Task) -> list[tuple[str, str]]:

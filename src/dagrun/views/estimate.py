@@ -9,8 +9,8 @@ from statistics import median
 from typing import Final
 
 from dagrun import expressions
-from dagrun.decisions import Ask, Skip, Start
-from dagrun.events import DagStart, Event, TaskOk, TaskSkip, TaskStart
+from dagrun.decisions import Ask, Conclude, Expand, Skip, Start
+from dagrun.events import DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
 from dagrun.expressions import EvaluationError, Scope
 from dagrun.graph import Graph, Node
 from dagrun.outcomes import End, Status
@@ -82,24 +82,29 @@ class Estimate:
         return [
             node.task.id
             for node in self.graph.nodes
-            if self.medians[node.index] is None and node.index not in self.skips
+            if self.medians[node.index] is None and node.index not in self.skips and node.members is None
         ]
 
 
 def estimate(
     graph: Graph, history: History, max_parallel: int, params: Mapping[str, Json] | None = None
 ) -> Estimate:
-    """Play a run through in which every task succeeds and takes its usual time. Costs O((tasks + edges) log tasks)."""
+    """Play a run through in which every task succeeds and takes its usual time. Costs O((tasks + edges) log tasks).
+
+    A for_each, whose list is not known, is played as one task that takes as long as all its variants usually do.
+    """
     medians = tuple(history.median(node.task.id) for node in graph.nodes)
     end, skips = _play(graph, [each or 0.0 for each in medians], max_parallel, _known_params(graph, params))
-    weights = [(0.0, 0) if i in skips else (each or 0.0, 1) for i, each in enumerate(medians)]
+    groups = {node.index for node in graph.nodes if node.members is not None}
+    idle = skips.keys() | groups
+    weights = [(0.0, 0) if i in idle else (each or 0.0, 1) for i, each in enumerate(medians)]
     return Estimate(
         graph=graph,
         max_parallel=max_parallel,
         runs=history.runs,
         medians=medians,
         skips=skips,
-        critical_path=tuple(i for i in longest_path(graph, weights) if i not in skips),
+        critical_path=tuple(i for i in longest_path(graph, weights) if i not in idle),
         expected=round(end, 3) if history.runs else None,
     )
 
@@ -108,7 +113,7 @@ def longest_path(graph: Graph, weights: Sequence[tuple[float, int]]) -> list[int
     """The path of the greatest weight, from a root to its end; of equal ones the first in the file."""
     best = list(weights)
     before: list[int | None] = [None] * len(best)
-    for i in graph.order():
+    for i in graph.walk():
         longest = max(graph.nodes[i].needs, key=lambda dep: best[dep], default=None)
         if longest is not None:
             before[i] = longest
@@ -139,19 +144,29 @@ def _play(
                 state.apply(
                     TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
                 )
-                heapq.heappush(ends, (now + durations[node.index], node.index))
+                among = (
+                    node.index if node.index < len(durations) or node.variant is None else node.variant.group
+                )
+                heapq.heappush(ends, (now + durations[among], node.index))
             case Skip(node, reason, detail):
                 state.apply(TaskSkip(timestamp=0.0, task_id=node.task.id, reason=str(reason), detail=detail))
                 skips[node.index] = str(reason)
+            case Expand(node):
+                state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=1))
+            case Conclude(node):
+                end = state.conclusion(node, 0.0)
+                state.apply(end)
+                if isinstance(end, TaskSkip):
+                    skips[node.index] = end.reason
             case Ask(node):
                 state.answer(node, _holds(state, node, params))
             case None if ends:
                 now, i = heapq.heappop(ends)
                 state.apply(
-                    TaskOk(timestamp=0.0, task_id=graph.nodes[i].task.id, attempt=1, duration_seconds=0.0)
+                    TaskOk(timestamp=0.0, task_id=state.nodes[i].task.id, attempt=1, duration_seconds=0.0)
                 )
             case _:  # the end: nothing else becomes of a run without failures and timeouts
-                return now, skips
+                return now, {i: reason for i, reason in skips.items() if i < len(durations)}
 
 
 def _known_params(graph: Graph, params: Mapping[str, Json] | None) -> Mapping[str, Json]:
@@ -171,10 +186,12 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
             continue  # it would take what is not known yet for what is not there
         named = {str(reference.path[0]) for reference in expression.references if reference.path}
         tasks: Json = {
-            task_id: {"status": str(state.tasks[state.graph.index[task_id]].status)}
-            for task_id in named & state.graph.index.keys()
+            task_id: {"status": str(state.tasks[state.index[task_id]].status)}
+            for task_id in named & state.index.keys()
         }
         roots = {"params": params, **dict.fromkeys(expressions.TASK_ROOTS, tasks)}
+        if node.variant is not None and node.variant.values:
+            roots["matrix"] = node.variant.values
         try:
             if expressions.truth(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
                 return False

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Final
 
-from dagrun.graph import Graph
+from dagrun.graph import Graph, Node
 from dagrun.kinds import kind_of
 from dagrun.model import Need, Task, Trigger
+from dagrun.variants import base_id
 from dagrun.views.estimate import Estimate
 from dagrun.views.wording import clock, count, elided, plain, seconds
 from dagrun.work import Json
@@ -20,17 +23,22 @@ def dry_run(graph: Graph) -> str:
     lines = [
         f"DRY RUN: DAG '{graph.dag.name}'",
         f"Tenant: {graph.dag.tenant}",
-        f"Tasks: {len(graph.nodes)}",
+        f"Tasks: {graph.task_count}",
         "",
         "Execution Plan:",
     ]
+    steps = []
     for number, i in enumerate(graph.order(), start=1):
         task = graph.nodes[i].task
-        label = kind_of(task).label(task.action)
-        lines.append(
-            f"  {number}. {task.id} ({label}, depends_on: {', '.join(need.task for need in task.needs) or 'none'})"
-        )
-    return "\n".join(lines)
+        needs = ", ".join(need.task for need in task.needs) or "none"
+        steps.append((task, f"  {number}. {task.id} ({_label(task)}, depends_on: {needs})"))
+    return "\n".join([*lines, *_short(steps)])
+
+
+def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
+    """A line for each task; of many variants of one the first and the last."""
+    for _, several in groupby(lines, key=lambda line: base_id(line[0].id)):
+        yield from elided([line for _, line in several], _MOST_NAMES)
 
 
 def as_json(plan: Estimate) -> dict[str, Json]:
@@ -48,6 +56,7 @@ def as_json(plan: Estimate) -> dict[str, Json]:
                 "trigger": str(node.task.trigger),
                 "expected_seconds": plan.medians[node.index],
                 "expected_skip": plan.skips.get(node.index),
+                **_of_group(graph, node),
             }
             for node in graph.nodes
         ],
@@ -60,25 +69,43 @@ def as_json(plan: Estimate) -> dict[str, Json]:
     }
 
 
+def _of_group(graph: Graph, node: Node) -> dict[str, Json]:
+    """What a group, and a variant, have besides; the variants of a for_each are known only in the run."""
+    if node.members is not None:
+        found = [graph.nodes[i].variant for i in node.members]
+        return {"variants": [dict(each.values) for each in found if each is not None]}
+    if node.each is not None:
+        return {"variants": None, "for_each": node.task.for_each}
+    return {} if node.variant is None else {"group": graph.nodes[node.variant.group].task.id}
+
+
 def as_text(plan: Estimate, now: float) -> str:
     """The plan for people; `now` is when the run would start."""
     graph, waves = plan.graph, plan.graph.waves()
     lines = [
         f"PLAN: DAG '{graph.dag.name}'",
         f"Tenant: {graph.dag.tenant}",
-        f"Tasks: {len(graph.nodes)} in {count(len(waves), 'wave')}, at most {plan.max_parallel} at once",
+        f"Tasks: {graph.task_count} in {count(len(waves), 'wave')}, at most {plan.max_parallel} at once",
     ]
     for number, wave in enumerate(waves, start=1):
         together = f" ({len(wave)} in parallel)" if len(wave) > 1 else ""
-        lines += ["", f"Wave {number}{together}:", *(f"  {_task_line(plan, i)}" for i in wave)]
+        lines += ["", f"Wave {number}{together}:", *_short(_task_line(plan, i) for i in wave)]
     return "\n".join([*lines, "", *_expectations(plan, now)])
 
 
-def _task_line(plan: Estimate, i: int) -> str:
+def _task_line(plan: Estimate, i: int) -> tuple[Task, str]:
     task = plan.graph.nodes[i].task
     needs = ", ".join(_need(task, need) for need in task.needs) or "none"
-    label = plain(kind_of(task).label(task.action), 80)
-    return f"{task.id} ({label}, depends_on: {needs}){_task_expectation(plan, i)}"
+    label = plain(_label(task), 80)
+    return task, f"  {task.id} ({label}, depends_on: {needs}){_task_expectation(plan, i)}"
+
+
+def _label(task: Task) -> str:
+    """What the task does, and over which list."""
+    label = kind_of(task).label(task.action)
+    if task.for_each is None:
+        return label
+    return f"{label}, for_each: {task.for_each if isinstance(task.for_each, str) else count(len(task.for_each), 'item')}"
 
 
 def _need(task: Task, need: Need) -> str:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Final
+
 from dagrun.outcomes import Reason
+from dagrun.variants import base_id
 from dagrun.views.status import RunView
+from dagrun.views.wording import count
+
+#: So many variants of one group are named when they fail.
+MOST_VARIANTS_TOLD: Final = 10
 
 
 def report(run: RunView) -> str:
@@ -26,7 +34,7 @@ def report(run: RunView) -> str:
 def summary(run: RunView) -> str:
     """`3 tasks: 2 changed, 1 unchanged`; zero counts are left out."""
     counts = run.counts()
-    changed = sum(1 for task in run.tasks if task.status == "success" and task.changed)
+    changed = sum(1 for task in run.counted if task.status == "success" and task.changed)
     parts = {
         "changed": changed,
         "unchanged": counts["success"] - changed,
@@ -34,19 +42,28 @@ def summary(run: RunView) -> str:
         "failed": counts["failed"] + counts["timed_out"],
         "cancelled": counts["cancelled"],
     }
-    told = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
-    total = len(run.tasks)
-    return f"{total} task{'' if total == 1 else 's'}: {told}"
+    told = ", ".join(f"{number} {word}" for word, number in parts.items() if number)
+    return f"{count(sum(counts.values()), 'task')}{': ' if told else ''}{told}"
 
 
 def failures(run: RunView) -> list[str]:
-    """One sentence for each task that failed and was not tolerated, in the DAG's order, and one for the run's own failure."""
+    """One sentence for each task that failed and was not tolerated, in the DAG's order, and one for the run's own failure.
+
+    Of a group each variant has one, up to `MOST_VARIANTS_TOLD`; the rest is counted.
+    """
     tolerated = {task.id for task in run.dag.tasks if task.continue_on_failure}
-    sentences = [
-        f"RunnerError: Task '{task.id}' failed {_attempts(task.attempt)}: {task.error}"
-        for task in run.tasks
-        if task.status in ("failed", "timed_out") and task.id not in tolerated
-    ]
+    sentences: list[str] = []
+    told: Counter[str] = Counter()
+    for task in run.tasks:
+        if task.status not in ("failed", "timed_out") or base_id(task.id) in tolerated:
+            continue
+        if task.variants is not None:
+            if (more := told[task.id] - MOST_VARIANTS_TOLD) > 0:
+                sentences.append(f"RunnerError: and {count(more, 'more variant')} of '{task.id}' failed")
+            continue
+        told[task.group or ""] += 1
+        if task.group is None or told[task.group] <= MOST_VARIANTS_TOLD:
+            sentences.append(f"RunnerError: Task '{task.id}' failed {_attempts(task.attempt)}: {task.error}")
     match run.reason.partition(": "):
         case (Reason.OUTPUTS_FAILED, _, why):
             sentences.append(f"RunnerError: the outputs of the run: {why}")
@@ -55,6 +72,6 @@ def failures(run: RunView) -> list[str]:
     return sentences
 
 
-def _attempts(count: int) -> str:
+def _attempts(number: int) -> str:
     """A task whose expressions have no value fails without one."""
-    return f"after {count} attempt{'s'[: count != 1]}" if count else "before it began"
+    return f"after {count(number, 'attempt')}" if number else "before it began"

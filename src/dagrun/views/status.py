@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dagrun.clock import to_rfc3339
 from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, Event
-from dagrun.graph import Graph
+from dagrun.graph import Graph, Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus, Status
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
 from dagrun.work import Blob, Json, Outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variants:
+    """The variants of a group: what sets each apart (a matrix's values, or the number of an item), and how they stand."""
+
+    each: Sequence[Json]
+    results: Mapping[str, str]
+    summary: str
+
+    def to_json(self) -> dict[str, Json]:
+        """What they add to the entry of their group."""
+        return {"variants": list(self.each), "results": dict(self.results), "summary": self.summary}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,10 @@ class TaskView:
     duration: float | None
     error: str | None
     outputs: Outputs
+    #: Of a variant: the task that it is a variant of.
+    group: str | None = None
+    #: Of a group whose variants are known, and of nothing else.
+    variants: Variants | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The shape of one entry of `tasks`."""
@@ -46,6 +63,8 @@ class TaskView:
             "duration_seconds": self.duration,
             "error": self.error,
             "outputs": outputs,
+            **({} if self.group is None else {"group": self.group}),
+            **({} if self.variants is None else self.variants.to_json()),
         }
 
 
@@ -69,11 +88,16 @@ class RunView:
     corrupt: int = 0
 
     def counts(self) -> dict[str, int]:
-        """How many tasks are in each state."""
+        """How many tasks are in each state; variants count, their group does not."""
         counts = {str(status): 0 for status in Status}
-        for task in self.tasks:
+        for task in self.counted:
             counts[task.status] += 1
         return counts
+
+    @property
+    def counted(self) -> Iterator[TaskView]:
+        """The tasks that count as one each: all but the groups of variants that are there."""
+        return (task for task in self.tasks if task.variants is None)
 
     def to_json(self, *, tasks: bool = True) -> dict[str, Json]:
         """The shape of `status -o json`; without `tasks` the shape of one entry of `runs`."""
@@ -152,7 +176,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         started_at=state.started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
-        tasks=tuple(_task_view(state, i, now) for i in range(len(state.tasks))),
+        tasks=tuple(_task_view(state, i, now) for i in state.places()),
         corrupt=corrupt,
     )
 
@@ -164,21 +188,39 @@ def _duration(state: RunState, now: float | None) -> float | None:
 
 
 def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
-    task, node = state.tasks[i], state.graph.nodes[i].task
-    duration = task.duration
-    if task.status is Status.RUNNING and task.started_at is not None:
+    task, node = state.tasks[i], state.nodes[i]
+    status, started_at, duration = task.status, task.started_at, task.duration
+    if node.members is not None:
+        begun = [state.tasks[member].started_at for member in node.members]
+        started_at = min((moment for moment in begun if moment is not None), default=None)
+        if status is Status.PENDING and started_at is not None:
+            status = Status.RUNNING
+    if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
-        duration = round((now or 0) - task.started_at, 3) if running else None
+        duration = round((now or 0) - started_at, 3) if running else None
     return TaskView(
-        id=node.id,
-        kind=node.kind,
-        status=str(task.status),
+        id=node.task.id,
+        kind=node.task.kind,
+        status=str(status),
         reason=str(task.reason) if task.status in FINAL else "",
         detail=task.detail,
         attempt=task.attempt,
         changed=task.changed,
-        started_at=task.started_at,
+        started_at=started_at,
         duration=duration,
         error=task.error,
         outputs=task.outputs,
+        group=None if node.variant is None else state.nodes[node.variant.group].task.id,
+        variants=_variants(state, node),
+    )
+
+
+def _variants(state: RunState, node: Node) -> Variants | None:
+    if node.members is None:
+        return None
+    found = [(i, each) for i in node.members if (each := state.nodes[i].variant) is not None]
+    return Variants(
+        each=[dict(each.values) if node.each is None else each.key for _, each in found],
+        results={each.key: str(state.tasks[i].status) for i, each in found},
+        summary=state.summary(node),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,7 @@ from dagrun.events import (
     DagStart,
     Event,
     TaskCancel,
+    TaskExpand,
     TaskFail,
     TaskOk,
     TaskRetry,
@@ -128,7 +130,7 @@ class _Story:
         self.links: list[tuple[int, Link]] = []
         self.look_at = ""
         self._told: set[str] = set()
-        self._facts: dict[str, list[_Fact]] = {node.task.id: [] for node in self.graph.nodes}
+        self._facts: dict[str, list[_Fact]] = defaultdict(list)
         self._running: list[int] = []  # how many attempts ran after each fact
         self._ends: list[_Fact] = []  # what freed a slot
         self._stretches: list[_Fact] = []
@@ -159,7 +161,7 @@ class _Story:
 
     def task(self, task_id: str) -> TaskState:
         """How the task stands."""
-        return self.state.tasks[self.graph.index[task_id]]
+        return self.state.tasks[self.state.index[task_id]]
 
     # --- the chain -----------------------------------------------------------------------------------------
 
@@ -168,7 +170,7 @@ class _Story:
         cause: str | None = task_id
         while cause is not None and cause not in self._told:
             self._told.add(cause)
-            cause = self._tell_one(self.graph.nodes[self.graph.index[cause]], self.task(cause))
+            cause = self._tell_one(self.state.nodes[self.state.index[cause]], self.task(cause))
 
     def recorded(self) -> list[Link]:
         """The recorded links that were told, the newest first."""
@@ -176,6 +178,8 @@ class _Story:
 
     def _tell_one(self, node: Node, task: TaskState) -> str | None:
         """One task's part of the chain; the task that is the cause of it."""
+        if node.members is not None and task.status in FINAL:
+            return self._tell_group(node, task)
         match task.status:
             case Status.SKIPPED | Status.CANCELLED:
                 return self._tell_kept_from_running(node, task)
@@ -241,12 +245,12 @@ class _Story:
     def _unchanged(self, node: Node) -> str:
         for i in node.needs:
             self._last_fact(i)
-        names = [self.graph.nodes[i].task.id for i in node.needs]
+        names = [self.state.nodes[i].task.id for i in node.needs]
         return f"{_and(names)} changed nothing" if names else "it depends on nothing that could change"
 
     def _no_failure(self, node: Node, detail: str) -> str:
         if detail:
-            self._last_fact(self.graph.index[detail])
+            self._last_fact(self.state.index[detail])
             return f"{detail} did not fail"
         for i in node.needs:
             self._last_fact(i)
@@ -264,11 +268,27 @@ class _Story:
 
     def _last_fact(self, i: int) -> None:
         """One link for how another task ended."""
-        name, task = self.graph.nodes[i].task.id, self.state.tasks[i]
+        name, task = self.state.nodes[i].task.id, self.state.tasks[i]
         if self._facts[name] and task.status in FINAL:
             nothing = " and changed nothing" if task.changed is False else ""
             fact = self._facts[name][-1]
             self._link(fact, f"{name} {_ended(fact.event)}{nothing}")
+
+    def _tell_group(self, node: Node, task: TaskState) -> str | None:
+        """How a group ended; the cause is the first of its variants that ended so."""
+        name, fact = node.task.id, self._facts[node.task.id][-1]
+        reason = f": {task.reason}" if task.status in (Status.SKIPPED, Status.CANCELLED) else ""
+        word = {Status.SUCCESS: "succeeded"}.get(task.status, str(task.status))
+        hop = f"{name} {word}{reason} ({self.state.summary(node)})"
+        tolerated = self.state.end(node.index) is End.GOOD and task.status is Status.FAILED
+        self.hops.append(hop)
+        self._link(fact, hop + ("; this is tolerated (continue_on_failure)" if tolerated else ""))
+        if task.status is Status.SUCCESS:
+            return self._failure_above(node)
+        alike = {Status.FAILED, Status.TIMED_OUT} if task.status is Status.FAILED else {task.status}
+        members = [i for i in node.members or () if self.state.tasks[i].status in alike]
+        first = min(members, key=lambda i: self._facts[self.state.nodes[i].task.id][-1].place, default=None)
+        return None if first is None else self.state.nodes[first].task.id
 
     # --- tasks that had attempts ---------------------------------------------------------------------------
 
@@ -409,7 +429,7 @@ class _Story:
     def _end_before(self, task_id: str, place: int) -> _Fact | None:
         """How the task had ended at that place; a resumed run may have ended it anew since."""
         facts = reversed(self._facts[task_id])
-        ends = (fact for fact in facts if not isinstance(fact.event, TaskStart | TaskRetry))
+        ends = (fact for fact in facts if not isinstance(fact.event, TaskStart | TaskRetry | TaskExpand))
         return next((fact for fact in ends if fact.place < place), None)
 
     def _held(self, ready: int, start: int) -> _Fact | None:
@@ -428,8 +448,8 @@ class _Story:
         if Trigger.FAILURE not in triggers:
             return None
         failed = [i for i in self._above(node) if self.state.end(i) is End.FAILED]
-        first = min(failed, key=lambda i: self._facts[self.graph.nodes[i].task.id][-1].place, default=None)
-        return None if first is None else self.graph.nodes[first].task.id
+        first = min(failed, key=lambda i: self._facts[self.state.nodes[i].task.id][-1].place, default=None)
+        return None if first is None else self.state.nodes[first].task.id
 
     def _above(self, node: Node) -> Iterator[int]:
         seen = set(node.needs)
@@ -437,7 +457,7 @@ class _Story:
         while pile:
             i = pile.pop()
             yield i
-            new = [dep for dep in self.graph.nodes[i].needs if dep not in seen]
+            new = [dep for dep in self.state.nodes[i].needs if dep not in seen]
             seen.update(new)
             pile += new
 
@@ -452,11 +472,13 @@ class _Story:
         waits = [i for i in node.needs if self.state.tasks[i].status not in FINAL]
         word = "waited" if self._is_interrupted else "waits"
         if waits:
-            names = _and([self.graph.nodes[i].task.id for i in waits])
+            names = _and([self.state.nodes[i].task.id for i in waits])
             hop = f"{name} pending: {word} for {names}"
+        elif (turn := self._turn(node)) and not self._is_interrupted:
+            hop = f"{name} pending: {turn}"
         elif self.state.running and not self._is_interrupted:
             slots = count(self._slots(self.last), "slot")
-            running = [node.task.id for node in self.graph.nodes if self._runs(node.index)]
+            running = [node.task.id for node in self.state.nodes if self._runs(node.index)]
             hop = f"{name} pending: waits for a free slot; {_and(running)} took the {slots} (max_parallel)"
         else:
             hop = f"{name} pending: it has not started yet"
@@ -465,7 +487,18 @@ class _Story:
         self.hops.append(hop)
         self._now(name, hop)
         first = min(waits, key=lambda i: self.state.tasks[i].status is Status.PENDING, default=None)
-        return None if first is None else self.graph.nodes[first].task.id
+        return None if first is None else self.state.nodes[first].task.id
+
+    def _turn(self, node: Node) -> str:
+        """What a variant waits for whose group runs as many as it may; empty when it is not that."""
+        if node.variant is None:
+            return ""
+        group = self.state.nodes[node.variant.group]
+        most = group.task.max_parallel
+        running = sum(map(self._runs, group.members or ()))
+        if most is None or running < most:
+            return ""
+        return f"waits for its turn; {group.task.id} runs {count(most, 'variant')} at once (max_parallel)"
 
     def _runs(self, i: int) -> bool:
         return self.state.tasks[i].status is Status.RUNNING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.harness import shown, told
+from tests.unit.harness import read, shown, told
 
 
 def test_one_document_has_one_dialect() -> None:
@@ -17,15 +17,18 @@ def test_one_document_has_one_dialect() -> None:
     )
 
 
-@pytest.mark.parametrize(("key", "dialect"), [("spec", "steps"), ("jobs", "jobs")])
-def test_a_dialect_of_a_later_version_is_refused_by_name(key: str, dialect: str) -> None:
-    assert told(f"{key}: {{}}") == shown(
-        f"""
-        dag.yaml:1:1: error: '{key}:' (the dialect {dialect}) is not supported yet [not-supported-yet]
-            1 | {key}: {{}}
-              | ^
-        """
+def test_the_second_key_in_the_file_is_the_one_too_many() -> None:
+    assert told("jobs: {}\nname: d\nspec: {}").startswith(
+        "dag.yaml:3:1: error: one document has one dialect, but this one has 'jobs:' and 'spec:'"
     )
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["tasks: [{id: a, run: x}]", "spec: {steps: [{name: a, run: x}]}", "steps: [{name: a, run: x}]", "jobs: {a: {run: x}}"],
+)  # fmt: skip
+def test_a_top_level_key_tells_the_dialect(document: str) -> None:
+    assert [task.id for task in read(document).tasks] == ["a"]
 
 
 @pytest.mark.parametrize("document", ["[1, 2]", "hello", "5", "null"])

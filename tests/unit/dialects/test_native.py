@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from dagrun.model import OnError, Param, Retry, ShellAction, Task, WorkflowAction
+from dagrun.model import (
+    ContainerAction,
+    HealthCheck,
+    OnError,
+    Param,
+    Retry,
+    Service,
+    ShellAction,
+    Task,
+    WorkflowAction,
+)
 from tests.unit.harness import load, read, shown, told
 
 
@@ -309,7 +319,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:5: error: the task does nothing [no-action]
             2 |   - id: a
               |     ^
-          help: give it one of 'workflow_ref', 'run', 'commands'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image'
         """,
     ),
     "two actions": (
@@ -565,9 +575,6 @@ def test_a_files_name_that_is_none_is_told() -> None:
 
 
 LATER: list[tuple[str, Any, str]] = [
-    ("matrix", "{os: [a]}", "matrix"),
-    ("for_each", "x", "for_each"),
-    ("image", "alpine", "containers"),
     ("dag", "other", "sub-DAGs"),
     ("approval", "{prompt: ok}", "approvals"),
     ("wait", "{seconds: 1}", "waits"),
@@ -623,3 +630,80 @@ def test_others_may_depend_on_a_task_that_is_wrong() -> None:
     assert findings.count("error:") == 1
     assert dag is not None
     assert [task.id for task in dag.tasks] == ["a", "b"]
+
+
+# --- containers, services, artifacts, for_each ---
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("image: alpine", ContainerAction("alpine")),
+        ("image: alpine, run: x, shell: bash", ContainerAction("alpine", ("x",), "bash")),
+        ("image: a, commands: [x, y]", ContainerAction("a", ("x", "y"))),
+        ("image: a, mount: ['.:/w', 'x:/y:ro'], pull: never", ContainerAction("a", mount=(".:/w", "x:/y:ro"), pull="never")),
+    ],
+)  # fmt: skip
+def test_an_image_makes_a_container(line: str, action: ContainerAction) -> None:
+    assert read(f"tasks: [{{id: a, {line}}}]").tasks[0].action == action
+
+
+def test_services_in_a_list_are_called_after_their_images() -> None:
+    services = one(
+        "services: [postgres:15, 'ghcr.io/org/redis@sha256:1f', 'db:5000/mysql', 'pg:${{ run.id }}']"
+    ).services
+    assert [(service.name, service.image) for service in services] == [
+        ("postgres", "postgres:15"), ("redis", "ghcr.io/org/redis@sha256:1f"), ("mysql", "db:5000/mysql"),
+        ("pg", "pg:${{ run.id }}"),
+    ]  # fmt: skip
+
+
+def test_services_in_a_mapping_have_names() -> None:
+    (service,) = one("services: {db: {image: postgres, env: {V: 1.10}, ports: [5432, '80:80']}}").services
+    assert service == Service(name="db", image="postgres", env={"V": "1.10"}, ports=("5432", "80:80"))
+
+
+@pytest.mark.parametrize(
+    ("written", "test"),
+    [
+        ("pg_isready -q", ("CMD-SHELL", "pg_isready -q")),
+        ("[pg_isready, -q]", ("CMD", "pg_isready", "-q")),
+        ("[CMD, pg_isready]", ("CMD", "pg_isready")),
+        ("[CMD-SHELL, pg_isready -q]", ("CMD-SHELL", "pg_isready -q")),
+    ],
+)
+def test_a_health_check_says_how_it_is_run(written: str, test: tuple[str, ...]) -> None:
+    (service,) = one(
+        f"services: {{db: {{image: x, health_check: {{test: {written}, interval: 1m}}}}}}"
+    ).services
+    assert service.health_check == HealthCheck(test=test, interval=60)
+
+
+def test_for_each_is_an_expression_or_a_list() -> None:
+    assert (
+        one("for_each: '${{ fromJSON(env.LIST) }}', max_parallel: 2").for_each == "${{ fromJSON(env.LIST) }}"
+    )
+    assert one("for_each: [1, {a: [b]}, 3.10]").for_each == (1, {"a": ["b"]}, 3.1)
+
+
+WRONG_VARIANTS: dict[str, tuple[str, str]] = {
+    "both": ("matrix: {os: [a]}, for_each: [1]", "40: error: a task has 'matrix' or 'for_each', not both [two-spellings]"),
+    "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
+    "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: a list is given by one ${{ }}, without text around it [invalid-expression]"),
+    "an item of no kind": ("for_each: [.inf]", "31: error: the list holds .inf or .nan, which cannot be recorded [invalid-value]"),
+    "its own item": ("for_each: '${{ item }}'", "36: error: unknown name 'item' [invalid-expression]"),
+    "no variants": ("max_parallel: 2", "21: error: 'max_parallel' is for tasks with 'matrix' or 'for_each' [misplaced-key]"),
+    "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' is for tasks with 'image' [misplaced-key]"),
+    "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),
+    "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would be called 'x' [name-collision]"),
+    "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' does not say what the service is called [invalid-value]"),
+    "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),
+    "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be kept as 'out/a' [name-collision]"),
+    "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' names nothing in the working directory [invalid-value]"),
+    "a matrix that lacks the axis": ("matrix: {os: [a]}, env: {A: '${{ matrix.so }}'}", "61: error: the matrix has no key 'so' [invalid-expression]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "expected"), WRONG_VARIANTS.values(), ids=WRONG_VARIANTS)
+def test_a_mistake_about_variants_or_containers_is_shown_where_it_is(line: str, expected: str) -> None:
+    assert told(f"tasks:\n  - {{id: a, run: x, {line}}}").splitlines()[0] == f"dag.yaml:2:{expected}"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.graph import Graph
-from dagrun.model import Dag, Need, Trigger
+from dagrun.model import Dag, Matrix, Need, Trigger
 from dagrun.testing import dag
 from dagrun.views import drawing
 from tests.unit.harness import shown, task
@@ -141,3 +141,23 @@ def test_a_long_condition_is_cut_and_a_second_line_is_left_out() -> None:
     graph = hostile("a", "y" * 200)
     assert "y" * 54 + " ..." in drawing.dot(graph)
     assert "y" * 60 not in drawing.dot(graph)
+
+
+def test_a_group_is_drawn_as_one_task() -> None:
+    matrix = Matrix(axes={"os": ("ubuntu", "alpine")})
+    tasks = (
+        task("test", matrix=matrix, condition="matrix.os"), task("each", "test", for_each="${{ tasks.test.outputs.x }}"),
+        task("one", "test[os=ubuntu]"),
+    )  # fmt: skip
+    found = Graph.compile(Dag(name="d", tasks=tasks))
+    assert drawing.mermaid(found).splitlines()[4:] == [
+        '    n0["test<br/>2 variants<br/>if: matrix.os"]',
+        '    n1["each<br/>for each of a list"]',
+        '    n2["one"]',
+        "    n0 --> n1",
+        '    n0 -->|"#91;os=ubuntu#93;"| n2',
+    ]
+    assert '"test" -> "one" [label="[os=ubuntu]"];' in drawing.dot(found)
+    shape = json.loads(drawing.as_json(found))
+    assert shape["nodes"][0]["variants"] == 2
+    assert [(edge["from"], edge["to"]) for edge in shape["edges"]] == [("test", "each"), ("test", "one")]

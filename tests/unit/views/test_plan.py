@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dagrun.graph import Graph
+from dagrun.model import Dag, Matrix
 from dagrun.testing import dag, scenario
 from dagrun.views import plan
-from dagrun.views.estimate import History, estimate
-from tests.unit.harness import shown
+from dagrun.views.estimate import Estimate, History, estimate
+from dagrun.work import Ended
+from tests.unit.harness import played, shown, task
 from tests.unit.views.harness import planned, took
 
 NOW = 1_759_485_600.0  # 2025-10-03 10:00:00 UTC
@@ -130,3 +132,91 @@ def test_the_dry_run() -> None:
           5. rollback (shell: ./back, depends_on: deploy)
         """
     )
+
+
+# --- variants ---
+
+SEVERAL = Dag(
+    name="several",
+    tasks=(
+        task("list"),
+        task(
+            "test",
+            "list",
+            matrix=Matrix(axes={"os": ("ubuntu", "alpine")}),
+            condition="matrix.os != 'alpine'",
+        ),
+        task("each", "list", for_each="${{ tasks.list.outputs.x }}"),
+        task("b", "test", "each"),
+    ),
+)
+
+
+def expected(*runs: dict[str, float], what: Dag = SEVERAL) -> Estimate:
+    graph = Graph.compile(what)
+    history = History(graph)
+    for durations in runs:
+        bodies = {name: took(seconds) for name, seconds in durations.items()}
+        bodies["list"] = lambda _: Ended(duration=1.0, outputs={"x": [1, 2]})
+        history.add(played(*what.tasks, bodies=bodies).events())
+    return estimate(graph, history, 8)
+
+
+def test_a_plan_shows_variants_and_a_list_as_one() -> None:
+    assert plan.as_text(expected(), NOW) == shown(
+        """
+        PLAN: DAG 'several'
+        Tenant: local-dev
+        Tasks: 5 in 3 waves, at most 8 at once
+
+        Wave 1:
+          list (shell: true, depends_on: none)
+
+        Wave 2 (3 in parallel):
+          test[os=ubuntu] (shell: true, depends_on: list)
+          test[os=alpine] (shell: true, depends_on: list): skipped when nothing fails (ConditionFalse)
+          each (shell: true, for_each: ${{ tasks.list.outputs.x }}, depends_on: list)
+
+        Wave 3:
+          b (shell: true, depends_on: test, each)
+
+        Critical path: list -> test[os=ubuntu] -> b (3 tasks)
+        Expected duration: no history yet
+        """
+    )
+    assert plan.dry_run(Graph.compile(SEVERAL)).splitlines()[2:] == [
+        "Tasks: 5",
+        "",
+        "Execution Plan:",
+        "  1. list (shell: true, depends_on: none)",
+        "  2. test[os=ubuntu] (shell: true, depends_on: list)",
+        "  3. test[os=alpine] (shell: true, depends_on: list)",
+        "  4. each (shell: true, for_each: ${{ tasks.list.outputs.x }}, depends_on: list)",
+        "  5. b (shell: true, depends_on: test, each)",
+    ]
+
+
+def test_groups_and_variants_for_scripts() -> None:
+    shape = plan.as_json(expected())
+    tasks = {task.pop("id"): task for task in shape["tasks"]}
+    assert list(tasks) == ["list", "test[os=ubuntu]", "test[os=alpine]", "test", "each", "b"]
+    assert tasks["test"]["variants"] == [{"os": "ubuntu"}, {"os": "alpine"}]
+    assert tasks["test[os=ubuntu]"]["group"] == "test"
+    assert (tasks["each"]["variants"], tasks["each"]["for_each"]) == (None, "${{ tasks.list.outputs.x }}")
+    assert "group" not in tasks["b"]
+    assert shape["waves"] == [["list"], ["test[os=ubuntu]", "test[os=alpine]", "each"], ["b"]]
+    assert shape["order"] == [*shape["waves"][0], *shape["waves"][1], "b"]
+
+
+def test_a_list_is_expected_to_take_as_long_as_it_did() -> None:
+    known = expected({"test": 3.0, "each": 5.0, "b": 1.0})
+    assert known.medians[known.graph.index["each"]] is not None
+    assert known.unknown == []
+
+
+def test_many_variants_are_told_by_their_ends() -> None:
+    many = Dag(name="d", tasks=(task("t", matrix=Matrix(axes={"n": tuple(map(str, range(500)))})),))
+    lines = plan.as_text(expected(what=many), NOW).splitlines()
+    assert len(lines) < 40
+    assert "... 480 more ..." in lines
+    assert len(plan.dry_run(Graph.compile(many)).splitlines()) == 26

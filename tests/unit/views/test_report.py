@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from dagrun.model import Dag, ShellAction, Task
+from dagrun.model import Dag, OnError, ShellAction, Task
+from dagrun.testing import fails
 from dagrun.views.report import failures, report, summary
 from dagrun.views.status import RunView, TaskView
+from tests.unit.harness import played
 
 
 def task(name: str, status: str = "success", **more: Any) -> TaskView:
@@ -100,3 +102,17 @@ def test_a_failure_that_is_tolerated_is_no_error() -> None:
 def test_a_failure_of_the_run_itself_is_a_sentence_too(reason: str, sentence: str) -> None:
     failed = run(task("a"), status="failed", reason=reason, dag=Dag(name="d", tasks=(), timeout=60))
     assert failures(failed) == [f"RunnerError: {sentence}"]
+
+
+def test_variants_count_and_tell_for_their_group() -> None:
+    many = Task(id="t", action=ShellAction(("true",)), for_each=tuple(range(30)))
+    ended = played(many, bodies={"t": fails(99)}, on_error=OnError.CONTINUE).view
+    assert summary(ended) == "30 tasks: 30 failed"
+    told = failures(ended)
+    assert told[0] == "RunnerError: Task 't[0]' failed after 1 attempt: RuntimeError: boom"
+    assert told[10:] == ["RunnerError: and 20 more variants of 't' failed"]
+
+
+def test_a_run_of_nothing_has_nothing_to_count() -> None:
+    nothing = Task(id="t", action=ShellAction(("true",)), for_each=())
+    assert summary(played(nothing).view) == "0 tasks"

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from dagrun.events import DagDone, DagStart, Event, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.model import Dag, Matrix
 from dagrun.runs.base import RunRecord
+from dagrun.testing import fails
 from dagrun.views.status import RunView, view
 from dagrun.work import Blob
-from tests.unit.harness import chain
+from tests.unit.harness import chain, played, task
 
 START = DagStart(timestamp=100.0, task_count=2, dag_path="d.yaml", dag_hash="ff", params={"p": 1})
 A_STARTS = TaskStart(timestamp=101.0, task_id="a", attempt=1, kind="shell")
@@ -142,3 +144,25 @@ def test_large_outputs_are_named_by_their_file() -> None:
     )
     outputs = seen(START, A_STARTS, ok).tasks[0].to_json()["outputs"]
     assert outputs == {"file": "outputs/a.1.json", "size": 70_000, "sha256": "ab"}
+
+
+def test_groups_and_variants_for_scripts() -> None:
+    matrix = Matrix(axes={"os": ("ubuntu", "alpine")})
+    tasks = (task("test", matrix=matrix, continue_on_failure=True), task("each", "test", for_each=("a", "b")))
+    run = played(*tasks, bodies={"test[os=alpine]": fails(9)}).view
+    shape = {entry["id"]: entry for entry in run.to_json()["tasks"]}
+    assert list(shape) == ["test[os=ubuntu]", "test[os=alpine]", "test", "each[0]", "each[1]", "each"]
+    assert shape["test"]["variants"] == [{"os": "ubuntu"}, {"os": "alpine"}]
+    assert shape["test"]["results"] == {"os=ubuntu": "success", "os=alpine": "failed"}
+    assert (shape["test"]["summary"], shape["each"]["summary"]) == ("1/2 passed", "2/2 passed")
+    assert (shape["each"]["variants"], shape["each[1]"]["group"]) == (["0", "1"], "each")
+    assert (run.counts()["success"], run.counts()["failed"], run.status) == (3, 1, "success")
+
+
+def test_a_group_runs_while_its_variants_do() -> None:
+    tasks = (task("test", matrix=Matrix(axes={"os": ("ubuntu", "alpine")})),)
+    record = RunRecord("r", Dag(name="d", tasks=tasks), (START,), live=True)
+    assert view(record, 110.0).tasks[-1].status == "pending"
+    begun = TaskStart(timestamp=101.0, task_id="test[os=alpine]", attempt=1, kind="shell")
+    group = view(replace(record, events=(START, begun)), 110.0).tasks[-1]
+    assert (group.status, group.started_at, group.duration) == ("running", 101.0, 9.0)

@@ -19,11 +19,12 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
+from dagrun.model import Matrix, OnError
 from dagrun.runs.base import RunRecord
 from dagrun.testing import HANG, Outcome, dag, fails, scenario
 from dagrun.views.why import Why, explain
 from dagrun.work import Ended
-from tests.unit.harness import shown
+from tests.unit.harness import played, shown, task
 
 TEN = 1_759_485_600.0  # 2025-10-03 10:00:00 UTC, where the fake clock begins
 
@@ -478,3 +479,50 @@ def test_a_long_chain_is_told_by_its_ends() -> None:
 def test_what_a_body_said_cannot_move_the_cursor() -> None:
     text = "name: n\ntasks: [{id: a, workflow_ref: w}]\n"
     assert "RuntimeError: \\x1b[2J ..." in summary(text, "a", {"a": fails(1, error="\x1b[2J\nmore")})
+
+
+# --- groups and their variants ---
+
+GROUPS = (
+    task("list"),
+    task("test", "list", matrix=Matrix(axes={"os": ("ubuntu", "alpine")})),
+    task("each", "list", for_each="${{ tasks.list.outputs.x }}", max_parallel=1),
+    task("b", "test"),
+    task("c", "each"),
+)
+
+
+def group_run(**bodies: Any) -> Outcome:
+    lists = {"list": lambda _: {"x": [1, 2, 3]}}
+    return played(*GROUPS, bodies={**lists, **bodies}, on_error=OnError.CONTINUE)
+
+
+def test_a_group_is_told_back_to_the_variant_that_failed() -> None:
+    outcome = group_run(**{"test[os=alpine]": exits(2)})
+    assert asked(outcome, "b").summary == (
+        "b skipped: DependencyFailed <- test failed (1/2 passed) <- "
+        "test[os=alpine] failed: exit code 2 (attempt 1 of 1, test[os=alpine].1.log:41)"
+    )
+    assert asked(outcome, "test").look_at == "test[os=alpine]"
+
+
+def test_a_variant_is_told_like_any_task() -> None:
+    outcome = group_run()
+    assert asked(outcome, "each[1]").summary.startswith(
+        "each[1] succeeded; it started because list succeeded"
+    )
+    assert asked(outcome, "each").summary == "each succeeded (3/3 passed)"
+    assert asked(outcome, "c").summary.startswith("c succeeded; it started because each succeeded")
+
+
+def test_a_variant_waits_for_its_groups_turn() -> None:
+    whole = group_run()
+    place = next(
+        i for i, event in enumerate(whole.record.events) if getattr(event, "task_id", "") == "each[0]"
+    )
+    cut = replace(whole.record, events=whole.record.events[: place + 1], live=True)
+    told = explain(cut, "each[2]", TEN, log)
+    assert told.summary == "each[2] pending: waits for its turn; each runs 1 variant at once (max_parallel)"
+    assert explain(cut, "c", TEN, log).summary.startswith(
+        "c pending: waits for each <- each pending: waits for"
+    )

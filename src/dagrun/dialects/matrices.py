@@ -1,0 +1,119 @@
+"""A matrix as it was written: its values as text, and what is wrong with their combinations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from dagrun.dialects.base import Path
+from dagrun.errors import did_you_mean
+from dagrun.model import Matrix, MatrixValue
+from dagrun.source import Finding, Source
+from dagrun.variants import MOST_VARIANTS, key, variants
+
+#: The place of an axis, of `exclude` or of `include`, whether it stands in the matrix or beside it; that of the
+#: matrix itself for the empty word.
+Where = Callable[[str], Path]
+Entry = Mapping[str, MatrixValue]
+
+
+def read(
+    axes: Mapping[str, Sequence[Any]],
+    exclude: Sequence[Mapping[str, Any]],
+    include: Sequence[Mapping[str, Any]],
+    source: Source,
+    where: Where,
+) -> Matrix:
+    """The matrix with the texts that were written: `3.10` is no number here. `true` and `false` stay what they are."""
+
+    def text(value: Any, path: Path) -> MatrixValue:
+        return value if isinstance(value, str | bool) else source.written(path) or str(value)
+
+    def entries(word: str, written: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+        return tuple(
+            {name: text(value, (*where(word), i, name)) for name, value in entry.items()}
+            for i, entry in enumerate(written)
+        )
+
+    return Matrix(
+        axes={
+            name: tuple(text(value, (*where(name), i)) for i, value in enumerate(values))
+            for name, values in axes.items()
+        },
+        exclude=entries("exclude", exclude),
+        include=entries("include", include),
+    )
+
+
+def problems(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
+    """Everything that is wrong with a matrix."""
+    found = list(_with_axes(matrix, source, where)) or list(_with_entries(matrix, source, where))
+    if not found and not variants(matrix):
+        message = "nothing is left of the matrix after 'exclude'"
+        found.append(Finding(source.place(where("exclude"), key=True), message, "empty-matrix"))
+    yield from found
+
+
+def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
+    if not matrix.axes and not matrix.include:
+        yield Finding(
+            source.place(where(""), key=True),
+            "the matrix is empty",
+            "empty-matrix",
+            "give it an axis: `os: [ubuntu, alpine]`",
+        )
+    count = math.prod(map(len, matrix.axes.values()))
+    if count > MOST_VARIANTS:
+        message = f"the matrix has {count:,} combinations; at most {MOST_VARIANTS:,} are allowed"
+        yield Finding(source.place(where(""), key=True), message, "too-many-variants")
+    variables: dict[str, str] = {}
+    for name, values in matrix.axes.items():
+        variable = name.upper().replace("-", "_")
+        if variable in variables:
+            message = f"axes '{variables[variable]}' and '{name}' would both be $MATRIX_{variable}"
+            yield Finding(
+                source.place(where(name), key=True), message, "variable-collision", "rename one of them"
+            )
+        variables[variable] = name
+        seen: set[str] = set()
+        for i, value in enumerate(values):
+            if (text := key({name: value})) in seen:
+                message = f"the axis '{name}' has this value twice"
+                yield Finding(source.place((*where(name), i)), message, "duplicate-variant")
+            seen.add(text)
+
+
+def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
+    """What `exclude` and `include` say in vain."""
+    whole = variants(Matrix(axes=matrix.axes))
+    for i, entry in enumerate(matrix.exclude):
+        path = (*where("exclude"), i)
+        unknown = [name for name in entry if name not in matrix.axes]
+        for name in unknown:
+            yield Finding(
+                source.place((*path, name), key=True), f"the matrix has no axis '{name}'", "unknown-axis",
+                did_you_mean(name, matrix.axes) or f"it has: {', '.join(matrix.axes) or 'none'}",
+            )  # fmt: skip
+        if not entry:
+            yield Finding(source.place(path), "the entry names no value", "empty-entry")
+        elif not unknown and not any(_agree(values, entry) for values in whole):
+            message = f"no combination of the matrix has {key(entry)}"
+            yield Finding(source.place(path), message, "no-such-variant")
+    left = variants(Matrix(axes=matrix.axes, exclude=matrix.exclude))
+    own: list[Entry] = []
+    for i, entry in enumerate(matrix.include):
+        place = source.place((*where("include"), i))
+        fixed = {name: value for name, value in entry.items() if name in matrix.axes}
+        fitting = any(_agree(values, fixed) for values in left)
+        if not entry:
+            yield Finding(place, "the entry names no value", "empty-entry")
+        elif entry in own or (fitting and fixed == entry):
+            message = f"the entry adds nothing: {key(entry)} is there already"
+            yield Finding(place, message, "no-such-variant")
+        elif not fitting:
+            own.append(entry)
+
+
+def _agree(values: Entry, entry: Entry) -> bool:
+    return all(values.get(name) == value for name, value in entry.items())

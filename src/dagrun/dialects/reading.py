@@ -1,0 +1,398 @@
+"""What every dialect does alike on its way from a document to a Dag; only the words differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from dagrun.dialects import building, matrices, wire, words
+from dagrun.dialects.base import Path, Written
+from dagrun.dialects.places import Node, NodePlaces, Spelling
+from dagrun.model import (
+    LATER_DAG_KEYS,
+    NAME_RULE,
+    Action,
+    Dag,
+    Matrix,
+    Need,
+    OnError,
+    Param,
+    Retry,
+    Service,
+    ShellAction,
+    Task,
+    Trigger,
+    WorkflowAction,
+    is_name,
+)
+from dagrun.source import Finding, Source
+
+AnyWire = TypeVar("AnyWire", bound=wire.Wire)
+AnyBody = TypeVar("AnyBody", bound=words.Body)
+
+NOTHING: Mapping[str, Any] = {}
+SCRIPTS = frozenset({"run", "commands"})
+#: Words for one thing, to call a registered function.
+_CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
+_LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
+#: Words that most tasks do without.
+_RARE = frozenset(
+    {"shell", "image", "mount", "pull", "services", "artifacts", "matrix", "for_each", "max_parallel"}
+)
+_STUB = ShellAction(("true",))
+
+
+class Reader:
+    """One document on its way to a Dag; collects every finding."""
+
+    def __init__(self, source: Source, spelling: Spelling, root: Path = ()) -> None:
+        self.source = source
+        self.spelling = spelling
+        self.places = NodePlaces(spelling, (), root)
+        self.findings: list[Finding] = []
+        self.broken: set[int] = set()
+        # Thousands of tasks say the same; what is equal is one value.
+        self._workflow = cache(WorkflowAction)
+        self._retries = cache(lambda retries: Retry(retries=retries))
+
+    def tell(self, path: Path, message: str, code: str, *, suggestion: str = "", key: bool = False) -> None:
+        """Note an error."""
+        self.findings.append(Finding(self.source.place(path, key=key), message, code, suggestion))
+
+    def two_spellings(self, path: Path, one: str, other: str) -> None:
+        """Note that two words say one thing."""
+        message = f"'{one}' and '{other}' say the same thing; keep one"
+        self.tell(path, message, "two-spellings", key=True)
+
+    # --- the document --------------------------------------------------------------------------------------
+
+    def document(self, model: type[AnyWire], data: Mapping[str, Any], path: Path = ()) -> AnyWire:
+        """A node whose keys may all be left out. Those that are wrong are told, and left out."""
+        good = dict(data)
+        while True:
+            try:
+                return model.model_validate(good)
+            except ValidationError as error:
+                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS)
+                for detail in error.errors():
+                    good.pop(str(detail["loc"][0]), None)
+
+    def name(self, own: str | None, given: str | None, hint: str = "name: my_dag") -> str:
+        """The DAG's name: its own, or the one that comes with the file."""
+        if own is None and not (given and is_name(given)):
+            why = (
+                f"'{given}' cannot be one: {NAME_RULE}"
+                if given
+                else "text without a file has none of its own"
+            )
+            self.tell((), f"the DAG needs a name: {why}", "missing-name", suggestion=f"add `{hint}`")
+        return own or given or "unnamed"
+
+    def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
+        """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
+        if word not in data and any(f"'{word}'" in finding.suggestion for finding in self.findings):
+            return kind()  # a misspelt key was told of already
+        path, nodes = self.places.document(word), data.get(word)
+        if nodes is None or nodes in ([], {}):
+            self.tell(path, "ValidationError: DAG must have at least one task", "no-tasks", key=True)
+        elif isinstance(nodes, kind):
+            return nodes
+        else:
+            shape, begin = ("list", f"- {self.spelling.id}:") if kind is list else ("mapping", "my-job:")
+            message = f"'{word}' must be a {shape} of {self.spelling.noun}s"
+            self.tell(path, message, "invalid-value", suggestion=f"begin each with `{begin}`")
+        return kind()
+
+    def written(self, document: words.Document, tasks: Iterable[Task], **own: Any) -> Written:
+        """The Dag with everything that could be read."""
+        dag = Dag(
+            description=document.description,
+            tenant=document.tenant_id,
+            params=tuple(self._param(name, value) for name, value in document.params.items()),
+            env=self.env(document.env, lambda name: (*self.places.document("env"), name)),
+            max_parallel=document.max_parallel,
+            secrets=tuple(dict.fromkeys(document.secrets)),
+            outputs=document.outputs,
+            tasks=tuple(tasks),
+            **own,
+        )
+        return Written(dag, tuple(self.findings), self.source, self.places, frozenset(self.broken))
+
+    def _param(self, name: str, value: Any) -> Param:
+        if not isinstance(value, dict) or value.keys().isdisjoint(words.DECLARING):
+            return Param(name=name, default=value)
+        try:
+            declared = words.Declaration.model_validate(value)
+        except ValidationError as error:
+            path = (*self.places.document("params"), name)
+            self.findings += wire.findings(error, self.source, path, words.Declaration, {})
+            return Param(name=name)
+        return Param(
+            name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
+            required=declared.required, description=declared.description,
+        )  # fmt: skip
+
+    # --- its tasks -----------------------------------------------------------------------------------------
+
+    def tasks(
+        self,
+        model: type[AnyBody],
+        nodes: Sequence[Node],
+        build: Callable[[int, AnyBody], Task],
+        whole: Sequence[Any] | None = None,
+    ) -> list[Task]:
+        """Every node as a task. `whole` are the nodes with what the document says for all of them."""
+        self.places.nodes = nodes
+        tasks: list[Task] = []
+        for i, wired in enumerate(self._wired(model, nodes, whole or [node for _, node in nodes])):
+            before = len(self.findings)
+            if wired is not None:
+                self._check(i, wired)
+            task = build(i, wired) if wired is not None and len(self.findings) == before else None
+            if task is None or len(self.findings) > before:
+                self.broken.add(i)
+                task = self._stub(i)
+            tasks.append(task)
+        return tasks
+
+    def _wired(
+        self, model: type[AnyBody], nodes: Sequence[Node], whole: Sequence[Any]
+    ) -> Sequence[AnyBody | None]:
+        try:
+            return _list_of(model).validate_python(whole)
+        except ValidationError:  # Each by itself now, so that one that is wrong hides no other.
+            return [self._one(model, path, node) for (path, _), node in zip(nodes, whole, strict=True)]
+
+    def _one(self, model: type[AnyBody], path: Path, node: Any) -> AnyBody | None:
+        if not isinstance(node, dict):
+            named = f" with {'an' if self.spelling.id == 'id' else 'a'} '{self.spelling.id}'"
+            message = f"a {self.spelling.noun} must be a mapping{named if self.spelling.id else ''}"
+            self.tell(path, message, "invalid-value")
+            return None
+        try:
+            return model.model_validate(node)
+        except ValidationError as error:
+            self.findings += wire.findings(error, self.source, path, model, self.spelling.later)
+            misspelt = _unknown_keys(error)
+            if misspelt is None or not misspelt.isdisjoint(self.spelling.later):
+                self._actions(node, path)
+                return None
+            # All else is as it should be: a misspelt key hides no other mistake of the task.
+            return self._one(model, path, {key: node[key] for key in node if key not in misspelt})
+
+    def _stub(self, i: int) -> Task:
+        """What is known of a task that could not be read: enough for others to depend on it."""
+        path, node = self.places.nodes[i]
+        raw = node if isinstance(node, dict) else {}
+        task_id = raw.get(self.spelling.id) if self.spelling.id else path[-1]
+        lists = [raw.get(word) for word in self.spelling.needs]
+        names = [
+            entry for each in lists if isinstance(each, list) for entry in each if isinstance(entry, str)
+        ]
+        return Task(
+            id=task_id if isinstance(task_id, str) else f"#{i}",
+            action=_STUB,
+            needs=_once(map(Need, names)),
+        )
+
+    # --- what the words of one task ask of one another -----------------------------------------------------
+
+    def _check(self, i: int, wired: words.Body) -> None:
+        path, node = self.places.nodes[i]
+        actions = self._actions(node, path)
+        if "retry" in node:
+            self.one_retry(node, path)
+        if not _RARE.isdisjoint(node):
+            self._misplaced(node, path, actions)
+            self._artifacts(wired.artifacts or (), path)
+
+    def _actions(self, node: Mapping[str, Any], path: Path) -> list[str]:
+        """The keys that say what the task does: one, if all is right. An image with a script is one thing."""
+        noun, choice = self.spelling.noun, self.spelling.actions
+        actions = [word for word in choice if word in node]
+        if "image" in actions and not SCRIPTS.isdisjoint(actions):
+            actions.remove("image")
+        if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
+            hint = f"give it one of {', '.join(map(repr, choice))}"
+            self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
+        elif len(actions) > 1 and _CALLS.issuperset(actions):
+            one, other = [word for word in node if word in actions][:2]
+            self.two_spellings((*path, other), one, other)
+        elif len(actions) > 1:
+            both = " and ".join(f"'{word}'" for word in actions)
+            message = f"a {noun} does one thing, but this one has {both}"
+            self.tell((*path, actions[1]), message, "two-actions", key=True)
+        return actions
+
+    def one_retry(self, node: Mapping[str, Any], path: Path) -> None:
+        """Tell when `retries` stands beside `retry.max_attempts`."""
+        if "retries" in node and "max_attempts" in node.get("retry", {}):
+            self.two_spellings((*path, "retries"), "retries", "retry.max_attempts")
+
+    def _misplaced(self, node: Mapping[str, Any], path: Path, actions: Sequence[str]) -> None:
+        noun = self.spelling.noun
+        scripted, contained = not SCRIPTS.isdisjoint(actions), "image" in node
+        many = "matrix" in node or "for_each" in node
+        for word, fits, others in (
+            ("shell", scripted, "'run' or 'commands'"),
+            ("services", scripted or contained, "'run', 'commands' or 'image'"),
+            ("mount", contained, "'image'"),
+            ("pull", contained, "'image'"),
+            ("max_parallel", many, "'matrix' or 'for_each'"),
+        ):
+            if word in node and not fits:
+                self.tell((*path, word), f"'{word}' is for {noun}s with {others}", "misplaced-key", key=True)
+        if "matrix" in node and "for_each" in node:
+            second = [word for word in node if word in ("matrix", "for_each")][1]
+            message = f"a {noun} has 'matrix' or 'for_each', not both"
+            self.tell((*path, second), message, "two-spellings", key=True)
+
+    def _artifacts(self, artifacts: Sequence[str], path: Path) -> None:
+        kept: dict[str, str] = {}
+        for j, artifact in enumerate(artifacts):
+            name, at = building.artifact_name(artifact), (*path, "artifacts", j)
+            if name is None:
+                self.tell(at, f"'{artifact}' names nothing in the working directory", "invalid-value")
+            elif name in kept:
+                message = f"'{kept[name]}' and '{artifact}' would both be kept as '{name}'"
+                self.tell(at, message, "name-collision")
+            else:
+                kept[name] = artifact
+
+    # --- what all dialects build alike ---------------------------------------------------------------------
+
+    def task(
+        self,
+        i: int,
+        wired: words.Body,
+        action: Action | None = None,
+        *,
+        id: str,
+        needs: Iterable[Need],
+        trigger: Trigger,
+        params: Mapping[str, Any] | None,
+        retry: Retry | None = None,
+        timeout: float | None,
+        continue_on_failure: bool,
+    ) -> Task:
+        """A task, given what its dialect spells in a way of its own."""
+        task = Task(
+            id=id,
+            action=action or self._action(wired),
+            description=wired.description,
+            needs=_once(needs),
+            trigger=trigger,
+            condition=wired.if_,
+            unless=wired.unless,
+            only_if_changed=wired.only_if_changed,
+            params=params or NOTHING,
+            env=self.env(wired.env, lambda name: self.places.variable(i, name)) if wired.env else NOTHING,
+            retry=retry or self.retry(wired),
+            timeout=timeout,
+            working_dir=wired.working_dir,
+            continue_on_failure=continue_on_failure,
+            on_error=OnError(wired.on_error) if wired.on_error else None,
+        )
+        if _RARE.isdisjoint(self.places.nodes[i][1]):
+            return task
+        return replace(
+            task,
+            matrix=self._matrix(i, wired.matrix) if wired.matrix else None,
+            for_each=tuple(wired.for_each) if isinstance(wired.for_each, list) else wired.for_each,
+            max_parallel=wired.max_parallel,
+            services=self._services(i, wired.services or ()),
+            artifacts=tuple(wired.artifacts or ()),
+        )
+
+    def _action(self, wired: words.Body) -> Action:
+        ref = wired.workflow_ref
+        return building.action(wired) if ref is None else self._workflow(ref)
+
+    def retry(self, wired: words.Shared) -> Retry:
+        """How often and when a failed attempt is tried again."""
+        return (
+            building.retry(wired.retries, wired.retry) if wired.retry else self._retries(wired.retries or 0)
+        )
+
+    def env(self, env: Mapping[str, Any], where: Callable[[str], Path]) -> dict[str, str]:
+        """Environment values as the text that was written: `3.10` stays `3.10`, nothing stays empty (CONTRACT 2.4)."""
+        return {
+            name: value if isinstance(value, str) else wire.written(self.source, where(name))
+            for name, value in env.items()
+        }
+
+    def _services(self, i: int, wired: Sequence[str] | Mapping[str, words.Service]) -> tuple[Service, ...]:
+        services: dict[str, Service] = {}
+        for j, each in enumerate(wired):
+            path = self.places.service(i, j)
+            if isinstance(wired, Mapping):
+                services[each] = self._service(each, wired[each], path)
+                continue
+            name, hint = building.base_name(each), "write `services` as a mapping of names"
+            if name is None:
+                self.tell(
+                    path,
+                    f"'{each}' does not say what the service is called",
+                    "invalid-value",
+                    suggestion=hint,
+                )
+            elif name in services:
+                self.tell(path, f"two services would be called '{name}'", "name-collision", suggestion=hint)
+            else:
+                services[name] = Service(name=name, image=each)
+        return tuple(services.values())
+
+    def _service(self, name: str, wired: words.Service, path: Path) -> Service:
+        return Service(
+            name=name,
+            image=wired.image,
+            env=self.env(wired.env, lambda variable: (*path, "env", variable)),
+            ports=tuple(map(str, wired.ports)),
+            health_check=building.health_check(wired.health_check),
+        )
+
+    def _matrix(self, i: int, wired: words.Matrix) -> Matrix:
+        path, node = self.places.nodes[i]
+
+        def where(word: str) -> Path:
+            if not word:
+                return (*path, "matrix")
+            return (*path, "matrix", word) if word in node["matrix"] else (*path, word)
+
+        matrix = matrices.read(
+            wired.__pydantic_extra__,
+            wired.exclude or node.get("exclude", ()),
+            wired.include or node.get("include", ()),
+            self.source,
+            where,
+        )
+        self.findings += matrices.problems(matrix, self.source, where)
+        return matrix
+
+
+def _once(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """Each dependency once; the first word about its trigger counts."""
+    every = tuple(needs)
+    if len({need.task for need in every}) == len(every):
+        return every
+    first: dict[str, Need] = {}
+    for need in every:
+        first.setdefault(need.task, need)
+    return tuple(first.values())
+
+
+@cache
+def _list_of(model: type[AnyWire]) -> TypeAdapter[list[AnyWire]]:
+    return TypeAdapter(list[model])  # type: ignore[valid-type]
+
+
+def _unknown_keys(error: ValidationError) -> set[str] | None:
+    """The node's own keys that nobody knows, if nothing else is wrong with it."""
+    details = error.errors(include_url=False)
+    if any(detail["type"] != "extra_forbidden" or len(detail["loc"]) != 1 for detail in details):
+        return None
+    return {str(detail["loc"][0]) for detail in details}

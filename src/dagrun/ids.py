@@ -1,0 +1,18 @@
+"""The ids that a task can be named by where others depend on it: its own, and those of its variants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dagrun.model import Task
+from dagrun.variants import key, variant_id, variants
+
+
+def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:
+    """The number of each variant's task. A `for_each` has none before it runs."""
+    return {
+        variant_id(task.id, key(values)): i
+        for i, task in enumerate(tasks)
+        if task.matrix is not None
+        for values in variants(task.matrix)
+    }

@@ -1,0 +1,69 @@
+"""The variants of a matrix: which there are, and what each is called."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import product
+from typing import Final
+
+from dagrun.model import Matrix, MatrixValue
+
+#: How many variants one task may have, of a matrix or of a list.
+MOST_VARIANTS: Final = 100_000
+
+
+def variants(matrix: Matrix) -> list[Mapping[str, MatrixValue]]:
+    """The product of the axes in the file's order, less `exclude`, with `include` as GitHub reads it; each once.
+
+    An entry of `include` is merged into every combination whose axes it does not contradict. Where there is none it is
+    a variant of its own. Raises ValueError for more than `MOST_VARIANTS`, before they cost memory.
+    """
+    size = math.prod(map(len, matrix.axes.values()))
+    if size > MOST_VARIANTS:
+        raise ValueError(f"the matrix has {size:,} variants; at most {MOST_VARIANTS:,} are allowed")
+    combinations = product(*matrix.axes.values()) if matrix.axes else ()
+    originals = [dict(zip(matrix.axes, values, strict=True)) for values in combinations]
+    originals = [values for values in originals if not any(_holds(each, values) for each in matrix.exclude)]
+    found: list[dict[str, MatrixValue]] = [dict(values) for values in originals]
+    for entry in matrix.include:
+        axes = {name: value for name, value in entry.items() if name in matrix.axes}
+        fitting = [i for i, values in enumerate(originals) if _holds(axes, values)]
+        for i in fitting:
+            found[i].update(entry)
+        if not fitting:
+            found.append(dict(entry))
+    once: dict[str, Mapping[str, MatrixValue]] = {}
+    for values in found:
+        once.setdefault(key(values), values)
+    return list(once.values())
+
+
+def _holds(part: Mapping[str, MatrixValue], values: Mapping[str, MatrixValue]) -> bool:
+    """Whether the values are as `part` says."""
+    return all(name in values and values[name] == value for name, value in part.items())
+
+
+def key(values: Mapping[str, MatrixValue]) -> str:
+    """What tells a variant from the others of its task: `os=ubuntu,python=3.9`, by name."""
+    return ",".join(f"{name}={as_text(values[name])}" for name in sorted(values))
+
+
+def as_text(value: MatrixValue) -> str:
+    """A value as it is written."""
+    return value if isinstance(value, str) else str(value).lower()
+
+
+def variant_id(task_id: str, key: str) -> str:
+    """A variant's own id: `test[os=ubuntu,python=3.9]`, `resize[0]`."""
+    return f"{task_id}[{key}]"
+
+
+def is_of(task_id: str, named: str) -> bool:
+    """Whether it is the task of that name, or a variant of it."""
+    return task_id == named or task_id.startswith(named + "[")
+
+
+def base_id(task_id: str) -> str:
+    """The id of the task in the document: that of a variant's group, of any other task its own."""
+    return task_id.partition("[")[0]

@@ -1,0 +1,80 @@
+"""What `run` and `status` show of groups and their variants: short, however many there are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from dagrun.cli.history import _lines
+from dagrun.cli.progress import PlainProgress
+from dagrun.graph import Graph
+from dagrun.model import OnError
+from dagrun.state import RunState
+from dagrun.testing import Outcome, fails
+from tests.unit.harness import played, task
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.localtime", time.gmtime)
+
+
+class Heard(PlainProgress):
+    """Progress whose lines are kept, without their times."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.lines.append(text.partition(" ")[2])
+
+
+def heard(outcome: Outcome) -> list[str]:
+    graph = Graph.compile(outcome.record.dag)
+    progress, state = Heard(graph), RunState(graph)
+    for event in outcome.events():
+        state.apply(event)
+        progress.event(event, state)
+    return progress.lines
+
+
+def each(count: int, **bodies: Any) -> Outcome:
+    """A run of a list of so many items."""
+    tasks = (task("list"), task("each", "list", for_each="${{ tasks.list.outputs.x }}"))
+    lists = {"list": lambda _: {"x": list(range(count))}}
+    return played(*tasks, bodies={**lists, **bodies}, on_error=OnError.CONTINUE)
+
+
+def test_a_few_variants_are_told_one_by_one_and_then_their_group() -> None:
+    assert heard(each(2, **{"each[1]": fails(9)}))[3:] == [
+        "each has 2 variants",
+        "each[0] started",
+        "each[1] started",
+        "each[0] ok in 0.00s",
+        "each[1] failed: RuntimeError: boom",
+        "each failed: each[1] failed (1/2 passed)",
+    ]
+
+
+def test_of_many_variants_only_trouble_is_told() -> None:
+    lines = heard(each(1_000, **{"each[7]": fails(9)}))
+    assert lines[3:] == [
+        "each has 1000 variants",
+        "each[7] failed: RuntimeError: boom",
+        "each failed: each[7] failed (999/1000 passed)",
+    ]
+    assert len(heard(each(200, each=fails(10_000)))) < 30
+
+
+def test_a_status_lists_a_few_variants_and_of_many_those_in_trouble() -> None:
+    few = _lines(each(2).view)
+    assert [line.split()[0] for line in few[-4:]] == ["list", "each[0]", "each[1]", "each"]
+    assert few[-1].endswith("2/2 passed")
+    many = _lines(each(1_000, **{"each[7]": fails(9)}).view)
+    assert [line.split()[0] for line in many[-4:]] == ["list", "each[7]", "each", "..."]
+    assert many[-2].endswith("999/1000 passed: each[7] failed")
+    assert many[-1] == "... and 999 variants more; -o json lists all"
+    assert len(_lines(each(200, each=fails(10_000)).view)) < 40

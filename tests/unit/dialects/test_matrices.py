@@ -1,0 +1,161 @@
+"""Matrices: texts stay as they were written, and combinations that say nothing are told."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrun.model import Matrix
+from tests.unit.harness import read, shown, told
+
+
+def matrix(written: str) -> Matrix:
+    """The matrix of a document's only task."""
+    found = read(f"tasks: [{{id: a, run: x, matrix: {written}}}]").tasks[0].matrix
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("3.10", "3.10"), ("'3.10'", "3.10"), ("0755", "0755"), ("on", "on"), ("1e3", "1e3"), ("true", True), ("'true'", "true")],
+)  # fmt: skip
+def test_a_value_keeps_the_text_that_was_written(written: str, value: str | bool) -> None:
+    found = matrix(f"{{a: [{written}, b], exclude: [{{a: {written}}}], include: [{{a: c, d: {written}}}]}}")
+    assert found.axes["a"][0] == value
+    assert found.exclude == ({"a": value},)
+    assert found.include == ({"a": "c", "d": value},)
+
+
+def test_axes_stand_in_the_files_order() -> None:
+    assert list(matrix("{os: [a], exclude: [], arch: [b, c], include: []}").axes) == ["os", "arch"]
+
+
+WRONG: dict[str, tuple[str, str]] = {
+    "empty": (
+        "{}",
+        """
+        dag.yaml:2:21: error: the matrix is empty [empty-matrix]
+            2 |   - {id: a, run: x, matrix: {}}
+              |                     ^
+          help: give it an axis: `os: [ubuntu, alpine]`
+        """,
+    ),
+    "an axis with no values": (
+        "{os: []}",
+        """
+        dag.yaml:2:34: error: 'os' must not be empty [invalid-value]
+            2 |   - {id: a, run: x, matrix: {os: []}}
+              |                                  ^
+        """,
+    ),
+    "an axis that is no list": (
+        "{os: linux}",
+        """
+        dag.yaml:2:34: error: 'os' must be a list [invalid-value]
+            2 |   - {id: a, run: x, matrix: {os: linux}}
+              |                                  ^
+          help: write a list: [linux]
+        """,
+    ),
+    "a value that is a list": (
+        "{os: [[a]]}",
+        """
+        dag.yaml:2:35: error: 'os' must be a text, a number, true or false [invalid-value]
+            2 |   - {id: a, run: x, matrix: {os: [[a]]}}
+              |                                   ^
+        """,
+    ),
+    "an expression": (
+        "{os: ['${{ params.x }}']}",
+        """
+        dag.yaml:2:35: error: 'os' must be written out: ${{ }} is not evaluated here [invalid-value]
+            2 |   - {id: a, run: x, matrix: {os: ['${{ params.x }}']}}
+              |                                   ^
+        """,
+    ),
+    "a name that is none": (
+        "{3x: [a]}",
+        """
+        dag.yaml:2:34: error: '3x' cannot name an axis: write letters, digits, '_' and '-', starting with a letter [invalid-value]
+            2 |   - {id: a, run: x, matrix: {3x: [a]}}
+              |                                  ^
+        """,
+    ),
+    "a value twice": (
+        "{v: [3.10, '3.10']}",
+        """
+        dag.yaml:2:40: error: the axis 'v' has this value twice [duplicate-variant]
+            2 |   - {id: a, run: x, matrix: {v: [3.10, '3.10']}}
+              |                                        ^
+        """,
+    ),
+    "two axes that are one variable": (
+        "{a-b: [1], a_b: [1]}",
+        """
+        dag.yaml:2:40: error: axes 'a-b' and 'a_b' would both be $MATRIX_A_B [variable-collision]
+            2 |   - {id: a, run: x, matrix: {a-b: [1], a_b: [1]}}
+              |                                        ^
+          help: rename one of them
+        """,
+    ),
+    "an exclude of no axis": (
+        "{os: [a], exclude: [{so: a}]}",
+        """
+        dag.yaml:2:50: error: the matrix has no axis 'so' [unknown-axis]
+            2 |   - {id: a, run: x, matrix: {os: [a], exclude: [{so: a}]}}
+              |                                                  ^
+          help: it has: os
+        """,
+    ),
+    "an exclude of nothing": (
+        "{v: [3.9, 3.10], exclude: [{v: 3.1}]}",
+        """
+        dag.yaml:2:56: error: no combination of the matrix has v=3.1 [no-such-variant]
+            2 |   - {id: a, run: x, matrix: {v: [3.9, 3.10], exclude: [{v: 3.1}]}}
+              |                                                        ^
+        """,
+    ),
+    "nothing left": (
+        "{os: [a, b], exclude: [{os: a}, {os: b}]}",
+        """
+        dag.yaml:2:42: error: nothing is left of the matrix after 'exclude' [empty-matrix]
+            2 |   - {id: a, run: x, matrix: {os: [a, b], exclude: [{os: a}, {os: b}]}}
+              |                                          ^
+        """,
+    ),
+    "an include of what is there": (
+        "{os: [a, b], include: [{os: a}]}",
+        """
+        dag.yaml:2:52: error: the entry adds nothing: os=a is there already [no-such-variant]
+            2 |   - {id: a, run: x, matrix: {os: [a, b], include: [{os: a}]}}
+              |                                                    ^
+        """,
+    ),
+    "an include twice": (
+        "{include: [{os: a}, {os: a}]}",
+        """
+        dag.yaml:2:49: error: the entry adds nothing: os=a is there already [no-such-variant]
+            2 |   - {id: a, run: x, matrix: {include: [{os: a}, {os: a}]}}
+              |                                                 ^
+        """,
+    ),
+    "an empty entry": (
+        "{os: [a], include: [{}]}",
+        """
+        dag.yaml:2:49: error: the entry names no value [empty-entry]
+            2 |   - {id: a, run: x, matrix: {os: [a], include: [{}]}}
+              |                                                 ^
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("written", "expected"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_shown_where_it_is(written: str, expected: str) -> None:
+    assert told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}") == shown(expected)
+
+
+def test_a_matrix_that_is_too_large_is_refused_before_it_costs_anything() -> None:
+    axis = "[" + ", ".join(map(str, range(100))) + "]"
+    found = told(f"tasks:\n  - {{id: a, run: x, matrix: {{a: {axis}, b: {axis}, c: {axis}, d: {axis}}}}}")
+    assert "the matrix has 100,000,000 combinations; at most 100,000 are allowed [too-many-variants]" in found

@@ -1,0 +1,278 @@
+"""The Kubernetes style: what an orchestration means, and what a person reads when it is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrun.model import Dag, NoAction, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from tests.unit.harness import load, read, shown, told
+
+
+def one(line: str) -> Task:
+    """The only step of a document."""
+    return read(f"steps: [{{name: a, {line}}}]").tasks[0]
+
+
+def needs(dag: Dag) -> dict[str, list[str]]:
+    """What each step waits for."""
+    return {task.id: [need.task for need in task.needs] for task in dag.tasks}
+
+
+def test_a_whole_orchestration() -> None:
+    dag = read(
+        """
+        apiVersion: orchestration.example/v1
+        kind: Orchestration
+        metadata: {name: nightly, namespace: ops, labels: {team: core, v: 3.10}, annotations: {why: because}}
+        spec:
+          description: Every night
+          params: {region: eu}
+          entrypoint: fetch
+          timeoutSeconds: 600
+          steps:
+            - name: fetch
+              kind: ToolRun
+              toolRef: {name: fetcher}
+              with: {region: "${{ params.region }}"}
+              policyRef: {name: strict}
+              timeoutSeconds: 30
+            - name: think
+              dependsOn: [fetch]
+              kind: AgentRun
+              agentRef: {name: thinker}
+              continueOnFailure: true
+            - name: done
+              dependsOn: [think]
+              kind: Checkpoint
+        """,
+        name="file",
+    )
+    assert (dag.name, dag.description, dag.timeout, dag.on_error) == (
+        "nightly",
+        "Every night",
+        600,
+        OnError.CONTINUE,
+    )
+    assert dag.metadata == {
+        "namespace": "ops", "labels": {"team": "core", "v": "3.10"}, "annotations": {"why": "because"},
+        "policies": {"fetch": "strict"},
+    }  # fmt: skip
+    fetch, think, done = dag.tasks
+    assert (fetch.action, fetch.params) == (WorkflowAction("fetcher"), {"region": "${{ params.region }}"})
+    assert (fetch.timeout, think.timeout) == (30, None)
+    assert (think.action, think.continue_on_failure, done.action) == (
+        WorkflowAction("thinker"),
+        True,
+        NoAction(),
+    )
+
+
+def test_without_dependencies_the_steps_are_a_sequence() -> None:
+    assert needs(read("steps: [{name: c}, {name: a}, {name: b}]")) == {"c": [], "a": ["c"], "b": ["a"]}
+
+
+def test_with_one_dependency_all_are_as_they_say() -> None:
+    dag, findings = load("steps: [{name: a}, {name: b, dependsOn: [a]}, {name: c, dependsOn: []}]", name="d")
+    assert findings == ""
+    assert dag is not None
+    assert needs(dag) == {"a": [], "b": ["a"], "c": []}
+
+
+def test_a_mixture_is_warned_of() -> None:
+    assert told("steps:\n  - {name: a}\n  - {name: b, dependsOn: [a]}\n  - {name: c, run: x}\n") == shown(
+        """
+        dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for nothing, while other steps have one [mixed-order]
+            4 |   - {name: c, run: x}
+              |            ^
+          help: write `dependsOn: []` if that is meant
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "retry"),
+    [
+        ("retries: 2", Retry(retries=2)),
+        ("retries: 2, retryBackoffSeconds: 90", Retry(retries=2, initial=90, factor=1, max=90, jitter=0)),
+        ("retries: 1, retryBackoffSeconds: 0", Retry(retries=1, initial=0, factor=1, max=0, jitter=0)),
+        (
+            "retryBackoffSeconds: 5, retry: {max_attempts: 3, on_exit_codes: [75]}",
+            Retry(retries=2, initial=5, factor=1, max=5, jitter=0, on_exit_codes=(75,)),
+        ),
+    ],
+)
+def test_retries(written: str, retry: Retry) -> None:
+    assert one(f"run: x, {written}").retry == retry
+
+
+def test_no_timeout_is_written_as_nothing() -> None:
+    assert one("run: x, timeoutSeconds: 0").timeout is None
+    assert read("spec: {timeoutSeconds: 0, steps: [{name: a}]}").timeout is None
+
+
+def test_what_has_no_spelling_of_its_own_is_spelt_as_in_tasks() -> None:
+    words = "run: x, if: params.x, trigger: always, env: {A: 3.10}, shell: bash"
+    (task,) = read(f"spec: {{params: {{x: 1}}, steps: [{{name: a, {words}}}]}}").tasks
+    assert (task.action, task.trigger, task.condition, task.env) == (
+        ShellAction(("x",), "bash"), Trigger.ALWAYS, "params.x", {"A": "3.10"},
+    )  # fmt: skip
+
+
+def test_a_fragment_takes_its_name_from_its_file_or_says_it() -> None:
+    assert read("steps: [{name: a}]", name="night").name == "night"
+    assert read("name: day\nsteps: [{name: a}]", name="night").name == "day"
+
+
+WRONG: dict[str, tuple[str, str]] = {
+    "no such kind of document": (
+        "kind: Orchestra\nspec: {steps: [{name: a}]}",
+        """
+        dag.yaml:1:7: error: 'kind' must be 'Orchestration' [invalid-value]
+            1 | kind: Orchestra
+              |       ^
+        """,
+    ),
+    "no such kind of step": (
+        "steps:\n  - {name: a, kind: ToolRn}",
+        """
+        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, Checkpoint, MemoryOp, SubOrchestration, ApprovalGate, SignalWait [invalid-value]
+            2 |   - {name: a, kind: ToolRn}
+              |                     ^
+          help: did you mean 'ToolRun'?
+        """,
+    ),
+    "a kind of a later version": (
+        "steps:\n  - {name: a, kind: ApprovalGate}",
+        """
+        dag.yaml:2:21: error: the kind 'ApprovalGate' is not supported yet [not-supported-yet]
+            2 |   - {name: a, kind: ApprovalGate}
+              |                     ^
+        """,
+    ),
+    "a word of a later version": (
+        "steps:\n  - {name: a, orchestrationRef: {name: b}}",
+        """
+        dag.yaml:2:15: error: 'orchestrationRef' (sub-orchestrations) is not supported yet [not-supported-yet]
+            2 |   - {name: a, orchestrationRef: {name: b}}
+              |               ^
+        """,
+    ),
+    "a kind that contradicts the action": (
+        "steps:\n  - {name: a, kind: Checkpoint, run: x}",
+        """
+        dag.yaml:2:33: error: a step of the kind 'Checkpoint' does nothing, not 'run' [misplaced-key]
+            2 |   - {name: a, kind: Checkpoint, run: x}
+              |                                 ^
+        """,
+    ),
+    "a kind without its action": (
+        "steps:\n  - {name: a, kind: ToolRun}",
+        """
+        dag.yaml:2:21: error: a step of the kind 'ToolRun' calls a function: it has 'toolRef' or 'workflow_ref' [missing-key]
+            2 |   - {name: a, kind: ToolRun}
+              |                     ^
+        """,
+    ),
+    "two names of a function": (
+        "steps:\n  - {name: a, workflow_ref: w, toolRef: {name: w}}",
+        """
+        dag.yaml:2:32: error: 'workflow_ref' and 'toolRef' say the same thing; keep one [two-spellings]
+            2 |   - {name: a, workflow_ref: w, toolRef: {name: w}}
+              |                                ^
+        """,
+    ),
+    "two delays": (
+        "steps:\n  - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}",
+        """
+        dag.yaml:2:47: error: 'retryBackoffSeconds' and 'retry.initial' say the same thing; keep one [two-spellings]
+            2 |   - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}
+              |                                               ^
+        """,
+    ),
+    "a word of another dialect": (
+        "steps:\n  - {name: a, depends_on: [b]}",
+        """
+        dag.yaml:2:15: error: unknown key 'depends_on' [unknown-key]
+            2 |   - {name: a, depends_on: [b]}
+              |               ^
+          help: did you mean 'dependsOn'?
+        """,
+    ),
+    "no such entrypoint": (
+        "spec:\n  entrypoint: bild\n  steps: [{name: build}]",
+        """
+        dag.yaml:2:15: error: there is no step 'bild' [unknown-task]
+            2 |   entrypoint: bild
+              |               ^
+          help: did you mean 'build'?
+        """,
+    ),
+    "a step that does not exist": (
+        "steps:\n  - {name: a, dependsOn: [b]}",
+        """
+        dag.yaml:2:27: error: ValidationError: Task 'a' depends on non-existent task 'b' [unknown-task]
+            2 |   - {name: a, dependsOn: [b]}
+              |                           ^
+        """,
+    ),
+    "a step twice": (
+        "steps:\n  - {name: a}\n  - {name: a}",
+        """
+        dag.yaml:3:12: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
+            3 |   - {name: a}
+              |            ^
+          help: the first one is in line 2
+        """,
+    ),
+    "a circle": (
+        "steps:\n  - {name: a, dependsOn: [b]}\n  - {name: b, dependsOn: [a]}",
+        """
+        dag.yaml:2:27: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
+            2 |   - {name: a, dependsOn: [b]}
+              |                           ^
+          help: each depends on the next; take one of these dependencies out
+        """,
+    ),
+    "a parameter that nobody declared": (
+        "steps:\n  - {name: a, run: x, with: {b: '${{ params.c }}'}}",
+        """
+        dag.yaml:2:45: error: undeclared parameter 'c' [invalid-expression]
+            2 |   - {name: a, run: x, with: {b: '${{ params.c }}'}}
+              |                                             ^
+        """,
+    ),
+    "no steps": (
+        "spec: {}",
+        """
+        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
+            1 | spec: {}
+              | ^
+        """,
+    ),
+    "a specification that is none": (
+        "spec: 5",
+        """
+        dag.yaml:1:7: error: 'steps' must be a list of steps [invalid-value]
+            1 | spec: 5
+              |       ^
+          help: begin each with `- name:`
+        """,
+    ),
+    "a step that is text": (
+        "steps:\n  - hello",
+        """
+        dag.yaml:2:5: error: a step must be a mapping with a 'name' [invalid-value]
+            2 |   - hello
+              |     ^
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+    assert told(document) == shown(expected)
+
+
+def test_an_orchestration_without_a_name_needs_one() -> None:
+    assert told("spec: {steps: [{name: a}]}", name=None).endswith("help: add `metadata: {name: my-dag}`")

@@ -1,0 +1,91 @@
+"""Wishes to run side by side, held against what depends on what."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.harness import shown, told
+
+WRONG: dict[str, tuple[str, str]] = {
+    "nobody": (
+        "jobs:\n  build: {run: x, parallel_with: [tst]}\n  test: {run: x}",
+        """
+        dag.yaml:2:35: error: 'build' is to run beside 'tst', which does not exist [not-parallel]
+            2 |   build: {run: x, parallel_with: [tst]}
+              |                                   ^
+          help: did you mean 'test'?
+        """,
+    ),
+    "itself": (
+        "jobs:\n  a: {run: x, parallel_with: [a]}",
+        """
+        dag.yaml:2:31: error: 'a' is to run beside itself [not-parallel]
+            2 |   a: {run: x, parallel_with: [a]}
+              |                               ^
+          help: leave the entry out
+        """,
+    ),
+    "what it waits for": (
+        "jobs:\n  a: {run: x}\n  b: {run: x, requires: [a]}\n  c: {run: x, after: [b], parallel_with: [a]}",
+        """
+        dag.yaml:4:43: error: 'c' cannot run beside 'a', which it waits for [not-parallel]
+            4 |   c: {run: x, after: [b], parallel_with: [a]}
+              |                                           ^
+        """,
+    ),
+    "what waits for it": (
+        "jobs:\n  a: {run: x, parallel_with: [c]}\n  b: {run: x, requires: [a]}\n  c: {run: x, requires: [b]}",
+        """
+        dag.yaml:2:31: error: 'a' cannot run beside 'c', which waits for it [not-parallel]
+            2 |   a: {run: x, parallel_with: [c]}
+              |                               ^
+        """,
+    ),
+    "two groups in two orders": (
+        "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, requires: [c]}\n  c: {run: x, parallel_with: [d]}\n  d: {run: x, requires: [a]}",
+        """
+        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+            2 |   a: {run: x, parallel_with: [b]}
+              |                               ^
+        """,
+    ),
+    "a group through a third": (
+        "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, parallel_with: [c]}\n  c: {run: x, requires: [a]}",
+        """
+        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+            2 |   a: {run: x, parallel_with: [b]}
+              |                               ^
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
+def test_a_wish_that_cannot_be_met_is_shown_where_it_is(document: str, expected: str) -> None:
+    assert told(document) == shown(expected)
+
+
+def test_groups_that_follow_each_other_are_fine() -> None:
+    assert (
+        told(
+            """
+        jobs:
+          a: {run: x, parallel_with: [b]}
+          b: {run: x}
+          c: {run: x, requires: [a], parallel_with: [d]}
+          d: {run: x, requires: [b]}
+        """
+        )
+        == ""
+    )
+
+
+def test_a_circle_is_told_as_that() -> None:
+    found = told("jobs: {a: {run: x, requires: [b], parallel_with: [b]}, b: {run: x, requires: [a]}}")
+    assert (found.count("[cycle]"), found.count("[not-parallel]")) == (1, 0)
+
+
+def test_many_wishes_cost_little() -> None:
+    """Each pair looked at by itself would take minutes."""
+    jobs = [f"  j{i}: {{run: x, parallel_with: [j{i + 1}]}}" for i in range(2_000)]
+    assert told("\n".join(["jobs:", *jobs, "  j2000: {run: x}"])) == ""

@@ -1,0 +1,44 @@
+"""Where `matrix` and `item` may stand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dagrun.dialects import detect
+from dagrun.language import check_language
+from dagrun.model import Matrix
+from dagrun.source import Source
+
+MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))
+
+
+def found(task: str, **more: Any) -> list[str]:
+    """What is wrong with a task that has a matrix or a list."""
+    text = f"name: d\ntasks:\n  - {{id: t, {task}}}\n"
+    source = Source.inline(text, "dag.yaml")
+    written = detect.to_dag(source.load(), source, "d")
+    (only,) = written.dag.tasks
+    written = replace(written, dag=replace(written.dag, tasks=(replace(only, **more),)))
+    return [finding.message for finding in check_language(written)]
+
+
+EVERYWHERE = (
+    'run: "echo ${{ X }}"',
+    'run: x, if: "X == 1"',
+    'run: x, unless: "X == 1"',
+    'run: x, params: {p: "${{ X }}"}',
+    'run: x, env: {E: "${{ X }}"}',
+)
+
+
+@pytest.mark.parametrize("place", EVERYWHERE)
+def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: str) -> None:
+    for name in ("matrix.os", "matrix.slow"):
+        assert found(place.replace("X", name), matrix=MATRIX) == []
+    assert found(place.replace("X", "item.k"), for_each=("a",)) == []
+    assert found(place.replace("X", "matrix.os")) == ["unknown name 'matrix'"]
+    assert found(place.replace("X", "item"), matrix=MATRIX) == ["unknown name 'item'"]
+    assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]

@@ -1,0 +1,109 @@
+"""The variants of a matrix: product, exclude, GitHub's include, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagrun.model import Matrix, MatrixValue
+from dagrun.variants import base_id, key, variant_id, variants
+
+AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}
+
+
+def keys(axes: Mapping[str, tuple[MatrixValue, ...]] = AXES, **more: Any) -> list[str]:
+    return [key(values) for values in variants(Matrix(axes=axes, **more))]
+
+
+def test_the_product_goes_in_the_files_order_the_last_axis_fastest() -> None:
+    assert keys() == [
+        "os=ubuntu,python=3.9", "os=ubuntu,python=3.10", "os=alpine,python=3.9", "os=alpine,python=3.10",
+    ]  # fmt: skip
+
+
+def test_a_key_is_sorted_by_name_whatever_the_files_order() -> None:
+    assert keys({"python": ("3.9",), "fast": (True, False)}) == [
+        "fast=true,python=3.9",
+        "fast=false,python=3.9",
+    ]
+
+
+def test_exclude_matches_on_some_of_the_keys() -> None:
+    assert keys(exclude=({"os": "alpine"},)) == ["os=ubuntu,python=3.9", "os=ubuntu,python=3.10"]
+    assert len(keys(exclude=({"os": "alpine", "python": "3.9"}, {"os": "beos"}))) == 3
+    assert keys(exclude=({"os": "alpine"}, {"os": "ubuntu"})) == []
+
+
+def test_include_adds_keys_to_the_variants_that_it_does_not_contradict() -> None:
+    assert keys(include=({"os": "alpine", "slow": True},)) == [
+        "os=ubuntu,python=3.9", "os=ubuntu,python=3.10", "os=alpine,python=3.9,slow=true",
+        "os=alpine,python=3.10,slow=true",
+    ]  # fmt: skip
+    assert all("colour=green" in each for each in keys(include=({"colour": "green"},)))
+
+
+def test_include_adds_a_variant_where_it_fits_none() -> None:
+    assert keys(include=({"os": "windows", "python": "3.9"},))[-1] == "os=windows,python=3.9"
+    assert keys(include=({"os": "windows"},))[-1] == "os=windows"
+    assert keys({}, include=({"os": "a"}, {"os": "b"})) == ["os=a", "os=b"]
+
+
+def test_as_in_githubs_own_example() -> None:
+    told = variants(
+        Matrix(
+            axes={"fruit": ("apple", "pear"), "animal": ("cat", "dog")},
+            include=(
+                {"color": "green"}, {"color": "pink", "animal": "cat"}, {"fruit": "apple", "shape": "circle"},
+                {"fruit": "banana"}, {"fruit": "banana", "animal": "cat"},
+            ),
+        )
+    )  # fmt: skip
+    assert told == [
+        {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
+        {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
+        {"fruit": "pear", "animal": "cat", "color": "pink"},
+        {"fruit": "pear", "animal": "dog", "color": "green"},
+        {"fruit": "banana"},
+        {"fruit": "banana", "animal": "cat"},
+    ]
+
+
+def test_what_was_excluded_comes_back_only_as_a_variant_of_its_own() -> None:
+    gone = {"os": "alpine", "python": "3.9"}
+    assert keys(exclude=(gone,), include=({**gone, "slow": True},))[-1] == "os=alpine,python=3.9,slow=true"
+
+
+def test_a_variant_that_is_named_twice_is_there_once() -> None:
+    assert keys({"os": ("a", "b", "a")}, include=({"os": "c"}, {"os": "c"})) == ["os=a", "os=b", "os=c"]
+
+
+def test_a_matrix_beyond_all_bounds_costs_nothing() -> None:
+    ten = tuple(map(str, range(10)))
+    with pytest.raises(ValueError, match="10,000,000,000 variants"):
+        variants(Matrix(axes={f"a{i}": ten for i in range(10)}))
+
+
+def test_an_id_tells_its_task() -> None:
+    assert variant_id("test", "os=a") == "test[os=a]"
+    assert (base_id("test[os=a[1]]"), base_id("test")) == ("test", "test")
+
+
+VALUES = st.sampled_from(["a", "b", "c", True, False])
+SOME = st.dictionaries(st.sampled_from("xyz"), VALUES, max_size=3)
+
+
+@given(
+    st.dictionaries(st.sampled_from("xyz"), st.lists(VALUES, min_size=1, max_size=3).map(tuple), max_size=3),
+    st.lists(SOME, max_size=3).map(tuple), st.lists(SOME, max_size=3).map(tuple),
+)  # fmt: skip
+def test_no_two_variants_share_a_key_and_every_include_is_somewhere(
+    axes: Any, exclude: Any, include: Any
+) -> None:
+    found = variants(Matrix(axes=axes, exclude=exclude, include=include))
+    assert len({key(values) for values in found}) == len(found)
+    for entry in include[-1:]:
+        assert any(entry.items() <= values.items() for values in found)
