@@ -37,7 +37,9 @@ def test_version_imports_nearly_nothing(project: Project) -> None:
     assert not modules & (HEAVY | {"typer", "inspect", "json"})
 
 
-@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["why", "--help"], ["events"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["run", "--help"], ["why", "--help"], ["events"], ["init", "new"]]
+)
 def test_help_and_short_answers_import_nothing_heavy(project: Project, args: list[str]) -> None:
     modules = loaded(project, *args)
     assert modules & HEAVY == set()

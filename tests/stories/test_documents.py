@@ -19,7 +19,9 @@ from dagrun.source import Source, render
 from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, rows
 
 DOCUMENTS = [
-    path for folder in ("configs/dags", "examples") for path in sorted((ROOT / folder).rglob("*.y*ml"))
+    path
+    for folder in ("configs/dags", "examples", "src/dagrun/starter/project/configs/dags")
+    for path in sorted((ROOT / folder).rglob("*.y*ml"))
 ]
 SNIPPETS = [block for block in blocks("yaml") if re.search(r"^(tasks|spec|jobs):", block.text, re.MULTILINE)]
 VALIDATORS = {key: Draft7Validator(schema(each.name)) for each in dialects() for key in each.keys}

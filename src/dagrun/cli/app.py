@@ -18,6 +18,7 @@ from dagrun.cli import (
     recovery,
     running,
     scheduling,
+    starting,
     watching,
 )
 from dagrun.errors import DagrunError, UsageError
@@ -45,7 +46,9 @@ def _options(
         raise typer.Exit
 
 
-for group in (documents, planning, running, history, explaining, watching, completion, recovery, scheduling):
+for group in (
+    starting, documents, planning, running, history, explaining, watching, completion, recovery, scheduling,
+):  # fmt: skip
     group.register(app)
 
 
