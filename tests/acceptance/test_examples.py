@@ -1,4 +1,4 @@
-"""Every DAG of the cookbook, README.md and the first page, run as a reader would run it, ends as it says."""
+"""Every example, and every DAG of README.md and the first page, run as a reader would run it, ends as it says."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import Project
-from tests.stories.pages import COOKBOOK, Block, blocks
+from tests.stories.pages import COOKBOOK, EXAMPLES, ROOT, Block, blocks
 
 EXIT_CODES = {"success": 0, "partial": 1, "failed": 1}
 PROMISE = re.compile(r"^# \$ (?P<command>.+)\n# expect: (?P<status>\w+); (?P<tasks>.+)$", re.MULTILINE)
+#: In need of a container engine, which no test has.
+CONTAINED = EXAMPLES / "jobs" / "ci-pipeline.yaml"
+FOLDERS = [COOKBOOK, *(EXAMPLES / name for name in ("steps", "jobs", "matrix"))]
+RECIPES = [path for folder in FOLDERS for path in sorted(folder.glob("*.yaml")) if path != CONTAINED]
+SEEN = [block for block in blocks("console") if EXAMPLES in block.page.parents]
 FIRST_PAGES = [
-    block for block in blocks("yaml") if block.page.name in ("README.md", "getting-started.md") and "tasks:" in block.text
-]  # fmt: skip
+    block
+    for block in blocks("yaml")
+    if block.page in (ROOT / "README.md", ROOT / "docs" / "getting-started.md") and "tasks:" in block.text
+]
 
 
 def told(task: dict[str, str]) -> str:
@@ -24,20 +31,55 @@ def told(task: dict[str, str]) -> str:
     return f"{task['id']}={task['status']}" + (f":{task['reason']}" if task["status"] == "skipped" else "")
 
 
-@pytest.mark.parametrize("path", sorted(COOKBOOK.glob("*.yaml")), ids=lambda path: path.stem)
+def spoken(line: str) -> tuple[list[str], dict[str, str]]:
+    """The words of a line of a shell that calls dagrun, and the variables that it sets."""
+    words = shlex.split(line)
+    start = words.index("dagrun")
+    return words[start + 1 :], dict(word.split("=", 1) for word in words[:start])
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_recipe_ends_as_it_says(project: Project, path: Path) -> None:
-    shutil.copytree(COOKBOOK, project.root, dirs_exist_ok=True)
+    shutil.copytree(path.parent, project.root, dirs_exist_ok=True)
     promises = list(PROMISE.finditer(path.read_text()))
     assert promises, "say how it is run and what is expected of it"
     for promise in promises:
-        words = shlex.split(promise["command"])
-        start = words.index("dagrun")
-        assert words[start : start + 3] == ["dagrun", "run", path.name]
-        given = dict(word.split("=", 1) for word in words[:start])
-        run = project.dagrun(*words[start + 1 :], "-o", "json", env=given)
+        words, given = spoken(promise["command"])
+        assert words[:2] == ["run", path.name]
+        run = project.dagrun(*words, "-o", "json", env=given)
         assert run.json["status"] == promise["status"]
         assert ", ".join(map(told, run.json["tasks"])) == promise["tasks"]
         assert run.code == EXIT_CODES[promise["status"]]
+
+
+@pytest.mark.parametrize("block", SEEN, ids=str)
+def test_what_a_readme_shows_is_seen(project: Project, block: Block) -> None:
+    shutil.copytree(block.page.parent, project.root, dirs_exist_ok=True)
+    command, *shown = block.text.splitlines()
+    words, given = spoken(command.removeprefix("$ "))
+    done = project.dagrun(*words, env=given)
+    assert [line for line in shown if line not in (done.out + done.err).splitlines()] == []
+
+
+def test_the_pipeline_in_containers(project: Project) -> None:
+    """Without an engine each job that would start fails alone."""
+    shutil.copy(CONTAINED, project.root)
+    assert project.dagrun("validate", CONTAINED.name).code == 0
+    assert project.dagrun("plan", CONTAINED.name, "-o", "json").json["waves"] == [
+        ["build"], ["test-unit", "test-integration"], ["deploy-staging"], ["notify"],
+    ]  # fmt: skip
+    run = project.dagrun(
+        "run", CONTAINED.name, "-o", "json", env={"DOCKER_HOST": f"unix://{project.root}/none.sock"}
+    )
+    assert (run.code, run.json["status"]) == (1, "failed")
+    assert ", ".join(map(told, run.json["tasks"])) == (
+        "build=failed, test-unit=skipped:DependencyFailed, test-integration=skipped:DependencyFailed, "
+        "deploy-staging=skipped:DependencyFailed, notify=failed"
+    )
+    failures = [event for event in project.events() if event["event"] == "task_fail"]
+    assert [(event["task_id"], event["error_type"]) for event in failures] == [
+        ("build", "NoContainerEngine"), ("notify", "NoContainerEngine"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("block", FIRST_PAGES, ids=str)

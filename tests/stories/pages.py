@@ -18,8 +18,9 @@ from dagrun.model import Trigger
 from dagrun.outcomes import EDGES, End
 
 ROOT = Path(__file__).resolve().parents[2]
-COOKBOOK = ROOT / "examples" / "cookbook"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = ROOT / "examples"
+COOKBOOK = EXAMPLES / "cookbook"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(EXAMPLES.rglob("README.md"))]
 
 _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _WRITTEN = re.compile(
@@ -37,7 +38,7 @@ class Block:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.page.name}:{self.line}"
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
 def blocks(language: str) -> Iterator[Block]:

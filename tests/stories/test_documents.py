@@ -59,7 +59,7 @@ def test_every_piece_of_python_on_a_page_compiles(block: Block) -> None:
     compile(block.text, str(block), "exec")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_code_writes_into_a_page_is_up_to_date(page: Path) -> None:
     assert fresh(page) == page.read_text(), "run: .venv/bin/python -m tests.stories.pages"
 
@@ -91,13 +91,13 @@ _IN_A_BLOCK = re.compile(r"^(?:# )?(?:\$ )?(?:[A-Z_]+=\S+ )?(?:scripts/)?dagrun 
 def named(page: Path) -> list[str]:
     """Every `dagrun ...` of a page, in its text and in its blocks."""
     found = _INLINE.findall(re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL))
-    for language in ("sh", "yaml"):
+    for language in ("sh", "console", "yaml"):
         for block in blocks(language):
             found += _IN_A_BLOCK.findall(block.text) if block.page == page else []
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_on_a_page_exists(page: Path) -> None:
     known = commands()
     for line in named(page):
