@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from dagrun.beside import check_beside
-from dagrun.dialects.base import Written
+from dagrun.dialects.base import Places, Written
 from dagrun.errors import did_you_mean, nearest
 from dagrun.graph import cycles
 from dagrun.ids import variant_ids
@@ -17,7 +18,6 @@ from dagrun.parameters import problem_with_default
 from dagrun.registry import Registry, Workflow
 from dagrun.source import Finding
 from dagrun.unreachable import check_unreachable
-from dagrun.variants import base_id
 from dagrun.work import parameter_variable
 
 MOST_IN_A_CYCLE = 20  # members that a message names
@@ -74,22 +74,31 @@ def _duplicates(written: Written) -> Iterator[Finding]:
 
 def _dangling(written: Written) -> Iterator[Finding]:
     tasks = written.dag.tasks
-    known = {task.id for task in tasks} | variant_ids(tasks).keys()
+    byname = {task.id: task for task in tasks}
+    known = byname.keys() | variant_ids(tasks).keys()
     for i, task in enumerate(tasks):
         for need in task.needs:
             if need.task not in known and written.places:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
-                    "unknown-task", suggestion=_near(need.task, known - {task.id}),
+                    "unknown-task", suggestion=_near(need.task, known - {task.id}, byname),
                 )  # fmt: skip
 
 
-def _near(name: str, known: Collection[str]) -> str:
+def _near(name: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
     """What was meant: a task of nearly that name; or the variants, when the task is right."""
-    siblings = sorted(each for each in known if each.startswith(base_id(name) + "[")) if "[" in name else []
-    if not siblings:
+    base, bracket, rest = name.partition("[")
+    if not bracket or base not in tasks:
         return did_you_mean(name, known)
+    siblings = sorted(each for each in known if each.startswith(base + "["))
+    if tasks[base].for_each is not None:
+        return f"which variants '{base}' has is known only in the run: name '{base}' alone"
+    if not siblings:
+        return f"'{base}' has no variants: name it alone"
+    in_order = f"{base}[{','.join(sorted(part.strip() for part in rest.rstrip(']').split(',')))}]"
+    if in_order in siblings:
+        return f"did you mean '{in_order}'?"
     more = f" and {len(siblings) - MOST_VARIANTS_TOLD} more" if len(siblings) > MOST_VARIANTS_TOLD else ""
     return did_you_mean(name, siblings) or f"there is {', '.join(siblings[:MOST_VARIANTS_TOLD])}{more}"
 
@@ -109,8 +118,18 @@ def _cycles(written: Written) -> Iterator[Finding]:
             yield _at(
                 written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
-                "cycle", suggestion="each depends on the next; take one of these dependencies out",
+                "cycle", suggestion=_way_out(ring, last, needs, written.places),
             )  # fmt: skip
+
+
+def _way_out(
+    ring: list[str], last: Mapping[str, int], needs: Mapping[str, Mapping[str, str]], places: Places
+) -> str:
+    """What to do about a cycle. One of its dependencies may be written nowhere: that of a job that waits for all."""
+    for task, dep in pairwise(ring):
+        if places.edge(last[task], needs[task][dep]) == places.trigger(last[task]):
+            return f"'{task}' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'"
+    return "each depends on the next; take one of these dependencies out"
 
 
 def _chain(ring: list[str]) -> str:

@@ -12,8 +12,6 @@ from dagrun.outcomes import End
 from dagrun.reachable import Goal, Search, is_plain
 from dagrun.source import Finding
 
-_GO_ON = "say `trigger: always`, or go on after failures: `on_error: continue`"
-
 
 def check_unreachable(written: Written) -> Iterator[Finding]:
     """Every task that no combination of outcomes lets start, in a document without other errors.
@@ -32,7 +30,9 @@ def check_unreachable(written: Written) -> Iterator[Finding]:
             continue
         if going_on.can_start(i):
             why = "it needs a failure above it, which ends the run (on_error: stop_all)"
-            finding = Finding(written.source.place(places.trigger(i)), why, "unreachable", _GO_ON, "warning")
+            path = places.trigger(i)
+            hint = f"say `{path[-1]}: always`, or go on after failures: `on_error: continue`"
+            finding = Finding(written.source.place(path), why, "unreachable", hint, "warning")
         else:
             path, why = _reason(going_on, i, places)
             finding = Finding(written.source.place(path), why, "unreachable")

@@ -364,13 +364,35 @@ def test_a_cycle_through_a_variant_is_one() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("image: 'x:${{ matrix.os }}'", "unknown name 'matrix'"),
+        ("image: 'x:${{ matrix.os }}'", "'matrix' exists only in a task that has one"),
         ("image: x, run: 'echo ${{ params.p }}'", "undeclared parameter 'p'"),
         ("run: x, services: ['pg:${{ params.p }}']", "undeclared parameter 'p'"),
         ("run: x, services: {pg: {image: x, env: {A: '${{ secrets.S }}'}}}", "undeclared secret 'S'"),
         ("run: x, for_each: '${{ tasks.t.outputs.files }}'", "'t' is not an ancestor of this task"),
-        ("run: x, for_each: ['${{ item }}']", "unknown name 'item'"),
+        ("run: x, for_each: ['${{ item }}']", "'item' exists only in what a 'for_each' repeats"),
     ],
 )
 def test_every_expression_is_looked_at(line: str, expected: str) -> None:
     assert expected in told(VARIANTS.format(line))
+
+
+@pytest.mark.parametrize(
+    ("named", "help"),
+    [
+        ("m[py=1,os=a]", "did you mean 'm[os=a,py=1]'?"),
+        ("m[py=1, os=a]", "did you mean 'm[os=a,py=1]'?"),
+        ("m[os=c,py=1]", "did you mean 'm[os=b,py=1]'?"),
+        ("m[x]", "there is m[os=a,py=1], m[os=b,py=1]"),
+        ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
+        ("a[5]", "'a' has no variants: name it alone"),
+    ],
+)
+def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: str) -> None:
+    document = f"""
+        tasks:
+          - {{id: a, run: x}}
+          - {{id: m, run: x, matrix: {{os: [a, b], py: [1]}}}}
+          - {{id: t, run: x, for_each: [1, 2]}}
+          - {{id: z, run: x, depends_on: ["{named}"]}}
+        """
+    assert told(document).splitlines()[3] == f"  help: {help}"

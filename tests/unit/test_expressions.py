@@ -249,6 +249,8 @@ KNOWN = Known(
     ("text", "offset", "message", "suggestion"),
     [
         ("parms.x", 0, "unknown name 'parms'", "did you mean 'params'?"),
+        ("needs.x.outputs.y", 0, "unknown name 'needs'", "here it is 'jobs'"),
+        ("inputs.x", 0, "unknown name 'inputs'", "here it is 'params'"),
         ("True", 0, "unknown name 'True'", "did you mean 'true'?"),
         ("params.region == west", 17, "unknown name 'west'", "a text is written in quotes: 'west'"),
         ("secrets.X", 0, "'secrets' can be read only in 'env'", ""),

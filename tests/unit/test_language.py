@@ -39,6 +39,16 @@ def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: s
     for name in ("matrix.os", "matrix.slow"):
         assert found(place.replace("X", name), matrix=MATRIX) == []
     assert found(place.replace("X", "item.k"), for_each=("a",)) == []
-    assert found(place.replace("X", "matrix.os")) == ["unknown name 'matrix'"]
-    assert found(place.replace("X", "item"), matrix=MATRIX) == ["unknown name 'item'"]
+    assert found(place.replace("X", "matrix.os")) == ["'matrix' exists only in a task that has one"]
+    assert found(place.replace("X", "item"), matrix=MATRIX) == [
+        "'item' exists only in what a 'for_each' repeats"
+    ]
     assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]
+
+
+@pytest.mark.parametrize("root", ["github", "env"])
+def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
+    assert found(f'run: x, if: "{root}.event_name == 1"') == []
+    assert found(f'run: x, if: "{root}.event.name == 1"') == [
+        f"'{root}.event' is text: there is no 'name' in it"
+    ]

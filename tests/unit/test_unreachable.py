@@ -79,6 +79,15 @@ WRONG: dict[str, tuple[str, str]] = {
               |                             ^
         """,
     ),
+    "a failure that ends the run of jobs": (
+        "on_error: stop_all\njobs:\n  a: {run: x}\n  b: {run: x, requires: [a], on_complete: failure}\n  c: {run: x, requires: [b]}",
+        """
+        dag.yaml:5:6: warning: 'c' can never start: it needs a failure above it, which ends the run (on_error: stop_all) [unreachable]
+            5 |   c: {run: x, requires: [b]}
+              |      ^
+          help: say `on_complete: always`, or go on after failures: `on_error: continue`
+        """,
+    ),
     "a failure that ends the run": (
         "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a], trigger: failure}\n  - {id: c, run: x, depends_on: [b]}",
         """

@@ -30,8 +30,13 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
         return _refused(
             source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
         )
-    _, reader = DIALECTS[present[0] if present else "tasks"]
+    _, reader = DIALECTS[present[0] if present else _meant(data)]
     return reader(data, source, name)
+
+
+def _meant(data: Mapping[str, Any]) -> str:
+    """The dialect of a document without its key: that of a key that is nearly one (`job:`), or the native one."""
+    return next((f"{key}s" for key in data if f"{key}s" in DIALECTS), "tasks")
 
 
 def _refused(source: Source, finding: Finding) -> Written:

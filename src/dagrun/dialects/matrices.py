@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import Matrix, MatrixValue
 from dagrun.source import Finding, Source
-from dagrun.variants import MOST_VARIANTS, key, variants
+from dagrun.variants import MOST_VARIANTS, as_text, key, variants
+
+#: How many values of an axis are listed.
+FEW_VALUES: Final = 8
 
 #: The place of an axis, of `exclude` or of `include`, whether it stands in the matrix or beside it; that of the
 #: matrix itself for the empty word.
@@ -99,7 +102,7 @@ def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Find
             yield Finding(source.place(path), "the entry names no value", "empty-entry")
         elif not unknown and not any(_agree(values, entry) for values in whole):
             message = f"no combination of the matrix has {key(entry)}"
-            yield Finding(source.place(path), message, "no-such-variant")
+            yield Finding(source.place(path), message, "no-such-variant", _values(entry, matrix))
     left = variants(Matrix(axes=matrix.axes, exclude=matrix.exclude))
     own: list[Entry] = []
     for i, entry in enumerate(matrix.include):
@@ -113,6 +116,14 @@ def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Find
             yield Finding(place, message, "no-such-variant")
         elif not fitting:
             own.append(entry)
+
+
+def _values(entry: Entry, matrix: Matrix) -> str:
+    """The values that were to choose from, where the entry names another one."""
+    axis = next(name for name, value in entry.items() if value not in matrix.axes[name])
+    texts = list(map(as_text, matrix.axes[axis]))
+    near = did_you_mean(as_text(entry[axis]), texts) if len(texts) > FEW_VALUES else ""
+    return near or f"'{axis}' has: {', '.join(texts[:FEW_VALUES])}"
 
 
 def _agree(values: Entry, entry: Entry) -> bool:

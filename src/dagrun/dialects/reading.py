@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from dagrun.dialects import building, matrices, wire, words
+from dagrun.dialects import building, elsewhere, matrices, wire, words
 from dagrun.dialects.base import Path, Written
 from dagrun.dialects.places import Node, NodePlaces, Spelling
 from dagrun.model import (
@@ -55,6 +55,8 @@ class Reader:
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
         self.broken: set[int] = set()
+        #: What a task may say.
+        self._words: frozenset[str] = frozenset()
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)
         self._retries = cache(lambda retries: Retry(retries=retries))
@@ -94,11 +96,13 @@ class Reader:
 
     def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
         """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
-        if word not in data and any(f"'{word}'" in finding.suggestion for finding in self.findings):
+        if word not in data and any(elsewhere.names(finding.suggestion, {word}) for finding in self.findings):
             return kind()  # a misspelt key was told of already
         path, nodes = self.places.document(word), data.get(word)
         if nodes is None or nodes in ([], {}):
-            self.tell(path, "ValidationError: DAG must have at least one task", "no-tasks", key=True)
+            hint = f"write the {self.spelling.noun}s under '{word}:'" if word not in data else ""
+            message = "ValidationError: DAG must have at least one task"
+            self.tell(path, message, "no-tasks", suggestion=hint, key=True)
         elif isinstance(nodes, kind):
             return nodes
         else:
@@ -147,6 +151,7 @@ class Reader:
     ) -> list[Task]:
         """Every node as a task. `whole` are the nodes with what the document says for all of them."""
         self.places.nodes = nodes
+        self._words = frozenset(wire.words(model))
         tasks: list[Task] = []
         for i, wired in enumerate(self._wired(model, nodes, whole or [node for _, node in nodes])):
             before = len(self.findings)
@@ -171,7 +176,9 @@ class Reader:
         if not isinstance(node, dict):
             named = f" with {'an' if self.spelling.id == 'id' else 'a'} '{self.spelling.id}'"
             message = f"a {self.spelling.noun} must be a mapping{named if self.spelling.id else ''}"
-            self.tell(path, message, "invalid-value")
+            says = self.spelling.id is None and isinstance(node, str) and "\n" not in node
+            hint = f"say what it does: `run: {node}`" if says else ""
+            self.tell(path, message, "invalid-value", suggestion=hint)
             return None
         try:
             return model.model_validate(node)
@@ -188,7 +195,8 @@ class Reader:
         """What is known of a task that could not be read: enough for others to depend on it."""
         path, node = self.places.nodes[i]
         raw = node if isinstance(node, dict) else {}
-        task_id = raw.get(self.spelling.id) if self.spelling.id else path[-1]
+        own = raw.get(self.spelling.id or "", raw.get("id", raw.get("name")))
+        task_id = own if self.spelling.id else path[-1]
         lists = [raw.get(word) for word in self.spelling.needs]
         names = [
             entry for each in lists if isinstance(each, list) for entry in each if isinstance(entry, str)
@@ -217,8 +225,9 @@ class Reader:
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
         if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
-            hint = f"give it one of {', '.join(map(repr, choice))}"
-            self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
+            if not any(elsewhere.names(self._advice(word), choice) for word in node):
+                hint = f"give it one of {', '.join(map(repr, choice))}"
+                self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
         elif len(actions) > 1 and _CALLS.issuperset(actions):
             one, other = [word for word in node if word in actions][:2]
             self.two_spellings((*path, other), one, other)
@@ -227,6 +236,10 @@ class Reader:
             message = f"a {noun} does one thing, but this one has {both}"
             self.tell((*path, actions[1]), message, "two-actions", key=True)
         return actions
+
+    def _advice(self, word: str) -> str:
+        """What was told of a word of a task, if nobody knows it."""
+        return "" if word in self._words else elsewhere.advice(word, self._words)
 
     def one_retry(self, node: Mapping[str, Any], path: Path) -> None:
         """Tell when `retries` stands beside `retry.max_attempts`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
@@ -18,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from dagrun.dialects import elsewhere
 from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, seconds
@@ -179,13 +181,21 @@ def findings(
     details = [(_steps(detail, branches), detail) for detail in error.errors(include_url=False)]
     typed = {steps[:length] for steps, _ in details for length in range(len(steps))}
     typed |= {steps for steps, detail in details if detail["type"] not in _TYPES}
-    told: set[tuple[Path, str]] = set()
+    found: dict[tuple[Path, str], Finding] = {}
     for steps, detail in details:
         if detail["type"] in _TYPES and steps in typed:
             continue  # a union tells each of its members' complaints; one of them liked the type
         finding = _finding(steps, detail, source, path, model, later)
-        if (steps, finding.code) not in told:
-            told.add((steps, finding.code))
+        found.setdefault((steps, finding.code), finding)
+    for (steps, code), finding in found.items():
+        if (
+            code != "missing-key"
+            or not any(
+                elsewhere.names(other.suggestion, {str(steps[-1])})  # it is there, under another name
+                for (beside, unknown), other in found.items()
+                if unknown == "unknown-key" and beside[:-1] == steps[:-1]
+            )
+        ):
             yield finding
 
 
@@ -211,7 +221,7 @@ def _finding(
         case "extra_forbidden" if last in later and len(steps) == 1:
             return unsupported(source, at, last, later[last])
         case "extra_forbidden":
-            suggestion = did_you_mean(last, _keys_at(model, steps))
+            suggestion = elsewhere.advice(last, _keys_at(model, steps))
             place = source.place(at, key=True)
             return Finding(place, f"unknown key '{_shown(last)}'", "unknown-key", suggestion)
         case "missing":
@@ -234,7 +244,7 @@ def _finding(
             else f"'{_shown(subject)}' {message}"
         )
     place = source.place(at, key=detail["loc"][-1] == "[key]")
-    return Finding(place, message, "invalid-value", _suggestion(detail))
+    return Finding(place, message, "invalid-value", _suggestion(detail, steps))
 
 
 def _keys_at(model: type[BaseModel], steps: Path) -> list[str]:
@@ -259,12 +269,32 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def _suggestion(detail: ErrorDetails) -> str:
-    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+def _suggestion(detail: ErrorDetails, steps: Path) -> str:
+    """What to write instead of the value at `steps`."""
+    kind, value, key = detail["type"], detail["input"], steps[-1] if steps else ""
+    if kind == "string_type" and isinstance(value, int | float):
         return "put it in quotes"
-    if detail["type"] == "list_type" and isinstance(detail["input"], str):
-        return f"write a list: [{_shown(detail['input'])}]"
+    if not isinstance(value, str):
+        return _AXIS if key == "matrix" else ""
+    match kind:
+        case "list_type" if "matrix" in steps and "${{" in value:
+            return "a list that only the run knows stands in 'for_each'"
+        case "list_type":
+            return f"write a list: [{_shown(value)}]"
+        case "model_type" if key in _REFERENCES:
+            return f"write {{name: {_shown(value)}}}"
+        case "literal_error":
+            return did_you_mean(value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        case "float_type":
+            with contextlib.suppress(ValueError):
+                return f"write it in seconds: {seconds(value):g}"
+        case "value_error" if key == "for_each" and "${{" not in value:
+            return f"write ${{{{ {_shown(value)} }}}}, or a list"
     return ""
+
+
+_AXIS = "give it an axis: `os: [ubuntu, alpine]`"
+_REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
 
 
 def unsupported(source: Source, at: Path, key: str, feature: str) -> Finding:

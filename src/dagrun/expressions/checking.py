@@ -59,14 +59,31 @@ def _reference(reference: Reference, known: Known) -> Iterator[ExpressionError]:
             "secrets": known.secrets,
         }
         yield from _field(reference, names.get(root))
+        if root in ("env", "github") and len(reference.path) > 1:
+            message = f"'{root}.{reference.path[0]}' is text: there is no '{reference.path[1]}' in it"
+            yield ExpressionError(
+                message, reference.offsets[1], "its names are those of environment variables"
+            )
+
+
+#: Roots that exist in other places only.
+_NOT_HERE: Final = {
+    "secrets": "'secrets' can be read only in 'env'",
+    "matrix": "'matrix' exists only in a task that has one",
+    "item": "'item' exists only in what a 'for_each' repeats",
+}
+#: What GitHub Actions calls our roots.
+_ELSEWHERE: Final = {"needs": "jobs", "inputs": "params", "vars": "env"}
 
 
 def _unknown_root(reference: Reference, known: Known) -> ExpressionError:
     name = reference.root
-    if name == "secrets":
-        return ExpressionError("'secrets' can be read only in 'env'", reference.offset)
+    if name in _NOT_HERE:
+        return ExpressionError(_NOT_HERE[name], reference.offset)
     near = did_you_mean(name.lower() if name.lower() in CONSTANTS else name, {*known.roots, *CONSTANTS})
-    if name in ARGUMENTS:
+    if name in _ELSEWHERE:
+        near = f"here it is '{_ELSEWHERE[name]}'"
+    elif name in ARGUMENTS:
         near = f"a function is asked with parentheses: {name}(..)"
     elif not near and not reference.path:
         near = f"a text is written in quotes: '{name}'"

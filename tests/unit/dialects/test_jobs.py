@@ -123,6 +123,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: a job must be a mapping [invalid-value]
             2 |   a: make
               |      ^
+          help: say what it does: `run: make`
         """,
     ),
     "jobs as a list": (
@@ -182,7 +183,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:26: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> end -> a [cycle]
             2 |   a: {run: x, requires: [end]}
               |                          ^
-          help: each depends on the next; take one of these dependencies out
+          help: 'end' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'
         """,
     ),
     "a misspelt condition": (
@@ -224,6 +225,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:6:9: error: no combination of the matrix has os=c [no-such-variant]
             6 |       - os: c
               |         ^
+          help: 'os' has: a, b
         """,
     ),
     "a word of another dialect": (
@@ -232,6 +234,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:3:15: error: unknown key 'depends_on' [unknown-key]
             3 |   b: {run: x, depends_on: [a]}
               |               ^
+          help: here it is 'requires'
         """,
     ),
     "a word of a later version": (

@@ -113,6 +113,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:56: error: no combination of the matrix has v=3.1 [no-such-variant]
             2 |   - {id: a, run: x, matrix: {v: [3.9, 3.10], exclude: [{v: 3.1}]}}
               |                                                        ^
+          help: 'v' has: 3.9, 3.10
         """,
     ),
     "nothing left": (

@@ -130,6 +130,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:7: error: 'kind' must be 'Orchestration' [invalid-value]
             1 | kind: Orchestra
               |       ^
+          help: did you mean 'Orchestration'?
         """,
     ),
     "no such kind of step": (
@@ -195,7 +196,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:15: error: unknown key 'depends_on' [unknown-key]
             2 |   - {name: a, depends_on: [b]}
               |               ^
-          help: did you mean 'dependsOn'?
+          help: here it is 'dependsOn'
         """,
     ),
     "no such entrypoint": (
@@ -247,6 +248,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
             1 | spec: {}
               | ^
+          help: write the steps under 'steps:'
         """,
     ),
     "a specification that is none": (
