@@ -104,6 +104,17 @@ def test_a_mistake_is_told_where_it_stands(text: str, offset: int, part: str) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("{{ github.ref }}", "write ${{ .. }} around the expression, or nothing"),
+        ("only on main", "an operator is missing before it, or the quotes around a text"),
+    ],
+)
+def test_what_is_no_expression_is_told_with_what_would_be(text: str, help: str) -> None:
+    assert told(text)[2] == help
+
+
+@pytest.mark.parametrize(
     "part", ["(", "[", "!", "not ", "a[", "f(", "'", "a && ", "a.", "${{", "-", "1 < ", "''"]
 )
 def test_a_million_characters_are_refused_at_once(part: str) -> None:

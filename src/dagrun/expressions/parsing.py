@@ -69,6 +69,7 @@ _INSTEAD: Final = {
     "'": "the quote is never closed; in '..' write '' for '",
     '"': "the quote is never closed",
     "`": "write the text in '..'",
+    "{": "write ${{ .. }} around the expression, or nothing",
     "+": "there is no arithmetic; format('{0}{1}', a, b) puts text together",
     "-": "there is no arithmetic",
     "*": "there is no arithmetic",
@@ -248,7 +249,10 @@ class _Parser:
             message = "the expression ends where a value is expected"
             return ExpressionError(message, max(self.shift, token.offset - 1))
         shown = token.text if len(token.text) < 40 else token.text[:36] + "..."
-        return ExpressionError(f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset)
+        hint = "an operator is missing before it, or the quotes around a text" if token.kind == "name" else ""
+        return ExpressionError(
+            f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset, hint
+        )
 
     def _value(self, token: _Token) -> str | int | float:
         if token.kind == "text":

@@ -24,6 +24,7 @@ ONE = {
         ("tasks", "loop", "here it is 'for_each'"),
         ("steps", "depends_on", "here it is 'dependsOn'"),
         ("steps", "params", "here it is 'with'"),
+        ("steps", "when", "here it is 'if'"),
         ("steps", "timeout", "here it is 'timeoutSeconds'"),
         ("steps", "withItems", "here it is 'for_each'"),
         ("jobs", "needs", "here it is 'requires'"),
