@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun.dialects.schema import schema
+from dagrun.dialects.schema import dialects, schema
 from dagrun.model import Trigger
 from dagrun.outcomes import EDGES, End
 
@@ -96,6 +96,29 @@ def own_keys(which: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def words_of(dialect: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of a dialect's documents, and of its tasks."""
+    whole = schema(dialect)
+    kinds = whole["definitions"]
+    tops = [
+        node.get("properties", {}) for node in (whole, whole.get("else", {}), kinds.get("Orchestration", {}))
+    ]
+    tops += [kinds.get(name, {}).get("properties", {}) for name in ("Spec", "Metadata")]
+    (node,) = (kinds[name]["properties"] for name in ("Task", "Step", "Job") if name in kinds)
+    return {key: shape for top in tops for key, shape in top.items()}, node
+
+
+def alike() -> str:
+    """The words that documents, and tasks, have in every dialect."""
+    every = [words_of(each.name) for each in dialects()]
+    lines = []
+    for i, what in enumerate(("A document", "A task")):
+        first, *others = (words[i] for words in every)
+        same = [f"`{word}`" for word in first if all(word in other for other in others)]
+        lines.append(f"- {what}: {', '.join(same)}.\n")
+    return "".join(lines)
+
+
 def _value(shape: Mapping[str, Any]) -> str:
     """What may stand there, in short."""
     if "enum" in shape:
@@ -131,6 +154,7 @@ WRITERS: Mapping[str, Callable[..., str]] = {
     "truth table": truth_table,
     "keys of": keys,
     "own keys of": own_keys,
+    "words alike": alike,
     "file": example,
 }
 

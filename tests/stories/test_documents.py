@@ -16,7 +16,7 @@ from dagrun.dialects.detect import to_dag
 from dagrun.dialects.schema import dialects, schema
 from dagrun.schedules.files import ScheduleFiles
 from dagrun.source import Source, render
-from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, blocks, fresh, rows
+from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, alike, blocks, fresh, rows, words_of
 
 DOCUMENTS = [
     path
@@ -69,6 +69,17 @@ def test_the_cookbook_shows_every_example() -> None:
     assert [
         path.name for path in sorted(COOKBOOK.glob("*.yaml")) if f"file {path.name} -->" not in page
     ] == []
+
+
+@pytest.mark.parametrize(("column", "dialect"), [(1, "native"), (2, "steps"), (3, "jobs")])
+def test_every_word_of_a_dialect_has_its_row_among_the_others(column: int, dialect: str) -> None:
+    page = ROOT / "docs" / "dialects.md"
+    cells = [row[column] for row in rows(page) if len(row) == 5]
+    told = {
+        word for cell in cells for code in re.findall(r"`([^`]+)`", cell) for word in re.findall(r"\w+", code)
+    }
+    same = set(re.findall(r"`(\w+)`", alike()))
+    assert {key for words in words_of(dialect) for key in words} - told - same == set()
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
