@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,7 +88,8 @@ class Why:
         times = ["now" if link.timestamp is None else next(moments) for link in self.chain]
         width = max(map(len, times), default=0)
         lines = [f"  {time.rjust(width)}  {link.text}" for time, link in zip(times, self.chain, strict=True)]
-        hint = [f"`dagrun logs {self.run_id} {self.look_at}` shows what {self.look_at} printed."]
+        words = f"{self.run_id} {shlex.quote(self.look_at)}"  # a variant's brackets mean something to a shell
+        hint = [f"`dagrun logs {words}` shows what {self.look_at} printed."]
         return "\n".join(
             [self.summary, "", *elided(lines, _MOST_LINES), *(["", *hint] if self.look_at else [])]
         )

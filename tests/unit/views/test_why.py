@@ -504,6 +504,10 @@ def test_a_group_is_told_back_to_the_variant_that_failed() -> None:
         "test[os=alpine] failed: exit code 2 (attempt 1 of 1, test[os=alpine].1.log:41)"
     )
     assert asked(outcome, "test").look_at == "test[os=alpine]"
+    told = asked(outcome, "test").to_text(0)
+    assert told.endswith(
+        "'test[os=alpine]'` shows what test[os=alpine] printed."
+    )  # it can be pasted into a shell
 
 
 def test_a_variant_is_told_like_any_task() -> None:
