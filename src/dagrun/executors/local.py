@@ -40,6 +40,8 @@ class _Worker:
     granting: int  # and to write them
     job: _Job | None = None
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
+    parting: Ended | None = None
     surroundings: tuple[Any, ...] = ()
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
@@ -271,6 +273,9 @@ class LocalExecutor:
         with contextlib.suppress(BlockingIOError):
             for (number,) in TICKET.iter_unpack(os.read(worker.tickets, TICKET.size * most)):
                 self._give_back(worker.queue.pop(number))
+        if not worker.queue and worker.parting is not None:
+            self._part(worker)
+            self._reuse(worker)
         return not worker.queue
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
@@ -335,6 +340,7 @@ class LocalExecutor:
     def _begin_queued(self, worker: _Worker, number: int) -> None:
         job = worker.queue.pop(number)
         assert job.watch is not None
+        self._part(worker)
         job.watch.begun()
         self._let_begin(worker, job)
 
@@ -348,24 +354,35 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
-            if message["op"] == "begun":
-                self._begin_queued(worker, message["n"])
-                continue
-            job, worker.job = worker.job, None
-            worker.retire = worker.retire or message.get("retire", False)
-            if job is not None:
-                # The signal may still be on its way: it must not reach the worker's next body.
-                worker.retire = worker.retire or job.told
-                self._note_duration(job, message["duration"])
-                self._finish(job, _ended(message))
-            if "next" in message:
-                self._begin_queued(worker, message["next"])
+            if message["op"] == "ended":
+                self._hear_end(worker, message)
+            begun = message["n"] if message["op"] == "begun" else message.get("next")
+            if begun is not None:
+                self._begin_queued(worker, begun)
         if worker.job is not None:
             return
         if worker.retire or self._closed:
             self._dismiss(worker)
-        elif self._take_back(worker):  # else it has begun one of them, and we shall hear of it
+        else:
             self._reuse(worker)
+
+    def _hear_end(self, worker: _Worker, message: Message) -> None:
+        job = worker.job
+        if job is None:
+            return
+        # The signal may still be on its way: it must not reach the worker's next body.
+        worker.retire = message.get("retire", False) or job.told
+        self._note_duration(job, message["duration"])
+        worker.parting = _ended(message)
+        if worker.retire or not worker.queue:
+            self._part(worker)
+
+    def _part(self, worker: _Worker) -> None:
+        """Tell how the worker's last body ended."""
+        ended, worker.parting = worker.parting, None
+        if ended is not None and worker.job is not None:
+            job, worker.job = worker.job, None
+            self._finish(job, ended)
 
     def _note_duration(self, job: _Job, duration: float) -> None:
         assert isinstance(job.work.body, Call)
@@ -391,6 +408,7 @@ class LocalExecutor:
     def _dismiss(self, worker: _Worker) -> None:
         assert self._loop is not None
         self._loop.remove_reader(worker.channel.fileno())
+        self._part(worker)
         self._take_back(worker)
         for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
             self._give_back(job)
@@ -575,6 +593,8 @@ class LocalExecutor:
     def _signal(self, job: _Job) -> None:
         if job.worker is not None and not self._take_back(job.worker):
             return  # the worker has begun the next body: this one has ended, and we shall hear of it
+        if _key(job.work.attempt) not in self._jobs:
+            return  # it had ended
         if job.pid is not None:
             job.told = True
             self._tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})
