@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from dagrun.dialects import jobs, native, steps
 from dagrun.dialects.base import ToDag, Written
 from dagrun.model import Dag
 from dagrun.source import Finding, Source
 
-#: One row per top-level key: the dialect's name, and its reader.
-DIALECTS: Mapping[str, tuple[str, ToDag]] = {
-    "tasks": ("native", native.to_dag),
-    "spec": ("steps", steps.to_dag),
-    "steps": ("steps", steps.to_dag),
-    "jobs": ("jobs", jobs.to_dag),
-}
+#: One row per top-level key: the dialect, which is also the name of its module. Only the one that is asked for is
+#: imported: each one's models cost more than most documents do.
+DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "steps", "jobs": "jobs"}
 
 
 def to_dag(data: Any, source: Source, name: str | None) -> Written:
@@ -30,7 +26,8 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
         return _refused(
             source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
         )
-    _, reader = DIALECTS[present[0] if present else "tasks"]
+    dialect = DIALECTS[present[0] if present else "tasks"]
+    reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
     return reader(data, source, name)
 
 
