@@ -68,6 +68,7 @@ class Attempt:
     log: str
     artifacts: str
     outputs: str
+    #: What the names of files begin with that only the attempt itself needs.
     scratch: str
     #: The run's own directory.
     directory: str
