@@ -54,6 +54,7 @@ class Bodies(Protocol):
         ...
 
 
+LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
 
 
@@ -132,6 +133,8 @@ class Engine:
             if self.state.finished_at is not None:
                 return self.state
             self._launch()
+            if self.executor.is_brisk():
+                await self._look_out()
             await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
             self._take_in()
@@ -173,6 +176,13 @@ class Engine:
         """When a cancel counts as done whatever still runs."""
         cancel = self.state.cancel
         return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
+
+    async def _look_out(self) -> None:
+        """A few turns of the loop: to sleep and be woken takes longer than a tiny body."""
+        for _ in range(LOOKS):
+            if self._wake.is_set():
+                return
+            await asyncio.sleep(0)
 
     # --- the three parts of a turn -------------------------------------------------------------------------
 

@@ -162,6 +162,10 @@ class Executor(Protocol):
         """How many calls of this workflow it would take now to begin later; 0 unless its bodies are over in no time."""
         ...
 
+    def is_brisk(self) -> bool:
+        """Whether the end of an attempt may be told at any moment, because its body is over in no time."""
+        ...
+
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
         """Take attempts that begin when others end, on the places of those: no more at once than were started.
 

@@ -212,6 +212,10 @@ class LocalExecutor:
         free = sum(DEPTH - len(worker.queue) for worker in takers)
         return free if 2 * free >= DEPTH * len(takers) else 0
 
+    def is_brisk(self) -> bool:
+        """Whether a worker runs a tiny body."""
+        return any(map(self._is_taker, self._workers.values()))
+
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
         """Deal them out to the workers that run tiny bodies now, the shortest queue first."""
         takers = self._takers()
@@ -230,15 +234,17 @@ class LocalExecutor:
             self._send_queue(worker, batches[worker.pid])
 
     def _takers(self) -> list[_Worker]:
-        return [
-            worker
-            for worker in self._workers.values()
-            if (job := worker.job) is not None
+        return [*filter(self._is_taker, self._workers.values())]
+
+    def _is_taker(self, worker: _Worker) -> bool:
+        job = worker.job
+        return (
+            job is not None
             and not worker.retire
             and job.stop is None
             and isinstance(job.work.body, Call)
             and self._quick[job.work.body.ref] >= TINY_BODIES
-        ]
+        )
 
     def _send_queue(self, worker: _Worker, calls: list[Message]) -> None:
         """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""

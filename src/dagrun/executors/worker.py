@@ -26,7 +26,7 @@ from dagrun import registry
 from dagrun.executors import calling, processes
 from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
-from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.executors.wire import LOOK_OUT, TICKET, Channel, Message
 from dagrun.masking import Masker
 from dagrun.registry import Origin
 from dagrun.work import TaskContext, merged_params
@@ -119,6 +119,9 @@ class Worker:
         self.granted: int | None = None
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
+        self.brisk = (
+            False  # whether its last body was over in no time, so that the next call may come as quickly
+        )
         self.worn = False  # whether it is to be replaced: it begins nothing any more
         self.memory = _peak_memory()
         self.home = _Home()
@@ -142,6 +145,7 @@ class Worker:
         while call is not None:
             answer = self._run(call)
             self.worn = "retire" in answer
+            self.brisk = answer["duration"] < LOOK_OUT
             call = None if self.worn else self._next()
             if call is not None:  # said before it begins
                 answer["next"] = call["n"]
@@ -150,7 +154,7 @@ class Worker:
 
     def _receive(self) -> bool:
         """Take in what has come; False when dagrun has closed the channel."""
-        messages = self.channel.receive()
+        messages = self.channel.receive(LOOK_OUT if self.brisk else 0.0)
         for message in messages or ():
             match message["op"]:
                 case "call":
