@@ -171,7 +171,7 @@ class Documents:
         registry = self._registry_for(dag) or Registry()
         partial = len(dag.tasks) < len(report.graph.dag.tasks)
         return Prepared(
-            Graph.compile(dag), self._from_root(path, shown), params, registry, secrets, partial,
+            report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
             request.trigger, request.schedule_id,
         )  # fmt: skip
 
@@ -213,7 +213,7 @@ class Documents:
         report = self.report(*self.find(request.dag))
         if report.graph is None:
             raise report.error()
-        return Graph.compile(select(_overridden(report.graph.dag, request), request.selection))
+        return report.graph.of(select(_overridden(report.graph.dag, request), request.selection))
 
     def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""

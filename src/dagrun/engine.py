@@ -190,8 +190,7 @@ class Engine:
         # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
         self.state.ahead = self.state.max_parallel > 1
         self._room.clear()
-        while (decision := self.state.next(self.clock.now())) is not None:
-            now = self.clock.now()
+        while (decision := self.state.next(now := self.clock.now())) is not None:
             match decision:
                 case Start(node, attempt):
                     self._begin(node, attempt, now)

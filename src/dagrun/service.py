@@ -46,12 +46,23 @@ class Shown:
         """A tenth of a second has passed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ended:
     """A run as it ended in this process, and the signal that ended it, if one did."""
 
-    view: RunView
+    run_id: str
+    state: RunState
     signal: int | None
+
+    @property
+    def status(self) -> RunStatus:
+        """How it ended."""
+        return self.state.status
+
+    @cached_property
+    def view(self) -> RunView:
+        """The run as people see it; it costs as much as the run has tasks."""
+        return view_of(self.state, self.run_id)
 
 
 class Service(History):
@@ -130,7 +141,7 @@ class Service(History):
             state = asyncio.run(drive.run(*first()))
         finally:
             writer.close()
-        return Ended(view_of(state, writer.run_id), drive.signal)
+        return Ended(writer.run_id, state, drive.signal)
 
     # --- runs that something happened to -------------------------------------------------------------------
 

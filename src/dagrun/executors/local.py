@@ -42,7 +42,9 @@ class _Worker:
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
     #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
     parting: Ended | None = None
+    #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
     surroundings: tuple[Any, ...] = ()
+    knows: set[str] = field(default_factory=set)
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
 
@@ -252,6 +254,8 @@ class LocalExecutor:
             return
         data = b"".join(map(pack, calls))
         if len(data) > MOST_QUEUED:  # it would not fit into a pipe that nobody reads while a body runs
+            worker.surroundings = ()
+            worker.knows.clear()
             for call in calls:
                 job = worker.queue.pop(call["n"])
                 self._quick[call["ref"]] = 0
@@ -440,21 +444,25 @@ class LocalExecutor:
             self._commands[worker.pid] = job
 
     def _call_message(self, worker: _Worker, op: str, number: int, work: Work) -> Message:
-        """A call as it travels; what all bodies of a run have in common only when the worker does not have it yet."""
+        """A call as it travels; what many calls have in common only when the worker was not told it before."""
         assert isinstance(work.body, Call)
         attempt = work.attempt
         message: Message = {
-            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref,
-            "origin": work.body.origin, "params": work.params,
+            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
             "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
-            "env": work.own_env, "log": attempt.log, "artifacts": attempt.artifacts, "outputs": attempt.outputs,
-            "timeout": attempt.timeout, "quick": self._quick[work.body.ref] >= TINY_BODIES,
+            "env": work.own_env, "timeout": attempt.timeout,
+            "log": attempt.log.removeprefix(attempt.directory),
+            "artifacts": attempt.artifacts.removeprefix(attempt.directory),
+            "outputs": attempt.outputs.removeprefix(attempt.directory), "quick": self._quick[work.body.ref] >= TINY_BODIES,
         }  # fmt: skip
+        if work.body.ref not in worker.knows:
+            worker.knows.add(work.body.ref)
+            message["origin"] = work.body.origin
         surroundings = (attempt.run_id, work.env, work.unset, work.masks, work.cwd, work.max_output_bytes)
         if surroundings != worker.surroundings:
             worker.surroundings = surroundings
             message["in"] = {
-                "run_id": attempt.run_id, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
+                "run_id": attempt.run_id, "directory": attempt.directory, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
                 "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
                 "spools": attempt.scratch.rpartition("/")[0],
             }  # fmt: skip

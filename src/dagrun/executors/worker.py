@@ -117,6 +117,8 @@ class Worker:
         self.calls: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
         self.granted: int | None = None
+        self.surroundings: Message = {}
+        self.origins: dict[str, Origin] = {}
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.brisk = (
@@ -158,12 +160,20 @@ class Worker:
         for message in messages or ():
             match message["op"]:
                 case "call":
-                    self.calls.append(message)
+                    self.calls.append(self._completed(message))
                 case "queue":
-                    self.queued[message["n"]] = message
+                    self.queued[message["n"]] = self._completed(message)
                 case "describe":
                     self._describe(message)
         return messages is not None
+
+    def _completed(self, call: Message) -> Message:
+        """A call with what earlier ones said for all that follow, whether or not those were taken back."""
+        self.surroundings = call.setdefault("in", self.surroundings)
+        ref = call["ref"]
+        if "origin" in call:
+            self.origins[ref] = Origin(**call["origin"])
+        return call
 
     def _next(self) -> Message | None:
         """A call, or else the queued one that this worker may begin."""
@@ -211,7 +221,8 @@ class Worker:
             self.channel.send(answer)
         self.channel.send({"op": "described"})
 
-    def _function(self, ref: str, origin: Origin) -> Callable[..., Any]:
+    def _function(self, ref: str) -> Callable[..., Any]:
+        origin = self.origins[ref]
         key = (origin.kind, origin.target)
         if key not in self.functions:
             self.functions[key] = registry.load(origin)
@@ -259,7 +270,7 @@ class _Body:
         self.logger = logger
         self.context: TaskContext | None = None
 
-    def run(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Message:
+    def run(self, find: Callable[[str], Callable[..., Any]]) -> Message:
         """Call it; the answer to send. Nothing that user code raises gets out of here."""
         value: Any = None
         failure: BaseException | None = None
@@ -283,14 +294,14 @@ class _Body:
         sentence, error_type = _error(failure)
         return _ended(self.message["n"], error=self.home.masker.text(sentence), error_type=error_type)
 
-    def _call(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Any:
-        function = find(self.message["ref"], Origin(**self.message["origin"]))
+    def _call(self, find: Callable[[str], Callable[..., Any]]) -> Any:
+        function = find(self.message["ref"])
         if calling.takes_context(function):
             self.context = self._context()
         return calling.call(function, self._params(), self.context)
 
     def _context(self) -> TaskContext:
-        timeout, artifacts = self.message["timeout"], Path(self.message["artifacts"])
+        timeout, artifacts = self.message["timeout"], Path(self.home.path(self.message["artifacts"]))
         artifacts.mkdir(parents=True, exist_ok=True)
         return TaskContext(
             run_id=self.home.surroundings["run_id"], task_id=self.message["task"], attempt=self.message["try"],
@@ -324,7 +335,7 @@ class _Body:
             )
         if len(data) <= INLINE_BYTES:
             return {"outputs": outputs}
-        return {"blob": asdict(store(Path(self.message["outputs"]), data))}
+        return {"blob": asdict(store(Path(self.home.path(self.message["outputs"])), data))}
 
 
 class Spool:
@@ -392,16 +403,16 @@ class _Home:
 
     def enter(self, message: Message) -> None:
         """Get everything ready for a body. Raises OSError."""
-        if "in" in message:
+        if message["in"] is not self.surroundings:
             self._surround(message["in"])
         _open_closed()
         masks = self.surroundings["masks"]
         if message["quick"] and not masks:
-            self.log = message["log"]
+            self.log = self.path(message["log"])
             os.dup2(self.spool.fileno(), 1)
             os.dup2(self.spool.fileno(), 2)
         else:
-            self._open_log(message["log"], masks)
+            self._open_log(self.path(message["log"]), masks)
         if message["env"]:
             os.environ.update(message["env"])
             self.told = self.told or _tells(message["env"], masks)
@@ -413,6 +424,11 @@ class _Home:
             os.chdir(cwd)
         except OSError as error:
             raise processes.NoDirectory(error.errno, error.strerror, cwd) from None
+
+    def path(self, below: str) -> str:
+        """A path that was given from the run's directory on."""
+        directory: str = self.surroundings["directory"]
+        return directory + below
 
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
         log = os.open(path, LOG_FLAGS, 0o600)
