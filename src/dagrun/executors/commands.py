@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.masking import Masker
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
@@ -80,8 +80,7 @@ def _check_env(env: Mapping[str, str]) -> None:
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        data: dict[str, Json] = json.loads((Path(work.attempt.outputs).parent / outputs.file).read_bytes())
-        return data
+        return load(Path(work.attempt.outputs).parent / outputs.file)
     return outputs
 
 

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from dagrun import registry
 from dagrun.executors import calling, processes
 from dagrun.executors.masked import through_masker
-from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.executors.wire import LOOK_OUT, TICKET, Channel, Message
 from dagrun.masking import Masker
 from dagrun.registry import Origin
@@ -318,10 +318,8 @@ class _Body:
         self.context.cancelled = True
 
     def _params(self) -> dict[str, Any]:
-        import json
-
         upstream = {
-            task: json.loads(Path(sent["file"]).read_bytes()) if "file" in sent else sent["data"]
+            task: load(Path(sent["file"])) if "file" in sent else sent["data"]
             for task, sent in self.message["upstream"].items()
         }
         return merged_params(self.message["params"], upstream)
