@@ -76,19 +76,21 @@ class Service(History):
         executor: Callable[[], Executor],
         read_registry: Callable[[], Registry],
         end_bodies: Callable[[str], None] = lambda _: None,
+        foresee_registry: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(runs, clock)
         self.settings = settings
         self.executor = executor
         self.read_registry = read_registry
         self.end_bodies = end_bodies
+        self.foresee_registry = foresee_registry
 
     @cached_property
     def documents(self) -> Documents:
         """Answers about documents."""
         from dagrun.documents import Documents  # YAML and the wire models, 80 ms that no look back needs
 
-        return Documents(self.settings, self.read_registry)
+        return Documents(self.settings, self.read_registry, self.foresee_registry)
 
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""

@@ -15,6 +15,10 @@ from dagrun.source import Finding, Source
 DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "steps", "jobs": "jobs"}
 
 
+#: The words of all dialects that call a registered workflow.
+CALLS = ("workflow_ref", "toolRef", "agentRef")
+
+
 def to_dag(data: Any, source: Source, name: str | None) -> Written:
     """Read a document of any dialect; `name` is the DAG's where the document gives none."""
     if not isinstance(data, dict):
@@ -29,6 +33,11 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
     dialect = DIALECTS[present[0] if present else "tasks"]
     reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
     return reader(data, source, name)
+
+
+def may_call(source: Source) -> bool:
+    """Whether the document calls registered workflows, as far as can be told without reading it as YAML."""
+    return any(word in source.text for word in CALLS)
 
 
 def _refused(source: Source, finding: Finding) -> Written:

@@ -90,6 +90,7 @@ class LocalExecutor:
         self._workers: dict[int, _Worker] = {}
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
+        self._foreseen: dict[str, Any] | None = None  # what such a one was told to describe
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
@@ -99,22 +100,25 @@ class LocalExecutor:
 
     # --- the registry, read by a worker before any loop runs ------------------------------------------------
 
+    def foresee_registry(self, listed: Iterable[str]) -> None:
+        """Let a worker begin to read it, while this process goes on: it will most likely be asked for."""
+        self._foreseen = self._ask_for_descriptions(listed)
+        self._asked += 1
+
     def read_registry(self, listed: Iterable[str]) -> Registry:
         """Every registered workflow, as data. User modules are imported in a worker, never in dagrun itself.
 
         A module that crashes or hangs while it is imported costs a worker and becomes a Failure.
         """
-        wanted: dict[str, Any] = {
-            "op": "describe",
-            "listed": list(listed),
-            "root": str(self.root),
-            "skip": [],
-        }
         registry: dict[str, Any] = {}
         failures: list[Failure] = []
+        wanted, self._foreseen = self._foreseen, None
+        if wanted is None:
+            wanted = self._ask_for_descriptions(listed)
+        else:
+            self._asked -= 1
         while True:
-            worker = self._fork_worker_now()
-            worker.channel.send(wanted)
+            worker = self._await_worker()
             culprit = self._read_descriptions(worker, registry, failures)
             if culprit is None:
                 worker.described = True
@@ -129,6 +133,13 @@ class LocalExecutor:
             self._keeper.send({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
             worker.close()
             del self._workers[worker.pid]
+            wanted = self._ask_for_descriptions(listed, wanted["skip"])
+
+    def _ask_for_descriptions(self, listed: Iterable[str], skip: Sequence[str] = ()) -> dict[str, Any]:
+        """Ask for a worker that reads what is registered before it does anything else; what it is to do."""
+        wanted = {"op": "describe", "listed": list(listed), "root": str(self.root), "skip": list(skip)}
+        self._keeper.send({**self._worker_request(), "first": wanted})
+        return wanted
 
     def _read_descriptions(
         self, worker: _Worker, found: dict[str, Any], failures: list[Failure]
@@ -153,8 +164,7 @@ class LocalExecutor:
                     workflow = unpack(data)
                     found.setdefault(workflow.name, workflow)
 
-    def _fork_worker_now(self) -> _Worker:
-        self._keeper.send(self._worker_request())
+    def _await_worker(self) -> _Worker:
         while True:
             messages = self._keeper.receive()
             if messages is None:
@@ -364,6 +374,9 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
+            if message["op"] not in ("ended", "begun"):
+                worker.described = True  # it was foreseen, and then nobody asked
+                continue
             if message["op"] == "ended":
                 self._hear_end(worker, message)
             begun = message["n"] if message["op"] == "begun" else message.get("next")

@@ -57,6 +57,8 @@ def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
             sys.path.insert(0, path)
     os.environ.update(setup["env"])
     worker = Worker(Channel(sock), tickets)
+    if first := setup.get("first"):
+        worker.describe(first)
     while worker.listen():
         pass
     os._exit(0)
@@ -163,8 +165,6 @@ class Worker:
                     self.calls.append(self._completed(message))
                 case "queue":
                     self.queued[message["n"]] = self._completed(message)
-                case "describe":
-                    self._describe(message)
         return messages is not None
 
     def _completed(self, call: Message) -> Message:
@@ -202,7 +202,7 @@ class Worker:
 
     # --- the registry --------------------------------------------------------------------------------------
 
-    def _describe(self, message: Message) -> None:
+    def describe(self, message: Message) -> None:
         """Read every origin and say what it registers: one answer each, so a crash shows where it was."""
         found = registry.origins(message["listed"], Path(message["root"]))
         skipped = set(message["skip"])
