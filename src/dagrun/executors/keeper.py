@@ -141,6 +141,8 @@ class Keeper:
                 self._hold(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
+        from dagrun.executors.worker import serve  # once, for all workers; commands have no need of it
+
         me = os.getpid()
         pipe: tuple[int, ...] = ()
         try:
@@ -159,8 +161,6 @@ class Keeper:
                 ours.close()
                 os.close(granting)
                 self._become_child(me)
-                from dagrun.executors.worker import serve
-
                 serve(theirs, tickets, message)
             os._exit(70)
         theirs.close()
