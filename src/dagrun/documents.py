@@ -69,9 +69,15 @@ class RunRequest:
 class Documents:
     """Answers about documents; reads the registry only for those that call workflows."""
 
-    def __init__(self, settings: Settings, read_registry: Callable[[], Registry]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        read_registry: Callable[[], Registry],
+        foresee_registry: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.read_registry = read_registry
+        self.foresee_registry = foresee_registry
 
     def validate(self, files: Sequence[str]) -> list[FileReport]:
         """All findings of all files."""
@@ -83,6 +89,8 @@ class Documents:
             source = Source.read(path, shown, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
             return FileReport(shown, None, error.findings)
+        if calls and detect.may_call(source):
+            self.foresee_registry()
         try:
             with resting():
                 written = detect.to_dag(source.load(), source, catalog.stem(path))
@@ -171,7 +179,7 @@ class Documents:
         registry = self._registry_for(dag) or Registry()
         partial = len(dag.tasks) < len(report.graph.dag.tasks)
         return Prepared(
-            Graph.compile(dag), self._from_root(path, shown), params, registry, secrets, partial,
+            report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
             request.trigger, request.schedule_id,
         )  # fmt: skip
 
@@ -213,7 +221,7 @@ class Documents:
         report = self.report(*self.find(request.dag))
         if report.graph is None:
             raise report.error()
-        return Graph.compile(select(_overridden(report.graph.dag, request), request.selection))
+        return report.graph.of(select(_overridden(report.graph.dag, request), request.selection))
 
     def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""

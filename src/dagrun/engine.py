@@ -54,6 +54,7 @@ class Bodies(Protocol):
         ...
 
 
+LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
 
 
@@ -132,6 +133,8 @@ class Engine:
             if self.state.finished_at is not None:
                 return self.state
             self._launch()
+            if self.executor.is_brisk():
+                await self._look_out()
             await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
             self._take_in()
@@ -174,14 +177,20 @@ class Engine:
         cancel = self.state.cancel
         return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
 
+    async def _look_out(self) -> None:
+        """A few turns of the loop: to sleep and be woken takes longer than a tiny body."""
+        for _ in range(LOOKS):
+            if self._wake.is_set():
+                return
+            await asyncio.sleep(0)
+
     # --- the three parts of a turn -------------------------------------------------------------------------
 
     def _decide(self) -> None:
         # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
         self.state.ahead = self.state.max_parallel > 1
         self._room.clear()
-        while (decision := self.state.next(self.clock.now())) is not None:
-            now = self.clock.now()
+        while (decision := self.state.next(now := self.clock.now())) is not None:
             match decision:
                 case Start(node, attempt):
                     self._begin(node, attempt, now)

@@ -98,6 +98,10 @@ class Graph:
                     elif not missing[dependent]:
                         ended.append(dependent)
 
+    def of(self, dag: Dag) -> Graph:
+        """The graph of another DAG: this one's nodes, if it has the same tasks."""
+        return replace(self, dag=dag) if dag.tasks is self.dag.tasks else Graph.compile(dag)
+
     def order(self) -> list[int]:
         """The order in which one worker would run the tasks."""
         return [i for i in self.walk() if self.nodes[i].members is None]

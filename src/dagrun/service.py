@@ -46,12 +46,23 @@ class Shown:
         """A tenth of a second has passed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ended:
     """A run as it ended in this process, and the signal that ended it, if one did."""
 
-    view: RunView
+    run_id: str
+    state: RunState
     signal: int | None
+
+    @property
+    def status(self) -> RunStatus:
+        """How it ended."""
+        return self.state.status
+
+    @cached_property
+    def view(self) -> RunView:
+        """The run as people see it; it costs as much as the run has tasks."""
+        return view_of(self.state, self.run_id)
 
 
 class Service(History):
@@ -65,19 +76,21 @@ class Service(History):
         executor: Callable[[], Executor],
         read_registry: Callable[[], Registry],
         end_bodies: Callable[[str], None] = lambda _: None,
+        foresee_registry: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(runs, clock)
         self.settings = settings
         self.executor = executor
         self.read_registry = read_registry
         self.end_bodies = end_bodies
+        self.foresee_registry = foresee_registry
 
     @cached_property
     def documents(self) -> Documents:
         """Answers about documents."""
         from dagrun.documents import Documents  # YAML and the wire models, 80 ms that no look back needs
 
-        return Documents(self.settings, self.read_registry)
+        return Documents(self.settings, self.read_registry, self.foresee_registry)
 
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
@@ -130,7 +143,7 @@ class Service(History):
             state = asyncio.run(drive.run(*first()))
         finally:
             writer.close()
-        return Ended(view_of(state, writer.run_id), drive.signal)
+        return Ended(writer.run_id, state, drive.signal)
 
     # --- runs that something happened to -------------------------------------------------------------------
 

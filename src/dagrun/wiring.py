@@ -26,6 +26,7 @@ class _Means:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._foreseen = False
 
     @cached_property
     def executor(self) -> LocalExecutor:
@@ -39,6 +40,11 @@ class _Means:
     @cached_property
     def registry(self) -> Registry:
         return self.executor.read_registry(self.settings.workflows)
+
+    def foresee_registry(self) -> None:
+        if "registry" not in self.__dict__ and not self._foreseen:
+            self._foreseen = True
+            self.executor.foresee_registry(self.settings.workflows)
 
     def end_bodies(self, run_id: str) -> None:
         """End what a run that nobody drives any more has left running."""
@@ -58,7 +64,7 @@ def documents(settings: Settings) -> Iterator[Documents]:
 
     means = _Means(settings)
     try:
-        yield Documents(settings, lambda: means.registry)
+        yield Documents(settings, lambda: means.registry, means.foresee_registry)
     finally:
         means.shut()
 
@@ -89,6 +95,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
             lambda: means.executor,
             lambda: means.registry,
             means.end_bodies,
+            means.foresee_registry,
         )
     finally:
         means.shut()

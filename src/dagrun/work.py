@@ -68,6 +68,7 @@ class Attempt:
     log: str
     artifacts: str
     outputs: str
+    #: What the names of files begin with that only the attempt itself needs.
     scratch: str
     #: The run's own directory.
     directory: str
@@ -159,6 +160,10 @@ class Executor(Protocol):
 
     def room(self, ref: str) -> int:
         """How many calls of this workflow it would take now to begin later; 0 unless its bodies are over in no time."""
+        ...
+
+    def is_brisk(self) -> bool:
+        """Whether the end of an attempt may be told at any moment, because its body is over in no time."""
         ...
 
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:

@@ -12,7 +12,7 @@ from dagrun.cli import output
 from dagrun.cli.completion import complete_dag, complete_document_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
-from dagrun.outcomes import OnError
+from dagrun.outcomes import OnError, RunStatus
 
 if TYPE_CHECKING:
     from dagrun.documents import RunRequest
@@ -172,8 +172,9 @@ def close(ended: Ended, form: Form, *, quiet: bool = False) -> int:
             output.print_json(ended.view.to_json())
         elif not quiet:
             print(report(ended.view))
-    for sentence in failures(ended.view):
+    ended_well = ended.status is RunStatus.SUCCESS
+    for sentence in () if ended_well else failures(ended.view):
         output.say("\n".join(map(output.one_line, f"Error: {sentence}".splitlines())))
     if ended.signal is not None:
         return 128 + ended.signal
-    return 0 if ended.view.status == "success" else 1
+    return 0 if ended_well else 1

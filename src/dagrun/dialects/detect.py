@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
-from dagrun.dialects import jobs, native, steps
 from dagrun.dialects.base import ToDag, Written
 from dagrun.model import Dag
 from dagrun.source import Finding, Source
 
-#: One row per top-level key: the dialect's name, and its reader.
-DIALECTS: Mapping[str, tuple[str, ToDag]] = {
-    "tasks": ("native", native.to_dag),
-    "spec": ("steps", steps.to_dag),
-    "steps": ("steps", steps.to_dag),
-    "jobs": ("jobs", jobs.to_dag),
-}
+#: One row per top-level key: the dialect, which is also the name of its module. Only the one that is asked for is
+#: imported: each one's models cost more than most documents do.
+DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "steps", "jobs": "jobs"}
+
+
+#: The words of all dialects that call a registered workflow.
+CALLS = ("workflow_ref", "toolRef", "agentRef")
 
 
 def to_dag(data: Any, source: Source, name: str | None) -> Written:
@@ -30,13 +30,19 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
         return _refused(
             source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
         )
-    _, reader = DIALECTS[present[0] if present else _meant(data)]
+    dialect = DIALECTS[present[0] if present else _meant(data)]
+    reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
     return reader(data, source, name)
 
 
 def _meant(data: Mapping[str, Any]) -> str:
-    """The dialect of a document without its key: that of a key that is nearly one (`job:`), or the native one."""
+    """The key that a document without one lacks: one that it nearly has (`job:`), or the native one."""
     return next((f"{key}s" for key in data if f"{key}s" in DIALECTS), "tasks")
+
+
+def may_call(source: Source) -> bool:
+    """Whether the document calls registered workflows, as far as can be told without reading it as YAML."""
+    return any(word in source.text for word in CALLS)
 
 
 def _refused(source: Source, finding: Finding) -> Written:

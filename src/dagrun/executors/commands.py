@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
+import os
 import re
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.masking import Masker
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
@@ -47,17 +48,26 @@ def environment(work: Work) -> dict[str, str]:
     )
     env = {**work.env, **work.own_env}
     _check_env(env)
-    Path(attempt.scratch).mkdir(parents=True, exist_ok=True)
-    everything = f"{attempt.scratch}/params.json"
-    with open(everything, "w", encoding="utf-8") as file:
-        file.write(json.dumps(params))
     return {
         **env,
         **attempt.variables(),
-        "DAGRUN_OUTPUT": f"{attempt.scratch}/output",
-        "DAGRUN_PARAMS_FILE": everything,
-        **_parameter_variables(params, Path(attempt.scratch)),
+        "DAGRUN_OUTPUT": _output(attempt),
+        "DAGRUN_PARAMS_FILE": _params_file(attempt, params),
+        **_parameter_variables(params, attempt.scratch),
     }
+
+
+def _output(attempt: Attempt) -> str:
+    return f"{attempt.scratch}.output"
+
+
+def _params_file(attempt: Attempt, params: Mapping[str, Json]) -> str:
+    """All parameters as JSON. Most tasks have none, and share one file that says so: making a file costs a good deal."""
+    path = f"{attempt.scratch}.params.json" if params else f"{attempt.scratch.rpartition('/')[0]}/none.json"
+    if params or not os.path.exists(path):  # noqa: PTH110 - asked for every task
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text(json.dumps(params), encoding="utf-8")
+    return path
 
 
 def _check_env(env: Mapping[str, str]) -> None:
@@ -70,12 +80,11 @@ def _check_env(env: Mapping[str, str]) -> None:
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        data: dict[str, Json] = json.loads((Path(work.attempt.outputs).parent / outputs.file).read_bytes())
-        return data
+        return load(Path(work.attempt.outputs).parent / outputs.file)
     return outputs
 
 
-def _parameter_variables(params: Mapping[str, Json], scratch: Path) -> dict[str, str]:
+def _parameter_variables(params: Mapping[str, Json], scratch: str) -> dict[str, str]:
     owners: dict[str, str] = {}
     found: dict[str, str] = {}
     for number, (name, value) in enumerate(params.items()):
@@ -85,9 +94,8 @@ def _parameter_variables(params: Mapping[str, Json], scratch: Path) -> dict[str,
         key = parameter_variable(name)
         if len(data) > MOST_IN_ENVIRONMENT or b"\0" in data:
             key += "_FILE"
-            path = scratch / f"param{number}"
-            path.write_bytes(data)
-            found[key] = str(path)
+            found[key] = f"{scratch}.param{number}"
+            Path(found[key]).write_bytes(data)
         else:
             found[key] = data.decode()
         for owned in {key, parameter_variable(name)}:
@@ -119,7 +127,13 @@ def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ende
 
 def clean(work: Work) -> None:
     """Remove what only the attempt itself needed."""
-    shutil.rmtree(work.attempt.scratch, ignore_errors=True)
+    scratch = work.attempt.scratch
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_output(work.attempt))  # noqa: PTH108 - asked for every task
+    with contextlib.suppress(FileNotFoundError):  # without it there are no files of single parameters
+        os.unlink(f"{scratch}.params.json")  # noqa: PTH108
+        for path in Path(scratch).parent.glob(f"{glob.escape(Path(scratch).name)}.param*"):
+            path.unlink(missing_ok=True)
 
 
 def keep_spool(attempt: Attempt, worker: int) -> None:
@@ -131,9 +145,9 @@ def keep_spool(attempt: Attempt, worker: int) -> None:
 
 
 def _collect(work: Work, masker: Masker) -> Outputs:
-    path = Path(work.attempt.scratch, "output")
+    path = Path(_output(work.attempt))
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return {}
     if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device would not end

@@ -61,6 +61,10 @@ class InlineExecutor:
         """What is left of `ahead`."""
         return self.ahead - len(self._line)
 
+    def is_brisk(self) -> bool:
+        """Never: a fake clock does not wait."""
+        return False
+
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
         """Each begins when another one ends."""
         self._line += attempts

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,6 +25,8 @@ from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
 from dagrun.executors.wire import Channel, Message
 
+#: Signals that Python ignores, and that a command should find as they are.
+_SPOILT = (signal.SIGPIPE, signal.SIGXFSZ)
 GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
 
 
@@ -65,6 +68,9 @@ class Keeper:
         self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
         self.held: list[int] = []
         self._wake = -1
+        self._null = -1
+        self._unset: list[str] | None = None
+        self._inherited: Mapping[str, str] = {}
 
     def run(self) -> NoReturn:
         """Serve until dagrun closes the pipe; then, or when anything else goes wrong, end everything."""
@@ -99,6 +105,7 @@ class Keeper:
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+        self._null = 0
         keep = self.channel.fileno()
         os.closerange(3, keep)
         os.closerange(keep + 1, 4096)
@@ -134,6 +141,8 @@ class Keeper:
                 self._hold(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
+        from dagrun.executors.worker import serve  # once, for all workers; commands have no need of it
+
         me = os.getpid()
         pipe: tuple[int, ...] = ()
         try:
@@ -152,8 +161,6 @@ class Keeper:
                 ours.close()
                 os.close(granting)
                 self._become_child(me)
-                from dagrun.executors.worker import serve
-
                 serve(theirs, tickets, message)
             os._exit(70)
         theirs.close()
@@ -175,34 +182,41 @@ class Keeper:
             os.close(fd)
 
     def _spawn(self, message: Message) -> None:
-        from subprocess import DEVNULL, Popen
-
-        environment = {name: text for name, text in os.environ.items() if name not in message["unset"]}
-        environment.update(message["env"])
+        environment = {**self._environment(message["unset"]), **message["env"]}
+        argv: list[str] = message["argv"]
         masker = None
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                processes.check_directory(message["cwd"])
+                program = processes.program(argv[0], environment.get("PATH"))
+                _enter(message["cwd"])
                 if message["masks"]:
                     unmasked, (log, masker) = log, through_masker(log, message["masks"])
                     os.close(unmasked)
-                process = Popen(
-                    message["argv"], cwd=message["cwd"], env=environment, start_new_session=True,
-                    stdin=DEVNULL, stdout=log, stderr=log,
+                pid = os.posix_spawn(
+                    program, argv, environment, setsid=True, setsigdef=_SPOILT, setsigmask=(),
+                    file_actions=(
+                        (os.POSIX_SPAWN_DUP2, self._null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
+                    ),
                 )  # fmt: skip
             finally:
                 os.close(log)
         except (OSError, ValueError) as error:
-            why = _why_not(error, message["argv"][0])
+            why = _why_not(error, argv[0])
             self._tell({"op": "unspawned", "id": message["id"], "error": why})
             return
-        process.returncode = 0  # reaped below, not by Popen
-        processes.prefer_for_oom(process.pid)
-        self.leaders[process.pid] = _Leader(process.pid, message["mark"], worker=False, masker=masker)
+        processes.prefer_for_oom(pid)
+        self.leaders[pid] = _Leader(pid, message["mark"], worker=False, masker=masker)
         if masker is not None:
             self.maskers[masker] = None
-        self._tell({"op": "spawned", "id": message["id"], "pid": process.pid})
+        self._tell({"op": "spawned", "id": message["id"], "pid": pid})
+
+    def _environment(self, unset: list[str]) -> Mapping[str, str]:
+        """The keeper's own, which never changes, less some variables."""
+        if self._unset != unset:
+            self._unset = unset
+            self._inherited = {name: text for name, text in os.environ.items() if name not in unset}
+        return self._inherited
 
     def _hold(self, path: str) -> None:
         """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
@@ -290,6 +304,14 @@ class Keeper:
         if processes.LINUX:
             return processes.descendants(os.getpid())
         return [pid for pid in self.leaders if processes.send_group(pid, 0)]
+
+
+def _enter(directory: str) -> None:
+    """Be where the next command is to run: the keeper itself is at home anywhere."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise processes.NoDirectory(error.errno, error.strerror, directory) from None
 
 
 def _why_not(error: OSError | ValueError, shell: str) -> str:

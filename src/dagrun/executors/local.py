@@ -40,7 +40,11 @@ class _Worker:
     granting: int  # and to write them
     job: _Job | None = None
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
+    parting: Ended | None = None
+    #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
     surroundings: tuple[Any, ...] = ()
+    knows: set[str] = field(default_factory=set)
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
 
@@ -86,6 +90,7 @@ class LocalExecutor:
         self._workers: dict[int, _Worker] = {}
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
+        self._foreseen: dict[str, Any] | None = None  # what such a one was told to describe
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
@@ -95,22 +100,25 @@ class LocalExecutor:
 
     # --- the registry, read by a worker before any loop runs ------------------------------------------------
 
+    def foresee_registry(self, listed: Iterable[str]) -> None:
+        """Let a worker begin to read it, while this process goes on: it will most likely be asked for."""
+        self._foreseen = self._ask_for_descriptions(listed)
+        self._asked += 1
+
     def read_registry(self, listed: Iterable[str]) -> Registry:
         """Every registered workflow, as data. User modules are imported in a worker, never in dagrun itself.
 
         A module that crashes or hangs while it is imported costs a worker and becomes a Failure.
         """
-        wanted: dict[str, Any] = {
-            "op": "describe",
-            "listed": list(listed),
-            "root": str(self.root),
-            "skip": [],
-        }
         registry: dict[str, Any] = {}
         failures: list[Failure] = []
+        wanted, self._foreseen = self._foreseen, None
+        if wanted is None:
+            wanted = self._ask_for_descriptions(listed)
+        else:
+            self._asked -= 1
         while True:
-            worker = self._fork_worker_now()
-            worker.channel.send(wanted)
+            worker = self._await_worker()
             culprit = self._read_descriptions(worker, registry, failures)
             if culprit is None:
                 worker.described = True
@@ -125,6 +133,13 @@ class LocalExecutor:
             self._keeper.send({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
             worker.close()
             del self._workers[worker.pid]
+            wanted = self._ask_for_descriptions(listed, wanted["skip"])
+
+    def _ask_for_descriptions(self, listed: Iterable[str], skip: Sequence[str] = ()) -> dict[str, Any]:
+        """Ask for a worker that reads what is registered before it does anything else; what it is to do."""
+        wanted = {"op": "describe", "listed": list(listed), "root": str(self.root), "skip": list(skip)}
+        self._keeper.send({**self._worker_request(), "first": wanted})
+        return wanted
 
     def _read_descriptions(
         self, worker: _Worker, found: dict[str, Any], failures: list[Failure]
@@ -149,8 +164,7 @@ class LocalExecutor:
                     workflow = unpack(data)
                     found.setdefault(workflow.name, workflow)
 
-    def _fork_worker_now(self) -> _Worker:
-        self._keeper.send(self._worker_request())
+    def _await_worker(self) -> _Worker:
         while True:
             messages = self._keeper.receive()
             if messages is None:
@@ -210,6 +224,10 @@ class LocalExecutor:
         free = sum(DEPTH - len(worker.queue) for worker in takers)
         return free if 2 * free >= DEPTH * len(takers) else 0
 
+    def is_brisk(self) -> bool:
+        """Whether a worker runs a tiny body."""
+        return any(map(self._is_taker, self._workers.values()))
+
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
         """Deal them out to the workers that run tiny bodies now, the shortest queue first."""
         takers = self._takers()
@@ -228,15 +246,17 @@ class LocalExecutor:
             self._send_queue(worker, batches[worker.pid])
 
     def _takers(self) -> list[_Worker]:
-        return [
-            worker
-            for worker in self._workers.values()
-            if (job := worker.job) is not None
+        return [*filter(self._is_taker, self._workers.values())]
+
+    def _is_taker(self, worker: _Worker) -> bool:
+        job = worker.job
+        return (
+            job is not None
             and not worker.retire
             and job.stop is None
             and isinstance(job.work.body, Call)
             and self._quick[job.work.body.ref] >= TINY_BODIES
-        ]
+        )
 
     def _send_queue(self, worker: _Worker, calls: list[Message]) -> None:
         """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
@@ -244,6 +264,8 @@ class LocalExecutor:
             return
         data = b"".join(map(pack, calls))
         if len(data) > MOST_QUEUED:  # it would not fit into a pipe that nobody reads while a body runs
+            worker.surroundings = ()
+            worker.knows.clear()
             for call in calls:
                 job = worker.queue.pop(call["n"])
                 self._quick[call["ref"]] = 0
@@ -271,6 +293,9 @@ class LocalExecutor:
         with contextlib.suppress(BlockingIOError):
             for (number,) in TICKET.iter_unpack(os.read(worker.tickets, TICKET.size * most)):
                 self._give_back(worker.queue.pop(number))
+        if not worker.queue and worker.parting is not None:
+            self._part(worker)
+            self._reuse(worker)
         return not worker.queue
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
@@ -335,6 +360,7 @@ class LocalExecutor:
     def _begin_queued(self, worker: _Worker, number: int) -> None:
         job = worker.queue.pop(number)
         assert job.watch is not None
+        self._part(worker)
         job.watch.begun()
         self._let_begin(worker, job)
 
@@ -348,24 +374,38 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
-            if message["op"] == "begun":
-                self._begin_queued(worker, message["n"])
+            if message["op"] not in ("ended", "begun"):
+                worker.described = True  # it was foreseen, and then nobody asked
                 continue
-            job, worker.job = worker.job, None
-            worker.retire = worker.retire or message.get("retire", False)
-            if job is not None:
-                # The signal may still be on its way: it must not reach the worker's next body.
-                worker.retire = worker.retire or job.told
-                self._note_duration(job, message["duration"])
-                self._finish(job, _ended(message))
-            if "next" in message:
-                self._begin_queued(worker, message["next"])
+            if message["op"] == "ended":
+                self._hear_end(worker, message)
+            begun = message["n"] if message["op"] == "begun" else message.get("next")
+            if begun is not None:
+                self._begin_queued(worker, begun)
         if worker.job is not None:
             return
         if worker.retire or self._closed:
             self._dismiss(worker)
-        elif self._take_back(worker):  # else it has begun one of them, and we shall hear of it
+        else:
             self._reuse(worker)
+
+    def _hear_end(self, worker: _Worker, message: Message) -> None:
+        job = worker.job
+        if job is None:
+            return
+        # The signal may still be on its way: it must not reach the worker's next body.
+        worker.retire = message.get("retire", False) or job.told
+        self._note_duration(job, message["duration"])
+        worker.parting = _ended(message)
+        if worker.retire or not worker.queue:
+            self._part(worker)
+
+    def _part(self, worker: _Worker) -> None:
+        """Tell how the worker's last body ended."""
+        ended, worker.parting = worker.parting, None
+        if ended is not None and worker.job is not None:
+            job, worker.job = worker.job, None
+            self._finish(job, ended)
 
     def _note_duration(self, job: _Job, duration: float) -> None:
         assert isinstance(job.work.body, Call)
@@ -391,6 +431,7 @@ class LocalExecutor:
     def _dismiss(self, worker: _Worker) -> None:
         assert self._loop is not None
         self._loop.remove_reader(worker.channel.fileno())
+        self._part(worker)
         self._take_back(worker)
         for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
             self._give_back(job)
@@ -416,21 +457,25 @@ class LocalExecutor:
             self._commands[worker.pid] = job
 
     def _call_message(self, worker: _Worker, op: str, number: int, work: Work) -> Message:
-        """A call as it travels; what all bodies of a run have in common only when the worker does not have it yet."""
+        """A call as it travels; what many calls have in common only when the worker was not told it before."""
         assert isinstance(work.body, Call)
         attempt = work.attempt
         message: Message = {
-            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref,
-            "origin": work.body.origin, "params": work.params,
+            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
             "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
-            "env": work.own_env, "log": attempt.log, "artifacts": attempt.artifacts, "outputs": attempt.outputs,
-            "timeout": attempt.timeout, "quick": self._quick[work.body.ref] >= TINY_BODIES,
+            "env": work.own_env, "timeout": attempt.timeout,
+            "log": attempt.log.removeprefix(attempt.directory),
+            "artifacts": attempt.artifacts.removeprefix(attempt.directory),
+            "outputs": attempt.outputs.removeprefix(attempt.directory), "quick": self._quick[work.body.ref] >= TINY_BODIES,
         }  # fmt: skip
+        if work.body.ref not in worker.knows:
+            worker.knows.add(work.body.ref)
+            message["origin"] = work.body.origin
         surroundings = (attempt.run_id, work.env, work.unset, work.masks, work.cwd, work.max_output_bytes)
         if surroundings != worker.surroundings:
             worker.surroundings = surroundings
             message["in"] = {
-                "run_id": attempt.run_id, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
+                "run_id": attempt.run_id, "directory": attempt.directory, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
                 "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
                 "spools": attempt.scratch.rpartition("/")[0],
             }  # fmt: skip
@@ -575,6 +620,8 @@ class LocalExecutor:
     def _signal(self, job: _Job) -> None:
         if job.worker is not None and not self._take_back(job.worker):
             return  # the worker has begun the next body: this one has ended, and we shall hear of it
+        if _key(job.work.attempt) not in self._jobs:
+            return  # it had ended
         if job.pid is not None:
             job.told = True
             self._tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
+from threading import Thread
 
 from dagrun.work import INLINE_BYTES as INLINE_BYTES
-from dagrun.work import Blob
+from dagrun.work import Blob, Json
 
 
 def spool_path(directory: str, pid: int) -> str:
@@ -18,6 +20,19 @@ def store(path: Path, data: bytes) -> Blob:
     """Write outputs so that they are there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".tmp")
-    fresh.write_bytes(data)
+    digest = hashlib.sha256()
+    hashing = Thread(target=digest.update, args=(data,))  # while the file is written: both leave Python alone
+    hashing.start()
+    try:
+        fresh.write_bytes(data)
+    finally:
+        hashing.join()
     fresh.replace(path)
-    return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
+    return Blob(path.name, len(data), digest.hexdigest())
+
+
+def load(path: Path) -> dict[str, Json]:
+    """Outputs that were stored."""
+    # From text: given bytes, `json` first guesses their encoding, and decodes them more slowly than this.
+    outputs: dict[str, Json] = json.loads(path.read_bytes().decode())
+    return outputs

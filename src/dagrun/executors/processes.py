@@ -6,11 +6,13 @@ import contextlib
 import ctypes
 import errno
 import os
+import shutil
 import signal
 import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
@@ -52,7 +54,11 @@ def call_me(name: str) -> None:
 def prefer_for_oom(pid: int | str = "self") -> None:
     """When memory runs out, let the system end a body before dagrun itself (Linux)."""
     with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/oom_score_adj").write_text("500")
+        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
+        try:
+            os.write(fd, b"500")
+        finally:
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,15 @@ def name_of(pid: int) -> str:
             return file.read().rstrip("\n")
     except OSError:
         return ""
+
+
+@cache
+def program(name: str, path: str | None) -> str:
+    """The file that `name` means with this PATH. Raises FileNotFoundError."""
+    found = name if "/" in name else shutil.which(name, path=path)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return found
 
 
 class NoDirectory(OSError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import time
 from collections import deque
 from typing import Any
 
 Message = dict[str, Any]
 
+LOOK_OUT = 0.0002  # seconds for which to look out for the answer to something quick
 _LENGTH = struct.Struct(">I")
 #: The number of a queued call, as it lies in the pipe from which whoever may begin it takes it.
 TICKET = struct.Struct("=Q")
@@ -43,8 +45,13 @@ class Channel:
         if data:
             self.sock.sendall(data)
 
-    def receive(self) -> list[Message] | None:
-        """Read once and return the messages that are now complete; None when the other end is gone."""
+    def receive(self, patience: float = 0.0) -> list[Message] | None:
+        """Read once and return the messages that are now complete; None when the other end is gone.
+
+        With `patience`, look for so many seconds before going to sleep: to be woken takes longer than a quick answer.
+        """
+        if patience:
+            self._look_out(patience)
         try:
             data, fds, _, _ = socket.recv_fds(self.sock, 1 << 18, 16)
         except ConnectionError:
@@ -66,6 +73,17 @@ class Channel:
             start = end
         del self._buffer[:start]
         return messages
+
+    def _look_out(self, patience: float) -> None:
+        until = time.perf_counter() + patience
+        while time.perf_counter() < until:
+            try:
+                self.sock.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+            except BlockingIOError:
+                continue
+            except OSError:
+                pass
+            return
 
     def take_fd(self) -> int:
         """The next descriptor that came with a message."""

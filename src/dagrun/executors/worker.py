@@ -25,8 +25,8 @@ from typing import Any, NoReturn
 from dagrun import registry
 from dagrun.executors import calling, processes
 from dagrun.executors.masked import through_masker
-from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
-from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
+from dagrun.executors.wire import LOOK_OUT, TICKET, Channel, Message
 from dagrun.masking import Masker
 from dagrun.registry import Origin
 from dagrun.work import TaskContext, merged_params
@@ -57,6 +57,8 @@ def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
             sys.path.insert(0, path)
     os.environ.update(setup["env"])
     worker = Worker(Channel(sock), tickets)
+    if first := setup.get("first"):
+        worker.describe(first)
     while worker.listen():
         pass
     os._exit(0)
@@ -117,8 +119,13 @@ class Worker:
         self.calls: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
         self.granted: int | None = None
+        self.surroundings: Message = {}
+        self.origins: dict[str, Origin] = {}
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
+        self.brisk = (
+            False  # whether its last body was over in no time, so that the next call may come as quickly
+        )
         self.worn = False  # whether it is to be replaced: it begins nothing any more
         self.memory = _peak_memory()
         self.home = _Home()
@@ -142,6 +149,7 @@ class Worker:
         while call is not None:
             answer = self._run(call)
             self.worn = "retire" in answer
+            self.brisk = answer["duration"] < LOOK_OUT
             call = None if self.worn else self._next()
             if call is not None:  # said before it begins
                 answer["next"] = call["n"]
@@ -150,16 +158,22 @@ class Worker:
 
     def _receive(self) -> bool:
         """Take in what has come; False when dagrun has closed the channel."""
-        messages = self.channel.receive()
+        messages = self.channel.receive(LOOK_OUT if self.brisk else 0.0)
         for message in messages or ():
             match message["op"]:
                 case "call":
-                    self.calls.append(message)
+                    self.calls.append(self._completed(message))
                 case "queue":
-                    self.queued[message["n"]] = message
-                case "describe":
-                    self._describe(message)
+                    self.queued[message["n"]] = self._completed(message)
         return messages is not None
+
+    def _completed(self, call: Message) -> Message:
+        """A call with what earlier ones said for all that follow, whether or not those were taken back."""
+        self.surroundings = call.setdefault("in", self.surroundings)
+        ref = call["ref"]
+        if "origin" in call:
+            self.origins[ref] = Origin(**call["origin"])
+        return call
 
     def _next(self) -> Message | None:
         """A call, or else the queued one that this worker may begin."""
@@ -188,7 +202,7 @@ class Worker:
 
     # --- the registry --------------------------------------------------------------------------------------
 
-    def _describe(self, message: Message) -> None:
+    def describe(self, message: Message) -> None:
         """Read every origin and say what it registers: one answer each, so a crash shows where it was."""
         found = registry.origins(message["listed"], Path(message["root"]))
         skipped = set(message["skip"])
@@ -207,7 +221,8 @@ class Worker:
             self.channel.send(answer)
         self.channel.send({"op": "described"})
 
-    def _function(self, ref: str, origin: Origin) -> Callable[..., Any]:
+    def _function(self, ref: str) -> Callable[..., Any]:
+        origin = self.origins[ref]
         key = (origin.kind, origin.target)
         if key not in self.functions:
             self.functions[key] = registry.load(origin)
@@ -255,7 +270,7 @@ class _Body:
         self.logger = logger
         self.context: TaskContext | None = None
 
-    def run(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Message:
+    def run(self, find: Callable[[str], Callable[..., Any]]) -> Message:
         """Call it; the answer to send. Nothing that user code raises gets out of here."""
         value: Any = None
         failure: BaseException | None = None
@@ -279,14 +294,14 @@ class _Body:
         sentence, error_type = _error(failure)
         return _ended(self.message["n"], error=self.home.masker.text(sentence), error_type=error_type)
 
-    def _call(self, find: Callable[[str, Origin], Callable[..., Any]]) -> Any:
-        function = find(self.message["ref"], Origin(**self.message["origin"]))
+    def _call(self, find: Callable[[str], Callable[..., Any]]) -> Any:
+        function = find(self.message["ref"])
         if calling.takes_context(function):
             self.context = self._context()
         return calling.call(function, self._params(), self.context)
 
     def _context(self) -> TaskContext:
-        timeout, artifacts = self.message["timeout"], Path(self.message["artifacts"])
+        timeout, artifacts = self.message["timeout"], Path(self.home.path(self.message["artifacts"]))
         artifacts.mkdir(parents=True, exist_ok=True)
         return TaskContext(
             run_id=self.home.surroundings["run_id"], task_id=self.message["task"], attempt=self.message["try"],
@@ -303,10 +318,8 @@ class _Body:
         self.context.cancelled = True
 
     def _params(self) -> dict[str, Any]:
-        import json
-
         upstream = {
-            task: json.loads(Path(sent["file"]).read_bytes()) if "file" in sent else sent["data"]
+            task: load(Path(sent["file"])) if "file" in sent else sent["data"]
             for task, sent in self.message["upstream"].items()
         }
         return merged_params(self.message["params"], upstream)
@@ -320,7 +333,7 @@ class _Body:
             )
         if len(data) <= INLINE_BYTES:
             return {"outputs": outputs}
-        return {"blob": asdict(store(Path(self.message["outputs"]), data))}
+        return {"blob": asdict(store(Path(self.home.path(self.message["outputs"])), data))}
 
 
 class Spool:
@@ -388,16 +401,16 @@ class _Home:
 
     def enter(self, message: Message) -> None:
         """Get everything ready for a body. Raises OSError."""
-        if "in" in message:
+        if message["in"] is not self.surroundings:
             self._surround(message["in"])
         _open_closed()
         masks = self.surroundings["masks"]
         if message["quick"] and not masks:
-            self.log = message["log"]
+            self.log = self.path(message["log"])
             os.dup2(self.spool.fileno(), 1)
             os.dup2(self.spool.fileno(), 2)
         else:
-            self._open_log(message["log"], masks)
+            self._open_log(self.path(message["log"]), masks)
         if message["env"]:
             os.environ.update(message["env"])
             self.told = self.told or _tells(message["env"], masks)
@@ -409,6 +422,11 @@ class _Home:
             os.chdir(cwd)
         except OSError as error:
             raise processes.NoDirectory(error.errno, error.strerror, cwd) from None
+
+    def path(self, below: str) -> str:
+        """A path that was given from the run's directory on."""
+        directory: str = self.surroundings["directory"]
+        return directory + below
 
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
         log = os.open(path, LOG_FLAGS, 0o600)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from dagrun import expressions, scripts
 from dagrun.kinds.base import Evaluate, Kind
@@ -16,6 +17,7 @@ from dagrun.work import Command
 _GUARD = "\n\ncase $? in 0) ;; *) exit ;; esac\n"
 
 
+@cache
 def argv(shell: str) -> tuple[str, ...]:
     """A shell's command line, to which the script is added. `shell: bash` and `shell: python3 -c` both work."""
     words = shlex.split(shell)
@@ -41,6 +43,7 @@ def _between(action: ShellAction) -> str:
     return _GUARD if _is_known(action.shell) else "\n"
 
 
+@cache
 def _is_known(shell: str) -> bool:
     return shlex.split(shell)[0].rpartition("/")[2] in scripts.SHELLS
 

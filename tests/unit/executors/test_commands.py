@@ -41,7 +41,7 @@ def left(where: Path, text: str | bytes, **more: Any) -> Any:
     its = work(where, **more)
     environment(its)
     data = text if isinstance(text, bytes) else text.encode()
-    Path(its.attempt.scratch, "output").write_bytes(data)
+    Path(f"{its.attempt.scratch}.output").write_bytes(data)
     return ended(its, 0, 0.1, None)
 
 
@@ -234,7 +234,7 @@ def test_outputs_that_are_none_fail_the_task(tmp_path: Path, text: str | bytes, 
 def test_an_output_file_that_is_no_file_fails_the_task(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
-    os.mkfifo(Path(its.attempt.scratch, "output"))
+    os.mkfifo(Path(f"{its.attempt.scratch}.output"))
     assert ended(its, 0, 0.1, None).error == "$DAGRUN_OUTPUT is no ordinary file any more"
 
 
@@ -252,4 +252,4 @@ def test_nothing_of_the_attempts_own_stays(tmp_path: Path) -> None:
     its = work(tmp_path, params={"page": "x" * (MOST + 1)})
     environment(its)
     clean(its)
-    assert not Path(its.attempt.scratch).exists()
+    assert not list(tmp_path.glob("scratch*"))
