@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
 from dagrun.masking import Masker
-from dagrun.model import MatrixValue, WorkflowAction
+from dagrun.model import ContainerAction, MatrixValue, WorkflowAction
 from dagrun.outcomes import End, Status
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
 from dagrun.variants import MOST_VARIANTS, as_text
-from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Call, Command, Json, Outputs, Work
+from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Body, Call, Json, Outputs, Service, Work
 
 TASKS = ("tasks", "jobs", "steps")
 _NOTHING: Mapping[str, str] = {}
@@ -111,8 +112,7 @@ class Bodies:
         """All that an attempt needs."""
         task = node.task
         common, own = self._common(), self._own(node)
-        with _place("script"):
-            body, variables = self._body(node, common, own)
+        body, variables = self._body(node, common, own)
         params = task.params
         if params:
             with _place("params"):
@@ -120,6 +120,7 @@ class Bodies:
         return Work(
             attempt=attempt,
             body=body,
+            services=self._services(node) if task.services else (),
             params=params,
             upstream=upstream,
             env=common,
@@ -138,21 +139,35 @@ class Bodies:
 
     def _body(
         self, node: Node, common: Mapping[str, str], own: Mapping[str, str]
-    ) -> tuple[Call | Command, Mapping[str, str]]:
+    ) -> tuple[Body, Mapping[str, str]]:
         """What is run, and the variables that it reads. A call is the same for every task of its workflow."""
         action = node.task.action
         if isinstance(action, WorkflowAction) and action.ref in self._calls:
             return self._calls[action.ref], _NOTHING
+        if isinstance(action, ContainerAction):
+            with _place("image"):
+                action = replace(action, image=_text(self._rendered(action.image, node, {**common, **own})))
 
         def evaluate(expression: Expression) -> Json:
             return expression.evaluate(self._scope([expression], node, {**common, **own}))
 
-        body, variables = kind_of(node.task).body(action, self.prepared.registry, evaluate)
-        for value in variables.values():
-            _fits_in_a_variable(value)
+        with _place("script"):
+            body, variables = kind_of(node.task).body(action, self.prepared.registry, evaluate)
+            for value in variables.values():
+                _fits_in_a_variable(value)
         if isinstance(body, Call):
             self._calls[body.ref] = body
         return body, variables
+
+    def _services(self, node: Node) -> tuple[Service, ...]:
+        """What is to run beside the body. An `env` of theirs sees what the task's own does."""
+        env, below = self._env(node), {**self._common(), **self._below(node)}
+        found = []
+        for service in node.task.services:
+            with _place(f"services.{service.name}"):
+                image = _text(self._rendered(service.image, node, env))
+                found.append(Service(service.name, image, self._layer(service.env, node, below)))
+        return tuple(found)
 
     def _directory(self, written: str) -> Path:
         if written not in self._directories:
@@ -170,12 +185,15 @@ class Bodies:
 
     def _own(self, node: Node) -> Mapping[str, str]:
         """What the task adds: what the matrix says, then the task's own layer, whose expressions see all below."""
-        values = node.variant.values if node.variant is not None else None
-        below = _matrix_env(values) if values else _NOTHING
+        below = self._below(node)
         if not node.task.env:
             return below
         with _place("env"):
             return {**below, **self._layer(node.task.env, node, {**self._common(), **below})}
+
+    def _below(self, node: Node) -> Mapping[str, str]:
+        values = node.variant.values if node.variant is not None else None
+        return _matrix_env(values) if values else _NOTHING
 
     def _env(self, node: Node) -> Mapping[str, str]:
         """All layers."""

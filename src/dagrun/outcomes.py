@@ -88,6 +88,9 @@ def end_of(status: Status, reason: str, *, tolerated: bool) -> End:
     return End.FAILED if status is not Status.SUCCESS and not tolerated else End.GOOD
 
 
+#: Types of errors that no further attempt would mend.
+LASTING = frozenset({"NoContainerEngine"})
+
 #: Why a task is skipped when a dependency of it ended so; None: this dependency does not hinder it. `failure` looks
 #: further: it is content when something *above* the dependency failed, which `RunState` adds.
 EDGES: Mapping[tuple[Trigger, End], Reason | None] = {

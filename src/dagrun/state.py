@@ -25,7 +25,7 @@ from dagrun.events import (
 )
 from dagrun.graph import Graph, Node
 from dagrun.model import OnError, Retry, Task, Trigger
-from dagrun.outcomes import EDGES, FINAL, End, Reason, RunStatus, Status, end_of
+from dagrun.outcomes import EDGES, FINAL, LASTING, End, Reason, RunStatus, Status, end_of
 from dagrun.work import Blob, Ended, Json, Outputs
 
 #: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
@@ -686,7 +686,7 @@ class RunState:
         )  # fmt: skip
 
     def _tries_again(self, retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
-        if attempt > retry.retries:  # `attempt` counts within this stretch
+        if attempt > retry.retries or error_type in LASTING:  # `attempt` counts within this stretch
             return False
         if not retry.on_exit_codes and not retry.on_errors:
             return True

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Json = Any  # data that json.dumps takes
 
@@ -101,11 +101,39 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """`command` in a container of `image`; without one the image's own command."""
+
+    image: str
+    command: Command | None
+    mount: tuple[str, ...]
+    pull: Literal["missing", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No body at all: the attempt ends well at once and has changed nothing."""
+
+
+Body = Call | Command | Container | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A container that is to run beside a body."""
+
+    name: str
+    image: str
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One attempt's body with all it needs. `upstream` holds each direct dependency's outputs, in file order."""
 
     attempt: Attempt
-    body: Call | Command
+    body: Body
+    services: tuple[Service, ...] = ()
     params: Mapping[str, Json]
     upstream: Mapping[str, Outputs]
     #: The environment that all of the run's bodies have, as one object, and what this one has besides.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dagrun.work import Attempt, Call, Command, Ended, Work
+from dagrun.work import Attempt, Body, Ended, Work
 
 FLOWS = """
 import os, time
@@ -46,7 +46,7 @@ def attempt(where: Path, task: str = "t", number: int = 1) -> Attempt:
     )  # fmt: skip
 
 
-def work(where: Path, body: Call | Command, task: str = "t", **more: Any) -> Work:
+def work(where: Path, body: Body, task: str = "t", **more: Any) -> Work:
     """One attempt's body with what it needs."""
     parts: dict[str, Any] = {
         "attempt": attempt(where, task), "body": body, "params": {}, "upstream": {}, "env": {}, "cwd": where,

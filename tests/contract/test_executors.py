@@ -12,12 +12,14 @@ import pytest
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local import LocalExecutor
 from dagrun.executors.processes import descendants
-from dagrun.work import Blob, Call, Command, Ended, Executor, Work, merged_params
+from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work, merged_params
 from tests.contract.harness import FLOWS, Ends, until, work
 
 
 class House(Protocol):
     """An executor, and the bodies that it knows by the names in FLOWS."""
+
+    where: Path
 
     @property
     def executor(self) -> Executor:
@@ -137,13 +139,22 @@ def test_what_a_body_returns_are_its_outputs(house: House) -> None:
     assert (ended.outputs, ended.changed) == ({"got": {"n": 1, "up__k": ["ä"]}}, False)
 
 
+def test_an_attempt_without_a_body_ends_well_and_leaves_nothing(house: House) -> None:
+    its = work(house.where, Nothing())
+    ended = end(house, its)
+    assert (ended.error, ended.outputs, ended.changed) == (None, {}, False)
+    assert not Path(its.attempt.log).exists()
+    assert not Path(its.attempt.scratch).exists()
+
+
 def test_done_is_not_called_before_start_returns(house: House) -> None:
     async def story(ends: Ends) -> None:
         house.executor.start(house.work("returns"), ends.of("t"))
+        house.executor.start(work(house.where, Nothing(), "n"), ends.of("n"))
         assert ends.all == []
-        await ends.wait()
+        await ends.wait(2)
 
-    assert len(told(house, story)) == 1
+    assert len(told(house, story)) == 2
 
 
 def test_a_body_that_is_stopped_ends_once_and_not_well(house: House) -> None:
@@ -308,6 +319,13 @@ def test_a_command_that_fails_says_how(local: Local, script: str, error: str, co
 def test_a_shell_that_is_not_there_fails_the_task(local: Local) -> None:
     ended = end(local, work(local.where, Command(argv=("/no/such/shell", "-c"), script="true")))
     assert (ended.error_type, ended.exit_code) == ("CommandNotRun", 127)
+
+
+def test_without_an_engine_a_container_is_refused_at_the_loops_next_turn(local: Local) -> None:
+    its = work(local.where, Container(image="alpine", command=None, mount=(), pull="missing"))
+    ended = end(local, its)
+    assert ended.error_type == "NoContainerEngine"
+    assert not Path(its.attempt.log).exists()
 
 
 def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None:

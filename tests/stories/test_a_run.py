@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dagrun.engine import Engine
 from dagrun.testing import HANG, fails, scenario
+from dagrun.work import Ended
 
 DIAMOND = """
     name: diamond
@@ -159,6 +160,12 @@ def test_a_task_fails_when_its_retries_are_used_up() -> None:
 def test_retries_may_be_for_certain_errors_only() -> None:
     text = "name: r\ntasks: [{id: a, workflow_ref: a, retry: {max_attempts: 3, on_errors: [KeyError]}}]"
     assert scenario(text, {"a": fails(9)}).started == ["a"]
+
+
+def test_what_no_further_attempt_would_mend_is_not_retried() -> None:
+    ended = Ended(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
+    text = "name: r\ntasks: [{id: a, image: x, retries: 3}]"
+    assert scenario(text, {"a": lambda _: ended}).started == ["a"]
 
 
 def test_waiting_for_a_retry_holds_no_slot() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagrun.executors.calling import outputs_of
-from dagrun.work import Attempt, Blob, Call, Ended, Json, Watch, Work, merged_params
+from dagrun.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work, merged_params
 
 HANG: Final = object()
 """What a body returns to say: I am still running, until somebody stops me."""
@@ -80,6 +80,9 @@ class InlineExecutor:
             asyncio.get_running_loop().call_soon(finish, ended)
 
     def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
+        if isinstance(work.body, Nothing):
+            finish(Ended(duration=0.0, changed=False))
+            return
         upstream = {task: {} if isinstance(out, Blob) else out for task, out in work.upstream.items()}
         params = self.params[work.attempt.task_id] = merged_params(work.params, upstream)
         ref = work.body.ref if isinstance(work.body, Call) else ""

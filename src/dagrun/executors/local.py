@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.executors import commands, keeper, processes
+from dagrun.executors import commands, containers, keeper, processes
 from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.registry import Failure, Origin, Registry, unpack
-from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Outputs, Watch, Work
+from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Nothing, Outputs, Watch, Work
 
 GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
@@ -211,10 +211,15 @@ class LocalExecutor:
         """Begin an attempt."""
         job = _Job(work, done, time.monotonic())
         self._jobs[_key(work.attempt)] = job
-        if isinstance(work.body, Call):
-            self._start_call(job)
-        else:
-            self._start_command(job, work.body)
+        match work.body:
+            case _ if containers.needed(work):
+                self._finish_soon(job, containers.refusal(work))
+            case Call():
+                self._start_call(job)
+            case Command():
+                self._start_command(job, work.body)
+            case Nothing():
+                self._finish_soon(job, Ended(duration=0.0, changed=False))
 
     def room(self, ref: str) -> int:
         """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from dagrun.expressions import Expression
 from dagrun.registry import Registry
-from dagrun.work import Call, Command
+from dagrun.work import Body
 
 Evaluate = Callable[[Expression], Any]
 
@@ -20,4 +20,4 @@ class Kind:
 
     name: str
     label: Callable[[Any], str]
-    body: Callable[[Any, Registry, Evaluate], tuple[Call | Command, Mapping[str, str]]]
+    body: Callable[[Any, Registry, Evaluate], tuple[Body, Mapping[str, str]]]

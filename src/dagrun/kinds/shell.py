@@ -53,7 +53,8 @@ def _label(action: ShellAction) -> str:
     return f"shell: {first}"
 
 
-def _body(action: ShellAction, _: Registry, evaluate: Evaluate) -> tuple[Command, Mapping[str, str]]:
+def body(action: ShellAction, _: Registry, evaluate: Evaluate) -> tuple[Command, Mapping[str, str]]:
+    """The whole script behind its shell, and the values that it reads."""
     fitted = scripts.fit(script(action), action.shell)
     variables = {
         variable.name: expressions.as_text(evaluate(variable.expression)) for variable in fitted.variables
@@ -61,4 +62,4 @@ def _body(action: ShellAction, _: Registry, evaluate: Evaluate) -> tuple[Command
     return Command(argv=argv(action.shell), script=fitted.script), variables
 
 
-KIND = Kind(name="shell", label=_label, body=_body)
+KIND = Kind(name="shell", label=_label, body=body)

@@ -24,7 +24,7 @@ from dagrun.events import (
 )
 from dagrun.graph import Graph, Node
 from dagrun.model import Need, Task, Trigger
-from dagrun.outcomes import FINAL, End, Reason, RunStatus, Status
+from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState, TaskState
 from dagrun.views.status import mark_interrupted
@@ -386,6 +386,8 @@ class _Story:
         retry = node.task.retry
         wanted = [f"exit code {code}" for code in retry.on_exit_codes] + list(retry.on_errors)
         error_type = event.error_type if isinstance(event, TaskFail) else None
+        if error_type in LASTING:
+            return "not tried again: another attempt would not help"
         if wanted and task.exit_code not in retry.on_exit_codes and error_type not in retry.on_errors:
             return f"tried again only on {_and(wanted, 'or')}"
         return "not tried again: the run was ending"

@@ -237,6 +237,13 @@ def test_an_expression_can_fail_before_the_task_begins() -> None:
     assert told.startswith("b failed before it began: ")
 
 
+def test_a_failure_that_no_attempt_would_mend_says_so() -> None:
+    ended = Ended(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
+    assert summary("name: n\ntasks: [{id: a, image: x, retries: 3}]\n", "a", {"a": lambda _: ended}) == (
+        "a failed: no container of 'x' (attempt 1 of 4, not tried again: another attempt would not help, a.1.log:41)"
+    )
+
+
 def test_a_tolerated_failure_is_told_as_one() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true', continue_on_failure: true}]\n"
     why = explain(scenario(text, {"a": exits(1)}).record, "a", TEN)

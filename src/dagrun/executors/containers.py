@@ -1,0 +1,21 @@
+"""Containers on this machine: no engine runs them yet, so an attempt that needs one ends by saying so."""
+
+from __future__ import annotations
+
+from dagrun.work import Container, Ended, Work
+
+
+def needed(work: Work) -> bool:
+    """Whether the attempt, or something beside it, runs in a container."""
+    return isinstance(work.body, Container) or bool(work.services)
+
+
+def refusal(work: Work) -> Ended:
+    """The end of an attempt that needs one."""
+    images = [work.body.image] if isinstance(work.body, Container) else []
+    images += [service.image for service in work.services]
+    error = (
+        f"no container of {', '.join(map(repr, images))}: this version of dagrun runs no containers yet; "
+        "without 'image' and 'services' a task runs on this machine"
+    )
+    return Ended(duration=0.0, error=error, error_type="NoContainerEngine")
