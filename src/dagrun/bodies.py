@@ -31,7 +31,7 @@ _NOTHING: Mapping[str, str] = {}
 class Bodies:
     """Makes the Work of one run's attempts, and answers its conditions. Reads the state, never changes it.
 
-    `read_outputs` reads outputs that lie in a file. All methods raise EvaluationError for an expression that fails.
+    `read_outputs` reads outputs that lie in a file; `artifacts` is where a task has kept something, if it has. All methods raise EvaluationError for an expression that fails.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Bodies:
         state: RunState,
         run_id: str,
         read_outputs: Callable[[Blob], Mapping[str, Json]],
+        artifacts: Callable[[str], Path | None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.prepared = prepared
@@ -49,6 +50,7 @@ class Bodies:
         self.run_id = run_id
         self.dag = prepared.graph.dag
         self._read_outputs = read_outputs
+        self._artifacts = artifacts
         outside = os.environ if environment is None else environment
         self._outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
         self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
@@ -57,6 +59,7 @@ class Bodies:
         self._directories: dict[str, Path] = {}
         self._items: dict[int, Sequence[Json]] = {}
         self._gathered: dict[int, Mapping[str, Json]] = {}
+        self._kept: dict[int, Json] = {}
 
     def condition(self, node: Node) -> bool:
         """Whether the task's `if` and `unless` let it run."""
@@ -127,6 +130,7 @@ class Bodies:
             own_env={**own, **variables} if variables else own,
             unset=self._unset,
             masks=self._masks,
+            artifacts=self._named(node, {**common, **own}) if task.artifacts else (),
             cwd=self._directory(task.working_dir or "."),
             max_output_bytes=self.settings.max_output_bytes,
         )
@@ -168,6 +172,11 @@ class Bodies:
                 image = _text(self._rendered(service.image, node, env))
                 found.append(Service(service.name, image, self._layer(service.env, node, below)))
         return tuple(found)
+
+    def _named(self, node: Node, env: Mapping[str, str]) -> tuple[str, ...]:
+        """The artifacts that the task is to keep."""
+        with _place("artifacts"):
+            return tuple(_text(self._rendered(text, node, env)) for text in node.task.artifacts)
 
     def _directory(self, written: str) -> Path:
         if written not in self._directories:
@@ -233,13 +242,15 @@ class Bodies:
         secrets: bool = False,
     ) -> Scope:
         """What the expressions may see: of the tasks only those they name."""
-        named = {
-            str(reference.path[0])
+        read = [
+            reference.path
             for expression in asking
             for reference in expression.references
             if reference.root in TASKS and reference.path
-        }
-        tasks = {task_id: self._task(task_id) for task_id in named if task_id in self.state.index}
+        ]
+        known = {str(path[0]) for path in read} & self.state.index.keys()
+        kept = any(path[1:2] in ((), ("artifacts",)) for path in read)  # else nobody looks at the disk
+        tasks = {task_id: self._task(task_id, kept=kept) for task_id in known}
         roots: dict[str, Json] = {
             "params": dict(self.prepared.params),
             "env": {**self._outside, **env},
@@ -264,7 +275,7 @@ class Bodies:
             self._items[variant.group] = items
         return items[int(variant.key)]
 
-    def _task(self, task_id: str) -> Json:
+    def _task(self, task_id: str, *, kept: bool) -> Json:
         i = self.state.index[task_id]
         node, task = self.state.nodes[i], self.state.tasks[i]
         outputs: Json = None  # of a task that has not succeeded, nor any variant of it, every output is null
@@ -278,8 +289,23 @@ class Bodies:
             "outputs": outputs,
             "changed": bool(task.changed),
             "error": task.error,
-            "artifacts": None,
+            "artifacts": self._kept_by(node) if kept else None,
         }
+
+    def _kept_by(self, node: Node) -> Json:
+        """Where a task that ended well has kept something; of a group a map from variant to that; null where nothing is."""
+        if node.members is None:
+            succeeded = self.state.tasks[node.index].status is Status.SUCCESS
+            directory = self._artifacts(node.task.id) if succeeded else None
+            return None if directory is None else str(directory)
+        if node.index not in self._kept:
+            found = {}
+            for i in node.members:
+                member = self.state.nodes[i]
+                if member.variant is not None and (kept := self._kept_by(member)) is not None:
+                    found[member.variant.key] = kept
+            self._kept[node.index] = found or None
+        return self._kept[node.index]
 
     def _run(self) -> Json:
         return {

@@ -68,6 +68,7 @@ class _Language:
             yield from self._values(service.image, places.image(i, number), known, hidden)
             at = (*places.service(i, number), "env")
             yield from self._values(service.env, at, in_env, self.secret_env)
+        yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
         if isinstance(task.action, ShellAction | ContainerAction):
             yield from self._scripts(i, task.action, known, hidden)
 
@@ -256,7 +257,7 @@ def _has_expressions(task: Task) -> bool:
     action = task.action
     commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
     image = (action.image,) if isinstance(action, ContainerAction) else ()
-    parts = (task.params.values(), task.env.values(), commands, image)
+    parts = (task.params.values(), task.env.values(), task.artifacts, commands, image)
     return any(_holds(value) for part in parts for value in part)
 
 

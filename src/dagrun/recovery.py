@@ -72,6 +72,11 @@ class Reuse:
             if blob is not None:
                 yield blob
 
+    @property
+    def task_ids(self) -> Iterator[str]:
+        """The tasks, and variants, that have ended well."""
+        return (fact.task_id for fact in self.results if isinstance(fact, TaskOk))
+
     def facts(self, run_id: str, now: float) -> Iterable[Event]:
         """What the new run's journal says about results that were taken over."""
         for fact in self.results:

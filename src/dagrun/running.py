@@ -49,7 +49,7 @@ class Drive:
         state.defaults = defaults
         self.engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
-            bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs),
+            bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
             cancel_timeout=settings.cancel_timeout_ms / 1000,
         )  # fmt: skip
 

@@ -82,7 +82,7 @@ def _read_by_task(task: Task) -> set[str]:
     action = task.action
     commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
     image = action.image if isinstance(action, ContainerAction) else ""
-    found = _read_by([task.params, task.env, commands, image, task.for_each])
+    found = _read_by([task.params, task.env, task.artifacts, commands, image, task.for_each])
     for text in (task.condition, task.unless):
         if text is not None:
             found |= _named(expressions.condition(text))

@@ -268,6 +268,7 @@ class Service(History):
         try:
             for blob in reused.files:
                 writer.adopt_outputs(record.run_id, blob)
+            writer.adopt_artifacts(record.run_id, reused.task_ids)
         except BaseException:
             writer.abandon()
             raise

@@ -134,7 +134,13 @@ async def run(
     writer = runs.create(what, clock.now())
     state, prepared = RunState(graph), _prepared(graph, params or {})
     bodies = Bodies(
-        prepared, Settings(root=Path.cwd()), state, writer.run_id, writer.read_outputs, environment={}
+        prepared,
+        Settings(root=Path.cwd()),
+        state,
+        writer.run_id,
+        writer.read_outputs,
+        writer.artifacts,
+        environment={},
     )
     engine = Engine(
         state=state, writer=writer, executor=executor, clock=_Interrupting(clock, dict(at or {})),

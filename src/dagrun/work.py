@@ -144,6 +144,8 @@ class Work:
     #: Texts that must not appear in anything the body leaves behind.
     masks: tuple[str, ...] = ()
     cwd: Path
+    #: What is to be kept when it has ended well: paths from `cwd`, or absolute ones; globs are fine.
+    artifacts: tuple[str, ...] = ()
     max_output_bytes: int
 
 

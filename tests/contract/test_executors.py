@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local import LocalExecutor
 from dagrun.executors.processes import descendants
 from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work, merged_params
-from tests.contract.harness import FLOWS, Ends, until, work
+from tests.contract.harness import FLOWS, Ends, attempt, until, work
 
 
 class House(Protocol):
@@ -144,7 +146,7 @@ def test_an_attempt_without_a_body_ends_well_and_leaves_nothing(house: House) ->
     ended = end(house, its)
     assert (ended.error, ended.outputs, ended.changed) == (None, {}, False)
     assert not Path(its.attempt.log).exists()
-    assert not Path(its.attempt.scratch).exists()
+    assert not Path(its.attempt.scratch).parent.exists()
 
 
 def test_done_is_not_called_before_start_returns(house: House) -> None:
@@ -326,6 +328,71 @@ def test_without_an_engine_a_container_is_refused_at_the_loops_next_turn(local: 
     ended = end(local, its)
     assert ended.error_type == "NoContainerEngine"
     assert not Path(its.attempt.log).exists()
+
+
+@pytest.mark.parametrize("how", ["shell", "returns"])
+def test_what_an_attempt_that_ended_well_has_made_is_kept(local: Local, how: str) -> None:
+    (local.where / "made.txt").write_text("made")
+    more: dict[str, Any] = {"artifacts": ("*.txt",)}
+    script = Command(argv=("sh", "-c"), script="echo k=v > $DAGRUN_OUTPUT")
+    its = local.work(how, **more) if how == "returns" else work(local.where, script, **more)
+    ended = end(local, its)
+    assert (ended.error, ended.outputs) == (None, {} if how == "returns" else {"k": "v"})
+    assert Path(its.attempt.artifacts, "made.txt").read_text() == "made"
+    assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
+
+
+def test_of_an_attempt_that_failed_nothing_is_kept(local: Local) -> None:
+    its = local.work("raises", artifacts=("*.py",))
+    assert end(local, its).error_type == "ValueError"
+    assert not Path(its.attempt.artifacts).exists()
+
+
+@pytest.mark.parametrize("how", ["stop", "now", "close"])
+def test_an_attempt_may_be_stopped_while_its_artifacts_are_copied(
+    local: Local, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying = threading.Event()
+
+    def slow(_: Path, target: Path, halt: threading.Event) -> None:
+        target.touch()
+        copying.set()
+        assert halt.wait(20)
+
+    monkeypatch.setattr(artifacts, "_copy_file", slow)
+    its = local.work("returns", artifacts=("*.py",))
+
+    async def story(ends: Ends) -> None:
+        local.executor.start(its, ends.of("t"))
+        await until(copying.is_set)
+        if how == "close":
+            await local.executor.close()
+        else:
+            local.executor.stop(its.attempt, now=how == "now")
+        await ends.wait()
+
+    ((_, ended),) = told(local, story)
+    assert ended.error_type == "Terminated"
+    assert not Path(its.attempt.artifacts).exists()
+
+
+def test_a_further_attempt_does_not_keep_what_an_earlier_one_left(local: Local) -> None:
+    kept = []
+
+    async def story(ends: Ends) -> None:
+        for number, name in enumerate(("one", "two", "three"), start=1):
+            for path in local.where.glob("*.txt"):
+                path.unlink()
+            (local.where / f"{name}.txt").touch()
+            more: dict[str, Any] = {"attempt": attempt(local.where, number=number), "artifacts": ("*.txt",)}
+            script = Command(argv=("sh", "-c"), script="true")
+            its = work(local.where, script, **more) if number == 2 else local.work("returns", **more)
+            local.executor.start(its, ends.of(name))
+            await ends.wait(number)
+            kept.append([path.name for path in Path(its.attempt.artifacts).iterdir()])
+
+    told(local, story)
+    assert kept == [["one.txt"], ["two.txt"], ["three.txt"]]
 
 
 def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None:

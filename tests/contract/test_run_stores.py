@@ -330,3 +330,22 @@ def test_a_list_lies_in_a_file_only_when_it_is_large(house: House) -> None:
     blob = run.store_items("B[x]", items)
     assert blob is not None
     assert run.read_outputs(blob) == {"items": items}
+
+
+def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> None:
+    old, new = files.begin("old"), files.begin("new")
+    assert old.artifacts("a") is None
+    for name in ("a", "B"):
+        directory = Path(old.attempt(name, 1, None).artifacts)
+        (directory / "sub").mkdir(parents=True)
+        (directory / "sub" / "file").write_text(name)
+        (directory / "link").symlink_to("sub/file")
+        assert old.artifacts(name) == directory
+    new.adopt_artifacts("old", ["B", "c"])
+    taken = new.artifacts("B")
+    assert taken is not None
+    assert (taken / "sub" / "file").read_text() == (taken / "link").read_text() == "B"
+    assert (taken / "sub" / "file").stat().st_nlink == 2
+    assert (taken / "link").is_symlink()
+    assert new.artifacts("a") is None
+    new.adopt_artifacts("new-one-that-kept-nothing", ["a"])

@@ -118,7 +118,7 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
         engine = Engine(
             state=state, writer=writer, executor=InlineExecutor(bodies), clock=clock, chance=lambda: 0.5,
             listener=watcher.event,
-            bodies=Bodies(prepared, service.settings, state, "r", writer.read_outputs, environment={}),
+            bodies=Bodies(prepared, service.settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
         )  # fmt: skip
         watcher.then = lambda: engine.cancel("me", "enough")
         if not moment:

@@ -31,6 +31,7 @@ EVERYWHERE = (
     'run: x, unless: "X == 1"',
     'run: x, params: {p: "${{ X }}"}',
     'run: x, env: {E: "${{ X }}"}',
+    'run: x, artifacts: ["out/${{ X }}.txt"]',
 )
 
 

@@ -98,6 +98,12 @@ def test_one_variant_cannot_be_chosen() -> None:
     assert error.value.hint == "name 'test'"
 
 
+def test_what_an_artifact_reads_must_be_part_of_the_run() -> None:
+    dag = Dag(name="d", tasks=(task("a"), task("b", "a", artifacts=("${{ tasks.a.outputs.file }}",))))
+    with pytest.raises(UsageError, match=r"'b' reads tasks\.a"):
+        select(dag, Selection(only=["b"]))
+
+
 def test_a_list_reads_what_it_is_made_of() -> None:
     with pytest.raises(UsageError, match=r"'each' reads tasks\.b"):
         select(SEVERAL, Selection(only=["each"]))

@@ -123,16 +123,10 @@ Timeout = Annotated[
     ),
 ]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean"]})]
-#: Text that holds no expressions; one of these is split into words as a shell does, some are not empty.
+#: Text that holds no expressions; one of these is split into words as a shell does.
 Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
-]
-Some = Annotated[
-    str,
-    Field(min_length=1),
-    BeforeValidator(_plain),
-    WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
 ]
 Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
 #: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.

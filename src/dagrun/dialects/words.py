@@ -18,7 +18,6 @@ from dagrun.dialects.wire import (
     Name,
     Plain,
     Port,
-    Some,
     Timeout,
     Value,
     Variable,
@@ -170,7 +169,7 @@ class Body(Shared):
     services: list[Annotated[str, Field(min_length=1)]] | dict[Name, Service] | None = Field(
         None, description="Containers that run beside the task: images, or a mapping of names to services."
     )
-    artifacts: list[Some] | None = Field(
+    artifacts: list[Annotated[str, Field(min_length=1)]] | None = Field(
         None, description="Files and directories to keep when the task has ended well; globs are fine."
     )
     if_: Condition | None = Field(None, alias="if", description="Run only if this expression is true.")

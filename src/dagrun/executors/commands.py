@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import BadCall, encode_outputs
 from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.masking import Masker
@@ -48,6 +49,8 @@ def environment(work: Work) -> dict[str, str]:
     )
     env = {**work.env, **work.own_env}
     _check_env(env)
+    if attempt.number > 1:
+        set_aside(attempt.artifacts, f"{attempt.scratch}.before")
     return {
         **env,
         **attempt.variables(),

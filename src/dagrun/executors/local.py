@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.executors import commands, containers, keeper, processes
+from dagrun.executors import artifacts, commands, containers, keeper, processes
 from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.registry import Failure, Origin, Registry, unpack
@@ -67,6 +68,7 @@ class _Job:
     stop: int | None = None  # the signal it was last asked to end with
     told: bool = False  # a signal may be on its way to its process
     kill: asyncio.TimerHandle | None = None
+    halt: threading.Event | None = None  # ends the copying of its artifacts, when its body has ended
     worker: _Worker | None = None
 
 
@@ -94,6 +96,7 @@ class LocalExecutor:
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
+        self._copying: set[asyncio.Future[Ended]] = set()
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._closed = False
@@ -317,6 +320,11 @@ class LocalExecutor:
         """End everything; returns when the keeper has ended the last process."""
         if self._closed:
             return
+        for job in self._jobs.values():
+            if job.halt is not None:
+                job.halt.set()
+        if self._copying:
+            await asyncio.wait(self._copying)
         if self._loop is not None:
             self._loop.remove_reader(self._keeper.fileno())
             for worker in self._workers.values():
@@ -596,7 +604,7 @@ class LocalExecutor:
         self._keeper_pid, self._keeper = keeper.launch()
         self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
         self._hold_lock()
-        for job in list(self._jobs.values()):
+        for job in [job for job in self._jobs.values() if job.halt is None]:
             self._finish(
                 job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
             )
@@ -623,8 +631,11 @@ class LocalExecutor:
     # --- ends -----------------------------------------------------------------------------------------------
 
     def _signal(self, job: _Job) -> None:
-        if job.worker is not None and not self._take_back(job.worker):
+        if job.halt is None and job.worker is not None and not self._take_back(job.worker):
             return  # the worker has begun the next body: this one has ended, and we shall hear of it
+        if job.halt is not None:  # it has ended, and its worker may have another
+            job.halt.set()
+            return
         if _key(job.work.attempt) not in self._jobs:
             return  # it had ended
         if job.pid is not None:
@@ -644,7 +655,21 @@ class LocalExecutor:
         assert self._loop is not None
         self._loop.call_soon(self._finish, job, ended)
 
+    def _collect(self, job: _Job, ended: Ended) -> None:
+        """Keep what the attempt's artifacts name, in a thread. Only then has it ended; until then it can be stopped."""
+        assert self._loop is not None
+        job.halt = threading.Event()
+        if job.stop is not None:
+            job.halt.set()
+        copying = self._loop.run_in_executor(None, artifacts.collected, job.work, ended, job.halt)
+        self._copying.add(copying)
+        copying.add_done_callback(self._copying.discard)
+        copying.add_done_callback(lambda copied: self._finish(job, copied.result()))
+
     def _finish(self, job: _Job, ended: Ended) -> None:
+        if job.work.artifacts and ended.error is None and job.halt is None:
+            self._collect(job, ended)
+            return
         if self._jobs.pop(_key(job.work.attempt), None) is None:
             return
         if job.kill is not None:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from dagrun import registry
 from dagrun.executors import calling, processes
+from dagrun.executors.artifacts import set_aside
 from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.executors.wire import LOOK_OUT, TICKET, Channel, Message
@@ -296,6 +297,10 @@ class _Body:
 
     def _call(self, find: Callable[[str], Callable[..., Any]]) -> Any:
         function = find(self.message["ref"])
+        if self.message["try"] > 1:
+            directory = self.home.path(self.message["artifacts"])
+            to = f"{self.home.surroundings['spools']}/{Path(directory).name}.{self.message['try']}.before"
+            set_aside(directory, to)
         if calling.takes_context(function):
             self.context = self._context()
         return calling.call(function, self._params(), self.context)

@@ -106,6 +106,14 @@ class RunWriter(Protocol):
         """Take over a file of outputs from another run."""
         ...
 
+    def artifacts(self, task_id: str) -> Path | None:
+        """The directory of what a task has kept; None when there is none."""
+        ...
+
+    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+        """Take over what these tasks have kept in another run. Raises RecordError."""
+        ...
+
     def close(self) -> None:
         """Flush, and let go of the run."""
         ...

@@ -278,6 +278,23 @@ class FileRun:
         except OSError:
             shutil.copyfile(source, self.layout.outputs / blob.file)
 
+    def artifacts(self, task_id: str) -> Path | None:
+        """The directory of what a task has kept."""
+        directory = self.layout.artifacts / file_name(task_id)
+        return directory if directory.is_dir() else None
+
+    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+        """Take over what tasks have kept in another run, as links where the system has them: it is there to be read."""
+        source = RunLayout(self.layout.directory.parent / run_id).artifacts
+        try:
+            names = {path.name for path in source.iterdir() if path.is_dir()} if source.is_dir() else set()
+            for name in names.intersection(map(file_name, task_ids)):
+                shutil.copytree(
+                    source / name, self.layout.artifacts / name, symlinks=True, copy_function=_link
+                )
+        except OSError as error:  # shutil.Error is one, and has no name of a file
+            raise RecordError(f"cannot take over the artifacts of run '{run_id}': {error}") from error
+
     def close(self) -> None:
         """Flush and let go; of the lock last, whatever goes wrong before."""
         with contextlib.ExitStack() as last_first:
@@ -294,6 +311,14 @@ class FileRun:
         self._public.clear()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
         self.close()
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def _taken(run_id: str | None) -> RefusedError:

@@ -187,6 +187,13 @@ class MemoryRun:
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Nothing lies in files."""
 
+    def artifacts(self, task_id: str) -> Path | None:
+        """Nothing is kept."""
+        return None
+
+    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+        """Nothing is kept."""
+
     def close(self) -> None:
         """Let go of the run."""
         self.flush()

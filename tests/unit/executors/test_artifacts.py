@@ -1,0 +1,263 @@
+"""What a task keeps: what its patterns find, how links are taken, and that it is all there or nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagrun.executors import artifacts
+from dagrun.executors.artifacts import collected, set_aside
+from dagrun.work import Ended, Nothing
+from tests.contract.harness import attempt, work
+
+WELL = Ended(duration=1.0, outputs={"k": "v"}, exit_code=0)
+
+
+class House:
+    """A working directory, and a run beside it."""
+
+    def __init__(self, where: Path) -> None:
+        self.where = where
+        self.cwd = where / "project"
+        self.run = where / "runs" / "r"
+        self.halt = threading.Event()
+        self.run.mkdir(parents=True)
+        self.put("dist/app.txt", "app")
+
+    def put(self, name: str, text: str = "") -> Path:
+        path = self.cwd / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def collect(self, *patterns: str, **more: Any) -> Ended:
+        its = attempt(self.run, **more)
+        return collected(
+            work(self.cwd, Nothing(), attempt=its, artifacts=patterns, cwd=self.cwd), WELL, self.halt
+        )
+
+    def kept(self, *patterns: str) -> Sequence[str]:
+        """The files and links that are kept after a collection that must go well."""
+        ended = self.collect(*patterns)
+        assert ended.error is None
+        return self.files()
+
+    def files(self) -> Sequence[str]:
+        top = self.run / "artifacts" / "t"
+        return sorted(
+            str(path.relative_to(top)) for path in top.rglob("*") if path.is_symlink() or path.is_file()
+        )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+# --- what is found ---
+
+
+def test_files_and_directories_are_kept_under_their_paths(house: House) -> None:
+    house.put("dist/sub/deep.txt", "deep")
+    house.put("note.md")
+    house.put("other.md")
+    assert house.kept("dist/", "./note.md") == ["dist/app.txt", "dist/sub/deep.txt", "note.md"]
+    assert (house.run / "artifacts/t/dist/sub/deep.txt").read_text() == "deep"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("?.txt", ["a.txt", "b.txt"]),
+        ("[ab].*", ["a.txt", "b.txt"]),
+        (".h*", [".hidden.txt"]),
+        ("**/*.txt", ["a.txt", "b.txt", "dist/app.txt", "x/y/z.txt"]),
+        ("x/**", ["x/.h", "x/y/z.txt"]),
+        ("x/**/z.txt", ["x/y/z.txt"]),
+        ("*/app.txt", ["dist/app.txt"]),
+        ("odd[1].txt", ["odd[1].txt"]),
+        (".", [".hidden.txt", "a.txt", "b.txt", "dist/app.txt", "odd[1].txt", "x/.h", "x/y/z.txt"]),
+    ],
+)
+def test_patterns(house: House, pattern: str, kept: list[str]) -> None:
+    for name in ("a.txt", "b.txt", ".hidden.txt", "x/y/z.txt", "x/.h"):
+        house.put(name)
+    if "[1]" in pattern or pattern == ".":
+        house.put("odd[1].txt")
+    assert house.kept(pattern) == kept
+
+
+def test_an_absolute_path_is_kept_under_its_last_part(house: House) -> None:
+    digest = house.where / "build" / "digest.txt"
+    digest.parent.mkdir()
+    digest.write_text("sha")
+    assert house.kept(str(digest)) == ["digest.txt"]
+    assert house.kept(f"{house.where}/b*/d*.txt") == ["digest.txt"]
+
+
+def test_what_two_patterns_find_is_kept_once(house: House) -> None:
+    assert house.kept("dist", "dist/*", "**/app.txt") == ["dist/app.txt"]
+
+
+def test_an_empty_directory_is_something(house: House) -> None:
+    (house.cwd / "empty").mkdir()
+    assert house.collect("empty").error is None
+    assert (house.run / "artifacts/t/empty").is_dir()
+
+
+def test_a_program_stays_one(house: House) -> None:
+    house.put("tool").chmod(0o4755)
+    house.kept("tool")
+    assert (house.run / "artifacts/t/tool").stat().st_mode & 0o7777 == 0o755
+
+
+def test_what_earlier_runs_have_kept_is_not_found_again(house: House) -> None:
+    house.run = house.cwd / "logs" / "runs" / "r"
+    house.run.mkdir(parents=True)
+    house.put("logs/runs/old/artifacts/t/dist/app.txt")
+    assert house.kept("**/app.txt") == ["dist/app.txt"]
+    assert house.kept(".") == ["dist/app.txt"]
+
+
+# --- what is missing ---
+
+
+def test_what_is_not_there_is_told_with_its_directory(house: House) -> None:
+    ended = house.collect("dist", "*.whl", "/no/such/file", "gone/x.txt")
+    assert ended == Ended(
+        duration=ended.duration, exit_code=0, error_type="MissingArtifact",
+        error=f"artifact '*.whl' found nothing in {house.cwd}; artifact '/no/such/file' found nothing; "
+        f"artifact 'gone/x.txt' found nothing in {house.cwd}",
+    )  # fmt: skip
+    assert house.files() == []
+
+
+def test_a_pipe_is_no_artifact(house: House) -> None:
+    os.mkfifo(house.cwd / "dist" / "pipe")
+    assert house.collect("dist/pipe").error_type == "MissingArtifact"
+    assert house.kept("dist") == ["dist/app.txt"]
+
+
+# --- links ---
+
+
+def test_a_link_that_is_named_is_followed(house: House) -> None:
+    (house.cwd / "latest").symlink_to("dist")
+    assert house.kept("latest", "lat*/app.txt") == ["latest/app.txt"]
+    assert not (house.run / "artifacts/t/latest").is_symlink()
+
+
+def test_a_link_in_a_directory_is_kept_as_a_link(house: House) -> None:
+    (house.cwd / "dist" / "passwords").symlink_to("/etc/passwd")
+    (house.cwd / "dist" / "round").symlink_to("../dist")
+    assert house.kept("dist") == ["dist/app.txt", "dist/passwords", "dist/round"]
+    assert (house.run / "artifacts/t/dist/passwords").readlink() == Path("/etc/passwd")
+
+
+@pytest.mark.parametrize("pattern", ["out", "o*", "way/hostname", "way/*", "../secret", "x/../../secret"])
+def test_no_link_and_no_path_leads_out_of_the_working_directory(house: House, pattern: str) -> None:
+    (house.where / "secret").mkdir()
+    (house.where / "secret" / "hostname").write_text("here")
+    (house.cwd / "out").symlink_to("../secret/hostname")
+    (house.cwd / "way").symlink_to("../secret")
+    ended = house.collect(pattern)
+    assert ended.error_type == "BadArtifact"
+    assert ended.error is not None
+    assert ended.error.endswith(f"leads out of {house.cwd}")
+    assert house.files() == []
+
+
+@pytest.mark.parametrize("target", ["nothing", "link"])
+def test_a_link_to_nothing_or_to_itself_is_not_there(house: House, target: str) -> None:
+    (house.cwd / "link").symlink_to(target)
+    assert house.collect("link").error_type == "MissingArtifact"
+
+
+# --- all of it or nothing ---
+
+
+def test_two_things_of_one_name_are_told(house: House) -> None:
+    house.put("a/x", "1")
+    house.put("b/x", "2")
+    ended = house.collect(f"{house.cwd}/*/x")
+    assert ended.error_type == "BadArtifact"
+    assert ended.error is not None
+    assert ended.error.endswith("would both be kept as 'x'")
+
+
+def test_a_file_that_cannot_be_copied_fails_the_attempt(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put("dist/b.txt")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", "b.txt")
+
+    monkeypatch.setattr(artifacts, "_copy_file", full)
+    ended = house.collect("dist")
+    assert ended.error == "the artifacts cannot be kept: [Errno 28] No space left on device: 'b.txt'"
+    assert (ended.error_type, ended.outputs) == ("OSError", {})
+    assert house.files() == []
+    assert list((house.run / "scratch").iterdir()) == []
+
+
+def test_halted_it_ends_as_a_body_that_was_asked_to_end_does(house: House) -> None:
+    house.halt.set()
+    ended = house.collect("dist")
+    assert (ended.error, ended.error_type) == ("ended by SIGTERM", "Terminated")
+    assert not (house.run / "artifacts").exists()
+
+
+class Looks(threading.Event):
+    """Set once it was looked at so many times."""
+
+    def __init__(self, many: int) -> None:
+        super().__init__()
+        self.left = many
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_wherever_it_is_halted_nothing_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "_CHUNK", 1)
+    ends: list[str | None] = []
+    while None not in ends:
+        house.halt = Looks(len(ends))
+        ends.append(house.collect("d*", "dist/app.txt").error_type)
+        assert ends[-1] is None or not (house.run / "artifacts").exists()
+    assert len(ends) > 8
+    assert house.files() == ["dist/app.txt"]
+
+
+def test_what_the_body_itself_put_there_stays(house: House) -> None:
+    own = house.run / "artifacts" / "t"
+    (own / "dist").mkdir(parents=True)
+    (own / "dist" / "own.txt").write_text("own")
+    (own / "dist" / "app.txt").write_text("older")
+    (own / "chart.svg").write_text("<svg/>")
+    assert house.kept("dist") == ["chart.svg", "dist/app.txt", "dist/own.txt"]
+    assert (own / "dist" / "app.txt").read_text() == "app"
+
+
+def test_before_a_further_attempt_what_is_there_is_set_aside(house: House) -> None:
+    house.kept("dist")
+    its = attempt(house.run, number=2)
+    for _ in range(2):  # the second time there is nothing any more
+        set_aside(its.artifacts, f"{its.scratch}.before")
+    assert house.files() == []
+    house.put("late.txt")
+    assert house.kept("late.txt") == ["late.txt"]
+
+
+def test_the_time_that_it_takes_is_the_attempts(house: House) -> None:
+    ended = house.collect("dist")
+    assert ended.duration > 1.0
+    assert (ended.outputs, ended.exit_code) == ({"k": "v"}, 0)
