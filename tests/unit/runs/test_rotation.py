@@ -80,6 +80,8 @@ def test_of_many_writers_no_line_is_lost_and_a_follower_sees_each_once(tmp_path:
             if ended:
                 return
 
+    path.touch()
+    tail.poll()  # it follows from here on, however late its thread begins
     reader = threading.Thread(target=follow)
     writers = [threading.Thread(target=write, args=(1000 * n,)) for n in range(4)]
     for thread in (reader, *writers):
