@@ -74,7 +74,7 @@ def test_the_pipeline_in_containers(project: Project) -> None:
     assert (run.code, run.json["status"]) == (1, "failed")
     assert ", ".join(map(told, run.json["tasks"])) == (
         "build=failed, test-unit=skipped:DependencyFailed, test-integration=skipped:DependencyFailed, "
-        "deploy-staging=skipped:DependencyFailed, notify=failed"
+        "deploy-staging=skipped:DependencySkipped, notify=failed"
     )
     failures = [event for event in project.events() if event["event"] == "task_fail"]
     assert [(event["task_id"], event["error_type"]) for event in failures] == [
