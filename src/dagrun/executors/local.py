@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,9 @@ GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick
 DEPTH = 64  # bodies that are queued for one worker
-MOST_QUEUED = (
-    64 * 1024
-)  # bytes of one batch of calls: they lie in a socket that is not read while a body runs
+#: Bytes of one batch of calls, and of those before it that may not have been read yet: they lie in a socket that nobody
+#: reads while a body runs, and must find room there, or dagrun would wait for that body.
+MOST_QUEUED = 64 * 1024
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
@@ -40,9 +40,19 @@ class _Worker:
     granting: int  # and to write them
     job: _Job | None = None
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    unread: deque[tuple[int, int]] = field(default_factory=deque)  # batches: the last number, and the bytes
+    backlog: int = 0  # bytes of them
+    late: bool = False  # others have taken work from it since it was last heard
+    held: tuple[_Job, Ended] | None = None  # an end, to be told when we know what it has begun since
     surroundings: tuple[Any, ...] = ()
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
+
+    def has_read(self, number: int) -> None:
+        """It has come to this call, and so has read all that was sent before it."""
+        self.late = False
+        while self.unread and self.unread[0][0] <= number:
+            self.backlog -= self.unread.popleft()[1]
 
     def close(self) -> None:
         """Let go of it: it then exits."""
@@ -86,6 +96,7 @@ class LocalExecutor:
         self._workers: dict[int, _Worker] = {}
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
+        self._most = 0  # attempts that ran at once
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
@@ -197,6 +208,7 @@ class LocalExecutor:
         """Begin an attempt."""
         job = _Job(work, done, time.monotonic())
         self._jobs[_key(work.attempt)] = job
+        self._most = max(self._most, self._running())
         if isinstance(work.body, Call):
             self._start_call(job)
         else:
@@ -217,7 +229,7 @@ class LocalExecutor:
         for work, watch in attempts:
             job = _Job(work, watch.ended, time.monotonic(), watch)
             self._jobs[_key(work.attempt)] = job
-            if not takers or work.masks:
+            if not takers:
                 self._give_back(job)
                 continue
             worker = min(takers, key=lambda worker: len(worker.queue))
@@ -233,6 +245,8 @@ class LocalExecutor:
             for worker in self._workers.values()
             if (job := worker.job) is not None
             and not worker.retire
+            and not worker.late
+            and worker.backlog <= MOST_QUEUED
             and job.stop is None
             and isinstance(job.work.body, Call)
             and self._quick[job.work.body.ref] >= TINY_BODIES
@@ -243,12 +257,14 @@ class LocalExecutor:
         if not calls:
             return
         data = b"".join(map(pack, calls))
-        if len(data) > MOST_QUEUED:  # it would not fit into a pipe that nobody reads while a body runs
+        if len(data) > MOST_QUEUED:
             for call in calls:
                 job = worker.queue.pop(call["n"])
                 self._quick[call["ref"]] = 0
                 self._give_back(job)
             return
+        worker.unread.append((calls[-1]["n"], len(data)))
+        worker.backlog += len(data)
         with contextlib.suppress(
             OSError
         ):  # it is dead: heard as the end of its channel, which gives them back
@@ -333,6 +349,7 @@ class LocalExecutor:
             self._signal(job)
 
     def _begin_queued(self, worker: _Worker, number: int) -> None:
+        worker.has_read(number)
         job = worker.queue.pop(number)
         assert job.watch is not None
         job.watch.begun()
@@ -348,49 +365,87 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
-            if message["op"] == "begun":
-                self._begin_queued(worker, message["n"])
-                continue
-            job, worker.job = worker.job, None
-            worker.retire = worker.retire or message.get("retire", False)
-            if job is not None:
-                # The signal may still be on its way: it must not reach the worker's next body.
-                worker.retire = worker.retire or job.told
-                self._note_duration(job, message["duration"])
-                self._finish(job, _ended(message))
-            if "next" in message:
-                self._begin_queued(worker, message["next"])
-        if worker.job is not None:
+            self._take_in(worker, message)
+        if worker.job is not None or worker.held is not None:
             return
         if worker.retire or self._closed:
             self._dismiss(worker)
-        elif self._take_back(worker):  # else it has begun one of them, and we shall hear of it
+        else:
             self._reuse(worker)
+
+    def _take_in(self, worker: _Worker, message: Message) -> None:
+        number = message["n"]
+        worker.has_read(number)
+        match message["op"]:
+            case "begun":
+                self._tell_held(worker)
+                self._begin_queued(worker, number)
+            case "unbegun":
+                self._give_back(worker.queue.pop(number))
+                if worker.job is not None and worker.job.stop is not None:
+                    self._signal(worker.job)  # not sent before, as we took the other one for begun
+            case _:
+                self._take_end(worker, message)
+
+    def _take_end(self, worker: _Worker, message: Message) -> None:
+        job, worker.job = worker.job, None
+        worker.retire = worker.retire or message.get("retire", False)
+        if job is None:
+            return
+        # The signal may still be on its way: it must not reach the worker's next body.
+        worker.retire = worker.retire or job.told
+        self._note_duration(job, message["duration"])
+        following = message.get("next")
+        if following is None and not worker.retire and not self._take_back(worker):
+            # It has begun another one and says so next. Until then its place is not free.
+            worker.held = job, _ended(message)
+            return
+        self._finish(job, _ended(message))
+        if following is not None:
+            self._begin_queued(worker, following)
+
+    def _tell_held(self, worker: _Worker) -> None:
+        if worker.held is not None:
+            held, worker.held = worker.held, None
+            self._finish(*held)
 
     def _note_duration(self, job: _Job, duration: float) -> None:
         assert isinstance(job.work.body, Call)
         ref = job.work.body.ref
-        self._quick[ref] = self._quick[ref] + 1 if duration <= TINY else 0
+        is_tiny = duration <= TINY and not job.work.masks  # after one with secrets the worker is replaced
+        self._quick[ref] = self._quick[ref] + 1 if is_tiny else 0
 
     def _reuse(self, worker: _Worker) -> None:
         if self._waiting:
             self._hand_over(worker, self._waiting.pop(0))
             return
-        assert self._loop is not None
         self._idle.append(worker)
-        self._loop.call_soon(
-            self._share
-        )  # once the engine has had its turn: it may have something else for it
+        self._share_soon()
+
+    def _share_soon(self) -> None:
+        """A place is free. Once the engine has had its turn: it may have something else for it."""
+        assert self._loop is not None
+        self._loop.call_soon(self._share)
 
     def _share(self) -> None:
-        """Take back half of the longest queue when a worker is idle: it begins them sooner."""
-        if self._idle and self._workers:
+        """Take back half of the longest queue when a place is free: they begin sooner there.
+
+        Whoever has it is busy with something longer, and gets no more until we have heard of it.
+        """
+        if self._workers and self._running() < self._most:
             longest = max(self._workers.values(), key=lambda worker: len(worker.queue))
-            self._take_back(longest, (len(longest.queue) + 1) // 2)
+            if longest.queue:
+                longest.late = True
+                self._take_back(longest, (len(longest.queue) + 1) // 2)
+
+    def _running(self) -> int:
+        """How many attempts are under way, for all we have heard."""
+        return len(self._jobs) - sum(len(worker.queue) for worker in self._workers.values())
 
     def _dismiss(self, worker: _Worker) -> None:
         assert self._loop is not None
         self._loop.remove_reader(worker.channel.fileno())
+        self._tell_held(worker)
         self._take_back(worker)
         for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
             self._give_back(job)
@@ -399,6 +454,7 @@ class LocalExecutor:
         self._workers.pop(worker.pid, None)
         if worker in self._idle:
             self._idle.remove(worker)
+        self._share_soon()
 
     def _lose_worker(self, worker: _Worker, why: str = "") -> None:
         """The worker is gone; the keeper says with which code, before or after."""
@@ -535,6 +591,7 @@ class LocalExecutor:
         self._keeper.close()
         self._end_orphans([*self._workers, *self._commands])
         for worker in list(self._workers.values()):
+            self._hear_out(worker)
             self._dismiss(worker)
         self._idle.clear()
         self._spawning.clear()
@@ -550,6 +607,14 @@ class LocalExecutor:
             self._finish(
                 job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
             )
+
+    def _hear_out(self, worker: _Worker) -> None:
+        """What a worker that is dead has said: what it had begun must not begin again unseen."""
+        worker.channel.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError, ValueError, RecursionError):
+            while messages := worker.channel.receive():
+                for message in messages:
+                    self._take_in(worker, message)
 
     def _end_orphans(self, leaders: list[int]) -> None:
         """Kill what the keeper owned: groups by their leaders; below us, forks of workers and what bears our mark."""
@@ -573,7 +638,7 @@ class LocalExecutor:
     # --- ends -----------------------------------------------------------------------------------------------
 
     def _signal(self, job: _Job) -> None:
-        if job.worker is not None and not self._take_back(job.worker):
+        if job.worker is not None and not self._take_back(job.worker) and job.stop != signal.SIGKILL:
             return  # the worker has begun the next body: this one has ended, and we shall hear of it
         if job.pid is not None:
             job.told = True
@@ -600,6 +665,8 @@ class LocalExecutor:
         if isinstance(job.work.body, Command):
             commands.clean(job.work)
         job.done(ended)
+        if job.worker is None or job.worker.pid not in self._workers:
+            self._share_soon()
 
 
 def _key(attempt: Attempt) -> tuple[str, str]:

@@ -116,7 +116,6 @@ class Worker:
         self.tickets = tickets
         self.calls: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
-        self.granted: int | None = None
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.worn = False  # whether it is to be replaced: it begins nothing any more
@@ -165,22 +164,21 @@ class Worker:
         """A call, or else the queued one that this worker may begin."""
         if self.calls:
             return self.calls.popleft()
-        number, self.granted = self.granted, None
-        if number is None:
-            try:
-                (number,) = TICKET.unpack(os.read(self.tickets, TICKET.size))
-            except BlockingIOError:
-                self.queued.clear()
-                return None
+        try:
+            (number,) = TICKET.unpack(os.read(self.tickets, TICKET.size))
+        except BlockingIOError:
+            self.queued.clear()
+            return None
         while number not in self.queued:  # it is on its way
             if not self._receive():
                 os._exit(0)
-        if self.calls:  # it was sent before the ticket was written, and comes first
-            self.granted = number
-            return self.calls.popleft()
         for older in [n for n in self.queued if n < number]:
             del self.queued[older]
-        return self.queued.pop(number)
+        queued = self.queued.pop(number)
+        if self.calls:  # it was sent before the ticket was written, and comes first; who waits for it may be long in coming
+            self.channel.send({"op": "unbegun", "n": number})
+            return self.calls.popleft()
+        return queued
 
     def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
         if self.body is not None:
