@@ -49,6 +49,12 @@ WORKFLOWS = """
                 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
                 sys.stdout.close()
         return {"k": ctx.task_id}
+
+    @workflow("where")
+    def where(wait=False):
+        while wait and not os.path.exists(HOME + "/go"):
+            time.sleep(0.01)
+        return os.path.basename(os.getcwd())
 """
 
 
@@ -162,6 +168,25 @@ def test_each_is_as_if_it_were_the_first_whatever_the_others_do(project: Project
     assert logs.pop("t250.1.log").endswith("RuntimeError: no\n")
     assert logs == {f"t{n}.1.log": f"out t{n}\nerr t{n}\n" for n in (400, 401, 403)}
     assert project.dagrun("logs", "latest", "t401").out == "out t401\nerr t401\n"
+
+
+def test_each_runs_in_its_own_directory_also_where_others_were_taken_back(project: Project) -> None:
+    tasks = [
+        {"id": f"t{n}", "workflow_ref": "where", "working_dir": "ab"[n % 2], "params": {"wait": n == 50}}
+        for n in range(1000)
+    ]
+    for name in "ab":
+        (project.root / name).mkdir()
+    project.workflows(WORKFLOWS)
+    project.write("dag.yaml", json.dumps({"name": "where", "max_parallel": 2, "tasks": tasks}))
+    process = project.start("run", "dag.yaml", "-q")
+    wait_for(
+        "all the others", lambda: any(project.root.glob("logs/runs/*/dag.json")) and len(ends(project)) == 999
+    )
+    project.write("go", "")
+    assert project.finish(process).code == 0
+    told = project.dagrun("status", "-o", "json").json["tasks"]
+    assert [task["outputs"]["result"] for task in told] == ["a", "b"] * 500
 
 
 def terminate(project: Project, process: subprocess.Popen[str]) -> None:

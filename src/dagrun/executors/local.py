@@ -24,9 +24,9 @@ GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick
 DEPTH = 64  # bodies that are queued for one worker
-#: Bytes of one batch of calls, and of those before it that may not have been read yet: they lie in a socket that nobody
-#: reads while a body runs, and must find room there, or dagrun would wait for that body.
-MOST_QUEUED = 64 * 1024
+#: Bytes of queued calls that a worker may not have read yet: they lie in a socket that nobody reads while a body runs,
+#: and must find room there, or dagrun would wait for that body.
+MOST_QUEUED = 128 * 1024
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
@@ -40,13 +40,19 @@ class _Worker:
     granting: int  # and to write them
     job: _Job | None = None
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
-    unread: deque[tuple[int, int]] = field(default_factory=deque)  # batches: the last number, and the bytes
-    backlog: int = 0  # bytes of them
+    unread: deque[tuple[int, int]] = field(
+        default_factory=deque
+    )  # calls that it may not have come to, with their bytes
+    backlog: int = 0  # bytes of them all
     late: bool = False  # others have taken work from it since it was last heard
     held: tuple[_Job, Ended] | None = None  # an end, to be told when we know what it has begun since
     surroundings: tuple[Any, ...] = ()
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
+
+    def room(self, size: int) -> int:
+        """How many more calls of that size may be queued."""
+        return min(DEPTH - len(self.queue), (MOST_QUEUED - self.backlog) // size)
 
     def has_read(self, number: int) -> None:
         """It has come to this call, and so has read all that was sent before it."""
@@ -97,6 +103,7 @@ class LocalExecutor:
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
         self._most = 0  # attempts that ran at once
+        self._sizes: dict[str, int] = {}  # bytes of a workflow's last call that was queued
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
@@ -218,26 +225,31 @@ class LocalExecutor:
         """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""
         if self._quick[ref] < TINY_BODIES:
             return 0
-        takers = self._takers()
-        free = sum(DEPTH - len(worker.queue) for worker in takers)
-        return free if 2 * free >= DEPTH * len(takers) else 0
+        takers, size = self._takers(), self._sizes.get(ref, 1)
+        free = sum(worker.room(size) for worker in takers)
+        return free if 2 * free >= min(DEPTH, MOST_QUEUED // size) * len(takers) else 0
 
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
-        """Deal them out to the workers that run tiny bodies now, the shortest queue first."""
+        """Deal them out to the workers that run tiny bodies now, the shortest queue first; what finds no room goes back."""
         takers = self._takers()
-        batches: dict[int, list[Message]] = {worker.pid: [] for worker in takers}
-        for work, watch in attempts:
-            job = _Job(work, watch.ended, time.monotonic(), watch)
-            self._jobs[_key(work.attempt)] = job
-            if not takers:
-                self._give_back(job)
-                continue
-            worker = min(takers, key=lambda worker: len(worker.queue))
+        batches: dict[int, list[bytes]] = {worker.pid: [] for worker in takers}
+        granted: dict[int, list[bytes]] = {worker.pid: [] for worker in takers}
+        for place, (work, watch) in enumerate(attempts):
+            worker = min(takers, key=lambda worker: len(worker.queue), default=None)
             number = next(self._numbers)
-            worker.queue[number] = job
-            batches[worker.pid].append(self._call_message(worker, "queue", number, work))
+            data = b"" if worker is None else self._queued_call(worker, number, work)
+            if worker is None or not data:
+                self._refuse(attempts[place:])
+                break
+            job = _Job(work, watch.ended, time.monotonic(), watch)
+            self._jobs[_key(work.attempt)] = worker.queue[number] = job
+            worker.unread.append((number, len(data)))
+            worker.backlog += len(data)
+            batches[worker.pid].append(data)
+            granted[worker.pid].append(TICKET.pack(number))
         for worker in takers:
-            self._send_queue(worker, batches[worker.pid])
+            if batches[worker.pid]:
+                self._send_queue(worker, granted[worker.pid], batches[worker.pid])
 
     def _takers(self) -> list[_Worker]:
         return [
@@ -246,30 +258,34 @@ class LocalExecutor:
             if (job := worker.job) is not None
             and not worker.retire
             and not worker.late
-            and worker.backlog <= MOST_QUEUED
             and job.stop is None
             and isinstance(job.work.body, Call)
             and self._quick[job.work.body.ref] >= TINY_BODIES
         ]
 
-    def _send_queue(self, worker: _Worker, calls: list[Message]) -> None:
+    def _queued_call(self, worker: _Worker, number: int, work: Work) -> bytes:
+        """The call as it travels; nothing if there is no room for it."""
+        assert isinstance(work.body, Call)
+        before = worker.surroundings
+        data = pack(self._call_message(worker, "queue", number, work))
+        self._sizes[work.body.ref] = len(data)
+        if worker.room(len(data)) > 0:
+            return data
+        worker.surroundings = before  # it will not have been told
+        return b""
+
+    def _refuse(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        assert self._loop is not None
+        for _, watch in attempts:
+            self._loop.call_soon(watch.returned)
+
+    def _send_queue(self, worker: _Worker, granted: list[bytes], calls: list[bytes]) -> None:
         """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
-        if not calls:
-            return
-        data = b"".join(map(pack, calls))
-        if len(data) > MOST_QUEUED:
-            for call in calls:
-                job = worker.queue.pop(call["n"])
-                self._quick[call["ref"]] = 0
-                self._give_back(job)
-            return
-        worker.unread.append((calls[-1]["n"], len(data)))
-        worker.backlog += len(data)
         with contextlib.suppress(
             OSError
         ):  # it is dead: heard as the end of its channel, which gives them back
-            os.write(worker.granting, b"".join(TICKET.pack(call["n"]) for call in calls))
-            worker.channel.sock.sendall(data)
+            os.write(worker.granting, b"".join(granted))
+            worker.channel.sock.sendall(b"".join(calls))
 
     def _give_back(self, job: _Job) -> None:
         """To the engine, at the loop's next turn."""

@@ -116,6 +116,7 @@ class Worker:
         self.tickets = tickets
         self.calls: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
+        self.surroundings: Message = {}  # of the last call that came
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.worn = False  # whether it is to be replaced: it begins nothing any more
@@ -151,6 +152,8 @@ class Worker:
         """Take in what has come; False when dagrun has closed the channel."""
         messages = self.channel.receive()
         for message in messages or ():
+            # What bodies have in common comes when it changes: also with a call that is then taken back.
+            self.surroundings = message.setdefault("in", self.surroundings)
             match message["op"]:
                 case "call":
                     self.calls.append(message)
@@ -386,7 +389,7 @@ class _Home:
 
     def enter(self, message: Message) -> None:
         """Get everything ready for a body. Raises OSError."""
-        if "in" in message:
+        if message["in"] is not self.surroundings:
             self._surround(message["in"])
         _open_closed()
         masks = self.surroundings["masks"]

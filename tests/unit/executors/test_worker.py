@@ -23,12 +23,12 @@ class Desk:
         self.dagrun = Channel(ours)
         self.worker = Worker.__new__(Worker)  # as it is made, it changes what signals do in this process
         self.worker.channel, self.worker.tickets = Channel(theirs), tickets
-        self.worker.calls, self.worker.queued = deque(), {}
+        self.worker.calls, self.worker.queued, self.worker.surroundings = deque(), {}, {}
 
-    def send(self, op: str, number: int, *, ticket: bool = False) -> None:
+    def send(self, op: str, number: int, *, ticket: bool = False, more: Message | None = None) -> None:
         if ticket:
             os.write(self.granting, TICKET.pack(number))
-        self.dagrun.send({"op": op, "n": number})
+        self.dagrun.send({"op": op, "n": number, **(more or {})})
 
     def next(self) -> Message | None:
         self.worker._receive()
@@ -53,8 +53,8 @@ def test_queued_calls_begin_in_order_while_their_tickets_are_there(desk: Desk) -
     desk.send("queue", 1, ticket=True)
     desk.send("queue", 2)  # its ticket was taken back
     desk.send("queue", 3, ticket=True)
-    assert desk.next() == {"op": "queue", "n": 1}
-    assert desk.worker._next() == {"op": "queue", "n": 3}
+    assert desk.next() == {"op": "queue", "n": 1, "in": {}}
+    assert desk.worker._next() == {"op": "queue", "n": 3, "in": {}}
     assert desk.worker._next() is None
     assert desk.worker.queued == {}
 
@@ -66,6 +66,12 @@ def test_a_call_that_comes_with_a_queued_one_is_first_and_the_other_is_given_bac
     os.write(desk.granting, TICKET.pack(3))
     desk.send("call", 2)
     desk.send("queue", 3)
-    assert desk.worker._next() == {"op": "call", "n": 2}
+    assert desk.worker._next() == {"op": "call", "n": 2, "in": {}}
     assert desk.dagrun.receive() == [{"op": "unbegun", "n": 3}]
     assert desk.worker._next() is None
+
+
+def test_what_changes_with_a_call_that_is_taken_back_has_changed_for_those_after_it(desk: Desk) -> None:
+    desk.send("queue", 1, more={"in": {"cwd": "/"}})
+    desk.send("queue", 2, ticket=True)
+    assert desk.next() == {"op": "queue", "n": 2, "in": {"cwd": "/"}}
