@@ -172,7 +172,12 @@ def test_each_is_as_if_it_were_the_first_whatever_the_others_do(project: Project
 
 def test_each_runs_in_its_own_directory_also_where_others_were_taken_back(project: Project) -> None:
     tasks = [
-        {"id": f"t{n}", "workflow_ref": "where", "working_dir": "ab"[n // 10 % 2], "params": {"wait": n == 50}}
+        {
+            "id": f"t{n}",
+            "workflow_ref": "where",
+            "working_dir": "ab"[n // 10 % 2],
+            "params": {"wait": n == 50},
+        }
         for n in range(1000)
     ]
     for name in "ab":
