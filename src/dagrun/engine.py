@@ -175,7 +175,8 @@ class Engine:
     def _bound(self) -> float | None:
         """When a cancel counts as done whatever still runs."""
         cancel = self.state.cancel
-        return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
+        in_hand = self._attempts or self._queued
+        return cancel.timestamp + self._cancel_timeout if cancel and in_hand else None
 
     async def _look_out(self) -> None:
         """A few turns of the loop: to sleep and be woken takes longer than a tiny body."""
@@ -240,6 +241,8 @@ class Engine:
                 case Ended():
                     if self._attempts.pop(node.index, None) is not None:  # else given up before it ended
                         self.record(self.state.fact_of(node, news, now, self._chance()))
+                case _ if node.index not in self._queued:  # given up before this was told
+                    pass
                 case _News.BEGUN:
                     self._attempts[node.index] = self._queued.pop(node.index)
                     self.record(_start(node, attempt.number, now))
@@ -345,8 +348,10 @@ class Engine:
     def _give_up(self) -> None:
         """A cancel has a bound: past it, what has not ended is recorded as cancelled all the same (CONTRACT 7.2)."""
         now = self.clock.now()
-        for index, attempt in list(self._attempts.items()):
-            self._attempts.pop(index)
+        given_up = [*self._attempts.values(), *self._queued.values()]
+        self._attempts.clear()
+        self._queued.clear()
+        for attempt in given_up:
             self._given_up.append(attempt.task_id)
             self.executor.stop(attempt, now=True)
             self.record(

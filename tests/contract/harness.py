@@ -33,6 +33,14 @@ def large(params: dict): return {"page": "x" * 70_000}
 
 @workflow("exits")
 def exits(params: dict): os._exit(3)
+
+@workflow("tiny")
+def tiny(params: dict):
+    # Over in no time, unless it is told to wait for a file, or to end its process.
+    while "until" in params and not Path(params["until"]).exists():
+        Path(params["flag"]).touch()
+        time.sleep(0.002)
+    if "exit" in params: os._exit(3)
 """
 
 
@@ -60,6 +68,7 @@ class Ends:
 
     def __init__(self) -> None:
         self.all: list[tuple[str, Ended]] = []
+        self.news: list[tuple[str, str]] = []  # of those that were queued: begun, returned, ended
         self._news = asyncio.Event()
 
     def of(self, task: str) -> Callable[[Ended], None]:
@@ -71,6 +80,10 @@ class Ends:
 
         return done
 
+    def watch(self, task: str) -> Watched:
+        """Who is told about an attempt that is queued."""
+        return Watched(self, task)
+
     async def wait(self, count: int = 1) -> None:
         """Until so many have ended; then a little longer, for those that should not come."""
         async with asyncio.timeout(20):
@@ -78,6 +91,24 @@ class Ends:
                 self._news.clear()
                 await self._news.wait()
         await asyncio.sleep(0.02)
+
+
+class Watched:
+    """What becomes of one attempt that is queued."""
+
+    def __init__(self, ends: Ends, task: str) -> None:
+        self.ends = ends
+        self.task = task
+
+    def begun(self) -> None:
+        self.ends.news.append((self.task, "begun"))
+
+    def returned(self) -> None:
+        self.ends.news.append((self.task, "returned"))
+
+    def ended(self, ended: Ended) -> None:
+        self.ends.news.append((self.task, "ended"))
+        self.ends.of(self.task)(ended)
 
 
 async def until(condition: Callable[[], bool]) -> None:

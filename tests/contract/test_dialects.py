@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from dagrun.graph import Graph
 from dagrun.model import Dag, OnError
+from dagrun.testing import dag, scenario
+from dagrun.views import drawing
+from tests.contract.shapes import SHAPES, written
 from tests.unit.harness import load, read, told
 
 SAME = {
@@ -49,9 +53,9 @@ dialects = pytest.mark.parametrize("dialect", ONE)
 
 @dialects
 def test_the_same_document_is_the_same_dag(dialect: str) -> None:
-    dag: Dag = read(SAME[dialect], name="file")
-    assert dag.on_error is OnError.CONTINUE
-    assert replace(dag, timeout=None) == read(SAME["tasks"])
+    same: Dag = read(SAME[dialect], name="file")
+    assert same.on_error is OnError.CONTINUE
+    assert replace(same, timeout=None) == read(SAME["tasks"])
 
 
 @dialects
@@ -110,3 +114,26 @@ def test_what_is_wrong_with_the_whole_is_wrong_in_each(dialect: str) -> None:
         _, findings = load(text[dialect].format(line), name="d")
         assert findings.count(": error: ") == 1, line
         assert findings.startswith("dag.yaml:1:"), line
+
+
+# --- the same run, whichever way it was written ---
+
+
+def broken(_: object) -> None:
+    raise RuntimeError("boom")
+
+
+@dialects
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_document_runs_alike(dialect: str, shape: str) -> None:
+    """The same facts at the same moments, and the same picture."""
+    one, other = (
+        scenario(written(each, SHAPES[shape]), {"bad": broken}, max_parallel=3) for each in (dialect, "tasks")
+    )
+    graphs = [Graph.compile(dag(written(each, SHAPES[shape]))) for each in (dialect, "tasks")]
+    assert drawing.as_json(graphs[0]) == drawing.as_json(graphs[1])
+    assert [fact for fact in one.events() if fact.name != "dag_start"] == [
+        fact for fact in other.events() if fact.name != "dag_start"
+    ]
+    assert one.started == other.started
+    assert (one.reasons, one.params) == (other.reasons, other.params)

@@ -36,6 +36,10 @@ class House(Protocol):
         """Until a body that hangs has begun."""
         ...
 
+    def let_end(self, task: str) -> None:
+        """A body that waits for its end ends now."""
+        ...
+
 
 class Local:
     """Real workers; the keeper is forked for each test."""
@@ -47,11 +51,17 @@ class Local:
 
     def work(self, name: str, task: str = "t", **more: Any) -> Work:
         call = Call(ref=name, origin={"kind": "file", "target": str(self.where / "flows.py")})
-        params = more.pop("params", {"flag": str(self.where / f"{task}.begun")} if name == "hangs" else {})
+        flags = {"flag": str(self.where / f"{task}.begun"), "until": str(self.where / f"{task}.end")}
+        params = more.pop("params", {})
+        if name == "hangs" or params.pop("waits", False):
+            params |= flags
         return work(self.where, call, task, params=params, **more)
 
     async def hangs(self, task: str) -> None:
         await until((self.where / f"{task}.begun").exists)
+
+    def let_end(self, task: str) -> None:
+        (self.where / f"{task}.end").touch()
 
     def shut(self) -> None:
         self.executor.shut()
@@ -68,7 +78,9 @@ class Inline:
                 "raises": self._raises,
                 "outputs": self._outputs,
                 "hangs": lambda _: HANG,
-            }
+                "tiny": lambda params: HANG if params.get("waits") else None,
+            },
+            ahead=8,
         )
 
     @staticmethod
@@ -86,8 +98,17 @@ class Inline:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
+    def let_end(self, task: str) -> None:
+        self.executor._hanging.pop(task)(Ended(duration=0.0))
+
     def shut(self) -> None:
         """Nothing to end."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts as tiny shall not depend on how busy the machine is."""
+    monkeypatch.setattr("dagrun.executors.local.TINY", 2.0)
 
 
 @pytest.fixture(params=[Inline, Local], ids=["inline", "local"])
@@ -239,6 +260,76 @@ def test_closing_twice_does_no_harm(house: House) -> None:
         await house.executor.close()
 
     assert told(house, story) == []
+
+
+# --- bodies that are queued ---
+
+
+async def one_waits(house: House, ends: Ends) -> None:
+    """Enough tiny bodies for more to be queued, and then one that runs until it is let end."""
+    for number in range(8):
+        house.executor.start(house.work("tiny", f"w{number}"), ends.of(f"w{number}"))
+        await ends.wait(number + 1)
+    house.executor.start(house.work("tiny", "long", params={"waits": True}), ends.of("long"))
+    await house.hangs("long")
+    assert house.executor.room("tiny") >= 8
+
+
+def queue(house: House, ends: Ends, *tasks: str, **more: Any) -> None:
+    house.executor.queue([(house.work("tiny", task, **more), ends.watch(task)) for task in tasks])
+
+
+def test_what_is_queued_begins_when_another_has_ended_in_order_and_one_at_a_time(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        await one_waits(house, ends)
+        queue(house, ends, "a", "b", "c")
+        await asyncio.sleep(0.02)
+        assert ends.news == []
+        house.let_end("long")
+        await ends.wait(12)
+        assert ends.news == [(task, what) for task in "abc" for what in ("begun", "ended")]
+
+    assert [task for task, _ in told(house, story)][8:] == ["long", "a", "b", "c"]
+
+
+def test_there_is_less_room_for_what_is_queued(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        await one_waits(house, ends)
+        room = house.executor.room("tiny")
+        queue(house, ends, *(f"q{number}" for number in range(room)))
+        assert room > house.executor.room("tiny") == 0
+        house.let_end("long")
+        await ends.wait(9 + room)
+
+    told(house, story)
+
+
+def test_one_that_is_queued_and_stopped_is_returned_and_none_is_lost(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        await one_waits(house, ends)
+        queue(house, ends, "a", "b", "c")
+        house.executor.stop(house.work("tiny", "b").attempt)
+        assert ends.news == []  # not before `stop` returns
+        house.let_end("long")
+        await until(lambda: {task for task, what in ends.news if what != "begun"} == set("abc"))
+        assert [what for task, what in ends.news if task == "b"] == ["returned"]
+        assert sum(what != "begun" for _, what in ends.news) == 3
+
+    told(house, story)
+
+
+def test_one_that_was_returned_may_be_started_again(house: House) -> None:
+    async def story(ends: Ends) -> None:
+        await one_waits(house, ends)
+        queue(house, ends, "a")
+        house.executor.stop(house.work("tiny", "a").attempt)
+        await until(lambda: ends.news == [("a", "returned")])
+        house.executor.start(house.work("tiny", "a"), ends.of("a"))
+        await ends.wait(9)
+        house.let_end("long")
+        await ends.wait(10)
+
+    assert [task for task, _ in told(house, story)][8:] == ["a", "long"]
 
 
 # --- what only processes can promise ---
@@ -402,3 +493,78 @@ def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None
 
 def test_the_merged_params_are_those_of_the_contract() -> None:
     assert merged_params({"a": 1, "up__k": 2}, {"up": {"k": 3}}) == {"a": 1, "up__k": 3}
+
+
+# --- queues of real workers ---
+
+
+def test_there_is_room_for_tiny_bodies_only(local: Local) -> None:
+    async def story(ends: Ends) -> None:
+        local.executor.start(local.work("tiny", "long", params={"waits": True}), ends.of("long"))
+        await local.hangs("long")
+        assert local.executor.room("tiny") == 0  # nobody knows yet that they are tiny
+        local.let_end("long")
+        await ends.wait()
+        await one_waits(local, ends)
+        assert local.executor.room("returns") == 0
+
+    told(local, story)
+
+
+def test_a_worker_that_dies_takes_none_with_it_that_were_queued_for_it(local: Local) -> None:
+    async def story(ends: Ends) -> None:
+        await one_waits(local, ends)
+        queue(local, ends, "a")
+        queue(local, ends, "dies", params={"exit": True})
+        queue(local, ends, "b", "c")
+        local.let_end("long")
+        await until(lambda: {task for task, what in ends.news if what != "begun"} == {"a", "dies", "b", "c"})
+
+    ended = dict(told(local, story))
+    assert ended["dies"].error_type == "WorkerDied"
+    assert ended["a"].error is None
+    assert not {"b", "c"} & ended.keys()
+
+
+def test_when_a_place_is_free_what_is_queued_behind_a_long_body_is_taken_back(local: Local) -> None:
+    """The place is a command's: no worker says that it is idle."""
+
+    async def story(ends: Ends) -> None:
+        gate = local.where / "gate"
+        script = Command(argv=("sh", "-c"), script=f"until test -e {gate}; do sleep 0.01; done")
+        await one_waits(local, ends)
+        local.executor.start(work(local.where, script, "shell"), ends.of("shell"))
+        queue(local, ends, "a", "b")
+        gate.touch()
+        await until(lambda: ("a", "returned") in ends.news)
+        assert local.executor.room("tiny") == 0  # its worker has something longer to do
+
+    told(local, story)
+
+
+def test_calls_that_would_fill_the_socket_of_a_busy_worker_are_not_sent_to_it(local: Local) -> None:
+    """Nobody reads it while the body runs: dagrun would wait for that, and hear nothing else."""
+
+    async def story(ends: Ends) -> None:
+        await one_waits(local, ends)
+        for number in range(40):
+            queue(local, ends, f"q{number}", params={"pad": "x" * 30_000})
+        await until(lambda: any(what == "returned" for _, what in ends.news))
+        local.let_end("long")
+        await until(lambda: sum(what != "begun" for _, what in ends.news) == 40)
+
+    told(local, story)
+
+
+def test_nothing_is_queued_for_bodies_that_know_secrets(local: Local) -> None:
+    async def story(ends: Ends) -> None:
+        for number in range(12):
+            its = local.work("tiny", f"w{number}", masks=("hush",))
+            local.executor.start(its, ends.of(f"w{number}"))
+            await ends.wait(number + 1)
+        its = local.work("tiny", "long", params={"waits": True}, masks=("hush",))
+        local.executor.start(its, ends.of("long"))
+        await local.hangs("long")
+        assert local.executor.room("tiny") == 0
+
+    told(local, story)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,12 +30,12 @@ from dagrun.events import (
 )
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.graph import Graph
-from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger
+from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
 from dagrun.outcomes import FINAL, Status
 from dagrun.state import RunState
 from dagrun.testing import Outcome, run
 from dagrun.variants import base_id
-from dagrun.work import Attempt, Ended, Json, Result, Work
+from dagrun.work import Attempt, Ended, Json, Result, Watch, Work
 from tests.unit.harness import names_of, shapes, task
 
 MANY = 100_000
@@ -42,24 +43,42 @@ MANY = 100_000
 
 @dataclass(frozen=True)
 class Story:
-    """A DAG, how each attempt ends, how many loop turns each takes, and when somebody cancels."""
+    """A DAG, how each attempt ends, how many loop turns each takes, and when somebody cancels.
+
+    Of workflows up to `ahead` attempts are queued; `seed` says when they begin and when they are given back.
+    """
 
     dag: Dag
     ends: Mapping[str, tuple[str, ...]]
     turns: Mapping[str, int]
     max_parallel: int
     cancel_at: float | None
+    ahead: int
+    seed: int
 
 
 class Shuffling(InlineExecutor):
-    """Begins bodies after some turns of the loop, so that they end in another order than they were started in."""
+    """Begins bodies after some turns of the loop, so that they end in another order than they were started in.
 
-    def __init__(
-        self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]], turns: Mapping[str, int]
-    ) -> None:
-        super().__init__(bodies)
-        self.turns = turns
+    What is queued begins or is given back as chance will have it. As with real workers, one that is to be stopped may just
+    have been begun.
+    """
+
+    def __init__(self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]], story: Story) -> None:
+        super().__init__(bodies, story.ahead)
+        self.turns = story.turns
         self.early: set[str] = set()
+        self.chance = random.Random(story.seed)
+
+    def _follow(self) -> None:
+        """Some who stand in the line go back; it waits on only where somebody else will end."""
+        self._give_back([queued for queued in self._line if self.chance.random() < 0.3])
+        if not self._active or self.chance.random() < 0.7:
+            super()._follow()
+
+    def _give_back(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        self.early -= {work.attempt.task_id for work, _ in attempts}
+        super()._give_back(attempts)
 
     def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
         self._after(self.turns[base_id(work.attempt.task_id)], work, finish)
@@ -74,7 +93,8 @@ class Shuffling(InlineExecutor):
             super()._run(work, finish)
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        if attempt.task_id in self._hanging:
+        waits = any(work.attempt == attempt for work, _ in self._line)
+        if attempt.task_id in self._hanging or (waits and self.chance.random() < 0.7):
             super().stop(attempt, now=now)
         else:
             self.early.add(attempt.task_id)
@@ -84,10 +104,11 @@ class Shuffling(InlineExecutor):
 def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     """One task; what may hang has a timeout or somebody who ends it."""
     retry = Retry(retries=draw(st.integers(0, 2)), initial=draw(st.sampled_from([0.0, 1.0, 7.0])))
-    needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
+    most = draw(st.sampled_from([0, 0, 1, 3])) if above else 0
+    needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=most)) if most else []
     return Task(
         id=name,
-        action=ShellAction(("true",)),
+        action=ShellAction(("true",)) if draw(st.booleans()) else WorkflowAction("w"),
         needs=tuple(Need(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
         only_if_changed=bool(needs) and draw(st.booleans()),
@@ -102,7 +123,7 @@ def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
     """Any run of up to twelve tasks that stand in any order in the file."""
-    names = [f"t{i}" for i in range(draw(st.integers(1, 12)))]
+    names = [f"t{i}" for i in range(draw(st.sampled_from([1, 2, 4, 8, 12, 12])))]
     drawn: list[Task] = []
     above: list[str] = []  # tasks, and variants that the document names
     for name in names:
@@ -121,7 +142,8 @@ def stories(draw: st.DrawFn) -> Story:
     }
     turns = {name: draw(st.integers(0, 5)) for name in names}
     cancel_at = draw(st.sampled_from([None, None, 0.0, 3.0]))
-    return Story(dag, ends, turns, draw(st.integers(1, 4)), cancel_at)
+    ahead, seed = draw(st.sampled_from([0, 1, 3, 12])), draw(st.integers(0, 99))
+    return Story(dag, ends, turns, draw(st.sampled_from([1, 2, 2, 3, 4])), cancel_at, ahead, seed)
 
 
 def body(name: str, ends: tuple[str, ...]) -> Callable[[dict[str, Json]], Any]:
@@ -143,7 +165,7 @@ def body(name: str, ends: tuple[str, ...]) -> Callable[[dict[str, Json]], Any]:
 
 def told(story: Story) -> Outcome:
     """Run it."""
-    executor = Shuffling({name: body(name, ends) for name, ends in story.ends.items()}, story.turns)
+    executor = Shuffling({name: body(name, ends) for name, ends in story.ends.items()}, story)
 
     def cancel(engine: Engine) -> None:
         engine.cancel("somebody")
@@ -232,7 +254,9 @@ def test_where_no_failure_stops_the_run_the_outcome_does_not_depend_on_timing(
     dag = replace(story.dag, tasks=tasks, on_error=OnError.CONTINUE, timeout=None)
     one = replace(story, dag=dag, cancel_at=None)
     turns = {name: data.draw(st.integers(0, 5)) for name in story.turns}
-    other = replace(one, turns=turns, max_parallel=data.draw(st.integers(1, 12)))
+    other = replace(
+        one, turns=turns, max_parallel=data.draw(st.integers(1, 12)), ahead=data.draw(st.integers(0, 12))
+    )
     results = [
         [(task.status, task.reason, task.detail, task.attempt) for task in told(each).view.tasks]
         for each in (one, other)
@@ -264,6 +288,25 @@ def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -
             case (("task_ok" | "task_fail" | "task_retry" | "task_cancel"), task_id):
                 running.discard(task_id)
     assert not running
+
+
+@law
+def test_what_is_on_record_as_begun_has_begun_and_nothing_begins_twice(
+    story: Story, outcome: Outcome
+) -> None:
+    begun = [(each.task_id, each.attempt) for each in outcome.events("task_start")]  # type: ignore[attr-defined]
+    assert sorted(begun) == sorted(outcome.executor.started)
+    assert len(set(begun)) == len(begun)
+
+
+@law
+def test_no_retry_begins_before_its_time(story: Story, outcome: Outcome) -> None:
+    due: dict[str, float] = {}
+    for event in outcome.events():
+        if isinstance(event, TaskRetry):
+            due[event.task_id] = round(event.timestamp + event.delay_seconds, 3)
+        elif isinstance(event, TaskStart):
+            assert event.timestamp >= due.get(event.task_id, 0.0)
 
 
 @law

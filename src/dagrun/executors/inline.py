@@ -50,12 +50,16 @@ class InlineExecutor:
         def finish(ended: Ended) -> None:
             self._active -= 1
             done(ended)
-            if self._line:
-                following, watch = self._line.pop(0)
-                watch.begun()
-                self.start(following, watch.ended)
+            self._follow()
 
         asyncio.get_running_loop().call_soon(self._run, work, finish)
+
+    def _follow(self) -> None:
+        """A place is free: the first in the line takes it."""
+        if self._line:
+            following, watch = self._line.pop(0)
+            watch.begun()
+            self.start(following, watch.ended)
 
     def room(self, ref: str) -> int:
         """What is left of `ahead`."""
@@ -71,13 +75,17 @@ class InlineExecutor:
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
         """End a body that hangs; give back what has not begun."""
-        for queued in [queued for queued in self._line if queued[0].attempt == attempt]:
-            self._line.remove(queued)
-            asyncio.get_running_loop().call_soon(queued[1].returned)
+        self._give_back([queued for queued in self._line if queued[0].attempt == attempt])
         finish = self._hanging.pop(attempt.task_id, None)
         if finish is not None:
             ended = Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated")
             asyncio.get_running_loop().call_soon(finish, ended)
+
+    def _give_back(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        """To the engine, at the loop's next turn."""
+        for queued in attempts:
+            self._line.remove(queued)
+            asyncio.get_running_loop().call_soon(queued[1].returned)
 
     def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
         if isinstance(work.body, Nothing):

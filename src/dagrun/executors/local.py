@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +25,9 @@ GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick
 DEPTH = 64  # bodies that are queued for one worker
-MOST_QUEUED = (
-    64 * 1024
-)  # bytes of one batch of calls: they lie in a socket that is not read while a body runs
+#: Bytes of queued calls that a worker may not have read yet: they lie in a socket that nobody reads while a body runs,
+#: and must find room there, or dagrun would wait for that body.
+MOST_QUEUED = 128 * 1024
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
@@ -41,6 +41,11 @@ class _Worker:
     granting: int  # and to write them
     job: _Job | None = None
     queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    unread: deque[tuple[int, int]] = field(
+        default_factory=deque
+    )  # calls that it may not have come to, with their bytes
+    backlog: int = 0  # bytes of them all
+    late: bool = False  # others have taken work from it since it was last heard
     #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
     parting: Ended | None = None
     #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
@@ -48,6 +53,16 @@ class _Worker:
     knows: set[str] = field(default_factory=set)
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
+
+    def room(self, size: int) -> int:
+        """How many more calls of that size may be queued."""
+        return min(DEPTH - len(self.queue), (MOST_QUEUED - self.backlog) // size)
+
+    def has_read(self, number: int) -> None:
+        """It has come to this call, and so has read all that was sent before it."""
+        self.late = False
+        while self.unread and self.unread[0][0] <= number:
+            self.backlog -= self.unread.popleft()[1]
 
     def close(self) -> None:
         """Let go of it: it then exits."""
@@ -93,6 +108,8 @@ class LocalExecutor:
         self._waiting: list[_Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
         self._foreseen: dict[str, Any] | None = None  # what such a one was told to describe
+        self._most = 0  # attempts that ran at once
+        self._sizes: dict[str, int] = {}  # bytes of a workflow's last call that was queued
         self._spawning: dict[int, _Job] = {}
         self._commands: dict[int, _Job] = {}
         self._codes: dict[int, int] = {}
@@ -214,6 +231,7 @@ class LocalExecutor:
         """Begin an attempt."""
         job = _Job(work, done, time.monotonic())
         self._jobs[_key(work.attempt)] = job
+        self._most = max(self._most, self._running())
         match work.body:
             case _ if containers.needed(work):
                 self._finish_soon(job, containers.refusal(work))
@@ -228,30 +246,35 @@ class LocalExecutor:
         """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""
         if self._quick[ref] < TINY_BODIES:
             return 0
-        takers = self._takers()
-        free = sum(DEPTH - len(worker.queue) for worker in takers)
-        return free if 2 * free >= DEPTH * len(takers) else 0
+        takers, size = self._takers(), self._sizes.get(ref, 1)
+        free = sum(worker.room(size) for worker in takers)
+        return free if 2 * free >= min(DEPTH, MOST_QUEUED // size) * len(takers) else 0
 
     def is_brisk(self) -> bool:
         """Whether a worker runs a tiny body."""
         return any(map(self._is_taker, self._workers.values()))
 
     def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
-        """Deal them out to the workers that run tiny bodies now, the shortest queue first."""
+        """Deal them out to the workers that run tiny bodies now, the shortest queue first; what finds no room goes back."""
         takers = self._takers()
-        batches: dict[int, list[Message]] = {worker.pid: [] for worker in takers}
-        for work, watch in attempts:
-            job = _Job(work, watch.ended, time.monotonic(), watch)
-            self._jobs[_key(work.attempt)] = job
-            if not takers or work.masks:
-                self._give_back(job)
-                continue
-            worker = min(takers, key=lambda worker: len(worker.queue))
+        batches: dict[int, list[bytes]] = {worker.pid: [] for worker in takers}
+        granted: dict[int, list[bytes]] = {worker.pid: [] for worker in takers}
+        for place, (work, watch) in enumerate(attempts):
+            worker = min(takers, key=lambda worker: len(worker.queue), default=None)
             number = next(self._numbers)
-            worker.queue[number] = job
-            batches[worker.pid].append(self._call_message(worker, "queue", number, work))
+            data = b"" if worker is None else self._queued_call(worker, number, work)
+            if worker is None or not data:
+                self._refuse(attempts[place:])
+                break
+            job = _Job(work, watch.ended, time.monotonic(), watch)
+            self._jobs[_key(work.attempt)] = worker.queue[number] = job
+            worker.unread.append((number, len(data)))
+            worker.backlog += len(data)
+            batches[worker.pid].append(data)
+            granted[worker.pid].append(TICKET.pack(number))
         for worker in takers:
-            self._send_queue(worker, batches[worker.pid])
+            if batches[worker.pid]:
+                self._send_queue(worker, granted[worker.pid], batches[worker.pid])
 
     def _takers(self) -> list[_Worker]:
         return [*filter(self._is_taker, self._workers.values())]
@@ -261,29 +284,37 @@ class LocalExecutor:
         return (
             job is not None
             and not worker.retire
+            and not worker.late
             and job.stop is None
             and isinstance(job.work.body, Call)
             and self._quick[job.work.body.ref] >= TINY_BODIES
         )
 
-    def _send_queue(self, worker: _Worker, calls: list[Message]) -> None:
+    def _queued_call(self, worker: _Worker, number: int, work: Work) -> bytes:
+        """The call as it travels; nothing if there is no room for it."""
+        assert isinstance(work.body, Call)
+        before, known = worker.surroundings, work.body.ref in worker.knows
+        data = pack(self._call_message(worker, "queue", number, work))
+        self._sizes[work.body.ref] = len(data)
+        if worker.room(len(data)) > 0:
+            return data
+        worker.surroundings = before  # it will not have been told
+        if not known:
+            worker.knows.discard(work.body.ref)
+        return b""
+
+    def _refuse(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+        assert self._loop is not None
+        for _, watch in attempts:
+            self._loop.call_soon(watch.returned)
+
+    def _send_queue(self, worker: _Worker, granted: list[bytes], calls: list[bytes]) -> None:
         """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
-        if not calls:
-            return
-        data = b"".join(map(pack, calls))
-        if len(data) > MOST_QUEUED:  # it would not fit into a pipe that nobody reads while a body runs
-            worker.surroundings = ()
-            worker.knows.clear()
-            for call in calls:
-                job = worker.queue.pop(call["n"])
-                self._quick[call["ref"]] = 0
-                self._give_back(job)
-            return
         with contextlib.suppress(
             OSError
         ):  # it is dead: heard as the end of its channel, which gives them back
-            os.write(worker.granting, b"".join(TICKET.pack(call["n"]) for call in calls))
-            worker.channel.sock.sendall(data)
+            os.write(worker.granting, b"".join(granted))
+            worker.channel.sock.sendall(b"".join(calls))
 
     def _give_back(self, job: _Job) -> None:
         """To the engine, at the loop's next turn."""
@@ -371,6 +402,7 @@ class LocalExecutor:
             self._signal(job)
 
     def _begin_queued(self, worker: _Worker, number: int) -> None:
+        worker.has_read(number)
         job = worker.queue.pop(number)
         assert job.watch is not None
         self._part(worker)
@@ -387,14 +419,7 @@ class LocalExecutor:
             self._lose_worker(worker)
             return
         for message in messages:
-            if message["op"] not in ("ended", "begun"):
-                worker.described = True  # it was foreseen, and then nobody asked
-                continue
-            if message["op"] == "ended":
-                self._hear_end(worker, message)
-            begun = message["n"] if message["op"] == "begun" else message.get("next")
-            if begun is not None:
-                self._begin_queued(worker, begun)
+            self._take_in(worker, message)
         if worker.job is not None:
             return
         if worker.retire or self._closed:
@@ -402,15 +427,34 @@ class LocalExecutor:
         else:
             self._reuse(worker)
 
-    def _hear_end(self, worker: _Worker, message: Message) -> None:
+    def _take_in(self, worker: _Worker, message: Message) -> None:
+        if message["op"] not in ("begun", "unbegun", "ended"):
+            worker.described = True  # it was foreseen, and then nobody asked
+            return
+        number = message["n"]
+        worker.has_read(number)
+        match message["op"]:
+            case "begun":
+                self._begin_queued(worker, number)
+            case "unbegun":
+                self._give_back(worker.queue.pop(number))
+                if worker.job is not None and worker.job.stop is not None:
+                    self._signal(worker.job)  # not sent before, as we took the other one for begun
+            case _:
+                self._take_end(worker, message)
+
+    def _take_end(self, worker: _Worker, message: Message) -> None:
         job = worker.job
+        worker.retire = worker.retire or message.get("retire", False)
         if job is None:
             return
         # The signal may still be on its way: it must not reach the worker's next body.
-        worker.retire = message.get("retire", False) or job.told
+        worker.retire = worker.retire or job.told
         self._note_duration(job, message["duration"])
         worker.parting = _ended(message)
-        if worker.retire or not worker.queue:
+        if "next" in message:
+            self._begin_queued(worker, message["next"])
+        elif worker.retire or not worker.queue:
             self._part(worker)
 
     def _part(self, worker: _Worker) -> None:
@@ -423,23 +467,35 @@ class LocalExecutor:
     def _note_duration(self, job: _Job, duration: float) -> None:
         assert isinstance(job.work.body, Call)
         ref = job.work.body.ref
-        self._quick[ref] = self._quick[ref] + 1 if duration <= TINY else 0
+        is_tiny = duration <= TINY and not job.work.masks  # after one with secrets the worker is replaced
+        self._quick[ref] = self._quick[ref] + 1 if is_tiny else 0
 
     def _reuse(self, worker: _Worker) -> None:
         if self._waiting:
             self._hand_over(worker, self._waiting.pop(0))
             return
-        assert self._loop is not None
         self._idle.append(worker)
-        self._loop.call_soon(
-            self._share
-        )  # once the engine has had its turn: it may have something else for it
+        self._share_soon()
+
+    def _share_soon(self) -> None:
+        """A place is free. Once the engine has had its turn: it may have something else for it."""
+        assert self._loop is not None
+        self._loop.call_soon(self._share)
 
     def _share(self) -> None:
-        """Take back half of the longest queue when a worker is idle: it begins them sooner."""
-        if self._idle and self._workers:
+        """Take back half of the longest queue when a place is free: they begin sooner there.
+
+        Whoever has it is busy with something longer, and gets no more until we have heard of it.
+        """
+        if self._workers and self._running() < self._most:
             longest = max(self._workers.values(), key=lambda worker: len(worker.queue))
-            self._take_back(longest, (len(longest.queue) + 1) // 2)
+            if longest.queue:
+                longest.late = True
+                self._take_back(longest, (len(longest.queue) + 1) // 2)
+
+    def _running(self) -> int:
+        """How many attempts are under way, for all we have heard."""
+        return len(self._jobs) - sum(len(worker.queue) for worker in self._workers.values())
 
     def _dismiss(self, worker: _Worker) -> None:
         assert self._loop is not None
@@ -453,6 +509,7 @@ class LocalExecutor:
         self._workers.pop(worker.pid, None)
         if worker in self._idle:
             self._idle.remove(worker)
+        self._share_soon()
 
     def _lose_worker(self, worker: _Worker, why: str = "") -> None:
         """The worker is gone; the keeper says with which code, before or after."""
@@ -593,6 +650,7 @@ class LocalExecutor:
         self._keeper.close()
         self._end_orphans([*self._workers, *self._commands])
         for worker in list(self._workers.values()):
+            self._hear_out(worker)
             self._dismiss(worker)
         self._idle.clear()
         self._spawning.clear()
@@ -608,6 +666,14 @@ class LocalExecutor:
             self._finish(
                 job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
             )
+
+    def _hear_out(self, worker: _Worker) -> None:
+        """What a worker that is dead has said: what it had begun must not begin again unseen."""
+        worker.channel.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError, ValueError, RecursionError):
+            while messages := worker.channel.receive():
+                for message in messages:
+                    self._take_in(worker, message)
 
     def _end_orphans(self, leaders: list[int]) -> None:
         """Kill what the keeper owned: groups by their leaders; below us, forks of workers and what bears our mark."""
@@ -631,11 +697,11 @@ class LocalExecutor:
     # --- ends -----------------------------------------------------------------------------------------------
 
     def _signal(self, job: _Job) -> None:
-        if job.halt is None and job.worker is not None and not self._take_back(job.worker):
-            return  # the worker has begun the next body: this one has ended, and we shall hear of it
         if job.halt is not None:  # it has ended, and its worker may have another
             job.halt.set()
             return
+        if job.worker is not None and not self._take_back(job.worker) and job.stop != signal.SIGKILL:
+            return  # the worker has begun the next body: this one has ended, and we shall hear of it
         if _key(job.work.attempt) not in self._jobs:
             return  # it had ended
         if job.pid is not None:
@@ -677,6 +743,8 @@ class LocalExecutor:
         if isinstance(job.work.body, Command):
             commands.clean(job.work)
         job.done(ended)
+        if job.worker is None or job.worker.pid not in self._workers:
+            self._share_soon()
 
 
 def _key(attempt: Attempt) -> tuple[str, str]:

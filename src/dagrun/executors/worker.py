@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,9 +24,10 @@ from typing import Any, NoReturn
 from dagrun import registry
 from dagrun.executors import calling, processes
 from dagrun.executors.artifacts import set_aside
+from dagrun.executors.calls import Calls
 from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
-from dagrun.executors.wire import LOOK_OUT, TICKET, Channel, Message
+from dagrun.executors.wire import LOOK_OUT, Channel, Message
 from dagrun.masking import Masker
 from dagrun.registry import Origin
 from dagrun.work import TaskContext, merged_params
@@ -108,20 +108,11 @@ class _ToStderr(logging.StreamHandler[Any]):
 
 
 class Worker:
-    """One worker's side of the channel.
-
-    A queued call is begun by whoever reads its number from the pipe `tickets`: this worker, or dagrun, which so takes
-    it back. Numbers are written before the calls are sent, so a call that has come and has no ticket was taken back.
-    """
+    """Runs the calls that come, one body at a time."""
 
     def __init__(self, channel: Channel, tickets: int) -> None:
         self.channel = channel
-        self.tickets = tickets
-        self.calls: deque[Message] = deque()
-        self.queued: dict[int, Message] = {}
-        self.granted: int | None = None
-        self.surroundings: Message = {}
-        self.origins: dict[str, Origin] = {}
+        self.calls = Calls(channel, tickets)
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.brisk = (
@@ -142,60 +133,20 @@ class Worker:
 
     def listen(self) -> bool:
         """Do what dagrun asks next; False when it has closed the channel."""
-        if not self._receive():
+        if not self.calls.receive(LOOK_OUT if self.brisk else 0.0):
             return False
-        call = None if self.worn else self._next()
+        call = None if self.worn else self.calls.next()
         if call is not None and call["op"] == "queue":
             self.channel.send({"op": "begun", "n": call["n"]})
         while call is not None:
             answer = self._run(call)
             self.worn = "retire" in answer
             self.brisk = answer["duration"] < LOOK_OUT
-            call = None if self.worn else self._next()
+            call = None if self.worn else self.calls.next()
             if call is not None:  # said before it begins
                 answer["next"] = call["n"]
             self.channel.send(answer)
         return True
-
-    def _receive(self) -> bool:
-        """Take in what has come; False when dagrun has closed the channel."""
-        messages = self.channel.receive(LOOK_OUT if self.brisk else 0.0)
-        for message in messages or ():
-            match message["op"]:
-                case "call":
-                    self.calls.append(self._completed(message))
-                case "queue":
-                    self.queued[message["n"]] = self._completed(message)
-        return messages is not None
-
-    def _completed(self, call: Message) -> Message:
-        """A call with what earlier ones said for all that follow, whether or not those were taken back."""
-        self.surroundings = call.setdefault("in", self.surroundings)
-        ref = call["ref"]
-        if "origin" in call:
-            self.origins[ref] = Origin(**call["origin"])
-        return call
-
-    def _next(self) -> Message | None:
-        """A call, or else the queued one that this worker may begin."""
-        if self.calls:
-            return self.calls.popleft()
-        number, self.granted = self.granted, None
-        if number is None:
-            try:
-                (number,) = TICKET.unpack(os.read(self.tickets, TICKET.size))
-            except BlockingIOError:
-                self.queued.clear()
-                return None
-        while number not in self.queued:  # it is on its way
-            if not self._receive():
-                os._exit(0)
-        if self.calls:  # it was sent before the ticket was written, and comes first
-            self.granted = number
-            return self.calls.popleft()
-        for older in [n for n in self.queued if n < number]:
-            del self.queued[older]
-        return self.queued.pop(number)
 
     def _asked_to_end(self, signum: int, frame: FrameType | None) -> None:
         if self.body is not None:
@@ -223,7 +174,7 @@ class Worker:
         self.channel.send({"op": "described"})
 
     def _function(self, ref: str) -> Callable[..., Any]:
-        origin = self.origins[ref]
+        origin = self.calls.origins[ref]
         key = (origin.kind, origin.target)
         if key not in self.functions:
             self.functions[key] = registry.load(origin)

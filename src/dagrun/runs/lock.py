@@ -18,17 +18,24 @@ _MACOS = struct.Struct("@qqihh")
 
 
 def take(path: Path) -> bool:
-    """Lock the file for this process; False when another process holds it."""
+    """Lock the file for this process; False when another process holds it.
+
+    Whoever lets go of a lock may remove its file first. One that was opened before that and locked after it is a lock
+    that nobody sees: then it is taken anew, on the file that has the name now.
+    """
     if _is_ours(path):
         return False
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        if _is_called(path, fd):
+            _held[str(path)] = fd
+            return True
         os.close(fd)
-        return False
-    _held[str(path)] = fd
-    return True
 
 
 def release(path: Path) -> None:
@@ -48,6 +55,14 @@ def is_held(path: Path) -> bool:
         return _asks(fd)
     finally:
         os.close(fd)
+
+
+def _is_called(path: Path, fd: int) -> bool:
+    """Whether the open file still has that name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _is_ours(path: Path) -> bool:

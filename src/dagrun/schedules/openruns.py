@@ -117,13 +117,14 @@ class Life:
 
     def __init__(self, directory: Path, now: float) -> None:
         self.directory = directory
-        self.name = f"{new_run_id(now)}{secrets.token_hex(4)}"
+        self.name = ""
         try:
-            taken = self._take(self.name)
+            while not self.name:
+                name = f"{new_run_id(now)}{secrets.token_hex(4)}"
+                # Between the making of its file and its lock it looks dead: somebody may be burying it just now.
+                self.name = name if self._take(name) else ""
         except OSError as error:
             raise RecordError(f"cannot write {directory}: {error.strerror}") from error
-        if not taken:
-            raise RecordError(f"cannot lock {self.path(self.name)}")
 
     def path(self, name: str) -> Path:
         """The lock of a scheduler."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -123,3 +124,22 @@ def test_asking_takes_nothing(path: Path) -> None:
 def test_a_file_that_is_not_there_is_not_held(path: Path) -> None:
     assert not lock.is_held(path)
     assert not path.exists()
+
+
+def test_a_lock_whose_file_was_removed_before_it_was_locked_is_taken_on_the_new_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody lets go of it, and of its file, between our opening the file and our locking it."""
+    lockf = fcntl.lockf
+    removed: list[Path] = []
+
+    def late(fd: int, how: int) -> None:
+        if not removed:
+            path.unlink()
+            removed.append(path)
+        lockf(fd, how)
+
+    monkeypatch.setattr(fcntl, "lockf", late)
+    assert lock.take(path)
+    assert removed
+    assert other_says("say((lock.is_held(path), lock.take(path)))", path) == "(True, False)"

@@ -1,0 +1,32 @@
+"""One DAG in three dialects, through the executable: the same plan, the same facts, the same end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.acceptance.harness import Project
+from tests.contract.shapes import SHAPES, written
+
+SCRIPT = """'case "$DAGRUN_TASK_ID" in bad*) exit 3;; esac'"""
+VARYING = {"run_id", "timestamp", "duration_seconds", "dag_path", "dag_hash"}
+
+
+def told(project: Project, dialect: str, shape: str) -> tuple[Any, ...]:
+    """What a user sees of it: the picture, the exit code, the facts, and how each task ended."""
+    name = f"{dialect}.yaml"
+    project.write(name, written(dialect, SHAPES[shape], SCRIPT))
+    graph = project.dagrun("plan", name, "--graph", "json").json
+    outcome = project.dagrun("run", name, "--max-parallel", "1", "-o", "json")
+    facts = [{key: fact[key] for key in fact.keys() - VARYING} for fact in project.events()]
+    ends = [(task["id"], task["status"], task["reason"]) for task in outcome.json["tasks"]]
+    return graph, outcome.code, facts, ends
+
+
+@pytest.mark.parametrize("shape", ["failure", "matrix", "list"])
+def test_whichever_way_it_is_written_it_runs_alike(project: Project, shape: str) -> None:
+    native = told(project, "tasks", shape)
+    assert native[1] == (shape == "failure")
+    assert told(project, "steps", shape) == native
+    assert told(project, "jobs", shape) == native
