@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrun.beside import check_beside
 from dagrun.dialects.base import Places, Written
@@ -15,10 +15,12 @@ from dagrun.ids import variant_ids
 from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
-from dagrun.registry import Registry, Workflow
+from dagrun.payloads import parameter_variable
 from dagrun.source import Finding
 from dagrun.unreachable import check_unreachable
-from dagrun.work import parameter_variable
+
+if TYPE_CHECKING:
+    from dagrun.registry import Registry, Workflow
 
 MOST_IN_A_CYCLE = 20  # members that a message names
 MOST_VARIANTS_TOLD = 6

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagrun import catalog, parameters
 from dagrun.check import check
@@ -16,12 +17,14 @@ from dagrun.errors import NotFoundError, UsageError
 from dagrun.graph import Graph
 from dagrun.masking import SHORTEST
 from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
-from dagrun.prepared import Prepared
-from dagrun.registry import Registry
 from dagrun.selection import EVERYTHING, Selection, select
 from dagrun.settings import Settings
 from dagrun.source import DocumentError, Finding, Limits, Source
-from dagrun.work import Json
+
+if TYPE_CHECKING:
+    from dagrun.prepared import Prepared
+    from dagrun.registry import Registry
+    from dagrun.work import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,9 @@ class Documents:
 
     def prepare(self, request: RunRequest) -> Prepared:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
+        from dagrun.prepared import Prepared
+        from dagrun.registry import Registry
+
         path, shown = self.find(request.dag)
         report = self.report(path, shown)
         if report.graph is None:
@@ -225,6 +231,9 @@ class Documents:
 
     def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""
+        from dagrun.prepared import Prepared
+        from dagrun.registry import Registry
+
         registry = self._registry_for(dag) or Registry()
         refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]
         gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrun.errors import UsageError, did_you_mean
 from dagrun.model import Dag, Param
 from dagrun.source import DocumentError, Source
-from dagrun.work import Json
+
+if TYPE_CHECKING:
+    from dagrun.work import Json
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dagrun.graph import Graph
 from dagrun.model import Dag
-from dagrun.registry import Registry
-from dagrun.work import Json
+
+if TYPE_CHECKING:
+    from dagrun.registry import Registry
+    from dagrun.work import Json
 
 
 @dataclass(frozen=True, slots=True)

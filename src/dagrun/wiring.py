@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dagrun.clock import SteadyClock
-from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.work import Json
 
 if TYPE_CHECKING:
     from dagrun.documents import Documents
     from dagrun.executors.local import LocalExecutor
+    from dagrun.registry import Registry
     from dagrun.schedules.firing import Record, Report
     from dagrun.schedules.loop import Files, Scheduler
     from dagrun.service import Service
+    from dagrun.work import Json
 
 
 class _Means:
@@ -75,6 +74,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
 
     With `runs` the keeper is forked at once, while this process is small and holds no lock.
     """
+    from dagrun.clock import SteadyClock
     from dagrun.runs.files import FileRuns
     from dagrun.runs.lines import Rotation
     from dagrun.service import Service

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,17 +212,3 @@ class Executor(Protocol):
     async def close(self) -> None:
         """End everything that was started and is still there."""
         ...
-
-
-def parameter_variable(name: str) -> str:
-    """The environment variable that carries the parameter `name` to a script (CONTRACT 4)."""
-    return "DAGRUN_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
-
-
-def merged_params(params: Mapping[str, Json], upstream: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
-    """A task's own params plus `<task>__<key>` for every output of its direct dependencies; upstream wins (S2)."""
-    merged = dict(params)
-    for task_id, outputs in upstream.items():
-        for key, value in outputs.items():
-            merged[f"{task_id}__{key}"] = value
-    return merged

@@ -14,7 +14,8 @@ from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local import LocalExecutor
 from dagrun.executors.processes import descendants
-from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work, merged_params
+from dagrun.payloads import merged_params
+from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
 from tests.contract.harness import FLOWS, Ends, attempt, until, work
 
 

@@ -16,6 +16,7 @@ from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import BadCall, encode_outputs
 from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.masking import Masker
+from dagrun.payloads import merged_params, parameter_variable
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
     Attempt,
@@ -25,8 +26,6 @@ from dagrun.work import (
     Json,
     Outputs,
     Work,
-    merged_params,
-    parameter_variable,
 )
 
 _BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+)\Z")

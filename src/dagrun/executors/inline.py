@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagrun.executors.calling import outputs_of
-from dagrun.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work, merged_params
+from dagrun.payloads import merged_params
+from dagrun.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work
 
 HANG: Final = object()
 """What a body returns to say: I am still running, until somebody stops me."""

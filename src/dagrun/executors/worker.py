@@ -29,8 +29,9 @@ from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
 from dagrun.executors.wire import LOOK_OUT, Channel, Message
 from dagrun.masking import Masker
+from dagrun.payloads import merged_params
 from dagrun.registry import Origin
-from dagrun.work import TaskContext, merged_params
+from dagrun.work import TaskContext
 
 LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 MOST_BODIES = 1000
