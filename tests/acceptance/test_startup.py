@@ -58,7 +58,8 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
 
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
-    assert loaded(project, "run", "dag.yaml") & {"rich", "croniter", "tenacity"} == set()
+    modules = loaded(project, "run", "dag.yaml")
+    assert not modules & {"rich", "croniter", "tenacity", "dagrun.views.plan", "statistics"}
 
 
 def test_dagrun_alone_shows_its_commands(project: Project) -> None:

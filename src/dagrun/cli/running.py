@@ -91,7 +91,6 @@ def run(
     from dagrun.documents import RunRequest
     from dagrun.errors import UsageError
     from dagrun.selection import Selection
-    from dagrun.views import plan
 
     if (file is None) == (dag is None):
         raise UsageError(
@@ -106,6 +105,8 @@ def run(
     with wiring.service(settings.load(flags=flags(workflows)), runs=not (dry_run or detach)) as service:
         prepared = service.documents.prepare(request)
         if dry_run:
+            from dagrun.views import plan
+
             if form is Form.JSON:
                 output.print_json(plan.as_json(service.estimate(prepared.graph, prepared.params)))
             else:
