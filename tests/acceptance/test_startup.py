@@ -56,6 +56,20 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     assert not modules & {"dagrun.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
 
 
+def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
+    project.workflows(
+        """
+        @workflow("noop")
+        def noop():
+            pass
+        """
+    )
+    project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
+    modules = loaded(project, "validate", "dag.yaml")
+    assert "dagrun.executors.local" in modules
+    assert not modules & {"rich", "asyncio", "ssl", "dagrun.events", "dagrun.service", "dagrun.scripts"}
+
+
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
     modules = loaded(project, "run", "dag.yaml")

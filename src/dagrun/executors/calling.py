@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import inspect
 import json
@@ -48,7 +47,11 @@ def call(function: Callable[..., Any], params: Mapping[str, Json], context: Task
     Raises BadCall when the parameters do not fit; whatever the function raises passes through.
     """
     value = function(**_bind(_shape(function), params, context))
-    return asyncio.run(_await(value)) if inspect.isawaitable(value) else value
+    if not inspect.isawaitable(value):
+        return value
+    import asyncio
+
+    return asyncio.run(_await(value))
 
 
 async def _await(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -12,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrun.errors import EnvironmentFailure
 from dagrun.executors import artifacts, commands, containers, keeper, processes
@@ -20,6 +19,9 @@ from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.registry import Failure, Origin, Registry, unpack
 from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Nothing, Outputs, Watch, Work
+
+if TYPE_CHECKING:
+    import asyncio  # at run time where there is a loop: what reads the registry only has none
 
 GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
@@ -216,6 +218,8 @@ class LocalExecutor:
 
     async def open(self, bodies_lock: Path | None) -> None:
         """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
+        import asyncio
+
         self._bodies_lock = bodies_lock
         self._hold_lock()
         self._loop = asyncio.get_running_loop()
@@ -355,6 +359,8 @@ class LocalExecutor:
             if job.halt is not None:
                 job.halt.set()
         if self._copying:
+            import asyncio
+
             await asyncio.wait(self._copying)
         if self._loop is not None:
             self._loop.remove_reader(self._keeper.fileno())
