@@ -20,6 +20,11 @@ except SystemExit:
     pass
 print("MODULES", *sys.modules)
 """
+NOOP = """
+@workflow("noop")
+def noop():
+    pass
+"""
 HEAVY = {"rich", "pydantic", "asyncio", "yaml", "croniter", "tenacity", "importlib.metadata"}
 
 
@@ -57,23 +62,24 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
 
 
 def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
-    project.workflows(
-        """
-        @workflow("noop")
-        def noop():
-            pass
-        """
-    )
+    project.workflows(NOOP)
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "validate", "dag.yaml")
     assert "dagrun.executors.local" in modules
     assert not modules & {"rich", "asyncio", "ssl", "dagrun.events", "dagrun.service", "dagrun.scripts"}
 
 
+def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:
+    project.workflows(NOOP)
+    project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
+    modules = loaded(project, "run", "dag.yaml")
+    assert "dagrun.engine" in modules
+    assert not modules & {"dagrun.scripts", "dagrun.views.plan", "statistics"}
+
+
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
-    modules = loaded(project, "run", "dag.yaml")
-    assert not modules & {"rich", "croniter", "tenacity", "dagrun.views.plan", "statistics"}
+    assert loaded(project, "run", "dag.yaml") & {"rich", "croniter", "tenacity"} == set()
 
 
 def test_dagrun_alone_shows_its_commands(project: Project) -> None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from dagrun import expressions, scripts
+from dagrun import expressions
 from dagrun.kinds.base import Evaluate, Kind
 from dagrun.model import ShellAction
 from dagrun.registry import Registry
@@ -45,6 +45,8 @@ def _between(action: ShellAction) -> str:
 
 @cache
 def _is_known(shell: str) -> bool:
+    from dagrun import scripts  # what reads shell, 5 ms that a run without scripts does not need
+
     return shlex.split(shell)[0].rpartition("/")[2] in scripts.SHELLS
 
 
@@ -55,6 +57,8 @@ def _label(action: ShellAction) -> str:
 
 def body(action: ShellAction, _: Registry, evaluate: Evaluate) -> tuple[Command, Mapping[str, str]]:
     """The whole script behind its shell, and the values that it reads."""
+    from dagrun import scripts
+
     fitted = scripts.fit(script(action), action.shell)
     variables = {
         variable.name: expressions.as_text(evaluate(variable.expression)) for variable in fitted.variables
