@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -227,3 +227,12 @@ def merged_params(params: Mapping[str, Json], upstream: Mapping[str, Mapping[str
         for key, value in outputs.items():
             merged[f"{task_id}__{key}"] = value
     return merged
+
+
+def by_output(variants: Iterable[tuple[str, Mapping[str, Json]]]) -> dict[str, Json]:
+    """What a group hands on: of each output a map from variant to value, from each variant's key and its outputs."""
+    found: dict[str, dict[str, Json]] = {}
+    for key, outputs in variants:
+        for name, value in outputs.items():
+            found.setdefault(name, {})[key] = value
+    return dict(found)

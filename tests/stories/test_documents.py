@@ -87,13 +87,18 @@ def test_every_dialect_has_its_page() -> None:
     pages = {page.stem for page in DIALECTS.glob("*.md")}
     assert {each.name for each in dialects()} == pages - {"README"}
     told = {
-        code for row in rows(DIALECTS / "README.md") if len(row) == 6 for code in re.findall("`(.+?)`", row[1])
+        code
+        for row in rows(DIALECTS / "README.md")
+        if len(row) == 6
+        for code in re.findall("`(.+?)`", row[1])
     }
     assert {f"{key}:" for each in dialects() for key in each.keys} == told
 
 
 def test_the_overview_shows_what_is_said_of_a_word_from_another_dialect() -> None:
-    document = "name: nightly\ntasks:\n  - {id: fetch, run: x}\n  - id: load\n    dependsOn: [fetch]\n    run: x\n"
+    document = (
+        "name: nightly\ntasks:\n  - {id: fetch, run: x}\n  - id: load\n    dependsOn: [fetch]\n    run: x\n"
+    )
     (told,) = problems(document, "nightly.yaml")[:1]
     assert told in (DIALECTS / "README.md").read_text()
 

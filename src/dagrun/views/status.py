@@ -12,7 +12,7 @@ from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus, Status
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
-from dagrun.work import Blob, Json, Outputs
+from dagrun.work import Blob, Json, Outputs, by_output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +22,19 @@ class Variants:
     each: Sequence[Json]
     results: Mapping[str, str]
     summary: str
+    #: Of a group that has ended: the outputs too large for its own, each in its variant's file.
+    large: Mapping[str, Blob]
 
     def to_json(self) -> dict[str, Json]:
         """What they add to the entry of their group."""
-        return {"variants": list(self.each), "results": dict(self.results), "summary": self.summary}
+        shape: dict[str, Json] = {
+            "variants": list(self.each),
+            "results": dict(self.results),
+            "summary": self.summary,
+        }
+        return shape | (
+            {"outputs_files": {key: _file(blob) for key, blob in self.large.items()}} if self.large else {}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +204,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         started_at = min((moment for moment in begun if moment is not None), default=None)
         if status is Status.PENDING and started_at is not None:
             status = Status.RUNNING
+    handed_on = _handed_on(state, node)
     if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
         duration = round((now or 0) - started_at, 3) if running else None
@@ -209,13 +219,29 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         started_at=started_at,
         duration=duration,
         error=task.error,
-        outputs=task.outputs,
+        outputs=task.outputs
+        if node.members is None
+        else by_output((key, each) for key, each in handed_on.items() if not isinstance(each, Blob)),
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
-        variants=_variants(state, node),
+        variants=_variants(
+            state, node, {key: each for key, each in handed_on.items() if isinstance(each, Blob)}
+        ),
     )
 
 
-def _variants(state: RunState, node: Node) -> Variants | None:
+def _handed_on(state: RunState, node: Node) -> dict[str, Outputs]:
+    """What a group that has ended hands on, however it ended: the outputs of those variants that succeeded."""
+    if node.members is None or state.tasks[node.index].status not in FINAL:
+        return {}
+    variants = ((state.nodes[i].variant, state.tasks[i]) for i in node.members)
+    return {
+        variant.key: task.outputs
+        for variant, task in variants
+        if variant is not None and task.status is Status.SUCCESS
+    }
+
+
+def _variants(state: RunState, node: Node, large: Mapping[str, Blob]) -> Variants | None:
     if node.members is None:
         return None
     found = [(i, each) for i in node.members if (each := state.nodes[i].variant) is not None]
@@ -223,4 +249,5 @@ def _variants(state: RunState, node: Node) -> Variants | None:
         each=[dict(each.values) if node.each is None else each.key for _, each in found],
         results={each.key: str(state.tasks[i].status) for i, each in found},
         summary=state.summary(node),
+        large=large,
     )

@@ -159,6 +159,47 @@ def test_groups_and_variants_for_scripts() -> None:
     assert (run.counts()["success"], run.counts()["failed"], run.status) == (3, 1, "success")
 
 
+def test_a_group_shows_what_its_dependents_receive_however_it_ended() -> None:
+    tasks = (
+        task("each", for_each=("a", "b", "c"), continue_on_failure=True),
+        task("after", "each"),
+        task("none", for_each=("a",), continue_on_failure=True),
+    )
+    received: dict[str, object] = {}
+
+    def after(params: dict[str, object]) -> dict[str, object]:
+        received.update(params)
+        return {}
+
+    bodies = {
+        "each[0]": lambda _: {"k": 1, "only": True},
+        "each[1]": fails(9),
+        "each[2]": lambda _: {"k": 3},
+        "after": after,
+        "none[0]": fails(9),
+    }
+    shape = {entry["id"]: entry for entry in played(*tasks, bodies=bodies).view.to_json()["tasks"]}
+    assert shape["each"]["status"] == "failed"
+    assert shape["each"]["outputs"] == {"k": {"0": 1, "2": 3}, "only": {"0": True}}
+    assert {f"each__{name}": value for name, value in shape["each"]["outputs"].items()} == received
+    assert shape["none"]["outputs"] == {}
+
+
+def test_large_outputs_of_a_variant_are_named_by_their_file_in_its_group() -> None:
+    tasks = (task("each", for_each=("a", "b")),)
+    events = played(*tasks, bodies={"each[0]": lambda _: {"k": 1}}).events()
+    large = Blob("each.1.json", 70_000, "ab")
+    told = [
+        replace(event, outputs=None, outputs_file=large)
+        if isinstance(event, TaskOk) and event.task_id == "each[1]"
+        else event
+        for event in events
+    ]
+    group = view(RunRecord("r", Dag(name="d", tasks=tasks), told, live=False), 110.0).to_json()["tasks"][-1]
+    assert group["outputs"] == {"k": {"0": 1}}
+    assert group["outputs_files"] == {"1": {"file": "outputs/each.1.json", "size": 70_000, "sha256": "ab"}}
+
+
 def test_a_group_runs_while_its_variants_do() -> None:
     tasks = (task("test", matrix=Matrix(axes={"os": ("ubuntu", "alpine")})),)
     record = RunRecord("r", Dag(name="d", tasks=tasks), (START,), live=True)
