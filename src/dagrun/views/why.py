@@ -31,7 +31,7 @@ from dagrun.views.status import mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
 
-#: Says where an attempt's log ends, `test.3.log:41`; empty when there is no log.
+#: Says where an attempt's log ends, `test.3.log:41`; empty when nothing was printed.
 LogEnd = Callable[[str, int], str]
 
 _MOST_HOPS: Final = 8  # of a summary
