@@ -155,7 +155,7 @@ def _why(task: TaskView) -> str:
         parts.append(task.error)
     if task.variants is not None:
         parts.insert(0, task.variants.summary)
-    return ": ".join(parts)
+    return ": ".join(parts) + (" (tolerated)" if task.tolerated else "")
 
 
 def _local(moment: float | None) -> str:
