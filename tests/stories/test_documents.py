@@ -136,6 +136,12 @@ def commands() -> Mapping[str, set[str]]:
     }
 
 
+def test_the_list_of_commands_cuts_none_short() -> None:
+    group = typer.main.get_command(app)
+    text = group.get_help(typer.Context(group, info_name="dagrun", terminal_width=80))
+    assert [line for line in text.splitlines() if line.startswith("  ") and line.endswith("...")] == []
+
+
 _INLINE = re.compile(r"`(?:scripts/)?dagrun\s([^`]+)`")
 _IN_A_BLOCK = re.compile(r"^(?:# )?(?:\$ )?(?:[A-Z_]+=\S+ )?(?:scripts/)?dagrun ([^\n]+)$", re.MULTILINE)
 
