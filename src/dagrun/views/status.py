@@ -94,6 +94,8 @@ class RunView:
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    #: Of a run that was resumed: when its present stretch began, which is what `duration` counts from.
+    resumed_at: float | None = None
     cancel: CancelRequested | None = None
     cancel_ignored: CancelIgnored | None = None
     corrupt: int = 0
@@ -125,6 +127,8 @@ class RunView:
             "duration_seconds": self.duration,
             "counts": self.counts(),
         }
+        if self.resumed_at is not None:
+            shape["resumed_at"] = _moment(self.resumed_at)
         if tasks:
             shape["tasks"] = [task.to_json() for task in self.tasks]
         return shape
@@ -185,6 +189,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         cancel=state.cancel,
         cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,
+        resumed_at=None if state.stretch_started_at == state.started_at else state.stretch_started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
         tasks=tuple(_task_view(state, i, now) for i in state.places()),
@@ -193,8 +198,9 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
 
 
 def _duration(state: RunState, now: float | None) -> float | None:
-    if state.duration is None and state.started_at is not None and state.status is RunStatus.RUNNING and now:
-        return round(now - state.started_at, 3)
+    began = state.stretch_started_at
+    if state.duration is None and began is not None and state.status is RunStatus.RUNNING and now:
+        return round(now - began, 3)
     return state.duration
 
 

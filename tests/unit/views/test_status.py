@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from dagrun.events import DagDone, DagStart, Event, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.events import (
+    DagDone,
+    DagResume,
+    DagStart,
+    Event,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.model import Dag, Matrix
 from dagrun.runs.base import RunRecord
 from dagrun.testing import fails
@@ -64,6 +74,14 @@ def test_what_is_running_has_a_duration_so_far() -> None:
 def test_what_was_running_when_its_run_was_interrupted_has_none() -> None:
     task = seen(START, A_STARTS).tasks[0]
     assert (task.status, task.duration) == ("running", None)
+
+
+def test_a_resumed_run_says_since_when_its_duration_counts() -> None:
+    resumed = DagResume(timestamp=200.0, reused=(), rerun=("a", "b"), dag_hash="ff")
+    run = seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE, resumed, live=True, now=203.0)
+    assert (run.started_at, run.resumed_at, run.duration) == (100.0, 200.0, 3.0)
+    assert run.to_json()["resumed_at"] == "1970-01-01T00:03:20.000Z"
+    assert "resumed_at" not in seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE).to_json()
 
 
 def test_a_task_that_waits_for_a_retry() -> None:
