@@ -65,6 +65,9 @@ class Reason(StrEnum):
     OUTPUTS_FAILED = "OutputsFailed"
 
 
+#: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
+STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
+FAILED = frozenset({Status.FAILED, Status.TIMED_OUT})
 FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
 
 

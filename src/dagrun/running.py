@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 from dagrun.bodies import Bodies
 from dagrun.clock import Clock
+from dagrun.endings import RetryDefaults
 from dagrun.engine import Engine, Listener
 from dagrun.events import Event
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
 from dagrun.settings import Settings
-from dagrun.state import RetryDefaults, RunState
+from dagrun.state import RunState
 from dagrun.work import Executor
 
 TICK = 0.1  # seconds

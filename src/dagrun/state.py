@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from dagrun.decisions import Ask, Conclude, Decision, Drop, Expand, Finish, Queue, Skip, Start, Stop
+from dagrun.endings import Circumstances, RetryDefaults, TaskState, conclusion, fact_of, summary_of
 from dagrun.events import (
     CancelIgnored,
     CancelRequested,
@@ -24,52 +25,12 @@ from dagrun.events import (
     TaskStart,
 )
 from dagrun.graph import Graph, Node
-from dagrun.model import OnError, Retry, Task, Trigger
-from dagrun.outcomes import EDGES, FINAL, LASTING, End, Reason, RunStatus, Status, end_of
-from dagrun.work import Blob, Ended, Json, Outputs
+from dagrun.model import OnError, Task, Trigger
+from dagrun.outcomes import EDGES, FAILED, FINAL, STOPS, End, Reason, RunStatus, Status, end_of
+from dagrun.ready import Ready
+from dagrun.work import Blob, Ended, Json
 
-#: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
-_STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
-_FAILED = (Status.FAILED, Status.TIMED_OUT)
-_MAY_START = (Status.PENDING, Status.RETRYING)
-_MOST_NAMES = 5  # of variants, in one sentence
-
-
-@dataclass(slots=True)
-class TaskState:
-    """One task of a run, as its facts say. Moments in seconds since the epoch, durations in seconds."""
-
-    status: Status = Status.PENDING
-    reason: str = ""
-    detail: str = ""
-    attempt: int = 0
-    attempts_before: int = 0  # those of earlier stretches, which count for no retry
-    changed: bool | None = None
-    started_at: float | None = None
-    finished_at: float | None = None
-    duration: float | None = None
-    error: str | None = None
-    error_type: str | None = None
-    exit_code: int | None = None
-    retry_at: float | None = None
-    outputs: Outputs = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RetryDefaults:
-    """The settings behind a task's `retry`: the first delay in seconds and the jitter as a share of a delay."""
-
-    initial: float = 0.4
-    jitter: float = 0.2
-
-    def delay(self, retry: Retry, attempt: int, chance: float) -> float:
-        """Seconds to wait after failed attempt number `attempt`; `chance` in [0, 1) places it within the jitter."""
-        initial = self.initial if retry.initial is None else retry.initial
-        jitter = self.jitter if retry.jitter is None else retry.jitter
-        # Past the cap the power no longer matters; bounding it keeps 2 ** 5000 from overflowing.
-        base = min(initial * retry.factor ** min(attempt - 1, 64), retry.max)
-        return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
 
 
 def _condition_text(task: Task) -> str:
@@ -79,29 +40,6 @@ def _condition_text(task: Task) -> str:
         if text is not None
     ]
     return ", ".join(parts)
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
-
-
-@dataclass(slots=True)
-class _Lane:
-    """The variants of one group that may start, and how many run: at most `most` at once.
-
-    In the queue of all tasks the group stands for the first of them, while one could start.
-    """
-
-    most: int | None
-    ready: list[int] = field(default_factory=list)
-    running: int = 0
-    queued: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether one more may start, as far as the group is concerned."""
-        return bool(self.ready) and (self.most is None or self.running < self.most)
 
 
 class RunState:
@@ -158,14 +96,12 @@ class RunState:
         self._whole = deque(
             i for i in free if nodes[i].members is not None
         )  # groups whose variants have ended
-        self._ready: list[int] = []  # tasks, and groups that have a variant which may start
-        self._lanes: dict[int, _Lane] = {}
+        self._ready = Ready(nodes, self._waits)
         self._retries: list[tuple[float, int]] = []
         self._deadlines: list[tuple[float, int, int]] = []
         self._deadline: float | None = None
         self._sweep: deque[int] = deque()
         self._told: dict[int, Reason] = {}
-        self._queued: set[int] = set()  # handed to a worker, and not begun
         self.ahead = False  # whether more may be queued; the engine knows
         self._answers: dict[int, bool] = {}
         self._failed_above = bytearray(len(nodes))  # whether some ancestor failed
@@ -246,16 +182,8 @@ class RunState:
         task.started_at = event.timestamp
         task.retry_at = None
         self.running += 1
-        self._queued.discard(i)
-        node = self.nodes[i]
-        ready = self._ready
-        if node.variant is not None:
-            lane = self._lane(node.variant.group)
-            lane.running += 1
-            ready = lane.ready
-        if ready and ready[0] == i:  # else it would still lie there when the task waits for a retry
-            heapq.heappop(ready)
-        timeout = node.task.timeout
+        self._ready.begin(i)
+        timeout = self.nodes[i].task.timeout
         if timeout is not None:
             heapq.heappush(self._deadlines, (event.timestamp + timeout, i, event.attempt))
 
@@ -317,11 +245,7 @@ class RunState:
     def _leave_running(self, i: int) -> None:
         if self.tasks[i].status is Status.RUNNING:
             self.running -= 1
-            variant = self.nodes[i].variant
-            if variant is not None:
-                lane = self._lane(variant.group)
-                lane.running -= 1
-                self._queue(variant.group, lane)
+            self._ready.leave(i)
         self._told.pop(i, None)
 
     def _close(self, i: int, event: Event, status: Status, reason: str, detail: str = "") -> None:
@@ -334,7 +258,7 @@ class RunState:
         task.retry_at = None
         self._unended -= 1
         self._tell_dependents(i)
-        if status in (Status.SKIPPED, Status.CANCELLED) and reason in _STOPS:
+        if status in (Status.SKIPPED, Status.CANCELLED) and reason in STOPS:
             self._stop(Reason(reason))
 
     def _tell_dependents(self, i: int) -> None:
@@ -357,7 +281,7 @@ class RunState:
 
     def _stop(self, why: Reason) -> None:
         """From now on nothing starts; what has not ended is swept, in the file's order, each task once."""
-        if self.stopping is None or _STOPS.index(why) > _STOPS.index(self.stopping):
+        if self.stopping is None or STOPS.index(why) > STOPS.index(self.stopping):
             self._sweep = deque(self.places())
             self.steps += len(self.tasks)
             self.stopping = why
@@ -405,7 +329,7 @@ class RunState:
         assert self.stopping is not None
         if node.members is not None:  # its variants are swept, and then it ends by its own rule
             return None
-        if status is Status.RUNNING or node.index in self._queued:
+        if status is Status.RUNNING or node.index in self._ready.queued:
             return Stop(node, self.stopping) if node.index not in self._told else None
         if status is Status.RETRYING or (status is Status.PENDING and self.stopping is Reason.CANCELLED):
             return Drop(node, self.stopping)
@@ -428,33 +352,22 @@ class RunState:
                 verdict = self._judge(self.nodes[i])
                 if verdict is not None:
                     return verdict
-                self._make_ready(i)
+                self._ready.add(i)
             self._settled.popleft()
         while self._retries and self._retries[0][0] <= now:
             at, i = heapq.heappop(self._retries)
             if self.tasks[i].status is Status.RETRYING and self.tasks[i].retry_at == at:
-                self._make_ready(i)
-        while self._ready and (self.running < self.max_parallel or self.ahead):
-            first: int | None = self._ready[0]
-            if self.nodes[self._ready[0]].members is not None:
-                first = self._first_variant(self._ready[0])
-            if first is None or not self._may_start(first):
-                heapq.heappop(self._ready)
-            elif self.running < self.max_parallel:
-                return Start(self.nodes[first], self.tasks[first].attempt + 1)
-            elif self._is_bounded(first):
-                return None
-            else:
-                return Queue(self.nodes[first], self.tasks[first].attempt + 1)
+                self._ready.add(i)
+        if self.running < self.max_parallel:
+            first = self._ready.first()
+            return None if first is None else Start(self.nodes[first], self.tasks[first].attempt + 1)
+        if self.ahead and (first := self._ready.first()) is not None and self._ready.may_be_queued(first):
+            return Queue(self.nodes[first], self.tasks[first].attempt + 1)
         return None
 
-    def _may_start(self, i: int) -> bool:
-        return self.tasks[i].status in _MAY_START and i not in self._queued
-
-    def _is_bounded(self, i: int) -> bool:
-        """Whether it is a variant that its group may keep from starting, so that it cannot be queued."""
-        variant = self.nodes[i].variant
-        return variant is not None and self._lane(variant.group).most is not None
+    def _waits(self, i: int) -> bool:
+        self.steps += 1
+        return self.tasks[i].status in (Status.PENDING, Status.RETRYING)
 
     def _judge(self, node: Node) -> Skip | Ask | Expand | None:
         """What becomes of a task whose dependencies have all ended; None: it may start (CONTRACT 5, top to bottom)."""
@@ -536,6 +449,11 @@ class RunState:
         members = range(len(self.nodes), len(self.nodes) + event.count)
         self.steps += event.count * (1 + len(node.needs))
         self.items[group] = event.items_file or event.items or ()
+        if not event.count:  # nobody takes over its edges
+            self.nodes[group] = replace(node, members=members)
+            if not self._missing[group]:
+                self._whole.append(group)
+            return
         self.nodes.extend(node.expanded(members))
         self.nodes[group] = replace(node, needs=tuple(members), members=members)
         self.index.update((self.nodes[i].task.id, i) for i in members)
@@ -551,41 +469,8 @@ class RunState:
         self._unended += event.count
         if not missing:
             self._settled.extend(members)
-        if not members:
-            self._whole.append(group)
         if self.stopping:  # it was told too late to be swept with the others
             self._sweep.extend(members)
-
-    def _lane(self, group: int) -> _Lane:
-        lane = self._lanes.get(group)
-        if lane is None:
-            lane = self._lanes[group] = _Lane(self.nodes[group].task.max_parallel)
-        return lane
-
-    def _make_ready(self, i: int) -> None:
-        variant = self.nodes[i].variant
-        if variant is None:
-            heapq.heappush(self._ready, i)
-        else:
-            lane = self._lane(variant.group)
-            heapq.heappush(lane.ready, i)
-            self._queue(variant.group, lane)
-
-    def _queue(self, group: int, lane: _Lane) -> None:
-        if lane.is_open and not lane.queued:
-            lane.queued = True
-            heapq.heappush(self._ready, group)
-
-    def _first_variant(self, group: int) -> int | None:
-        """The variant for which the group stands in the queue; None when there is none any more."""
-        lane = self._lane(group)
-        while lane.is_open:
-            self.steps += 1
-            if self._may_start(lane.ready[0]):
-                return lane.ready[0]
-            heapq.heappop(lane.ready)
-        lane.queued = False
-        return None
 
     def _next_conclusion(self) -> Decision | None:
         while self._whole:
@@ -595,42 +480,6 @@ class RunState:
             self._whole.popleft()
         return None
 
-    def conclusion(self, node: Node, now: float) -> Event:
-        """The fact that ends a group whose variants have all ended.
-
-        One that failed fails it, one that was cancelled cancels it. One that the end of the run kept from starting has it
-        skipped, so that it is not taken for whole; it is skipped also when all of them were.
-        """
-        assert node.members is not None
-        self.steps += len(node.members)
-        mine = [self.tasks[i] for i in node.members]
-        task_id, summary = node.task.id, self.summary(node)
-        since = self.stretch_started_at or 0.0
-        begun = [task.started_at for task in mine if task.started_at is not None and task.started_at >= since]
-        took = round(now - min(begun, default=now), 3)
-        failed = [self.nodes[i].task.id for i in node.members if self.tasks[i].status in _FAILED]
-        if failed:
-            return TaskFail(
-                timestamp=now, task_id=task_id, error=f"{_named(failed)} failed", error_type="VariantsFailed",
-                duration_seconds=took, summary=summary,
-            )  # fmt: skip
-        cancelled = next((task for task in mine if task.status is Status.CANCELLED), None)
-        if cancelled is not None:
-            return TaskCancel(
-                timestamp=now, task_id=task_id, reason=cancelled.reason, detail=cancelled.detail,
-                duration_seconds=took, summary=summary,
-            )  # fmt: skip
-        skipped = [task for task in mine if task.status is Status.SKIPPED]
-        kept = next((task for task in skipped if task.reason in _STOPS), None)
-        if kept is None and skipped and len(skipped) == len(mine):
-            kept = next((task for task in skipped if task.reason != Reason.UNCHANGED), skipped[0])
-        if kept is not None:
-            return TaskSkip(
-                timestamp=now, task_id=task_id, reason=kept.reason, detail=kept.detail, summary=summary
-            )
-        changed = any(task.changed for task in mine)
-        return TaskOk(timestamp=now, task_id=task_id, duration_seconds=took, changed=changed, summary=summary)
-
     # --- what follows from an attempt's end ----------------------------------------------------------------
 
     def note(self, decision: Stop | Queue) -> None:
@@ -638,15 +487,15 @@ class RunState:
         if isinstance(decision, Stop):
             self._told[decision.node.index] = decision.reason
         else:
-            self._queued.add(decision.node.index)
+            self._ready.queued.add(decision.node.index)
 
     def take_back(self, node: Node) -> None:
         """The attempt was queued and has not begun: it is to be decided upon again."""
-        self._queued.discard(node.index)
+        self._ready.queued.discard(node.index)
         self._told.pop(node.index, None)
         if self.stopping:
             self._sweep.append(node.index)
-        self._make_ready(node.index)
+        self._ready.add(node.index)
 
     def answer(self, node: Node, holds: bool) -> None:
         """Remember what the task's condition says; the fact that follows from it records it."""
@@ -654,43 +503,19 @@ class RunState:
 
     def fact_of(self, node: Node, ended: Ended, now: float, chance: float) -> Event:
         """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
-        task_id, attempt = node.task.id, self.tasks[node.index].attempt
-        if ended.error is None:
-            large = ended.outputs if isinstance(ended.outputs, Blob) else None
-            small = None if isinstance(ended.outputs, Blob) else ended.outputs
-            return TaskOk(
-                timestamp=now, task_id=task_id, attempt=attempt, duration_seconds=ended.duration,
-                changed=ended.changed, outputs=small, outputs_file=large,
-            )  # fmt: skip
-        why = self._told.get(node.index)
-        if why in _STOPS:
-            return TaskCancel(
-                timestamp=now, task_id=task_id, attempt=attempt, reason=str(why), detail=self.cause,
-                duration_seconds=ended.duration,
-            )  # fmt: skip
-        timed_out = why is Reason.TIMED_OUT
-        error, error_type = ended.error, ended.error_type or "Error"
-        if timed_out:
-            error, error_type = f"timed out after {node.task.timeout:g}s", "Timeout"
-        may_start = self.stopping is None or self._spared(node.index)
-        tries = attempt - self.tasks[node.index].attempts_before
-        if may_start and self._tries_again(node.task.retry, tries, error_type, ended.exit_code):
-            return TaskRetry(
-                timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
-                delay_seconds=self.defaults.delay(node.task.retry, tries, chance), timed_out=timed_out,
-                duration_seconds=ended.duration, exit_code=ended.exit_code,
-            )  # fmt: skip
-        return TaskFail(
-            timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
-            duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out,
+        given = Circumstances(
+            why=self._told.get(node.index), cause=self.cause, defaults=self.defaults,
+            may_start=self.stopping is None or self._spared(node.index),
         )  # fmt: skip
+        return fact_of(node, self.tasks[node.index], ended, given, now, chance)
 
-    def _tries_again(self, retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
-        if attempt > retry.retries or error_type in LASTING:  # `attempt` counts within this stretch
-            return False
-        if not retry.on_exit_codes and not retry.on_errors:
-            return True
-        return exit_code in retry.on_exit_codes or error_type in retry.on_errors
+    def conclusion(self, node: Node, now: float) -> Event:
+        """The fact to record for a group whose variants have all ended."""
+        members = node.members or ()
+        self.steps += len(members)
+        names = [self.nodes[i].task.id for i in members]
+        mine = [self.tasks[i] for i in members]
+        return conclusion(node, names, mine, self.stretch_started_at or 0.0, now)
 
     # --- readers -------------------------------------------------------------------------------------------
 
@@ -707,7 +532,7 @@ class RunState:
         """The tasks that failed and were not tolerated, in the file's order; of a group its variants."""
         for i in self.places():
             node, status = self.nodes[i], self.tasks[i].status
-            if status in _FAILED and node.members is None and not node.task.continue_on_failure:
+            if status in FAILED and node.members is None and not node.task.continue_on_failure:
                 yield node.task.id
 
     def counts(self) -> dict[Status, int]:
@@ -730,6 +555,4 @@ class RunState:
 
     def summary(self, node: Node) -> str:
         """How many of a group's variants have succeeded: `4/6 passed`."""
-        members = node.members or ()
-        passed = sum(1 for i in members if self.tasks[i].status is Status.SUCCESS)
-        return f"{passed}/{len(members)} passed"
+        return summary_of([self.tasks[i] for i in node.members or ()])

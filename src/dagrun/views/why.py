@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
+from dagrun.endings import TaskState
 from dagrun.events import (
     CancelRequested,
     DagResume,
@@ -26,7 +27,7 @@ from dagrun.graph import Graph, Node
 from dagrun.model import Need, Task, Trigger
 from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
 from dagrun.runs.base import RunRecord
-from dagrun.state import RunState, TaskState
+from dagrun.state import RunState
 from dagrun.views.status import mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
