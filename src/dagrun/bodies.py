@@ -18,11 +18,22 @@ from dagrun.kinds import kind_of
 from dagrun.masking import Masker
 from dagrun.model import ContainerAction, MatrixValue, WorkflowAction
 from dagrun.outcomes import End, Status
+from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
 from dagrun.variants import MOST_VARIANTS, as_text
-from dagrun.work import MOST_IN_ENVIRONMENT, Attempt, Blob, Body, Call, Json, Outputs, Service, Work
+from dagrun.work import (
+    MOST_IN_ENVIRONMENT,
+    Attempt,
+    Blob,
+    Body,
+    Call,
+    Json,
+    Outputs,
+    Service,
+    Work,
+)
 
 TASKS = ("tasks", "jobs", "steps")
 _NOTHING: Mapping[str, str] = {}
@@ -98,14 +109,13 @@ class Bodies:
         """
         if node.index in self._gathered:
             return self._gathered[node.index]
-        found: dict[str, dict[str, Json]] = {}
-        for i in node.members or ():
-            variant = self.state.nodes[i].variant
-            if variant is not None and self.state.tasks[i].status is Status.SUCCESS:
-                for name, value in self._outputs(i).items():
-                    found.setdefault(name, {})[variant.key] = value
-        self._gathered[node.index] = found
-        return found
+        variants = ((self.state.nodes[i].variant, i) for i in node.members or ())
+        self._gathered[node.index] = by_output(
+            (variant.key, self._outputs(i))
+            for variant, i in variants
+            if variant is not None and self.state.tasks[i].status is Status.SUCCESS
+        )
+        return self._gathered[node.index]
 
     def _outputs(self, i: int) -> Mapping[str, Json]:
         outputs = self.state.tasks[i].outputs

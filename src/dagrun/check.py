@@ -215,7 +215,7 @@ def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
             match = nearest(action.ref, registry.workflows)
             yield _at(
                 written, written.places.action(i), f"RunnerError: Unknown workflow: {action.ref}", "unknown-workflow",
-                suggestion=f"did you mean '{match}'?" if match else "`dagrun workflows` lists those that are registered",
+                suggestion=f"did you mean '{match}'?" if match else "`dagrun workflows` lists those that are registered, `--workflows FILE` adds some",
             )  # fmt: skip
         else:
             yield from _signature(written, i, task, workflow)

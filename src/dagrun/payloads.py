@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -19,3 +19,12 @@ def merged_params(params: Mapping[str, Any], upstream: Mapping[str, Mapping[str,
         for key, value in outputs.items():
             merged[f"{task_id}__{key}"] = value
     return merged
+
+
+def by_output(variants: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """What a group hands on: of each output a map from variant to value, from each variant's key and its outputs."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, outputs in variants:
+        for name, value in outputs.items():
+            found.setdefault(name, {})[key] = value
+    return dict(found)

@@ -236,7 +236,11 @@ def _annotation(parameter: inspect.Parameter) -> str:
     if parameter.annotation is parameter.empty:
         return ""
     written = parameter.annotation
-    return written if isinstance(written, str) else inspect.formatannotation(written)
+    return (
+        written
+        if isinstance(written, str)
+        else inspect.formatannotation(written, getattr(written, "__module__", None))
+    )
 
 
 def pack(workflow: Workflow) -> dict[str, Json]:

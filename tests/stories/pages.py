@@ -119,6 +119,14 @@ def alike() -> str:
     return "".join(lines)
 
 
+def words(dialect: str) -> str:
+    """The words of a dialect's documents and of its tasks."""
+    lines = []
+    for what, found in zip(("A document", "A task"), words_of(dialect), strict=True):
+        lines.append(f"- {what}: {', '.join(f'`{word}`' for word in found)}.\n")
+    return "".join(lines)
+
+
 def _value(shape: Mapping[str, Any]) -> str:
     """What may stand there, in short."""
     if "enum" in shape:
@@ -155,6 +163,7 @@ WRITERS: Mapping[str, Callable[..., str]] = {
     "keys of": keys,
     "own keys of": own_keys,
     "words alike": alike,
+    "words of": words,
     "file": example,
 }
 

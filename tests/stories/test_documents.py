@@ -24,6 +24,7 @@ DOCUMENTS = [
     for path in sorted((ROOT / folder).rglob("*.y*ml"))
 ]
 SNIPPETS = [block for block in blocks("yaml") if re.search(r"^(tasks|spec|jobs):", block.text, re.MULTILINE)]
+DIALECTS = ROOT / "docs" / "dialects"
 VALIDATORS = {key: Draft7Validator(schema(each.name)) for each in dialects() for key in each.keys}
 
 
@@ -73,13 +74,53 @@ def test_the_cookbook_shows_every_example() -> None:
 
 @pytest.mark.parametrize(("column", "dialect"), [(1, "native"), (2, "steps"), (3, "jobs")])
 def test_every_word_of_a_dialect_has_its_row_among_the_others(column: int, dialect: str) -> None:
-    page = ROOT / "docs" / "dialects.md"
+    page = DIALECTS / "README.md"
     cells = [row[column] for row in rows(page) if len(row) == 5]
     told = {
         word for cell in cells for code in re.findall(r"`([^`]+)`", cell) for word in re.findall(r"\w+", code)
     }
     same = set(re.findall(r"`(\w+)`", alike()))
     assert {key for words in words_of(dialect) for key in words} - told - same == set()
+
+
+def test_every_dialect_has_its_page() -> None:
+    pages = {page.stem for page in DIALECTS.glob("*.md")}
+    assert {each.name for each in dialects()} == pages - {"README"}
+    told = {
+        code
+        for row in rows(DIALECTS / "README.md")
+        if len(row) == 6
+        for code in re.findall("`(.+?)`", row[1])
+    }
+    assert {f"{key}:" for each in dialects() for key in each.keys} == told
+
+
+def test_the_overview_shows_what_is_said_of_a_word_from_another_dialect() -> None:
+    document = (
+        "name: nightly\ntasks:\n  - {id: fetch, run: x}\n  - id: load\n    dependsOn: [fetch]\n    run: x\n"
+    )
+    (told,) = problems(document, "nightly.yaml")[:1]
+    assert told in (DIALECTS / "README.md").read_text()
+
+
+_LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)#?(?P<heading>[^)]*)\)")
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted(ROOT.glob("C*.md"))], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
+    for link in _LINK.finditer(re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)):
+        target = (page.parent / link["path"]).resolve() if link["path"] else page
+        assert target.exists(), link[0]
+        if link["heading"]:
+            assert link["heading"] in anchors(target), link[0]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name on a page: its headings as the usual viewers write them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
@@ -93,6 +134,12 @@ def commands() -> Mapping[str, set[str]]:
         | {"--help"}
         for name, command in group.commands.items()  # type: ignore[attr-defined]
     }
+
+
+def test_the_list_of_commands_cuts_none_short() -> None:
+    group = typer.main.get_command(app)
+    text = group.get_help(typer.Context(group, info_name="dagrun", terminal_width=80))
+    assert [line for line in text.splitlines() if line.startswith("  ") and line.endswith("...")] == []
 
 
 _INLINE = re.compile(r"`(?:scripts/)?dagrun\s([^`]+)`")

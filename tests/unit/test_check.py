@@ -121,7 +121,7 @@ def test_an_unknown_workflow_with_a_near_one() -> None:
 
 
 def test_an_unknown_workflow_without_a_near_one() -> None:
-    assert "  help: `dagrun workflows` lists those that are registered" in told(
+    assert "  help: `dagrun workflows` lists those that are registered, `--workflows FILE` adds some" in told(
         "tasks: [{id: a, workflow_ref: quite_another}]", KNOWN
     )
 

@@ -155,6 +155,8 @@ def test_annotations_that_are_values_or_texts_look_the_same() -> None:
 
     f.__annotations__ = {"a": int, "b": "Literal['x', \"y\"]"}
     assert [annotation for _, annotation, _, _ in parameters(f)] == ["int", "Literal['x', \"y\"]"]
+    f.__annotations__ = {"a": Path, "b": "Path"}
+    assert {annotation for _, annotation, _, _ in parameters(f)} == {"Path"}
 
 
 def test_the_doc_is_the_functions_own() -> None:

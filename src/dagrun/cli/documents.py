@@ -107,8 +107,9 @@ def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
                 output.paint(workflow.name, "bold")
                 + f"({', '.join([*parameters, *['...'] * workflow.takes_rest])})"
             )
-            for line in workflow.doc.splitlines()[:1]:
-                print(f"    {line}")
+            first, _, _ = workflow.doc.partition("\n\n")
+            if first:
+                print(f"    {' '.join(first.split())}")
             print(output.paint(f"    from {workflow.origin}", "dim"))
         if not found:
             print("No workflows are registered.")

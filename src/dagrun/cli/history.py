@@ -83,11 +83,12 @@ def _show(view: RunView) -> None:
 def _lines(view: RunView, most: int | None = None) -> list[str]:
     """A run for people; where there are `most` lines only, the tasks that one looks for first."""
     reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
+    resumed = "" if view.resumed_at is None else f"  Resumed: {_local(view.resumed_at)}"
     head = [
         f"Run: {view.run_id}",
         f"DAG: {view.dag.name}  (tenant {view.tenant})",
         f"Status: {output.paint(view.status, view.status)}{reason}",
-        f"Started: {_local(view.started_at)}  Duration: {output.seconds(view.duration)}",
+        f"Started: {_local(view.started_at)}{resumed}  Duration: {output.seconds(view.duration)}",
         "",
     ]
     shown, rest = _fitting(view, None if most is None else most - len(head) - 1)
@@ -155,7 +156,7 @@ def _why(task: TaskView) -> str:
         parts.append(task.error)
     if task.variants is not None:
         parts.insert(0, task.variants.summary)
-    return ": ".join(parts)
+    return ": ".join(parts) + (" (tolerated)" if task.tolerated else "")
 
 
 def _local(moment: float | None) -> str:

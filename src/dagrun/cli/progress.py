@@ -24,7 +24,7 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.graph import Graph
+from dagrun.graph import Graph, Node
 from dagrun.outcomes import FINAL
 from dagrun.runs.base import RunStore
 from dagrun.service import Shown
@@ -40,7 +40,7 @@ class PlainProgress(Shown):
     """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
 
     def __init__(self, graph: Graph) -> None:
-        self.width = min(24, max((len(node.task.id) for node in graph.nodes), default=0))
+        self.width = min(24, max(map(_width, graph.nodes), default=0))
         self.tails: dict[str, _Tail] = {}
         self.troubles: Counter[int] = Counter()
         self.run_id = ""
@@ -83,6 +83,8 @@ class PlainProgress(Shown):
                 self.done(event, event.task_id, "failed:", "retrying", what, told=told)
             case TaskFail():
                 what = _first_line(event.error) + (f" ({event.summary})" if event.summary else "")
+                if state.nodes[state.index[event.task_id]].task.continue_on_failure:
+                    what += "; this is tolerated"
                 told = self._is_told(event, state, trouble=True)
                 self.done(event, event.task_id, "failed:", "failed", what, told=told)
             case TaskSkip():
@@ -136,6 +138,11 @@ class PlainProgress(Shown):
 
 
 _TaskEvent = TaskStart | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
+
+
+def _width(node: Node) -> int:
+    """Of a for_each what its first variants take."""
+    return len(node.task.id) + (0 if node.each is None else len("[0]"))
 
 
 def _why(event: TaskSkip | TaskCancel) -> str:

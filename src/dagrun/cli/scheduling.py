@@ -191,7 +191,10 @@ def schedules(
     directory: Directory = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """List the schedules: when each fires next, and how its last run ended."""
+    """List the schedules and when each fires next.
+
+    Also how its last run ended.
+    """
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:

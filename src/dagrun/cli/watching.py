@@ -114,7 +114,7 @@ _LONGEST_VALUE = 200
 
 
 class EventLines:
-    """Events as lines for people: when, which run, which task, what, and how. Columns widen as names come."""
+    """Events as lines for people: when, which run, which task, what, and how. Columns widen as names come, for those that come together at once."""
 
     def __init__(self) -> None:
         self._run, self._task = 0, 8
@@ -122,14 +122,21 @@ class EventLines:
     def print(self, found: list[dict[str, Json]]) -> None:
         """One line for each event."""
         for event in found:
+            self._widen(event)
+        for event in found:
             print(self.line(event))
         sys.stdout.flush()
 
-    def line(self, event: dict[str, Json]) -> str:
-        """One event."""
+    def _widen(self, event: dict[str, Json]) -> tuple[str, str]:
+        """Make room for the names of an event; which they are."""
         run_id, task_id = str(event.get("run_id", "-")), str(event.get("task_id", "-"))
         self._run = max(self._run, min(len(run_id), 40))
         self._task = max(self._task, min(len(task_id), 24))
+        return run_id, task_id
+
+    def line(self, event: dict[str, Json]) -> str:
+        """One event."""
+        run_id, task_id = self._widen(event)
         name = str(event["event"])
         style = str(event.get("status", "")) if name == "dag_done" else _STYLES.get(name, "")
         head = (
@@ -157,7 +164,7 @@ def _telling(event: dict[str, Json]) -> str:
     return " ".join(
         f"{key.removesuffix('_seconds')}={_value(key, value)}"
         for key, value in shown.items()
-        if value not in (None, False, "", {}, []) or key == "changed"
+        if value not in (None, False, "", {}, []) or key in ("changed", "count")
     )
 
 

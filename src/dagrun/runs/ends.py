@@ -10,7 +10,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 def log_end(path: Path) -> str:
-    """The log's name and the number of its last line; the name alone when it is empty or too large, nothing without a log."""
+    """The log's name and the number of its last line; the name alone when it is too large to count, nothing when nothing was printed."""
     try:
         if path.stat().st_size >= MOST_BYTES:
             return path.name
@@ -18,7 +18,7 @@ def log_end(path: Path) -> str:
     except OSError:
         return ""
     lines += last not in (b"", b"\n")
-    return f"{path.name}:{lines}" if lines else path.name
+    return f"{path.name}:{lines}" if lines else ""
 
 
 def _count(path: Path) -> tuple[int, bytes]:

@@ -90,7 +90,10 @@ def _label(graph: Graph, task: Task) -> list[str]:
     """The task's name and, below it, how many it is, and what it asks besides its edges."""
     several = [] if task.matrix is None else [count(_variants(graph, task), "variant")]
     if task.for_each is not None:
-        several.append("for each of a list")
+        written = task.for_each if isinstance(task.for_each, list | tuple) else None
+        several.append(
+            "for each of a list" if written is None else f"for each of {count(len(written), 'item')}"
+        )
     notes = [f"{word}: {plain(text, _LONGEST)}" for word, text in _conditions(task)]
     return [task.id, *several, *notes, *(["only if changed"] if task.only_if_changed else [])]
 

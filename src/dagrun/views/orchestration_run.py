@@ -77,12 +77,20 @@ def _step(task: TaskView) -> Json:
             "name": task.id,
             "phase": _STEP_PHASES[task.status],
             "reason": task.reason or None,
-            "message": task.error or task.detail or None,
+            "message": _message(task) or None,
             "attempt": task.attempt or None,
             "startedAt": _time(task.started_at),
             "durationSeconds": task.duration,
         }
     )
+
+
+def _message(task: TaskView) -> str:
+    """What went wrong, and of a group how many of its variants passed."""
+    said = task.error or task.detail
+    if task.variants is None:
+        return said
+    return f"{said} ({task.variants.summary})" if said else task.variants.summary
 
 
 def _time(moment: float | None) -> str | None:

@@ -10,6 +10,7 @@ from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, E
 from dagrun.graph import Graph, Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus, Status
+from dagrun.payloads import by_output
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
 from dagrun.work import Blob, Json, Outputs
@@ -22,10 +23,19 @@ class Variants:
     each: Sequence[Json]
     results: Mapping[str, str]
     summary: str
+    #: Of a group that has ended: the outputs too large for its own, each in its variant's file.
+    large: Mapping[str, Blob]
 
     def to_json(self) -> dict[str, Json]:
         """What they add to the entry of their group."""
-        return {"variants": list(self.each), "results": dict(self.results), "summary": self.summary}
+        shape: dict[str, Json] = {
+            "variants": list(self.each),
+            "results": dict(self.results),
+            "summary": self.summary,
+        }
+        return shape | (
+            {"outputs_files": {key: _file(blob) for key, blob in self.large.items()}} if self.large else {}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +53,8 @@ class TaskView:
     duration: float | None
     error: str | None
     outputs: Outputs
+    #: Whether it failed and says `continue_on_failure`.
+    tolerated: bool = False
     #: Of a variant: the task that it is a variant of.
     group: str | None = None
     #: Of a group whose variants are known, and of nothing else.
@@ -83,6 +95,8 @@ class RunView:
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    #: Of a run that was resumed: when its present stretch began, which is what `duration` counts from.
+    resumed_at: float | None = None
     cancel: CancelRequested | None = None
     cancel_ignored: CancelIgnored | None = None
     corrupt: int = 0
@@ -114,6 +128,8 @@ class RunView:
             "duration_seconds": self.duration,
             "counts": self.counts(),
         }
+        if self.resumed_at is not None:
+            shape["resumed_at"] = _moment(self.resumed_at)
         if tasks:
             shape["tasks"] = [task.to_json() for task in self.tasks]
         return shape
@@ -174,6 +190,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         cancel=state.cancel,
         cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,
+        resumed_at=None if state.stretch_started_at == state.started_at else state.stretch_started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
         tasks=tuple(_task_view(state, i, now) for i in state.places()),
@@ -182,8 +199,9 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
 
 
 def _duration(state: RunState, now: float | None) -> float | None:
-    if state.duration is None and state.started_at is not None and state.status is RunStatus.RUNNING and now:
-        return round(now - state.started_at, 3)
+    began = state.stretch_started_at
+    if state.duration is None and began is not None and state.status is RunStatus.RUNNING and now:
+        return round(now - began, 3)
     return state.duration
 
 
@@ -195,6 +213,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         started_at = min((moment for moment in begun if moment is not None), default=None)
         if status is Status.PENDING and started_at is not None:
             status = Status.RUNNING
+    handed_on = _handed_on(state, node)
     if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
         duration = round((now or 0) - started_at, 3) if running else None
@@ -209,13 +228,30 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         started_at=started_at,
         duration=duration,
         error=task.error,
-        outputs=task.outputs,
+        outputs=task.outputs
+        if node.members is None
+        else by_output((key, each) for key, each in handed_on.items() if not isinstance(each, Blob)),
+        tolerated=node.task.continue_on_failure and status in (Status.FAILED, Status.TIMED_OUT),
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
-        variants=_variants(state, node),
+        variants=_variants(
+            state, node, {key: each for key, each in handed_on.items() if isinstance(each, Blob)}
+        ),
     )
 
 
-def _variants(state: RunState, node: Node) -> Variants | None:
+def _handed_on(state: RunState, node: Node) -> dict[str, Outputs]:
+    """What a group that has ended hands on, however it ended: the outputs of those variants that succeeded."""
+    if node.members is None or state.tasks[node.index].status not in FINAL:
+        return {}
+    variants = ((state.nodes[i].variant, state.tasks[i]) for i in node.members)
+    return {
+        variant.key: task.outputs
+        for variant, task in variants
+        if variant is not None and task.status is Status.SUCCESS
+    }
+
+
+def _variants(state: RunState, node: Node, large: Mapping[str, Blob]) -> Variants | None:
     if node.members is None:
         return None
     found = [(i, each) for i in node.members if (each := state.nodes[i].variant) is not None]
@@ -223,4 +259,5 @@ def _variants(state: RunState, node: Node) -> Variants | None:
         each=[dict(each.values) if node.each is None else each.key for _, each in found],
         results={each.key: str(state.tasks[i].status) for i, each in found},
         summary=state.summary(node),
+        large=large,
     )

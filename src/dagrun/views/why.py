@@ -32,7 +32,7 @@ from dagrun.views.status import mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
 
-#: Says where an attempt's log ends, `test.3.log:41`; empty when there is no log.
+#: Says where an attempt's log ends, `test.3.log:41`; empty when nothing was printed.
 LogEnd = Callable[[str, int], str]
 
 _MOST_HOPS: Final = 8  # of a summary
@@ -283,8 +283,14 @@ class _Story:
         reason = f": {task.reason}" if task.status in (Status.SKIPPED, Status.CANCELLED) else ""
         word = {Status.SUCCESS: "succeeded"}.get(task.status, str(task.status))
         hop = f"{name} {word}{reason} ({self.state.summary(node)})"
+        if isinstance(fact.event, TaskOk) and fact.event.reused_from:
+            hop += f": taken over from run {fact.event.reused_from}"
+            self.hops.append(hop)
+            self._link(fact, hop)
+            return None
         tolerated = self.state.end(node.index) is End.GOOD and task.status is Status.FAILED
-        self.hops.append(hop)
+        began = self._began(node) if task.status is Status.SUCCESS else ""
+        self.hops.append(hop + began)
         self._link(fact, hop + ("; this is tolerated (continue_on_failure)" if tolerated else ""))
         if task.status is Status.SUCCESS:
             return self._failure_above(node)
@@ -292,6 +298,20 @@ class _Story:
         members = [i for i in node.members or () if self.state.tasks[i].status in alike]
         first = min(members, key=lambda i: self._facts[self.state.nodes[i].task.id][-1].place, default=None)
         return None if first is None else self.state.nodes[first].task.id
+
+    def _began(self, group: Node) -> str:
+        """Why the first of a group's variants to start did so."""
+        starts = [
+            (fact, i)
+            for i in group.members or ()
+            for fact in self._facts[self.state.nodes[i].task.id][:1]
+            if isinstance(fact.event, TaskStart)
+        ]
+        if not starts:
+            return ""
+        _, i = min(starts, key=lambda each: each[0].place)
+        first = self.state.nodes[i]
+        return f"; {first.task.id}, the first of them, {self._attempts(first)}"
 
     # --- tasks that had attempts ---------------------------------------------------------------------------
 
@@ -422,7 +442,8 @@ class _Story:
             after = f"the run {'was resumed' if resumed else 'began'}"
         else:
             which = "last dependency to end" if len(node.needs) > 1 else "only dependency"
-            after = f"{last.task} {_ended(fact.event)} (its {which}{_asks(node.task, last)})"
+            tolerated = ", which is tolerated" if self._is_tolerated(last, fact.event) else ""
+            after = f"{last.task} {_ended(fact.event)}{tolerated} (its {which}{_asks(node.task, last)})"
             because = f"because {after}"
         held = self._held(fact.place, start.place)
         if held is not None:
@@ -430,6 +451,11 @@ class _Story:
             freed = getattr(held.event, "task_id", "another task")
             because = f"when {freed} freed a slot, {waited} after {after}; max_parallel is {self._slots(start.place)}"
         return f"started {because}{_condition(node.task)}"
+
+    def _is_tolerated(self, need: Need, end: Event) -> bool:
+        """Whether the dependency failed, and counts as good all the same."""
+        above = self.state.nodes[self.state.index[need.task]].task
+        return isinstance(end, TaskFail) and above.continue_on_failure
 
     def _end_before(self, task_id: str, place: int) -> _Fact | None:
         """How the task had ended at that place; a resumed run may have ended it anew since."""

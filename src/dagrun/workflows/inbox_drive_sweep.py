@@ -58,7 +58,7 @@ def inbox_drive_sweep(
     **upstream: object,  # noqa: ARG001 - in a chain it may stand behind other tasks
 ) -> Result:
     """Rank mails and files by urgency: deadlines, asks, alarming words, chasers up; noise and settled matters
-    down (S2).
+    down.
 
     The inbox is text or a file: mail blocks (`From:`, `Date:`, `Subject:`, empty line, body), a list with one
     item per line, or plain words. The drive list has one file per line: path, owner, modified date, remarks.

@@ -28,7 +28,7 @@ def meeting_transcript_brief(
     output: Path | None = None,
     **upstream: object,
 ) -> Result:
-    """Write a Markdown brief of a meeting: attendees, decisions, action items, open questions (S2).
+    """Write a Markdown brief of a meeting: attendees, decisions, action items, open questions.
 
     The transcript comes as text or as a file in one of the usual layouts (`[00:03:12] Name: text`, `Name:
     text`, `**Name** (00:03): text`, WebVTT, minutes with `ACTION:` and `RESOLVED`, ...). Whatever the brief

@@ -38,7 +38,7 @@ def weekly_report_pack(
     output: Path | None = None,
     **upstream: object,
 ) -> Result:
-    """Write a Markdown report for the days from `start_date` to `end_date`, both included (S2).
+    """Write a Markdown report for the days from `start_date` to `end_date`, both included.
 
     The activity is text or a file: CSV (or `|`, tab) with a heading that has a date column, JSON lines, or
     plain lines that begin with an ISO date. Columns: date, time, kind (commit, ticket opened, ticket closed,

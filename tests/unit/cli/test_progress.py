@@ -10,7 +10,7 @@ import pytest
 from dagrun.cli.history import _lines
 from dagrun.cli.progress import PlainProgress
 from dagrun.graph import Graph
-from dagrun.model import OnError
+from dagrun.model import Dag, OnError
 from dagrun.state import RunState
 from dagrun.testing import Outcome, fails
 from tests.unit.harness import played, task
@@ -78,3 +78,16 @@ def test_a_status_lists_a_few_variants_and_of_many_those_in_trouble() -> None:
     assert many[-2].endswith("999/1000 passed: each[7] failed")
     assert many[-1] == "... and 999 variants more; -o json lists all"
     assert len(_lines(each(200, each=fails(10_000)).view)) < 40
+
+
+def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None:
+    outcome = played(task("lint", continue_on_failure=True), task("build"), bodies={"lint": fails(9)})
+    assert "lint failed: RuntimeError: boom; this is tolerated" in heard(outcome)
+    lint, build = _lines(outcome.view)[-2:]
+    assert lint.endswith("RuntimeError: boom (tolerated)")
+    assert "tolerated" not in build
+
+
+def test_the_output_of_a_lists_variants_stands_beside_that_of_other_tasks() -> None:
+    tasks = (task("a"), task("each", for_each="${{ params.x }}"))
+    assert PlainProgress(Graph.compile(Dag(name="d", tasks=tasks))).width == len("each[0]")

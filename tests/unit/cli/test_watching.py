@@ -42,6 +42,13 @@ def test_an_event_is_one_line_with_what_it_tells() -> None:
     )
 
 
+def test_events_that_come_together_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    EventLines().print([event("dag_start"), event("task_expand", task_id="a-long-name", count=0)])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.index("dag_start") == second.index("task_expand")
+    assert second.endswith("count=0")
+
+
 def test_an_event_cannot_move_the_cursor() -> None:
     line = EventLines().line(
         event("task_ok", task_id="a\x1b[2J", error="\x9b2J\x1b]0;x\x07\ud800", odd={"k": "\r"})

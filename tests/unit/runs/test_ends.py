@@ -12,7 +12,7 @@ from dagrun.runs import ends
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "a.1.log"),
+        ("", ""),
         ("x", "a.1.log:1"),
         ("x\n", "a.1.log:1"),
         ("x\n\ny", "a.1.log:3"),

@@ -147,13 +147,14 @@ def test_a_group_is_drawn_as_one_task() -> None:
     matrix = Matrix(axes={"os": ("ubuntu", "alpine")})
     tasks = (
         task("test", matrix=matrix, condition="matrix.os"), task("each", "test", for_each="${{ tasks.test.outputs.x }}"),
-        task("one", "test[os=ubuntu]"),
+        task("one", "test[os=ubuntu]"), task("three", for_each=(1, 2, 3)),
     )  # fmt: skip
     found = Graph.compile(Dag(name="d", tasks=tasks))
     assert drawing.mermaid(found).splitlines()[4:] == [
         '    n0["test<br/>2 variants<br/>if: matrix.os"]',
         '    n1["each<br/>for each of a list"]',
         '    n2["one"]',
+        '    n3["three<br/>for each of 3 items"]',
         "    n0 --> n1",
         '    n0 -->|"#91;os=ubuntu#93;"| n2',
     ]

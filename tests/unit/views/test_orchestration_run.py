@@ -6,9 +6,11 @@ from typing import Any
 
 from dagrun.engine import Engine
 from dagrun.events import CancelIgnored
+from dagrun.model import OnError
 from dagrun.testing import HANG, Outcome, fails, scenario
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import view_of
+from tests.unit.harness import played, task
 
 STEPS = """
     name: build-and-test
@@ -69,3 +71,11 @@ def test_a_run_that_goes_on_has_no_end_yet() -> None:
     status = orchestration_run(view_of(outcome.state, "run"))["status"]
     assert (status["phase"], status["conditions"]) == ("Running", [])
     assert "finishedAt" not in status
+
+
+def test_a_group_says_how_many_of_its_variants_passed() -> None:
+    tasks = (task("each", for_each=("a", "b")), task("all", for_each=("a",)))
+    outcome = played(*tasks, bodies={"each[1]": fails(9)}, on_error=OnError.CONTINUE)
+    told = {step["name"]: step.get("message") for step in shown(outcome)["status"]["steps"]}
+    assert told["each"] == "each[1] failed (1/2 passed)"
+    assert (told["all"], told["all[0]"]) == ("1/1 passed", None)

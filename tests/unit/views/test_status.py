@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from dagrun.events import DagDone, DagStart, Event, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.events import (
+    DagDone,
+    DagResume,
+    DagStart,
+    Event,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.model import Dag, Matrix
 from dagrun.runs.base import RunRecord
 from dagrun.testing import fails
@@ -64,6 +74,14 @@ def test_what_is_running_has_a_duration_so_far() -> None:
 def test_what_was_running_when_its_run_was_interrupted_has_none() -> None:
     task = seen(START, A_STARTS).tasks[0]
     assert (task.status, task.duration) == ("running", None)
+
+
+def test_a_resumed_run_says_since_when_its_duration_counts() -> None:
+    resumed = DagResume(timestamp=200.0, reused=(), rerun=("a", "b"), dag_hash="ff")
+    run = seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE, resumed, live=True, now=203.0)
+    assert (run.started_at, run.resumed_at, run.duration) == (100.0, 200.0, 3.0)
+    assert run.to_json()["resumed_at"] == "1970-01-01T00:03:20.000Z"
+    assert "resumed_at" not in seen(START, A_STARTS, A_FAILS, B_SKIPPED, DONE).to_json()
 
 
 def test_a_task_that_waits_for_a_retry() -> None:
@@ -157,6 +175,47 @@ def test_groups_and_variants_for_scripts() -> None:
     assert (shape["test"]["summary"], shape["each"]["summary"]) == ("1/2 passed", "2/2 passed")
     assert (shape["each"]["variants"], shape["each[1]"]["group"]) == (["0", "1"], "each")
     assert (run.counts()["success"], run.counts()["failed"], run.status) == (3, 1, "success")
+
+
+def test_a_group_shows_what_its_dependents_receive_however_it_ended() -> None:
+    tasks = (
+        task("each", for_each=("a", "b", "c"), continue_on_failure=True),
+        task("after", "each"),
+        task("none", for_each=("a",), continue_on_failure=True),
+    )
+    received: dict[str, object] = {}
+
+    def after(params: dict[str, object]) -> dict[str, object]:
+        received.update(params)
+        return {}
+
+    bodies = {
+        "each[0]": lambda _: {"k": 1, "only": True},
+        "each[1]": fails(9),
+        "each[2]": lambda _: {"k": 3},
+        "after": after,
+        "none[0]": fails(9),
+    }
+    shape = {entry["id"]: entry for entry in played(*tasks, bodies=bodies).view.to_json()["tasks"]}
+    assert shape["each"]["status"] == "failed"
+    assert shape["each"]["outputs"] == {"k": {"0": 1, "2": 3}, "only": {"0": True}}
+    assert {f"each__{name}": value for name, value in shape["each"]["outputs"].items()} == received
+    assert shape["none"]["outputs"] == {}
+
+
+def test_large_outputs_of_a_variant_are_named_by_their_file_in_its_group() -> None:
+    tasks = (task("each", for_each=("a", "b")),)
+    events = played(*tasks, bodies={"each[0]": lambda _: {"k": 1}}).events()
+    large = Blob("each.1.json", 70_000, "ab")
+    told = [
+        replace(event, outputs=None, outputs_file=large)
+        if isinstance(event, TaskOk) and event.task_id == "each[1]"
+        else event
+        for event in events
+    ]
+    group = view(RunRecord("r", Dag(name="d", tasks=tasks), told, live=False), 110.0).to_json()["tasks"][-1]
+    assert group["outputs"] == {"k": {"0": 1}}
+    assert group["outputs_files"] == {"1": {"file": "outputs/each.1.json", "size": 70_000, "sha256": "ab"}}
 
 
 def test_a_group_runs_while_its_variants_do() -> None:

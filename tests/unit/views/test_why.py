@@ -253,6 +253,17 @@ def test_a_tolerated_failure_is_told_as_one() -> None:
     assert why.look_at == ""  # there is no log
 
 
+def test_a_task_that_started_after_a_tolerated_failure_says_that_it_was() -> None:
+    text = """
+        name: n
+        tasks:
+          - {id: a, run: x, continue_on_failure: true}
+          - {id: b, run: x, depends_on: [a]}
+    """
+    told = summary(text, "b", {"a": exits(1)})
+    assert told == "b succeeded; it started because a failed, which is tolerated (its only dependency)"
+
+
 # --- succeeded: why it started when it did -------------------------------------------------------------------
 
 
@@ -522,8 +533,26 @@ def test_a_variant_is_told_like_any_task() -> None:
     assert asked(outcome, "each[1]").summary.startswith(
         "each[1] succeeded; it started because list succeeded"
     )
-    assert asked(outcome, "each").summary == "each succeeded (3/3 passed)"
+    assert asked(outcome, "each").summary == (
+        "each succeeded (3/3 passed); each[0], the first of them, "
+        "started because list succeeded (its only dependency)"
+    )
     assert asked(outcome, "c").summary.startswith("c succeeded; it started because each succeeded")
+
+
+def test_an_empty_group_began_with_none_of_its_variants() -> None:
+    outcome = group_run(list=lambda _: {"x": []})
+    assert asked(outcome, "each").summary == "each succeeded (0/0 passed)"
+
+
+def test_a_group_that_was_taken_over_says_so() -> None:
+    outcome = group_run()
+    events = [
+        replace(event, reused_from="r0") if isinstance(event, TaskOk) and event.task_id == "each" else event
+        for event in outcome.record.events
+    ]
+    told = explain(replace(outcome.record, events=events), "each", TEN, log)
+    assert told.summary == "each succeeded (3/3 passed): taken over from run r0"
 
 
 def test_a_variant_waits_for_its_groups_turn() -> None:
