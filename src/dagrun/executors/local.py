@@ -426,7 +426,7 @@ class LocalExecutor:
             return
         for message in messages:
             self._take_in(worker, message)
-        if worker.job is not None:
+        if worker.job is not None or worker in self._idle:
             return
         if worker.retire or self._closed:
             self._dismiss(worker)
