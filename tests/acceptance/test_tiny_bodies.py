@@ -15,7 +15,7 @@ from tests.acceptance.harness import Project, wait_for
 from tests.acceptance.survival import kill_keeper, kill_worker
 
 WORKFLOWS = """
-    HOME = os.getcwd()
+    HOME = os.path.dirname(os.path.abspath(__file__))
 
     def as_it_was():
         umask = os.umask(0)
