@@ -14,8 +14,8 @@ def startup(place: Place) -> Iterator[Row]:
     calls = place.write("calls.yaml", document(3, "workflow_ref: noop"))
     one = place.write("one.yaml", document(1, "workflow_ref: noop"))
     commands = [
-        ("`dagrun --version`", 2.5, ["--version"]),
-        ("`dagrun --help`", 6, ["--help"]),
+        ("`--version`", 2.5, ["--version"]),
+        ("`--help`", 6, ["--help"]),
         ("`dagrun validate`, 3 shell tasks", 17, ["validate", shell]),
         ("`dagrun validate`, 3 workflow tasks", 17, ["validate", calls]),
         ("`dagrun run`, one no-op", 25, None),
