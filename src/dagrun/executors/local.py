@@ -7,18 +7,28 @@ import os
 import signal
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagrun.errors import EnvironmentFailure
 from dagrun.executors import artifacts, commands, containers, keeper, processes
+from dagrun.executors.jobs import (
+    DEPTH,
+    MOST_QUEUED,
+    Job,
+    WarmWorker,
+    call_message,
+    death,
+    ended_of,
+    key_of,
+    since,
+)
 from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.registry import Failure, Origin, Registry, unpack
-from dagrun.work import Attempt, Blob, Call, Command, Ended, Json, Nothing, Outputs, Watch, Work
+from dagrun.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none
@@ -26,67 +36,7 @@ if TYPE_CHECKING:
 GRACE = 5.0  # seconds between asking a body to end and killing it
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick
-DEPTH = 64  # bodies that are queued for one worker
-#: Bytes of queued calls that a worker may not have read yet: they lie in a socket that nobody reads while a body runs,
-#: and must find room there, or dagrun would wait for that body.
-MOST_QUEUED = 128 * 1024
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A warm process, what it is doing, and what it may begin next without a word from us."""
-
-    pid: int
-    channel: Channel
-    tickets: int  # the pipe that holds the numbers of the queued calls it may begin: to take them back,
-    granting: int  # and to write them
-    job: _Job | None = None
-    queue: dict[int, _Job] = field(default_factory=dict)  # by number, in the order in which they begin
-    unread: deque[tuple[int, int]] = field(
-        default_factory=deque
-    )  # calls that it may not have come to, with their bytes
-    backlog: int = 0  # bytes of them all
-    late: bool = False  # others have taken work from it since it was last heard
-    #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
-    parting: Ended | None = None
-    #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
-    surroundings: tuple[Any, ...] = ()
-    knows: set[str] = field(default_factory=set)
-    retire: bool = False
-    described: bool = False  # it has imported every module that registers workflows
-
-    def room(self, size: int) -> int:
-        """How many more calls of that size may be queued."""
-        return min(DEPTH - len(self.queue), (MOST_QUEUED - self.backlog) // size)
-
-    def has_read(self, number: int) -> None:
-        """It has come to this call, and so has read all that was sent before it."""
-        self.late = False
-        while self.unread and self.unread[0][0] <= number:
-            self.backlog -= self.unread.popleft()[1]
-
-    def close(self) -> None:
-        """Let go of it: it then exits."""
-        self.channel.close()
-        os.close(self.tickets)
-        os.close(self.granting)
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """An attempt that was started here and has not ended."""
-
-    work: Work
-    done: Callable[[Ended], None]
-    begun: float
-    watch: Watch | None = None  # who is told more than the end: it was queued
-    pid: int | None = None
-    stop: int | None = None  # the signal it was last asked to end with
-    told: bool = False  # a signal may be on its way to its process
-    kill: asyncio.TimerHandle | None = None
-    halt: threading.Event | None = None  # ends the copying of its artifacts, when its body has ended
-    worker: _Worker | None = None
 
 
 class LocalExecutor:
@@ -103,17 +53,17 @@ class LocalExecutor:
         processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
         self._keeper_pid, self._keeper = keeper.launch()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._jobs: dict[tuple[str, str], _Job] = {}
-        self._idle: list[_Worker] = []
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._idle: list[WarmWorker] = []
         self._quick: Counter[str] = Counter()  # how many bodies of a workflow in a row were tiny
-        self._workers: dict[int, _Worker] = {}
-        self._waiting: list[_Job] = []  # jobs for workers that are being forked
+        self._workers: dict[int, WarmWorker] = {}
+        self._waiting: list[Job] = []  # jobs for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
         self._foreseen: dict[str, Any] | None = None  # what such a one was told to describe
         self._most = 0  # attempts that ran at once
         self._sizes: dict[str, int] = {}  # bytes of a workflow's last call that was queued
-        self._spawning: dict[int, _Job] = {}
-        self._commands: dict[int, _Job] = {}
+        self._spawning: dict[int, Job] = {}
+        self._commands: dict[int, Job] = {}
         self._codes: dict[int, int] = {}
         self._copying: set[asyncio.Future[Ended]] = set()
         self._numbers = iter(range(1, 1 << 62))
@@ -164,7 +114,7 @@ class LocalExecutor:
         return wanted
 
     def _read_descriptions(
-        self, worker: _Worker, found: dict[str, Any], failures: list[Failure]
+        self, worker: WarmWorker, found: dict[str, Any], failures: list[Failure]
     ) -> tuple[Origin, str] | None:
         reading = Origin("entry_point", "entry points", listed=False)
         worker.channel.sock.settimeout(self.import_patience)
@@ -186,7 +136,7 @@ class LocalExecutor:
                     workflow = unpack(data)
                     found.setdefault(workflow.name, workflow)
 
-    def _await_worker(self) -> _Worker:
+    def _await_worker(self) -> WarmWorker:
         while True:
             messages = self._keeper.receive()
             if messages is None:
@@ -206,11 +156,11 @@ class LocalExecutor:
             "env": {BODY: self._mark},
         }
 
-    def _admit(self, message: Message) -> _Worker:
+    def _admit(self, message: Message) -> WarmWorker:
         import socket
 
         channel = Channel(socket.socket(fileno=self._keeper.take_fd()))
-        worker = _Worker(message["pid"], channel, self._keeper.take_fd(), self._keeper.take_fd())
+        worker = WarmWorker(message["pid"], channel, self._keeper.take_fd(), self._keeper.take_fd())
         self._workers[worker.pid] = worker
         return worker
 
@@ -233,8 +183,8 @@ class LocalExecutor:
 
     def start(self, work: Work, done: Callable[[Ended], None]) -> None:
         """Begin an attempt."""
-        job = _Job(work, done, time.monotonic())
-        self._jobs[_key(work.attempt)] = job
+        job = Job(work, done, time.monotonic())
+        self._jobs[key_of(work.attempt)] = job
         self._most = max(self._most, self._running())
         match work.body:
             case _ if containers.needed(work):
@@ -248,11 +198,15 @@ class LocalExecutor:
 
     def room(self, ref: str) -> int:
         """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""
-        if self._quick[ref] < TINY_BODIES:
+        if not self._is_quick(ref):
             return 0
         takers, size = self._takers(), self._sizes.get(ref, 1)
         free = sum(worker.room(size) for worker in takers)
         return free if 2 * free >= min(DEPTH, MOST_QUEUED // size) * len(takers) else 0
+
+    def _is_quick(self, ref: str) -> bool:
+        """Whether the workflow's last bodies were all tiny."""
+        return self._quick[ref] >= TINY_BODIES
 
     def is_brisk(self) -> bool:
         """Whether a worker runs a tiny body."""
@@ -270,8 +224,8 @@ class LocalExecutor:
             if worker is None or not data:
                 self._refuse(attempts[place:])
                 break
-            job = _Job(work, watch.ended, time.monotonic(), watch)
-            self._jobs[_key(work.attempt)] = worker.queue[number] = job
+            job = Job(work, watch.ended, time.monotonic(), watch)
+            self._jobs[key_of(work.attempt)] = worker.queue[number] = job
             worker.unread.append((number, len(data)))
             worker.backlog += len(data)
             batches[worker.pid].append(data)
@@ -280,10 +234,10 @@ class LocalExecutor:
             if batches[worker.pid]:
                 self._send_queue(worker, granted[worker.pid], batches[worker.pid])
 
-    def _takers(self) -> list[_Worker]:
+    def _takers(self) -> list[WarmWorker]:
         return [*filter(self._is_taker, self._workers.values())]
 
-    def _is_taker(self, worker: _Worker) -> bool:
+    def _is_taker(self, worker: WarmWorker) -> bool:
         job = worker.job
         return (
             job is not None
@@ -291,14 +245,14 @@ class LocalExecutor:
             and not worker.late
             and job.stop is None
             and isinstance(job.work.body, Call)
-            and self._quick[job.work.body.ref] >= TINY_BODIES
+            and self._is_quick(job.work.body.ref)
         )
 
-    def _queued_call(self, worker: _Worker, number: int, work: Work) -> bytes:
+    def _queued_call(self, worker: WarmWorker, number: int, work: Work) -> bytes:
         """The call as it travels; nothing if there is no room for it."""
         assert isinstance(work.body, Call)
         before, known = worker.surroundings, work.body.ref in worker.knows
-        data = pack(self._call_message(worker, "queue", number, work))
+        data = pack(call_message(worker, "queue", number, work, quick=self._is_quick(work.body.ref)))
         self._sizes[work.body.ref] = len(data)
         if worker.room(len(data)) > 0:
             return data
@@ -312,7 +266,7 @@ class LocalExecutor:
         for _, watch in attempts:
             self._loop.call_soon(watch.returned)
 
-    def _send_queue(self, worker: _Worker, granted: list[bytes], calls: list[bytes]) -> None:
+    def _send_queue(self, worker: WarmWorker, granted: list[bytes], calls: list[bytes]) -> None:
         """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
         with contextlib.suppress(
             OSError
@@ -320,16 +274,16 @@ class LocalExecutor:
             os.write(worker.granting, b"".join(granted))
             worker.channel.sock.sendall(b"".join(calls))
 
-    def _give_back(self, job: _Job) -> None:
+    def _give_back(self, job: Job) -> None:
         """To the engine, at the loop's next turn."""
         assert self._loop is not None
         assert job.watch is not None
-        if self._jobs.pop(_key(job.work.attempt), None) is not None:
+        if self._jobs.pop(key_of(job.work.attempt), None) is not None:
             if job.kill is not None:
                 job.kill.cancel()
             self._loop.call_soon(job.watch.returned)
 
-    def _take_back(self, worker: _Worker, most: int = DEPTH) -> bool:
+    def _take_back(self, worker: WarmWorker, most: int = DEPTH) -> bool:
         """Take queued calls back that the worker has not begun; whether it has none now, begun or not."""
         if not worker.queue:
             return True
@@ -343,12 +297,12 @@ class LocalExecutor:
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
         """Ask an attempt to end: TERM, the grace, KILL."""
-        job = self._jobs.get(_key(attempt))
+        job = self._jobs.get(key_of(attempt))
         if job is None or job.stop == signal.SIGKILL:
             return
         job.stop = int(signal.SIGKILL if now else signal.SIGTERM)
         self._signal(job)
-        if not now and self._loop is not None and self._jobs.get(_key(attempt)) is job:
+        if not now and self._loop is not None and self._jobs.get(key_of(attempt)) is job:
             job.kill = self._loop.call_later(self.grace, lambda: self.stop(attempt, now=True))
 
     async def close(self) -> None:
@@ -382,7 +336,7 @@ class LocalExecutor:
 
     # --- workflows ------------------------------------------------------------------------------------------
 
-    def _start_call(self, job: _Job) -> None:
+    def _start_call(self, job: Job) -> None:
         while self._idle:
             worker = self._idle.pop()
             if not (worker.described and job.work.unset):
@@ -394,20 +348,22 @@ class LocalExecutor:
             self._asked += 1
             self._tell_keeper(self._worker_request())
 
-    def _hand_over(self, worker: _Worker, job: _Job) -> None:
+    def _hand_over(self, worker: WarmWorker, job: Job) -> None:
         self._let_begin(worker, job)
+        assert isinstance(job.work.body, Call)
+        quick = self._is_quick(job.work.body.ref)
         try:
-            worker.channel.send(self._call_message(worker, "call", next(self._numbers), job.work))
+            worker.channel.send(call_message(worker, "call", next(self._numbers), job.work, quick=quick))
         except OSError:
             return  # it died while idle; its end is heard and reported like any other death
 
-    def _let_begin(self, worker: _Worker, job: _Job) -> None:
+    def _let_begin(self, worker: WarmWorker, job: Job) -> None:
         worker.job, job.worker, job.pid = job, worker, worker.pid
         job.begun = time.monotonic()
         if job.stop is not None:
             self._signal(job)
 
-    def _begin_queued(self, worker: _Worker, number: int) -> None:
+    def _begin_queued(self, worker: WarmWorker, number: int) -> None:
         worker.has_read(number)
         job = worker.queue.pop(number)
         assert job.watch is not None
@@ -415,7 +371,7 @@ class LocalExecutor:
         job.watch.begun()
         self._let_begin(worker, job)
 
-    def _hear_worker(self, worker: _Worker) -> None:
+    def _hear_worker(self, worker: WarmWorker) -> None:
         try:
             messages = worker.channel.receive()
         except (ValueError, RecursionError) as error:  # an answer that cannot be read: not one of ours
@@ -433,7 +389,7 @@ class LocalExecutor:
         else:
             self._reuse(worker)
 
-    def _take_in(self, worker: _Worker, message: Message) -> None:
+    def _take_in(self, worker: WarmWorker, message: Message) -> None:
         if message["op"] not in ("begun", "unbegun", "ended"):
             worker.described = True  # it was foreseen, and then nobody asked
             return
@@ -449,7 +405,7 @@ class LocalExecutor:
             case _:
                 self._take_end(worker, message)
 
-    def _take_end(self, worker: _Worker, message: Message) -> None:
+    def _take_end(self, worker: WarmWorker, message: Message) -> None:
         job = worker.job
         worker.retire = worker.retire or message.get("retire", False)
         if job is None:
@@ -457,26 +413,26 @@ class LocalExecutor:
         # The signal may still be on its way: it must not reach the worker's next body.
         worker.retire = worker.retire or job.told
         self._note_duration(job, message["duration"])
-        worker.parting = _ended(message)
+        worker.parting = ended_of(message)
         if "next" in message:
             self._begin_queued(worker, message["next"])
         elif worker.retire or not worker.queue:
             self._part(worker)
 
-    def _part(self, worker: _Worker) -> None:
+    def _part(self, worker: WarmWorker) -> None:
         """Tell how the worker's last body ended."""
         ended, worker.parting = worker.parting, None
         if ended is not None and worker.job is not None:
             job, worker.job = worker.job, None
             self._finish(job, ended)
 
-    def _note_duration(self, job: _Job, duration: float) -> None:
+    def _note_duration(self, job: Job, duration: float) -> None:
         assert isinstance(job.work.body, Call)
         ref = job.work.body.ref
         is_tiny = duration <= TINY and not job.work.masks  # after one with secrets the worker is replaced
         self._quick[ref] = self._quick[ref] + 1 if is_tiny else 0
 
-    def _reuse(self, worker: _Worker) -> None:
+    def _reuse(self, worker: WarmWorker) -> None:
         if self._waiting:
             self._hand_over(worker, self._waiting.pop(0))
             return
@@ -503,7 +459,7 @@ class LocalExecutor:
         """How many attempts are under way, for all we have heard."""
         return len(self._jobs) - sum(len(worker.queue) for worker in self._workers.values())
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _dismiss(self, worker: WarmWorker) -> None:
         assert self._loop is not None
         self._loop.remove_reader(worker.channel.fileno())
         self._part(worker)
@@ -517,7 +473,7 @@ class LocalExecutor:
             self._idle.remove(worker)
         self._share_soon()
 
-    def _lose_worker(self, worker: _Worker, why: str = "") -> None:
+    def _lose_worker(self, worker: WarmWorker, why: str = "") -> None:
         """The worker is gone; the keeper says with which code, before or after."""
         self._dismiss(worker)
         job = worker.job
@@ -526,40 +482,15 @@ class LocalExecutor:
             return
         commands.keep_spool(job.work.attempt, worker.pid)
         if why:
-            self._finish(job, Ended(duration=_since(job), error=why, error_type="WorkerDied"))
+            self._finish(job, Ended(duration=since(job), error=why, error_type="WorkerDied"))
         elif worker.pid in self._codes:
-            self._finish(job, _death(job, self._codes.pop(worker.pid)))
+            self._finish(job, death(job, self._codes.pop(worker.pid)))
         else:
             self._commands[worker.pid] = job
 
-    def _call_message(self, worker: _Worker, op: str, number: int, work: Work) -> Message:
-        """A call as it travels; what many calls have in common only when the worker was not told it before."""
-        assert isinstance(work.body, Call)
-        attempt = work.attempt
-        message: Message = {
-            "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
-            "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
-            "env": work.own_env, "timeout": attempt.timeout,
-            "log": attempt.log.removeprefix(attempt.directory),
-            "artifacts": attempt.artifacts.removeprefix(attempt.directory),
-            "outputs": attempt.outputs.removeprefix(attempt.directory), "quick": self._quick[work.body.ref] >= TINY_BODIES,
-        }  # fmt: skip
-        if work.body.ref not in worker.knows:
-            worker.knows.add(work.body.ref)
-            message["origin"] = work.body.origin
-        surroundings = (attempt.run_id, work.env, work.unset, work.masks, work.cwd, work.max_output_bytes)
-        if surroundings != worker.surroundings:
-            worker.surroundings = surroundings
-            message["in"] = {
-                "run_id": attempt.run_id, "directory": attempt.directory, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
-                "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
-                "spools": attempt.scratch.rpartition("/")[0],
-            }  # fmt: skip
-        return message
-
     # --- commands -------------------------------------------------------------------------------------------
 
-    def _start_command(self, job: _Job, body: Command) -> None:
+    def _start_command(self, job: Job, body: Command) -> None:
         try:
             environment = commands.environment(job.work)
         except (commands.BadSurroundings, OSError) as error:
@@ -636,18 +567,16 @@ class LocalExecutor:
                 self._codes[pid] = code
             return
         if isinstance(job.work.body, Call):
-            self._finish(job, _death(job, code))
+            self._finish(job, death(job, code))
             return
         killed = signal_name(-code) if code < 0 else None
         if (
             not code and job.stop is not None
         ):  # it saw the signal and chose to end well: it was ended all the same
-            ended = Ended(
-                duration=_since(job), error="ended by SIGTERM", error_type="Terminated", exit_code=0
-            )
+            ended = Ended(duration=since(job), error="ended by SIGTERM", error_type="Terminated", exit_code=0)
             self._finish(job, ended)
             return
-        self._finish(job, commands.ended(job.work, 128 - code if code < 0 else code, _since(job), killed))
+        self._finish(job, commands.ended(job.work, 128 - code if code < 0 else code, since(job), killed))
 
     def _lose_keeper(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail what was running."""
@@ -670,10 +599,10 @@ class LocalExecutor:
         self._hold_lock()
         for job in [job for job in self._jobs.values() if job.halt is None]:
             self._finish(
-                job, Ended(duration=_since(job), error="the keeper process died", error_type="KeeperDied")
+                job, Ended(duration=since(job), error="the keeper process died", error_type="KeeperDied")
             )
 
-    def _hear_out(self, worker: _Worker) -> None:
+    def _hear_out(self, worker: WarmWorker) -> None:
         """What a worker that is dead has said: what it had begun must not begin again unseen."""
         worker.channel.sock.setblocking(False)
         with contextlib.suppress(BlockingIOError, ValueError, RecursionError):
@@ -702,13 +631,13 @@ class LocalExecutor:
 
     # --- ends -----------------------------------------------------------------------------------------------
 
-    def _signal(self, job: _Job) -> None:
+    def _signal(self, job: Job) -> None:
         if job.halt is not None:  # it has ended, and its worker may have another
             job.halt.set()
             return
         if job.worker is not None and not self._take_back(job.worker) and job.stop != signal.SIGKILL:
             return  # the worker has begun the next body: this one has ended, and we shall hear of it
-        if _key(job.work.attempt) not in self._jobs:
+        if key_of(job.work.attempt) not in self._jobs:
             return  # it had ended
         if job.pid is not None:
             job.told = True
@@ -723,11 +652,11 @@ class LocalExecutor:
                 job, Ended(duration=0.0, error="ended before it began", error_type="Terminated")
             )
 
-    def _finish_soon(self, job: _Job, ended: Ended) -> None:
+    def _finish_soon(self, job: Job, ended: Ended) -> None:
         assert self._loop is not None
         self._loop.call_soon(self._finish, job, ended)
 
-    def _collect(self, job: _Job, ended: Ended) -> None:
+    def _collect(self, job: Job, ended: Ended) -> None:
         """Keep what the attempt's artifacts name, in a thread. Only then has it ended; until then it can be stopped."""
         assert self._loop is not None
         job.halt = threading.Event()
@@ -738,11 +667,11 @@ class LocalExecutor:
         copying.add_done_callback(self._copying.discard)
         copying.add_done_callback(lambda copied: self._finish(job, copied.result()))
 
-    def _finish(self, job: _Job, ended: Ended) -> None:
+    def _finish(self, job: Job, ended: Ended) -> None:
         if job.work.artifacts and ended.error is None and job.halt is None:
             self._collect(job, ended)
             return
-        if self._jobs.pop(_key(job.work.attempt), None) is None:
+        if self._jobs.pop(key_of(job.work.attempt), None) is None:
             return
         if job.kill is not None:
             job.kill.cancel()
@@ -751,36 +680,3 @@ class LocalExecutor:
         job.done(ended)
         if job.worker is None or job.worker.pid not in self._workers:
             self._share_soon()
-
-
-def _key(attempt: Attempt) -> tuple[str, str]:
-    return attempt.run_id, attempt.task_id
-
-
-def _since(job: _Job) -> float:
-    return round(time.monotonic() - job.begun, 6)
-
-
-def _death(job: _Job, code: int) -> Ended:
-    how = (
-        f"was killed by {signal_name(-code)}"
-        if code < 0
-        else f"exited with code {code} before the body ended"
-    )
-    return Ended(
-        duration=_since(job), error=f"the worker process {how}", error_type="WorkerDied", exit_code=code
-    )
-
-
-def _ended(message: Message) -> Ended:
-    if "error" in message:
-        return Ended(duration=message["duration"], error=message["error"], error_type=message["error_type"])
-    blob = message.get("blob")
-    outputs: Outputs = Blob(**blob) if blob else message["outputs"]
-    return Ended(duration=message["duration"], outputs=outputs, changed=message["changed"])
-
-
-def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
-    if isinstance(outputs, Blob):
-        return {"file": f"{attempt.outputs.rpartition('/')[0]}/{outputs.file}"}
-    return {"data": outputs}

@@ -8,12 +8,10 @@ import errno
 import os
 import shutil
 import signal
-import stat
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 LINUX = sys.platform == "linux"
 KEEPER = "dagrun-keeper"  # the names that the system shows; what they fork has them too
@@ -165,16 +163,6 @@ class NoDirectory(OSError):
 
     def __str__(self) -> str:
         return f"working_dir {self.filename}: {self.strerror}"
-
-
-def check_directory(path: str) -> None:
-    """Raises NoDirectory when no process can run there."""
-    try:
-        mode = Path(path).stat().st_mode
-    except OSError as error:
-        raise NoDirectory(error.errno, error.strerror, path) from None
-    if not stat.S_ISDIR(mode):
-        raise NoDirectory(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
 
 
 def send(pids: Iterable[int], signum: int) -> None:
