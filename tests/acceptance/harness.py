@@ -116,8 +116,12 @@ class Project:
     # --- looking at what it left ----------------------------------------------------------------------------
 
     def events(self, run: str = "latest") -> list[dict[str, Any]]:
-        """A run's journal."""
-        return [json.loads(line) for line in (self.run_dir(run) / "events.jsonl").read_text().splitlines()]
+        """A run's journal: its whole lines, none where the run is only being made."""
+        journals = list(self.root.glob(f"logs/runs/{'*' if run == 'latest' else run}/events.jsonl"))
+        if not journals:
+            return []
+        text = max(journals, key=lambda path: path.parent.stat().st_mtime_ns).read_text()
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def names(self, run: str = "latest") -> list[str]:
         """The names of a run's events, each with its task."""
