@@ -109,7 +109,7 @@ class Inline:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What counts as tiny shall not depend on how busy the machine is."""
-    monkeypatch.setattr("dagrun.executors.local.TINY", 2.0)
+    monkeypatch.setattr("dagrun.executors.dealing.TINY", 2.0)
 
 
 @pytest.fixture(params=[Inline, Local], ids=["inline", "local"])

@@ -114,6 +114,11 @@ def script_argv(body: Command) -> list[str]:
     return [*body.argv, body.script]
 
 
+def unspawned(error: str) -> Ended:
+    """How an attempt ended whose command could not be run at all."""
+    return Ended(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
+
+
 def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ended:
     """How a command ended: its exit code, and its outputs when that is zero."""
     if killed_by is not None:

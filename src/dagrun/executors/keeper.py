@@ -154,7 +154,7 @@ class Keeper:
             for fd in pipe:
                 os.close(fd)
             why = f"cannot start a worker process: {error.strerror}"
-            self._tell({"op": "unforked", "id": message["id"], "error": why})
+            self._tell({"op": "unforked", "error": why})
             return
         if not pid:
             with contextlib.suppress(BaseException):
@@ -165,8 +165,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        answer = {"op": "worker", "id": message["id"], "pid": pid}
-        self._tell(answer, ours.fileno(), tickets, granting)
+        self._tell({"op": "worker", "pid": pid}, ours.fileno(), tickets, granting)
         ours.close()
         os.close(tickets)
         os.close(granting)

@@ -1,0 +1,110 @@
+"""A warm worker as dagrun knows it: what it runs, what it may begin next, and how calls travel to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagrun.executors.jobs import Job
+from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
+
+DEPTH = 64  # bodies that are queued for one worker
+#: Bytes of queued calls that a worker may not have read yet: they lie in a socket that nobody reads while a body runs,
+#: and must find room there, or dagrun would wait for that body.
+MOST_QUEUED = 128 * 1024
+
+
+@dataclass(slots=True, eq=False)
+class WarmWorker:
+    """A warm process, what it is doing, and what it may begin next without a word from us."""
+
+    pid: int
+    channel: Channel
+    tickets: int  # the pipe that holds the numbers of the queued calls it may begin: to take them back,
+    granting: int  # and to write them
+    job: Job | None = None
+    queue: dict[int, Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    #: Calls that it may not have come to, with their bytes.
+    unread: deque[tuple[int, int]] = field(default_factory=deque)
+    backlog: int = 0  # bytes of them all
+    late: bool = False  # others have taken work from it since it was last heard
+    #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
+    parting: Ended | None = None
+    #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
+    surroundings: tuple[Any, ...] = ()
+    knows: set[str] = field(default_factory=set)
+    retire: bool = False
+    described: bool = False  # it has imported every module that registers workflows
+
+    def room(self, size: int) -> int:
+        """How many more calls of that size may be queued."""
+        return min(DEPTH - len(self.queue), (MOST_QUEUED - self.backlog) // size)
+
+    def put(self, number: int, job: Job, size: int) -> None:
+        """A call of that size is going to be sent to be begun when it can."""
+        self.queue[number] = job
+        self.unread.append((number, size))
+        self.backlog += size
+
+    def has_read(self, number: int) -> None:
+        """It has come to this call, and so has read all that was sent before it."""
+        self.late = False
+        while self.unread and self.unread[0][0] <= number:
+            self.backlog -= self.unread.popleft()[1]
+
+    def send_queue(self, numbers: Sequence[int], calls: Sequence[bytes]) -> None:
+        """The tickets first: a worker that has a call and finds no ticket takes it for one that was taken back."""
+        # If it is dead, that is heard as the end of its channel, which gives the calls back.
+        with contextlib.suppress(OSError):
+            os.write(self.granting, b"".join(map(TICKET.pack, numbers)))
+            self.channel.sock.sendall(b"".join(calls))
+
+    def take_back(self, most: int) -> list[Job]:
+        """Queued calls that it has not begun, and now cannot begin."""
+        with contextlib.suppress(BlockingIOError):
+            tickets = os.read(self.tickets, TICKET.size * most)
+            return [self.queue.pop(number) for (number,) in TICKET.iter_unpack(tickets)]
+        return []
+
+    def close(self) -> None:
+        """Let go of it: it then exits."""
+        self.channel.close()
+        os.close(self.tickets)
+        os.close(self.granting)
+
+
+def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick: bool) -> Message:
+    """A call as it travels; what many calls have in common only when the worker was not told it before."""
+    assert isinstance(work.body, Call)
+    attempt = work.attempt
+    message: Message = {
+        "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
+        "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
+        "env": work.own_env, "timeout": attempt.timeout,
+        "log": attempt.log.removeprefix(attempt.directory),
+        "artifacts": attempt.artifacts.removeprefix(attempt.directory),
+        "outputs": attempt.outputs.removeprefix(attempt.directory), "quick": quick,
+    }  # fmt: skip
+    if work.body.ref not in worker.knows:
+        worker.knows.add(work.body.ref)
+        message["origin"] = work.body.origin
+    surroundings = (attempt.run_id, work.env, work.unset, work.masks, work.cwd, work.max_output_bytes)
+    if surroundings != worker.surroundings:
+        worker.surroundings = surroundings
+        message["in"] = {
+            "run_id": attempt.run_id, "directory": attempt.directory, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
+            "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
+            "spools": attempt.scratch.rpartition("/")[0],
+        }  # fmt: skip
+    return message
+
+
+def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
+    if isinstance(outputs, Blob):
+        return {"file": f"{attempt.outputs.rpartition('/')[0]}/{outputs.file}"}
+    return {"data": outputs}
