@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -28,6 +28,9 @@ from dagrun.executors.wire import Channel, Message
 #: Signals that Python ignores, and that a command should find as they are.
 _SPOILT = (signal.SIGPIPE, signal.SIGXFSZ)
 GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
+WAIT = (
+    0.01  # seconds for which the news that a command runs may wait for that of its end: each one wakes dagrun
+)
 
 
 def launch() -> tuple[int, Channel]:
@@ -62,10 +65,11 @@ class Keeper:
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock)
         self.leaders: dict[int, _Leader] = {}
-        self.maskers: dict[
-            int, Message | None
-        ] = {}  # each with the end to tell when it has written the last line
+        #: Each with the end to tell when it has written the last line.
+        self.maskers: dict[int, Message | None] = {}
         self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
+        self.spawned: list[Message] = []  # what has not been told yet,
+        self.tell_at = 0.0  # and when it is to be
         self.held: list[int] = []
         self._wake = -1
         self._null = -1
@@ -91,6 +95,8 @@ class Keeper:
                 os.read(self._wake, 4096)
             self._reap()
             self._end_leftovers()
+            if self.spawned and self.tell_at <= time.monotonic():
+                self._tell()
             if self.channel.fileno() in ready:
                 messages = self.channel.receive()
                 if messages is None:
@@ -120,9 +126,10 @@ class Keeper:
         gc.freeze()
 
     def _patience(self) -> float | None:
-        if not self.endings:
-            return None
-        return max(0.0, (self.endings[0][0] - time.monotonic()) * 1000)
+        moments = [ending for ending, _ in self.endings[:1]]
+        if self.spawned:
+            moments.append(self.tell_at)
+        return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -165,7 +172,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "pid": pid}, ours.fileno(), tickets, granting)
+        self._tell({"op": "worker", "pid": pid}, fds=(ours.fileno(), tickets, granting))
         ours.close()
         os.close(tickets)
         os.close(granting)
@@ -208,7 +215,9 @@ class Keeper:
         self.leaders[pid] = _Leader(pid, message["mark"], worker=False, masker=masker)
         if masker is not None:
             self.maskers[masker] = None
-        self._tell({"op": "spawned", "id": message["id"], "pid": pid})
+        if not self.spawned:
+            self.tell_at = time.monotonic() + WAIT
+        self.spawned.append({"op": "spawned", "id": message["id"], "pid": pid})
 
     def _environment(self, unset: list[str]) -> Mapping[str, str]:
         """The keeper's own, which never changes, less some variables."""
@@ -247,9 +256,11 @@ class Keeper:
             else:
                 self._tell(end)
 
-    def _tell(self, message: Message, *fds: int) -> None:
+    def _tell(self, *messages: Message, fds: Sequence[int] = ()) -> None:
+        """Say that, and before it what has been spawned."""
+        spawned, self.spawned = self.spawned, []
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
-            self.channel.send(message, *fds)
+            self.channel.send(*spawned, *messages, fds=fds)
 
     def _begin_ending(self, leader: _Leader) -> None:
         """A body's first process has ended: what it started ends with it."""

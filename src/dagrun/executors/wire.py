@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -39,9 +40,9 @@ class Channel:
         """The descriptor to wait on."""
         return self.sock.fileno()
 
-    def send(self, message: Message, *fds: int) -> None:
-        """Send all of it; raises OSError when the other end is gone."""
-        data = pack(message)
+    def send(self, *messages: Message, fds: Sequence[int] = ()) -> None:
+        """Send them at once, the descriptors with the first; raises OSError when the other end is gone."""
+        data = b"".join(map(pack, messages))
         if fds:
             sent = socket.send_fds(self.sock, [data], list(fds))
             data = data[sent:]
