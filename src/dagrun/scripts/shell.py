@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from dagrun.scripts import commands
-from dagrun.scripts.words import Command, Heredoc, Word
+from dagrun.scripts.parts import Command, Heredoc, Word
+from dagrun.scripts.rules import evaluating_assignments, judge, judge_condition
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
 #: Stands for a `${{ }}` in the text that is scanned; no script can hold it.
@@ -96,7 +96,7 @@ class _Scanner:
         except (_Lost, RecursionError) as lost:
             why = f" ({lost})" if isinstance(lost, _Lost) else ""
             self._refuse(self.settled, len(self.text), f"the script cannot be followed to here{why}")
-        if why := commands.evaluating_assignments(self.text, self.shell):
+        if why := evaluating_assignments(self.text, self.shell):
             for word in self.assigned:
                 self._refuse(word.start, word.end, why)
         return [self._place(hole) for hole in self.holes]
@@ -369,7 +369,7 @@ class _Scanner:
                 self.at = sign.end()
             else:
                 words.append(self._word())
-        for word, why in commands.conditional_refusals(words):
+        for word, why in judge_condition(words).refused:
             self._refuse(word.start, word.end, why)
 
     def _reserved_end(self) -> bool:
@@ -405,7 +405,7 @@ class _Scanner:
         command.end = self.at
 
     def _judge(self, command: Command) -> None:
-        verdict = commands.judge(command.words, self.shell)
+        verdict = judge(command.words, self.shell)
         for word, why in verdict.refused:
             self._refuse(word.start, word.end, why)
         self.assigned += verdict.assigned
