@@ -60,7 +60,6 @@ class Command:
     """One command of a pipeline; a compound one has no words."""
 
     start: int
-    end: int = 0
     words: list[Word] = field(default_factory=list)
     inputs: list[Word] = field(default_factory=list)
     heredocs: list[Heredoc] = field(default_factory=list)
