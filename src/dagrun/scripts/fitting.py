@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import PurePath
 
 from dagrun.expressions import Expression, ExpressionError, Span, parse, spans
-from dagrun.scripts.shell import HOLE, SHELLS, Fit, Place, places
+from dagrun.scripts.holes import HOLE, Fit, Place
+from dagrun.scripts.shell import SHELLS, places
 
 INSTEAD = "put it in `env:` and read the variable"
 
@@ -50,18 +51,19 @@ def fit(text: str, shell: str) -> Fitted:
     holes = [piece for piece in pieces if isinstance(piece, Span)]
     told = _told(pieces, shell, len(holes))
     errors += [
-        _refused(span, place.why) for span, place in zip(holes, told, strict=True) if place.fit is Fit.REFUSED
+        ExpressionError(f"a value cannot stand here: {place.why}; {INSTEAD}", span.start)
+        for span, place in zip(holes, told, strict=True)
+        if place.fit is Fit.REFUSED
     ]
     names = _Names(text)
     script = ""
-    remaining = iter(zip(holes, told, strict=True))
+    remaining = iter(told)
     for piece in pieces:
         if isinstance(piece, str):
             script += piece
         elif isinstance(piece, Span):
-            span, place = next(remaining)
             try:
-                script += _reference(text, span, place, names)
+                script += _reference(text, piece, next(remaining), names)
             except ExpressionError as error:
                 errors.append(error)
     if errors:
@@ -88,10 +90,6 @@ def _shell_name(shell: str) -> str:
     return PurePath(words[0]).name if words else ""
 
 
-def _refused(span: Span, why: str) -> ExpressionError:
-    return ExpressionError(f"a value cannot stand here: {why}; {INSTEAD}", span.start)
-
-
 def _reference(text: str, span: Span, place: Place, names: _Names) -> str:
     if place.fit is Fit.COMMENT:
         # A line break would end the comment.
@@ -111,18 +109,11 @@ class _Names:
 
     def __init__(self, text: str) -> None:
         self.variables: dict[str, Variable] = {}
-        self._free = self._unused(text)
+        names = (f"DAGRUN_X{number}" for number in count(1))
+        self._free = (name for name in names if name not in text)
 
     def of(self, expression: Expression, offset: int) -> str:
         """The variable of an expression."""
         if expression.text not in self.variables:
             self.variables[expression.text] = Variable(next(self._free), expression, offset)
         return self.variables[expression.text].name
-
-    @staticmethod
-    def _unused(text: str) -> Iterator[str]:
-        number = 0
-        while True:
-            number += 1
-            if f"DAGRUN_X{number}" not in text:
-                yield f"DAGRUN_X{number}"

@@ -1,4 +1,4 @@
-"""What the scanner hands to the rules: words with as much of their text as is known before the script runs."""
+"""What the scanner reads: words with as much of their text as is known before the script runs, heredocs, commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class Word:
     """One word of a command, from `start` to `end` in the script.
 
     `value` is its text without quotes, None when a part of it is known only at run time; `lead` is what is known
-    before the first such part, `known` all that is, as if every such part were empty. `plain` says that nothing in it was quoted. `holes` counts the `${{ }}` in it, those in
-    nested commands too.
+    before the first such part, `known` all that is, as if every such part were empty. `plain` says that nothing in it
+    was quoted. `holes` counts the `${{ }}` in it, those in nested commands too.
     """
 
     start: int
@@ -60,7 +60,6 @@ class Command:
     """One command of a pipeline; a compound one has no words."""
 
     start: int
-    end: int = 0
     words: list[Word] = field(default_factory=list)
     inputs: list[Word] = field(default_factory=list)
     heredocs: list[Heredoc] = field(default_factory=list)

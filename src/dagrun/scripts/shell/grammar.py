@@ -1,0 +1,274 @@
+"""The grammar: statements, pipelines, commands that hold others, and simple ones, which the rules judge."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dagrun.scripts.holes import Place
+from dagrun.scripts.parts import Command, Word
+from dagrun.scripts.rules import Verdict, evaluating_assignments, judge, judge_condition
+from dagrun.scripts.shell.cursor import Lost
+from dagrun.scripts.shell.pieces import IN_ARITHMETIC
+from dagrun.scripts.shell.redirections import Redirections
+
+_CASE_END: Final = re.compile(r";;&|;;|;&|;\|")
+_RESERVED: Final = re.compile(r"(?:\[\[|[!{}]|[a-z]+)(?=[\s;&|()<>]|$)")
+_CLOSERS: Final = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}"})
+_SIGN: Final = re.compile(r"&&|\|\||[()<>|&]")
+_PIPE: Final = re.compile(r"\|&|\|(?!\|)")
+_CONDITION_END: Final = re.compile(r"\]\](?=[\s;&|()<>]|$)")
+_NOT_FOLLOWED: Final = "the script cannot be followed to here"
+
+
+class Grammar(Redirections):
+    """Reads a whole script."""
+
+    def run(self) -> list[Place]:
+        """The place of every hole, in order."""
+        try:
+            self._whole()
+        except (Lost, RecursionError) as lost:
+            why = f"{_NOT_FOLLOWED} ({lost})" if isinstance(lost, Lost) else _NOT_FOLLOWED
+            self.holes.refuse(self.settled, len(self.text), why)
+        if why := evaluating_assignments(self.text, self.shell):
+            for word in self.assigned:
+                self.refuse(word, why)
+        return self.holes.places(_NOT_FOLLOWED)
+
+    def statements(self, stops: frozenset[str] = frozenset()) -> None:
+        while self._at_statement(stops):
+            self._statement()
+
+    def _whole(self) -> None:
+        while self._at_statement(frozenset()):
+            self._statement()
+            self.settled = self.at
+        if not self.ended:
+            raise Lost(f"'{self.text[self.at]}' on line {self.line(self.at)} closes nothing")
+        if self.pending:
+            raise Lost(f"the heredoc '{self.pending[0].delimiter}' has no end")
+
+    def _at_statement(self, stops: frozenset[str]) -> bool:
+        self.gaps()
+        if self.ended or self.sees(")") or _CASE_END.match(self.text, self.at):
+            return False
+        return self._reserved() not in stops
+
+    def _statement(self) -> None:
+        """Pipelines, and the sign that ends them."""
+        self._pipeline()
+        while self.takes("&&") or self.takes("||"):
+            self.gaps()
+            self._pipeline()
+        if self.sees(";", "&") and not _CASE_END.match(self.text, self.at):
+            self.at += 1
+        elif not self.ended and not self.sees("\n", ")", ";"):
+            raise self.unexpected(self.text[self.at])
+
+    def _pipeline(self) -> None:
+        """One pipeline and the gap after it."""
+        start = self._command().start
+        self.gap()
+        while self.matched(_PIPE):
+            self.gaps()
+            following = self._command()
+            if following.runs_input:
+                self._refuse_output(start, following.start)
+            self.gap()
+
+    def _refuse_output(self, start: int, end: int) -> None:
+        why = "a later command of this pipeline runs what it reads as code"
+        self.holes.refuse(start, end, why)
+        for heredoc in self.heredocs:
+            if start <= heredoc.at < end:
+                self.refuse_heredoc(heredoc, why)
+
+    def _command(self) -> Command:
+        self.descend()
+        self.gap()
+        while (word := self._reserved()) in ("!", "time", "coproc"):
+            self.at += len(word)
+            self.gap()
+        if word in _CLOSERS:
+            raise self.unexpected(word)
+        command = Command(self.at)
+        if self._compound(word):
+            self.redirections(command)
+        else:
+            self._simple(command)
+        self.depth -= 1
+        return command
+
+    # --- simple commands and functions ---
+
+    def _simple(self, command: Command) -> None:
+        while True:
+            self.redirections(command)
+            if self.ended or self.text[self.at] in "\n;&|)":
+                break
+            if self.sees("("):
+                if len(command.words) != 1:
+                    raise self.unexpected("(")
+                return self._define(command.words.pop())
+            command.words.append(self.word())
+        if self.at == command.start:
+            raise Lost(f"a command is missing on line {self.line(self.at)}")
+        return self._judge(command)
+
+    def _define(self, name: Word) -> None:
+        """The rest of a function, after its name."""
+        self.refuse(name, "this is the name of a function")
+        self.gap()
+        if self.takes("("):
+            self.gap()
+            if not self.takes(")"):
+                raise self.unexpected("(")
+        self.gaps()
+        self._command()
+
+    def _judge(self, command: Command) -> None:
+        verdict = judge(command.words, self.shell)
+        self.assigned += verdict.assigned
+        command.runs_input = verdict.runs_input
+        if verdict.runs_input:
+            why = "the command runs what it reads as code"
+            verdict.refuse(command.inputs, why)
+            for heredoc in command.heredocs:
+                self.refuse_heredoc(heredoc, why)
+        self._heed(verdict)
+
+    def _heed(self, verdict: Verdict) -> None:
+        for word, why in verdict.refused:
+            self.refuse(word, why)
+
+    # --- compound commands ---
+
+    def _compound(self, word: str) -> bool:
+        """A compound command; False if `word` begins none."""
+        if self.sees("("):
+            self._parentheses()
+            return True
+        start = self.at
+        self.at += len(word)
+        match word:
+            case "{":
+                self._block("}")
+            case "if":
+                self._if()
+            case "while" | "until":
+                self._block("do")
+                self._block("done")
+            case "for" | "select":
+                self._for()
+            case "case":
+                self._case()
+            case "function":
+                self.gap()
+                self._define(self.word())
+            case "[[":
+                self._condition()
+            case "repeat" if self.shell == "zsh":
+                self.gap()
+                self.refuse(self.word(), IN_ARITHMETIC)
+                self._body()
+            case _:
+                self.at = start
+                return False
+        return True
+
+    def _reserved(self) -> str:
+        match = _RESERVED.match(self.text, self.at)
+        return match[0] if match else ""
+
+    def _takes_word(self, word: str) -> bool:
+        return self._reserved() == word and self.takes(word)
+
+    def _expect(self, word: str) -> None:
+        self.gaps()
+        if not self._takes_word(word):
+            raise Lost(f"'{word}' is expected on line {self.line(self.at)}")
+
+    def _block(self, end: str) -> None:
+        self.statements(frozenset({end}))
+        self._expect(end)
+
+    def _parentheses(self) -> None:
+        """A subshell or arithmetic."""
+        start = self.at
+        if self.sees("((") and self.shell in ("sh", "dash"):
+            raise Lost(f"'((' on line {self.line(start)} is not read alike by every sh")
+        if self.takes("(("):
+            return self.arithmetic()
+        self.at += 1
+        self.statements()
+        if not self.takes(")"):
+            raise Lost(f"the parenthesis on line {self.line(start)} is not closed")
+        return None
+
+    def _if(self) -> None:
+        follows = True
+        while follows:
+            self._block("then")
+            self.statements(frozenset({"elif", "else", "fi"}))
+            follows = self._takes_word("elif")
+        if self._takes_word("else"):
+            self.statements(frozenset({"fi"}))
+        self._expect("fi")
+
+    def _for(self) -> None:
+        self.gap()
+        if self.takes("(("):
+            self.arithmetic()
+            return self._body()
+        self.refuse(self.word(), "this is the name of a variable")
+        self.gaps()
+        if self._takes_word("in"):
+            self.gap()
+            while not self.ended and not self.sees(";", "\n"):
+                self.word()
+                self.gap()
+        return self._body()
+
+    def _body(self) -> None:
+        """What a loop repeats."""
+        self.gap()
+        self.takes(";")
+        self.gaps()
+        if self._takes_word("{"):
+            return self._block("}")
+        self._expect("do")
+        return self._block("done")
+
+    def _case(self) -> None:
+        self.gap()
+        self.word()
+        self._expect("in")
+        self.gaps()
+        while not self._takes_word("esac"):
+            self.takes("(")
+            self._patterns()
+            self.statements(frozenset({"esac"}))
+            if not self.matched(_CASE_END) and self._reserved() != "esac":
+                raise Lost(f"the case before line {self.line(self.at)} is not closed")
+            self.gaps()
+
+    def _patterns(self) -> None:
+        while not self.takes(")"):
+            self.gaps()
+            if not self.takes("|") and not self.sees(")"):
+                self.word()
+
+    def _condition(self) -> None:
+        words: list[Word] = []
+        self.gaps(comments=False)
+        while not self.matched(_CONDITION_END):
+            start = self.at
+            if self.ended or self.sees(";", "#"):
+                raise Lost(f"'[[' before line {self.line(start)} is not closed")
+            if sign := self.matched(_SIGN):
+                words.append(Word(start, end=self.at, lead=sign, known=sign))
+            else:
+                words.append(self.word())
+            self.gaps(comments=False)
+        self._heed(judge_condition(words))

@@ -1,0 +1,108 @@
+"""Words, and the blanks and comments before them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dagrun.scripts.holes import Fit
+from dagrun.scripts.parts import Word
+from dagrun.scripts.shell.cursor import Lost
+from dagrun.scripts.shell.pieces import IN_SUBSCRIPT, Pieces
+
+_TEXT: Final = re.compile(r"[^\\'\"`$()<>|&;\s\0]+")
+_BLANK: Final = re.compile(r"(?:[ \t]|\\\n)+")
+_ARRAY: Final = re.compile(r"[A-Za-z_]\w*\+?=\Z")
+_EMPTY: Final = re.compile(r"\([ \t]*\)")
+
+
+class Words(Pieces):
+    """Reads words."""
+
+    def gap(self, *, comments: bool = True) -> None:
+        """Blanks, continued lines and a comment."""
+        if blank := _BLANK.match(self.text, self.at):
+            self.at = blank.end()
+        if comments and self.sees("#"):
+            end = self.text.find("\n", self.at)
+            end = len(self.text) if end < 0 else end
+            self.holes.fit(self.at, end, Fit.COMMENT)
+            self.at = end
+
+    def word(self) -> Word:
+        """The word that is here."""
+        word = Word(self.at)
+        while self.at < len(self.text) and self._goes_on(word):
+            pass
+        if self.at == word.start:
+            raise Lost(f"a word is missing on line {self.line(self.at)}")
+        word.end = self.at
+        word.raw = self.text[word.start : word.end]
+        word.holes = len(self.holes.within(word.start, word.end))
+        return word
+
+    def _goes_on(self, word: Word) -> bool:
+        """One more piece of a word; False at its end."""
+        if match := _TEXT.match(self.text, self.at):
+            text = match[0]
+            word.add(text)
+            self.at = match.end()
+            if "[" in text or "]" in text:
+                word.in_brackets = text.rfind("[") > text.rfind("]")
+            return True
+        start = self.at
+        goes_on = self.special(word, quoted=False) or self._unquoted(word)
+        if word.in_brackets:
+            # `a[$(..)]=` too: what the command prints is calculated with.
+            self.holes.refuse(start, self.at, IN_SUBSCRIPT)
+        return goes_on
+
+    def _unquoted(self, word: Word) -> bool:
+        """What is special outside quotes only."""
+        match self.text[self.at]:
+            case "(":
+                return self._parenthesis(word)
+            case "<" | ">" if self.sees("<(", ">("):
+                self.at += 2
+                self.nested()
+                word.fixed = False
+            case char if char.isspace() and char not in " \t\n":
+                word.add(char)
+                self.at += 1
+            case _:
+                return False
+        return True
+
+    def _parenthesis(self, word: Word) -> bool:
+        """A parenthesis inside a word: an array or a pattern; False at the end of a function's name."""
+        array = _ARRAY.match(word.lead)
+        empty = _EMPTY.match(self.text, self.at)
+        if self.at == word.start or (empty and not array):
+            return False
+        if empty:
+            self.at = empty.end()
+        elif array and word.plain and word.fixed:
+            self._elements()
+        else:
+            self._pattern(word)
+        word.fixed = False
+        return True
+
+    def _elements(self) -> None:
+        self.at += 1
+        if self.pending:
+            raise Lost(f"a list stands before the heredoc '{self.pending[0].delimiter}'")
+        while not self.takes(")"):
+            self.gap()
+            if not self.takes("\n") and not self.sees(")"):
+                self.word()
+
+    def _pattern(self, word: Word) -> None:
+        start = self.at
+        self.at += 1
+        while not self.takes(")"):
+            if self.ended or self.sees("\n", "#"):
+                raise Lost(f"the parenthesis on line {self.line(start)} is not understood")
+            if not self._goes_on(word):
+                self.at += 1
+        self.holes.refuse(start, self.at, "a pattern in parentheses is not understood")
