@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Final
 
+from dagrun.errors import one_line
 from dagrun.model import Matrix, MatrixValue
 
 #: How many variants one task may have, of a matrix or of a list.
@@ -19,6 +20,22 @@ def variants(matrix: Matrix) -> list[Mapping[str, MatrixValue]]:
     An entry of `include` is merged into every combination whose axes it does not contradict. Where there is none it is
     a variant of its own. Raises ValueError for more than `MOST_VARIANTS`, before they cost memory.
     """
+    once: dict[str, Mapping[str, MatrixValue]] = {}
+    for values in _combinations(matrix):
+        once.setdefault(key(values), values)
+    return list(once.values())
+
+
+def namesakes(matrix: Matrix) -> Iterator[str]:
+    """The keys that belong to several variants, of which all but the first would be lost."""
+    seen: dict[str, Mapping[str, MatrixValue]] = {}
+    for values in _combinations(matrix):
+        if seen.setdefault(name := key(values), values) != values:
+            yield name
+
+
+def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:
+    """Every variant, some of them perhaps more than once."""
     size = math.prod(map(len, matrix.axes.values()))
     if size > MOST_VARIANTS:
         raise ValueError(f"the matrix has {size:,} variants; at most {MOST_VARIANTS:,} are allowed")
@@ -33,10 +50,7 @@ def variants(matrix: Matrix) -> list[Mapping[str, MatrixValue]]:
             found[i].update(entry)
         if not fitting:
             found.append(dict(entry))
-    once: dict[str, Mapping[str, MatrixValue]] = {}
-    for values in found:
-        once.setdefault(key(values), values)
-    return list(once.values())
+    return found
 
 
 def _holds(part: Mapping[str, MatrixValue], values: Mapping[str, MatrixValue]) -> bool:
@@ -45,8 +59,8 @@ def _holds(part: Mapping[str, MatrixValue], values: Mapping[str, MatrixValue]) -
 
 
 def key(values: Mapping[str, MatrixValue]) -> str:
-    """What tells a variant from the others of its task: `os=ubuntu,python=3.9`, by name."""
-    return ",".join(f"{name}={as_text(values[name])}" for name in sorted(values))
+    """What tells a variant from the others of its task: `os=ubuntu,python=3.9`, by name, in one line."""
+    return one_line(",".join(f"{name}={as_text(values[name])}" for name in sorted(values)))
 
 
 def as_text(value: MatrixValue) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.model import Matrix, MatrixValue
-from dagrun.variants import base_id, key, variant_id, variants
+from dagrun.variants import base_id, key, namesakes, variant_id, variants
 
 AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}
 
@@ -79,6 +79,16 @@ def test_what_was_excluded_comes_back_only_as_a_variant_of_its_own() -> None:
 
 def test_a_variant_that_is_named_twice_is_there_once() -> None:
     assert keys({"os": ("a", "b", "a")}, include=({"os": "c"}, {"os": "c"})) == ["os=a", "os=b", "os=c"]
+
+
+def test_a_key_is_one_line_that_can_be_shown_and_typed() -> None:
+    assert keys({"v": ("two\nlines", "\x1b[31m", "ü ñ")}) == [r"v=two\nlines", r"v=\x1b[31m", "v=ü ñ"]
+
+
+def test_variants_that_differ_and_would_be_called_alike_are_told() -> None:
+    assert list(namesakes(Matrix(axes=AXES, include=({"os": "mac"}, {"os": "mac"})))) == []
+    axes = {"a": ("1", "1,b=2"), "b": ("2,b=3", "3")}
+    assert list(namesakes(Matrix(axes=axes))) == ["a=1,b=2,b=3"]
 
 
 def test_a_matrix_beyond_all_bounds_costs_nothing() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from dagrun.errors import DagrunError
+from dagrun.errors import one_line as one_line
 from dagrun.views.wording import count as count
 from dagrun.views.wording import seconds as seconds
 
@@ -113,11 +114,6 @@ def table_lines(
 
 def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def one_line(text: str) -> str:
-    """Text for one line: control characters, line ends among them, are shown and not obeyed."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def error(problem: DagrunError, *, as_json: bool) -> None:

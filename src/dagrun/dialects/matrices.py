@@ -10,7 +10,7 @@ from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import Matrix, MatrixValue
 from dagrun.source import Finding, Source
-from dagrun.variants import MOST_VARIANTS, as_text, key, variants
+from dagrun.variants import MOST_VARIANTS, as_text, key, namesakes, variants
 
 #: How many values of an axis are listed.
 FEW_VALUES: Final = 8
@@ -55,6 +55,10 @@ def problems(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
     if not found and not variants(matrix):
         message = "nothing is left of the matrix after 'exclude'"
         found.append(Finding(source.place(where("exclude"), key=True), message, "empty-matrix"))
+    if not found and (name := next(namesakes(matrix), None)) is not None:
+        message = f"two variants would both be called '{name}'"
+        hint = "write their values without ',', '=' and control characters"
+        found.append(Finding(source.place(where(""), key=True), message, "duplicate-variant", hint))
     yield from found
 
 

@@ -140,6 +140,15 @@ WRONG: dict[str, tuple[str, str]] = {
               |                                                 ^
         """,
     ),
+    "variants that would be called alike": (
+        "{a: ['1', '1,b=2'], b: ['2,b=3', '3']}",
+        """
+        dag.yaml:2:21: error: two variants would both be called 'a=1,b=2,b=3' [duplicate-variant]
+            2 |   - {id: a, run: x, matrix: {a: ['1', '1,b=2'], b: ['2,b=3', '3']}}
+              |                     ^
+          help: write their values without ',', '=' and control characters
+        """,
+    ),
     "an empty entry": (
         "{os: [a], include: [{}]}",
         """
