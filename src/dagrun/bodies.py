@@ -22,7 +22,7 @@ from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
-from dagrun.variants import MOST_VARIANTS, as_text
+from dagrun.variants import MOST_VARIANTS, as_text, variant_id
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
     Attempt,
@@ -95,6 +95,10 @@ class Bodies:
                 raise EvaluationError(
                     f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0
                 )
+            for number in node.task.only_items or ():
+                if number >= len(items):
+                    message = f"there is no {variant_id(node.task.id, str(number))}: the list has {len(items)} {'item' if len(items) == 1 else 'items'}"
+                    raise EvaluationError(message, 0)
             try:
                 expressions.as_text(items)
             except ValueError as error:

@@ -1,17 +1,20 @@
-"""The variants of a matrix: which there are, and what each is called."""
+"""Variants: which a matrix has, which items of a list run, and what each is called."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Final
 
-from dagrun.errors import one_line
-from dagrun.model import Matrix, MatrixValue
+from dagrun.errors import did_you_mean, one_line
+from dagrun.model import Matrix, MatrixValue, Task
 
 #: How many variants one task may have, of a matrix or of a list.
 MOST_VARIANTS: Final = 100_000
+
+#: How many variants are named where one is not found.
+MOST_TOLD: Final = 6
 
 
 def variants(matrix: Matrix) -> list[Mapping[str, MatrixValue]]:
@@ -73,6 +76,13 @@ def variant_id(task_id: str, key: str) -> str:
     return f"{task_id}[{key}]"
 
 
+def item_numbers(task: Task, count: int) -> Sequence[int]:
+    """Which items of a for_each's list of that length are to run."""
+    if task.only_items is None:
+        return range(count)
+    return [number for number in task.only_items if number < count]
+
+
 def is_of(task_id: str, named: str) -> bool:
     """Whether it is the task of that name, or a variant of it."""
     return task_id == named or task_id.startswith(named + "[")
@@ -81,3 +91,23 @@ def is_of(task_id: str, named: str) -> bool:
 def base_id(task_id: str) -> str:
     """The id of the task in the document: that of a variant's group, of any other task its own."""
     return task_id.partition("[")[0]
+
+
+def meant(name: str, siblings: Sequence[str]) -> str:
+    """Which of a task's variants was meant by a name that none of them has; where that cannot be told, what there is."""
+    base, _, rest = name.partition("[")
+    parts = sorted(part.strip() for part in rest.rstrip("]").split(","))
+    if (in_order := variant_id(base, ",".join(parts))) in siblings:
+        return f"did you mean '{in_order}'?"
+    some = [
+        each for each in siblings if all(parts) and set(parts) <= set(each[len(base) + 1 : -1].split(","))
+    ]
+    if not some and (near := did_you_mean(name, siblings)):
+        return near
+    return there_is(some or siblings)
+
+
+def there_is(names: Sequence[str]) -> str:
+    """Some variants by name, of many the first."""
+    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
+    return f"there is {', '.join(names[:MOST_TOLD])}{more}"

@@ -383,6 +383,8 @@ def test_every_expression_is_looked_at(line: str, expected: str) -> None:
         ("m[py=1, os=a]", "did you mean 'm[os=a,py=1]'?"),
         ("m[os=c,py=1]", "did you mean 'm[os=b,py=1]'?"),
         ("m[x]", "there is m[os=a,py=1], m[os=b,py=1]"),
+        ("m[py=1]", "there is m[os=a,py=1], m[os=b,py=1]"),
+        ("m[os=b]", "there is m[os=b,py=1]"),
         ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
         ("a[5]", "'a' has no variants: name it alone"),
     ],

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.model import Matrix, MatrixValue
-from dagrun.variants import base_id, key, namesakes, variant_id, variants
+from dagrun.variants import base_id, item_numbers, key, meant, namesakes, variant_id, variants
+from tests.unit.harness import task
 
 AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}
 
@@ -95,6 +96,27 @@ def test_a_matrix_beyond_all_bounds_costs_nothing() -> None:
     ten = tuple(map(str, range(10)))
     with pytest.raises(ValueError, match="10,000,000,000 variants"):
         variants(Matrix(axes={f"a{i}": ten for i in range(10)}))
+
+
+MANY = [f"t[os={os},v={v}]" for os in ("ubuntu", "alpine") for v in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("t[v=1, os=ubuntu]", "did you mean 't[os=ubuntu,v=1]'?"),
+        ("t[v=2]", "there is t[os=ubuntu,v=2], t[os=alpine,v=2]"),
+        ("t[os=ubunto,v=3]", "did you mean 't[os=ubuntu,v=3]'?"),
+        ("t[]", f"there is {', '.join(MANY[:6])} and 2 more"),
+    ],
+)
+def test_what_was_meant_by_a_variant_that_does_not_exist(name: str, told: str) -> None:
+    assert meant(name, MANY) == told
+
+
+def test_a_list_runs_whole_or_those_items_of_it_that_were_chosen() -> None:
+    assert list(item_numbers(task("t", for_each=()), 3)) == [0, 1, 2]
+    assert list(item_numbers(task("t", for_each=(), only_items=(0, 2, 5)), 3)) == [0, 2]
 
 
 def test_an_id_tells_its_task() -> None:

@@ -66,7 +66,8 @@ class PlainProgress(Shown):
                 kept, left = _counted(event.reused, state), _counted(event.rerun, state)
                 self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
             case TaskExpand():
-                self.line(event, event.task_id, f"has {output.count(event.count, 'variant')}")
+                members = state.nodes[state.index[event.task_id]].members or ()
+                self.line(event, event.task_id, f"has {output.count(len(members), 'variant')}")
             case TaskOk() if event.reused_from:
                 if self._is_told(event, state):
                     self.line(event, event.task_id, f"taken over from {event.reused_from}")
