@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
@@ -185,6 +186,25 @@ def _numbers(written: Written) -> Iterator[Finding]:
         if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
             message = "the list holds .inf or .nan, which cannot be recorded"
             yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
+        elif written.places and isinstance(task.for_each, tuple):
+            for path, item in _numbers_in(task.for_each, (*written.places.task(i), "for_each")):
+                if (text := written.source.written(path)) not in (None, told := json.dumps(item)):
+                    yield _at(
+                        written, path, f"{text} is the number {told} here", "changed-number", level="warning",
+                        suggestion=f'put it in quotes to keep what is written: "{text}"',
+                    )  # fmt: skip
+
+
+def _numbers_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Every number in a value, with its place."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _numbers_in(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _numbers_in(item, (*path, i))
 
 
 def _has_no_json(value: Any) -> bool:

@@ -116,7 +116,7 @@ def which(task: Task, name: str, found: Sequence[str]) -> str:
     if task.matrix is None and len(siblings) < len(found):
         return f"its variants are called {task.id}[0], {task.id}[1] and so on"
     if not siblings:
-        return f"'{task.id}' has no variants here"
+        return f"'{task.id}' has no variants: its list is empty, or not known yet"
     if task.matrix is not None:
         return meant(name, siblings)
     in_a_row = siblings[1:] and siblings[-1] == variant_id(task.id, str(len(siblings) - 1))

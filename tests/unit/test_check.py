@@ -398,3 +398,18 @@ def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: 
           - {{id: z, run: x, depends_on: ["{named}"]}}
         """
     assert told(document).splitlines()[3] == f"  help: {help}"
+
+
+def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
+    assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
+        """
+        dag.yaml:2:37: warning: 3.10 is the number 3.1 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                     ^
+          help: put it in quotes to keep what is written: "3.10"
+        dag.yaml:2:47: warning: 1.20 is the number 1.2 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                               ^
+          help: put it in quotes to keep what is written: "1.20"
+        """
+    )
