@@ -90,7 +90,8 @@ class Bodies:
         with _place("for_each"):
             items = self._rendered(node.task.for_each, node, env)
             if not isinstance(items, list | tuple):
-                raise EvaluationError(f"the value is no list: {_start(items)}", 0)
+                hint = "; fromJSON(..) reads one from JSON" if isinstance(items, str) else ""
+                raise EvaluationError(f"the value is no list: {_start(items)}{hint}", 0)
             if len(items) > MOST_VARIANTS:
                 raise EvaluationError(
                     f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0

@@ -232,6 +232,7 @@ def test_what_is_no_list_fails_the_group(value: Any) -> None:
     assert isinstance(end, TaskFail)
     assert (end.error_type, end.summary) == ("ExpressionError", None)
     assert end.error.startswith("for_each: the value is no list")
+    assert end.error.endswith("; fromJSON(..) reads one from JSON") is isinstance(value, str)
     assert outcome.view.counts()["failed"] == 1
 
 

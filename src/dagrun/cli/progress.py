@@ -40,7 +40,7 @@ class PlainProgress(Shown):
     """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
 
     def __init__(self, graph: Graph) -> None:
-        self.width = min(24, max(map(_width, graph.nodes), default=0))
+        self.width = min(output.WIDEST, max(map(_width, graph.nodes), default=0))
         self.tails: dict[str, _Tail] = {}
         self.troubles: Counter[int] = Counter()
         self.run_id = ""
