@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from dagrun import expressions
 from dagrun.model import Dag, MatrixValue, Task, Trigger
-from dagrun.variants import key, variant_id, variants
+from dagrun.variants import variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ def _laid_out(dag: Dag) -> list[_Slot]:
         if task.matrix is not None:
             found = variants(task.matrix)
             members = range(len(slots), len(slots) + len(found))
-            for values in found:
-                variant = Variant(members.stop, key(values), values)
+            for key, values in found.items():
+                variant = Variant(members.stop, key, values)
                 alone = replace(task, id=variant_id(task.id, variant.key), matrix=None, max_parallel=None)
                 slots.append((alone, *traits, variant, None, None))
             slots.append((task, *traits, None, members, None))

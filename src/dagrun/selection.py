@@ -10,7 +10,7 @@ from typing import Any, Final
 from dagrun import expressions
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
-from dagrun.variants import MOST_VARIANTS, base_id, key, meant, there_is, variant_id, variants
+from dagrun.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def names(dag: Dag, named: Iterable[str] = ()) -> set[str]:
 def variants_of(task: Task, named: Iterable[str]) -> Sequence[str]:
     """The ids of a task's variants; of a for_each those that somebody has `named`, and one for the rest."""
     if task.matrix is not None:
-        return [variant_id(task.id, key(values)) for values in variants(task.matrix)]
+        return [variant_id(task.id, key) for key in variants(task.matrix)]
     if task.for_each is None:
         return ()
     if task.only_items is not None:
@@ -169,7 +169,7 @@ class _Choice:
             return task
         if task.matrix is not None:
             every = variants(task.matrix)
-            left = tuple(values for values in every if variant_id(task.id, key(values)) in chosen)
+            left = tuple(values for key, values in every.items() if variant_id(task.id, key) in chosen)
             return task if len(left) == len(every) else replace(task, matrix=Matrix(axes={}, include=left))
         numbers = tuple(sorted(int(_number(task.id, name)) for name in chosen))
         return task if numbers == task.only_items else replace(task, only_items=numbers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -13,28 +14,45 @@ from dagrun.model import Matrix, MatrixValue, Task
 #: How many variants one task may have, of a matrix or of a list.
 MOST_VARIANTS: Final = 100_000
 
+_Entries = tuple[tuple[tuple[str, MatrixValue], ...], ...]
+
 #: How many variants are named where one is not found.
 MOST_TOLD: Final = 6
 
 
-def variants(matrix: Matrix) -> list[Mapping[str, MatrixValue]]:
-    """The product of the axes in the file's order, less `exclude`, with `include` as GitHub reads it; each once.
+def variants(matrix: Matrix) -> Mapping[str, Mapping[str, MatrixValue]]:
+    """By key the product of the axes in the file's order, less `exclude`, with `include` as GitHub reads it; each once.
 
     An entry of `include` is merged into every combination whose axes it does not contradict. Where there is none it is
     a variant of its own. Raises ValueError for more than `MOST_VARIANTS`, before they cost memory.
     """
-    once: dict[str, Mapping[str, MatrixValue]] = {}
-    for values in _combinations(matrix):
-        once.setdefault(key(values), values)
-    return list(once.values())
+    return _expanded(matrix)[0]
 
 
-def namesakes(matrix: Matrix) -> Iterator[str]:
+def namesakes(matrix: Matrix) -> Sequence[str]:
     """The keys that belong to several variants, of which all but the first would be lost."""
-    seen: dict[str, Mapping[str, MatrixValue]] = {}
-    for values in _combinations(matrix):
-        if seen.setdefault(name := key(values), values) != values:
-            yield name
+    return _expanded(matrix)[1]
+
+
+_Expanded = tuple[Mapping[str, Mapping[str, MatrixValue]], Sequence[str]]
+
+
+def _expanded(matrix: Matrix) -> _Expanded:
+    return _remembered(
+        tuple(matrix.axes.items()),
+        *(tuple(tuple(entry.items()) for entry in entries) for entries in (matrix.exclude, matrix.include)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _remembered(
+    axes: tuple[tuple[str, tuple[MatrixValue, ...]], ...], exclude: _Entries, include: _Entries
+) -> _Expanded:
+    """A matrix is expanded once, though many ask for its variants while it is checked and linked."""
+    matrix = Matrix(axes=dict(axes), exclude=tuple(map(dict, exclude)), include=tuple(map(dict, include)))
+    found: dict[str, Mapping[str, MatrixValue]] = {}
+    alike = [name for each in _combinations(matrix) if found.setdefault(name := key(each), each) != each]
+    return found, alike
 
 
 def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:

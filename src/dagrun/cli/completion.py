@@ -184,14 +184,14 @@ def _tasks(tasks: Iterable[Mapping[str, Any]], incomplete: str, layout: RunLayou
 def _variants(task: Mapping[str, Any], layout: RunLayout) -> Iterable[str]:
     """Those of a matrix; of a list those that have a log, for the journal is not read."""
     from dagrun.model import Matrix
-    from dagrun.variants import key, variant_id, variants
+    from dagrun.variants import variant_id, variants
 
     if (matrix := task.get("matrix")) is not None:
         axes = {name: tuple(values) for name, values in matrix["axes"].items()}
         found = variants(
             Matrix(axes=axes, exclude=tuple(matrix["exclude"]), include=tuple(matrix["include"]))
         )
-        return [variant_id(task["id"], key(values)) for values in found]
+        return [variant_id(task["id"], key) for key in found]
     logs = re.compile(
         re.escape(layout.log(task["id"] + "[", 1).name.removesuffix(".1.log")) + r"(\d+)%5D\.\d+\.log"
     )
