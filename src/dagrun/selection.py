@@ -175,7 +175,10 @@ class _Choice:
         return task if numbers == task.only_items else replace(task, only_items=numbers)
 
     def alone(self, task: Task) -> Task:
-        """A task without its dependencies on what is not chosen."""
+        """A task without what it says about those that are not chosen."""
+        beside = tuple(name for name in task.parallel_with if name in self)
+        if len(beside) < len(task.parallel_with):
+            task = replace(task, parallel_with=beside)
         needs = tuple(need for need in task.needs if need.task in self)
         if needs or not task.needs:
             return task if len(needs) == len(task.needs) else replace(task, needs=needs)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dagrun.errors import NotFoundError, UsageError
+from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, Trigger
 from dagrun.selection import Selection, names, part, select, variants_of
 from dagrun.testing import dag
@@ -171,6 +172,12 @@ def test_what_an_artifact_reads_must_be_part_of_the_run() -> None:
 def test_a_list_reads_what_it_is_made_of() -> None:
     with pytest.raises(UsageError, match=r"'each' reads tasks\.b"):
         select(SEVERAL, Selection(only=["each"]))
+
+
+def test_nobody_stands_beside_a_task_that_is_left_out() -> None:
+    both = Dag(name="d", tasks=(task("a", parallel_with=("b",)), task("b", parallel_with=("a",))))
+    chosen = select(both, Selection(only=["a"]))
+    assert Graph.compile(chosen).waves() == [[0]]
 
 
 def test_nothing_left_is_no_run() -> None:
