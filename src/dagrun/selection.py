@@ -114,13 +114,13 @@ def which(task: Task, name: str, found: Sequence[str]) -> str:
     if task.matrix is None and task.for_each is None:
         return f"'{task.id}' has no variants: name it alone"
     if task.matrix is None and len(siblings) < len(found):
-        return f"its variants are called {task.id}[0], {task.id}[1] and so on"
+        return f"its variants are called '{task.id}[0]', '{task.id}[1]' and so on"
     if not siblings:
         return f"'{task.id}' has no variants: its list is empty, or not known yet"
     if task.matrix is not None:
         return meant(name, siblings)
     in_a_row = siblings[1:] and siblings[-1] == variant_id(task.id, str(len(siblings) - 1))
-    return f"there is {siblings[0]} to {siblings[-1]}" if in_a_row else there_is(siblings)
+    return f"there is '{siblings[0]}' to '{siblings[-1]}'" if in_a_row else there_is(siblings)
 
 
 def part(dag: Dag, chosen: Set[str], running: Set[str] | None = None) -> Dag:

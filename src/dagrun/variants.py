@@ -126,6 +126,6 @@ def meant(name: str, siblings: Sequence[str]) -> str:
 
 
 def there_is(names: Sequence[str]) -> str:
-    """Some variants by name, of many the first."""
-    more = f" and {len(names) - MOST_TOLD} more" if len(names) > MOST_TOLD else ""
-    return f"there is {', '.join(names[:MOST_TOLD])}{more}"
+    """Some variants by name, of many the first; in quotes, for the sake of a shell, and of YAML's `[a[os=x]]`."""
+    told = ", ".join(f"'{name}'" for name in names[:MOST_TOLD])
+    return f"there is {told}{f' and {len(names) - MOST_TOLD} more' if len(names) > MOST_TOLD else ''}"

@@ -344,7 +344,7 @@ def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
         dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
             3 |   - {id: u, run: x, depends_on: ['t[v=3.10]']}
               |                                  ^
-          help: there is t[os=a], t[os=b]
+          help: there is 't[os=a]', 't[os=b]'
         """
     )
 
@@ -382,9 +382,9 @@ def test_every_expression_is_looked_at(line: str, expected: str) -> None:
         ("m[py=1,os=a]", "did you mean 'm[os=a,py=1]'?"),
         ("m[py=1, os=a]", "did you mean 'm[os=a,py=1]'?"),
         ("m[os=c,py=1]", "did you mean 'm[os=b,py=1]'?"),
-        ("m[x]", "there is m[os=a,py=1], m[os=b,py=1]"),
-        ("m[py=1]", "there is m[os=a,py=1], m[os=b,py=1]"),
-        ("m[os=b]", "there is m[os=b,py=1]"),
+        ("m[x]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[py=1]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[os=b]", "there is 'm[os=b,py=1]'"),
         ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
         ("a[5]", "'a' has no variants: name it alone"),
     ],

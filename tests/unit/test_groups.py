@@ -450,7 +450,7 @@ def test_a_rerun_of_a_rerun_knows_which_items_it_is_about() -> None:
     assert (ended.view.status, ran(life)) == ("success", ["each[0]", "each[2]"])
     with pytest.raises(NotFoundError) as error:
         life.service.rerun("again", Selection(only=["each[1]"]), "none")
-    assert error.value.hint == "there is each[0], each[2]"
+    assert error.value.hint == "there is 'each[0]', 'each[2]'"
 
 
 def test_a_rerun_of_some_variants_that_was_cut_off_is_resumed() -> None:

@@ -20,9 +20,9 @@ LIFE = lived(
         ("lst", "did you mean 'list'?"),
         ("lst[0]", "did you mean 'list'?"),
         ("list[0]", "'list' has no variants: name it alone"),
-        ("each[2]", "there is each[0] to each[1]"),
+        ("each[2]", "there is 'each[0]' to 'each[1]'"),
         ("m[v=1,os=a]", "did you mean 'm[os=a,v=1]'?"),
-        ("m[os=b]", "there is m[os=b,v=1]"),
+        ("m[os=b]", "there is 'm[os=b,v=1]'"),
         ("zzz", "run r has: list, each, m"),
     ],
 )

@@ -137,9 +137,9 @@ def test_items_of_a_list_that_only_the_run_knows_are_chosen_by_number() -> None:
     [
         ("test[os=alpin]", "did you mean 'test[os=alpine]'?"),
         ("b[0]", "'b' has no variants: name it alone"),
-        ("each[x]", "its variants are called each[0], each[1] and so on"),
-        ("each[*]", "its variants are called each[0], each[1] and so on"),
-        ("each[01]", "its variants are called each[0], each[1] and so on"),
+        ("each[x]", "its variants are called 'each[0]', 'each[1]' and so on"),
+        ("each[*]", "its variants are called 'each[0]', 'each[1]' and so on"),
+        ("each[01]", "its variants are called 'each[0]', 'each[1]' and so on"),
         ("tst[os=alpine]", "did you mean 'test[os=alpine]'?"),
     ],
 )

@@ -111,9 +111,9 @@ MANY = [f"t[os={os},v={v}]" for os in ("ubuntu", "alpine") for v in range(4)]
     ("name", "told"),
     [
         ("t[v=1, os=ubuntu]", "did you mean 't[os=ubuntu,v=1]'?"),
-        ("t[v=2]", "there is t[os=ubuntu,v=2], t[os=alpine,v=2]"),
+        ("t[v=2]", "there is 't[os=ubuntu,v=2]', 't[os=alpine,v=2]'"),
         ("t[os=ubunto,v=3]", "did you mean 't[os=ubuntu,v=3]'?"),
-        ("t[]", f"there is {', '.join(MANY[:6])} and 2 more"),
+        ("t[]", f"there is {', '.join(map(repr, MANY[:6]))} and 2 more"),
     ],
 )
 def test_what_was_meant_by_a_variant_that_does_not_exist(name: str, told: str) -> None:
