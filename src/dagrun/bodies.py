@@ -22,7 +22,7 @@ from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
-from dagrun.variants import MOST_VARIANTS, as_text
+from dagrun.variants import MOST_VARIANTS, as_text, variant_id
 from dagrun.work import (
     MOST_IN_ENVIRONMENT,
     Attempt,
@@ -90,11 +90,16 @@ class Bodies:
         with _place("for_each"):
             items = self._rendered(node.task.for_each, node, env)
             if not isinstance(items, list | tuple):
-                raise EvaluationError(f"the value is no list: {_start(items)}", 0)
+                hint = "; fromJSON(..) reads one from JSON" if isinstance(items, str) else ""
+                raise EvaluationError(f"the value is no list: {_start(items)}{hint}", 0)
             if len(items) > MOST_VARIANTS:
                 raise EvaluationError(
                     f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0
                 )
+            for number in node.task.only_items or ():
+                if number >= len(items):
+                    message = f"there is no {variant_id(node.task.id, str(number))}: the list has {len(items)} {'item' if len(items) == 1 else 'items'}"
+                    raise EvaluationError(message, 0)
             try:
                 expressions.as_text(items)
             except ValueError as error:

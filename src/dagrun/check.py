@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
@@ -18,12 +19,12 @@ from dagrun.parameters import problem_with_default
 from dagrun.payloads import parameter_variable
 from dagrun.source import Finding
 from dagrun.unreachable import check_unreachable
+from dagrun.variants import meant
 
 if TYPE_CHECKING:
     from dagrun.registry import Registry, Workflow
 
 MOST_IN_A_CYCLE = 20  # members that a message names
-MOST_VARIANTS_TOLD = 6
 
 
 def check(written: Written, registry: Registry | None) -> list[Finding]:
@@ -77,32 +78,28 @@ def _duplicates(written: Written) -> Iterator[Finding]:
 def _dangling(written: Written) -> Iterator[Finding]:
     tasks = written.dag.tasks
     byname = {task.id: task for task in tasks}
-    known = byname.keys() | variant_ids(tasks).keys()
+    known = {**byname, **variant_ids(tasks)}
     for i, task in enumerate(tasks):
         for need in task.needs:
             if need.task not in known and written.places:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
-                    "unknown-task", suggestion=_near(need.task, known - {task.id}, byname),
+                    "unknown-task", suggestion=_near(need.task, [name for name in known if name != task.id], byname),
                 )  # fmt: skip
 
 
 def _near(name: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
     """What was meant: a task of nearly that name; or the variants, when the task is right."""
-    base, bracket, rest = name.partition("[")
+    base, bracket, _ = name.partition("[")
     if not bracket or base not in tasks:
         return did_you_mean(name, known)
-    siblings = sorted(each for each in known if each.startswith(base + "["))
+    siblings = [each for each in known if each.startswith(base + "[")]
     if tasks[base].for_each is not None:
         return f"which variants '{base}' has is known only in the run: name '{base}' alone"
     if not siblings:
         return f"'{base}' has no variants: name it alone"
-    in_order = f"{base}[{','.join(sorted(part.strip() for part in rest.rstrip(']').split(',')))}]"
-    if in_order in siblings:
-        return f"did you mean '{in_order}'?"
-    more = f" and {len(siblings) - MOST_VARIANTS_TOLD} more" if len(siblings) > MOST_VARIANTS_TOLD else ""
-    return did_you_mean(name, siblings) or f"there is {', '.join(siblings[:MOST_VARIANTS_TOLD])}{more}"
+    return meant(name, siblings)
 
 
 def _cycles(written: Written) -> Iterator[Finding]:
@@ -189,6 +186,25 @@ def _numbers(written: Written) -> Iterator[Finding]:
         if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
             message = "the list holds .inf or .nan, which cannot be recorded"
             yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
+        elif written.places and isinstance(task.for_each, tuple):
+            for path, item in _numbers_in(task.for_each, (*written.places.task(i), "for_each")):
+                if (text := written.source.written(path)) not in (None, told := json.dumps(item)):
+                    yield _at(
+                        written, path, f"{text} is the number {told} here", "changed-number", level="warning",
+                        suggestion=f'put it in quotes to keep what is written: "{text}"',
+                    )  # fmt: skip
+
+
+def _numbers_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Every number in a value, with its place."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _numbers_in(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _numbers_in(item, (*path, i))
 
 
 def _has_no_json(value: Any) -> bool:

@@ -183,7 +183,7 @@ class Documents:
             raise UsageError("\n".join(problems))
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
-        partial = len(dag.tasks) < len(report.graph.dag.tasks)
+        partial = dag.tasks is not report.graph.dag.tasks
         return Prepared(
             report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
             request.trigger, request.schedule_id,

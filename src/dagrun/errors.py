@@ -35,7 +35,7 @@ class NotFoundError(DagrunError):
     """A name that does not exist, with the nearest names that do."""
 
     def __init__(self, what: str, name: str, known: Iterable[str] = (), *, hint: str = "") -> None:
-        super().__init__(f"{what} '{name}' not found", hint=did_you_mean(name, known) or hint)
+        super().__init__(f"{what} '{one_line(name)}' not found", hint=did_you_mean(name, known) or hint)
 
 
 class RefusedError(DagrunError):
@@ -52,6 +52,13 @@ class EnvironmentFailure(DagrunError):
     """The machine lacks what dagrun needs to go on."""
 
     exit_code = 1
+
+
+def one_line(text: str) -> str:
+    """Text for one line: control characters, line ends among them, are shown and not obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from dagrun import expressions
 from dagrun.model import Dag, MatrixValue, Task, Trigger
-from dagrun.variants import key, variant_id, variants
+from dagrun.variants import variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Node:
     #: Of a for_each: what each variant does; the node's own task says what is asked once, for all of them.
     each: Task | None = None
 
-    def expanded(self, members: range) -> Iterator[Node]:
-        """The variants of a for_each, now that its list is known."""
+    def expanded(self, numbers: Sequence[int], members: range) -> Iterator[Node]:
+        """The variants of a for_each, now that its list is known: those of the items `numbers`."""
         assert self.each is not None
-        for number, index in enumerate(members):
+        for number, index in zip(numbers, members, strict=True):
             variant = Variant(self.index, str(number))
             task = replace(self.each, id=variant_id(self.task.id, variant.key))
             yield Node(index, task, self.needs, (self.index,), self.looks_back, self.survives, variant)
@@ -165,8 +165,8 @@ def _laid_out(dag: Dag) -> list[_Slot]:
         if task.matrix is not None:
             found = variants(task.matrix)
             members = range(len(slots), len(slots) + len(found))
-            for values in found:
-                variant = Variant(members.stop, key(values), values)
+            for key, values in found.items():
+                variant = Variant(members.stop, key, values)
                 alone = replace(task, id=variant_id(task.id, variant.key), matrix=None, max_parallel=None)
                 slots.append((alone, *traits, variant, None, None))
             slots.append((task, *traits, None, members, None))
@@ -183,7 +183,7 @@ def _once_and_each(task: Task) -> tuple[Task, Task]:
 
     A condition is asked once, before the list is evaluated; one that looks at `item` is asked of each variant.
     """
-    each = replace(task, for_each=None, max_parallel=None)
+    each = replace(task, for_each=None, only_items=None, max_parallel=None)
     env = {name: text for name, text in task.env.items() if not _reads_item(text)}
     by_item = task.env.keys() - env.keys()
     if any(

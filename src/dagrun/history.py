@@ -12,11 +12,13 @@ from dagrun.errors import NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.events import EVENTS
 from dagrun.following import LogFollower, Watch
 from dagrun.graph import Graph
+from dagrun.model import Dag
 from dagrun.prepared import at_once
 from dagrun.runs.base import RunRecord, RunStore, Tail
 from dagrun.runs.ends import log_end
+from dagrun.selection import which
 from dagrun.state import RunState
-from dagrun.variants import is_of
+from dagrun.variants import base_id, is_of
 from dagrun.views.status import RunView, fold, view
 from dagrun.work import Json
 
@@ -92,9 +94,9 @@ class History:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
         from dagrun.views.why import explain
 
-        run_id = self.run_id(named)
-        self._task_ids(run_id, task_id)
-        record = self.runs.read(run_id)
+        record = self.runs.read(self.run_id(named))
+        if task_id not in {task.id for task in record.dag.tasks}:
+            self._task_ids(record.run_id, task_id)
         return explain(
             record, task_id, self.clock.now(),
             lambda task, attempt: log_end(self.runs.log_path(record.run_id, task, attempt)),
@@ -141,8 +143,7 @@ class History:
         if task_id is None:
             return ids
         if task_id not in ids:
-            named = [task.id for task in dag.tasks[:10]]
-            raise NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {', '.join(named)}")
+            raise _no_such_task(run_id, dag, task_id, ids)
         return [each for each in ids if is_of(each, task_id)] if whole else [task_id]
 
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
@@ -163,3 +164,16 @@ class History:
             if record.dag.name == graph.dag.name:
                 history.add(record.events)
         return estimate.estimate(graph, history, at_once(graph.dag), params)
+
+
+def _no_such_task(run_id: str, dag: Dag, task_id: str, ids: Sequence[str]) -> NotFoundError:
+    """A task, or a variant, that the run does not have, with what was meant."""
+    task = next((task for task in dag.tasks if task.id == base_id(task_id)), None)
+    if task is not None:
+        return NotFoundError(
+            "task",
+            task_id,
+            hint=which(task, task_id, [each for each in ids if base_id(each) == task.id and each != task.id]),
+        )
+    named = ", ".join(task.id for task in dag.tasks[:10])
+    return NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {named}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dagrun.model import Task
-from dagrun.variants import key, variant_id, variants
+from dagrun.variants import variant_id, variants
 
 
 def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:
     """The number of each variant's task. A `for_each` has none before it runs."""
     return {
-        variant_id(task.id, key(values)): i
+        variant_id(task.id, key): i
         for i, task in enumerate(tasks)
         if task.matrix is not None
-        for values in variants(task.matrix)
+        for key in variants(task.matrix)
     }

@@ -136,6 +136,8 @@ class Task:
     matrix: Matrix | None = None
     #: One `${{ }}` that gives a list, or the list itself.
     for_each: str | tuple[Any, ...] | None = None
+    #: Of a for_each: the numbers of the only items that the run is about; None: all of them.
+    only_items: tuple[int, ...] | None = None
     #: How many variants run at once.
     max_parallel: int | None = None
     services: tuple[Service, ...] = ()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dagrun.errors import RefusedError
 from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip
-from dagrun.graph import Graph
+from dagrun.graph import Graph, Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, Status
 from dagrun.runs.base import RunRecord
-from dagrun.selection import part
+from dagrun.selection import Selection, chosen, part
 from dagrun.state import RunState
 from dagrun.variants import base_id
 from dagrun.views.status import fold as fold_in
@@ -35,18 +34,21 @@ class Remainder:
 
 def remainder(state: RunState) -> Remainder:
     """What ended well is kept, all else runs (again). A group that ended well is kept whole, with what it skipped."""
-    ids = [(i, state.nodes[i].task.id) for i in state.places()]
-    kept = {i for i, _ in ids if _ended_well(state, i)}
+    kept, ids = _ended_well(state), [(i, state.nodes[i].task.id) for i in state.places()]
     return Remainder(
         [task_id for i, task_id in ids if i in kept], [task_id for i, task_id in ids if i not in kept]
     )
 
 
-def _ended_well(state: RunState, i: int) -> bool:
-    node, good = state.nodes[i], state.tasks[i].status is Status.SUCCESS
-    if node.members is not None:  # a variant may have come with a changed document since
-        return good and all(state.tasks[member].status in FINAL for member in node.members)
-    return good or (node.variant is not None and _ended_well(state, node.variant.group))
+def _ended_well(state: RunState) -> set[int]:
+    """The nodes that have a good result. A group has one once all its variants have ended, those that it skipped too."""
+    good = [task.status is Status.SUCCESS for task in state.tasks]
+    well = {node.index for node in state.nodes if good[node.index] and node.members is None}
+    for node in state.nodes:  # a variant may have come with a changed document since
+        members = node.members
+        if members is not None and good[node.index] and all(state.tasks[i].status in FINAL for i in members):
+            well.update((*members, node.index))
+    return well
 
 
 def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) -> DagResume:
@@ -87,32 +89,76 @@ class Reuse:
                 yield replace(fact, timestamp=now)
 
 
-def reuse(record: RunRecord, dag: Dag, again: frozenset[str]) -> Reuse:
-    """A rerun of the tasks `again`, taking over what others have ended with; what is above them and has no result runs too.
+def reuse(record: RunRecord, dag: Dag, again: Selection) -> Reuse:
+    """A rerun of what `again` selects, taking over what all else has ended with; what that needs and has no good result runs too.
 
-    A group is taken over whole, with its list and what became of each variant. Raises RefusedError when nothing is to run.
+    Of a group those variants run that are selected or have no good result; but all of a for_each whose list is made
+    anew, because a task runs that stands above it. Raises NotFoundError, UsageError.
     """
     state = fold(record, dag)
-    well = {state.nodes[i].task.id for i in state.places() if _ended_well(state, i)}
-    above = {task.id: [base_id(need.task) for need in task.needs] for task in dag.tasks}
-    runs: set[str] = set()
+    items = {
+        node.task.id: [state.nodes[i].task.id for i in node.members or ()]
+        for node in state.nodes
+        if node.each
+    }
+    well = _ended_well(state)
+    runs = _run_again(state, [state.index[name] for name in chosen(dag, again, items)], well)
+    kept = well - runs - _left_alone(state, runs, well)
+    kept -= {node.index for node in state.nodes if not kept.issuperset(node.members or ())}
+    names = _names(state, runs | kept)
+    running = {base_id(state.nodes[i].task.id) for i in runs}
+    return Reuse(part(dag, names, running), list(_results(state, record.events, runs, kept)))
+
+
+def _names(state: RunState, nodes: set[int]) -> set[str]:
+    """What a part of a DAG is called that has these nodes: tasks and, of those that are not whole, variants."""
+    names = {base_id(state.nodes[i].task.id) for i in nodes}
+    for node in state.nodes:
+        if not nodes.issuperset(node.members or ()):
+            names.update(state.nodes[i].task.id for i in node.members or () if i in nodes)
+    return names
+
+
+def _run_again(state: RunState, again: Sequence[int], well: set[int]) -> set[int]:
+    """The nodes `again`, and what they need and has no good result."""
+    runs: set[int] = set()
     pile = list(again)
     while pile:
-        task_id = pile.pop()
-        if task_id in runs:
-            continue
-        runs.add(task_id)
-        pile.extend(need for need in above[task_id] if need not in well)
-    if not runs:
-        raise RefusedError(f"nothing of run '{record.run_id}' is left to run again")
-    kept = {task.id for task in dag.tasks if task.id in well and task.id not in runs}
-    return Reuse(part(dag, runs | kept), list(_results(state, record.events, kept)))
+        i = pile.pop()
+        if i not in runs:
+            runs.add(i)
+            pile += [need for need in state.nodes[i].needs if need not in well]
+        if not pile:
+            pile = [i for node in state.nodes if node.each for i in _made_anew(state, node, runs)]
+    return runs
+
+
+def _left_alone(state: RunState, runs: set[int], well: set[int]) -> set[int]:
+    """The variants of groups that have not ended well and that the rerun is not about: it must not show them as whole."""
+    needed = {need for i in runs for need in state.nodes[i].needs}
+    return {
+        i
+        for node in state.nodes
+        if node.members is not None
+        and node.index not in well
+        and runs.isdisjoint((node.index, *node.members))
+        for i in node.members
+        if i not in needed
+    }
+
+
+def _made_anew(state: RunState, node: Node, runs: set[int]) -> Iterable[int]:
+    """The variants of a for_each that must run because others of them do, and its list is made anew."""
+    group = (node.index, *(node.members or ()))
+    if runs.isdisjoint(group) or runs.isdisjoint(state.index[need.task] for need in node.task.needs):
+        return ()
+    return (i for i in group if i not in runs)
 
 
 def _results(
-    state: RunState, facts: Iterable[Event], kept: Set[str]
+    state: RunState, facts: Iterable[Event], runs: set[int], kept: set[int]
 ) -> Iterator[TaskOk | TaskSkip | TaskExpand]:
-    """How the tasks `kept` came to their ends, in the file's order."""
+    """How the tasks `kept` came to their ends, in the file's order; of a for_each, unless all of it runs, its list first."""
     lists: dict[str, TaskExpand] = {}
     ends: dict[str, TaskOk | TaskSkip] = {}
     for fact in facts:
@@ -121,10 +167,12 @@ def _results(
         elif isinstance(fact, TaskOk | TaskSkip):
             ends[fact.task_id] = fact
     for task in state.graph.dag.tasks:
-        if task.id in kept:
-            group = state.nodes[state.index[task.id]]
-            if task.for_each is not None:
-                yield lists[task.id]
-            for name in (*(state.nodes[i].task.id for i in group.members or ()), task.id):
-                if name in ends:
-                    yield ends[name]
+        group = state.index[task.id]
+        members = state.nodes[group].members
+        mine = (*(members or ()), group)
+        is_known = task.for_each is not None and members is not None
+        if is_known and not runs.issuperset(members or mine) and not (runs | kept).isdisjoint(mine):
+            yield lists[task.id]
+        for i in mine:
+            if i in kept and (name := state.nodes[i].task.id) in ends:
+                yield ends[name]

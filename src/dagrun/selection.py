@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from dagrun import expressions
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.model import ContainerAction, Dag, ShellAction, Task, Trigger
-from dagrun.variants import base_id
+from dagrun.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
+from dagrun.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Tasks by name: these alone; these and all below them; these and all above them. Several kinds must all agree."""
+    """Tasks, and variants, by name: these alone; these and all below them; these and all above them.
+
+    Several kinds must all agree.
+    """
 
     only: Sequence[str] = ()
     start: Sequence[str] = ()
@@ -23,59 +27,162 @@ class Selection:
 
 EVERYTHING = Selection()
 
+#: How the name ends that stands for those items of a for_each that nobody has named.
+REST: Final = "[*]"
+
 
 def select(dag: Dag, selection: Selection) -> Dag:
     """The chosen tasks; dependencies on others are left out. Raises NotFoundError, UsageError when nothing is left."""
-    return part(dag, chosen(dag, selection))
+    return dag if selection == EVERYTHING else part(dag, chosen(dag, selection))
 
 
-def chosen(dag: Dag, selection: Selection) -> Set[str]:
-    """The ids of the chosen tasks. Raises NotFoundError, UsageError when there is none."""
-    above = {task.id: [base_id(need.task) for need in task.needs] for task in dag.tasks}
-    for name in (*selection.only, *selection.start, *selection.until):
-        if name != base_id(name) and base_id(name) in above:
-            raise UsageError(
-                f"'{name}' is one variant: only whole tasks can be chosen", hint=f"name '{base_id(name)}'"
-            )
-        if name not in above:
-            raise NotFoundError("task", name, above, hint=f"DAG '{dag.name}' has: {', '.join([*above][:10])}")
-    found = set(above)
+def chosen(dag: Dag, selection: Selection, items: Mapping[str, Sequence[str]] | None = None) -> Set[str]:
+    """The ids of the chosen tasks and of their variants. Raises NotFoundError, UsageError when there is none.
+
+    `items` are the variants that each for_each of a run has had.
+    """
+    named = (*selection.only, *selection.start, *selection.until)
+    several = {
+        task.id: variants_of(task, named)
+        if items is None or task.for_each is None
+        else items.get(task.id, ())
+        for task in dag.tasks
+    }
+    above = {task.id: [need.task for need in task.needs] for task in dag.tasks}
+    for task_id, found in several.items():
+        if found:
+            above |= dict.fromkeys(found, above[task_id])
+            above[task_id] = list(found)
+    for name in named:
+        if name not in above or name == base_id(name) + REST:
+            raise _not_found(dag, name, several)
+
+    def whole(names: Iterable[str]) -> set[str]:
+        return {each for name in names for each in (name, *several.get(name, ()))}
+
+    left = set(above)
     if selection.only:
-        found &= set(selection.only)
+        left &= whole(selection.only)
     if selection.start:
-        found &= _reach(selection.start, _turned(above))
+        left &= _reach(whole(selection.start), _turned(above))
     if selection.until:
-        found &= _reach(selection.until, above)
-    if not found:
+        left &= _reach(selection.until, above)
+    if not left:
         raise UsageError("--only, --from and --until leave no task to run")
-    return found
+    return left
 
 
-def part(dag: Dag, chosen: Set[str]) -> Dag:
+def names(dag: Dag, named: Iterable[str] = ()) -> set[str]:
+    """The ids of all tasks and, as far as they are known, of their variants."""
+    return {name for task in dag.tasks for name in (task.id, *variants_of(task, named))}
+
+
+def variants_of(task: Task, named: Iterable[str]) -> Sequence[str]:
+    """The ids of a task's variants; of a for_each those that somebody has `named`, and one for the rest."""
+    if task.matrix is not None:
+        return [variant_id(task.id, key) for key in variants(task.matrix)]
+    if task.for_each is None:
+        return ()
+    if task.only_items is not None:
+        return [variant_id(task.id, str(number)) for number in task.only_items]
+    most = len(task.for_each) if isinstance(task.for_each, tuple) else MOST_VARIANTS
+    numbers = {int(number) for name in named if (number := _number(task.id, name))}
+    return [
+        *(variant_id(task.id, str(number)) for number in sorted(numbers) if number < most),
+        task.id + REST,
+    ]
+
+
+def _number(task_id: str, name: str) -> str:
+    """The number in the name of a for_each's variant; empty where it is no such name."""
+    match = re.fullmatch(re.escape(task_id) + r"\[(0|[1-9][0-9]{0,8})\]", name, re.ASCII)
+    return match[1] if match else ""
+
+
+def _not_found(dag: Dag, name: str, several: Mapping[str, Sequence[str]]) -> NotFoundError:
+    base = base_id(name)
+    task = next((task for task in dag.tasks if task.id == base), None)
+    if task is None or name == base:
+        known = [*several, *(each for found in several.values() for each in found)]
+        return NotFoundError("task", name, known, hint=f"DAG '{dag.name}' has: {', '.join([*several][:10])}")
+    return NotFoundError("task", name, hint=which(task, name, several[base]))
+
+
+def which(task: Task, name: str, found: Sequence[str]) -> str:
+    """What to write in place of the name of a variant that the task has not: it has those that were `found`."""
+    siblings = [each for each in found if each != task.id + REST]
+    if task.matrix is None and task.for_each is None:
+        return f"'{task.id}' has no variants: name it alone"
+    if task.matrix is None and len(siblings) < len(found):
+        return f"its variants are called '{task.id}[0]', '{task.id}[1]' and so on"
+    if not siblings:
+        return f"'{task.id}' has no variants: its list is empty, or not known yet"
+    if task.matrix is not None:
+        return meant(name, siblings)
+    in_a_row = siblings[1:] and siblings[-1] == variant_id(task.id, str(len(siblings) - 1))
+    return f"there is '{siblings[0]}' to '{siblings[-1]}'" if in_a_row else there_is(siblings)
+
+
+def part(dag: Dag, chosen: Set[str], running: Set[str] | None = None) -> Dag:
     """A DAG of the chosen tasks alone. Raises UsageError when one of them reads a task that is left out.
 
-    A task that loses every dependency was asked for by name: it runs, whatever its dependencies would have said.
-    Outputs of the run that read a task that is left out are left out too.
+    Of a task with variants those that are chosen; all of them, where the task is chosen and none is. A task that loses
+    every dependency was asked for by name: it runs, whatever its dependencies would have said. Outputs of the run that
+    read a task that is left out are left out too. Only tasks that are `running` read anything; None: all are.
     """
-    if len(chosen) == len(dag.tasks):
+    choice = _Choice(chosen)
+    tasks = tuple(choice.alone(choice.restricted(task)) for task in dag.tasks if task.id in choice.tasks)
+    if tasks == dag.tasks:
         return dag
-    tasks = [_alone(task, chosen) for task in dag.tasks if task.id in chosen]
     problems = [
         f"task '{task.id}' reads tasks.{name}, which is not part of this run"
         for task in tasks
-        for name in sorted(_read_by_task(task) - chosen)
+        if running is None or task.id in running
+        for name in sorted(_read_by_task(task))
+        if name not in choice
     ]
     if problems:
         raise UsageError("\n".join(problems), hint="choose more tasks with --only, --from or --until")
-    outputs = {name: value for name, value in dag.outputs.items() if _read_by(value) <= chosen}
-    return replace(dag, tasks=tuple(tasks), outputs=outputs)
+    outputs = {
+        name: value for name, value in dag.outputs.items() if all(each in choice for each in _read_by(value))
+    }
+    return replace(dag, tasks=tasks, outputs=outputs)
 
 
-def _alone(task: Task, chosen: Set[str]) -> Task:
-    needs = tuple(need for need in task.needs if base_id(need.task) in chosen)
-    if needs or not task.needs:
-        return replace(task, needs=needs)
-    return replace(task, needs=(), trigger=Trigger.SUCCESS, only_if_changed=False)
+class _Choice:
+    """Tasks that are chosen, and the variants of those that are not chosen whole."""
+
+    def __init__(self, chosen: Set[str]) -> None:
+        self.tasks = frozenset(map(base_id, chosen))
+        self.variants: dict[str, set[str]] = {}
+        for name in chosen - self.tasks:
+            self.variants.setdefault(base_id(name), set()).add(name)
+
+    def __contains__(self, name: str) -> bool:
+        base = base_id(name)
+        return base in self.tasks and (name == base or name in self.variants.get(base, (name,)))
+
+    def restricted(self, task: Task) -> Task:
+        """A task of which those variants are left that are chosen."""
+        chosen = self.variants.get(task.id)
+        if not chosen or task.id + REST in chosen:
+            return task
+        if task.matrix is not None:
+            every = variants(task.matrix)
+            left = tuple(values for key, values in every.items() if variant_id(task.id, key) in chosen)
+            return task if len(left) == len(every) else replace(task, matrix=Matrix(axes={}, include=left))
+        numbers = tuple(sorted(int(_number(task.id, name)) for name in chosen))
+        return task if numbers == task.only_items else replace(task, only_items=numbers)
+
+    def alone(self, task: Task) -> Task:
+        """A task without what it says about those that are not chosen."""
+        beside = tuple(name for name in task.parallel_with if name in self)
+        if len(beside) < len(task.parallel_with):
+            task = replace(task, parallel_with=beside)
+        needs = tuple(need for need in task.needs if need.task in self)
+        if needs or not task.needs:
+            return task if len(needs) == len(task.needs) else replace(task, needs=needs)
+        return replace(task, needs=(), trigger=Trigger.SUCCESS, only_if_changed=False)
 
 
 def _read_by_task(task: Task) -> set[str]:
@@ -103,8 +210,7 @@ def _named(expression: expressions.Expression) -> set[str]:
     found = {
         str(ref.path[0]) for ref in expression.references if ref.root in expressions.TASK_ROOTS and ref.path
     }
-    found |= {str(call.arguments[0]) for call in expression.calls if call.name == "changed"}
-    return set(map(base_id, found))
+    return found | {str(call.arguments[0]) for call in expression.calls if call.name == "changed"}
 
 
 def _reach(starts: Iterable[str], edges: Mapping[str, Sequence[str]]) -> set[str]:

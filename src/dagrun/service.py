@@ -21,7 +21,7 @@ from dagrun.prepared import Prepared
 from dagrun.recovery import fold, resumption, reuse
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
-from dagrun.selection import Selection, chosen, part
+from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
@@ -237,9 +237,8 @@ class Service(History):
         report = self.documents.report(path, start.dag_path)
         current = report.graph.dag if report.graph else None
         if current is not None and start.partial:
-            current = part(
-                current, {task.id for task in record.dag.tasks} & {task.id for task in current.tasks}
-            )
+            recorded = names(record.dag)
+            current = part(current, recorded & names(current, recorded))
         if use_current:
             if current is None:
                 raise report.error()
@@ -255,14 +254,13 @@ class Service(History):
     ) -> Ended:
         """A new run of an earlier one's DAG and parameters that takes over its results but for what `again` selects."""
         record = self.record(named)
-        reused = reuse(record, record.dag, frozenset(chosen(record.dag, again)))
+        reused = reuse(record, record.dag, again)
         state = fold(record)
         prepared = self.documents.recorded(
             reused.dag,
             state.start.dag_path if state.start else "",
             dict(state.start.params) if state.start else self.documents.params(record.dag, {}),
-            partial=len(reused.dag.tasks) < len(record.dag.tasks)
-            or bool(state.start and state.start.partial),
+            partial=reused.dag is not record.dag or bool(state.start and state.start.partial),
         )
         writer = self._create(prepared, run_id)
         try:

@@ -28,6 +28,7 @@ from dagrun.graph import Graph, Node
 from dagrun.model import OnError, Task, Trigger
 from dagrun.outcomes import EDGES, FAILED, FINAL, STOPS, End, Reason, RunStatus, Status, end_of
 from dagrun.ready import Ready
+from dagrun.variants import item_numbers
 from dagrun.work import Blob, Ended, Json
 
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
@@ -446,15 +447,16 @@ class RunState:
             raise ValueError(f"'{event.task_id}' is no for_each")
         if node.members is not None:
             return
-        members = range(len(self.nodes), len(self.nodes) + event.count)
-        self.steps += event.count * (1 + len(node.needs))
+        numbers = item_numbers(node.task, event.count)
+        members = range(len(self.nodes), len(self.nodes) + len(numbers))
+        self.steps += len(numbers) * (1 + len(node.needs))
         self.items[group] = event.items_file or event.items or ()
-        if not event.count:  # nobody takes over its edges
+        if not numbers:  # nobody takes over its edges
             self.nodes[group] = replace(node, members=members)
             if not self._missing[group]:
                 self._whole.append(group)
             return
-        self.nodes.extend(node.expanded(members))
+        self.nodes.extend(node.expanded(numbers, members))
         self.nodes[group] = replace(node, needs=tuple(members), members=members)
         self.index.update((self.nodes[i].task.id, i) for i in members)
         self.tasks.extend(TaskState() for _ in members)
@@ -463,10 +465,10 @@ class RunState:
             others = (i for i in above.dependents if i != group)
             self.nodes[dep] = replace(above, dependents=(*others, *members))
         missing = sum(self.tasks[dep].status not in FINAL or dep in self._held for dep in node.needs)
-        self._missing.extend([missing] * event.count)
-        self._missing[group] = event.count
-        self._failed_above.extend([self._failed_above[group]] * event.count)
-        self._unended += event.count
+        self._missing.extend([missing] * len(numbers))
+        self._missing[group] = len(numbers)
+        self._failed_above.extend([self._failed_above[group]] * len(numbers))
+        self._unended += len(numbers)
         if not missing:
             self._settled.extend(members)
         if self.stopping:  # it was told too late to be swept with the others

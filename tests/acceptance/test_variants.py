@@ -123,6 +123,14 @@ def test_the_map_of_their_outputs_reaches_scripts_and_workflows(project: Project
     assert outputs == {"took": {"test__v": good}}
 
 
+FOUND = """\
+    name: found
+    tasks:
+      - {id: list, run: 'echo "{\\"xs\\": [4, 5, 6]}" > "$DAGRUN_OUTPUT"'}
+      - {id: t, depends_on: [list], for_each: "${{ tasks.list.outputs.xs }}", run: 'echo "${{ item }}"'}
+    """
+
+
 def test_a_resume_runs_the_failed_variant_alone_and_what_waited_for_it(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
@@ -146,6 +154,31 @@ def test_a_rerun_takes_the_group_over_whole(project: Project) -> None:
     assert (told.task("test")["summary"], told.task(SIX[0])["reason"]) == ("6/6 passed", "Reused")
     assert project.dagrun("rerun", "latest", "--from", "test", "-q").code == 0
     assert effects(project) == first + first + Counter(["below"])
+
+
+def test_a_rerun_of_the_failed_variant_takes_over_its_siblings(project: Project) -> None:
+    project.workflows(LISTS)
+    project.write("dag.yaml", MATRIX)
+    project.dagrun("run", "dag.yaml", "-q", "--run-id", "first")
+    project.write("mended", "")
+    assert project.dagrun("rerun", "first", "--from", BAD, "-q").code == 0
+    assert effects(project) == Counter([*SIX, BAD, "below"])
+    told = project.dagrun("status", "-o", "json")
+    assert told.task("test")["summary"] == "6/6 passed"
+    assert {task["id"] for task in told.json["tasks"] if task["reason"] == "Reused"} == set(SIX) - {BAD}
+
+
+def test_one_variant_and_one_item_can_be_run_alone(project: Project) -> None:
+    project.workflows(LISTS)
+    project.write("dag.yaml", MATRIX)
+    project.write("mended", "")
+    assert project.dagrun("run", "dag.yaml", "--only", BAD, "-q").code == 0
+    assert effects(project) == Counter([BAD])
+    project.write("list.yaml", FOUND)
+    assert project.dagrun("run", "list.yaml", "--until", "t[1]", "-q").code == 0
+    assert project.dagrun("status", "-o", "json").task("t")["results"] == {"1": "success"}
+    mistaken = project.dagrun("run", "dag.yaml", "--only", BAD.replace("alpine", "alpin"))
+    assert (mistaken.code, "did you mean" in mistaken.err) == (2, True)
 
 
 def test_one_variant_is_tried_again_alone(project: Project) -> None:

@@ -16,7 +16,7 @@ from dagrun.model import Dag, Matrix, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.source import DocumentError, Source, render
 from dagrun.testing import InlineExecutor, Outcome, run
-from dagrun.variants import key, variant_id, variants
+from dagrun.variants import variant_id, variants
 
 HERE = Origin("module", "flows")
 
@@ -30,7 +30,7 @@ def task(name: str, *needs: str, **more: Any) -> Task:
 def names_of(task: Task) -> list[str]:
     """The ids of what has attempts: the task's own, or those of its variants."""
     if task.matrix is not None:
-        return [variant_id(task.id, key(values)) for values in variants(task.matrix)]
+        return [variant_id(task.id, key) for key in variants(task.matrix)]
     if isinstance(task.for_each, tuple):
         return [variant_id(task.id, str(number)) for number in range(len(task.for_each))]
     return [task.id]

@@ -344,7 +344,7 @@ def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
         dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
             3 |   - {id: u, run: x, depends_on: ['t[v=3.10]']}
               |                                  ^
-          help: there is t[os=a], t[os=b]
+          help: there is 't[os=a]', 't[os=b]'
         """
     )
 
@@ -382,7 +382,9 @@ def test_every_expression_is_looked_at(line: str, expected: str) -> None:
         ("m[py=1,os=a]", "did you mean 'm[os=a,py=1]'?"),
         ("m[py=1, os=a]", "did you mean 'm[os=a,py=1]'?"),
         ("m[os=c,py=1]", "did you mean 'm[os=b,py=1]'?"),
-        ("m[x]", "there is m[os=a,py=1], m[os=b,py=1]"),
+        ("m[x]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[py=1]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[os=b]", "there is 'm[os=b,py=1]'"),
         ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
         ("a[5]", "'a' has no variants: name it alone"),
     ],
@@ -396,3 +398,18 @@ def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: 
           - {{id: z, run: x, depends_on: ["{named}"]}}
         """
     assert told(document).splitlines()[3] == f"  help: {help}"
+
+
+def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
+    assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
+        """
+        dag.yaml:2:37: warning: 3.10 is the number 3.1 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                     ^
+          help: put it in quotes to keep what is written: "3.10"
+        dag.yaml:2:47: warning: 1.20 is the number 1.2 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                               ^
+          help: put it in quotes to keep what is written: "1.20"
+        """
+    )

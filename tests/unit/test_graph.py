@@ -246,7 +246,7 @@ def test_a_condition_is_asked_once_unless_it_looks_at_the_item(
         (condition, None) if asked_once else (None, condition)
     )
     assert ("X" in node.task.env, node.each.env) == (False, env)
-    (variant,) = node.expanded(range(7, 8))
+    (variant,) = node.expanded([0], range(7, 8))
     assert (variant.index, variant.task.id, variant.task.for_each) == (7, "t[0]", None)
 
 

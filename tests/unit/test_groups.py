@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dagrun.decisions import Conclude, Expand, Finish, Start
 from dagrun.engine import Engine
+from dagrun.errors import NotFoundError
 from dagrun.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
@@ -230,6 +232,7 @@ def test_what_is_no_list_fails_the_group(value: Any) -> None:
     assert isinstance(end, TaskFail)
     assert (end.error_type, end.summary) == ("ExpressionError", None)
     assert end.error.startswith("for_each: the value is no list")
+    assert end.error.endswith("; fromJSON(..) reads one from JSON") is isinstance(value, str)
     assert outcome.view.counts()["failed"] == 1
 
 
@@ -379,6 +382,99 @@ def test_a_rerun_takes_a_group_over_whole() -> None:
     assert {task.id: task.status for task in ended.view.tasks}["each[1]"] == "skipped"
     assert life.service.rerun("r", Selection(only=["each"]), "more").view.status == "success"
     assert ran(life) == ["each[0]"]
+
+
+BROKEN = {"each[1]", "each[2]", "m[os=alpine]"}
+
+
+def half(*more: Task) -> Life:
+    """A run in which some variants failed; none of them does any more."""
+    broken = set(BROKEN)
+    each = call("each", "list", for_each="${{ tasks.list.outputs.items }}", params={"x": "${{ item }}"})
+    life = lived(
+        call("list"), each, call("m", matrix=TWO), call("b", "each", "m"), call("c", "m[os=ubuntu]"), *more,
+        bodies=lambda: {
+            "list": lists("a", "b", "c"), **{name: fails(9) for name in broken},
+            "each": lambda params: {"k": params["x"]}, "m": lambda _: {"k": 2},
+        },
+    )  # fmt: skip
+    broken.clear()
+    return life
+
+
+def again(life: Life, **selected: list[str]) -> tuple[list[str], dict[str, str]]:
+    """A rerun: what ran, and how all ended."""
+    ended = life.service.rerun("r", Selection(**selected), "again")
+    assert ended.view.status == "success"
+    return ran(life), {task.id: task.variants.summary for task in ended.view.tasks if task.variants}
+
+
+@pytest.mark.parametrize(
+    ("selected", "expected"),
+    [
+        ({"only": ["m[os=alpine]"]}, ["m[os=alpine]"]),
+        ({"only": ["each[1]"]}, ["each[1]"]),
+        ({"only": ["m"]}, ["m[os=ubuntu]", "m[os=alpine]"]),
+        ({"only": ["b"]}, ["each[1]", "each[2]", "m[os=alpine]", "b"]),
+        ({"only": ["c"]}, ["c"]),
+        ({"start": ["each[1]"]}, ["each[1]", "each[2]", "m[os=alpine]", "b"]),
+        ({"start": ["each[0]"]}, ["each[0]", "each[1]", "each[2]", "m[os=alpine]", "b"]),
+        ({"start": ["m[os=ubuntu]"]}, ["each[1]", "each[2]", "m[os=ubuntu]", "m[os=alpine]", "b", "c"]),
+        ({"only": ["list", "each[1]"]}, ["list", "each[0]", "each[1]", "each[2]"]),
+    ],
+)
+def test_a_rerun_keeps_the_variants_that_have_a_good_result(
+    selected: dict[str, list[str]], expected: list[str]
+) -> None:
+    assert sorted(again(half(), **selected)[0]) == sorted(expected)
+
+
+def test_a_variant_that_runs_again_finds_its_item_and_its_siblings_results() -> None:
+    life = half()
+    _, summaries = again(life, start=["each[1]"])
+    assert life.executors[-1].params["b"] == {
+        "each__k": {"0": "a", "1": "b", "2": "c"}, "m__k": {"os=ubuntu": 2, "os=alpine": 2},
+    }  # fmt: skip
+    assert summaries == {"each": "3/3 passed", "m": "2/2 passed"}
+
+
+def test_what_failed_and_is_not_asked_for_is_left_out() -> None:
+    assert again(half(), only=["each[1]"])[1] == {"each": "2/2 passed"}
+    assert again(half(), only=["c"])[1] == {"m": "1/1 passed"}
+
+
+def test_a_rerun_of_a_rerun_knows_which_items_it_is_about() -> None:
+    life = half()
+    again(life, only=["each[2]"])
+    ended = life.service.rerun("again", Selection(only=["each"]), "more")
+    assert (ended.view.status, ran(life)) == ("success", ["each[0]", "each[2]"])
+    with pytest.raises(NotFoundError) as error:
+        life.service.rerun("again", Selection(only=["each[1]"]), "none")
+    assert error.value.hint == "there is 'each[0]', 'each[2]'"
+
+
+def test_a_rerun_of_some_variants_that_was_cut_off_is_resumed() -> None:
+    life = half()
+    again(life, only=["each[1]", "m[os=alpine]"])
+    journal = life.runs.runs["again"].journal
+    del journal[len(journal) // 2 :]
+    ended = life.service.resume("again")
+    assert ended is not None
+    assert ended.view.status == "success"
+    assert set(ran(life)) <= {"each[1]", "m[os=alpine]"}
+
+
+def test_an_item_that_the_list_does_not_have_fails_what_was_to_run_it() -> None:
+    outcome = played(task("list"), replace(EACH, only_items=(1, 7)), bodies={"list": lists("a", "b")})
+    assert (
+        outcome.state.tasks[outcome.state.index["each"]].error
+        == "for_each: there is no each[7]: the list has 2 items"
+    )
+
+
+def test_only_the_items_that_were_chosen_run() -> None:
+    outcome = played(task("list"), replace(EACH, only_items=(0, 2)), bodies={"list": lists("a", "b", "c")})
+    assert outcome.started == ["list", "each[0]", "each[2]"]
 
 
 # --- journals that are damaged, documents that have changed ---

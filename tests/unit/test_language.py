@@ -11,6 +11,7 @@ from dagrun.dialects import detect
 from dagrun.language import check_language
 from dagrun.model import Matrix
 from dagrun.source import Source
+from tests.unit.harness import told
 
 MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))
 
@@ -45,6 +46,17 @@ def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: s
         "'item' exists only in what a 'for_each' repeats"
     ]
     assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]
+
+
+@pytest.mark.parametrize(
+    ("task", "help"),
+    [
+        ("matrix: {os: [a]}, run: 'echo ${{ item }}'", "a task with 'matrix' has `matrix.<axis>`"),
+        ("for_each: [a], run: 'echo ${{ matrix.os }}'", "a task with 'for_each' has `item`"),
+    ],
+)
+def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: str) -> None:
+    assert told(f"tasks: [{{id: a, {task}}}]").splitlines()[-1] == f"  help: {help}"
 
 
 @pytest.mark.parametrize("root", ["github", "env"])

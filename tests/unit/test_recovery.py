@@ -360,7 +360,7 @@ def test_a_rerun_that_was_cut_off_is_resumed_with_what_it_had_taken_over() -> No
 def test_reuse_is_of_what_ended_well_alone() -> None:
     life, _ = lived()
     record: RunRecord = life.runs.read("r")
-    assert [result.task_id for result in reuse(record, CHAIN, frozenset({"c"})).results] == ["a"]
+    assert [result.task_id for result in reuse(record, CHAIN, Selection(only=["c"])).results] == ["a"]
     assert remainder(fold(record)).reused == ["a"]
     assert isinstance(fold(record), RunState)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dagrun.errors import NotFoundError, UsageError
+from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, Trigger
-from dagrun.selection import Selection, select
+from dagrun.selection import Selection, names, part, select, variants_of
 from dagrun.testing import dag
 from tests.unit.harness import task
 
@@ -84,18 +87,80 @@ SEVERAL = Dag(
 )
 
 
+def many(chosen: Dag) -> dict[str, list[str]]:
+    """The variants of every task that has some."""
+    return {task.id: found for task in chosen.tasks if (found := list(variants_of(task, ())))}
+
+
 def test_a_task_is_chosen_with_all_its_variants() -> None:
-    assert ids(select(SEVERAL, Selection(start=["test"]))) == ["test", "b", "c"]
-    assert ids(select(SEVERAL, Selection(until=["c"]))) == ["test", "c"]
-    assert [need.task for need in select(SEVERAL, Selection(until=["c"])).tasks[1].needs] == [
-        "test[os=alpine]"
-    ]
+    chosen = select(SEVERAL, Selection(start=["test"]))
+    assert (ids(chosen), many(chosen)) == (
+        ["test", "b", "c"], {"test": ["test[os=ubuntu]", "test[os=alpine]"]},
+    )  # fmt: skip
 
 
-def test_one_variant_cannot_be_chosen() -> None:
-    with pytest.raises(UsageError, match=r"'test\[os=alpine\]' is one variant") as error:
-        select(SEVERAL, Selection(only=["test[os=alpine]"]))
-    assert error.value.hint == "name 'test'"
+def test_above_a_task_that_waits_for_one_variant_is_that_variant() -> None:
+    chosen = select(SEVERAL, Selection(until=["c"]))
+    assert (ids(chosen), many(chosen)) == (["test", "c"], {"test": ["test[os=alpine]"]})
+    assert [need.task for need in chosen.tasks[1].needs] == ["test[os=alpine]"]
+
+
+def test_one_variant_alone() -> None:
+    chosen = select(SEVERAL, Selection(only=["test[os=alpine]"]))
+    assert (ids(chosen), many(chosen)) == (["test"], {"test": ["test[os=alpine]"]})
+
+
+def test_below_one_variant_is_who_waits_for_it_or_for_all() -> None:
+    assert ids(select(SEVERAL, Selection(start=["test[os=alpine]"]))) == ["test", "b", "c"]
+    chosen = select(SEVERAL, Selection(start=["test[os=ubuntu]"]))
+    assert (ids(chosen), many(chosen)) == (["test", "b"], {"test": ["test[os=ubuntu]"]})
+
+
+def test_variants_of_one_task_may_be_chosen_together() -> None:
+    both = Selection(only=["test[os=alpine]", "test[os=ubuntu]"])
+    assert select(SEVERAL, both).tasks[0] is SEVERAL.tasks[0]
+    assert many(select(SEVERAL, Selection(only=["test"], until=["c"]))) == {"test": ["test[os=alpine]"]}
+
+
+def test_items_of_a_list_that_only_the_run_knows_are_chosen_by_number() -> None:
+    listed = Dag(
+        name="d",
+        tasks=(task("list"), task("each", "list", for_each="${{ tasks.list.outputs.x }}"), task("b", "each")),
+    )
+    assert many(select(listed, Selection(until=["each[3]", "each[0]"]))) == {"each": ["each[0]", "each[3]"]}
+    assert ids(select(listed, Selection(until=["each[3]"], start=["list"]))) == ["list", "each"]
+    assert select(listed, Selection(start=["list"], until=["b"])) is listed
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("test[os=alpin]", "did you mean 'test[os=alpine]'?"),
+        ("b[0]", "'b' has no variants: name it alone"),
+        ("each[x]", "its variants are called 'each[0]', 'each[1]' and so on"),
+        ("each[*]", "its variants are called 'each[0]', 'each[1]' and so on"),
+        ("each[01]", "its variants are called 'each[0]', 'each[1]' and so on"),
+        ("tst[os=alpine]", "did you mean 'test[os=alpine]'?"),
+    ],
+)
+def test_a_variant_that_does_not_exist_is_told_with_what_does(name: str, hint: str) -> None:
+    with pytest.raises(NotFoundError) as error:
+        select(SEVERAL, Selection(only=[name]))
+    assert error.value.hint == hint
+
+
+def test_a_part_of_a_part_is_the_same_as_the_part() -> None:
+    chosen = select(SEVERAL, Selection(only=["test[os=alpine]"]))
+    assert part(SEVERAL, names(chosen) & names(SEVERAL, names(chosen))) == chosen
+    assert part(SEVERAL, names(SEVERAL)) is SEVERAL
+
+
+def test_what_reads_one_variant_needs_that_one() -> None:
+    reader = task("z", "test[os=alpine]", condition="tasks['test[os=alpine]'].status == 'success'")
+    dag = replace(SEVERAL, tasks=(*SEVERAL.tasks, reader))
+    assert ids(select(dag, Selection(until=["z"]))) == ["test", "z"]
+    with pytest.raises(UsageError, match=r"'z' reads tasks\.test\[os=alpine\]"):
+        select(dag, Selection(only=["test[os=ubuntu]", "z"]))
 
 
 def test_what_an_artifact_reads_must_be_part_of_the_run() -> None:
@@ -107,6 +172,12 @@ def test_what_an_artifact_reads_must_be_part_of_the_run() -> None:
 def test_a_list_reads_what_it_is_made_of() -> None:
     with pytest.raises(UsageError, match=r"'each' reads tasks\.b"):
         select(SEVERAL, Selection(only=["each"]))
+
+
+def test_nobody_stands_beside_a_task_that_is_left_out() -> None:
+    both = Dag(name="d", tasks=(task("a", parallel_with=("b",)), task("b", parallel_with=("a",))))
+    chosen = select(both, Selection(only=["a"]))
+    assert Graph.compile(chosen).waves() == [[0]]
 
 
 def test_nothing_left_is_no_run() -> None:

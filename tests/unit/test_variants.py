@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.model import Matrix, MatrixValue
-from dagrun.variants import base_id, key, variant_id, variants
+from dagrun.variants import base_id, item_numbers, key, meant, namesakes, variant_id, variants
+from tests.unit.harness import task
 
 AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}
 
 
 def keys(axes: Mapping[str, tuple[MatrixValue, ...]] = AXES, **more: Any) -> list[str]:
-    return [key(values) for values in variants(Matrix(axes=axes, **more))]
+    return list(variants(Matrix(axes=axes, **more)))
 
 
 def test_the_product_goes_in_the_files_order_the_last_axis_fastest() -> None:
@@ -62,7 +63,7 @@ def test_as_in_githubs_own_example() -> None:
             ),
         )
     )  # fmt: skip
-    assert told == [
+    assert list(told.values()) == [
         {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
         {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
         {"fruit": "pear", "animal": "cat", "color": "pink"},
@@ -81,10 +82,47 @@ def test_a_variant_that_is_named_twice_is_there_once() -> None:
     assert keys({"os": ("a", "b", "a")}, include=({"os": "c"}, {"os": "c"})) == ["os=a", "os=b", "os=c"]
 
 
+def test_a_key_is_one_line_that_can_be_shown_and_typed() -> None:
+    assert keys({"v": ("two\nlines", "\x1b[31m", "ü ñ")}) == [r"v=two\nlines", r"v=\x1b[31m", "v=ü ñ"]
+
+
+def test_variants_that_differ_and_would_be_called_alike_are_told() -> None:
+    assert list(namesakes(Matrix(axes=AXES, include=({"os": "mac"}, {"os": "mac"})))) == []
+    axes = {"a": ("1", "1,b=2"), "b": ("2,b=3", "3")}
+    assert list(namesakes(Matrix(axes=axes))) == ["a=1,b=2,b=3"]
+
+
+def test_a_matrix_is_expanded_once_however_many_ask() -> None:
+    assert variants(Matrix(axes=dict(AXES))) is variants(Matrix(axes=dict(AXES)))
+    turned = Matrix(axes={"python": AXES["python"], "os": AXES["os"]})
+    assert list(variants(turned)) != list(variants(Matrix(axes=AXES)))
+
+
 def test_a_matrix_beyond_all_bounds_costs_nothing() -> None:
     ten = tuple(map(str, range(10)))
     with pytest.raises(ValueError, match="10,000,000,000 variants"):
         variants(Matrix(axes={f"a{i}": ten for i in range(10)}))
+
+
+MANY = [f"t[os={os},v={v}]" for os in ("ubuntu", "alpine") for v in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("t[v=1, os=ubuntu]", "did you mean 't[os=ubuntu,v=1]'?"),
+        ("t[v=2]", "there is 't[os=ubuntu,v=2]', 't[os=alpine,v=2]'"),
+        ("t[os=ubunto,v=3]", "did you mean 't[os=ubuntu,v=3]'?"),
+        ("t[]", f"there is {', '.join(map(repr, MANY[:6]))} and 2 more"),
+    ],
+)
+def test_what_was_meant_by_a_variant_that_does_not_exist(name: str, told: str) -> None:
+    assert meant(name, MANY) == told
+
+
+def test_a_list_runs_whole_or_those_items_of_it_that_were_chosen() -> None:
+    assert list(item_numbers(task("t", for_each=()), 3)) == [0, 1, 2]
+    assert list(item_numbers(task("t", for_each=(), only_items=(0, 2, 5)), 3)) == [0, 2]
 
 
 def test_an_id_tells_its_task() -> None:
@@ -104,6 +142,6 @@ def test_no_two_variants_share_a_key_and_every_include_is_somewhere(
     axes: Any, exclude: Any, include: Any
 ) -> None:
     found = variants(Matrix(axes=axes, exclude=exclude, include=include))
-    assert len({key(values) for values in found}) == len(found)
+    assert [key(values) for values in found.values()] == list(found)
     for entry in include[-1:]:
-        assert any(entry.items() <= values.items() for values in found)
+        assert any(entry.items() <= values.items() for values in found.values())

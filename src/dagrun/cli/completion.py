@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
@@ -22,6 +24,7 @@ from dagrun.cli.output import Form, Output
 
 if TYPE_CHECKING:
     from dagrun.runs.files import FileRuns
+    from dagrun.runs.layout import RunLayout
     from dagrun.settings import Settings
 
 VARIABLE = "_DAGRUN_COMPLETE"  # set by the scripts: Typer then completes instead of running the command
@@ -73,9 +76,15 @@ def _prepare() -> None:
     classes._sanitize_help_text = str  # type: ignore[assignment]
 
     class Bash(classes.BashComplete):
-        """Bash breaks words at '=' too; Typer takes what comes out for words of their own."""
+        """Bash breaks words at '=' too; Typer takes what comes out for words of their own.
+
+        Bash then replaces what stands behind the last '=' alone, and takes what it is offered for text in the shell's
+        language, as far as no quote is open.
+        """
 
         def get_completion_args(self) -> tuple[list[str], str]:
+            self.is_quoted = os.environ["COMP_WORDS"].rpartition("\n")[2][:1] in ("'", '"')
+            self.before = ""
             words, incomplete = super().get_completion_args()
             joined: list[str] = []
             glued = False
@@ -85,7 +94,20 @@ def _prepare() -> None:
                 else:
                     joined.append(word)
                 glued = word == "="
+            if not self.is_quoted:
+                head, equals, _ = re.sub(r"^--[\w-]+=", "", joined[-1]).rpartition("=")
+                self.before = head + equals
             return joined[:-1], joined[-1]
+
+        def format_completion(self, item: CompletionItem) -> str:
+            value = str(item.value)
+            if not value.endswith("]"):  # no variant, whose brackets mean something to a shell
+                return value
+            if self.is_quoted:
+                return value.replace("'", "'\\''")
+            if self.before and value.startswith(self.before):
+                return re.sub(r"([^\w@%+:,./=-])", r"\\\1", value[len(self.before) :])
+            return shlex.quote(value)
 
     class WholeWords(ShellComplete):
         """The other shells replace the whole of `--run=2025`: what is offered for it must begin with `--run=`."""
@@ -133,16 +155,48 @@ def complete_run(incomplete: str) -> Iterator[str]:
 
 @_silent
 def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """The tasks of the run that stands before (parameter `run`; without one, of the latest)."""
+    """The tasks of the run that stands before (parameter `run`; without one, of the latest).
+
+    Of a task with variants its name and what theirs begin with; these once the bracket is there.
+    """
     from dagrun.runs.layout import RunLayout
 
     named = ctx.params.get("run") or "latest"
     runs = _runs()
     for run_id in runs.ids():
         if named == "latest" or run_id.startswith(named):
-            document = json.loads(RunLayout(runs.directory / run_id).dag.read_bytes())
-            yield from _starting(incomplete, (task["id"] for task in document["tasks"]))
+            layout = RunLayout(runs.directory / run_id)
+            document = json.loads(layout.dag.read_bytes())
+            yield from _starting(incomplete, _tasks(document["tasks"], incomplete, layout))
             return
+
+
+def _tasks(tasks: Iterable[Mapping[str, Any]], incomplete: str, layout: RunLayout) -> Iterator[str]:
+    base, bracket, _ = incomplete.partition("[")
+    for task in tasks:
+        several = task.get("matrix") is not None or task.get("for_each") is not None
+        if not bracket:
+            yield from (task["id"], task["id"] + "[") if several else (task["id"],)
+        elif several and task["id"] == base:
+            yield from _variants(task, layout)
+
+
+def _variants(task: Mapping[str, Any], layout: RunLayout) -> Iterable[str]:
+    """Those of a matrix; of a list those that have a log, for the journal is not read."""
+    from dagrun.model import Matrix
+    from dagrun.variants import variant_id, variants
+
+    if (matrix := task.get("matrix")) is not None:
+        axes = {name: tuple(values) for name, values in matrix["axes"].items()}
+        found = variants(
+            Matrix(axes=axes, exclude=tuple(matrix["exclude"]), include=tuple(matrix["include"]))
+        )
+        return [variant_id(task["id"], key) for key in found]
+    logs = re.compile(
+        re.escape(layout.log(task["id"] + "[", 1).name.removesuffix(".1.log")) + r"(\d+)%5D\.\d+\.log"
+    )
+    numbers = {int(match[1]) for path in layout.logs.iterdir() if (match := logs.fullmatch(path.name))}
+    return [variant_id(task["id"], str(number)) for number in sorted(numbers)]
 
 
 @_silent
@@ -163,7 +217,7 @@ def complete_dag(incomplete: str) -> Iterator[str]:
 
 @_silent
 def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """The tasks of the document that stands before (parameter `file` or `dag`)."""
+    """The tasks of the document that stands before (parameter `file` or `dag`); behind a bracket the variants of one."""
     from dagrun import catalog
 
     # Before an option without its value Typer leaves the arguments unread.
@@ -175,7 +229,23 @@ def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]
     )
     by_path = (path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file())
     path = next(by_path, None) or next(by_name, None)
-    return iter(()) if path is None else _starting(incomplete, catalog.task_ids(path))
+    if path is None:
+        return iter(())
+    return _starting(incomplete, _written_variants(path) if "[" in incomplete else catalog.task_ids(path))
+
+
+def _written_variants(path: Path) -> Iterable[str]:
+    """All variants that are known from a document. It has to be read for them, which takes a moment."""
+    from dagrun.dialects import detect
+    from dagrun.selection import REST, variants_of
+    from dagrun.source import Source
+
+    source = Source.read(path)
+    for task in detect.to_dag(source.load(), source, path.stem).dag.tasks:
+        if isinstance(task.for_each, tuple):
+            yield from (f"{task.id}[{number}]" for number in range(len(task.for_each)))
+        else:
+            yield from (name for name in variants_of(task, ()) if name != task.id + REST)
 
 
 @_silent

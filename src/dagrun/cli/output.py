@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from dagrun.errors import DagrunError
+from dagrun.errors import one_line as one_line
 from dagrun.views.wording import count as count
 from dagrun.views.wording import seconds as seconds
 
@@ -91,6 +92,10 @@ def heard(stream: TextIO) -> Iterator[None]:
         os.close(null)
 
 
+#: Of a table's column, or of a task's name before what it printed: what is longer moves its own line alone.
+WIDEST = 40
+
+
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | None = None) -> None:
     """Aligned columns. The cell in column `styled` names its own colour."""
     for line in table_lines(headers, rows, styled):
@@ -102,7 +107,7 @@ def table_lines(
 ) -> Iterator[str]:
     """The lines of a table, its headers first."""
     cells = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
+    widths = [max(min(len(row[i]), WIDEST) for row in [list(headers), *cells]) for i in range(len(headers))]
     yield paint(_row(headers, widths), "bold")
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -113,11 +118,6 @@ def table_lines(
 
 def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def one_line(text: str) -> str:
-    """Text for one line: control characters, line ends among them, are shown and not obeyed."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def error(problem: DagrunError, *, as_json: bool) -> None:

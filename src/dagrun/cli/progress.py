@@ -40,7 +40,7 @@ class PlainProgress(Shown):
     """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
 
     def __init__(self, graph: Graph) -> None:
-        self.width = min(24, max(map(_width, graph.nodes), default=0))
+        self.width = min(output.WIDEST, max(map(_width, graph.nodes), default=0))
         self.tails: dict[str, _Tail] = {}
         self.troubles: Counter[int] = Counter()
         self.run_id = ""
@@ -66,7 +66,8 @@ class PlainProgress(Shown):
                 kept, left = _counted(event.reused, state), _counted(event.rerun, state)
                 self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
             case TaskExpand():
-                self.line(event, event.task_id, f"has {output.count(event.count, 'variant')}")
+                members = state.nodes[state.index[event.task_id]].members or ()
+                self.line(event, event.task_id, f"has {output.count(len(members), 'variant')}")
             case TaskOk() if event.reused_from:
                 if self._is_told(event, state):
                     self.line(event, event.task_id, f"taken over from {event.reused_from}")

@@ -54,7 +54,7 @@ def run(
         typer.Option(
             "--only",
             metavar="TASK",
-            help="Run this task alone; repeatable.",
+            help="Run this task, or this variant of one, alone; repeatable.",
             autocompletion=complete_document_task,
         ),
     ] = None,

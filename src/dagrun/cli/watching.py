@@ -130,8 +130,8 @@ class EventLines:
     def _widen(self, event: dict[str, Json]) -> tuple[str, str]:
         """Make room for the names of an event; which they are."""
         run_id, task_id = str(event.get("run_id", "-")), str(event.get("task_id", "-"))
-        self._run = max(self._run, min(len(run_id), 40))
-        self._task = max(self._task, min(len(task_id), 24))
+        self._run = max(self._run, min(len(run_id), output.WIDEST))
+        self._task = max(self._task, min(len(task_id), output.WIDEST))
         return run_id, task_id
 
     def line(self, event: dict[str, Json]) -> str:

@@ -10,7 +10,7 @@ from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import Matrix, MatrixValue
 from dagrun.source import Finding, Source
-from dagrun.variants import MOST_VARIANTS, as_text, key, variants
+from dagrun.variants import MOST_VARIANTS, as_text, key, namesakes, variants
 
 #: How many values of an axis are listed.
 FEW_VALUES: Final = 8
@@ -55,6 +55,10 @@ def problems(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
     if not found and not variants(matrix):
         message = "nothing is left of the matrix after 'exclude'"
         found.append(Finding(source.place(where("exclude"), key=True), message, "empty-matrix"))
+    if not found and (name := next(iter(namesakes(matrix)), None)) is not None:
+        message = f"two variants would both be called '{name}'"
+        hint = "write their values without ',', '=' and control characters"
+        found.append(Finding(source.place(where(""), key=True), message, "duplicate-variant", hint))
     yield from found
 
 
@@ -89,7 +93,7 @@ def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding
 
 def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
     """What `exclude` and `include` say in vain."""
-    whole = variants(Matrix(axes=matrix.axes))
+    whole = variants(Matrix(axes=matrix.axes)).values()
     for i, entry in enumerate(matrix.exclude):
         path = (*where("exclude"), i)
         unknown = [name for name in entry if name not in matrix.axes]
@@ -103,7 +107,7 @@ def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Find
         elif not unknown and not any(_agree(values, entry) for values in whole):
             message = f"no combination of the matrix has {key(entry)}"
             yield Finding(source.place(path), message, "no-such-variant", _values(entry, matrix))
-    left = variants(Matrix(axes=matrix.axes, exclude=matrix.exclude))
+    left = variants(Matrix(axes=matrix.axes, exclude=matrix.exclude)).values()
     own: list[Entry] = []
     for i, entry in enumerate(matrix.include):
         place = source.place((*where("include"), i))

@@ -268,11 +268,11 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
     kind, value, key = detail["type"], detail["input"], steps[-1] if steps else ""
     if kind == "string_type" and isinstance(value, int | float):
         return "put it in quotes"
+    if "matrix" in steps and steps[-1] != "matrix":
+        return _in_matrix(kind, value, steps[steps.index("matrix") + 1 :])
     if not isinstance(value, str):
         return _AXIS if key == "matrix" else ""
     match kind:
-        case "list_type" if "matrix" in steps and "${{" in value:
-            return "a list that only the run knows stands in 'for_each'"
         case "list_type":
             return f"write a list: [{_shown(value)}]"
         case "model_type" if key in _REFERENCES:
@@ -287,6 +287,30 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
     return ""
 
 
+def _in_matrix(kind: str, value: object, steps: Path) -> str:
+    """What to write at some way inside a matrix."""
+    word, entries = str(steps[0]), ("exclude", "include")
+    if word in entries:
+        if kind in ("list_type", "dict_type"):
+            return f"write a list of mappings, such as `{word}: [{{os: alpine}}]`"
+        return ""
+    if kind == "list_type" and (said := _BESIDE_MATRIX.get(word)):
+        return said
+    if isinstance(value, list | dict):
+        hint = "name it with a text; 'include' adds further keys to it" if kind == "value_error" else ""
+        return did_you_mean(word, entries) or hint
+    if kind != "list_type" or value is None:
+        return ""
+    if "${{" in str(value):
+        return "a list that only the run knows stands in 'for_each'"
+    return f"write a list: [{_shown(str(value))}]"
+
+
+#: What stands beside a matrix, in it or around it, elsewhere.
+_BESIDE_MATRIX: Mapping[str, str] = {
+    "fail-fast": "here it is 'on_error: continue', beside the matrix",
+    "max-parallel": "here it is 'max_parallel', beside the matrix",
+}
 _AXIS = "give it an axis: `os: [ubuntu, alpine]`"
 _REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
 

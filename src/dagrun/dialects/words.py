@@ -95,7 +95,7 @@ class Service(Wire):
 
 def _whole(value: object) -> object:
     text = value.strip() if isinstance(value, str) else ""
-    if isinstance(value, str) and not (text.startswith("${{") and text.endswith("}}")):
+    if not isinstance(value, list) and not (text.startswith("${{") and text.endswith("}}")):
         raise ValueError("must be a list, or one whole ${{ }} that gives one")
     return value
 

@@ -72,6 +72,11 @@ _NOT_HERE: Final = {
     "matrix": "'matrix' exists only in a task that has one",
     "item": "'item' exists only in what a 'for_each' repeats",
 }
+#: What a task with variants has in place of the one that it has not.
+_INSTEAD: Final = {
+    "matrix": "a task with 'matrix' has `matrix.<axis>`",
+    "item": "a task with 'for_each' has `item`",
+}
 #: What GitHub Actions calls our roots.
 _ELSEWHERE: Final = {"needs": "jobs", "inputs": "params", "vars": "env"}
 
@@ -79,7 +84,10 @@ _ELSEWHERE: Final = {"needs": "jobs", "inputs": "params", "vars": "env"}
 def _unknown_root(reference: Reference, known: Known) -> ExpressionError:
     name = reference.root
     if name in _NOT_HERE:
-        return ExpressionError(_NOT_HERE[name], reference.offset)
+        other = {"item": "matrix", "matrix": "item"}.get(name, "")
+        return ExpressionError(
+            _NOT_HERE[name], reference.offset, _INSTEAD[other] if other in known.roots else ""
+        )
     near = did_you_mean(name.lower() if name.lower() in CONSTANTS else name, {*known.roots, *CONSTANTS})
     if name in _ELSEWHERE:
         near = f"here it is '{_ELSEWHERE[name]}'"

@@ -10,7 +10,7 @@ from typing import Final
 
 from dagrun import expressions
 from dagrun.decisions import Ask, Conclude, Expand, Skip, Start
-from dagrun.events import DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
+from dagrun.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
 from dagrun.expressions import EvaluationError, Scope
 from dagrun.graph import Graph, Node
 from dagrun.outcomes import End, Status
@@ -32,9 +32,11 @@ class History:
 
     def add(self, events: Sequence[Event]) -> None:
         """Take in the facts of the next older run of this DAG."""
-        found = False
+        found, whole = False, not any(map(_makes_partial, events))
         for event in reversed(events):
             if not isinstance(event, TaskOk) or event.reused_from is not None:
+                continue
+            if event.summary is not None and not whole:  # some of the group's variants may not have run
                 continue
             if (kept := self._durations.get(event.task_id)) is not None:
                 found = True
@@ -52,6 +54,16 @@ class History:
         """The task's usual duration in seconds; None when it never succeeded."""
         durations = self._durations[task_id]
         return round(median(durations), 3) if durations else None
+
+
+def _makes_partial(event: Event) -> bool:
+    """Whether it says that the run, or a stretch of it, was about a part of the DAG."""
+    match event:
+        case DagStart():
+            return bool(event.partial)
+        case TaskOk():
+            return event.reused_from is not None
+    return isinstance(event, DagResume)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

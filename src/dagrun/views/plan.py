@@ -105,7 +105,11 @@ def _label(task: Task) -> str:
     label = kind_of(task).label(task.action)
     if task.for_each is None:
         return label
-    return f"{label}, for_each: {task.for_each if isinstance(task.for_each, str) else count(len(task.for_each), 'item')}"
+    listed = task.for_each if isinstance(task.for_each, str) else count(len(task.for_each), "item")
+    only = (
+        "" if task.only_items is None else f", only {', '.join(f'[{number}]' for number in task.only_items)}"
+    )
+    return f"{label}, for_each: {listed}{only}"
 
 
 def _need(task: Task, need: Need) -> str:

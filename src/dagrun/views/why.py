@@ -104,7 +104,7 @@ def explain(record: RunRecord, task_id: str, now: float, log_end: LogEnd = lambd
     return Why(
         run_id=record.run_id,
         task_id=task_id,
-        status=str(task.status),
+        status=str(story.status(story.state.nodes[story.state.index[task_id]])),
         reason=task.reason if task.status in FINAL else "",
         summary=" <- ".join(elided(story.hops, _MOST_HOPS)),
         chain=(*story.present, *story.recorded()),
@@ -165,6 +165,12 @@ class _Story:
     def task(self, task_id: str) -> TaskState:
         """How the task stands."""
         return self.state.tasks[self.state.index[task_id]]
+
+    def status(self, node: Node) -> Status:
+        """How the task stands as people see it: a group of which something has begun is running."""
+        status = self.task(node.task.id).status
+        begun = any(self.state.tasks[i].started_at is not None for i in node.members or ())
+        return Status.RUNNING if begun and status is Status.PENDING else status
 
     # --- the chain -----------------------------------------------------------------------------------------
 
@@ -289,6 +295,8 @@ class _Story:
             self._link(fact, hop)
             return None
         tolerated = self.state.end(node.index) is End.GOOD and task.status is Status.FAILED
+        if not node.members:
+            hop += ": its list is empty"
         began = self._began(node) if task.status is Status.SUCCESS else ""
         self.hops.append(hop + began)
         self._link(fact, hop + ("; this is tolerated (continue_on_failure)" if tolerated else ""))
@@ -445,11 +453,13 @@ class _Story:
             tolerated = ", which is tolerated" if self._is_tolerated(last, fact.event) else ""
             after = f"{last.task} {_ended(fact.event)}{tolerated} (its {which}{_asks(node.task, last)})"
             because = f"because {after}"
-        held = self._held(fact.place, start.place)
-        if held is not None:
-            waited = seconds(start.event.timestamp - fact.event.timestamp)
-            freed = getattr(held.event, "task_id", "another task")
-            because = f"when {freed} freed a slot, {waited} after {after}; max_parallel is {self._slots(start.place)}"
+        held, turn = self._held(fact.place, start.place), self._held_by_group(node, fact.place, start.place)
+        freed, why = held, f"freed a slot, {{}}; max_parallel is {self._slots(start.place)}"
+        if turn is not None and (held is None or held.place <= turn.place):
+            freed, why = turn, f"ended, {{}}; {self._turns(node)}"
+        if freed is not None:
+            waited = f"{seconds(start.event.timestamp - fact.event.timestamp)} after {after}"
+            because = f"when {getattr(freed.event, 'task_id', 'another task')} {why.format(waited)}"
         return f"started {because}{_condition(node.task)}"
 
     def _is_tolerated(self, need: Need, end: Event) -> bool:
@@ -472,6 +482,30 @@ class _Story:
             if fact.place <= ready:
                 break
         return None
+
+    def _held_by_group(self, node: Node, ready: int, start: int) -> _Fact | None:
+        """The sibling's end that a variant had to wait for, whose group runs only so many at once."""
+        group = None if node.variant is None else self.state.nodes[node.variant.group]
+        if group is None or group.task.max_parallel is None:
+            return None
+        began, freed = self._stretch(start).place, None
+        running: set[str] = set()
+        ids = [self.state.nodes[i].task.id for i in group.members or ()]
+        facts = ((fact, task_id) for task_id in ids for fact in self._facts[task_id])
+        told = [each for each in facts if began < each[0].place < start]
+        for fact, name in sorted(told, key=lambda each: each[0].place):
+            if isinstance(fact.event, TaskStart):
+                running.add(name)
+            elif name in running:
+                freed = fact if fact.place > ready and len(running) >= group.task.max_parallel else freed
+                running.discard(name)
+        return freed
+
+    def _turns(self, node: Node) -> str:
+        """How many of a variant's group run at once."""
+        assert node.variant is not None
+        group = self.state.nodes[node.variant.group].task
+        return f"{group.id} runs {count(group.max_parallel or 0, 'variant')} at once (max_parallel)"
 
     def _failure_above(self, node: Node) -> str | None:
         """The failure because of which a task ran that is there for failures: the first above it."""
@@ -504,7 +538,8 @@ class _Story:
         word = "waited" if self._is_interrupted else "waits"
         if waits:
             names = _and([self.state.nodes[i].task.id for i in waits])
-            hop = f"{name} pending: {word} for {names}"
+            standing = f"{self.status(node)} ({self.state.summary(node)})" if node.members else "pending"
+            hop = f"{name} {standing}: {word} for {names}"
         elif (turn := self._turn(node)) and not self._is_interrupted:
             hop = f"{name} pending: {turn}"
         elif self.state.running and not self._is_interrupted:
@@ -529,7 +564,7 @@ class _Story:
         running = sum(map(self._runs, group.members or ()))
         if most is None or running < most:
             return ""
-        return f"waits for its turn; {group.task.id} runs {count(most, 'variant')} at once (max_parallel)"
+        return f"waits for its turn; {self._turns(node)}"
 
     def _runs(self, i: int) -> bool:
         return self.state.tasks[i].status is Status.RUNNING

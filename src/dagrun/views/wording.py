@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from dagrun.errors import one_line
+
 
 def seconds(duration: float | None) -> str:
     """A duration for people: `0.42s`, `3m 05s`, `2h 10m`; `-` when there is none."""
@@ -50,4 +52,4 @@ def plain(text: str, most: int = 300) -> str:
     first, *rest = text.strip().splitlines() or [""]
     if len(first) > most or rest:
         first = first[:most].rstrip() + " ..."
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in first)
+    return one_line(first)

@@ -15,6 +15,7 @@ from dagrun import catalog
 from dagrun.cli import completion
 from dagrun.cli.app import run
 from dagrun.runs.files import FileRuns
+from dagrun.testing import dag
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -91,6 +92,51 @@ def test_zsh_and_fish_replace_whole_words(project: Path) -> None:
     assert tab("fish", "events", "--run=night-1") == ["--run=night-1"]
     assert tab("zsh", "events", "--run=night-1") == ["_arguments '*: :((\"--run=night-1\"))'"]
     assert tab("fish", "stat") == ["status\tShow one run: its tasks, their states,..."]
+
+
+@pytest.fixture
+def several(project: Path) -> None:
+    """A run with variants, and its document."""
+    text = """
+name: several
+tasks:
+  - {id: m, run: x, matrix: {os: [u, v], py: ["3.9"]}}
+  - {id: many, run: x, for_each: "${{ params.x }}"}
+  - {id: two, run: x, for_each: [a, b]}
+params: {x: []}
+"""
+    (project / "several.yaml").write_text(text)
+    runs = FileRuns(project / "logs" / "runs", project / "logs" / "stream.jsonl")
+    runs.create(dag(text), NOW + 9, "varied").close()
+    logs = project / "logs" / "runs" / "varied" / "logs"
+    logs.mkdir(exist_ok=True)
+    for name in ("many%5B10%5D.1", "many%5B2%5D.1", "many%5B2%5D.2", "m%5Bos%3Du%5D.1"):
+        (logs / f"{name}.log").touch()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["why", "varied", ""], ["m", "m[", "many", "many[", "two", "two["]),
+        (["why", "varied", "m["], ["'m[os=u,py=3.9]'", "'m[os=v,py=3.9]'"]),
+        (["why", "varied", "m[os", "=", "v"], [r"v,py=3.9\]"]),
+        (["why", "varied", "m[os", "=", "v,py", "="], [r"3.9\]"]),
+        (["why", "varied", "'m[os=v"], ["m[os=v,py=3.9]"]),
+        (["why", "varied", "many["], ["'many[2]'", "'many[10]'"]),
+        (["rerun", "varied", "--only", "=", "m[os", "=", "u"], [r"u,py=3.9\]"]),
+        (["run", "several.yaml", "--only", "m[os"], ["'m[os=u,py=3.9]'", "'m[os=v,py=3.9]'"]),
+        (["run", "several.yaml", "--only", "two["], ["'two[0]'", "'two[1]'"]),
+        (["run", "several.yaml", "--only", "many["], []),
+    ],
+)
+def test_variants_are_offered_behind_a_bracket(
+    several: None, words: Sequence[str], offered: list[str]
+) -> None:
+    assert tab("bash", *words) == offered
+
+
+def test_other_shells_quote_by_themselves(several: None) -> None:
+    assert tab("fish", "why", "varied", "m[os=u") == ["m[os=u,py=3.9]"]
 
 
 def test_only_the_newest_runs_are_offered(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

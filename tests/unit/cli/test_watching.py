@@ -49,6 +49,13 @@ def test_events_that_come_together_stand_below_each_other(capsys: pytest.Capture
     assert second.endswith("count=0")
 
 
+def test_a_very_long_name_moves_its_own_line_alone() -> None:
+    long = f"t[v={'x' * 90}]"
+    head, short, moved = output.table_lines(("TASK", "STATUS"), [("t[v=1]", "success"), (long, "failed")])
+    assert head.index("STATUS") == short.index("success") == output.WIDEST + 2
+    assert moved == f"{long}  failed"
+
+
 def test_an_event_cannot_move_the_cursor() -> None:
     line = EventLines().line(
         event("task_ok", task_id="a\x1b[2J", error="\x9b2J\x1b]0;x\x07\ud800", odd={"k": "\r"})

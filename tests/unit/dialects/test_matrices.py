@@ -63,6 +63,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:35: error: 'os' must be a text, a number, true or false [invalid-value]
             2 |   - {id: a, run: x, matrix: {os: [[a]]}}
               |                                   ^
+          help: name it with a text; 'include' adds further keys to it
         """,
     ),
     "an expression": (
@@ -140,6 +141,15 @@ WRONG: dict[str, tuple[str, str]] = {
               |                                                 ^
         """,
     ),
+    "variants that would be called alike": (
+        "{a: ['1', '1,b=2'], b: ['2,b=3', '3']}",
+        """
+        dag.yaml:2:21: error: two variants would both be called 'a=1,b=2,b=3' [duplicate-variant]
+            2 |   - {id: a, run: x, matrix: {a: ['1', '1,b=2'], b: ['2,b=3', '3']}}
+              |                     ^
+          help: write their values without ',', '=' and control characters
+        """,
+    ),
     "an empty entry": (
         "{os: [a], include: [{}]}",
         """
@@ -149,6 +159,24 @@ WRONG: dict[str, tuple[str, str]] = {
         """,
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("written", "help"),
+    [
+        ("{os: 3}", "write a list: [3]"),
+        ("{os: '${{ params.os }}'}", "a list that only the run knows stands in 'for_each'"),
+        ("{os: [a], excludes: [{os: a}]}", "did you mean 'exclude'?"),
+        ("{os: [a], includes: {os: a}}", "did you mean 'include'?"),
+        ("{os: [a], exclude: {os: a}}", "write a list of mappings, such as `exclude: [{os: alpine}]`"),
+        ("{os: [a], include: [b]}", "write a list of mappings, such as `include: [{os: alpine}]`"),
+        ("{os: [a], fail-fast: false}", "here it is 'on_error: continue', beside the matrix"),
+        ("{os: [a], max-parallel: 2}", "here it is 'max_parallel', beside the matrix"),
+    ],
+)
+def test_a_mistake_is_told_with_what_to_write(written: str, help: str) -> None:
+    last = told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}").splitlines()[-1]
+    assert last == f"  help: {help}"
 
 
 @pytest.mark.parametrize(("written", "expected"), WRONG.values(), ids=WRONG)

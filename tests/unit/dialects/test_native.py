@@ -695,11 +695,13 @@ def test_for_each_is_an_expression_or_a_list() -> None:
     assert (
         one("for_each: '${{ fromJSON(env.LIST) }}', max_parallel: 2").for_each == "${{ fromJSON(env.LIST) }}"
     )
-    assert one("for_each: [1, {a: [b]}, 3.10]").for_each == (1, {"a": ["b"]}, 3.1)
+    assert one("for_each: [1, {a: [b]}, 3.5]").for_each == (1, {"a": ["b"]}, 3.5)
 
 
 WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "both": ("matrix: {os: [a]}, for_each: [1]", "40: error: a task has 'matrix' or 'for_each', not both [two-spellings]"),
+    "a number": ("for_each: 3", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
+    "a mapping": ("for_each: {a: b}", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
     "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
     "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: a list is given by one ${{ }}, without text around it [invalid-expression]"),
     "an item of no kind": ("for_each: [.inf]", "31: error: the list holds .inf or .nan, which cannot be recorded [invalid-value]"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.events import TaskOk
+from dagrun.events import DagResume, TaskOk
 from dagrun.graph import Graph
 from dagrun.registry import Registry
 from dagrun.runs.base import RunRecord
@@ -79,6 +79,22 @@ def test_history_is_enough_when_every_task_has_twenty_successes() -> None:
     assert not history.is_enough
     history.add(ended)
     assert history.is_enough
+
+
+def test_a_list_of_which_only_a_part_ran_tells_no_duration() -> None:
+    history = History(Graph.compile(dag("tasks: [{id: each, run: x, for_each: [a, b]}]")))
+    whole = TaskOk(timestamp=0, task_id="each", attempt=None, duration_seconds=5.0, summary="2/2 passed")
+    kept = TaskOk(timestamp=0, task_id="each[0]", attempt=0, duration_seconds=0.0, reused_from="other")
+    history.add([kept, replace(whole, duration_seconds=1.0)])
+    history.add(
+        [
+            DagResume(timestamp=0, reused=[], rerun=["each"], dag_hash="x"),
+            replace(whole, duration_seconds=2.0),
+        ]
+    )
+    assert history.median("each") is None
+    history.add([whole])
+    assert history.median("each") == 5.0
 
 
 def test_what_failed_was_reused_or_is_gone_tells_no_duration() -> None:

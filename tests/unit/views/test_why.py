@@ -530,8 +530,8 @@ def test_a_group_is_told_back_to_the_variant_that_failed() -> None:
 
 def test_a_variant_is_told_like_any_task() -> None:
     outcome = group_run()
-    assert asked(outcome, "each[1]").summary.startswith(
-        "each[1] succeeded; it started because list succeeded"
+    assert asked(outcome, "each[0]").summary.startswith(
+        "each[0] succeeded; it started because list succeeded"
     )
     assert asked(outcome, "each").summary == (
         "each succeeded (3/3 passed); each[0], the first of them, "
@@ -542,7 +542,7 @@ def test_a_variant_is_told_like_any_task() -> None:
 
 def test_an_empty_group_began_with_none_of_its_variants() -> None:
     outcome = group_run(list=lambda _: {"x": []})
-    assert asked(outcome, "each").summary == "each succeeded (0/0 passed)"
+    assert asked(outcome, "each").summary == "each succeeded (0/0 passed): its list is empty"
 
 
 def test_a_group_that_was_taken_over_says_so() -> None:
@@ -555,6 +555,12 @@ def test_a_group_that_was_taken_over_says_so() -> None:
     assert told.summary == "each succeeded (3/3 passed): taken over from run r0"
 
 
+def test_a_variant_that_had_to_wait_for_its_groups_turn_says_for_whom() -> None:
+    text = asked(group_run(), "each[2]").summary
+    assert "it started when each[1] ended, " in text
+    assert text.endswith("each runs 1 variant at once (max_parallel)")
+
+
 def test_a_variant_waits_for_its_groups_turn() -> None:
     whole = group_run()
     place = next(
@@ -564,5 +570,5 @@ def test_a_variant_waits_for_its_groups_turn() -> None:
     told = explain(cut, "each[2]", TEN, log)
     assert told.summary == "each[2] pending: waits for its turn; each runs 1 variant at once (max_parallel)"
     assert explain(cut, "c", TEN, log).summary.startswith(
-        "c pending: waits for each <- each pending: waits for"
+        "c pending: waits for each <- each running (0/3 passed): waits for each[0], each[1] and each[2] <- each[0] running"
     )
