@@ -89,6 +89,9 @@ def _tab(snag: _Snag) -> _Told | None:
 
 
 def _wrong_start(snag: _Snag) -> _Told | None:
+    if snag.char in ("|", ">"):
+        help_ = "put it in quotes, or give each key a line of its own"
+        return snag.at, f"a block of lines ('{snag.char}') cannot stand inside {{ }} or [ ]", help_
     if snag.char not in ("@", "`", "%"):
         return None
     return snag.at, f"a value cannot start with '{snag.char}' unless it is quoted", _QUOTE_IT

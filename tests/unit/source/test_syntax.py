@@ -32,6 +32,7 @@ from tests.unit.source.helpers import findings
         ("a: 'it's'", "1:8", "unexpected text after the value"),
         ("[a] b", "1:5", "unexpected text after the end of the document"),
         ("a: @b", "1:4", "a value cannot start with '@' unless it is quoted"),
+        ("a: {b: |\n  c}", "1:8", "a block of lines ('|') cannot stand inside { } or [ ]"),
         ("a: *.txt", "1:4", "'*' starts an alias in YAML, and this is none"),
         ("a: - b", "1:4", "a list item cannot start in the middle of a line"),
         (r'a: "\d"', "1:5", r"'\d' is not an escape that YAML knows"),
@@ -57,6 +58,7 @@ def test_a_syntax_error_is_told_in_words(text: str, at: str, message: str) -> No
         ("a\nb: 1", "write 'key: value'"),
         ("a: {{ x }}", "put text that starts with '{' or '[' in quotes"),
         ("a: [1", "add ']'"),
+        ("a: {b: >\n  c}", "put it in quotes, or give each key a line of its own"),
         ("a: \x1b", r'write "\x1b" inside double quotes'),
     ],
 )
