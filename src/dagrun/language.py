@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagrun import expressions
@@ -29,7 +29,9 @@ class _Language:
         self.dag = written.dag
         self.variants = variant_ids(self.dag.tasks)
         self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
-        self.params = {param.name for param in self.dag.params}
+        #: None: they could not be read, which is told as that.
+        self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
+        self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self._below: dict[str, set[int]] = {}
         self._dependents: dict[str, list[int]] | None = None
@@ -87,7 +89,7 @@ class _Language:
             "matrix": matrix is not None,
             "item": variant_of is not None and variant_of.for_each is not None,
         }
-        return Known(
+        known = Known(
             roots=ROOTS.union(root for root, exists in more.items() if exists),
             functions=functions,
             params=self.params,
@@ -96,8 +98,9 @@ class _Language:
             matrix=None
             if matrix is None
             else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
-            secrets=self.dag.secrets,
+            secrets=self.secrets,
         )
+        return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
 
     # --- the places that hold expressions ------------------------------------------------------------------
 
@@ -242,6 +245,15 @@ class _Ancestors(Collection[str]):
         return (
             isinstance(name, str) and name in self.language.index and self.language.is_above(name, self.task)
         )
+
+    def late(self, name: str) -> str:
+        """What to do about a task that is no ancestor."""
+        this, other = self.language.dag.tasks[self.task].id, self.language.index[name]
+        if other == self.task:
+            return "it is this task itself"
+        if self.language.is_above(this, other):
+            return f"'{name}' waits for this task"
+        return f"add '{name}' to what this task depends on"
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self.language.index if name in self)

@@ -396,3 +396,34 @@ def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: 
           - {{id: z, run: x, depends_on: ["{named}"]}}
         """
     assert told(document).splitlines()[3] == f"  help: {help}"
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("a", "it is this task itself"),
+        ("b", "'b' waits for this task"),
+        ("c", "'c' waits for this task"),
+        ("d", "add 'd' to what this task depends on"),
+    ],
+)
+def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, advice: str) -> None:
+    found = told(
+        f"""
+        tasks:
+          - {{id: a, run: "echo ${{{{ tasks.{asked}.outputs.x }}}}"}}
+          - {{id: b, run: x, depends_on: [a]}}
+          - {{id: c, run: x, depends_on: [b]}}
+          - {{id: d, run: x}}
+        """
+    )
+    assert f"'{asked}' is not an ancestor of this task" in found
+    assert found.endswith(f"  help: {advice}")
+
+
+@pytest.mark.parametrize(
+    "line", ["toolRef: {name: sweeep}", "agentRef: {name: sweeep}", "workflow_ref: sweeep"]
+)
+def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
+    document = f"steps: [{{name: a, {line}}}]"
+    assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")

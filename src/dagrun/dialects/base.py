@@ -74,6 +74,8 @@ class Written:
     places: Places | None
     #: Indices of tasks that could not be read: only their ids and dependencies are worth anything.
     broken: frozenset[int] = frozenset()
+    #: Words about the whole run that could not be read: what they declare is not known.
+    unread: frozenset[str] = frozenset()
 
 
 class ToDag(Protocol):

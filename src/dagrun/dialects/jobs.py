@@ -104,7 +104,7 @@ PARTS: Sequence[type[Wire]] = (_Job, words.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read a workflow of jobs."""
-    reader = _Reader(source, _SPELLING)
+    reader = _Reader(source, _SPELLING, _Job)
     workflow = reader.document(_Workflow, data)
     name = reader.name(workflow.name, name)
     return reader.written(
@@ -156,8 +156,10 @@ class _Reader(Reader):
                 yield Need(entry)
             else:
                 yield Need(entry.job, Trigger(entry.condition) if entry.condition else None)
+        required = {entry if isinstance(entry, str) else entry.job for entry in wired.requires}
         for name in wired.after:
-            yield Need(name, Trigger.ALWAYS)
+            if name not in required:  # which says more
+                yield Need(name, Trigger.ALWAYS)
 
 
 def _is_finaliser(job: Any) -> bool:

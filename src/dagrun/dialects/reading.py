@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -43,20 +43,31 @@ _LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
 _RARE = frozenset(
     {"shell", "image", "mount", "pull", "services", "artifacts", "matrix", "for_each", "max_parallel"}
 )
+#: Words that may be left out of a task without making any of its other words wrong.
+_APART = frozenset(
+    {
+        "description", "kind", "trigger", "on_complete", "if", "unless", "only_if_changed", "retries", "retry",
+        "retryBackoffSeconds", "timeout", "timeoutSeconds", "continue_on_failure", "continueOnFailure", "on_error",
+        "working_dir", "shell", "mount", "pull", "artifacts", "max_parallel",
+    }
+)  # fmt: skip
 _STUB = ShellAction(("true",))
 
 
 class Reader:
     """One document on its way to a Dag; collects every finding."""
 
-    def __init__(self, source: Source, spelling: Spelling, root: Path = ()) -> None:
+    def __init__(self, source: Source, spelling: Spelling, body: type[words.Body], root: Path = ()) -> None:
         self.source = source
         self.spelling = spelling
+        #: What a task may say, and what a document may say beside its tasks.
+        self._words = frozenset(wire.words(body))
+        self._beside: frozenset[str] = frozenset()
+        #: Words that could not be read: what they declare is not known.
+        self.unread: set[str] = set()
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
         self.broken: set[int] = set()
-        #: What a task may say.
-        self._words: frozenset[str] = frozenset()
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)
         self._retries = cache(lambda retries: Retry(retries=retries))
@@ -72,16 +83,30 @@ class Reader:
 
     # --- the document --------------------------------------------------------------------------------------
 
-    def document(self, model: type[AnyWire], data: Mapping[str, Any], path: Path = ()) -> AnyWire:
-        """A node whose keys may all be left out. Those that are wrong are told, and left out."""
+    def document(
+        self,
+        model: type[AnyWire],
+        data: Mapping[str, Any],
+        path: Path = (),
+        level: Mapping[str, str] = NOTHING,
+    ) -> AnyWire:
+        """A node whose keys may all be left out. Those that are wrong are told, and left out.
+
+        `level` says where words stand that are not for this node.
+        """
         good = dict(data)
+        if issubclass(model, words.Document):
+            self._beside = frozenset(wire.words(model))
+        level = {**dict.fromkeys(self._words, f"each {self.spelling.noun} says it for itself"), **level}
         while True:
             try:
                 return model.model_validate(good)
             except ValidationError as error:
-                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS)
+                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS, level)
                 for detail in error.errors():
-                    good.pop(str(detail["loc"][0]), None)
+                    word = str(detail["loc"][0])
+                    self.unread.add(word)
+                    good.pop(word, None)
 
     def name(self, own: str | None, given: str | None, hint: str = "name: my_dag") -> str:
         """The DAG's name: its own, or the one that comes with the file."""
@@ -124,7 +149,14 @@ class Reader:
             tasks=tuple(tasks),
             **own,
         )
-        return Written(dag, tuple(self.findings), self.source, self.places, frozenset(self.broken))
+        return Written(
+            dag,
+            tuple(self.findings),
+            self.source,
+            self.places,
+            frozenset(self.broken),
+            frozenset(self.unread),
+        )
 
     def _param(self, name: str, value: Any) -> Param:
         if not isinstance(value, dict) or value.keys().isdisjoint(words.DECLARING):
@@ -151,14 +183,16 @@ class Reader:
     ) -> list[Task]:
         """Every node as a task. `whole` are the nodes with what the document says for all of them."""
         self.places.nodes = nodes
-        self._words = frozenset(wire.words(model))
         tasks: list[Task] = []
         for i, wired in enumerate(self._wired(model, nodes, whole or [node for _, node in nodes])):
+            if wired is None:
+                self.broken.add(i)
+                tasks.append(self._stub(i))
+                continue
+            self._check(i, wired)
             before = len(self.findings)
-            if wired is not None:
-                self._check(i, wired)
-            task = build(i, wired) if wired is not None and len(self.findings) == before else None
-            if task is None or len(self.findings) > before:
+            task = build(i, wired)
+            if len(self.findings) > before:
                 self.broken.add(i)
                 task = self._stub(i)
             tasks.append(task)
@@ -183,13 +217,30 @@ class Reader:
         try:
             return model.model_validate(node)
         except ValidationError as error:
-            self.findings += wire.findings(error, self.source, path, model, self.spelling.later)
-            misspelt = _unknown_keys(error)
-            if misspelt is None or not misspelt.isdisjoint(self.spelling.later):
-                self._actions(node, path)
-                return None
-            # All else is as it should be: a misspelt key hides no other mistake of the task.
-            return self._one(model, path, {key: node[key] for key in node if key not in misspelt})
+            self.findings += wire.findings(
+                error, self.source, path, model, self.spelling.later, self._level()
+            )
+            wrong = {str(detail["loc"][0]) for detail in error.errors(include_url=False)}
+            if wrong & self._words <= _APART and wrong.isdisjoint(self.spelling.later):
+                # One wrong word hides no other mistake of the task.
+                return self._one(model, path, {key: node[key] for key in node if key not in wrong})
+            self._actions(node, path)
+            return None
+
+    def _level(self) -> Mapping[str, str]:
+        """Where the words stand that a task has not."""
+        spelling = self.spelling
+        key = (
+            {}
+            if spelling.id
+            else dict.fromkeys(("id", "name"), f"the key above is the {spelling.noun}'s name")
+        )
+        outputs = {"outputs": "what a script writes to $DAGRUN_OUTPUT are its outputs"}
+        return (
+            dict.fromkeys(self._beside - {f"{spelling.noun}s"}, f"it is said once, beside '{spelling.noun}s'")
+            | key
+            | outputs
+        )
 
     def _stub(self, i: int) -> Task:
         """What is known of a task that could not be read: enough for others to depend on it."""
@@ -204,7 +255,7 @@ class Reader:
         return Task(
             id=task_id if isinstance(task_id, str) else f"#{i}",
             action=_STUB,
-            needs=_once(map(Need, names)),
+            needs=tuple(map(Need, dict.fromkeys(names))),
         )
 
     # --- what the words of one task ask of one another -----------------------------------------------------
@@ -225,7 +276,8 @@ class Reader:
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
         if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
-            if not any(elsewhere.names(self._advice(word), choice) for word in node):
+            strange = bool(node) and self._words.isdisjoint(node)
+            if not strange and not self.misspelt(node, choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
                 self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
         elif len(actions) > 1 and _CALLS.issuperset(actions):
@@ -237,13 +289,18 @@ class Reader:
             self.tell((*path, actions[1]), message, "two-actions", key=True)
         return actions
 
+    def misspelt(self, node: Mapping[str, Any], words: Collection[str]) -> bool:
+        """Whether a key of a task, which nobody knows, was told to be one of these words."""
+        unknown = [word for word in node if word not in self._words]
+        return any(elsewhere.names(self._advice(word), words) for word in unknown)
+
     def _advice(self, word: str) -> str:
-        """What was told of a word of a task, if nobody knows it."""
-        return "" if word in self._words else elsewhere.advice(word, self._words)
+        return elsewhere.advice(word, self._words, self._level())
 
     def one_retry(self, node: Mapping[str, Any], path: Path) -> None:
         """Tell when `retries` stands beside `retry.max_attempts`."""
-        if "retries" in node and "max_attempts" in node.get("retry", {}):
+        retry = node.get("retry")
+        if "retries" in node and isinstance(retry, dict) and "max_attempts" in retry:
             self.two_spellings((*path, "retries"), "retries", "retry.max_attempts")
 
     def _misplaced(self, node: Mapping[str, Any], path: Path, actions: Sequence[str]) -> None:
@@ -297,7 +354,7 @@ class Reader:
             id=id,
             action=action or self._action(wired),
             description=wired.description,
-            needs=_once(needs),
+            needs=self._once(i, needs, trigger),
             trigger=trigger,
             condition=wired.if_,
             unless=wired.unless,
@@ -320,6 +377,20 @@ class Reader:
             services=self._services(i, wired.services or ()),
             artifacts=tuple(wired.artifacts or ()),
         )
+
+    def _once(self, i: int, needs: Iterable[Need], trigger: Trigger) -> tuple[Need, ...]:
+        """Each dependency once. Two entries for one that ask for different ends cannot both be meant."""
+        every = tuple(needs)
+        if len({need.task for need in every}) == len(every):
+            return every
+        first: dict[str, Need] = {}
+        for need in every:
+            known = first.setdefault(need.task, need)
+            if (known.trigger or trigger) is not (need.trigger or trigger):
+                path = self.places.edges(i, need.task)[-1]
+                message = f"'{need.task}' stands here twice, and is to end in different ways"
+                self.tell(path, message, "contradiction", suggestion="keep one of the entries")
+        return tuple(first.values())
 
     def _action(self, wired: words.Body) -> Action:
         ref = wired.workflow_ref
@@ -387,25 +458,6 @@ class Reader:
         return matrix
 
 
-def _once(needs: Iterable[Need]) -> tuple[Need, ...]:
-    """Each dependency once; the first word about its trigger counts."""
-    every = tuple(needs)
-    if len({need.task for need in every}) == len(every):
-        return every
-    first: dict[str, Need] = {}
-    for need in every:
-        first.setdefault(need.task, need)
-    return tuple(first.values())
-
-
 @cache
 def _list_of(model: type[AnyWire]) -> TypeAdapter[list[AnyWire]]:
     return TypeAdapter(list[model])  # type: ignore[valid-type]
-
-
-def _unknown_keys(error: ValidationError) -> set[str] | None:
-    """The node's own keys that nobody knows, if nothing else is wrong with it."""
-    details = error.errors(include_url=False)
-    if any(detail["type"] != "extra_forbidden" or len(detail["loc"]) != 1 for detail in details):
-        return None
-    return {str(detail["loc"][0]) for detail in details}

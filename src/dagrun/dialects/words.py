@@ -42,7 +42,9 @@ class Retry(Wire):
         None,
         description="The delay before the first retry; without a word the setting RETRY_BASE_MS, 400 ms.",
     )
-    factor: float = Field(2.0, ge=1, description="What each further delay is multiplied by.")
+    factor: float = Field(
+        2.0, ge=1, allow_inf_nan=False, description="What each further delay is multiplied by."
+    )
     max: Duration = Field(60.0, description="The longest delay.")
     jitter: float | None = Field(
         None,
@@ -95,7 +97,7 @@ class Service(Wire):
 
 def _whole(value: object) -> object:
     text = value.strip() if isinstance(value, str) else ""
-    if isinstance(value, str) and not (text.startswith("${{") and text.endswith("}}")):
+    if not (text.startswith("${{") and text.endswith("}}")):
         raise ValueError("must be a list, or one whole ${{ }} that gives one")
     return value
 
@@ -148,7 +150,9 @@ class Body(Shared):
     """What only a task can say, in every dialect: what it does, how often, and on which condition."""
 
     description: str = Field("", description="What it is for, in words.")
-    workflow_ref: Plain | None = Field(None, description="Call the registered Python function of this name.")
+    workflow_ref: Plain | None = Field(
+        None, min_length=1, description="Call the registered Python function of this name."
+    )
     run: str | None = Field(None, min_length=1, description="Run this script.")
     commands: list[str] | None = Field(
         None,

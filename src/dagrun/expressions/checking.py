@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,8 @@ class Known:
     tasks: Collection[str] | None = None
     #: The tasks that have ended for sure when this one starts.
     ancestors: Collection[str] | None = None
+    #: What to do about a task that is none of these.
+    late: Callable[[str], str] = "add '{}' to what this task depends on".format
     run_fields: Collection[str] = RUN_FIELDS
     matrix: Collection[str] | None = None
     secrets: Collection[str] | None = None
@@ -142,7 +144,7 @@ def _task(task: str, offset: int, known: Known) -> ExpressionError | None:
         return ExpressionError(f"unknown task '{task}'", offset, did_you_mean(task, known.tasks))
     if known.ancestors is not None and task not in known.ancestors:
         message = f"'{task}' is not an ancestor of this task: its result is not known when it starts"
-        return ExpressionError(message, offset, f"add '{task}' to what this task depends on")
+        return ExpressionError(message, offset, known.late(task))
     return None
 
 
