@@ -13,7 +13,7 @@ from dagrun.dialects import wire, words
 from dagrun.dialects.base import Path, Written
 from dagrun.dialects.places import Node, Spelling
 from dagrun.dialects.reading import Reader
-from dagrun.dialects.wire import Name, Plain, Seconds, Wire
+from dagrun.dialects.wire import Called, Name, Seconds, Wire
 from dagrun.errors import did_you_mean
 from dagrun.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.source import Finding, Source
@@ -41,7 +41,7 @@ _DELAY = ("initial", "factor", "max", "jitter")
 class _Ref(Wire):
     """A thing by its name."""
 
-    name: Plain = Field(min_length=1, description="Its name.")
+    name: Called = Field(description="Its name.")
 
 
 class _Node(Wire):

@@ -130,6 +130,13 @@ Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string"
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
 ]
+#: The name of a registered function.
+Called = Annotated[
+    str,
+    Field(min_length=1),
+    BeforeValidator(_plain),
+    WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
+]
 Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
 #: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.
 Value = Annotated[

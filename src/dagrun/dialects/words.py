@@ -10,6 +10,7 @@ from pydantic.config import JsonDict, JsonValue
 from dagrun.dialects.wire import (
     AXIS,
     Axis,
+    Called,
     CommandLine,
     Condition,
     Duration,
@@ -150,9 +151,7 @@ class Body(Shared):
     """What only a task can say, in every dialect: what it does, how often, and on which condition."""
 
     description: str = Field("", description="What it is for, in words.")
-    workflow_ref: Plain | None = Field(
-        None, min_length=1, description="Call the registered Python function of this name."
-    )
+    workflow_ref: Called | None = Field(None, description="Call the registered Python function of this name.")
     run: str | None = Field(None, min_length=1, description="Run this script.")
     commands: list[str] | None = Field(
         None,

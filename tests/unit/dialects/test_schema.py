@@ -163,7 +163,7 @@ WRONG = [
         f"steps: [{{name: a, {line}}}]"
         for line in (
             "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait", "run: x, toolRef: {name: x}",
-            "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: .inf", "timeoutSeconds: 5s",
+            "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "toolRef: {name: ''}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: .inf", "timeoutSeconds: 5s",
             "with: 5", "dependsOn: a", "dependsOn: [{task: a}]", "shell: bash", "services: [x]", "kind: AgentRun, toolRef: {name: x}",
             "retryBackoffSeconds: 5, retry: {initial: 5}", "orchestrationRef: {name: x}", "continueOnFailure: 1", "pull: always",
         )
