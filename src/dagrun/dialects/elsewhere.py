@@ -44,6 +44,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "fail-fast": "what a failure does to the rest is said by 'on_error'",
     "apiVersion": "only a document with 'spec:' has it; leave it out",
     "kind": "only a document with 'spec:' has it; leave it out",
+    "schedules": "the list stands by itself, without this key",
     "on": _SCHEDULES,
     "schedule": _SCHEDULES,
     "schedule_interval": _SCHEDULES,

@@ -195,24 +195,35 @@ def findings(
     """
     groups = _grouped(error, model)
     unknown: dict[Path, list[Path]] = {}
-    lacking: dict[Path, tuple[str, int]] = {}
+    missing: dict[Path, list[str]] = {}
+    sizes: dict[Path, int] = {}
     for (steps, code), (detail, *_) in groups.items():
         if code == "unknown-key":
             unknown.setdefault(steps[:-1], []).append(steps)
         elif code == "missing-key":
-            lacking[steps[:-1]] = str(steps[-1]), len(detail["input"])
+            missing.setdefault(steps[:-1], []).append(str(steps[-1]))
+            sizes[steps[:-1]] = len(detail["input"])
 
     def advice(steps: Path) -> str:
-        word, (missing, beside) = str(steps[-1]), lacking.get(steps[:-1], ("", 0))
-        here = level if len(steps) == 1 or steps[0] == "defaults" else _NOTHING
+        word, node = str(steps[-1]), steps[:-1]
+        here = level if not node or node == ("defaults",) else _NOTHING
         said = elsewhere.advice(word, _keys_at(model, steps), here)
-        return said or (f"'{missing}' is missing: write {{{missing}: {_shown(word)}}}" if beside == 1 else "")
+        if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
+            (key,) = missing[node]
+            return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
+        return said
+
+    def is_told(node: Path, key: str) -> bool:
+        """Whether a missing key follows from others: it is there under another name, or the node is no such thing."""
+        strangers = unknown.get(node, ())
+        return (bool(strangers) and len(strangers) == sizes[node]) or any(
+            elsewhere.names(advice(each), {key}) for each in strangers
+        )
 
     for (steps, code), details in groups.items():
         at, last = (*path, *steps), str(steps[-1]) if steps else ""
         if code == "missing-key":
-            # else it is there, under another name
-            if not any(elsewhere.names(advice(each), {last}) for each in unknown.get(steps[:-1], ())):
+            if not is_told(steps[:-1], last):
                 yield Finding(source.place(at[:-1]), f"missing key '{last}'", code)
         elif code == "unknown-key" and last in later and len(steps) == 1:
             yield unsupported(source, at, last, later[last])

@@ -157,6 +157,8 @@ def test_an_end_on_the_day_of_the_start_is_a_schedule_of_one_day(tmp_path: Path)
         ("start: 2026-02-30", "4:8 'start' must be a date, or a date and a time [invalid-value] write 2026-01-31, or 2026-01-31T09:00"),
         ("end: 9999-12-31", "4:6 'end' must be a date, or a date and a time [invalid-value] write 2026-01-31, or 2026-01-31T09:00"),
         ("end: 0001-01-01", "4:6 'end' must be a date, or a date and a time [invalid-value] write 2026-01-31, or 2026-01-31T09:00"),
+        ("suspend: true", "4:1 unknown key 'suspend' [unknown-key]"),
+        ("schedule: x", "4:1 unknown key 'schedule' [unknown-key] here it is 'cron'"),
         ("jitter: -1s", "4:9 'jitter': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]"),
     ],
 )  # fmt: skip
