@@ -239,5 +239,5 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
             yield _at(
                 written, written.places.action(i),
                 f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",
-                suggestion=f"add it to the params of '{task.id}'",
+                suggestion=f"add it to the '{written.places.param(i, parameter.name)[-2]}' of '{task.id}'",
             )  # fmt: skip

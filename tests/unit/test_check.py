@@ -142,7 +142,7 @@ def test_parameters_are_held_against_the_signature() -> None:
         dag.yaml:3:19: error: workflow 'sweep' needs the parameter 'inbox' [missing-parameter]
             3 |     workflow_ref: sweep
               |                   ^
-          help: add it to the params of 'a'
+          help: add it to the 'params' of 'a'
         dag.yaml:4:14: error: workflow 'sweep' has no parameter 'limti' [unknown-parameter]
             4 |     params: {limti: 3, colour: blue}
               |              ^
@@ -427,3 +427,14 @@ def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, 
 def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
     document = f"steps: [{{name: a, {line}}}]"
     assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")
+
+
+@pytest.mark.parametrize(
+    ("document", "advice"),
+    [
+        ("tasks: [{id: a, workflow_ref: sweep}]", "add it to the 'params' of 'a'"),
+        ("steps: [{name: a, toolRef: {name: sweep}}]", "add it to the 'with' of 'a'"),
+    ],
+)
+def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice: str) -> None:
+    assert told(document, KNOWN).endswith(f"  help: {advice}")

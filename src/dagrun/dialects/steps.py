@@ -221,7 +221,7 @@ class _Reader(Reader):
             i
             for i, (_, node) in enumerate(nodes)
             if i
-            and isinstance(node, dict)
+            and i not in self.broken
             and "dependsOn" not in node
             and not self.misspelt(node, ("dependsOn",))
         ]

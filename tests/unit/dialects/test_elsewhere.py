@@ -142,6 +142,7 @@ def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, erro
         ("secrets: {A: b}\ntasks: [{id: a, run: x, env: {T: '${{ secrets.A }}'}}]", ["1:10"]),
         ("params: [p]\ntasks: [{id: a, run: 'echo ${{ params.p }}'}]", ["1:9"]),
         ("jobs: {a: {run: 'echo ${{ params.p }}', timeout: no, shell: 5, retry: 2}}", ["1:34", "1:50", "1:61", "1:71"]),
+        ("steps: [{name: 1e3}, {name: 2e3}, {name: a, dependsOn: [b]}, {name: b}]", ["1:16", "1:29"]),
         ("tasks: [{id: a, run: 'echo ${{ params.p }}', pull: always}]", ["1:39", "1:46"]),
     ],
 )  # fmt: skip
