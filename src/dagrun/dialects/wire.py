@@ -337,6 +337,8 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
             return f"write {{name: {_shown(value)}}}"
         case "model_type" if steps[-2:-1] == ("services",):
             return f"write {{image: {_shown(value)}}}"
+        case "string_pattern_mismatch" if not _CURLED.isdisjoint(value):
+            return "write straight quotes"
         case "literal_error":
             return did_you_mean(value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
         case "bool_type" if value.lower() in _BOOLEANS:
@@ -353,6 +355,7 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
 
 _AXIS = "give it an axis: `os: [ubuntu, alpine]`"
 _REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
+_CURLED = frozenset("‘’“”")
 _NAMES = frozenset({"dependsOn", "after", "parallel_with"})
 _MAPPINGS = frozenset({"env", "params", "with", "outputs", "labels", "annotations"})
 _BOOLEANS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}

@@ -86,7 +86,7 @@ def _unknown_root(reference: Reference, known: Known) -> ExpressionError:
     if name in _ELSEWHERE:
         near = f"here it is '{_ELSEWHERE[name]}'"
     elif name in ARGUMENTS:
-        near = f"a function is asked with parentheses: {name}(..)"
+        near = f"the function is {name}(), the text '{name}'"
     elif not near and not reference.path:
         near = f"a text is written in quotes: '{name}'"
     return ExpressionError(f"unknown name '{name}'", reference.offset, near or _one_of(known.roots))
@@ -102,13 +102,19 @@ _NOUNS: Final = {
     "matrix": "the matrix has no key '{}'",
     "secrets": "undeclared secret '{}'",
 }
+#: What names it, where there are none or too many to list.
+_DECLARED: Final = {
+    "params": "declare it in the document's 'params'",
+    "secrets": "declare it in the document's 'secrets'",
+}
 
 
 def _field(reference: Reference, names: Collection[str] | None) -> Iterator[ExpressionError]:
     field = str(reference.path[0])
     if names is not None and field not in names:
         message = _NOUNS[reference.root].format(field)
-        yield ExpressionError(message, reference.offsets[0], did_you_mean(field, names) or _few(names))
+        advice = did_you_mean(field, names) or _few(names) or _DECLARED.get(reference.root, "")
+        yield ExpressionError(message, reference.offsets[0], advice)
 
 
 def _few(names: Collection[str]) -> str:

@@ -112,6 +112,7 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("tasks: [{id: a, run: x, for_each: {a: b}}]", "'for_each' must be a list, or one whole ${{ }} that gives one", ""),
         ("tasks: [{id: a, run: x, env: [A=b]}]", "'env' must be a mapping", "write `name: value`, without `-`"),
         ("tasks: [{id: a, run: [x]}]", "'run' must be text", "a list of commands stands under 'commands'"),
+        ("tasks: [{id: “a”, run: x}]", "'“a”' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write straight quotes"),
         ("tasks: [{id: a, run: x, retry: 3}]", "'retry' must be a mapping", "how often alone is said by `retries: 3`"),
         ("tasks: [{id: a, run: x, retries: '3'}]", "'retries' must be a whole number", "leave the quotes out"),
         ("tasks: [{id: a, run: x, retry: {factor: .inf}}]", "'factor' must be a finite number", ""),

@@ -240,6 +240,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:45: error: undeclared parameter 'c' [invalid-expression]
             2 |   - {name: a, run: x, with: {b: '${{ params.c }}'}}
               |                                             ^
+          help: declare it in the document's 'params'
         """,
     ),
     "no steps": (
