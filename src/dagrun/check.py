@@ -78,9 +78,10 @@ def _dangling(written: Written) -> Iterator[Finding]:
     tasks = written.dag.tasks
     byname = {task.id: task for task in tasks}
     known = byname.keys() | variant_ids(tasks).keys()
+    unread = {tasks[i].id for i in written.broken}
     for i, task in enumerate(tasks):
         for need in task.needs:
-            if need.task not in known and written.places:
+            if need.task not in known and need.task.partition("[")[0] not in unread and written.places:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
@@ -115,8 +116,9 @@ def _cycles(written: Written) -> Iterator[Finding]:
         task.id: {tasks[last[need.task]].id: need.task for need in task.needs if need.task in last}
         for task in tasks
     }
+    twice = {task.id for i, task in enumerate(tasks) if last[task.id] != i}  # told as that
     for ring in cycles({task: list(deps) for task, deps in needs.items()}):
-        if written.places:
+        if written.places and twice.isdisjoint(ring):
             yield _at(
                 written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
@@ -234,6 +236,8 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
     for parameter in workflow.parameters:
+        if "params" in written.misspelt.get(i, ()):
+            break
         given = parameter.name in task.params or _supplier(task, parameter.name)
         if parameter.required and not given:
             yield _at(

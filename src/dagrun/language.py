@@ -84,10 +84,11 @@ class _Language:
     ) -> Known:
         """What exists for one task; `variant_of` is that task where one of its variants speaks."""
         matrix = variant_of.matrix if variant_of else None
+        misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
         more = {
             "secrets": secrets,
-            "matrix": matrix is not None,
-            "item": variant_of is not None and variant_of.for_each is not None,
+            "matrix": matrix is not None or "matrix" in misspelt,
+            "item": (variant_of is not None and variant_of.for_each is not None) or "for_each" in misspelt,
         }
         known = Known(
             roots=ROOTS.union(root for root, exists in more.items() if exists),
@@ -213,6 +214,18 @@ class _Language:
             self._below[name] = self._walk_down(name)
         return i in self._below[name]
 
+    def is_loose(self, i: int) -> bool:
+        """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
+        pile, seen = [i], {i}
+        while pile:
+            j = pile.pop()
+            known = {self.index.get(need.task, -1) for need in self.dag.tasks[j].needs}
+            if -1 in known or j in self.written.broken or "needs" in self.written.misspelt.get(j, ()):
+                return True
+            pile += known - seen
+            seen |= known
+        return False
+
     def _walk_down(self, name: str) -> set[int]:
         """All tasks below a task. Below a variant is also who waits for all of them."""
         tasks = self.dag.tasks
@@ -243,7 +256,9 @@ class _Ancestors(Collection[str]):
 
     def __contains__(self, name: object) -> bool:
         return (
-            isinstance(name, str) and name in self.language.index and self.language.is_above(name, self.task)
+            isinstance(name, str)
+            and name in self.language.index
+            and (self.language.is_above(name, self.task) or self.language.is_loose(self.task))
         )
 
     def late(self, name: str) -> str:

@@ -84,7 +84,7 @@ def test_a_task_that_depends_on_itself() -> None:
     )
 
 
-def test_a_cycle_through_a_duplicate_id() -> None:
+def test_a_cycle_through_a_duplicate_id_follows_from_that() -> None:
     found = told(
         """
         tasks:
@@ -94,7 +94,7 @@ def test_a_cycle_through_a_duplicate_id() -> None:
         """
     )
     assert "Duplicate task IDs found: a" in found
-    assert "dag.yaml:4:34: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a" in found
+    assert found.count("error:") == 1
 
 
 def test_a_long_cycle_is_told_in_short() -> None:
@@ -438,3 +438,7 @@ def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
 )
 def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice: str) -> None:
     assert told(document, KNOWN).endswith(f"  help: {advice}")
+
+
+def test_parameters_under_another_name_are_not_missing_as_well() -> None:
+    assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1

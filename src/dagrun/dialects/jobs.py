@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -23,6 +23,7 @@ _SPELLING = Spelling(
 )  # fmt: skip
 
 _Condition = Literal["success", "failure", "always"]
+_CONDITIONS = get_args(_Condition)
 
 
 class _Edge(Wire):
@@ -124,7 +125,11 @@ class _Reader(Reader):
                     ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
-        return self.tasks(_Job, [(("jobs", name), job) for name, job in jobs.items()], self._job)
+        tasks = self.tasks(_Job, [(("jobs", name), job) for name, job in jobs.items()], self._job)
+        for i, job in enumerate(jobs.values()):
+            if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
+                self.loosen(i)  # it may have been meant for a finaliser
+        return tasks
 
     def _job(self, i: int, wired: _Job) -> Task:
         path, node = self.places.nodes[i]

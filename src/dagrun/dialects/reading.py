@@ -65,6 +65,7 @@ class Reader:
         self._beside: frozenset[str] = frozenset()
         #: Words that could not be read: what they declare is not known.
         self.unread: set[str] = set()
+        self.misspelt: dict[int, frozenset[str]] = {}
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
         self.broken: set[int] = set()
@@ -103,9 +104,9 @@ class Reader:
                 return model.model_validate(good)
             except ValidationError as error:
                 self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS, level)
-                for detail in error.errors():
-                    word = str(detail["loc"][0])
-                    self.unread.add(word)
+                known = wire.words(model)
+                for word in {str(detail["loc"][0]) for detail in error.errors()}:
+                    self.unread |= {word, *(() if word in known else _meant(word, known, level))}
                     good.pop(word, None)
 
     def name(self, own: str | None, given: str | None, hint: str = "name: my_dag") -> str:
@@ -156,6 +157,7 @@ class Reader:
             self.places,
             frozenset(self.broken),
             frozenset(self.unread),
+            self.misspelt,
         )
 
     def _param(self, name: str, value: Any) -> Param:
@@ -204,6 +206,11 @@ class Reader:
         try:
             return _list_of(model).validate_python(whole)
         except ValidationError:  # Each by itself now, so that one that is wrong hides no other.
+            for i, (_, node) in enumerate(nodes):
+                if isinstance(node, dict) and (meant := self.meant(node)):
+                    spelling = self.spelling
+                    same = {**dict.fromkeys(spelling.needs, "needs"), spelling.params: "params"}
+                    self.misspelt[i] = frozenset(same.get(word, word) for word in meant)
             return [self._one(model, path, node) for (path, _), node in zip(nodes, whole, strict=True)]
 
     def _one(self, model: type[AnyBody], path: Path, node: Any) -> AnyBody | None:
@@ -246,17 +253,22 @@ class Reader:
         """What is known of a task that could not be read: enough for others to depend on it."""
         path, node = self.places.nodes[i]
         raw = node if isinstance(node, dict) else {}
-        own = raw.get(self.spelling.id or "", raw.get("id", raw.get("name")))
+        meant = (raw[word] for word in raw if self.spelling.id in self.meant({word: None}))
+        own = raw.get(self.spelling.id or "", next(meant, None))
         task_id = own if self.spelling.id else path[-1]
         lists = [raw.get(word) for word in self.spelling.needs]
         names = [
             entry for each in lists if isinstance(each, list) for entry in each if isinstance(entry, str)
         ]
         return Task(
-            id=task_id if isinstance(task_id, str) else f"#{i}",
+            id=task_id if isinstance(task_id, str) else self._text(path) or f"#{i}",
             action=_STUB,
             needs=tuple(map(Need, dict.fromkeys(names))),
         )
+
+    def _text(self, path: Path) -> str | None:
+        """The id of the task at `path` as it was written, which YAML reads as a number."""
+        return self.source.written((*path, self.spelling.id or ""))
 
     # --- what the words of one task ask of one another -----------------------------------------------------
 
@@ -277,7 +289,7 @@ class Reader:
             actions.remove("image")
         if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
             strange = bool(node) and self._words.isdisjoint(node)
-            if not strange and not self.misspelt(node, choice) and self.unread.isdisjoint(choice):
+            if not strange and self.meant(node).isdisjoint(choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
                 self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
         elif len(actions) > 1 and _CALLS.issuperset(actions):
@@ -289,13 +301,14 @@ class Reader:
             self.tell((*path, actions[1]), message, "two-actions", key=True)
         return actions
 
-    def misspelt(self, node: Mapping[str, Any], words: Collection[str]) -> bool:
-        """Whether a key of a task, which nobody knows, was told to be one of these words."""
-        unknown = [word for word in node if word not in self._words]
-        return any(elsewhere.names(self._advice(word), words) for word in unknown)
+    def loosen(self, i: int) -> None:
+        """Note that a task may wait for more than is known."""
+        self.misspelt[i] = self.misspelt.get(i, frozenset()) | {"needs"}
 
-    def _advice(self, word: str) -> str:
-        return elsewhere.advice(word, self._words, self._level())
+    def meant(self, node: Mapping[str, Any]) -> set[str]:
+        """The words of a task that stand in it under another name, as it was told of them."""
+        unknown = [word for word in node if word not in self._words]
+        return {each for word in unknown for each in _meant(word, self._words, self._level())}
 
     def one_retry(self, node: Mapping[str, Any], path: Path) -> None:
         """Tell when `retries` stands beside `retry.max_attempts`."""
@@ -456,6 +469,12 @@ class Reader:
         )
         self.findings += matrices.problems(matrix, self.source, where)
         return matrix
+
+
+def _meant(word: str, known: Collection[str], level: Mapping[str, str]) -> set[str]:
+    """The words that one which nobody knows was told to be."""
+    advice = elsewhere.advice(word, known, level)
+    return {each for each in known if elsewhere.names(advice, {each})}
 
 
 @cache

@@ -223,7 +223,7 @@ class _Reader(Reader):
             if i
             and i not in self.broken
             and "dependsOn" not in node
-            and not self.misspelt(node, ("dependsOn",))
+            and "needs" not in self.misspelt.get(i, ())
         ]
         if loose and not self.sequential:
             path, node = nodes[loose[0]]
@@ -251,7 +251,9 @@ class _Reader(Reader):
     def _needs(self, i: int, wired: _Step) -> Iterator[Need]:
         if not self.sequential:
             yield from map(Need, wired.dependsOn)
-        elif i and i - 1 not in self.broken and wired.name not in self.named:
+        elif i - 1 in self.broken:
+            self.loosen(i)
+        elif i and wired.name not in self.named:
             yield Need(self.places.nodes[i - 1][1]["name"])
         self.named.add(wired.name)  # a name that stands twice is told as that, not as a circle
 
@@ -278,7 +280,7 @@ class _Reader(Reader):
         allowed = _KINDS[kind]
         actions = [word for word in self.spelling.actions if word in node]
         does = f"calls a function: it has {' or '.join(map(repr, allowed))}" if allowed else "does nothing"
-        if allowed and not actions and not self.misspelt(node, allowed):
+        if allowed and not actions and self.meant(node).isdisjoint(allowed):
             self.tell(at, f"a step of the kind '{kind}' {does}", "missing-key")
         for word in actions:
             if word not in allowed:
