@@ -16,7 +16,7 @@ from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.payloads import parameter_variable
-from dagrun.source import Finding
+from dagrun.source import Finding, Place
 from dagrun.unreachable import check_unreachable
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         found += check_unreachable(written)
     if registry is not None:
         found += _workflows(written, registry)
-    once = dict.fromkeys(found)  # what `defaults` says wrongly is wrong in every task
-    return sorted(once, key=lambda finding: (finding.place.line, finding.place.column))
+    once: dict[tuple[Place, str], Finding] = {}
+    for finding in found:  # what `defaults` says wrongly is wrong in every task
+        once.setdefault((finding.place, finding.message), finding)
+    return sorted(once.values(), key=lambda finding: (finding.place.line, finding.place.column))
 
 
 def _sound(written: Written) -> Iterator[tuple[int, Task]]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from dagrun.dialects.base import ToDag, Written
+from dagrun.errors import nearest
 from dagrun.model import Dag
 from dagrun.source import Finding, Source
 
@@ -36,8 +37,12 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
 
 
 def _meant(data: Mapping[str, Any]) -> str:
-    """The key that a document without one lacks: one that it nearly has (`job:`), or the native one."""
-    return next((f"{key}s" for key in data if f"{key}s" in DIALECTS), "tasks")
+    """The key that a document without one lacks: one that it nearly has (`job:`, `Jobs:`), or the native one."""
+    if "apiVersion" in data or "metadata" in data:
+        return "spec"
+    known = (*DIALECTS, "stages")  # a word of CI services that is near to 'steps'
+    near = (nearest(key.lower(), known) for key in data)
+    return next((each for each in near if each is not None and each in DIALECTS), "tasks")
 
 
 def may_call(source: Source) -> bool:

@@ -69,6 +69,6 @@ def advice(word: str, known: Collection[str], level: Mapping[str, str]) -> str:
     return level.get(word) or _ADVICE.get(word) or did_you_mean(word, known)
 
 
-def names(advice: str, words: Collection[str]) -> bool:
+def names(advice: str, words: Collection[str | int]) -> bool:
     """Whether an advice says to write one of these words."""
     return any(f"'{word}'" in advice for word in words)

@@ -98,7 +98,8 @@ class Reader:
         good = dict(data)
         if issubclass(model, words.Document):
             self._beside = frozenset(wire.words(model))
-        level = {**dict.fromkeys(self._words, f"each {self.spelling.noun} says it for itself"), **level}
+        each = self._words - {"kind"}  # that of a document is another thing
+        level = {**dict.fromkeys(each, f"each {self.spelling.noun} says it for itself"), **level}
         while True:
             try:
                 return model.model_validate(good)
@@ -122,9 +123,9 @@ class Reader:
 
     def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
         """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
-        if word not in data and any(elsewhere.names(finding.suggestion, {word}) for finding in self.findings):
-            return kind()  # a misspelt key was told of already
         path, nodes = self.places.document(word), data.get(word)
+        if word not in data and any(elsewhere.names(each.suggestion, path) for each in self.findings):
+            return kind()  # a misspelt key was told of already
         if nodes is None or nodes in ([], {}):
             hint = f"write the {self.spelling.noun}s under '{word}:'" if word not in data else ""
             message = "ValidationError: DAG must have at least one task"
@@ -327,7 +328,7 @@ class Reader:
             ("pull", contained, "'image'"),
             ("max_parallel", many, "'matrix' or 'for_each'"),
         ):
-            if word in node and not fits:
+            if word in node and not fits and (actions or self.spelling.idle):
                 self.tell((*path, word), f"'{word}' is for {noun}s with {others}", "misplaced-key", key=True)
         if "matrix" in node and "for_each" in node:
             second = [word for word in node if word in ("matrix", "for_each")][1]

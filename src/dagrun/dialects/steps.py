@@ -14,7 +14,7 @@ from dagrun.dialects.base import Path, Written
 from dagrun.dialects.places import Node, Spelling
 from dagrun.dialects.reading import Reader
 from dagrun.dialects.wire import Called, Name, Seconds, Wire
-from dagrun.errors import did_you_mean
+from dagrun.errors import did_you_mean, nearest
 from dagrun.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.source import Finding, Source
 
@@ -157,7 +157,7 @@ PARTS: Sequence[type[Wire]] = (_Spec, _Step, words.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read an orchestration, or a fragment of one."""
-    whole = "spec" in data
+    whole = "spec" in data or not any(nearest(key.lower(), ("spec", "steps")) == "steps" for key in data)
     reader = _Reader(source, _SPELLING, _Step, ("spec",) if whole else ())
     if not whole:
         fragment = reader.document(_Fragment, data)
@@ -166,7 +166,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     orchestration = reader.document(_Orchestration, data, level=below)
     metadata = orchestration.metadata or _Metadata()
     name = reader.name(metadata.name, name, "metadata: {name: my-dag}")
-    spec = {} if data["spec"] is None else data["spec"]
+    spec = {} if data.get("spec") is None else data["spec"]
     if not isinstance(spec, dict):
         reader.tell(
             ("spec",),

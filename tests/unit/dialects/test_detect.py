@@ -44,3 +44,14 @@ def test_an_empty_file_says_so() -> None:
               | ^
         """
     )
+
+
+def test_a_resource_without_its_specification_lacks_steps() -> None:
+    assert told("apiVersion: v1\nmetadata: {name: d}") == shown(
+        """
+        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
+            1 | apiVersion: v1
+              | ^
+          help: write the steps under 'steps:'
+        """
+    )
