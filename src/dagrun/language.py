@@ -34,6 +34,8 @@ class _Language:
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self._below: dict[str, set[int]] = {}
+        self._above: dict[int, set[int]] = {}
+        self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -211,23 +213,35 @@ class _Language:
         if any(need.task == name for need in self.dag.tasks[i].needs):
             return True
         if name not in self._below:
-            self._below[name] = self._walk_down(name)
+            of_all = [self.dag.tasks[self.variants[name]].id] if name in self.variants else []
+            self._below[name] = self._walk_down([name, *of_all])
         return i in self._below[name]
+
+    def waits_for(self, i: int, other: int) -> bool:
+        """The same by number, found from below: one walk serves all that ask for the same task too early."""
+        if i not in self._above:
+            above, pile = set[int](), [i]
+            while pile:
+                needs = self.dag.tasks[pile.pop()].needs
+                new = {self.index[need.task] for need in needs if need.task in self.index} - above
+                above |= new
+                pile += new
+            self._above[i] = above
+        return other in self._above[i]
 
     def is_loose(self, i: int) -> bool:
         """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
-        pile, seen = [i], {i}
-        while pile:
-            j = pile.pop()
-            known = {self.index.get(need.task, -1) for need in self.dag.tasks[j].needs}
-            if -1 in known or j in self.written.broken or "needs" in self.written.misspelt.get(j, ()):
-                return True
-            pile += known - seen
-            seen |= known
-        return False
+        if self._loose is None:
+            written = self.written
+            known = {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
+            for j, task in enumerate(self.dag.tasks):
+                if any(need.task not in self.index for need in task.needs):
+                    known.add(j)
+            self._loose = known | self._walk_down([self.dag.tasks[j].id for j in known])
+        return i in self._loose
 
-    def _walk_down(self, name: str) -> set[int]:
-        """All tasks below a task. Below a variant is also who waits for all of them."""
+    def _walk_down(self, pile: list[str]) -> set[int]:
+        """All tasks below these. Below a variant is also who waits for all of them."""
         tasks = self.dag.tasks
         if self._dependents is None:
             self._dependents = {}
@@ -238,7 +252,6 @@ class _Language:
         for variant, i in self.variants.items():
             variants.setdefault(i, []).append(variant)
         found: set[int] = set()
-        pile = [name, tasks[self.variants[name]].id] if name in self.variants else [name]
         while pile:
             for i in self._dependents.get(pile.pop(), ()):
                 if i not in found:
@@ -263,10 +276,10 @@ class _Ancestors(Collection[str]):
 
     def late(self, name: str) -> str:
         """What to do about a task that is no ancestor."""
-        this, other = self.language.dag.tasks[self.task].id, self.language.index[name]
+        other = self.language.index[name]
         if other == self.task:
             return "it is this task itself"
-        if self.language.is_above(this, other):
+        if self.language.waits_for(other, self.task):
             return f"'{name}' waits for this task"
         return f"add '{name}' to what this task depends on"
 
