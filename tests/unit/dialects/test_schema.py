@@ -204,6 +204,21 @@ def test_both_read_the_same_durations(text: str) -> None:
     assert VALIDATORS["native"].is_valid(document) == taken
 
 
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [
+        ({}, {"apiVersion", "kind", "metadata", "spec"}),
+        ({"apiVersion": "v1"}, {"apiVersion", "kind", "metadata", "spec"}),
+        ({"steps": []}, {"name", "env", "entrypoint", "steps"}),
+    ],
+)
+def test_what_is_offered_for_a_document_that_is_begun(begun: dict[str, Any], offered: set[str]) -> None:
+    whole = SCHEMAS["steps"]
+    branch = whole["then"] if Draft7Validator(whole["if"]).is_valid(begun) else whole["else"]
+    name = branch.get("$ref", "").removeprefix("#/definitions/")
+    assert offered <= set((whole["definitions"][name] if name else branch)["properties"])
+
+
 def test_the_dialects_are_listed() -> None:
     assert {each.name: each.keys for each in dialects()} == {
         "native": ("tasks",), "steps": ("spec", "steps"), "jobs": ("jobs",),
