@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_IN_A_CYCLE = 20  # members that a message names
 MOST_VARIANTS_TOLD = 6
+FEW_TASKS = 10
 
 
 def check(written: Written, registry: Registry | None) -> list[Finding]:
@@ -95,7 +96,9 @@ def _near(name: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
     """What was meant: a task of nearly that name; or the variants, when the task is right."""
     base, bracket, rest = name.partition("[")
     if not bracket or base not in tasks:
-        return did_you_mean(name, known)
+        others = [task for task in tasks if task in known]
+        few = f"there is {', '.join(others)}" if 0 < len(others) <= FEW_TASKS else ""
+        return did_you_mean(name, known) or few
     siblings = sorted(each for each in known if each.startswith(base + "["))
     if tasks[base].for_each is not None:
         return f"which variants '{base}' has is known only in the run: name '{base}' alone"

@@ -57,6 +57,11 @@ def test_a_dependency_that_does_not_exist() -> None:
     )
 
 
+def test_of_a_few_tasks_all_are_told_where_none_is_near() -> None:
+    found = told("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
+    assert found.endswith("  help: there is build, test")
+
+
 def test_nobody_means_the_task_itself() -> None:
     assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
 

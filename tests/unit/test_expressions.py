@@ -287,7 +287,7 @@ KNOWN = Known(
         ("sucess()", 0, "unknown function 'sucess'", "did you mean 'success'?"),
         ("fromjson('1')", 0, "unknown function 'fromjson'", "did you mean 'fromJSON'?"),
         ("always()", 0, "always() can be asked only in 'if' and 'unless'", ""),
-        ("changed('x')", 8, "unknown task 'x'", ""),
+        ("changed('x')", 8, "unknown task 'x'", "there is a.b, build, test-unit"),
         ("changed(1)", 8, "changed() takes the id of a task, in quotes", ""),
         ("format('{1}', 1)", 7, "format(): {1} has no value: 1 given, counted from 0", ""),
         (

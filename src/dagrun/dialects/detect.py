@@ -19,18 +19,27 @@ DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "ste
 #: The words of all dialects that call a registered workflow.
 CALLS = ("workflow_ref", "toolRef", "agentRef")
 
+_BELOW = "write the list below 'tasks:'"
+
 
 def to_dag(data: Any, source: Source, name: str | None) -> Written:
     """Read a document of any dialect; `name` is the DAG's where the document gives none."""
     if not isinstance(data, dict):
-        return _refused(source, Finding(source.place(()), "a DAG is a mapping with 'tasks:'", "no-mapping"))
+        return _refused(
+            source,
+            Finding(
+                source.place(()),
+                "a DAG is a mapping with 'tasks:'",
+                "no-mapping",
+                _BELOW if isinstance(data, list) else "",
+            ),
+        )
     present = [key for key in data if key in DIALECTS]
     if len(present) > 1:
         place = source.place((present[1],), key=True)
         both = " and ".join(f"'{key}:'" for key in present)
-        return _refused(
-            source, Finding(place, f"one document has one dialect, but this one has {both}", "two-dialects")
-        )
+        message = f"one document has one dialect, but this one has {both}"
+        return _refused(source, Finding(place, message, "two-dialects", "keep one, or write two documents"))
     dialect = DIALECTS[present[0] if present else _meant(data)]
     reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
     return reader(data, source, name)

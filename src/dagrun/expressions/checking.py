@@ -147,7 +147,9 @@ def _dotted(reference: Reference, known: Known) -> str:
 
 def _task(task: str, offset: int, known: Known) -> ExpressionError | None:
     if known.tasks is not None and task not in known.tasks:
-        return ExpressionError(f"unknown task '{task}'", offset, did_you_mean(task, known.tasks))
+        return ExpressionError(
+            f"unknown task '{task}'", offset, did_you_mean(task, known.tasks) or _few(known.tasks)
+        )
     if known.ancestors is not None and task not in known.ancestors:
         message = f"'{task}' is not an ancestor of this task: its result is not known when it starts"
         return ExpressionError(message, offset, known.late(task))

@@ -13,6 +13,7 @@ def test_one_document_has_one_dialect() -> None:
         dag.yaml:3:1: error: one document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
             3 | jobs: {}
               | ^
+          help: keep one, or write two documents
         """
     )
 
