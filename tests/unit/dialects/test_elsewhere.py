@@ -169,20 +169,30 @@ def test_all_mistakes_are_told_and_no_consequence_of_one(document: str, mistakes
     assert sorted(line.removeprefix("dag.yaml:").split(": ")[0] for line in lines) == mistakes
 
 
-@pytest.mark.parametrize(
-    ("document", "place"),
-    [
-        ("tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}]", "1:58"),
-        ("jobs: {a: {run: x}, b: {run: x, requires: [{job: a, condition: always}, a]}}", "1:73"),
-    ],
-)
-def test_a_dependency_that_stands_twice_with_two_ends_is_told(document: str, place: str) -> None:
-    first, *_, advice = told(document).splitlines()
-    assert (
-        first
-        == f"dag.yaml:{place}: error: 'a' stands here twice, and is to end in different ways [contradiction]"
+def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
+    document = (
+        "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}"
     )
-    assert advice == "  help: keep one of the entries"
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: 'a' stands here twice, and is to end in different ways [contradiction]
+            3 |   - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}
+              |                                     ^
+          help: keep one of the entries
+        """
+    )
+
+
+def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
+    document = "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: always}, a]}"
+    assert told(document) == shown(
+        """
+        dag.yaml:3:55: error: 'a' stands here twice, and is to end in different ways [contradiction]
+            3 |   b: {run: x, requires: [{job: a, condition: always}, a]}
+              |                                                       ^
+          help: keep one of the entries
+        """
+    )
 
 
 @pytest.mark.parametrize(
