@@ -36,7 +36,8 @@ def check_beside(written: Written) -> Iterator[Finding]:
     wishes = [(i, j, other) for i, j, other in wishes if j not in (i, -1)]
     for inside in _circles(above, [(i, j) for i, j, _ in wishes]):
         named = [(i, j, other) for i, j, other in wishes if i in inside]
-        told = [finding(i, other, why) for i, j, other in named if (why := _order(above, i, j, other))]
+        help_ = "leave the entry out, or what makes one wait for the other"
+        told = [finding(i, other, why, help_) for i, j, other in named if (why := _order(above, i, j, other))]
         if named and not told:
             i, _, other = named[0]
             told = [

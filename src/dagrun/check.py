@@ -17,7 +17,7 @@ from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.payloads import parameter_variable
-from dagrun.source import Finding
+from dagrun.source import Finding, Place
 from dagrun.unreachable import check_unreachable
 from dagrun.variants import meant
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dagrun.registry import Registry, Workflow
 
 MOST_IN_A_CYCLE = 20  # members that a message names
+FEW_TASKS = 10
 
 
 def check(written: Written, registry: Registry | None) -> list[Finding]:
@@ -47,8 +48,10 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         found += check_unreachable(written)
     if registry is not None:
         found += _workflows(written, registry)
-    once = dict.fromkeys(found)  # what `defaults` says wrongly is wrong in every task
-    return sorted(once, key=lambda finding: (finding.place.line, finding.place.column))
+    once: dict[tuple[Place, str], Finding] = {}
+    for finding in found:  # what `defaults` says wrongly is wrong in every task
+        once.setdefault((finding.place, finding.message), finding)
+    return sorted(once.values(), key=lambda finding: (finding.place.line, finding.place.column))
 
 
 def _sound(written: Written) -> Iterator[tuple[int, Task]]:
@@ -79,9 +82,10 @@ def _dangling(written: Written) -> Iterator[Finding]:
     tasks = written.dag.tasks
     byname = {task.id: task for task in tasks}
     known = {**byname, **variant_ids(tasks)}
+    unread = {tasks[i].id for i in written.broken}
     for i, task in enumerate(tasks):
         for need in task.needs:
-            if need.task not in known and written.places:
+            if need.task not in known and need.task.partition("[")[0] not in unread and written.places:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
@@ -93,7 +97,9 @@ def _near(name: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
     """What was meant: a task of nearly that name; or the variants, when the task is right."""
     base, bracket, _ = name.partition("[")
     if not bracket or base not in tasks:
-        return did_you_mean(name, known)
+        others = [task for task in tasks if task in known]
+        few = f"there is {', '.join(others)}" if 0 < len(others) <= FEW_TASKS else ""
+        return did_you_mean(name, known) or few
     siblings = [each for each in known if each.startswith(base + "[")]
     if tasks[base].for_each is not None:
         return f"which variants '{base}' has is known only in the run: name '{base}' alone"
@@ -112,8 +118,9 @@ def _cycles(written: Written) -> Iterator[Finding]:
         task.id: {tasks[last[need.task]].id: need.task for need in task.needs if need.task in last}
         for task in tasks
     }
+    twice = {task.id for i, task in enumerate(tasks) if last[task.id] != i}  # told as that
     for ring in cycles({task: list(deps) for task, deps in needs.items()}):
-        if written.places:
+        if written.places and twice.isdisjoint(ring):
             yield _at(
                 written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
@@ -250,10 +257,12 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
     for parameter in workflow.parameters:
+        if "params" in written.misspelt.get(i, ()):
+            break
         given = parameter.name in task.params or _supplier(task, parameter.name)
         if parameter.required and not given:
             yield _at(
                 written, written.places.action(i),
                 f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",
-                suggestion=f"add it to the params of '{task.id}'",
+                suggestion=f"add it to the '{written.places.param(i, parameter.name)[-2]}' of '{task.id}'",
             )  # fmt: skip

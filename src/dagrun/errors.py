@@ -65,8 +65,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name a person most likely meant, if any is near."""
     import difflib  # only a misspelt name needs it; start-up does not
 
-    matches = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    names = sorted(known)
+    matches = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
+    if not matches and len(name) > 2:
+        matches = [each for each in names if each.startswith(name)]
+    return matches[0] if len(matches) == 1 else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

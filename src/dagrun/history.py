@@ -176,4 +176,5 @@ def _no_such_task(run_id: str, dag: Dag, task_id: str, ids: Sequence[str]) -> No
             hint=which(task, task_id, [each for each in ids if base_id(each) == task.id and each != task.id]),
         )
     named = ", ".join(task.id for task in dag.tasks[:10])
-    return NotFoundError("task", task_id, ids, hint=f"run {run_id} has: {named}")
+    hint = did_you_mean(base_id(task_id), ids) or f"run {run_id} has: {named}"
+    return NotFoundError("task", task_id, hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagrun import expressions
@@ -29,9 +29,13 @@ class _Language:
         self.dag = written.dag
         self.variants = variant_ids(self.dag.tasks)
         self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
-        self.params = {param.name for param in self.dag.params}
+        #: None: they could not be read, which is told as that.
+        self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
+        self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self._below: dict[str, set[int]] = {}
+        self._above: dict[int, set[int]] = {}
+        self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
 
     def findings(self) -> Iterator[Finding]:
@@ -82,12 +86,13 @@ class _Language:
     ) -> Known:
         """What exists for one task; `variant_of` is that task where one of its variants speaks."""
         matrix = variant_of.matrix if variant_of else None
+        misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
         more = {
             "secrets": secrets,
-            "matrix": matrix is not None,
-            "item": variant_of is not None and variant_of.for_each is not None,
+            "matrix": matrix is not None or "matrix" in misspelt,
+            "item": (variant_of is not None and variant_of.for_each is not None) or "for_each" in misspelt,
         }
-        return Known(
+        known = Known(
             roots=ROOTS.union(root for root, exists in more.items() if exists),
             functions=functions,
             params=self.params,
@@ -96,8 +101,9 @@ class _Language:
             matrix=None
             if matrix is None
             else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
-            secrets=self.dag.secrets,
+            secrets=self.secrets,
         )
+        return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
 
     # --- the places that hold expressions ------------------------------------------------------------------
 
@@ -207,11 +213,35 @@ class _Language:
         if any(need.task == name for need in self.dag.tasks[i].needs):
             return True
         if name not in self._below:
-            self._below[name] = self._walk_down(name)
+            of_all = [self.dag.tasks[self.variants[name]].id] if name in self.variants else []
+            self._below[name] = self._walk_down([name, *of_all])
         return i in self._below[name]
 
-    def _walk_down(self, name: str) -> set[int]:
-        """All tasks below a task. Below a variant is also who waits for all of them."""
+    def waits_for(self, i: int, other: int) -> bool:
+        """The same by number, found from below: one walk serves all that ask for the same task too early."""
+        if i not in self._above:
+            above, pile = set[int](), [i]
+            while pile:
+                needs = self.dag.tasks[pile.pop()].needs
+                new = {self.index[need.task] for need in needs if need.task in self.index} - above
+                above |= new
+                pile += new
+            self._above[i] = above
+        return other in self._above[i]
+
+    def is_loose(self, i: int) -> bool:
+        """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
+        if self._loose is None:
+            written = self.written
+            known = {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
+            for j, task in enumerate(self.dag.tasks):
+                if any(need.task not in self.index for need in task.needs):
+                    known.add(j)
+            self._loose = known | self._walk_down([self.dag.tasks[j].id for j in known])
+        return i in self._loose
+
+    def _walk_down(self, pile: list[str]) -> set[int]:
+        """All tasks below these. Below a variant is also who waits for all of them."""
         tasks = self.dag.tasks
         if self._dependents is None:
             self._dependents = {}
@@ -222,7 +252,6 @@ class _Language:
         for variant, i in self.variants.items():
             variants.setdefault(i, []).append(variant)
         found: set[int] = set()
-        pile = [name, tasks[self.variants[name]].id] if name in self.variants else [name]
         while pile:
             for i in self._dependents.get(pile.pop(), ()):
                 if i not in found:
@@ -240,8 +269,19 @@ class _Ancestors(Collection[str]):
 
     def __contains__(self, name: object) -> bool:
         return (
-            isinstance(name, str) and name in self.language.index and self.language.is_above(name, self.task)
+            isinstance(name, str)
+            and name in self.language.index
+            and (self.language.is_above(name, self.task) or self.language.is_loose(self.task))
         )
+
+    def late(self, name: str) -> str:
+        """What to do about a task that is no ancestor."""
+        other = self.language.index[name]
+        if other == self.task:
+            return "it is this task itself"
+        if self.language.waits_for(other, self.task):
+            return f"'{name}' waits for this task"
+        return f"add '{name}' to what this task depends on"
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self.language.index if name in self)

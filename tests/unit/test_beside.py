@@ -31,6 +31,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:4:43: error: 'c' cannot run beside 'a', which it waits for [not-parallel]
             4 |   c: {run: x, after: [b], parallel_with: [a]}
               |                                           ^
+          help: leave the entry out, or what makes one wait for the other
         """,
     ),
     "what waits for it": (
@@ -39,6 +40,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:31: error: 'a' cannot run beside 'c', which waits for it [not-parallel]
             2 |   a: {run: x, parallel_with: [c]}
               |                               ^
+          help: leave the entry out, or what makes one wait for the other
         """,
     ),
     "two groups in two orders": (

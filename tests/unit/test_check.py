@@ -57,6 +57,11 @@ def test_a_dependency_that_does_not_exist() -> None:
     )
 
 
+def test_of_a_few_tasks_all_are_told_where_none_is_near() -> None:
+    found = told("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
+    assert found.endswith("  help: there is build, test")
+
+
 def test_nobody_means_the_task_itself() -> None:
     assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
 
@@ -84,7 +89,7 @@ def test_a_task_that_depends_on_itself() -> None:
     )
 
 
-def test_a_cycle_through_a_duplicate_id() -> None:
+def test_a_cycle_through_a_duplicate_id_follows_from_that() -> None:
     found = told(
         """
         tasks:
@@ -94,7 +99,7 @@ def test_a_cycle_through_a_duplicate_id() -> None:
         """
     )
     assert "Duplicate task IDs found: a" in found
-    assert "dag.yaml:4:34: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a" in found
+    assert found.count("error:") == 1
 
 
 def test_a_long_cycle_is_told_in_short() -> None:
@@ -142,7 +147,7 @@ def test_parameters_are_held_against_the_signature() -> None:
         dag.yaml:3:19: error: workflow 'sweep' needs the parameter 'inbox' [missing-parameter]
             3 |     workflow_ref: sweep
               |                   ^
-          help: add it to the params of 'a'
+          help: add it to the 'params' of 'a'
         dag.yaml:4:14: error: workflow 'sweep' has no parameter 'limti' [unknown-parameter]
             4 |     params: {limti: 3, colour: blue}
               |              ^
@@ -413,3 +418,49 @@ def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
           help: put it in quotes to keep what is written: "1.20"
         """
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("a", "it is this task itself"),
+        ("b", "'b' waits for this task"),
+        ("c", "'c' waits for this task"),
+        ("d", "add 'd' to what this task depends on"),
+    ],
+)
+def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, advice: str) -> None:
+    found = told(
+        f"""
+        tasks:
+          - {{id: a, run: "echo ${{{{ tasks.{asked}.outputs.x }}}}"}}
+          - {{id: b, run: x, depends_on: [a]}}
+          - {{id: c, run: x, depends_on: [b]}}
+          - {{id: d, run: x}}
+        """
+    )
+    assert f"'{asked}' is not an ancestor of this task" in found
+    assert found.endswith(f"  help: {advice}")
+
+
+@pytest.mark.parametrize(
+    "line", ["toolRef: {name: sweeep}", "agentRef: {name: sweeep}", "workflow_ref: sweeep"]
+)
+def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
+    document = f"steps: [{{name: a, {line}}}]"
+    assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")
+
+
+@pytest.mark.parametrize(
+    ("document", "advice"),
+    [
+        ("tasks: [{id: a, workflow_ref: sweep}]", "add it to the 'params' of 'a'"),
+        ("steps: [{name: a, toolRef: {name: sweep}}]", "add it to the 'with' of 'a'"),
+    ],
+)
+def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice: str) -> None:
+    assert told(document, KNOWN).endswith(f"  help: {advice}")
+
+
+def test_parameters_under_another_name_are_not_missing_as_well() -> None:
+    assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1

@@ -41,6 +41,9 @@ def test_when_nothing_is_near_the_hint_stands() -> None:
 def test_what_is_near_and_what_is_not() -> None:
     assert nearest("extrat", ["load", "extract"]) == "extract"
     assert nearest("q", ["load", "extract"]) is None
+    assert nearest("int", ["string", "integer"]) == "integer"
+    assert nearest("resources", ["retries", "env"]) is None
+    assert nearest("wee", ["weekly_report_pack", "weekly_operations"]) is None
     assert did_you_mean("q", ["load"]) == ""
 
 

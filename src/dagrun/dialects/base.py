@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dagrun.model import Dag
@@ -74,6 +74,10 @@ class Written:
     places: Places | None
     #: Indices of tasks that could not be read: only their ids and dependencies are worth anything.
     broken: frozenset[int] = frozenset()
+    #: Words about the whole run that could not be read: what they declare is not known.
+    unread: frozenset[str] = frozenset()
+    #: Of tasks by index: `needs`, `params`, `matrix` and `for_each`, where they stand under a name that nobody knows.
+    misspelt: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 class ToDag(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -23,6 +23,7 @@ _SPELLING = Spelling(
 )  # fmt: skip
 
 _Condition = Literal["success", "failure", "always"]
+_CONDITIONS = get_args(_Condition)
 
 
 class _Edge(Wire):
@@ -104,7 +105,7 @@ PARTS: Sequence[type[Wire]] = (_Job, words.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read a workflow of jobs."""
-    reader = _Reader(source, _SPELLING)
+    reader = _Reader(source, _SPELLING, _Job)
     workflow = reader.document(_Workflow, data)
     name = reader.name(workflow.name, name)
     return reader.written(
@@ -124,7 +125,11 @@ class _Reader(Reader):
                     ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
-        return self.tasks(_Job, [(("jobs", name), job) for name, job in jobs.items()], self._job)
+        tasks = self.tasks(_Job, [(("jobs", name), job) for name, job in jobs.items()], self._job)
+        for i, job in enumerate(jobs.values()):
+            if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
+                self.loosen(i)  # it may have been meant for a finaliser
+        return tasks
 
     def _job(self, i: int, wired: _Job) -> Task:
         path, node = self.places.nodes[i]
@@ -156,8 +161,10 @@ class _Reader(Reader):
                 yield Need(entry)
             else:
                 yield Need(entry.job, Trigger(entry.condition) if entry.condition else None)
+        required = {entry if isinstance(entry, str) else entry.job for entry in wired.requires}
         for name in wired.after:
-            yield Need(name, Trigger.ALWAYS)
+            if name not in required:  # which says more
+                yield Need(name, Trigger.ALWAYS)
 
 
 def _is_finaliser(job: Any) -> bool:

@@ -85,7 +85,7 @@ PARTS: Sequence[type[Wire]] = (_Task, words.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read a native document."""
-    reader = Reader(source, _SPELLING)
+    reader = Reader(source, _SPELLING, _Task)
     document = reader.document(_Document, data)
     name = reader.name(document.name, name)
     nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]

@@ -52,7 +52,10 @@ class NodePlaces:
 
     def action(self, task: int) -> Path:
         path, node = self.nodes[task]
-        return next(((*path, word) for word in self.spelling.actions if word in node), path)
+        word = next((word for word in self.spelling.actions if word in node), None)
+        if word is None:
+            return path
+        return (*path, word, "name") if isinstance(node[word], dict) else (*path, word)
 
     def script(self, task: int, number: int) -> Path:
         path, node = self.nodes[task]
@@ -73,12 +76,18 @@ class NodePlaces:
         return (*self.task(task), self.spelling.trigger)
 
     def edge(self, task: int, need: str) -> Path:
+        # It may follow from other words, or from the order of the steps.
+        return next(iter(self.edges(task, need)), self.trigger(task))
+
+    def edges(self, task: int, need: str) -> list[Path]:
+        """Every entry that makes the task depend on `need`."""
         path, node = self.nodes[task]
-        for word in self.spelling.needs:
-            for j, entry in enumerate(node.get(word) or ()):
-                if need in (entry, isinstance(entry, dict) and entry.get(self.spelling.entry)):
-                    return (*path, word, j)
-        return self.trigger(task)  # it follows from other words, or from the order of the steps
+        return [
+            (*path, word, j)
+            for word in self.spelling.needs
+            for j, entry in enumerate(node.get(word) or ())
+            if need in (entry, isinstance(entry, dict) and entry.get(self.spelling.entry))
+        ]
 
     def beside(self, task: int, other: str) -> Path:
         path, node = self.nodes[task]

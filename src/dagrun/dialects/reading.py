@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -43,20 +43,32 @@ _LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
 _RARE = frozenset(
     {"shell", "image", "mount", "pull", "services", "artifacts", "matrix", "for_each", "max_parallel"}
 )
+#: Words that may be left out of a task without making any of its other words wrong.
+_APART = frozenset(
+    {
+        "description", "kind", "trigger", "on_complete", "if", "unless", "only_if_changed", "retries", "retry",
+        "retryBackoffSeconds", "timeout", "timeoutSeconds", "continue_on_failure", "continueOnFailure", "on_error",
+        "working_dir", "shell", "mount", "pull", "artifacts", "max_parallel",
+    }
+)  # fmt: skip
 _STUB = ShellAction(("true",))
 
 
 class Reader:
     """One document on its way to a Dag; collects every finding."""
 
-    def __init__(self, source: Source, spelling: Spelling, root: Path = ()) -> None:
+    def __init__(self, source: Source, spelling: Spelling, body: type[words.Body], root: Path = ()) -> None:
         self.source = source
         self.spelling = spelling
+        #: What a task may say, and what a document may say beside its tasks.
+        self._words = frozenset(wire.words(body))
+        self._beside: frozenset[str] = frozenset()
+        #: Words that could not be read: what they declare is not known.
+        self.unread: set[str] = set()
+        self.misspelt: dict[int, frozenset[str]] = {}
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
         self.broken: set[int] = set()
-        #: What a task may say.
-        self._words: frozenset[str] = frozenset()
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)
         self._retries = cache(lambda retries: Retry(retries=retries))
@@ -72,16 +84,31 @@ class Reader:
 
     # --- the document --------------------------------------------------------------------------------------
 
-    def document(self, model: type[AnyWire], data: Mapping[str, Any], path: Path = ()) -> AnyWire:
-        """A node whose keys may all be left out. Those that are wrong are told, and left out."""
+    def document(
+        self,
+        model: type[AnyWire],
+        data: Mapping[str, Any],
+        path: Path = (),
+        level: Mapping[str, str] = NOTHING,
+    ) -> AnyWire:
+        """A node whose keys may all be left out. Those that are wrong are told, and left out.
+
+        `level` says where words stand that are not for this node.
+        """
         good = dict(data)
+        if issubclass(model, words.Document):
+            self._beside = frozenset(wire.words(model))
+        each = self._words - {"kind"}  # that of a document is another thing
+        level = {**dict.fromkeys(each, f"each {self.spelling.noun} says it for itself"), **level}
         while True:
             try:
                 return model.model_validate(good)
             except ValidationError as error:
-                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS)
-                for detail in error.errors():
-                    good.pop(str(detail["loc"][0]), None)
+                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS, level)
+                known = wire.words(model)
+                for word in {str(detail["loc"][0]) for detail in error.errors()}:
+                    self.unread |= {word, *(() if word in known else _meant(word, known, level))}
+                    good.pop(word, None)
 
     def name(self, own: str | None, given: str | None, hint: str = "name: my_dag") -> str:
         """The DAG's name: its own, or the one that comes with the file."""
@@ -96,9 +123,9 @@ class Reader:
 
     def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
         """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
-        if word not in data and any(elsewhere.names(finding.suggestion, {word}) for finding in self.findings):
-            return kind()  # a misspelt key was told of already
         path, nodes = self.places.document(word), data.get(word)
+        if word not in data and any(elsewhere.names(each.suggestion, path) for each in self.findings):
+            return kind()  # a misspelt key was told of already
         if nodes is None or nodes in ([], {}):
             hint = f"write the {self.spelling.noun}s under '{word}:'" if word not in data else ""
             message = "ValidationError: DAG must have at least one task"
@@ -124,7 +151,15 @@ class Reader:
             tasks=tuple(tasks),
             **own,
         )
-        return Written(dag, tuple(self.findings), self.source, self.places, frozenset(self.broken))
+        return Written(
+            dag,
+            tuple(self.findings),
+            self.source,
+            self.places,
+            frozenset(self.broken),
+            frozenset(self.unread),
+            self.misspelt,
+        )
 
     def _param(self, name: str, value: Any) -> Param:
         if not isinstance(value, dict) or value.keys().isdisjoint(words.DECLARING):
@@ -151,14 +186,16 @@ class Reader:
     ) -> list[Task]:
         """Every node as a task. `whole` are the nodes with what the document says for all of them."""
         self.places.nodes = nodes
-        self._words = frozenset(wire.words(model))
         tasks: list[Task] = []
         for i, wired in enumerate(self._wired(model, nodes, whole or [node for _, node in nodes])):
+            if wired is None:
+                self.broken.add(i)
+                tasks.append(self._stub(i))
+                continue
+            self._check(i, wired)
             before = len(self.findings)
-            if wired is not None:
-                self._check(i, wired)
-            task = build(i, wired) if wired is not None and len(self.findings) == before else None
-            if task is None or len(self.findings) > before:
+            task = build(i, wired)
+            if len(self.findings) > before:
                 self.broken.add(i)
                 task = self._stub(i)
             tasks.append(task)
@@ -170,6 +207,11 @@ class Reader:
         try:
             return _list_of(model).validate_python(whole)
         except ValidationError:  # Each by itself now, so that one that is wrong hides no other.
+            for i, (_, node) in enumerate(nodes):
+                if isinstance(node, dict) and (meant := self.meant(node)):
+                    spelling = self.spelling
+                    same = {**dict.fromkeys(spelling.needs, "needs"), spelling.params: "params"}
+                    self.misspelt[i] = frozenset(same.get(word, word) for word in meant)
             return [self._one(model, path, node) for (path, _), node in zip(nodes, whole, strict=True)]
 
     def _one(self, model: type[AnyBody], path: Path, node: Any) -> AnyBody | None:
@@ -183,29 +225,51 @@ class Reader:
         try:
             return model.model_validate(node)
         except ValidationError as error:
-            self.findings += wire.findings(error, self.source, path, model, self.spelling.later)
-            misspelt = _unknown_keys(error)
-            if misspelt is None or not misspelt.isdisjoint(self.spelling.later):
-                self._actions(node, path)
-                return None
-            # All else is as it should be: a misspelt key hides no other mistake of the task.
-            return self._one(model, path, {key: node[key] for key in node if key not in misspelt})
+            self.findings += wire.findings(
+                error, self.source, path, model, self.spelling.later, self._level()
+            )
+            wrong = {str(detail["loc"][0]) for detail in error.errors(include_url=False)}
+            if wrong & self._words <= _APART and wrong.isdisjoint(self.spelling.later):
+                # One wrong word hides no other mistake of the task.
+                return self._one(model, path, {key: node[key] for key in node if key not in wrong})
+            self._actions(node, path)
+            return None
+
+    def _level(self) -> Mapping[str, str]:
+        """Where the words stand that a task has not."""
+        spelling = self.spelling
+        key = (
+            {}
+            if spelling.id
+            else dict.fromkeys(("id", "name"), f"the key above is the {spelling.noun}'s name")
+        )
+        outputs = {"outputs": "what a script writes to $DAGRUN_OUTPUT are its outputs"}
+        return (
+            dict.fromkeys(self._beside - {f"{spelling.noun}s"}, f"it is said once, beside '{spelling.noun}s'")
+            | key
+            | outputs
+        )
 
     def _stub(self, i: int) -> Task:
         """What is known of a task that could not be read: enough for others to depend on it."""
         path, node = self.places.nodes[i]
         raw = node if isinstance(node, dict) else {}
-        own = raw.get(self.spelling.id or "", raw.get("id", raw.get("name")))
+        meant = (raw[word] for word in raw if self.spelling.id in self.meant({word: None}))
+        own = raw.get(self.spelling.id or "", next(meant, None))
         task_id = own if self.spelling.id else path[-1]
         lists = [raw.get(word) for word in self.spelling.needs]
         names = [
             entry for each in lists if isinstance(each, list) for entry in each if isinstance(entry, str)
         ]
         return Task(
-            id=task_id if isinstance(task_id, str) else f"#{i}",
+            id=task_id if isinstance(task_id, str) else self._text(path) or f"#{i}",
             action=_STUB,
-            needs=_once(map(Need, names)),
+            needs=tuple(map(Need, dict.fromkeys(names))),
         )
+
+    def _text(self, path: Path) -> str | None:
+        """The id of the task at `path` as it was written, which YAML reads as a number."""
+        return self.source.written((*path, self.spelling.id or ""))
 
     # --- what the words of one task ask of one another -----------------------------------------------------
 
@@ -225,7 +289,8 @@ class Reader:
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
         if not actions and not self.spelling.idle and _LATER_ACTIONS.isdisjoint(node):
-            if not any(elsewhere.names(self._advice(word), choice) for word in node):
+            strange = bool(node) and self._words.isdisjoint(node)
+            if not strange and self.meant(node).isdisjoint(choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
                 self.tell(path, f"the {noun} does nothing", "no-action", suggestion=hint)
         elif len(actions) > 1 and _CALLS.issuperset(actions):
@@ -237,13 +302,19 @@ class Reader:
             self.tell((*path, actions[1]), message, "two-actions", key=True)
         return actions
 
-    def _advice(self, word: str) -> str:
-        """What was told of a word of a task, if nobody knows it."""
-        return "" if word in self._words else elsewhere.advice(word, self._words)
+    def loosen(self, i: int) -> None:
+        """Note that a task may wait for more than is known."""
+        self.misspelt[i] = self.misspelt.get(i, frozenset()) | {"needs"}
+
+    def meant(self, node: Mapping[str, Any]) -> set[str]:
+        """The words of a task that stand in it under another name, as it was told of them."""
+        unknown = [word for word in node if word not in self._words]
+        return {each for word in unknown for each in _meant(word, self._words, self._level())}
 
     def one_retry(self, node: Mapping[str, Any], path: Path) -> None:
         """Tell when `retries` stands beside `retry.max_attempts`."""
-        if "retries" in node and "max_attempts" in node.get("retry", {}):
+        retry = node.get("retry")
+        if "retries" in node and isinstance(retry, dict) and "max_attempts" in retry:
             self.two_spellings((*path, "retries"), "retries", "retry.max_attempts")
 
     def _misplaced(self, node: Mapping[str, Any], path: Path, actions: Sequence[str]) -> None:
@@ -257,7 +328,7 @@ class Reader:
             ("pull", contained, "'image'"),
             ("max_parallel", many, "'matrix' or 'for_each'"),
         ):
-            if word in node and not fits:
+            if word in node and not fits and (actions or self.spelling.idle):
                 self.tell((*path, word), f"'{word}' is for {noun}s with {others}", "misplaced-key", key=True)
         if "matrix" in node and "for_each" in node:
             second = [word for word in node if word in ("matrix", "for_each")][1]
@@ -297,7 +368,7 @@ class Reader:
             id=id,
             action=action or self._action(wired),
             description=wired.description,
-            needs=_once(needs),
+            needs=self._once(i, needs, trigger),
             trigger=trigger,
             condition=wired.if_,
             unless=wired.unless,
@@ -320,6 +391,20 @@ class Reader:
             services=self._services(i, wired.services or ()),
             artifacts=tuple(wired.artifacts or ()),
         )
+
+    def _once(self, i: int, needs: Iterable[Need], trigger: Trigger) -> tuple[Need, ...]:
+        """Each dependency once. Two entries for one that ask for different ends cannot both be meant."""
+        every = tuple(needs)
+        if len({need.task for need in every}) == len(every):
+            return every
+        first: dict[str, Need] = {}
+        for need in every:
+            known = first.setdefault(need.task, need)
+            if (known.trigger or trigger) is not (need.trigger or trigger):
+                path = self.places.edges(i, need.task)[-1]
+                message = f"'{need.task}' stands here twice, and is to end in different ways"
+                self.tell(path, message, "contradiction", suggestion="keep one of the entries")
+        return tuple(first.values())
 
     def _action(self, wired: words.Body) -> Action:
         ref = wired.workflow_ref
@@ -387,25 +472,12 @@ class Reader:
         return matrix
 
 
-def _once(needs: Iterable[Need]) -> tuple[Need, ...]:
-    """Each dependency once; the first word about its trigger counts."""
-    every = tuple(needs)
-    if len({need.task for need in every}) == len(every):
-        return every
-    first: dict[str, Need] = {}
-    for need in every:
-        first.setdefault(need.task, need)
-    return tuple(first.values())
+def _meant(word: str, known: Collection[str], level: Mapping[str, str]) -> set[str]:
+    """The words that one which nobody knows was told to be."""
+    advice = elsewhere.advice(word, known, level)
+    return {each for each in known if elsewhere.names(advice, {each})}
 
 
 @cache
 def _list_of(model: type[AnyWire]) -> TypeAdapter[list[AnyWire]]:
     return TypeAdapter(list[model])  # type: ignore[valid-type]
-
-
-def _unknown_keys(error: ValidationError) -> set[str] | None:
-    """The node's own keys that nobody knows, if nothing else is wrong with it."""
-    details = error.errors(include_url=False)
-    if any(detail["type"] != "extra_forbidden" or len(detail["loc"]) != 1 for detail in details):
-        return None
-    return {str(detail["loc"][0]) for detail in details}

@@ -49,9 +49,12 @@ def schema(dialect: str) -> Schema:
         [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )
     definitions = {_plain(name): _draft07(node) for name, node in whole["$defs"].items()}
-    *others, (_, last) = ((key, _plain(model.__name__)) for key, model in roots.items())
-    root: Schema = definitions.pop(last)
-    for key, name in others:  # whichever key is there says which document it is to be
+    (_, first), *others = ((key, _plain(model.__name__)) for key, model in roots.items())
+    root: Schema = definitions.pop(first)
+    for (
+        key,
+        name,
+    ) in others:  # whichever key is there says which document it is to be; with none it is the first
         root = {"if": {"required": [key]}, "then": {"$ref": f"#/definitions/{name}"}, "else": root}
     return {
         "$schema": DRAFT,

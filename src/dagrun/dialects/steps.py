@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-from dagrun.dialects import words
+from dagrun.dialects import wire, words
 from dagrun.dialects.base import Path, Written
 from dagrun.dialects.places import Node, Spelling
 from dagrun.dialects.reading import Reader
-from dagrun.dialects.wire import Name, Plain, Wire
-from dagrun.errors import did_you_mean
+from dagrun.dialects.wire import Called, Name, Seconds, Wire
+from dagrun.errors import did_you_mean, nearest
 from dagrun.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.source import Finding, Source
 
@@ -41,7 +41,7 @@ _DELAY = ("initial", "factor", "max", "jitter")
 class _Ref(Wire):
     """A thing by its name."""
 
-    name: Plain = Field(min_length=1, description="Its name.")
+    name: Called = Field(description="Its name.")
 
 
 class _Node(Wire):
@@ -68,9 +68,9 @@ class _Node(Wire):
     with_: dict[str, Any] | None = Field(
         None, alias="with", description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )
-    retryBackoffSeconds: float | None = Field(None, ge=0, description="The delay before each retry.")
-    timeoutSeconds: float | None = Field(
-        None, ge=0, description="How long one attempt may take; 0 means as long as it likes."
+    retryBackoffSeconds: Seconds | None = Field(None, description="The delay before each retry.")
+    timeoutSeconds: Seconds | None = Field(
+        None, description="How long one attempt may take; 0 means as long as it likes."
     )
     continueOnFailure: bool = Field(
         False,
@@ -108,8 +108,8 @@ class _Spec(words.Document):
 
     model_config = ConfigDict(json_schema_extra={"required": ["steps"]})
 
-    timeoutSeconds: float | None = Field(
-        None, ge=0, description="How long the whole run may take; 0 means as long as it likes."
+    timeoutSeconds: Seconds | None = Field(
+        None, description="How long the whole run may take; 0 means as long as it likes."
     )
     entrypoint: str | None = Field(None, description="The step that stands for the whole; it must exist.")
     #: Each step is read by itself, so that one that is wrong does not hide the others.
@@ -157,17 +157,24 @@ PARTS: Sequence[type[Wire]] = (_Spec, _Step, words.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read an orchestration, or a fragment of one."""
-    whole = "spec" in data
-    reader = _Reader(source, _SPELLING, ("spec",) if whole else ())
+    whole = "spec" in data or not any(nearest(key.lower(), ("spec", "steps")) == "steps" for key in data)
+    reader = _Reader(source, _SPELLING, _Step, ("spec",) if whole else ())
     if not whole:
         fragment = reader.document(_Fragment, data)
         return reader.read(fragment, data, reader.name(fragment.name, name), {})
-    orchestration = reader.document(_Orchestration, data)
+    below = dict.fromkeys(wire.words(_Spec), "it stands below 'spec'")
+    orchestration = reader.document(_Orchestration, data, level=below)
     metadata = orchestration.metadata or _Metadata()
-    spec = data["spec"] or {}
-    if not isinstance(spec, dict):
-        spec = {"steps": spec}  # which `nodes` tells to be no list
     name = reader.name(metadata.name, name, "metadata: {name: my-dag}")
+    spec = {} if data.get("spec") is None else data["spec"]
+    if not isinstance(spec, dict):
+        reader.tell(
+            ("spec",),
+            "'spec' must be a mapping",
+            "invalid-value",
+            suggestion="write the steps in it, under 'steps'",
+        )
+        spec = {}
     return reader.read(reader.document(_Spec, spec, ("spec",)), spec, name, reader.metadata(metadata))
 
 
@@ -182,8 +189,9 @@ class _Reader(Reader):
         self.sequential = not any("dependsOn" in node for _, node in nodes if isinstance(node, dict))
         tasks = self.tasks(_Step, nodes, self._step)
         self._mixture(nodes)
-        if spec.entrypoint is not None and spec.entrypoint not in {task.id for task in tasks}:
-            near = did_you_mean(spec.entrypoint, [task.id for task in tasks])
+        names = {task.id for task in tasks}
+        if names and spec.entrypoint is not None and spec.entrypoint not in names:
+            near = did_you_mean(spec.entrypoint, names)
             message = f"there is no step '{spec.entrypoint}'"
             self.tell(self.places.document("entrypoint"), message, "unknown-task", suggestion=near)
         policies = {
@@ -210,7 +218,12 @@ class _Reader(Reader):
     def _mixture(self, nodes: Sequence[Node]) -> None:
         """Among steps with `dependsOn` one without it may have been meant to wait for the one before."""
         loose = [
-            i for i, (_, node) in enumerate(nodes) if i and isinstance(node, dict) and "dependsOn" not in node
+            i
+            for i, (_, node) in enumerate(nodes)
+            if i
+            and i not in self.broken
+            and "dependsOn" not in node
+            and "needs" not in self.misspelt.get(i, ())
         ]
         if loose and not self.sequential:
             path, node = nodes[loose[0]]
@@ -238,7 +251,9 @@ class _Reader(Reader):
     def _needs(self, i: int, wired: _Step) -> Iterator[Need]:
         if not self.sequential:
             yield from map(Need, wired.dependsOn)
-        elif i and i - 1 not in self.broken and wired.name not in self.named:
+        elif i - 1 in self.broken:
+            self.loosen(i)
+        elif i and wired.name not in self.named:
             yield Need(self.places.nodes[i - 1][1]["name"])
         self.named.add(wired.name)  # a name that stands twice is told as that, not as a circle
 
@@ -265,13 +280,10 @@ class _Reader(Reader):
         allowed = _KINDS[kind]
         actions = [word for word in self.spelling.actions if word in node]
         does = f"calls a function: it has {' or '.join(map(repr, allowed))}" if allowed else "does nothing"
-        if allowed and not actions:
+        if allowed and not actions and self.meant(node).isdisjoint(allowed):
             self.tell(at, f"a step of the kind '{kind}' {does}", "missing-key")
         for word in actions:
             if word not in allowed:
-                self.tell(
-                    (*path, word),
-                    f"a step of the kind '{kind}' {does}, not '{word}'",
-                    "misplaced-key",
-                    key=True,
-                )
+                but = "not" if allowed else "but this one has"
+                message = f"a step of the kind '{kind}' {does}, {but} '{word}'"
+                self.tell((*path, word), message, "misplaced-key", key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import (
@@ -122,11 +122,20 @@ Timeout = Annotated[
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
     ),
 ]
+#: A plain number of them; 0 means none.
+Seconds = Annotated[float, Field(ge=0, lt=10**10)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean"]})]
 #: Text that holds no expressions; one of these is split into words as a shell does.
 Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
+]
+#: The name of a registered function.
+Called = Annotated[
+    str,
+    Field(min_length=1),
+    BeforeValidator(_plain),
+    WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
 ]
 Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
 #: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.
@@ -151,16 +160,21 @@ _SCALARS = frozenset({"str", "int", "float", "bool", "[key]"})
 _MEMBERS = ("list[", "dict[", "function-", "constrained-")
 _TYPES = frozenset(f"{each}_type" for each in ("string", "int", "float", "bool", "list", "dict", "model"))
 
+_CODES: Mapping[str, str] = {"extra_forbidden": "unknown-key", "missing": "missing-key"}
+_NOTHING: Mapping[str, str] = {}
+
+#: What a value must be, one or the other.
+_SHAPES: Mapping[str, str] = {
+    "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"
+}  # fmt: skip
 #: Pydantic's complaints in an author's words.
 _SENTENCES: Mapping[str, str] = {
-    "string_type": "must be text",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
+    "finite_number": "must be a finite number",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:,.0f}",
     "less_than_equal": "must be at most {le:g}",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
@@ -168,29 +182,71 @@ _SENTENCES: Mapping[str, str] = {
 
 
 def findings(
-    error: ValidationError, source: Source, path: Path, model: type[BaseModel], later: Mapping[str, str]
+    error: ValidationError,
+    source: Source,
+    path: Path,
+    model: type[BaseModel],
+    later: Mapping[str, str],
+    level: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Finding]:
-    """One finding for each thing that is wrong with the node at `path`, which is to be a `model`."""
+    """One finding for each thing that is wrong with the node at `path`, which is to be a `model`.
+
+    `later` are words that this version does not know yet, `level` those that stand on another level of the document.
+    """
+    groups = _grouped(error, model)
+    unknown: dict[Path, list[Path]] = {}
+    missing: dict[Path, list[str]] = {}
+    sizes: dict[Path, int] = {}
+    for (steps, code), (detail, *_) in groups.items():
+        if code == "unknown-key":
+            unknown.setdefault(steps[:-1], []).append(steps)
+        elif code == "missing-key":
+            missing.setdefault(steps[:-1], []).append(str(steps[-1]))
+            sizes[steps[:-1]] = len(detail["input"])
+
+    def advice(steps: Path) -> str:
+        word, node = str(steps[-1]), steps[:-1]
+        here = level if not node or node == ("defaults",) else _NOTHING
+        said = elsewhere.advice(word, _keys_at(model, steps), here)
+        if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
+            (key,) = missing[node]
+            return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
+        return said
+
+    def is_told(node: Path, key: str) -> bool:
+        """Whether a missing key follows from others: it is there under another name, or the node is no such thing."""
+        strangers = unknown.get(node, ())
+        return (bool(strangers) and len(strangers) == sizes[node]) or any(
+            elsewhere.names(advice(each), {key}) for each in strangers
+        )
+
+    for (steps, code), details in groups.items():
+        at, last = (*path, *steps), str(steps[-1]) if steps else ""
+        if code == "missing-key":
+            if not is_told(steps[:-1], last):
+                yield Finding(source.place(at[:-1]), f"missing key '{last}'", code)
+        elif code == "unknown-key" and last in later and len(steps) == 1:
+            yield unsupported(source, at, last, later[last])
+        elif code == "unknown-key":
+            yield Finding(source.place(at, key=True), f"unknown key '{_shown(last)}'", code, advice(steps))
+        else:
+            place = source.place(at, key=details[0]["loc"][-1] == "[key]")
+            suggestions = (_suggestion(detail, steps) for detail in details)
+            yield Finding(place, _sentence(steps, details), code, next(filter(None, suggestions), ""))
+
+
+def _grouped(error: ValidationError, model: type[BaseModel]) -> dict[tuple[Path, str], list[ErrorDetails]]:
+    """What is wrong by place and code. A union tells each of its members' complaints; they are one group."""
     branches = {each.__name__ for each in _models_below(model)}
     details = [(_steps(detail, branches), detail) for detail in error.errors(include_url=False)]
     typed = {steps[:length] for steps, _ in details for length in range(len(steps))}
     typed |= {steps for steps, detail in details if detail["type"] not in _TYPES}
-    found: dict[tuple[Path, str], Finding] = {}
+    groups: dict[tuple[Path, str], list[ErrorDetails]] = {}
     for steps, detail in details:
-        if detail["type"] in _TYPES and steps in typed:
-            continue  # a union tells each of its members' complaints; one of them liked the type
-        finding = _finding(steps, detail, source, path, model, later)
-        found.setdefault((steps, finding.code), finding)
-    for (steps, code), finding in found.items():
-        if (
-            code != "missing-key"
-            or not any(
-                elsewhere.names(other.suggestion, {str(steps[-1])})  # it is there, under another name
-                for (beside, unknown), other in found.items()
-                if unknown == "unknown-key" and beside[:-1] == steps[:-1]
-            )
-        ):
-            yield finding
+        if detail["type"] not in _TYPES or steps not in typed:  # else a member of the union liked the type
+            code = _CODES.get(detail["type"], "invalid-value")
+            groups.setdefault((steps, code), []).append(detail)
+    return groups
 
 
 def _steps(detail: ErrorDetails, branches: Collection[str]) -> Path:
@@ -201,44 +257,28 @@ def _steps(detail: ErrorDetails, branches: Collection[str]) -> Path:
     return tuple(part for part in loc if part not in branches and not str(part).startswith(_MEMBERS))
 
 
-def _finding(
-    steps: Path,
-    detail: ErrorDetails,
-    source: Source,
-    path: Path,
-    model: type[BaseModel],
-    later: Mapping[str, str],
-) -> Finding:
-    at = (*path, *steps)
-    last = str(steps[-1]) if steps else ""
+def _sentence(steps: Path, details: Sequence[ErrorDetails]) -> str:
+    """What is wrong with the value at `steps`."""
+    detail = details[0]
+    shapes = dict.fromkeys(_SHAPES[each["type"]] for each in details if each["type"] in _SHAPES)
     match detail["type"]:
-        case "extra_forbidden" if last in later and len(steps) == 1:
-            return unsupported(source, at, last, later[last])
-        case "extra_forbidden":
-            suggestion = elsewhere.advice(last, _keys_at(model, steps))
-            place = source.place(at, key=True)
-            return Finding(place, f"unknown key '{_shown(last)}'", "unknown-key", suggestion)
-        case "missing":
-            return Finding(source.place(at[:-1]), f"missing key '{last}'", "missing-key")
-        case _ if detail["input"] is None and isinstance(steps[-1], str):
+        case _ if detail["input"] is None:
             message = "must have a value, or be left out"
         case "string_pattern_mismatch":
             message = f"'{_shown(detail['input'])}' {_MISMATCHES[detail['ctx']['pattern']]}"
         case "value_error":
             message = str(detail["ctx"]["error"])
+        case kind if kind in _SHAPES:
+            message = f"must be {' or '.join(shapes)}"
         case kind if kind in _SENTENCES:
             message = _SENTENCES[kind].format(**detail.get("ctx", {}))
         case _:
             message = detail["msg"].replace("Input should be", "must be", 1)
     subject = next((part for part in reversed(steps) if isinstance(part, str)), "")
-    if subject and not message.startswith("'"):
-        message = (
-            f"'{_shown(subject)}': {message}"
-            if not message.startswith("must")
-            else f"'{_shown(subject)}' {message}"
-        )
-    place = source.place(at, key=detail["loc"][-1] == "[key]")
-    return Finding(place, message, "invalid-value", _suggestion(detail, steps))
+    if not subject or message.startswith("'"):
+        return message
+    entry = "an entry of " if isinstance(steps[-1], int) else ""
+    return f"{entry}'{_shown(subject)}'{' ' if message.startswith('must') else ': '}{message}"
 
 
 def _keys_at(model: type[BaseModel], steps: Path) -> list[str]:
@@ -266,10 +306,28 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def _suggestion(detail: ErrorDetails, steps: Path) -> str:
     """What to write instead of the value at `steps`."""
     kind, value, key = detail["type"], detail["input"], steps[-1] if steps else ""
-    if kind == "string_type" and isinstance(value, int | float):
-        return "put it in quotes"
-    if "matrix" in steps and steps[-1] != "matrix":
+    if "matrix" in steps and steps[-1] != "matrix" and kind != "string_type":
         return _in_matrix(kind, value, steps[steps.index("matrix") + 1 :])
+    word = next((part for part in reversed(steps) if isinstance(part, str)), "")
+    match kind, value:
+        case "string_type", int() | float():
+            return "put it in quotes"
+        case "string_type", list() if word == "run":
+            return "a list of commands stands under 'commands'"
+        case "string_type", dict() if word in ("run", "commands"):
+            return "text with ': ' in it needs quotes"
+        case "string_type", dict() if word == "services":
+            return "write `services` as a mapping of names"
+        case "string_type", dict() if word in _NAMES:
+            return "write the name alone"
+        case "list_type", int() | float():
+            return f"write a list: [{value}]"
+        case "list_type", dict():
+            return "write a list: begin each entry with `- `"
+        case "dict_type", list() if word in _MAPPINGS:
+            return "write `name: value`, without `-`"
+        case "model_type", int() if key == "retry":
+            return f"how often alone is said by `retries: {value}`"
     if not isinstance(value, str):
         return _AXIS if key == "matrix" else ""
     match kind:
@@ -277,8 +335,16 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
             return f"write a list: [{_shown(value)}]"
         case "model_type" if key in _REFERENCES:
             return f"write {{name: {_shown(value)}}}"
+        case "model_type" if steps[-2:-1] == ("services",):
+            return f"write {{image: {_shown(value)}}}"
+        case "string_pattern_mismatch" if not _CURLED.isdisjoint(value):
+            return "write straight quotes"
         case "literal_error":
             return did_you_mean(value, re.findall(r"'([^']*)'", detail["ctx"]["expected"]))
+        case "bool_type" if value.lower() in _BOOLEANS:
+            return f"write {_BOOLEANS[value.lower()]}"
+        case "int_type" if value.isdecimal():
+            return "leave the quotes out"
         case "float_type":
             with contextlib.suppress(ValueError):
                 return f"write it in seconds: {seconds(value):g}"
@@ -313,6 +379,10 @@ _BESIDE_MATRIX: Mapping[str, str] = {
 }
 _AXIS = "give it an axis: `os: [ubuntu, alpine]`"
 _REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
+_CURLED = frozenset("‘’“”")
+_NAMES = frozenset({"dependsOn", "after", "parallel_with"})
+_MAPPINGS = frozenset({"env", "params", "with", "outputs", "labels", "annotations"})
+_BOOLEANS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 
 def unsupported(source: Source, at: Path, key: str, feature: str) -> Finding:

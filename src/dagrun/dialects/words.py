@@ -10,6 +10,7 @@ from pydantic.config import JsonDict, JsonValue
 from dagrun.dialects.wire import (
     AXIS,
     Axis,
+    Called,
     CommandLine,
     Condition,
     Duration,
@@ -42,7 +43,9 @@ class Retry(Wire):
         None,
         description="The delay before the first retry; without a word the setting RETRY_BASE_MS, 400 ms.",
     )
-    factor: float = Field(2.0, ge=1, description="What each further delay is multiplied by.")
+    factor: float = Field(
+        2.0, ge=1, allow_inf_nan=False, description="What each further delay is multiplied by."
+    )
     max: Duration = Field(60.0, description="The longest delay.")
     jitter: float | None = Field(
         None,
@@ -148,7 +151,7 @@ class Body(Shared):
     """What only a task can say, in every dialect: what it does, how often, and on which condition."""
 
     description: str = Field("", description="What it is for, in words.")
-    workflow_ref: Plain | None = Field(None, description="Call the registered Python function of this name.")
+    workflow_ref: Called | None = Field(None, description="Call the registered Python function of this name.")
     run: str | None = Field(None, min_length=1, description="Run this script.")
     commands: list[str] | None = Field(
         None,

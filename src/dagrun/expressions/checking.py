@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,8 @@ class Known:
     tasks: Collection[str] | None = None
     #: The tasks that have ended for sure when this one starts.
     ancestors: Collection[str] | None = None
+    #: What to do about a task that is none of these.
+    late: Callable[[str], str] = "add '{}' to what this task depends on".format
     run_fields: Collection[str] = RUN_FIELDS
     matrix: Collection[str] | None = None
     secrets: Collection[str] | None = None
@@ -92,7 +94,7 @@ def _unknown_root(reference: Reference, known: Known) -> ExpressionError:
     if name in _ELSEWHERE:
         near = f"here it is '{_ELSEWHERE[name]}'"
     elif name in ARGUMENTS:
-        near = f"a function is asked with parentheses: {name}(..)"
+        near = f"the function is {name}(), the text '{name}'"
     elif not near and not reference.path:
         near = f"a text is written in quotes: '{name}'"
     return ExpressionError(f"unknown name '{name}'", reference.offset, near or _one_of(known.roots))
@@ -108,13 +110,19 @@ _NOUNS: Final = {
     "matrix": "the matrix has no key '{}'",
     "secrets": "undeclared secret '{}'",
 }
+#: What names it, where there are none or too many to list.
+_DECLARED: Final = {
+    "params": "declare it in the document's 'params'",
+    "secrets": "declare it in the document's 'secrets'",
+}
 
 
 def _field(reference: Reference, names: Collection[str] | None) -> Iterator[ExpressionError]:
     field = str(reference.path[0])
     if names is not None and field not in names:
         message = _NOUNS[reference.root].format(field)
-        yield ExpressionError(message, reference.offsets[0], did_you_mean(field, names) or _few(names))
+        advice = did_you_mean(field, names) or _few(names) or _DECLARED.get(reference.root, "")
+        yield ExpressionError(message, reference.offsets[0], advice)
 
 
 def _few(names: Collection[str]) -> str:
@@ -147,10 +155,12 @@ def _dotted(reference: Reference, known: Known) -> str:
 
 def _task(task: str, offset: int, known: Known) -> ExpressionError | None:
     if known.tasks is not None and task not in known.tasks:
-        return ExpressionError(f"unknown task '{task}'", offset, did_you_mean(task, known.tasks))
+        return ExpressionError(
+            f"unknown task '{task}'", offset, did_you_mean(task, known.tasks) or _few(known.tasks)
+        )
     if known.ancestors is not None and task not in known.ancestors:
         message = f"'{task}' is not an ancestor of this task: its result is not known when it starts"
-        return ExpressionError(message, offset, f"add '{task}' to what this task depends on")
+        return ExpressionError(message, offset, known.late(task))
     return None
 
 

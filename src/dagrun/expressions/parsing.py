@@ -75,6 +75,15 @@ _INSTEAD: Final = {
     "*": "there is no arithmetic",
     "/": "there is no arithmetic",
     "%": "there is no arithmetic",
+    "(": "only functions are asked with parentheses, each by its name: contains(a, 'x')",
+    "?": "write a && b || c",
+    "if": "write a && b || c",
+    "is": "'==' compares",
+    "in": "write contains(list, value)",
+    "and": "write '&&' or 'and'",
+    "or": "write '||' or 'or'",
+    "not": "write '!' or 'not'",
+    **dict.fromkeys("‘’“”", "a text is written in straight quotes: '..'"),
     "$": "is the '${{' before it closed with '}}'? inside it a name needs no '$'",
 }
 
@@ -249,7 +258,9 @@ class _Parser:
             message = "the expression ends where a value is expected"
             return ExpressionError(message, max(self.shift, token.offset - 1))
         shown = token.text if len(token.text) < 40 else token.text[:36] + "..."
-        hint = "an operator is missing before it, or the quotes around a text" if token.kind == "name" else ""
+        hint = _INSTEAD.get(token.text.lower(), "")
+        if not hint and token.kind == "name":
+            hint = "an operator is missing before it, or the quotes around a text"
         return ExpressionError(
             f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset, hint
         )
@@ -293,5 +304,6 @@ def _check_count(token: _Token, given: int) -> None:
 def unknown_function(name: str, offset: int) -> ExpressionError:
     """The error for a function that does not exist."""
     same = next((known for known in ARGUMENTS if known.lower() == name.lower()), None)
-    suggestion = f"did you mean '{same}'?" if same else did_you_mean(name, ARGUMENTS)
+    near = f"did you mean '{same}'?" if same else did_you_mean(name, ARGUMENTS)
+    suggestion = near or f"there is {', '.join(sorted(ARGUMENTS))}"
     return ExpressionError(f"unknown function '{name}'", offset, suggestion)

@@ -89,6 +89,9 @@ def _tab(snag: _Snag) -> _Told | None:
 
 
 def _wrong_start(snag: _Snag) -> _Told | None:
+    if snag.char in ("|", ">"):
+        help_ = "put it in quotes, or give each key a line of its own"
+        return snag.at, f"a block of lines ('{snag.char}') cannot stand inside {{ }} or [ ]", help_
     if snag.char not in ("@", "`", "%"):
         return None
     return snag.at, f"a value cannot start with '{snag.char}' unless it is quoted", _QUOTE_IT
@@ -105,11 +108,13 @@ def _colon(snag: _Snag) -> _Told | None:
     number, above = snag.line_above()
     if not number:
         return None
-    if re.search(r"^-|:(\s|$)", above):
+    item = re.sub(r"^(-\s+)*", "", above)
+    if re.search(r":(\s|$)", item) and not re.match(r"-\S", item):
         message = f"this line is indented deeper than line {number}, which has its value already"
         return snag.at, message, _ALIGN
-    message = f"a ':' is missing in line {number}, or this line is indented too far"
-    return snag.at, message, _colon_help(above)
+    sign = "a space" if re.match(r"-\S", item) else "a ':'"
+    message = f"{sign} is missing in line {number}, or this line is indented too far"
+    return snag.at, message, _colon_help(item)
 
 
 def _no_colon(snag: _Snag) -> _Told:

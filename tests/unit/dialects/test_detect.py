@@ -13,6 +13,7 @@ def test_one_document_has_one_dialect() -> None:
         dag.yaml:3:1: error: one document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
             3 | jobs: {}
               | ^
+          help: keep one, or write two documents
         """
     )
 
@@ -42,5 +43,16 @@ def test_an_empty_file_says_so() -> None:
         dag.yaml:1:1: error: the file is empty [empty]
             1 |
               | ^
+        """
+    )
+
+
+def test_a_resource_without_its_specification_lacks_steps() -> None:
+    assert told("apiVersion: v1\nmetadata: {name: d}") == shown(
+        """
+        dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
+            1 | apiVersion: v1
+              | ^
+          help: write the steps under 'steps:'
         """
     )

@@ -38,6 +38,17 @@ ONE = {
         ("jobs", "runs-on", "it runs on this machine, or with 'image' in a container"),
         ("jobs", "stage", "the order follows from what waits for what"),
         ("jobs", "retrys", "did you mean 'retry'?"),
+        ("jobs", "name", "the key above is the job's name"),
+        ("jobs", "secrets", "it is said once, beside 'jobs'"),
+        ("jobs", "outputs", "what a script writes to $DAGRUN_OUTPUT are its outputs"),
+        ("jobs", "container", "here it is 'image'"),
+        ("jobs", "environment", "here it is 'env'"),
+        ("jobs", "fail-fast", "what a failure does to the rest is said by 'on_error'"),
+        ("steps", "entrypoint", "it is said once, beside 'steps'"),
+        ("steps", "template", "there are no templates: say with 'run' what it does"),
+        ("tasks", "trigger_rule", "here it is 'trigger'"),
+        ("tasks", "kind", "only a document with 'spec:' has it; leave it out"),
+        ("tasks", "schedule", "what starts a run by itself stands in configs/schedules/"),
     ],
 )
 def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: str, help: str) -> None:
@@ -62,9 +73,26 @@ def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: 
         ("jobs:\n  a: {run: x}\n  b: {run: x, requires: [{task: a}]}", "task", "here it is 'job'"),
         ("tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [{job: a}]}", "job", "here it is 'task'"),
         ("job:\n  a: {run: x}", "job", "did you mean 'jobs'?"),
+        ("Jobs:\n  a: {run: x}", "Jobs", "did you mean 'jobs'?"),
+        ("stpes:\n  - {name: a}", "stpes", "did you mean 'steps'?"),
+        ("Spec:\n  steps: [{name: a}]", "Spec", "did you mean 'spec'?"),
+        ("kind: Orchestration\nsteps: [{name: a}]", "kind", "only a document with 'spec:' has it; leave it out"),
         ("step:\n  - {name: a}", "step", "did you mean 'steps'?"),
         ("spec:\n  tasks: [{name: a}]", "tasks", "here it is 'steps'"),
         ("name: d\nspec: {steps: [{name: a}]}", "name", "here it is 'metadata'"),
+        ("env: {A: b}\nspec: {steps: [{name: a}]}", "env", "it stands below 'spec'"),
+        ("defaults: {run: x}\ntasks: [{id: a, run: x}]", "run", "each task says it for itself"),
+        ("tasks:\n- id: a\nrun: x", "run", "each task says it for itself"),
+        ("image: x\njobs: {a: {run: x}}", "image", "each job says it for itself"),
+        ("spec: {entrypoint: a, templates: [{name: a}]}", "templates", "here it is 'steps'"),
+        ("spec: {entrypoint: a, step: [{name: a}]}", "step", "did you mean 'steps'?"),
+        ("tasks: [{task_id: a, run: x}]", "task_id", "here it is 'id'"),
+        ("tasks: [{a: {run: x}}]", "a", "'id' is missing: write {id: a}"),
+        ("steps: [{name: a}, {name: b, dependsOn: [a]}, {name: c, dependson: [b]}]", "dependson", "did you mean 'dependsOn'?"),
+        ("jobs: {a: {run: x}, b: {run: x, requires: [{a: failure}]}}", "a", "'job' is missing: write {job: a}"),
+        ("tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [{id: a}]}]", "id", "here it is 'task'"),
+        ("jobs: {a: {run: x}, b: {run: x, requires: [{name: a}]}}", "name", "here it is 'job'"),
+        (".base: &b {retries: 1}\njobs: {a: {<<: *b, run: x}}", ".base", "put the anchor where its value is used first"),
         ("on: push\njobs: {a: {run: x}}", "on", "what starts a run by itself stands in configs/schedules/"),
     ],
 )  # fmt: skip
@@ -85,6 +113,25 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("jobs: {a: {run: x, on_complete: true}}", "'on_complete' must be 'success', 'failure' or 'always'", ""),
         ("jobs: {a: {run: x, matrix: [1]}}", "'matrix' must be a mapping", "give it an axis: `os: [ubuntu, alpine]`"),
         ("jobs: {a: {run: x, matrix: {v: '${{ params.v }}'}}}", "'v' must be a list", "a list that only the run knows stands in 'for_each'"),
+        ("tasks: [{id: a, run: x, for_each: {a: b}}]", "'for_each' must be a list, or one whole ${{ }} that gives one", ""),
+        ("tasks: [{id: a, run: x, env: [A=b]}]", "'env' must be a mapping", "write `name: value`, without `-`"),
+        ("tasks: [{id: a, run: [x]}]", "'run' must be text", "a list of commands stands under 'commands'"),
+        ("tasks: [{id: “a”, run: x}]", "'“a”' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write straight quotes"),
+        ("tasks: [{id: a, run: x, retry: 3}]", "'retry' must be a mapping", "how often alone is said by `retries: 3`"),
+        ("tasks: [{id: a, run: x, retries: '3'}]", "'retries' must be a whole number", "leave the quotes out"),
+        ("tasks: [{id: a, run: x, retry: {factor: .inf}}]", "'factor' must be a finite number", ""),
+        ("tasks: [{id: a, run: x, only_if_changed: on}]", "'only_if_changed' must be true or false", "write true"),
+        ("tasks: [{id: a, run: x, services: postgres}]", "'services' must be a list or a mapping", "write a list: [postgres]"),
+        ("tasks: [{id: a, run: x, services: {pg: 'pg:15'}}]", "'pg' must be a mapping", "write {image: pg:15}"),
+        ("tasks: [{id: a, run: x, services: [{image: pg}]}]", "an entry of 'services' must be text", "write `services` as a mapping of names"),
+        ("tasks: [{id: a, run: x, services: {pg: {image: x, ports: 5432}}}]", "'ports' must be a list", "write a list: [5432]"),
+        ("tasks: [{id: a, run: x, depends_on: [5]}]", "an entry of 'depends_on' must be text or a mapping", "put it in quotes"),
+        ("tasks: [{id: a, run: x, depends_on: [~]}]", "an entry of 'depends_on' must have a value, or be left out", ""),
+        ("tasks: [{id: a, run: x, depends_on: {b: failure}}]", "'depends_on' must be a list", "write a list: begin each entry with `- `"),
+        ("steps: [{name: a, dependsOn: [{name: b}]}]", "an entry of 'dependsOn' must be text", "write the name alone"),
+        ("jobs: {a: {commands: [{echo: x}]}}", "an entry of 'commands' must be text", "text with ': ' in it needs quotes"),
+        ("steps: [{name: a, timeoutSeconds: .inf}]", "'timeoutSeconds' must be less than 10,000,000,000", ""),
+        ("spec: [{name: a}]", "'spec' must be a mapping", "write the steps in it, under 'steps'"),
         ("tasks: [{id: a, run: x, for_each: params.v}]", "'for_each' must be a list, or one whole ${{ }} that gives one", "write ${{ params.v }}, or a list"),
     ],
 )  # fmt: skip
@@ -92,3 +139,68 @@ def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, erro
     lines = told(document).splitlines()
     assert f"error: {error} [invalid-value]" in lines[0]
     assert lines[3:] == ([f"  help: {help}"] if help else [])
+
+
+@pytest.mark.parametrize(
+    ("document", "mistakes"),
+    [
+        ("secrets: {A: b}\ntasks: [{id: a, run: x, env: {T: '${{ secrets.A }}'}}]", ["1:10"]),
+        ("params: [p]\ntasks: [{id: a, run: 'echo ${{ params.p }}'}]", ["1:9"]),
+        ("jobs: {a: {run: 'echo ${{ params.p }}', timeout: no, shell: 5, retry: 2}}", ["1:34", "1:50", "1:61", "1:71"]),
+        ("tasks: [{id: 1, run: x}, {id: b, run: x, depends_on: ['1']}]", ["1:14"]),
+        ("tasks: [{task_id: a, run: x}, {id: b, run: 'echo ${{ tasks.a.outputs.x }}', depends_on: [a]}]", ["1:10"]),
+        ("tasks: [{id: a, run: x}, {id: b, run: 'echo ${{ tasks.a.outputs.x }}', depends_on: [z]}]", ["1:85"]),
+        ("tasks: [{id: a, run: x}, {id: b, run: 'echo ${{ tasks.a.outputs.x }}', dependsOn: [a]}]", ["1:72"]),
+        ("tasks: [{id: a, run: x, matrix: {os: b}}, {id: b, run: x, depends_on: ['a[os=b]']}]", ["1:38"]),
+        ("tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [a]}, {id: a, run: x, depends_on: [b]}]", ["1:65"]),
+        ("secret: [A]\ntasks: [{id: a, run: x, env: {T: '${{ secrets.A }}'}}]", ["1:1"]),
+        ("jobs: {a: {run: 'echo ${{ matrix.os }}', strategy: {matrix: {os: [a]}}}}", ["1:42"]),
+        ("jobs: {a: {run: 'echo ${{ item }}', withItems: [1]}}", ["1:37"]),
+        ("jobs: {a: {run: x}, b: {run: 'echo ${{ jobs.a.status }}', on_complete: alwys}}", ["1:72"]),
+        ("steps: [{name: a}, {nmae: b}, {name: c, if: steps.a.status == 'success'}]", ["1:21"]),
+        ("tasks: [{id: a, shell: bash}]", ["1:9"]),
+        ("defaults: {params: {p: '${{ tasks.b.status }}'}}\ntasks: [{id: a, run: x}, {id: b, run: x}]", ["1:35"]),
+        ("steps: [{name: 1e3}, {name: 2e3}, {name: a, dependsOn: [b]}, {name: b}]", ["1:16", "1:29"]),
+        ("tasks: [{id: a, run: 'echo ${{ params.p }}', pull: always}]", ["1:39", "1:46"]),
+    ],
+)  # fmt: skip
+def test_all_mistakes_are_told_and_no_consequence_of_one(document: str, mistakes: list[str]) -> None:
+    lines = [line for line in told(document).splitlines() if ": error: " in line]
+    assert sorted(line.removeprefix("dag.yaml:").split(": ")[0] for line in lines) == mistakes
+
+
+def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
+    document = (
+        "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}"
+    )
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: 'a' stands here twice, and is to end in different ways [contradiction]
+            3 |   - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}
+              |                                     ^
+          help: keep one of the entries
+        """
+    )
+
+
+def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
+    document = "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: always}, a]}"
+    assert told(document) == shown(
+        """
+        dag.yaml:3:55: error: 'a' stands here twice, and is to end in different ways [contradiction]
+            3 |   b: {run: x, requires: [{job: a, condition: always}, a]}
+              |                                                       ^
+          help: keep one of the entries
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [a, {task: a, trigger: success}, a]}]",
+        "jobs: {a: {run: x}, b: {run: x, requires: [a], after: [a]}}",
+    ],
+)
+def test_a_dependency_that_stands_twice_with_one_end_is_one(document: str) -> None:
+    assert told(document) == ""

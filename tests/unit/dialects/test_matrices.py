@@ -60,7 +60,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a value that is a list": (
         "{os: [[a]]}",
         """
-        dag.yaml:2:35: error: 'os' must be a text, a number, true or false [invalid-value]
+        dag.yaml:2:35: error: an entry of 'os' must be a text, a number, true or false [invalid-value]
             2 |   - {id: a, run: x, matrix: {os: [[a]]}}
               |                                   ^
           help: name it with a text; 'include' adds further keys to it
@@ -69,7 +69,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "an expression": (
         "{os: ['${{ params.x }}']}",
         """
-        dag.yaml:2:35: error: 'os' must be written out: ${{ }} is not evaluated here [invalid-value]
+        dag.yaml:2:35: error: an entry of 'os' must be written out: ${{ }} is not evaluated here [invalid-value]
             2 |   - {id: a, run: x, matrix: {os: ['${{ params.x }}']}}
               |                                   ^
         """,

@@ -391,6 +391,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:42: error: 'continue_on_failure' must be true or false [invalid-value]
             2 |   - {id: a, run: x, continue_on_failure: "yes"}
               |                                          ^
+          help: write true
         """,
     ),
     "tasks as a map": (
@@ -446,6 +447,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:12: error: unknown key 'id' [unknown-key]
             1 | defaults: {id: x}
               |            ^
+          help: each task says it for itself
         """,
     ),
     "a key with nothing after it": (
@@ -711,7 +713,7 @@ WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),
     "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would be called 'x' [name-collision]"),
     "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' does not say what the service is called [invalid-value]"),
-    "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),
+    "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: an entry of 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),
     "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be kept as 'out/a' [name-collision]"),
     "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' names nothing in the working directory [invalid-value]"),
     "a matrix that lacks the axis": ("matrix: {os: [a]}, env: {A: '${{ matrix.so }}'}", "61: error: the matrix has no key 'so' [invalid-expression]"),

@@ -87,7 +87,7 @@ RIGHT = [
     TASK % "timeout: 1h30m, retry: {max_attempts: 2, initial: 0, max: 5s, jitter: 0.5, on_exit_codes: [75]}",
     TASK % "retries: 2, retry: {factor: 3, on_errors: [Timeout]}",
     TASK % "if: '${{ params.x }}', unless: false, trigger: none_failed, only_if_changed: true",
-    "tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [a, {task: a, trigger: always}]}]",
+    "tasks: [{id: a, run: x}, {id: b, run: x}, {id: c, run: x, depends_on: [b, {task: a, trigger: always}]}]",
     "tasks: [{id: a, run: x, on_error: continue, continue_on_failure: true, working_dir: sub, description: A}]",
     "name: n\ndescription: D\ntenant_id: t\nmax_parallel: 1\ntimeout: 0.5\nsecrets: [A]\noutputs: {a: [1]}\n"
     "params: {a: 1, b: {type: list, default: []}, c: {depth: 2}, d: }\ntasks: [{id: a, run: x}]",
@@ -103,7 +103,7 @@ RIGHT = [
     "spec: {entrypoint: a, params: {x: 1}, timeoutSeconds: 0, steps: [{name: a, kind: Checkpoint}]}",
     "spec: {steps: [{name: a, agentRef: {name: t}, kind: AgentRun, retries: 1, retryBackoffSeconds: 0.5}]}",
     "steps: [{name: a, workflow_ref: t, kind: AgentRun, timeoutSeconds: 0}, {name: b, dependsOn: [a], image: x}]",
-    "jobs: {a: {image: x}, b: {requires: [a, {job: a, condition: always}], run: x, on_complete: failure}}",
+    "jobs: {a: {image: x}, b: {image: x}, c: {requires: [b, {job: a, condition: always}], run: x, on_complete: failure}}",
     "name: n\ncleanup_policy: keep\ntimeout: 10m\njobs: {a: {run: x, matrix: {os: [a, b]}, exclude: [{os: a}]}}",
     "jobs: {a: {workflow_ref: w, params: {x: 1}}, b: {run: x, after: [a], parallel_with: [c]}, c: {run: x}}",
 ]  # fmt: skip
@@ -120,6 +120,7 @@ WRONG = [
     "tasks: [{id: a, commands: x}]",
     "tasks: [{id: a, run: x, commands: [x]}]",
     "tasks: [{id: a, run: x, workflow_ref: w}]",
+    "tasks: [{id: a, workflow_ref: ''}]",
     "tasks: [{id: a, workflow_ref: w, shell: bash}]",
     "tasks: [{id: a, workflow_ref: w, image: alpine}]",
     "hooks: {}\ntasks: [{id: a, run: x}]",
@@ -151,6 +152,7 @@ WRONG = [
     "tasks: [{id: a, workflow_ref: w, services: [x]}]",
     "tasks: [{id: a, image: alpine, pull: sometimes}]",
     "spec: {}",
+    "spec: [{name: a}]",
     "spec: {steps: []}",
     "spec: {steps: {a: {}}}",
     "kind: Orchestra\nspec: {steps: [{name: a}]}",
@@ -161,7 +163,7 @@ WRONG = [
         f"steps: [{{name: a, {line}}}]"
         for line in (
             "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait", "run: x, toolRef: {name: x}",
-            "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: 5s",
+            "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "toolRef: {name: ''}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: .inf", "timeoutSeconds: 5s",
             "with: 5", "dependsOn: a", "dependsOn: [{task: a}]", "shell: bash", "services: [x]", "kind: AgentRun, toolRef: {name: x}",
             "retryBackoffSeconds: 5, retry: {initial: 5}", "orchestrationRef: {name: x}", "continueOnFailure: 1", "pull: always",
         )
@@ -200,6 +202,21 @@ def test_both_read_the_same_durations(text: str) -> None:
         taken = False
     document = {"tasks": [{"id": "a", "run": "x", "timeout": text}]}
     assert VALIDATORS["native"].is_valid(document) == taken
+
+
+@pytest.mark.parametrize(
+    ("begun", "offered"),
+    [
+        ({}, {"apiVersion", "kind", "metadata", "spec"}),
+        ({"apiVersion": "v1"}, {"apiVersion", "kind", "metadata", "spec"}),
+        ({"steps": []}, {"name", "env", "entrypoint", "steps"}),
+    ],
+)
+def test_what_is_offered_for_a_document_that_is_begun(begun: dict[str, Any], offered: set[str]) -> None:
+    whole = SCHEMAS["steps"]
+    branch = whole["then"] if Draft7Validator(whole["if"]).is_valid(begun) else whole["else"]
+    name = branch.get("$ref", "").removeprefix("#/definitions/")
+    assert offered <= set((whole["definitions"][name] if name else branch)["properties"])
 
 
 def test_the_dialects_are_listed() -> None:

@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a kind that contradicts the action": (
         "steps:\n  - {name: a, kind: Checkpoint, run: x}",
         """
-        dag.yaml:2:33: error: a step of the kind 'Checkpoint' does nothing, not 'run' [misplaced-key]
+        dag.yaml:2:33: error: a step of the kind 'Checkpoint' does nothing, but this one has 'run' [misplaced-key]
             2 |   - {name: a, kind: Checkpoint, run: x}
               |                                 ^
         """,
@@ -240,6 +240,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:45: error: undeclared parameter 'c' [invalid-expression]
             2 |   - {name: a, run: x, with: {b: '${{ params.c }}'}}
               |                                             ^
+          help: declare it in the document's 'params'
         """,
     ),
     "no steps": (
@@ -254,10 +255,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "a specification that is none": (
         "spec: 5",
         """
-        dag.yaml:1:7: error: 'steps' must be a list of steps [invalid-value]
+        dag.yaml:1:7: error: 'spec' must be a mapping [invalid-value]
             1 | spec: 5
               |       ^
-          help: begin each with `- name:`
+          help: write the steps in it, under 'steps'
         """,
     ),
     "a step that is text": (
