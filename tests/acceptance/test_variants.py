@@ -283,6 +283,36 @@ def test_an_empty_list_is_a_success_of_nothing(project: Project) -> None:
     assert not (project.root / "ran").exists()
 
 
+def test_each_variant_is_handed_the_list_as_its_finder_made_it(project: Project) -> None:
+    """They share what they are handed, and one that changes its own copy changes nobody else's."""
+    project.workflows("""
+        @workflow("find")
+        def find(): return {"items": [*range(200)], "found": {"left": [1, True]}}
+
+        @workflow("take")
+        def take(item, **handed):
+            seen = dict(handed["find__found"], left=[*handed["find__found"]["left"]])
+            handed["find__found"]["left"].clear()
+            handed["find__items"].clear()
+            return {"saw": seen}
+
+        @workflow("count")
+        def count(t__saw, **handed): return [*t__saw.values()].count({"left": [1, True]})
+    """)
+    project.write(
+        "dag.yaml",
+        """\
+        name: d
+        tasks:
+          - {id: find, workflow_ref: find}
+          - {id: t, depends_on: [find], for_each: "${{ tasks.find.outputs.items }}", workflow_ref: take, params: {item: "${{ item }}"}}
+          - {id: end, depends_on: [t], workflow_ref: count}
+        """,
+    )
+    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.dagrun("status", "-o", "json").task("end")["outputs"] == {"result": 200}
+
+
 @pytest.mark.parametrize("count", [1000, 10_000])
 def test_thousands_of_items_cost_a_few_lines_each(project: Project, count: int) -> None:
     each(project, [], workflow_ref="nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import marshal
 import os
 import sys
 import time
@@ -97,7 +98,7 @@ class Body:
     def _params(self) -> dict[str, Any]:
         upstream = {
             task: load(Path(sent["file"])) if "file" in sent else sent["data"]
-            for task, sent in self.message["upstream"].items()
+            for task, sent in marshal.loads(self.message["upstream"]).items()
         }
         return merged_params(self.message["params"], upstream)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections import deque
 
@@ -21,7 +22,10 @@ class Calls:
         self.tickets = tickets
         self.sent: deque[Message] = deque()
         self.queued: dict[int, Message] = {}
-        self.surroundings: Message = {}  # of the last call that came
+        self.surroundings: Message = {}  # of the last call that came,
+        self.upstream = marshal.dumps(
+            {}
+        )  # and what its task was handed: packed, for each body may change what it gets
         self.origins: dict[str, Origin] = {}  # where the workflows are found that were called so far
 
     def receive(self, patience: float = 0.0) -> bool:
@@ -38,6 +42,9 @@ class Calls:
     def _complete(self, call: Message) -> None:
         """What many calls have in common came with the first of them, whether or not that was taken back."""
         self.surroundings = call.setdefault("in", self.surroundings)
+        if "upstream" in call:
+            self.upstream = marshal.dumps(call["upstream"])
+        call["upstream"] = self.upstream
         if "origin" in call:
             self.origins[call["ref"]] = Origin(**call["origin"])
 

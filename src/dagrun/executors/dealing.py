@@ -89,12 +89,12 @@ class Dealer:
     def _call(self, worker: WarmWorker, number: int, work: Work) -> bytes:
         """The call as it travels; nothing if there is no room for it."""
         ref = ref_of(work)
-        before, known = worker.surroundings, ref in worker.knows
+        surroundings, upstream, known = worker.surroundings, worker.upstream, ref in worker.knows
         data = pack(call_message(worker, "queue", number, work, quick=self.pace.is_quick(ref)))
         self.pace.note_size(work, len(data))
         if worker.room(len(data)) > 0:
             return data
-        worker.surroundings = before  # it will not have been told
+        worker.surroundings, worker.upstream = surroundings, upstream  # it will not have been told
         if not known:
             worker.knows.discard(ref)
         return b""

@@ -38,6 +38,7 @@ class WarmWorker:
     #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
     surroundings: tuple[Any, ...] = ()
     knows: set[str] = field(default_factory=set)
+    upstream: Mapping[str, Outputs] = field(default_factory=dict)  # and what the last call's task was handed
     retire: bool = False
     described: bool = False  # it has imported every module that registers workflows
 
@@ -84,7 +85,6 @@ def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick:
     attempt = work.attempt
     message: Message = {
         "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
-        "upstream": {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()},
         "env": work.own_env, "timeout": attempt.timeout,
         "log": attempt.log.removeprefix(attempt.directory),
         "artifacts": attempt.artifacts.removeprefix(attempt.directory),
@@ -101,7 +101,15 @@ def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick:
             "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
             "spools": attempt.scratch.rpartition("/")[0],
         }  # fmt: skip
+    if not _is_same(work.upstream, worker.upstream):
+        worker.upstream = work.upstream
+        message["upstream"] = {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()}
     return message
+
+
+def _is_same(one: Mapping[str, Outputs], other: Mapping[str, Outputs]) -> bool:
+    """Whether the same tasks hand on the same objects: outputs that are equal may still differ, as 1 and true do."""
+    return one.keys() == other.keys() and all(outputs is other[task] for task, outputs in one.items())
 
 
 def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
