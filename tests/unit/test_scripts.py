@@ -148,6 +148,6 @@ def test_any_text_is_fitted_or_refused_in_place(script: str, shell: str) -> None
     "part", ["$(", "(", "{ ", '"$(', "${x:-", "f() ", "((", "if ", "case a in a) ", "[["]
 )
 def test_deep_and_long_scripts_are_soon_refused(part: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     refused(part * 20_000 + "X")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
