@@ -16,8 +16,9 @@ lock:  ## renew the pins
 bench:  ## what the README promises, measured
 	scripts/bench
 
-soak:  ## the long loops
+soak:  ## the long loops, and the laws held against other examples than those of every day
 	scripts/test -m soak --timeout 0
+	scripts/test tests/unit tests/contract tests/stories -n auto --hypothesis-profile search
 
 clean:  ## caches and builds; the environment stays
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

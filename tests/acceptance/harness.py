@@ -19,7 +19,10 @@ from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
 
-PATIENCE = 20.0  # seconds; no test comes near it unless something is wrong
+# Seconds: no test comes near them unless something is wrong, however busy the machine is. What a body leaves behind
+# sleeps longer (300), or it would not be missed.
+PATIENCE = 60.0  # until something happens, or all of something is gone
+LONGEST = 240.0  # that a command may take
 MARK = "DAGRUN_TEST_PROJECT"
 OWN_FRAMES = re.compile(r'File ".*/src/dagrun/|^Traceback|internal error', re.MULTILINE)
 
@@ -31,6 +34,11 @@ def wait_for(what: str, ask: Callable[[], Answer | None], patience: float = PATI
         assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
         time.sleep(0.02)
     return answer
+
+
+def whole_lines(path: Path) -> list[Any]:
+    """What stands on the lines of a file that somebody may be writing to: the last may be half there."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Project:
     # --- running dagrun -------------------------------------------------------------------------------------
 
     def dagrun(
-        self, *args: str, env: Mapping[str, str] | None = None, timeout: float = 60, check: bool = True
+        self, *args: str, env: Mapping[str, str] | None = None, timeout: float = LONGEST, check: bool = True
     ) -> Outcome:
         """Run a command to its end. With `check`, nothing that it printed may be a traceback of dagrun's own."""
         process = self.start(*args, env=env)
@@ -96,7 +104,9 @@ class Project:
         self._started.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[str], timeout: float = 60, *, check: bool = True) -> Outcome:
+    def finish(
+        self, process: subprocess.Popen[str], timeout: float = LONGEST, *, check: bool = True
+    ) -> Outcome:
         """Wait for a command that was started."""
         out, err = process.communicate(timeout=timeout)
         if check:
@@ -120,8 +130,8 @@ class Project:
         journals = list(self.root.glob(f"logs/runs/{'*' if run == 'latest' else run}/events.jsonl"))
         if not journals:
             return []
-        text = max(journals, key=lambda path: path.parent.stat().st_mtime_ns).read_text()
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        journal = max(journals, key=lambda path: path.parent.stat().st_mtime_ns)
+        return whole_lines(journal)
 
     def names(self, run: str = "latest") -> list[str]:
         """The names of a run's events, each with its task."""
@@ -179,7 +189,7 @@ class Project:
 
     def assert_clean(self) -> None:
         """Nothing is left running and nothing looked like a fault of dagrun's."""
-        wait_for(f"the end of {self.processes()}", lambda: not self.processes(), patience=3.0)
+        wait_for(f"the end of {self.processes()}", lambda: not self.processes())
         for text in self.printed:
             assert not OWN_FRAMES.search(text), text
 
@@ -189,7 +199,7 @@ class Project:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         for process in self._started:
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE)
             for stream in (process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()

@@ -43,18 +43,18 @@ BAD: dict[str, tuple[str, str, str]] = {
     "returns_odd_keys": ("return {('a', 1): 2}", "BadCall", "output key ('a', 1) is not text"),
     "returns_half_a_character": ("return {'odd': 'x\\ud800'}", "BadCall", "output 'odd' is not JSON-serialisable"),
     "returns_too_much": ("return {'odd': 'x' * 2_000_000}", "BadCall", "at most 1000000 are allowed (max_output_bytes)"),
-    "returns_nothing_ever": ("while True: time.sleep(60)", "Timeout", "timed out after 1s"),
+    "returns_nothing_ever": ("while True: time.sleep(300)", "Timeout", "timed out after 1s"),
     "spins": ("while True: pass", "Timeout", "timed out after 1s"),
     "ignores_term": (
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(60)", "Timeout", "timed out after 1s",
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(300)", "Timeout", "timed out after 1s",
     ),
     "catches_everything": (
-        "while True:\n    try: time.sleep(60)\n    except BaseException: print('no')", "Timeout", "timed out after 1s",
+        "while True:\n    try: time.sleep(300)\n    except BaseException: print('no')", "Timeout", "timed out after 1s",
     ),
     "swallows_the_end": (
-        "try: time.sleep(60)\nexcept BaseException: return {'fine': True}", "Timeout", "timed out after 1s",
+        "try: time.sleep(300)\nexcept BaseException: return {'fine': True}", "Timeout", "timed out after 1s",
     ),
-    "never_awakes": ("async def wait():\n    await asyncio.sleep(60)\nasyncio.run(wait())", "Timeout", "timed out after 1s"),
+    "never_awakes": ("async def wait():\n    await asyncio.sleep(300)\nasyncio.run(wait())", "Timeout", "timed out after 1s"),
     "eats_memory": (
         "import resource\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
@@ -74,24 +74,24 @@ FINE: dict[str, str] = {
     "closes_its_descriptors": "os.close(0); os.close(1); os.close(2)",
     "comes_back_twice": "os.fork()\nreturn {'pid': os.getpid()}",
     "fails_in_its_fork": "if os.fork() == 0: raise ValueError('in the child')\nos.wait()",
-    "leaves_a_thread": "threading.Thread(target=time.sleep, args=(60,)).start()",
-    "leaves_a_child": "subprocess.Popen(['sleep', '60'])",
+    "leaves_a_thread": "threading.Thread(target=time.sleep, args=(300,)).start()",
+    "leaves_a_child": "subprocess.Popen(['sleep', '300'])",
     "leaves_a_daemon": (
         "if os.fork() == 0:\n"
         "    os.setsid()\n"
-        "    if os.fork() == 0: os.execvp('env', ['env', '-i', 'sleep', '60'])\n"
+        "    if os.fork() == 0: os.execvp('env', ['env', '-i', 'sleep', '300'])\n"
         "    os._exit(0)\n"
         "os.wait()"
     ),
     "leaves_a_stubborn_child": (
         "if os.fork() == 0:\n"
         "    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); open('stubborn', 'w').write('x')\n"
-        "    while True: time.sleep(60)\n"
+        "    while True: time.sleep(300)\n"
         "while not os.path.exists('stubborn'): time.sleep(0.01)"
     ),
     "ends_its_own_child": (
         "import multiprocessing\n"
-        "child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
+        "child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(300,))\n"
         "child.start(); child.terminate(); child.join()\n"
         "return {'code': child.exitcode}"
     ),
@@ -190,7 +190,7 @@ def test_what_a_body_changes_is_put_back_before_the_next_one(project: Project) -
                 signal.signal(signum, lambda *_: None)
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
             sys.setrecursionlimit(50_000)
-            signal.alarm(1)
+            signal.alarm(300)
             sys.stdout = open(os.devnull, "w")
             return before
         """
@@ -263,7 +263,7 @@ def test_a_body_that_takes_a_context_may_end_in_its_own_way(project: Project) ->
         @workflow("tidy")
         async def tidy():
             try:
-                await asyncio.sleep(60)
+                await asyncio.sleep(300)
             finally:
                 print("tidied up")
         """
@@ -274,11 +274,11 @@ def test_a_body_that_takes_a_context_may_end_in_its_own_way(project: Project) ->
         name: dag
         on_error: continue
         tasks:
-          - {id: polite, workflow_ref: polite, timeout: 0.3}
-          - {id: tidy, workflow_ref: tidy, timeout: 0.3}
+          - {id: polite, workflow_ref: polite, timeout: 5s}
+          - {id: tidy, workflow_ref: tidy, timeout: 5s}
         """,
     )
-    run = project.dagrun("run", "dag.yaml", "-o", "json", env={"DAGRUN_KILL_GRACE_MS": "20000"})
+    run = project.dagrun("run", "dag.yaml", "-o", "json", env={"DAGRUN_KILL_GRACE_MS": "100000"})
     assert [task["status"] for task in run.json["tasks"]] == ["timed_out", "timed_out"]
     assert project.log("polite") == "putting things away\n"
     assert "tidied up\n" in project.log("tidy")

@@ -57,7 +57,7 @@ def test_a_bad_document_is_refused_where_it_is_wrong(project: Project, name: str
     text, line, words = BAD[name]
     project.write("bad.yaml", text.encode() if isinstance(text, str) else text)
     before = project.files()
-    run = project.dagrun("run", "bad.yaml", timeout=20)
+    run = project.dagrun("run", "bad.yaml")
     assert (run.code, run.out) == (2, "")
     assert run.err.startswith("Error: ")
     assert words.lower() in run.err.lower()
@@ -71,7 +71,7 @@ def test_a_directory_a_missing_file_and_50_megabytes_are_refused_at_once(project
     project.write(
         "large.yaml", b"name: dag\ndescription: |\n" + b"  some more of the same\n" * 2_100_000 + ONE.encode()
     )
-    report = project.dagrun("validate", "dags", "none.yaml", "large.yaml", "dags/inner.yaml", timeout=20)
+    report = project.dagrun("validate", "dags", "none.yaml", "large.yaml", "dags/inner.yaml")
     assert report.code == 2
     assert "dags:1:1: error: " in report.out
     assert "none.yaml:1:1: error: " in report.out

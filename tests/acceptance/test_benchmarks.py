@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def bench(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", "--runs", "1", "--size", "0.001", *args],
-        capture_output=True, text=True, cwd=ROOT, timeout=100,
+        capture_output=True, text=True, cwd=ROOT, timeout=500,
     )  # fmt: skip
 
 

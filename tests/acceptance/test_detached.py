@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from tests.acceptance.harness import Project, wait_for
 
 DAG = """
@@ -20,6 +22,37 @@ def test_a_detached_run_outlives_its_command(project: Project) -> None:
     assert project.dagrun("status", run, "-o", "json").json["status"] in ("running", "success")
     wait_for("the end of the run", lambda: "dag_done" in project.names(run))
     assert (project.root / "said").read_text() == "hello\n"
+
+
+HELD = """
+import os, time
+
+_write = os.write
+
+
+def write(fd, data):
+    held = os.readlink(f"/proc/self/fd/{fd}").endswith("events.jsonl")
+    while held and not os.path.exists("go"):
+        time.sleep(0.01)
+    return _write(fd, data)
+
+
+os.write = write
+"""
+
+
+def test_it_returns_when_the_first_fact_is_recorded_and_not_before(project: Project) -> None:
+    project.write("dag.yaml", DAG)
+    project.write("faults/sitecustomize.py", HELD)
+    path = f"{project.root / 'faults'}:{os.environ.get('PYTHONPATH', '')}"
+    command = project.start("run", "dag.yaml", "--detach", "--run-id", "it", env={"PYTHONPATH": path})
+    wait_for("the journal", (project.root / "logs/runs/it/events.jsonl").exists)
+    assert project.dagrun("status", "it", "-o", "json").json["status"] == "pending"
+    assert command.poll() is None
+    project.write("go", "")
+    assert project.finish(command).code == 0
+    assert project.dagrun("status", "it", "-o", "json").json["status"] in ("running", "success")
+    wait_for("the end of the run", lambda: "dag_done" in project.names("it"))
 
 
 def test_what_is_wrong_is_told_at_once(project: Project) -> None:

@@ -6,13 +6,12 @@ import contextlib
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness import Project
+from tests.acceptance.harness import PATIENCE, Project, wait_for
 
 DAG = """
     name: dag
@@ -77,14 +76,11 @@ def test_a_disk_that_fills_up_stops_the_run_and_its_bodies(project: Project) -> 
             while True:
                 filler.write(b"x" * 4096)
         project.write("full", "x")
-        run = project.finish(process, timeout=20)
+        run = project.finish(process, PATIENCE)
         assert run.code == 1
         assert "Error: cannot write " in run.err
         assert "No space left on device" in run.err
-        deadline = time.monotonic() + 2
-        while project.processes() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert project.processes() == {}
+        wait_for("the end of its processes", lambda: not project.processes())
         (logs / "filler").unlink()
         status = project.dagrun("status", "-o", "json")
         assert status.json["status"] == "interrupted"

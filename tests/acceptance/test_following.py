@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.harness import Project, wait_for
+from tests.acceptance.harness import PATIENCE, Project, wait_for
 
 COUNTING = """
     name: counting
@@ -26,7 +26,7 @@ COUNTING = """
       - {id: again, retries: 1, run: "echo try $DAGRUN_ATTEMPT; test $DAGRUN_ATTEMPT = 2"}
       - {id: after, run: "seq 1 5000", depends_on: [count, again]}
 """
-HANGING = "name: hanging\ntasks: [{id: a, run: 'echo begun; touch begun; sleep 60'}]\n"
+HANGING = "name: hanging\ntasks: [{id: a, run: 'echo begun; touch begun; sleep 300'}]\n"
 
 
 def begin(project: Project, text: str = COUNTING) -> subprocess.Popen[str]:
@@ -42,7 +42,9 @@ def live(project: Project, follower: subprocess.Popen[str]) -> str:
     assert follower.stdout is not None
     told = b""
     while not told.endswith(b"\n"):
-        told += os.read(follower.stdout.fileno(), 65536)
+        chunk = os.read(follower.stdout.fileno(), 65536)
+        assert chunk, f"it has ended: {project.finish(follower)}"
+        told += chunk
     project.write("go", "")
     return told.decode()
 
@@ -173,7 +175,7 @@ def test_a_reader_that_has_seen_enough_ends_the_following(project: Project) -> N
     following.stdout.readline()
     following.stdout.close()
     following.stdout = None
-    assert following.wait(timeout=20) == 141
+    assert following.wait(PATIENCE) == 141
     assert project.finish(following).err == ""
     end(project, run)
 
@@ -191,20 +193,33 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 80, 0, 0))
         self.process = project.start(*args, stdin=slave, stdout=slave, env={"TERM": "xterm-256color"})
         os.close(slave)
-        self.text = ""
+        self._drawn = b""
+
+    @property
+    def text(self) -> str:
+        """What was written until now; half a character at its end does no harm."""
+        return self._drawn.decode(errors="replace")
 
     def read_until(self, done: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < deadline, self.text
-            if select.select([self.master], [], [], 0.05)[0]:
-                try:
-                    self.text += os.read(self.master, 65536).decode()
-                except OSError:  # the other side has closed it
-                    break
+            if not self._read():
+                break
 
-    def close(self) -> None:
+    def read_to_the_end(self) -> None:
+        """Until the process has closed its side."""
+        self.read_until(lambda: False)
         os.close(self.master)
+
+    def _read(self) -> bool:
+        """Take what there is; whether there may be more."""
+        if select.select([self.master], [], [], 0.05)[0]:
+            try:
+                self._drawn += os.read(self.master, 65536)
+            except OSError:  # the other side has closed it
+                return False
+        return True
 
 
 def test_on_a_terminal_the_picture_is_redrawn_and_fits(project: Project) -> None:
@@ -214,8 +229,7 @@ def test_on_a_terminal_the_picture_is_redrawn_and_fits(project: Project) -> None
     terminal = Terminal(project, "status", "r", "--watch")
     terminal.read_until(lambda: "1 running" in terminal.text)
     project.write("go", "")
-    terminal.read_until(lambda: terminal.process.poll() is not None)
-    terminal.close()
+    terminal.read_to_the_end()
     outcome = project.finish(terminal.process)
     assert (outcome.code, outcome.err) == (0, "")
     assert "... and 27 more; of all: 30 pending, 1 running" in terminal.text
@@ -230,9 +244,8 @@ def test_sigterm_gives_the_terminal_its_cursor_back(project: Project) -> None:
     terminal = Terminal(project, "status", "r", "--watch")
     terminal.read_until(lambda: "running" in terminal.text)
     terminal.process.terminate()
-    terminal.read_until(lambda: terminal.process.poll() is not None)
-    terminal.read_until(lambda: "\x1b[?25h" in terminal.text)
-    terminal.close()
+    terminal.read_to_the_end()
+    assert "\x1b[?25h" in terminal.text
     assert project.finish(terminal.process).code == 143
     end(project, run)
 

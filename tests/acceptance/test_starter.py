@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness import Project
+from tests.acceptance.harness import LONGEST, Project
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_the_commands_that_it_names_work(project: Project) -> None:
     environment = project.environment()
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"  # as after `pip install`
     done = subprocess.run(
-        ["sh", "-ec", commands], cwd=project.root, env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["sh", "-ec", commands], cwd=project.root, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Status: success" in done.stdout

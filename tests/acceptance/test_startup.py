@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.acceptance.harness import Project
+from tests.acceptance.harness import LONGEST, Project
 
 PROBE = """
 import sys
@@ -32,7 +32,7 @@ def loaded(project: Project, *args: str) -> set[str]:
     """The modules that a command has imported by its end."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *args],
-        capture_output=True, text=True, cwd=project.root, env=project.environment(), check=True, timeout=60,
+        capture_output=True, text=True, cwd=project.root, env=project.environment(), check=True, timeout=LONGEST,
     )  # fmt: skip
     return set(done.stdout.rpartition("MODULES ")[2].split())
 

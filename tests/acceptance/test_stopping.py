@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.harness import Project, wait_for
+from tests.acceptance.harness import PATIENCE, Project, wait_for
 
 WORKFLOWS = """
     @workflow("waits")
@@ -60,7 +60,7 @@ def test_a_signal_cancels_the_run_and_ends_what_it_started(project: Project, sig
     process = begin(project, DAG, "python", "shell", "retries")
     wait_for("the retry", lambda: "task_retry retries" in project.names())
     os.killpg(process.pid, signum)  # as a terminal does: to everything in its foreground
-    outcome = project.finish(process, timeout=10)
+    outcome = project.finish(process, PATIENCE)
     assert project.processes() == {}
     assert outcome.code == 128 + signum
     assert "Status: cancelled\n" in outcome.out
@@ -86,7 +86,7 @@ def test_the_second_signal_kills_at_once(project: Project) -> None:
     wait_for("the cancel", lambda: "cancel_requested" in project.names())
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert project.finish(process, timeout=10).code == 130
+    assert project.finish(process, PATIENCE).code == 130
     assert project.processes() == {}
     assert project.names()[-3:] in (
         ["task_cancel python", "task_cancel shell", "dag_done"],
@@ -97,7 +97,7 @@ def test_the_second_signal_kills_at_once(project: Project) -> None:
 def test_bodies_that_ignore_the_signal_are_killed_after_the_grace(project: Project) -> None:
     process = begin(project, STUBBORN, "python", "shell")
     process.send_signal(signal.SIGTERM)
-    assert project.finish(process, timeout=10).code == 143
+    assert project.finish(process, PATIENCE).code == 143
     assert project.processes() == {}
 
 
@@ -107,7 +107,7 @@ def test_a_signal_while_workflows_are_read_ends_dagrun(project: Project) -> None
     process = project.start("run", "dag.yaml")
     project.wait_for_file("reading")
     process.send_signal(signal.SIGINT)
-    outcome = project.finish(process, timeout=10)
+    outcome = project.finish(process, PATIENCE)
     assert (outcome.code, outcome.out, outcome.err.strip()) == (130, "", "")
     assert not (project.root / "logs").exists()
 
@@ -119,7 +119,7 @@ def test_nohup_is_respected(project: Project) -> None:
     )
     project.wait_for_file("begun")
     os.killpg(process.pid, signal.SIGHUP)
-    assert project.finish(process, timeout=10).code == 0
+    assert project.finish(process, PATIENCE).code == 0
 
 
 @pytest.mark.parametrize("which", ["stdout", "stderr", "both"])
@@ -137,7 +137,7 @@ def test_a_reader_that_has_seen_enough_does_not_harm_the_run(project: Project, w
     project.wait_for_file("begun")
     os.close(reader)  # `| head -1` has its line
     project.write("go", "x")
-    outcome = project.finish(process, timeout=10)
+    outcome = project.finish(process, PATIENCE)
     assert project.dagrun("status", "-o", "json").json["status"] == "success"
     assert outcome.code in (0, 141)
     assert "Broken" not in outcome.err
@@ -154,7 +154,7 @@ def test_a_run_that_loses_its_terminal_is_cancelled_and_recorded(project: Projec
     os.close(theirs)
     project.wait_for_file("python")
     os.close(ours)  # the window is closed
-    assert project.finish(process, timeout=10).code == 129
+    assert project.finish(process, PATIENCE).code == 129
     assert project.processes() == {}
     assert project.dagrun("status", "-o", "json").json["status"] == "cancelled"
 
@@ -169,7 +169,7 @@ def take_terminal() -> None:
 
 def test_a_run_that_takes_too_long_is_ended(project: Project) -> None:
     project.workflows(WORKFLOWS)
-    project.write("dag.yaml", DAG.replace("name: dag", "name: dag\n    timeout: 1s"))
+    project.write("dag.yaml", DAG.replace("name: dag", "name: dag\n    timeout: 10s"))
     run = project.dagrun("run", "dag.yaml", "-o", "json")
     assert run.code == 1
     assert (run.json["status"], run.json["reason"]) == ("failed", "RunTimeout")

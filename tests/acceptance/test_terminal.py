@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import termios
+from collections.abc import Mapping
 
 from tests.acceptance.harness import Outcome, Project
 
@@ -13,15 +14,18 @@ DAG = r"""
     name: dag
     tasks:
       - {id: py.3-11, run: "echo [bold]not bold[/bold] test[py311]; printf '\\033[2J\\033]0;title\\007seen\\rover\\n'"}
-      - {id: slow, run: "echo working; sleep 1", depends_on: [py.3-11]}
+      - {id: slow, run: "echo working; until test -e go; do sleep 0.02; done", depends_on: [py.3-11]}
       - {id: bad, run: "exit 7", depends_on: [slow], retries: 1}
 """
 
 
 def on_a_terminal(
-    project: Project, *args: str, interrupt: str = "", **env: str
+    project: Project, *args: str, sign: str, interrupt: bool = False, env: Mapping[str, str] | None = None
 ) -> tuple[Outcome, list[object]]:
-    """Run a command on a pseudo-terminal: all that it drew, and the terminal's settings before and after."""
+    """Run a command on a pseudo-terminal: all that it drew, and the terminal's settings before and after.
+
+    Once it has drawn the sign, it may go on, or it is interrupted.
+    """
     ours, theirs = os.openpty()
     before = termios.tcgetattr(theirs)
     process = project.start(
@@ -29,15 +33,18 @@ def on_a_terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={"TERM": "xterm-256color", "COLUMNS": "100", **env},
+        env={"TERM": "xterm-256color", "COLUMNS": "100", **(env or {})},
     )
     drawn = b""
     while process.poll() is None or select.select([ours], [], [], 0)[0]:
         if select.select([ours], [], [], 0.05)[0]:
             drawn += os.read(ours, 65536)
-        if interrupt and interrupt.encode() in drawn:
-            os.killpg(process.pid, signal.SIGINT)
-            interrupt = ""
+        if sign and sign.encode() in drawn:
+            sign = ""
+            if interrupt:
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                project.write("go", "")
     after = termios.tcgetattr(theirs)
     os.close(ours)
     os.close(theirs)
@@ -49,7 +56,7 @@ def on_a_terminal(
 
 def test_progress_is_live_and_literal(project: Project) -> None:
     project.write("dag.yaml", DAG)
-    outcome, _ = on_a_terminal(project, "run", "dag.yaml")
+    outcome, _ = on_a_terminal(project, "run", "dag.yaml", sign="1/3 done; running: slow")
     text = outcome.out
     assert outcome.code == 1
     assert "[bold]not bold[/bold] test[py311]" in text
@@ -67,14 +74,14 @@ def test_progress_is_live_and_literal(project: Project) -> None:
 def test_no_color_and_dumb_terminals_get_plain_lines(project: Project) -> None:
     project.write("dag.yaml", DAG)
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        outcome, _ = on_a_terminal(project, "run", "dag.yaml", **env)
+        outcome, _ = on_a_terminal(project, "run", "dag.yaml", sign="slow started", env=env)
         assert "slow started" in outcome.out
         assert "\x1b" not in outcome.out
 
 
 def test_ctrl_c_leaves_the_terminal_sane(project: Project) -> None:
     project.write("dag.yaml", DAG)
-    outcome, _ = on_a_terminal(project, "run", "dag.yaml", interrupt="running: slow")
+    outcome, _ = on_a_terminal(project, "run", "dag.yaml", sign="running: slow", interrupt=True)
     assert outcome.code == 130
     assert "Status: cancelled" in outcome.out
     assert outcome.out.count("\x1b[?25l") == outcome.out.count("\x1b[?25h")
@@ -82,6 +89,7 @@ def test_ctrl_c_leaves_the_terminal_sane(project: Project) -> None:
 
 def test_nothing_is_coloured_where_nobody_looks(project: Project) -> None:
     project.write("dag.yaml", DAG)
+    project.write("go", "")
     run = project.dagrun("run", "dag.yaml", env={"TERM": "xterm-256color"})
     status = project.dagrun("status")
     listed = project.dagrun("runs")

@@ -115,7 +115,7 @@ def assert_accounted(project: Project, count: int) -> None:
 
 
 def under_way(project: Project, process: subprocess.Popen[str], after: int = 100) -> None:
-    """Until some of them have run, and the run has not ended."""
+    """Until some of them have run; the run cannot have ended where one of them waits."""
     wait_for("some bodies", lambda: len(effects(project)) > after)
     assert process.poll() is None, "it has ended before anything could happen to it"
 
@@ -204,7 +204,7 @@ def cancel(project: Project, process: subprocess.Popen[str]) -> None:
 def test_a_wish_to_end_in_the_middle_is_heard(
     project: Project, strike: Callable[[Project, subprocess.Popen[str]], None], code: int
 ) -> None:
-    many(project, 10_000, max_parallel=2)
+    many(project, 10_000, {9000: "wait"}, max_parallel=2)
     process = project.start("run", "dag.yaml", "-q")
     under_way(project, process)
     strike(project, process)
@@ -229,14 +229,15 @@ def test_an_end_in_the_middle_leaves_every_task_with_one(
 def test_killed_in_the_middle_and_resumed_what_is_on_record_ran_once_and_all_else_at_most_twice(
     project: Project,
 ) -> None:
-    many(project, 10_000, max_parallel=2)
+    many(project, 10_000, {9000: "wait"}, max_parallel=2)
     process = project.start("run", "dag.yaml", "-q")
     under_way(project, process, after=1000)
     process.kill()
     project.finish(process)
-    wait_for("the end of its processes", lambda: not project.processes(), patience=3)
+    wait_for("the end of its processes", lambda: not project.processes())
     good = {event["task_id"] for event in project.events() if event["event"] == "task_ok"}
     assert 0 < len(good) < 10_000
+    project.write("go", "")
     assert project.dagrun("resume", "latest", "-q").code == 0
     runs = Counter(line.split()[0] for line in effects(project).elements())
     assert runs.keys() == {f"t{n}" for n in range(10_000)}
@@ -248,10 +249,11 @@ def test_killed_in_the_middle_and_resumed_what_is_on_record_ran_once_and_all_els
 def test_a_process_that_is_killed_in_the_middle_costs_the_attempts_that_ran_there_and_no_other(
     project: Project, strike: Callable[[Project, subprocess.Popen[str]], None]
 ) -> None:
-    many(project, 10_000, max_parallel=2, defaults={"retries": 1})
+    many(project, 10_000, {9000: "wait"}, max_parallel=2, defaults={"retries": 1})
     process = project.start("run", "dag.yaml", "-q")
     under_way(project, process)
     strike(project, process)
+    project.write("go", "")
     assert project.finish(process).code == 0
     assert_accounted(project, 10_000)
     lost = [event for event in project.events() if event["event"] == "task_retry"]

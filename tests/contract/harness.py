@@ -9,6 +9,8 @@ from typing import Any
 
 from dagrun.work import Attempt, Body, Ended, Work
 
+PATIENCE = 60.0  # seconds; no test comes near it unless something is wrong
+
 FLOWS = """
 import os, time
 from pathlib import Path
@@ -86,7 +88,7 @@ class Ends:
 
     async def wait(self, count: int = 1) -> None:
         """Until so many have ended; then a little longer, for those that should not come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self.all) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -113,6 +115,6 @@ class Watched:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to become true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - a file of another process, of which no event tells
             await asyncio.sleep(0.005)

@@ -16,7 +16,7 @@ from dagrun.executors.local import LocalExecutor
 from dagrun.executors.processes import descendants
 from dagrun.payloads import merged_params
 from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
-from tests.contract.harness import FLOWS, Ends, attempt, until, work
+from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, until, work
 
 
 class House(Protocol):
@@ -109,7 +109,7 @@ class Inline:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What counts as tiny shall not depend on how busy the machine is."""
-    monkeypatch.setattr("dagrun.executors.dealing.TINY", 2.0)
+    monkeypatch.setattr("dagrun.executors.dealing.TINY", PATIENCE)
 
 
 @pytest.fixture(params=[Inline, Local], ids=["inline", "local"])
@@ -449,7 +449,7 @@ def test_an_attempt_may_be_stopped_while_its_artifacts_are_copied(
     def slow(_: Path, target: Path, halt: threading.Event) -> None:
         target.touch()
         copying.set()
-        assert halt.wait(20)
+        assert halt.wait(PATIENCE)
 
     monkeypatch.setattr(artifacts, "_copy_file", slow)
     its = local.work("returns", artifacts=("*.py",))

@@ -43,10 +43,11 @@ def test_other_text_is_no_moment(text: str) -> None:
 
 
 def test_the_steady_clock_agrees_with_the_systems_and_never_goes_back() -> None:
+    before = time.time()
     clock = SteadyClock()
     readings = [clock.now() for _ in range(1000)]
     assert readings == sorted(readings)
-    assert abs(readings[-1] - time.time()) < 1
+    assert before - 1 < readings[0] <= readings[-1] < time.time() + 1
 
 
 def test_the_steady_clock_tells_whole_milliseconds() -> None:
@@ -58,19 +59,19 @@ def test_the_steady_clock_waits_until_the_moment() -> None:
     clock = SteadyClock()
     begun = clock.now()
     asyncio.run(clock.wait(asyncio.Event(), begun + 0.02))
-    assert 0.015 < clock.now() - begun < 1
+    assert 0.015 < clock.now() - begun < 60
 
 
 def test_the_steady_clock_wakes_when_something_happens() -> None:
     async def story() -> float:
         clock, event = SteadyClock(), asyncio.Event()
         asyncio.get_running_loop().call_soon(event.set)
-        await clock.wait(event, clock.now() + 60)
+        await clock.wait(event, clock.now() + 600)
         await clock.wait(event, None)
         return clock.now()
 
     begun = SteadyClock().now()
-    assert asyncio.run(story()) - begun < 5
+    assert asyncio.run(story()) - begun < 60
 
 
 def test_a_moment_that_has_passed_is_not_waited_for() -> None:

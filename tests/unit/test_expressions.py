@@ -125,12 +125,12 @@ def test_what_is_no_expression_is_told_with_what_would_be(text: str, help: str) 
     "part", ["(", "[", "!", "not ", "a[", "f(", "'", "a && ", "a.", "${{", "-", "1 < ", "''"]
 )
 def test_a_million_characters_are_refused_at_once(part: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     told(part * 1_000_000)
     told(part * (7_900 // len(part)) + "]")
     with pytest.raises(ExpressionError):
         template("${{" + part * 1_000_000)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_long_chain_is_no_deep_tree() -> None:

@@ -218,9 +218,9 @@ def test_what_cannot_be_found_out_costs_little() -> None:
         for i in range(100)
     ]
     search = Search(Dag(name="hard", tasks=(*chain, *last), on_error=OnError.CONTINUE))
-    started = time.monotonic()
+    started = time.process_time()
     search.unreachable()
-    assert time.monotonic() - started < 10  # a second here; an hour, if each way were tried
+    assert time.process_time() - started < 60  # a second or two; an hour, if each way were tried
 
 
 def test_a_long_chain_costs_little() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
@@ -31,7 +32,7 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
             stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
-    while not (runs / run_id / "events.jsonl").exists():
+    while not _has_begun(runs / run_id):
         if process.poll() is not None and process.returncode not in (0, 1):
             break
         if time.monotonic() > deadline:
@@ -40,7 +41,7 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
         if process.returncode is not None:
             break
         time.sleep(0.02)
-    if not (runs / run_id / "events.jsonl").exists():
+    if not _has_begun(runs / run_id):
         output.say(log.read_text(errors="replace").rstrip())
         log.unlink(missing_ok=True)
         return process.returncode or 1
@@ -48,3 +49,11 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
         log.rename(runs / run_id / "detached.log")
     process.returncode = 0  # it goes on without us: nobody here waits for it
     return 0
+
+
+def _has_begun(run: Path) -> bool:
+    """Whether its first fact is recorded: a journal that is empty tells nobody anything."""
+    try:
+        return (run / "events.jsonl").stat().st_size > 0
+    except FileNotFoundError:
+        return False

@@ -53,7 +53,7 @@ def tab(shell: str, *words: str) -> list[str]:
             "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         }
     done = subprocess.run(
-        [sys.executable, "-m", "dagrun"], env=env, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-m", "dagrun"], env=env, capture_output=True, text=True, check=True, timeout=240
     )
     assert done.stderr == ""
     return done.stdout.split("\n")[:-1] if done.stdout.strip() else []

@@ -81,9 +81,9 @@ def bomb(levels: int, width: int) -> str:
 
 @pytest.mark.parametrize(("levels", "width"), [(9, 9), (4, 1000), (10, 8)])
 def test_an_alias_bomb_is_refused_at_once(levels: int, width: int) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert [code for _, code in told(bomb(levels, width))] == ["too-many-nodes"]
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_merging_counts_as_much_as_repeating() -> None:

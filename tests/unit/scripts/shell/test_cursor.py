@@ -13,9 +13,9 @@ from tests.unit.scripts.helpers import fitted, not_followed, refused
     "part", ["$(", "(", "{ ", '"$(', "${x:-", "f() ", "((", "if ", "case a in a) ", "[["]
 )
 def test_deep_and_long_scripts_are_soon_refused(part: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     refused(part * 20_000 + "X")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_nesting_has_a_bound() -> None:
