@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dagrun.beside import check_beside
 from dagrun.dialects.base import Places, Written
-from dagrun.errors import did_you_mean, nearest
+from dagrun.errors import did_you_mean
 from dagrun.graph import cycles
 from dagrun.ids import variant_ids
 from dagrun.language import check_language
@@ -22,7 +22,7 @@ from dagrun.unreachable import check_unreachable
 from dagrun.variants import meant
 
 if TYPE_CHECKING:
-    from dagrun.registry import Registry, Workflow
+    from dagrun.registry import Failure, Registry, Workflow
 
 MOST_IN_A_CYCLE = 20  # members that a message names
 FEW_TASKS = 10
@@ -227,21 +227,31 @@ def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
     if not calls or not written.places:
         return
     missing = any(action.ref not in registry.workflows for _, _, action in calls)
+    # It may be where a missing workflow was to come from; else this DAG can do without it.
+    to_blame = [failure for failure in registry.failures if missing and failure.origin.listed]
     for failure in registry.failures:
-        # It may be where a missing workflow was to come from; else this DAG can do without it.
-        level = "error" if missing and failure.origin.listed else "warning"
         message = f"cannot read workflows from {failure.origin}: {failure.error}"
+        level = "error" if failure in to_blame else "warning"
         yield _at(written, (), message, "unreadable-workflows", level=level)
+    told: set[str] = set()
     for i, task, action in calls:
         workflow = registry.workflows.get(action.ref)
-        if workflow is None:
-            match = nearest(action.ref, registry.workflows)
+        if workflow is not None:
+            yield from _signature(written, i, task, workflow)
+        elif not to_blame or action.ref not in told:
+            told.add(action.ref)
             yield _at(
                 written, written.places.action(i), f"RunnerError: Unknown workflow: {action.ref}", "unknown-workflow",
-                suggestion=f"did you mean '{match}'?" if match else "`dagrun workflows` lists those that are registered, `--workflows FILE` adds some",
+                suggestion=_where_it_may_be(action.ref, registry, to_blame),
             )  # fmt: skip
-        else:
-            yield from _signature(written, i, task, workflow)
+
+
+def _where_it_may_be(ref: str, registry: Registry, unread: Sequence[Failure]) -> str:
+    if unread:
+        return f"it may be in {unread[0].origin}, which cannot be read"
+    return did_you_mean(ref, registry.workflows) or (
+        "`dagrun workflows` lists those that are registered, `--workflows FILE` adds some"
+    )
 
 
 def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:

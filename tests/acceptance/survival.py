@@ -20,7 +20,7 @@ from dagrun.clock import SteadyClock
 from dagrun.errors import NotFoundError
 from dagrun.history import History
 from dagrun.runs.files import FileRuns
-from tests.acceptance.harness import PATIENCE, Project
+from tests.acceptance.harness import PATIENCE, Outcome, Project
 
 LIVES = 40  # so many are begun at most: on a busy machine a task may run out of time on each of its attempts
 
@@ -231,9 +231,14 @@ def survive(
             return f"{words[0]} hangs: {project.processes()}"
         if outcome.code == 0:
             return left_behind(project)
-        if outcome.code not in (0, 1, -9, 143, -15):
+        if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome):
             return f"{words[0]} ended with {outcome}"
     return "it does not end"
+
+
+def unread(outcome: Outcome) -> bool:
+    """Whether the worker was struck while it imported workflows: nothing has begun, and the file is to blame."""
+    return outcome.code == 2 and outcome.err.startswith("Error: cannot read workflows from")
 
 
 def wait_for_effects(project: Project, process: subprocess.Popen[str]) -> None:

@@ -240,7 +240,10 @@ def test_workflows_that_cannot_be_read_are_told_where_they_are_needed(listed: bo
         KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
     )
     message = "cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
-    assert f"{level}: {message}" in told("tasks: [{id: a, workflow_ref: unheard_of}]", known)
+    found = told("tasks: [{id: a, workflow_ref: unheard_of}, {id: b, workflow_ref: unheard_of}]", known)
+    assert f"{level}: {message}" in found
+    assert ("help: it may be in flows, which cannot be read" in found) is listed
+    assert found.count("Unknown workflow") == (1 if listed else 2)
     assert f"warning: {message}" in told("tasks: [{id: a, workflow_ref: nothing}]", known)
     assert told("tasks: [{id: a, run: x}]", known) == ""
 
