@@ -152,9 +152,9 @@ def keep_spool(attempt: Attempt, worker: int) -> None:
 
 
 def _collect(work: Work, masker: Masker) -> Outputs:
-    path = _output(work.attempt)
+    path = Path(_output(work.attempt))
     try:
-        status = os.stat(path)  # noqa: PTH116 - asked for every task
+        status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return {}
     if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device would not end
@@ -165,7 +165,7 @@ def _collect(work: Work, masker: Masker) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = masker.value(parse_outputs(Path(path).read_text(encoding="utf-8")))
+        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     data = encode_outputs(outputs)

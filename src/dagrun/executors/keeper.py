@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -28,9 +28,6 @@ from dagrun.executors.wire import Channel, Message
 #: Signals that Python ignores, and that a command should find as they are.
 _SPOILT = (signal.SIGPIPE, signal.SIGXFSZ)
 GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
-WAIT = (
-    0.01  # seconds for which the news that a command runs may wait for that of its end: each one wakes dagrun
-)
 
 
 def launch() -> tuple[int, Channel]:
@@ -65,11 +62,10 @@ class Keeper:
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock)
         self.leaders: dict[int, _Leader] = {}
-        #: Each with the end to tell when it has written the last line.
-        self.maskers: dict[int, Message | None] = {}
+        self.maskers: dict[
+            int, Message | None
+        ] = {}  # each with the end to tell when it has written the last line
         self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
-        self.spawned: list[Message] = []  # what has not been told yet,
-        self.tell_at = 0.0  # and when it is to be
         self.held: list[int] = []
         self._wake = -1
         self._null = -1
@@ -95,8 +91,6 @@ class Keeper:
                 os.read(self._wake, 4096)
             self._reap()
             self._end_leftovers()
-            if self.spawned and self.tell_at <= time.monotonic():
-                self._tell()
             if self.channel.fileno() in ready:
                 messages = self.channel.receive()
                 if messages is None:
@@ -126,10 +120,9 @@ class Keeper:
         gc.freeze()
 
     def _patience(self) -> float | None:
-        moments = [ending for ending, _ in self.endings[:1]]
-        if self.spawned:
-            moments.append(self.tell_at)
-        return max(0.0, (min(moments) - time.monotonic()) * 1000) if moments else None
+        if not self.endings:
+            return None
+        return max(0.0, (self.endings[0][0] - time.monotonic()) * 1000)
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -172,7 +165,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "pid": pid}, fds=(ours.fileno(), tickets, granting))
+        self._tell({"op": "worker", "pid": pid}, ours.fileno(), tickets, granting)
         ours.close()
         os.close(tickets)
         os.close(granting)
@@ -215,9 +208,7 @@ class Keeper:
         self.leaders[pid] = _Leader(pid, message["mark"], worker=False, masker=masker)
         if masker is not None:
             self.maskers[masker] = None
-        if not self.spawned:
-            self.tell_at = time.monotonic() + WAIT
-        self.spawned.append({"op": "spawned", "id": message["id"], "pid": pid})
+        self._tell({"op": "spawned", "id": message["id"], "pid": pid})
 
     def _environment(self, unset: list[str]) -> Mapping[str, str]:
         """The keeper's own, which never changes, less some variables."""
@@ -256,11 +247,9 @@ class Keeper:
             else:
                 self._tell(end)
 
-    def _tell(self, *messages: Message, fds: Sequence[int] = ()) -> None:
-        """Say that, and before it what has been spawned."""
-        spawned, self.spawned = self.spawned, []
+    def _tell(self, message: Message, *fds: int) -> None:
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
-            self.channel.send(*spawned, *messages, fds=fds)
+            self.channel.send(message, *fds)
 
     def _begin_ending(self, leader: _Leader) -> None:
         """A body's first process has ended: what it started ends with it."""

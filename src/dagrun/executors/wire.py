@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -40,9 +39,9 @@ class Channel:
         """The descriptor to wait on."""
         return self.sock.fileno()
 
-    def send(self, *messages: Message, fds: Sequence[int] = ()) -> None:
-        """Send them at once, the descriptors with the first; raises OSError when the other end is gone."""
-        data = b"".join(map(pack, messages))
+    def send(self, message: Message, *fds: int) -> None:
+        """Send all of it; raises OSError when the other end is gone."""
+        data = pack(message)
         if fds:
             sent = socket.send_fds(self.sock, [data], list(fds))
             data = data[sent:]

@@ -78,7 +78,7 @@ def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Ch
         with tempfile.TemporaryFile() as file:
             file.write(text)
             file.flush()
-            one.send({"text": text.decode()}, fds=[file.fileno()])
+            one.send({"text": text.decode()}, file.fileno())
     told: list[Message] = []
     while len(told) < 2:
         told += other.receive() or []
@@ -91,7 +91,7 @@ def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Ch
 def test_descriptors_that_nobody_took_are_closed_with_the_channel(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     reader, writer = os.pipe()
-    one.send({}, fds=[writer])
+    one.send({}, writer)
     os.close(writer)
     other.receive()
     other.close()
