@@ -246,7 +246,7 @@ class LocalExecutor:
         """Kill what the keeper owned: groups by their leaders; below us, forks of workers and what bears our mark."""
         for leader in leaders:
             processes.send_group(leader, signal.SIGKILL)
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + 5.0  # then it is another user's, or hangs in the kernel
         while time.monotonic() < deadline:
             left = [pid for pid in processes.descendants(os.getpid()) if self._owned(pid)]
             if not left:

@@ -23,6 +23,7 @@ from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
+PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
 _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
@@ -69,12 +70,12 @@ class FileRuns:
             raise
         return run
 
-    def own(self, run_id: str, patience: float = 5.0) -> FileRun:
+    def own(self, run_id: str) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
         run = FileRun(layout.directory, run_id, self.stream, self.durability, self.rotation)
         try:
-            _wait_for_bodies(layout, patience)
+            _wait_for_bodies(layout)
         except BaseException:
             run.close()
             raise
@@ -333,9 +334,9 @@ def _is_stillborn(directory: Path) -> bool:
         return False
 
 
-def _wait_for_bodies(layout: RunLayout, patience: float) -> None:
+def _wait_for_bodies(layout: RunLayout) -> None:
     """A former owner's keeper holds a lock until the last body is gone, at most two seconds after its owner."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + PATIENCE
     while lock.is_held(layout.bodies_lock):
         if time.monotonic() > deadline:
             raise RefusedError(
