@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from json.encoder import encode_basestring
+from math import isfinite
+from types import NoneType
 from typing import Any, ClassVar
 
 from dagrun.clock import from_rfc3339, to_rfc3339
@@ -218,34 +220,52 @@ class Encoder:
     def __init__(self, run_id: str, dag_name: str, tenant: str, mask: Callable[[str], str] = str) -> None:
         self._mask = mask
         shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
-        self._heads = {cls: f'","event":"{cls.name}",{shared}' for cls in EVENTS.values()}
+        self._shapes = {
+            cls: (f'","event":"{cls.name}",{shared}', _SAID[cls], _PRIVATE.get(cls))
+            for cls in EVENTS.values()
+        }
 
     def encode(self, event: Event) -> tuple[str, str]:
         """The event as a line for the run's journal, and as a line for the stream of all runs (no outputs)."""
-        cls = type(event)
-        start = '{"timestamp":"' + to_rfc3339(event.timestamp) + self._heads[cls]
-        for name, opening, unsaid in _SAID[cls]:
+        head, said, private = self._shapes[type(event)]
+        start = '{"timestamp":"' + to_rfc3339(event.timestamp) + head
+        for name, opening, unsaid in said:
             value = getattr(event, name)
             if value is not None and value != unsaid:
                 start += opening + _text(value)
-        public = start + "}\n"
-        private = _PRIVATE.get(cls)
+        public = self._mask(start + "}\n")
         if private is not None and (data := getattr(event, private)) is not None:
-            return self._mask(f'{start},"{private}":{_encode(data)}}}\n'), self._mask(public)
-        public = self._mask(public)
+            return self._mask(f'{start},"{private}":{_data(data)}}}\n'), public
         return public, public
 
 
+def _number(value: float) -> str:
+    return repr(value) if isfinite(value) else _encode(value)
+
+
+#: How plain values are written: for these the encoder's own way in costs most of the time.
+_PLAIN: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: repr,
+    float: _number,
+    bool: {False: "false", True: "true"}.__getitem__,
+    NoneType: lambda _: "null",
+}
+
+
 def _text(value: Any) -> str:
-    """A value as JSON. Most are short texts and numbers, for which the encoder's own way in costs most of the time."""
-    kind = type(value)
-    if kind is str:
-        return encode_basestring(value)
-    if kind is int:
-        return str(value)
-    if kind is Blob:
-        return _encode({"file": value.file, "size": value.size, "sha256": value.sha256})
-    return _encode(value)
+    """What an event says of itself, as JSON."""
+    if type(value) is Blob:
+        value = {"file": value.file, "size": value.size, "sha256": value.sha256}
+    return _PLAIN.get(type(value), _encode)(value)
+
+
+def _data(data: Any) -> str:
+    """What a body handed over, as JSON: mostly a few names with plain values."""
+    try:
+        return f"{{{','.join([f'{encode_basestring(key)}:{_PLAIN[type(it)](it)}' for key, it in data.items()])}}}"
+    except (AttributeError, KeyError, TypeError):
+        return _encode(data)
 
 
 def decode(line: Mapping[str, Json]) -> Event | None:
