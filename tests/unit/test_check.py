@@ -467,3 +467,17 @@ def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice
 
 def test_parameters_under_another_name_are_not_missing_as_well() -> None:
     assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1
+
+
+def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
+    found = told(
+        """
+        tasks:
+          - {id: a, run: "echo ${{ matrix.so }}", matrix: {os: [x], exclude: [{os: y}]}}
+          - {id: b, run: x, depends_on: ["a[os=z]"]}
+        """
+    )
+    assert "no combination of the matrix has os=y" in found
+    assert "the matrix has no key 'so'" in found
+    assert "Task 'b' depends on non-existent task 'a[os=z]'" in found
+    assert found.count("error:") == 3

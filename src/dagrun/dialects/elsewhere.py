@@ -34,8 +34,8 @@ _SAME: Final[Sequence[frozenset[str]]] = (
     frozenset({"max_parallel", "max-parallel", "parallelism"}),
     frozenset({"for_each", "loop", "with_items", "withItems", "withParam"}),
 )
-#: Words for what is done in another way here.
 _SCHEDULES: Final = "what starts a run by itself stands in configs/schedules/"
+#: Words for what is done in another way here.
 _ADVICE: Final[Mapping[str, str]] = {
     "runs-on": "it runs on this machine, or with 'image' in a container",
     "uses": "there are no actions to use: say with 'run' what it does",

@@ -19,6 +19,7 @@ FEW_VALUES: Final = 8
 #: matrix itself for the empty word.
 Where = Callable[[str], Path]
 Entry = Mapping[str, MatrixValue]
+_NO_VALUE = "name one, such as {os: alpine}, or leave it out"
 
 
 def read(
@@ -50,11 +51,12 @@ def read(
 
 
 def problems(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
-    """Everything that is wrong with a matrix."""
-    found = list(_with_axes(matrix, source, where)) or list(_with_entries(matrix, source, where))
+    """Why nobody can say which variants a matrix has."""
+    found = list(_with_axes(matrix, source, where))
     if not found and not variants(matrix):
         message = "nothing is left of the matrix after 'exclude'"
-        found.append(Finding(source.place(where("exclude"), key=True), message, "empty-matrix"))
+        nothing = Finding(source.place(where("exclude"), key=True), message, "empty-matrix")
+        found = list(in_vain(matrix, source, where)) or [nothing]
     if not found and (name := next(iter(namesakes(matrix)), None)) is not None:
         message = f"two variants would both be called '{name}'"
         hint = "write their values without ',', '=' and control characters"
@@ -91,8 +93,8 @@ def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding
             seen.add(text)
 
 
-def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
-    """What `exclude` and `include` say in vain."""
+def in_vain(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
+    """What `exclude` and `include` of a matrix with good axes say in vain."""
     whole = variants(Matrix(axes=matrix.axes)).values()
     for i, entry in enumerate(matrix.exclude):
         path = (*where("exclude"), i)
@@ -103,7 +105,7 @@ def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Find
                 did_you_mean(name, matrix.axes) or f"it has: {', '.join(matrix.axes) or 'none'}",
             )  # fmt: skip
         if not entry:
-            yield Finding(source.place(path), "the entry names no value", "empty-entry")
+            yield Finding(source.place(path), "the entry names no value", "empty-entry", _NO_VALUE)
         elif not unknown and not any(_agree(values, entry) for values in whole):
             message = f"no combination of the matrix has {key(entry)}"
             yield Finding(source.place(path), message, "no-such-variant", _values(entry, matrix))
@@ -114,10 +116,10 @@ def _with_entries(matrix: Matrix, source: Source, where: Where) -> Iterator[Find
         fixed = {name: value for name, value in entry.items() if name in matrix.axes}
         fitting = any(_agree(values, fixed) for values in left)
         if not entry:
-            yield Finding(place, "the entry names no value", "empty-entry")
+            yield Finding(place, "the entry names no value", "empty-entry", _NO_VALUE)
         elif entry in own or (fitting and fixed == entry):
             message = f"the entry adds nothing: {key(entry)} is there already"
-            yield Finding(place, message, "no-such-variant")
+            yield Finding(place, message, "no-such-variant", "leave it out")
         elif not fitting:
             own.append(entry)
 

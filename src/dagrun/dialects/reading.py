@@ -68,6 +68,9 @@ class Reader:
         self.misspelt: dict[int, frozenset[str]] = {}
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
+        self.asides: list[
+            Finding
+        ] = []  # errors that leave the task they are about as it is: it is checked on
         self.broken: set[int] = set()
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)
@@ -153,7 +156,7 @@ class Reader:
         )
         return Written(
             dag,
-            tuple(self.findings),
+            (*self.findings, *self.asides),
             self.source,
             self.places,
             frozenset(self.broken),
@@ -468,7 +471,10 @@ class Reader:
             self.source,
             where,
         )
-        self.findings += matrices.problems(matrix, self.source, where)
+        problems = list(matrices.problems(matrix, self.source, where))
+        self.findings += problems
+        if not problems:
+            self.asides += matrices.in_vain(matrix, self.source, where)
         return matrix
 
 

@@ -131,6 +131,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:52: error: the entry adds nothing: os=a is there already [no-such-variant]
             2 |   - {id: a, run: x, matrix: {os: [a, b], include: [{os: a}]}}
               |                                                    ^
+          help: leave it out
         """,
     ),
     "an include twice": (
@@ -139,6 +140,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:49: error: the entry adds nothing: os=a is there already [no-such-variant]
             2 |   - {id: a, run: x, matrix: {include: [{os: a}, {os: a}]}}
               |                                                 ^
+          help: leave it out
         """,
     ),
     "variants that would be called alike": (
@@ -156,6 +158,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:49: error: the entry names no value [empty-entry]
             2 |   - {id: a, run: x, matrix: {os: [a], include: [{}]}}
               |                                                 ^
+          help: name one, such as {os: alpine}, or leave it out
         """,
     ),
 }
