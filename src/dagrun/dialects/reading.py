@@ -68,9 +68,8 @@ class Reader:
         self.misspelt: dict[int, frozenset[str]] = {}
         self.places = NodePlaces(spelling, (), root)
         self.findings: list[Finding] = []
-        self.asides: list[
-            Finding
-        ] = []  # errors that leave the task they are about as it is: it is checked on
+        #: Errors that leave the task they are about as it is: it is checked on.
+        self.asides: list[Finding] = []
         self.broken: set[int] = set()
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)

@@ -454,12 +454,13 @@ class _Story:
             after = f"{last.task} {_ended(fact.event)}{tolerated} (its {which}{_asks(node.task, last)})"
             because = f"because {after}"
         held, turn = self._held(fact.place, start.place), self._held_by_group(node, fact.place, start.place)
-        freed, why = held, f"freed a slot, {{}}; max_parallel is {self._slots(start.place)}"
+        freed, how, bound = held, "freed a slot", f"max_parallel is {self._slots(start.place)}"
         if turn is not None and (held is None or held.place <= turn.place):
-            freed, why = turn, f"ended, {{}}; {self._turns(node)}"
+            freed, how, bound = turn, "ended", self._turns(node)
         if freed is not None:
-            waited = f"{seconds(start.event.timestamp - fact.event.timestamp)} after {after}"
-            because = f"when {getattr(freed.event, 'task_id', 'another task')} {why.format(waited)}"
+            waited = seconds(start.event.timestamp - fact.event.timestamp)
+            name = getattr(freed.event, "task_id", "another task")
+            because = f"when {name} {how}, {waited} after {after}; {bound}"
         return f"started {because}{_condition(node.task)}"
 
     def _is_tolerated(self, need: Need, end: Event) -> bool:
