@@ -35,10 +35,11 @@ def validate(
     dag: Annotated[
         str | None, typer.Option("--dag", help="The same as FILE.", autocompletion=complete_dag)
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Tell every error of every file, with its line and column."""
+    """Report every error of every file, with its line and column."""
     from dagrun import settings, wiring
     from dagrun.errors import UsageError
     from dagrun.source import render
@@ -48,6 +49,8 @@ def validate(
         raise UsageError("which document? give one or more FILEs")
     with wiring.documents(settings.load(flags=flags(workflows))) as documents:
         reports = documents.validate(named)
+    if strict:
+        reports = [report.strict() for report in reports]
     if form is Form.JSON:
         shapes = [
             {
