@@ -142,4 +142,4 @@ def test_strict_turns_a_warning_into_an_error(project: Project) -> None:
     assert project.dagrun("validate", "odd.yaml").code == 0
     run = project.dagrun("validate", "odd.yaml", "--strict")
     assert run.code == 2
-    assert "odd.yaml:2:29: error: 'a' can never start: 'if' is always false [unreachable]" in run.out
+    assert "odd.yaml:2:30: error: 'a' can never start: 'if' is always false [unreachable]" in run.out
