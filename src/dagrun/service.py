@@ -96,11 +96,8 @@ class Service(History):
         return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
-        """A new run. The recorded DAG has this run's parameters as their defaults: they are known even if no fact is."""
-        dag, values = prepared.graph.dag, prepared.recorded_params
-        params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
-        recorded = replace(dag, params=params, masked_params=prepared.masked_params)
-        return self.runs.create(recorded, self.clock.now(), run_id)
+        """A new run."""
+        return self.runs.create(_recorded(prepared), self.clock.now(), run_id)
 
     def _start(
         self, prepared: Prepared, writer: RunWriter, trigger: str | None = None, parent: str | None = None
@@ -200,7 +197,7 @@ class Service(History):
                 return None
             prepared = self._resumed(record, dag, state.start, given)
             self.end_bodies(writer.run_id)
-            writer.begin(None if dag == record.dag else dag)
+            writer.begin(None if dag == record.dag else _recorded(prepared))
             for request in writer.requests():  # a cancel of a run that was interrupted: it is resumed now
                 late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
                 writer.append(late)
@@ -232,6 +229,8 @@ class Service(History):
             params = self._params_again(record, dag, start, params, given)
         else:
             _refuse_masked(record.run_id, _masked_params(record, start))
+            # Parameters that a resume with another document brought are its defaults.
+            params = {**{param.name: param.default for param in dag.params}, **params}
         partial = start is not None and bool(start.partial)
         return self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
 
@@ -363,9 +362,19 @@ class Service(History):
         return self.read_registry()
 
 
+def _recorded(prepared: Prepared) -> Dag:
+    """The DAG to record: this run's parameters are its defaults, so that they are known even if no fact is."""
+    dag, values = prepared.graph.dag, prepared.recorded_params
+    params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
+    return replace(dag, params=params, masked_params=prepared.masked_params)
+
+
 def _masked_params(record: RunRecord, start: DagStart | None) -> Sequence[str]:
     """The parameters whose values were not recorded, because they held a secret."""
-    return start.masked_params or () if start else record.dag.masked_params
+    if start is None:
+        return record.dag.masked_params
+    later = (name for name in record.dag.masked_params if name not in start.params)
+    return (*(start.masked_params or ()), *later)
 
 
 def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
