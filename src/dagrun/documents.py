@@ -58,9 +58,11 @@ class Given:
 
     params: Sequence[str] = ()
     params_file: Path | None = None
+    #: Where the run's values are kept besides, should its record lack one.
+    kept: Mapping[str, Json] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Whether any are given anew."""
         return bool(self.params) or self.params_file is not None
 
 

@@ -225,10 +225,9 @@ class Service(History):
         if dag != record.dag:
             declared = {param.name for param in dag.params}
             params = {name: value for name, value in params.items() if name in declared}
-        if start is None or dag != record.dag or given:
+        if start is None or dag != record.dag or given or _masked_params(record, start):
             params = self._params_again(record, dag, start, params, given)
         else:
-            _refuse_masked(record.run_id, _masked_params(record, start))
             # Parameters that a resume with another document brought are its defaults.
             params = {**{param.name: param.default for param in dag.params}, **params}
         partial = start is not None and bool(start.partial)
@@ -245,8 +244,10 @@ class Service(History):
         """The values of the parameters of a run: those that are given now, else those that were recorded."""
         values = self.documents.given(dag, given) if given else {}
         declared = {param.name for param in dag.params}
-        masked = _masked_params(record, start)
-        _refuse_masked(record.run_id, [name for name in masked if name in declared and name not in values])
+        missing = [name for name in _masked_params(record, start) if name in declared and name not in values]
+        kept = given.kept if given is not None else {}
+        values |= {name: kept[name] for name in missing if name in kept}
+        _refuse_masked(record.run_id, [name for name in missing if name not in kept])
         return self.documents.params(dag, {**recorded, **values})
 
     def _resumed_dag(self, record: RunRecord, use_current: bool, notice: Callable[[str], None]) -> Dag:

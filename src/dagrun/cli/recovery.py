@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from dagrun.cli.completion import complete_run, complete_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
 from dagrun.cli.running import close
+
+if TYPE_CHECKING:
+    from dagrun.work import Json
 
 Run = Annotated[
     str,
@@ -70,6 +74,9 @@ def resume(
     params_file: ParamsFile = None,
     workflows: Workflows = None,
     quiet: Quiet = False,
+    fire: Annotated[
+        Path | None, typer.Option("--fire", hidden=True, help="What a scheduler keeps of the run.")
+    ] = None,
     form: Output = Form.TEXT,
 ) -> int:
     """Go on with a run: what ended well is kept, the rest runs.
@@ -80,7 +87,7 @@ def resume(
     from dagrun.cli.progress import progress
     from dagrun.documents import Given
 
-    given = Given(params=param or (), params_file=params_file)
+    given = Given(params=param or (), params_file=params_file, kept=_kept(fire))
 
     with wiring.service(settings.load(flags=flags(workflows)), runs=True) as service:
         graph = service.graph_of(run)
@@ -94,6 +101,16 @@ def resume(
                 print(f"Run {view.run_id} ended well: nothing is left to resume.")
             return 0
     return close(ended, form, quiet=quiet)
+
+
+def _kept(fire: Path | None) -> Mapping[str, Json]:
+    """The values of parameters that a scheduler has kept."""
+    if fire is None:
+        return {}
+    from dagrun.schedules.openruns import OpenRun
+
+    run = OpenRun.read(fire)
+    return {} if run is None else run.params
 
 
 def rerun(
