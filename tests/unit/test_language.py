@@ -111,3 +111,16 @@ def test_a_variable_that_holds_a_secret_is_passed_on_by_no_expression(name: str)
 def test_a_variable_that_holds_a_secret_is_passed_on_to_no_other() -> None:
     text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
     assert "env.A holds a secret" in told(text.format("run: x"))
+
+
+@pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
+def test_a_secret_is_not_taken_apart(expression: str) -> None:
+    text = SECRETIVE.format("run: x").replace("DOC: ", f'OTHER: "${{{{ {expression} }}}}", DOC: ')
+    assert "a part of a secret would not be masked" in told(text)
+
+
+def test_a_secret_may_stand_within_a_text() -> None:
+    text = SECRETIVE.format("run: x").replace(
+        "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
+    )
+    assert told(text) == ""
