@@ -148,8 +148,8 @@ class Service(History):
         A run that has ended keeps its state; an interrupted one is ended here. Raises NotFoundError.
         """
         run_id = self.run_id(named)
-        if reason and (dag := self.runs.dag(run_id)).secrets:
-            reason = self.documents.masker(dag).text(reason)
+        if reason:
+            reason = self._masked(run_id, reason)
         self.runs.ask(run_id, Request("cancel", by, {"reason": reason}))
         deadline = time.monotonic() + self.settings.cancel_timeout_ms / 1000 + 5
         while time.monotonic() < deadline:
@@ -164,6 +164,14 @@ class Service(History):
                 writer.close()
             break
         return self.status(run_id)
+
+    def _masked(self, run_id: str, text: str) -> str:
+        """A text for a run's records without those of its secrets that are known here."""
+        try:
+            dag = self.runs.dag(run_id)
+        except NotFoundError:  # it cannot be read, but it can be ended
+            return text
+        return self.documents.masker(dag).text(text) if dag.secrets else text
 
     def _settle(self, writer: RunWriter) -> None:
         """As the owner of a run that nobody drives: end what it left, turn every request into what it comes to."""

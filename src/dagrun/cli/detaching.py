@@ -31,7 +31,7 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
     if (runs / run_id).exists():
         raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
     log = runs / f".detached-{run_id}.log"
-    with log.open("wb") as file, tempfile.TemporaryFile() as given:
+    with log.open("wb") as file, tempfile.TemporaryFile(dir=runs) as given:
         given.write(json.dumps(list(params)).encode())
         given.seek(0)
         process = subprocess.Popen(
