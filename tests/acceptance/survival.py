@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,17 @@ WORKFLOWS = """
         assert q__k == {str(n): n for n in range(300)} and len(m__k) == 3, (q__k, m__k)
 """
 
+#: Secrets that look like dagrun's own words.
+WORDS = {
+    "A": "task_ok",
+    "B": "success",
+    "C": "dag_done",
+    "D": "run_id",
+    "E": "2026",
+    "F": "forty",
+    "G": "timestamp",
+}
+
 QUICK = 300  # tiny bodies, one for each item of a list
 
 SCRIPT = """\
@@ -65,7 +76,7 @@ echo "k=$DAGRUN_TASK_ID" >> "$DAGRUN_OUTPUT"
 """
 
 
-def forty() -> str:
+def forty(secrets: Iterable[str] = ()) -> str:
     """A DAG of 40 tasks, in turn workflows and scripts; each checks what it is given and leaves a trace of every attempt.
 
     Beside them tiny bodies, which workers begin from a queue, and a matrix; and one task that counts what those put out.
@@ -93,7 +104,13 @@ def forty() -> str:
             checks = [f'test "$DAGRUN_PARAM_{need.upper()}__K" = {need} || exit 9' for need in needs]
             task["run"] = SCRIPT.format(checks="\n".join(checks))
         tasks.append(task)
-    dag = {"name": "forty", "on_error": "continue", "max_parallel": 8, "tasks": tasks}
+    dag = {
+        "name": "forty",
+        "on_error": "continue",
+        "max_parallel": 8,
+        "secrets": list(secrets),
+        "tasks": tasks,
+    }
     for task in tasks:
         task["retry"] = {"initial": "5ms", "factor": 1}
     return json.dumps(dag)
@@ -198,12 +215,13 @@ def one_round(root: Path, seed: int) -> str:
     project = Project(root)
     strikes = [chance.choice(STRIKES)] + [kill] * (chance.random() < 0.4)
     torn = sum(strike in (kill, kill_both) for strike in strikes)
-    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)})"
+    words = WORDS if chance.random() < 0.5 else {}
+    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)}{', secrets' if words else ''})"
     try:
         project.workflows(WORKFLOWS)
-        project.write("dag.yaml", forty())
+        project.write("dag.yaml", forty(words))
         with Reader(project, torn) as reader:
-            problem = survive(project, strikes, chance)
+            problem = survive(project, strikes, chance, words)
         problem = problem or reader.problem or wrong_with(project, torn=torn)
         return f"{told}: {problem}" if problem else ""
     except Exception as error:
@@ -213,13 +231,16 @@ def one_round(root: Path, seed: int) -> str:
 
 
 def survive(
-    project: Project, strikes: list[Callable[[Project, subprocess.Popen[str]], None]], chance: random.Random
+    project: Project,
+    strikes: list[Callable[[Project, subprocess.Popen[str]], None]],
+    chance: random.Random,
+    environment: Mapping[str, str],
 ) -> str:
     """Begin the run, strike, resume, until it has ended well; what went wrong, or nothing."""
     for _ in range(LIVES):
         begun = (project.root / "logs/runs/it/dag.json").exists()
         words = ["resume", "it", "-q"] if begun else ["run", "dag.yaml", "--run-id", "it", "-q"]
-        process = project.start(*words)
+        process = project.start(*words, env=environment)
         if strikes:
             if chance.random() < 0.7:  # else count from the process's own start
                 wait_for_effects(project, process)
