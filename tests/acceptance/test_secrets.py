@@ -206,6 +206,29 @@ def test_no_form_of_a_secret_is_written_by_a_run_in_the_background(project: Proj
     assert_nowhere(project)
 
 
+def test_nothing_remains_of_a_secret_when_dagrun_is_killed(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        secrets: [API_TOKEN]
+        params: {token: none}
+        tasks:
+          - id: a
+            params: {token: "${{ params.token }}"}
+            env: {TOKEN: "${{ secrets.API_TOKEN }}"}
+            run: |
+              echo "token=$TOKEN" >> "$DAGRUN_OUTPUT"; echo "$TOKEN"
+              cp "$DAGRUN_PARAMS_FILE" begun; sleep 300
+        """,
+    )
+    running = project.start("run", "dag.yaml", "-p", f"token={SECRET}", env={"API_TOKEN": SECRET})
+    assert json.loads(project.wait_for_file("begun")) == {"token": SECRET}
+    running.kill()
+    project.finish(running)
+    wait_for("the end of its processes", lambda: not project.processes())
+    assert_nowhere(project)
+
+
 def test_a_message_is_cut_after_it_is_masked(project: Project) -> None:
     project.workflows(
         """
