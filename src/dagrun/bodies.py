@@ -15,7 +15,6 @@ from dagrun.clock import to_rfc3339
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
-from dagrun.masking import Masker
 from dagrun.model import ContainerAction, MatrixValue, WorkflowAction
 from dagrun.outcomes import End, Status
 from dagrun.payloads import by_output
@@ -65,6 +64,7 @@ class Bodies:
         outside = os.environ if environment is None else environment
         self._outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
         self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
+        self._masker = prepared.masker
         self._dag_env: Mapping[str, str] | None = None
         self._calls: dict[str, Call] = {}
         self._directories: dict[str, Path] = {}
@@ -91,7 +91,7 @@ class Bodies:
             items = self._rendered(node.task.for_each, node, env)
             if not isinstance(items, list | tuple):
                 hint = "; fromJSON(..) reads one from JSON" if isinstance(items, str) else ""
-                raise EvaluationError(f"the value is no list: {_start(items)}{hint}", 0)
+                raise EvaluationError(f"the value is no list: {self._start(items)}{hint}", 0)
             if len(items) > MOST_VARIANTS:
                 raise EvaluationError(
                     f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0
@@ -104,8 +104,13 @@ class Bodies:
                 expressions.as_text(items)
             except ValueError as error:
                 raise EvaluationError(str(error), 0) from None
-        found: Sequence[Json] = Masker(self.prepared.secrets.values()).value(items)
+        found: Sequence[Json] = self._masker.value(items)
         return found
+
+    def _start(self, value: Json) -> str:
+        """A value's first characters, for a sentence about it. What is cut in the middle of a secret could not be masked."""
+        text = self._masker.text(expressions.as_text(value) if value is not None else "null")
+        return text if len(text) <= 80 else f"{text[:77]}..."
 
     def gathered(self, node: Node) -> Mapping[str, Json]:
         """What a group hands on: of each output a map from variant to value, over the variants that succeeded.
@@ -356,12 +361,6 @@ def _matrix_env(values: Mapping[str, MatrixValue]) -> dict[str, str]:
     return {
         "MATRIX_" + re.sub(r"[^A-Z0-9_]", "_", name.upper()): as_text(value) for name, value in values.items()
     }
-
-
-def _start(value: Json) -> str:
-    """A value's first characters, for a sentence about it."""
-    text = expressions.as_text(value) if value is not None else "null"
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _text(value: Json) -> str:

@@ -15,7 +15,7 @@ from dagrun.dialects import detect
 from dagrun.dialects.base import Written
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.graph import Graph
-from dagrun.masking import SHORTEST
+from dagrun.masking import SHORTEST, Masker
 from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
 from dagrun.selection import EVERYTHING, Selection, select
 from dagrun.settings import Settings
@@ -55,6 +55,20 @@ class FileReport:
     def error(self) -> DocumentError:
         """All that is wrong, to be raised."""
         return DocumentError(self.findings, self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """Values for parameters as somebody typed them: `name=value` and a file of them."""
+
+    params: Sequence[str] = ()
+    params_file: Path | None = None
+    #: Where the run's values are kept besides, should its record lack one.
+    kept: Mapping[str, Json] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether any are given anew."""
+        return bool(self.params) or self.params_file is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +161,37 @@ class Documents:
         return ((path, _shown(path)) for path in catalog.documents(directory))
 
     def params(self, dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
-        """The values of a DAG's parameters. Raises UsageError that lists all that is wrong."""
-        return parameters.resolve(dag, given)
+        """The values of a DAG's parameters. Raises UsageError that lists all that is wrong, without secrets."""
+        return self._resolved(dag, given, Given())
+
+    def given(self, dag: Dag, given: Given) -> dict[str, Json]:
+        """Values as they were typed, made what the parameters take. Raises UsageError that lists all that is wrong."""
+        values, problems = self._read(dag, given)
+        if problems:
+            raise UsageError(self.masker(dag).text("\n".join(problems)))
+        return values
+
+    def _resolved(self, dag: Dag, values: Mapping[str, Json], given: Given) -> dict[str, Json]:
+        read, problems = self._read(dag, given)
+        try:
+            params = parameters.resolve(dag, {**values, **read})
+        except UsageError as error:
+            problems.append(error.message)
+        if problems:
+            raise UsageError(self.masker(dag).text("\n".join(problems)))
+        return params
+
+    def _read(self, dag: Dag, given: Given) -> tuple[dict[str, Json], list[str]]:
+        """The values, and what is wrong with them; what `name=value` says counts more than the file."""
+        values = self._params_file(dag, given.params_file) if given.params_file else {}
+        problems = []
+        for text in given.params:
+            try:
+                name, value = parameters.from_flag(dag, text)
+                values[name] = value
+            except UsageError as error:
+                problems.append(error.message)
+        return values, problems
 
     def at_root(self, named: str) -> tuple[Path, str]:
         """A DAG as a schedule names it, from the project root whatever directory we are in. Raises NotFoundError."""
@@ -171,21 +214,8 @@ class Documents:
         if report.graph is None:
             raise report.error()
         dag = select(_overridden(report.graph.dag, request), request.selection)
-        given = dict(request.given)
-        given |= self._params_file(request.params_file) if request.params_file else {}
-        problems = []
-        for text in request.params:
-            try:
-                name, value = parameters.from_flag(dag, text)
-                given[name] = value
-            except UsageError as error:
-                problems.append(error.message)
-        try:
-            params = parameters.resolve(dag, given)
-        except UsageError as error:
-            problems.append(error.message)
-        if problems:
-            raise UsageError("\n".join(problems))
+        given = Given(params=request.params, params_file=request.params_file)
+        params = self._resolved(dag, request.given, given)
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
         partial = dag.tasks is not report.graph.dag.tasks
@@ -204,28 +234,38 @@ class Documents:
 
     def _secrets(self, dag: Dag) -> Mapping[str, str]:
         """The declared secrets' values, from the environment or `.env`. Raises UsageError for all that are unfit."""
-        if not dag.secrets:
-            return {}
-        from dotenv import dotenv_values
-
-        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
-        values = {name: known.get(name) or "" for name in dag.secrets}
+        values = self._known_secrets(dag)
         problems = [
-            f"the secret '{name}' is not set: export it, or put it into .env"
-            if not value
-            else f"the secret '{name}' has fewer than {SHORTEST} characters, too few to be masked"
-            for name, value in values.items()
-            if len(value) < SHORTEST
+            f"the secret '{name}' {problem}" for name, value in values.items() if (problem := _unfit(value))
         ]
         if problems:
             raise UsageError("\n".join(problems))
         return values
 
-    def _params_file(self, path: Path) -> Mapping[str, Json]:
-        data = Source.read(path).load()
+    def _known_secrets(self, dag: Dag) -> Mapping[str, str]:
+        """The same, fit or not; empty where there is none."""
+        if not dag.secrets:
+            return {}
+        from dotenv import dotenv_values
+
+        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        return {name: known.get(name) or "" for name in dag.secrets}
+
+    def masker(self, dag: Dag) -> Masker:
+        """What takes those of a DAG's secrets that can be found out of a message."""
+        return Masker(value for value in self._known_secrets(dag).values() if not _unfit(value))
+
+    def _params_file(self, dag: Dag, path: Path) -> dict[str, Json]:
+        try:
+            data = Source.read(path).load()
+        except DocumentError as error:
+            if not dag.secrets:
+                raise
+            first = error.findings[0]  # without the line itself: a secret may be in it
+            raise UsageError(self.masker(dag).text(f"{first.place}: {first.message}")) from None
         if not isinstance(data, dict):
             raise UsageError(f"{path} must hold a mapping of parameters")
-        return data
+        return dict(data)
 
     def graph(self, request: RunRequest) -> Graph:
         """What a run would run, before its parameters and secrets are known. Raises DocumentError, NotFoundError."""
@@ -245,6 +285,15 @@ class Documents:
         if gone:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
         return Prepared(Graph.compile(dag), path, params, registry, self._secrets(dag), partial)
+
+
+def _unfit(secret: str) -> str:
+    """Why a secret cannot be used, if so."""
+    if not secret:
+        return "is not set: export it, or put it into .env"
+    if len(secret) < SHORTEST:
+        return f"has fewer than {SHORTEST} characters, too few to be masked"
+    return "is nothing but white space, which cannot be masked" if secret.isspace() else ""
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

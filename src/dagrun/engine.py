@@ -20,9 +20,11 @@ from dagrun.events import (
     TaskFail,
     TaskSkip,
     TaskStart,
+    masked,
 )
 from dagrun.expressions import EvaluationError
 from dagrun.graph import Node
+from dagrun.masking import Masker
 from dagrun.model import WorkflowAction
 from dagrun.outcomes import Reason, RunStatus, Status
 from dagrun.runs.base import Request, RunWriter
@@ -99,6 +101,7 @@ class Engine:
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
+        masker: Masker | None = None,
     ) -> None:
         self.state = state
         self.writer = writer
@@ -108,6 +111,7 @@ class Engine:
         self._chance = chance
         self._listener = listener
         self._cancel_timeout = cancel_timeout
+        self._masker = masker or Masker(())
         self._wake = asyncio.Event()
         self._news: deque[tuple[_Attempt, Ended | _News]] = deque()
         self._requests: deque[Request] = deque()
@@ -335,7 +339,8 @@ class Engine:
             try:
                 outputs = self._bodies.outputs()
             except EvaluationError as error:
-                finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {error}")
+                why = self._masker.text(str(error))
+                finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {why}")
         if self._given_up:
             names = ", ".join(self._given_up[:10]) + ", ..." * (len(self._given_up) > 10)
             finish = Finish(
@@ -365,7 +370,9 @@ class Engine:
             )
 
     def record(self, event: Event) -> None:
-        """A fact: folded, taken down, told."""
+        """A fact: folded, taken down, told. So nobody ever sees a secret that a body or a person has put into one."""
+        if self._masker:
+            event = masked(event, self._masker)
         self.state.apply(event)
         self.writer.append(event)
         if self._listener is not None:

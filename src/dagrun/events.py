@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from json.encoder import encode_basestring
 from math import isfinite
 from types import NoneType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from dagrun.clock import from_rfc3339, to_rfc3339
 from dagrun.work import Blob, Json, Outputs
+
+if TYPE_CHECKING:
+    from dagrun.masking import Masker
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -39,6 +42,8 @@ class DagStart(Event):
     parent_run_id: str | None = None
     #: True when only a part of the document's tasks is run.
     partial: bool | None = None
+    #: The parameters whose values held a secret, which was masked.
+    masked_params: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +176,9 @@ class DagResume(Event):
     rerun: Sequence[str]
     dag_hash: str
     max_parallel: int = 1
+    #: The values of all parameters, where some were given anew, and those whose values held a secret.
+    params: Mapping[str, Json] | None = None
+    masked_params: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +204,27 @@ EVENTS: Mapping[str, type[Event]] = {
     )
 }  # fmt: skip
 
+#: The fields that hold what bodies, people and documents have given. All others are dagrun's own, and name its things.
+_GIVEN: Mapping[type[Event], str] = {
+    DagStart: "params", TaskOk: "outputs", TaskRetry: "error", TaskFail: "error", TaskExpand: "items",
+    CancelRequested: "reason", CancelIgnored: "reason", DagResume: "params", DagDone: "outputs",
+}  # fmt: skip
+#: Facts in which the keys of that field are names that the document declares.
+_DECLARED = (DagStart, DagResume, DagDone)
+_Fact = TypeVar("_Fact", bound=Event)
+
+
+def masked(event: _Fact, masker: Masker) -> _Fact:
+    """The fact without secrets. What dagrun itself says (ids, states, times) is kept, whatever the secrets are."""
+    name = _GIVEN.get(type(event))
+    value = getattr(event, name) if name is not None else None
+    if name is None or value is None or (isinstance(event, TaskFail) and event.summary is not None):
+        return event  # the error of a group names its variants
+    hidden = masker.values(value) if isinstance(event, _DECLARED) else masker.value(value)
+    changes: dict[str, Any] = {name: hidden}
+    return replace(event, **changes)
+
+
 #: What only the run's own journal tells: data of bodies.
 _PRIVATE: Mapping[type[Event], str] = {TaskOk: "outputs", DagDone: "outputs", TaskExpand: "items"}
 _FIELDS: Mapping[type[Event], tuple[str, ...]] = {
@@ -217,8 +246,7 @@ _SAID: Mapping[type[Event], tuple[tuple[str, str, str | None], ...]] = {
 class Encoder:
     """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
 
-    def __init__(self, run_id: str, dag_name: str, tenant: str, mask: Callable[[str], str] = str) -> None:
-        self._mask = mask
+    def __init__(self, run_id: str, dag_name: str, tenant: str) -> None:
         shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
         self._shapes = {
             cls: (f'","event":"{cls.name}",{shared}', _SAID[cls], _PRIVATE.get(cls))
@@ -233,9 +261,9 @@ class Encoder:
             value = getattr(event, name)
             if value is not None and value != unsaid:
                 start += opening + _text(value)
-        public = self._mask(start + "}\n")
+        public = start + "}\n"
         if private is not None and (data := getattr(event, private)) is not None:
-            return self._mask(f'{start},"{private}":{_data(data)}}}\n'), public
+            return f'{start},"{private}":{_data(data)}}}\n', public
         return public, public
 
 

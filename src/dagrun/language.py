@@ -9,7 +9,7 @@ from typing import Any
 
 from dagrun import expressions
 from dagrun.dialects.base import Path, Places, Written
-from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known
+from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known, Reference
 from dagrun.ids import variant_ids
 from dagrun.model import ContainerAction, ShellAction, Task
 from dagrun.source import Finding
@@ -62,8 +62,11 @@ class _Language:
         known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
+        above = set(self.secret_env)  # what holds a secret of the variables that an expression may find
         for name, value in task.env.items():
-            yield from self._values(value, places.variable(i, name), in_env, self.secret_env)
+            yield from self._values(value, places.variable(i, name), in_env, above)
+            if name in hidden:
+                above.add(name)
         for name, value in task.params.items():
             yield from self._values(value, places.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
@@ -203,10 +206,24 @@ class _Language:
             if reference.root in TASK_ROOTS and not reference.path:
                 message = f"'{reference.root}' is asked for one task at a time"
                 yield ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
+            yield from self._reach(reference, known)
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
                 message = f"env.{name} holds a secret, which an expression cannot pass on"
                 yield ExpressionError(message, reference.offset, f"read the variable ${name} in the task")
+
+    def _reach(self, reference: Reference, known: Known) -> Iterator[ExpressionError]:
+        """An expression without a name may reach any variable, and any secret."""
+        if reference.path:
+            return
+        if reference.root == "env" and self.secrets:
+            message = (
+                "where secrets are declared, an expression can read 'env' only by a name that is written out"
+            )
+            yield ExpressionError(message, reference.offset, "write env.NAME")
+        elif reference.root == "secrets" and "secrets" in known.roots:
+            message = "an expression can read 'secrets' only by a name that is written out"
+            yield ExpressionError(message, reference.offset, "write secrets.NAME")
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
         place = self.written.source.place_within(path, error.offset)

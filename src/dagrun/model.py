@@ -181,6 +181,8 @@ class Dag:
     max_parallel: int | None = None
     timeout: float | None = None
     secrets: tuple[str, ...] = ()
+    #: Of a recorded DAG: the parameters whose values held a secret, which was masked.
+    masked_params: tuple[str, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
     #: What becomes of containers when their task has ended.
     cleanup: Literal["remove_on_completion", "keep", "keep_on_failure"] = "remove_on_completion"

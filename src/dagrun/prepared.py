@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagrun.graph import Graph
+from dagrun.masking import Masker
 from dagrun.model import Dag
 
 if TYPE_CHECKING:
@@ -30,6 +31,22 @@ class Prepared:
     #: Who asked for it: `manual`, `schedule`, ..., and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
+
+    @property
+    def masker(self) -> Masker:
+        """What takes the secrets out of all that is recorded or shown."""
+        return Masker(self.secrets.values())
+
+    @property
+    def recorded_params(self) -> Mapping[str, Json]:
+        """The values of its parameters as they are recorded."""
+        return self.masker.values(self.params)
+
+    @property
+    def masked_params(self) -> tuple[str, ...]:
+        """The parameters whose values are not what is recorded, because they hold a secret."""
+        recorded = self.recorded_params
+        return tuple(name for name, value in self.params.items() if recorded[name] != value)
 
     @property
     def max_parallel(self) -> int:

@@ -51,7 +51,7 @@ class Drive:
         self.engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
             bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
-            cancel_timeout=settings.cancel_timeout_ms / 1000,
+            cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
         )  # fmt: skip
 
     async def run(self, *first: Event) -> RunState:

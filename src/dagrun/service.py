@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from dagrun.clock import Clock
 from dagrun.errors import NotFoundError, RefusedError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
-from dagrun.masking import Masker
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
@@ -28,7 +26,7 @@ from dagrun.views.status import RunView, view_of
 from dagrun.work import Executor, Json
 
 if TYPE_CHECKING:
-    from dagrun.documents import Documents
+    from dagrun.documents import Documents, Given
     from dagrun.schedules.listing import CheckedFiles, ScheduleView
     from dagrun.schedules.model import Due, Schedule, Skip
 
@@ -98,12 +96,8 @@ class Service(History):
         return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
-        """A new run. The recorded DAG has this run's parameters as their defaults: they are known even if no fact is."""
-        mask = _mask(prepared)
-        dag = prepared.graph.dag
-        values: Mapping[str, Json] = json.loads(mask(json.dumps(prepared.params)))
-        params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
-        return self.runs.create(replace(dag, params=params), self.clock.now(), run_id, mask)
+        """A new run."""
+        return self.runs.create(_recorded(prepared), self.clock.now(), run_id)
 
     def _start(
         self, prepared: Prepared, writer: RunWriter, trigger: str | None = None, parent: str | None = None
@@ -113,12 +107,13 @@ class Service(History):
             task_count=prepared.graph.task_count,
             dag_path=prepared.path,
             dag_hash=writer.dag_hash,
-            params=prepared.params,
+            params=prepared.recorded_params,
             max_parallel=prepared.max_parallel,
             trigger=trigger or prepared.trigger,
             schedule_id=prepared.schedule_id,
             parent_run_id=parent,
             partial=prepared.partial or None,
+            masked_params=prepared.masked_params or None,
         )
 
     def _drive(
@@ -153,6 +148,8 @@ class Service(History):
         A run that has ended keeps its state; an interrupted one is ended here. Raises NotFoundError.
         """
         run_id = self.run_id(named)
+        if reason:
+            reason = self._masked(run_id, reason)
         self.runs.ask(run_id, Request("cancel", by, {"reason": reason}))
         deadline = time.monotonic() + self.settings.cancel_timeout_ms / 1000 + 5
         while time.monotonic() < deadline:
@@ -168,6 +165,14 @@ class Service(History):
             break
         return self.status(run_id)
 
+    def _masked(self, run_id: str, text: str) -> str:
+        """A text for a run's records without those of its secrets that are known here."""
+        try:
+            dag = self.runs.dag(run_id)
+        except NotFoundError:  # it cannot be read, but it can be ended
+            return text
+        return self.documents.masker(dag).text(text) if dag.secrets else text
+
     def _settle(self, writer: RunWriter) -> None:
         """As the owner of a run that nobody drives: end what it left, turn every request into what it comes to."""
         from dagrun.engine import close_interrupted  # asyncio, which only a cancel needs
@@ -179,13 +184,14 @@ class Service(History):
             close_interrupted(state, writer, request, self.clock)
 
     def resume(
-        self, named: str, *, use_current: bool = False, shown: Shown | None = None,
+        self, named: str, *, use_current: bool = False, given: Given | None = None, shown: Shown | None = None,
         notice: Callable[[str], None] = lambda _: None,
     ) -> Ended | None:  # fmt: skip
         """Go on with a run: what ended well is kept, the rest runs (CONTRACT 7.3). None: nothing is left to do.
 
-        `notice` is told when the document has changed since. Raises NotFoundError, UsageError, and RefusedError when
-        the run is live; then nothing was changed.
+        `given` are values for parameters, from now on. `notice` is told when the document has changed since. Raises
+        NotFoundError, UsageError, and RefusedError when the run is live or a value of it was not recorded; then nothing
+        was changed.
         """
         writer = self.runs.own(self.run_id(named))
         try:
@@ -197,9 +203,9 @@ class Service(History):
             if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
                 writer.close()
                 return None
-            prepared = self._resumed(record, dag, state.start)
+            prepared = self._resumed(record, dag, state.start, given)
             self.end_bodies(writer.run_id)
-            writer.begin(_mask(prepared), None if dag == record.dag else dag)
+            writer.begin(None if dag == record.dag else _recorded(prepared))
             for request in writer.requests():  # a cancel of a run that was interrupted: it is resumed now
                 late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
                 writer.append(late)
@@ -212,20 +218,45 @@ class Service(History):
             begun = [] if state.start else [self._start(prepared, writer)]
             if not record.events:
                 return begun
-            now = self.clock.now()
-            return [*begun, resumption(state, writer.dag_hash, prepared.max_parallel, now)]
+            resumed = resumption(state, writer.dag_hash, prepared.max_parallel, self.clock.now())
+            if given:
+                resumed = replace(
+                    resumed, params=prepared.recorded_params, masked_params=prepared.masked_params or None
+                )
+            return [*begun, resumed]
 
         return self._drive(prepared, writer, shown, first, state)
 
-    def _resumed(self, record: RunRecord, dag: Dag, start: DagStart | None) -> Prepared:
-        """What a resumed run runs, with the values that its parameters had. Raises UsageError."""
-        given: Mapping[str, Json] = start.params if start else {}
+    def _resumed(self, record: RunRecord, dag: Dag, start: DagStart | None, given: Given | None) -> Prepared:
+        """What a resumed run runs, with the values that its parameters had, or are given now. Raises UsageError, RefusedError."""
+        params: Mapping[str, Json] = start.params if start else {}
         if dag != record.dag:
             declared = {param.name for param in dag.params}
-            given = {name: value for name, value in given.items() if name in declared}
-        params = given if start and dag == record.dag else self.documents.params(dag, given)
+            params = {name: value for name, value in params.items() if name in declared}
+        if start is None or dag != record.dag or given or _masked_params(record, start):
+            params = self._params_again(record, dag, start, params, given)
+        else:
+            # Parameters that a resume with another document brought are its defaults.
+            params = {**{param.name: param.default for param in dag.params}, **params}
         partial = start is not None and bool(start.partial)
         return self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+
+    def _params_again(
+        self,
+        record: RunRecord,
+        dag: Dag,
+        start: DagStart | None,
+        recorded: Mapping[str, Json],
+        given: Given | None,
+    ) -> Mapping[str, Json]:
+        """The values of the parameters of a run: those that are given now, else those that were recorded."""
+        values = self.documents.given(dag, given) if given else {}
+        declared = {param.name for param in dag.params}
+        missing = [name for name in _masked_params(record, start) if name in declared and name not in values]
+        kept = given.kept if given is not None else {}
+        values |= {name: kept[name] for name in missing if name in kept}
+        _refuse_masked(record.run_id, [name for name in missing if name not in kept])
+        return self.documents.params(dag, {**recorded, **values})
 
     def _resumed_dag(self, record: RunRecord, use_current: bool, notice: Callable[[str], None]) -> Dag:
         start = next((event for event in record.events if isinstance(event, DagStart)), None)
@@ -250,16 +281,23 @@ class Service(History):
         return record.dag
 
     def rerun(
-        self, named: str, again: Selection, run_id: str | None = None, shown: Shown | None = None
-    ) -> Ended:
-        """A new run of an earlier one's DAG and parameters that takes over its results but for what `again` selects."""
+        self, named: str, again: Selection, run_id: str | None = None, shown: Shown | None = None,
+        given: Given | None = None,
+    ) -> Ended:  # fmt: skip
+        """A new run of an earlier one's DAG and parameters that takes over its results but for what `again` selects.
+
+        `given` are values for parameters. Raises NotFoundError, UsageError, and RefusedError when the id is taken or a
+        value was not recorded.
+        """
         record = self.record(named)
         reused = reuse(record, record.dag, again)
         state = fold(record)
         prepared = self.documents.recorded(
             reused.dag,
             state.start.dag_path if state.start else "",
-            dict(state.start.params) if state.start else self.documents.params(record.dag, {}),
+            self._params_again(
+                record, record.dag, state.start, state.start.params if state.start else {}, given
+            ),
             partial=reused.dag is not record.dag or bool(state.start and state.start.partial),
         )
         writer = self._create(prepared, run_id)
@@ -333,5 +371,27 @@ class Service(History):
         return self.read_registry()
 
 
-def _mask(prepared: Prepared) -> Callable[[str], str]:
-    return Masker(prepared.secrets.values()).text
+def _recorded(prepared: Prepared) -> Dag:
+    """The DAG to record: this run's parameters are its defaults, so that they are known even if no fact is."""
+    dag, values = prepared.graph.dag, prepared.recorded_params
+    params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
+    return replace(dag, params=params, masked_params=prepared.masked_params)
+
+
+def _masked_params(record: RunRecord, start: DagStart | None) -> Sequence[str]:
+    """The parameters whose values were not recorded, because they held a secret."""
+    if start is None:
+        return record.dag.masked_params
+    later = (name for name in record.dag.masked_params if name not in start.params)
+    return (*(start.masked_params or ()), *later)
+
+
+def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
+    """Raises RefusedError when there are such parameters."""
+    if names:
+        said = f"parameter '{names[0]}'" if len(names) == 1 else f"parameters {', '.join(map(repr, names))}"
+        again = " ".join(f"-p {name}=VALUE" for name in names)
+        raise RefusedError(
+            f"run '{run_id}' cannot be repeated as it was: the value of {said} held a secret and was not recorded",
+            hint=f"give it again: {again}",
+        )

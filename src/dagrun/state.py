@@ -165,6 +165,8 @@ class RunState:
         for i in rerun:
             attempts = self.tasks[i].attempt
             self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
+        if self.start is not None and event.params is not None:
+            self.start = replace(self.start, params=event.params, masked_params=event.masked_params)
         self._begin_stretch(event.max_parallel)
         self._go_on()
         self.stretch_started_at = event.timestamp

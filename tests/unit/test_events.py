@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.events import EVENTS, CancelRequested, DagStart, Encoder, Event, TaskOk, TaskSkip, decode
+from dagrun.events import (
+    EVENTS,
+    CancelRequested,
+    DagStart,
+    Encoder,
+    Event,
+    TaskFail,
+    TaskOk,
+    TaskSkip,
+    decode,
+    masked,
+)
+from dagrun.masking import Masker
 from dagrun.work import Blob, Json, Outputs
 
 MOMENTS = st.integers(0, 4_102_444_800_000).map(lambda millis: millis / 1000)
@@ -31,6 +43,7 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "bool | None": st.none() | st.booleans(),
     "Mapping[str, Json]": OBJECTS,
     "Sequence[str]": st.lists(st.text()),
+    "Sequence[str] | None": st.none() | st.lists(st.text()),
     "Mapping[str, Json] | None": st.none() | OBJECTS,
     "Sequence[Json] | None": st.none() | st.lists(JSON, max_size=3),
     "Blob | None": st.none() | st.builds(Blob, st.text(), st.integers(0), st.text()),
@@ -152,3 +165,52 @@ def test_a_result_is_the_outputs_wherever_they_lie(
         timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.0, outputs=small, outputs_file=large
     )
     assert event.result == result
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------
+
+#: Secrets that dagrun's own records are full of.
+WORDS = (
+    "success", "task_ok", "dag_start", "run_id", "task_id", "2026", "true", "null", "eeee", '"1234"', "test", "StopAll",
+    "timestamp", "outputs", "local-dev", "20251003", "daily", "manual", "params",
+)  # fmt: skip
+GIVEN = {
+    "dag_start": "params", "task_ok": "outputs", "task_retry": "error", "task_fail": "error", "task_expand": "items",
+    "cancel_requested": "reason", "cancel_ignored": "reason", "dag_resume": "params", "dag_done": "outputs",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@given(data=st.data())
+def test_secrets_never_change_what_dagrun_itself_says(cls: type[Event], data: st.DataObject) -> None:
+    event = data.draw(events(cls))
+    hidden = masked(event, Masker(WORDS))
+    assert decode(line(hidden)) == hidden
+    for name in cls.__dataclass_fields__:
+        if name not in (GIVEN.get(cls.name), "name"):
+            assert getattr(hidden, name) == getattr(event, name)
+
+
+def test_what_a_body_says_is_masked_and_what_dagrun_says_is_not() -> None:
+    event = TaskOk(
+        timestamp=1_790_000_000.0, task_id="test", attempt=1, duration_seconds=2026.0,
+        outputs={"test": "a test", "n": [12026, True, None]},
+    )  # fmt: skip
+    written = line(masked(event, Masker(WORDS)))
+    assert (written["event"], written["task_id"], written["duration_seconds"]) == ("task_ok", "test", 2026.0)
+    assert written["outputs"] == {"***": "a ***", "n": ["***", True, None]}
+
+
+def test_the_names_of_parameters_are_kept() -> None:
+    start = DagStart(
+        timestamp=0.0, task_count=1, dag_path="test.yaml", dag_hash="eeee", params={"test": "test"}, masked_params=["test"]
+    )  # fmt: skip
+    hidden = masked(start, Masker(WORDS))
+    assert (hidden.params, hidden.masked_params, hidden.dag_path) == ({"test": "***"}, ["test"], "test.yaml")
+
+
+def test_the_error_of_a_group_names_its_variants() -> None:
+    error = TaskFail(
+        timestamp=0.0, task_id="m", error="m[test] failed", error_type="VariantsFailed", summary="0/1 passed"
+    )
+    assert masked(error, Masker(WORDS)) == error

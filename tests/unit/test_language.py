@@ -65,3 +65,62 @@ def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
     assert found(f'run: x, if: "{root}.event.name == 1"') == [
         f"'{root}.event' is text: there is no 'name' in it"
     ]
+
+
+# --- what could reach a secret -----------------------------------------------------------------------------------
+
+SECRETIVE = """
+name: d
+secrets: [S]
+params: {{p: A}}
+env: {{DOC: "${{{{ secrets.S }}}}"}}
+tasks:
+  - {{id: t, env: {{A: "${{{{ secrets.S }}}}"}}, {}}}
+"""
+BY_NAME = "an expression can read 'env' only by a name that is written out"
+
+
+@pytest.mark.parametrize(
+    "expression", ["env[params.p]", "env", "toJSON(env)", "env['A' && params.p]", "contains(env, 'x')"]
+)
+@pytest.mark.parametrize("place", [each for each in EVERYWHERE if "env" not in each])
+def test_where_secrets_are_declared_env_is_read_by_name(expression: str, place: str) -> None:
+    assert BY_NAME in told(SECRETIVE.format(place.replace("X", expression)))
+
+
+@pytest.mark.parametrize("expression", ["env[params.p]", "toJSON(env)"])
+def test_without_secrets_env_is_a_mapping_like_any_other(expression: str) -> None:
+    assert told(f"params: {{p: A}}\ntasks: [{{id: t, run: 'echo ${{{{ {expression} }}}}'}}]") == ""
+
+
+@pytest.mark.parametrize("expression", ["secrets", "secrets[params.p]", "toJSON(secrets)"])
+def test_a_secret_is_read_by_name(expression: str) -> None:
+    text = SECRETIVE.replace("DOC: ", "OTHER: '${{{{ " + expression.replace("'", "''") + " }}}}', DOC: ")
+    assert "an expression can read 'secrets' only by a name that is written out" in told(
+        text.format("run: x")
+    )
+
+
+@pytest.mark.parametrize("name", ["DOC", "A"])
+def test_a_variable_that_holds_a_secret_is_passed_on_by_no_expression(name: str) -> None:
+    for place in EVERYWHERE:
+        if "env" not in place:
+            assert f"env.{name} holds a secret" in told(SECRETIVE.format(place.replace("X", f"env.{name}")))
+
+
+def test_a_variable_that_holds_a_secret_is_passed_on_to_no_other() -> None:
+    text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
+    assert "env.A holds a secret" in told(text.format("run: x"))
+
+
+@pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
+def test_a_secret_is_not_taken_apart(expression: str) -> None:
+    text = SECRETIVE.format("run: x").replace("DOC: ", f'OTHER: "${{{{ {expression} }}}}", DOC: ')
+    assert "a part of a secret would not be masked" in told(text)
+
+
+def test_a_secret_may_stand_within_a_text() -> None:
+    text = SECRETIVE.format("run: x").replace(
+        "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
+    )
+    assert told(text) == ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dagrun.errors import NotFoundError, RefusedError
+from dagrun.documents import Given
+from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.events import DagResume, DagStart, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction
 from dagrun.recovery import fold, remainder, reuse
@@ -166,6 +168,86 @@ def test_parameters_are_known_even_when_no_fact_is() -> None:
     life.resume()
     assert life.executors[-1].params["a"] == {"x": 7}
     assert life.names() == ["dag_start", "task_start a", "task_ok a", "dag_done"]
+
+
+# --- parameters whose values were not recorded --------------------------------------------------------------------
+
+SECRETIVE = replace(
+    dag(call("a", params={"x": "${{ params.x }}"}), params=(Param(name="x"), Param(name="y"))),
+    secrets=("TOKEN",),
+)
+
+
+@pytest.fixture
+def secretive(monkeypatch: pytest.MonkeyPatch) -> Life:
+    """A failed run with a secret in a parameter, and three asterisks in another."""
+    monkeypatch.setenv("TOKEN", "s3cr3t")
+    life = Life(SECRETIVE, lambda: {"a": lambda _: 1 / 0})
+    prepared = life.service.documents.recorded(SECRETIVE, "", {"x": "Bearer s3cr3t", "y": "***"})
+    life.service.run(prepared, "r")
+    return life
+
+
+@pytest.mark.parametrize("facts", [0, 1, 3])
+def test_a_run_with_a_value_that_was_not_recorded_is_not_resumed_without_it(
+    secretive: Life, facts: int
+) -> None:
+    life = secretive.cut(facts)
+    with pytest.raises(RefusedError, match="the value of parameter 'x' held a secret") as refused:
+        life.resume()
+    assert "-p x=VALUE" in refused.value.hint
+    with pytest.raises(RefusedError, match="parameter 'x'"):
+        life.service.rerun("r", Selection())
+    assert len(life.names()) == facts
+
+
+@pytest.mark.parametrize("facts", [0, 1, 3])
+def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, facts: int) -> None:
+    life = secretive.cut(facts)
+    life.resume(given=Given(params=["x=Bearer s3cr3t"]))
+    assert life.executors[-1].params["a"] == {"x": "Bearer s3cr3t"}
+    assert "s3cr3t" not in "".join((*life.run.journal, *life.run.stream))
+    with pytest.raises(RefusedError, match="parameter 'x'"):
+        life.resume()
+
+
+def test_a_value_that_a_scheduler_has_kept_need_not_be_given_again(secretive: Life) -> None:
+    secretive.resume(given=Given(kept={"x": "s3cr3t", "y": "other"}))
+    assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
+    start = secretive.folded().start
+    assert start is not None
+    assert start.params == {"x": "Bearer ***", "y": "***"}
+
+
+def test_a_value_that_is_given_anew_is_recorded(secretive: Life) -> None:
+    secretive.resume(given=Given(params=["x=plain"]))
+    start = secretive.folded().start
+    assert start is not None
+    assert (start.params, start.masked_params) == ({"x": "plain", "y": "***"}, None)
+    secretive.resume()
+    assert secretive.executors[-1].params["a"] == {"x": "plain"}
+
+
+def test_a_rerun_takes_values_anew(secretive: Life) -> None:
+    secretive.service.rerun("r", Selection(), "again", given=Given(params=["x=s3cr3t"]))
+    assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
+    start = secretive.runs.read("again").events[0]
+    assert isinstance(start, DagStart)
+    assert (start.params, start.masked_params) == ({"x": "***", "y": "***"}, ["x"])
+
+
+def test_what_is_wrong_with_a_value_is_said_without_the_secret(secretive: Life) -> None:
+    with pytest.raises(UsageError) as wrong:
+        secretive.resume(given=Given(params=["z=s3cr3t", "s3cr3t"]))
+    assert "***" in wrong.value.message
+    assert "s3cr3t" not in wrong.value.message
+
+
+def test_the_reason_of_a_cancel_is_recorded_without_the_secret(secretive: Life) -> None:
+    life = secretive.cut(2)
+    life.service.cancel("r", "me", "s3cr3t is out")
+    assert "*** is out" in "".join(life.run.journal)
+    assert "s3cr3t" not in "".join(life.run.journal)
 
 
 def test_a_request_that_nobody_took_is_answered_when_the_run_is_resumed() -> None:

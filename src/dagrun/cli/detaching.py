@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +18,11 @@ from dagrun.service import Service
 PATIENCE = 60.0  # seconds until the run must have begun
 
 
-def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
+def detach(service: Service, arguments: Sequence[str], params: Sequence[str], run_id: str) -> int:
     """Start `dagrun run` in the background; returns once its run is recorded, or with its error.
+
+    Parameters may hold secrets, so they are not among its arguments, which everybody can see: it reads them from its
+    stdin, a file without a name.
 
     What it prints (errors alone: it is quiet) is kept in the run's directory as `detached.log`.
     """
@@ -26,10 +31,12 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
     if (runs / run_id).exists():
         raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
     log = runs / f".detached-{run_id}.log"
-    with log.open("wb") as file:
+    with log.open("wb") as file, tempfile.TemporaryFile(dir=runs) as given:
+        given.write(json.dumps(list(params)).encode())
+        given.seek(0)
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet"],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"],
+            stdin=given, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
     while not _has_begun(runs / run_id):

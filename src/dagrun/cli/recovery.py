@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +14,21 @@ from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
 from dagrun.cli.running import close
 
+if TYPE_CHECKING:
+    from dagrun.work import Json
+
 Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN", help="A run's id, a unique prefix of it, or `latest`.", autocompletion=complete_run
     ),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter anew; repeatable."),
+]
+ParamsFile = Annotated[
+    Path | None, typer.Option("--params-file", help="A YAML mapping of parameters to set anew.")
 ]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")]
 
@@ -58,18 +70,29 @@ def resume(
     use_current: Annotated[
         bool, typer.Option("--use-current", help="Run the document as it is now, not as it was recorded.")
     ] = False,
+    param: Param = None,
+    params_file: ParamsFile = None,
     workflows: Workflows = None,
     quiet: Quiet = False,
+    fire: Annotated[
+        Path | None, typer.Option("--fire", hidden=True, help="What a scheduler keeps of the run.")
+    ] = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Go on with a run: what ended well is kept, the rest runs."""
+    """Go on with a run: what ended well is kept, the rest runs.
+
+    A value that held a secret is not recorded: give it again.
+    """
     from dagrun import settings, wiring
     from dagrun.cli.progress import progress
+    from dagrun.documents import Given
+
+    given = Given(params=param or (), params_file=params_file, kept=_kept(fire))
 
     with wiring.service(settings.load(flags=flags(workflows)), runs=True) as service:
         graph = service.graph_of(run)
         with progress(graph, quiet=quiet or form is Form.JSON) as shown:
-            ended = service.resume(run, use_current=use_current, shown=shown, notice=output.say)
+            ended = service.resume(run, use_current=use_current, given=given, shown=shown, notice=output.say)
         if ended is None:
             view = service.status(run)
             if form is Form.JSON:
@@ -78,6 +101,16 @@ def resume(
                 print(f"Run {view.run_id} ended well: nothing is left to resume.")
             return 0
     return close(ended, form, quiet=quiet)
+
+
+def _kept(fire: Path | None) -> Mapping[str, Json]:
+    """The values of parameters that a scheduler has kept."""
+    if fire is None:
+        return {}
+    from dagrun.schedules.openruns import OpenRun
+
+    run = OpenRun.read(fire)
+    return {} if run is None else run.params
 
 
 def rerun(
@@ -92,6 +125,8 @@ def rerun(
         list[str] | None,
         typer.Option("--only", metavar="TASK", help="This task alone.", autocompletion=complete_task),
     ] = None,
+    param: Param = None,
+    params_file: ParamsFile = None,
     run_id: Annotated[str | None, typer.Option("--run-id", help="The new run's id.")] = None,
     workflows: Workflows = None,
     quiet: Quiet = False,
@@ -99,16 +134,19 @@ def rerun(
 ) -> int:
     """Run again, with an earlier run's results.
 
-    --from and --only say what runs; all else is taken over. Without them everything runs.
+    --from and --only say what runs; all else is taken over. Without them everything runs. A value that held a secret is
+    not recorded: give it again.
     """
     from dagrun import settings, wiring
     from dagrun.cli.progress import progress
+    from dagrun.documents import Given
     from dagrun.selection import Selection
 
     silent = quiet or form is Form.JSON
+    given = Given(params=param or (), params_file=params_file)
     with (
         wiring.service(settings.load(flags=flags(workflows)), runs=True) as service,
         progress(service.graph_of(run), quiet=silent) as shown,
     ):
-        ended = service.rerun(run, Selection(only=only or (), start=start or ()), run_id, shown)
+        ended = service.rerun(run, Selection(only=only or (), start=start or ()), run_id, shown, given)
     return close(ended, form, quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,6 +84,7 @@ def run(
         bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")
     ] = False,
     fire: Annotated[Path | None, typer.Option("--fire", hidden=True, help="What a scheduler wants.")] = None,
+    params_from_stdin: Annotated[bool, typer.Option("--params-from-stdin", hidden=True)] = False,
     form: Output = Form.TEXT,
 ) -> int:
     """Run a DAG to its end."""
@@ -96,6 +98,8 @@ def run(
         raise UsageError(
             "which DAG? give one FILE (or --dag FILE)" if file is None else "give FILE or --dag, not both"
         )
+    if params_from_stdin:
+        param = _params_from_stdin()
     request = RunRequest(
         dag=file or dag or "", params=param or (), params_file=params_file, tenant=tenant,
         max_parallel=max_parallel, on_error=on_error, selection=Selection(only or (), start or (), until or ()),
@@ -114,7 +118,7 @@ def run(
             return 0
         if detach:
             words = _again(request, workflows)
-            return _in_background(service, words, run_id, form)
+            return _in_background(service, words, request.params, run_id, form)
         with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
             ended = service.run(prepared, run_id, shown)
     return close(ended, form, quiet=quiet)
@@ -135,11 +139,28 @@ def _fired(path: Path, request: RunRequest) -> RunRequest:
     )
 
 
+def _params_from_stdin() -> list[str]:
+    """What `--detach` has left there for the process in the background. From then on its stdin is empty."""
+    import json
+    import os
+
+    from dagrun.errors import UsageError
+
+    try:
+        params = [str(text) for text in json.loads(sys.stdin.buffer.read())]
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError("--params-from-stdin is for dagrun itself: give --param or --params-file") from None
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return params
+
+
 def _again(request: RunRequest, workflows: list[str] | None) -> list[str]:
-    """The words that ask for the same run."""
+    """The words that ask for the same run, but for its parameters."""
     words = [request.dag]
     for flag, values in (
-        ("--param", request.params), ("--workflows", workflows or ()), ("--only", request.selection.only),
+        ("--workflows", workflows or ()), ("--only", request.selection.only),
         ("--from", request.selection.start), ("--until", request.selection.until),
     ):  # fmt: skip
         words += [word for value in values for word in (flag, value)]
@@ -151,12 +172,14 @@ def _again(request: RunRequest, workflows: list[str] | None) -> list[str]:
     return words
 
 
-def _in_background(service: Service, words: list[str], run_id: str | None, form: Form) -> int:
+def _in_background(
+    service: Service, words: list[str], params: Sequence[str], run_id: str | None, form: Form
+) -> int:
     from dagrun.cli.detaching import detach
     from dagrun.runs.base import new_run_id
 
     name = run_id or new_run_id(service.clock.now())
-    code = detach(service, words, name)
+    code = detach(service, words, params, name)
     if code == 0 and form is Form.JSON:
         output.print_json({"run_id": name})
     elif code == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import marshal
 import os
@@ -61,12 +62,11 @@ class Body:
         if failure is None:
             try:
                 outputs, changed = calling.outputs_of(value)
-                stored = self._stored(self.home.masker.value(outputs))
-                return ended(self.message["n"], changed=changed, **stored)
+                return ended(self.message["n"], changed=changed, **self._stored(outputs))
             except BaseException as error:
                 failure = error
-        sentence, error_type = _error(failure)
-        return ended(self.message["n"], error=self.home.masker.text(sentence), error_type=error_type)
+        sentence, error_type = _error(failure, self.home.masker.text)
+        return ended(self.message["n"], error=sentence, error_type=error_type)
 
     def _call(self, find: Callable[[str], Callable[..., Any]]) -> Any:
         function = find(self.message["ref"])
@@ -76,7 +76,7 @@ class Body:
             set_aside(directory, to)
         if calling.takes_context(function):
             self.context = self._context()
-        return calling.call(function, self._params(), self.context)
+        return calling.call(function, self._params(), self.context, self.home.masker.text)
 
     def _context(self) -> TaskContext:
         timeout, artifacts = self.message["timeout"], Path(self.home.path(self.message["artifacts"]))
@@ -104,6 +104,9 @@ class Body:
 
     def _stored(self, outputs: dict[str, Any]) -> Message:
         data = calling.encode_outputs(outputs)
+        if self.home.masker:
+            outputs = self.home.masker.value(json.loads(data))
+            data = calling.encode_outputs(outputs)
         most = self.home.surroundings["max_output_bytes"]
         if len(data) > most:
             raise calling.BadCall(
@@ -125,7 +128,7 @@ def _end_fork(failure: BaseException | None) -> NoReturn:
     if isinstance(failure, SystemExit):
         code = failure.code or 0
     elif failure is not None:
-        _error(failure)
+        _error(failure, str)
         code = 1
     with contextlib.suppress(BaseException):
         sys.stdout.flush()
@@ -133,29 +136,29 @@ def _end_fork(failure: BaseException | None) -> NoReturn:
     os._exit(code if isinstance(code, int) else 1)
 
 
-def _error(error: BaseException) -> tuple[str, str]:
-    """The error's sentence and its type; whoever reads the log finds where it came from."""
+def _error(error: BaseException, mask: Callable[[str], str]) -> tuple[str, str]:
+    """The error's sentence, masked, and its type; whoever reads the log finds where it came from."""
     if isinstance(error, Terminated):
         return "ended by SIGTERM", "Terminated"
     if isinstance(error, calling.BadCall):
         with contextlib.suppress(Exception):  # it may have closed its stderr
             print(f"dagrun: {error}", file=sys.stderr)
-        return clean(str(error)), type(error).__name__
+        return clean(mask(str(error))), type(error).__name__
     inner = error.__traceback__
     while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
         inner = inner.tb_next  # the frames of dagrun itself tell a user nothing
     with contextlib.suppress(BaseException):
         traceback.print_exception(type(error), error, inner)
-    return describe_error(error), type(error).__name__
+    return describe_error(error, mask), type(error).__name__
 
 
-def describe_error(error: BaseException) -> str:
+def describe_error(error: BaseException, mask: Callable[[str], str] = str) -> str:
     try:
         text = str(error)
     except BaseException:
         text = "(its message cannot be shown)"
     name = type(error).__name__
-    return clean(f"{name}: {text}" if text else name)
+    return clean(f"{name}: {mask(text)}" if text else name)
 
 
 def clean(text: str) -> str:

@@ -41,12 +41,17 @@ class _Shape:
     contexts: tuple[str, ...]
 
 
-def call(function: Callable[..., Any], params: Mapping[str, Json], context: TaskContext | None) -> Any:
+def call(
+    function: Callable[..., Any],
+    params: Mapping[str, Json],
+    context: TaskContext | None,
+    mask: Callable[[str], str] = str,
+) -> Any:
     """Call a workflow, sync or async, with its parameters by name (S2); its return value, whatever that is.
 
-    Raises BadCall when the parameters do not fit; whatever the function raises passes through.
+    `mask` takes secrets out of a value before it is shortened for a message. Raises BadCall when the parameters do not fit; whatever the function raises passes through.
     """
-    value = function(**_bind(_shape(function), params, context))
+    value = function(**_bind(_shape(function), params, context, mask))
     if not inspect.isawaitable(value):
         return value
     import asyncio
@@ -63,7 +68,9 @@ def takes_context(function: Callable[..., Any]) -> bool:
     return bool(_shape(function).contexts)
 
 
-def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext | None) -> dict[str, Any]:
+def _bind(
+    shape: _Shape, params: Mapping[str, Json], context: TaskContext | None, mask: Callable[[str], str]
+) -> dict[str, Any]:
     bound: dict[str, Any] = dict.fromkeys(shape.contexts, context)
     if shape.everything:
         return {**bound, "params": dict(params)}
@@ -73,7 +80,7 @@ def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext | None
             try:
                 bound[slot.name] = slot.convert(params[slot.name])
             except ValueError as error:  # pydantic's is one
-                problems.append(f"parameter '{slot.name}': {_sentence(error)}")
+                problems.append(f"parameter '{slot.name}': {_sentence(error, mask)}")
             except Exception as error:  # pydantic has no idea how to make a value of this class
                 why = str(error).partition("\n")[0]
                 problems.append(f"parameter '{slot.name}' cannot be made what its annotation says: {why}")
@@ -86,19 +93,19 @@ def _bind(shape: _Shape, params: Mapping[str, Json], context: TaskContext | None
     return bound
 
 
-def _sentence(error: ValueError) -> str:
+def _sentence(error: ValueError, mask: Callable[[str], str]) -> str:
     details = getattr(error, "errors", None)
     if not callable(details):
         return str(error)
     return "; ".join(
         f"{''.join(f'[{part!r}]' for part in detail['loc'])}{' ' if detail['loc'] else ''}"
-        f"{detail['msg']} (got {_short(detail['input'])})"
+        f"{detail['msg']} (got {_short(detail['input'], mask)})"
         for detail in details()
     )
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _short(value: object, mask: Callable[[str], str]) -> str:
+    text = mask(repr(value))
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,17 +165,18 @@ def _collect(work: Work, masker: Masker) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8")))
+        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8"), masker.text))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     data = encode_outputs(outputs)
     return outputs if len(data) <= INLINE_BYTES else store(Path(work.attempt.outputs), data)
 
 
-def parse_outputs(text: str) -> dict[str, Json]:
+def parse_outputs(text: str, mask: Callable[[str], str] = str) -> dict[str, Json]:
     """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object (CONTRACT 4).
 
-    Raises BadSurroundings with the number of the line that is none of these.
+    Raises BadSurroundings with the number of the line that is none of these, and its beginning; `mask` takes secrets
+    out of it.
     """
     if text.lstrip().startswith("{"):
         return _parse_json(text)
@@ -188,7 +189,7 @@ def parse_outputs(text: str) -> dict[str, Json]:
             outputs[match[1]] = match[2]
         elif line.strip():
             raise BadSurroundings(
-                f"line {number} of $DAGRUN_OUTPUT is neither key=value nor key<<END: {line[:80]!r}"
+                f"line {number} of $DAGRUN_OUTPUT is neither key=value nor key<<END: {mask(line)[:80]!r}"
             )
     return outputs
 

@@ -128,6 +128,8 @@ class Home:
         self.surroundings = surroundings
         self.masker = Masker(surroundings["masks"])
         self.told = _tells(surroundings["env"], surroundings["masks"])
+        for name in surroundings["unset"]:
+            processes.wipe_variable(name)
         os.environ.clear()
         os.environ.update(self.environment)
         for name in surroundings["unset"]:

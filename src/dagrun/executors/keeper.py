@@ -13,6 +13,7 @@ import fcntl
 import gc
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -67,6 +68,7 @@ class Keeper:
         ] = {}  # each with the end to tell when it has written the last line
         self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
         self.held: list[int] = []
+        self.scratch: list[str] = []
         self._wake = -1
         self._null = -1
         self._unset: list[str] | None = None
@@ -79,6 +81,7 @@ class Keeper:
             self._serve()
         finally:
             self._end_everything()
+            self._remove_scratch()
             os._exit(0)
 
     def _serve(self) -> None:
@@ -222,6 +225,7 @@ class Keeper:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.lockf(fd, fcntl.LOCK_EX)
         self.held.append(fd)
+        self.scratch.append(f"{path.rpartition('/')[0]}/scratch")
 
     # --- ends ----------------------------------------------------------------------------------------------
 
@@ -295,6 +299,11 @@ class Keeper:
                 if time.monotonic() > deadline + 5 * GRACE:
                     return  # another user's process, or one that hangs in the kernel: nobody can end it
             time.sleep(0.01)
+
+    def _remove_scratch(self) -> None:
+        """Files of attempts hold parameters and outputs as they are, with secrets. If dagrun died, nobody else removes them."""
+        for path in self.scratch:
+            shutil.rmtree(path, ignore_errors=True)
 
     def _remaining(self) -> list[int]:
         with contextlib.suppress(ChildProcessError):

@@ -15,18 +15,21 @@ def through_masker(log: int, masks: Sequence[str]) -> tuple[int, int]:
 
     It ends by itself when the last writer is gone, so whoever printed last has been heard.
     """
+    masker = StreamMasker(
+        masks
+    )  # not in the child: all forms of the secrets are found once for many attempts
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
         os.close(reader)
         return writer, pid
     try:
-        _serve(reader, log, masks)
+        _serve(reader, log, masker)
     finally:
         os._exit(70)  # not reached
 
 
-def _serve(reader: int, log: int, masks: Sequence[str]) -> NoReturn:
+def _serve(reader: int, log: int, masker: StreamMasker) -> NoReturn:
     os.setsid()  # what ends the attempt's group must not end this: there is still something to write
     signal.set_wakeup_fd(-1)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
@@ -35,7 +38,6 @@ def _serve(reader: int, log: int, masks: Sequence[str]) -> NoReturn:
     os.closerange(0, low)
     os.closerange(low + 1, high)
     os.closerange(high + 1, 4096)
-    masker = StreamMasker(masks)
     while data := os.read(reader, 1 << 16):
         _write(log, masker.feed(data))
     _write(log, masker.finish())

@@ -49,6 +49,15 @@ def call_me(name: str) -> None:
     _prctl(_PR_SET_NAME, name.encode()[:15])
 
 
+def wipe_variable(name: str) -> None:
+    """Overwrite a variable of this process where the system shows it, in `/proc/<pid>/environ`: unsetting it does not."""
+    with contextlib.suppress(OSError, AttributeError):
+        getenv = ctypes.CDLL(None).getenv
+        getenv.restype = ctypes.c_void_p
+        if address := getenv(os.fsencode(name)):
+            ctypes.memset(address, ord("*"), len(ctypes.string_at(address)))
+
+
 def prefer_for_oom(pid: int | str = "self") -> None:
     """When memory runs out, let the system end a body before dagrun itself (Linux)."""
     with contextlib.suppress(OSError):

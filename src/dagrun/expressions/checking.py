@@ -10,7 +10,7 @@ from dagrun.errors import did_you_mean
 from dagrun.expressions.evaluation import format_problem
 from dagrun.expressions.expression import Expression
 from dagrun.expressions.parsing import ARGUMENTS, CONSTANTS, unknown_function
-from dagrun.expressions.tree import Call, ExpressionError, Reference
+from dagrun.expressions.tree import Apply, Call, ExpressionError, Node, Reference, references, walk
 
 #: Three words for the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
@@ -42,7 +42,21 @@ def problems(expression: Expression, known: Known) -> list[ExpressionError]:
     """Everything that is wrong with an expression where it stands, in the order it is written."""
     found = [problem for each in expression.references for problem in _reference(each, known)]
     found += [problem for each in expression.calls for problem in _call(each, known)]
+    if "secrets" in known.roots and _reads_secrets(expression.tree):
+        found += _parts(expression)
     return sorted(found, key=lambda problem: problem.offset)
+
+
+def _reads_secrets(tree: Node) -> bool:
+    return any(reference.root == "secrets" for reference in references(tree))
+
+
+def _parts(expression: Expression) -> Iterator[ExpressionError]:
+    """Secrets that are taken apart: nobody would know a part again."""
+    for node in walk(expression.tree):
+        if isinstance(node, Apply) and node.name == "fromJSON" and _reads_secrets(node):
+            message = "a part of a secret would not be masked"
+            yield ExpressionError(message, node.offset, "declare it as a secret of its own")
 
 
 def _reference(reference: Reference, known: Known) -> Iterator[ExpressionError]:

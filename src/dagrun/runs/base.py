@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,10 +65,10 @@ class RunWriter(Protocol):
     #: Locked for as long as a body of the run may live; None where there are no processes.
     bodies_lock: Path | None
 
-    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+    def begin(self, dag: Dag | None = None) -> None:
         """Get ready to record facts about a run that was taken over; with `dag` it runs that from now on.
 
-        `mask` takes secrets out of what is written. Raises RecordError.
+        Raises RecordError.
         """
         ...
 
@@ -154,10 +154,8 @@ class Tail(Protocol):
 class RunStore(Protocol):
     """All runs."""
 
-    def create(
-        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
-    ) -> RunWriter:
-        """A new run, owned by the caller; `mask` takes secrets out of what is written.
+    def create(self, dag: Dag, now: float, run_id: str | None = None) -> RunWriter:
+        """A new run, owned by the caller. What is recorded of it must hold no secrets: nothing is masked here.
 
         Raises RefusedError when the id is taken, UsageError when it is no name.
         """

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dagrun import events
@@ -42,9 +42,7 @@ class FileRuns:
         self.durability = durability
         self.rotation = rotation
 
-    def create(
-        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
-    ) -> FileRun:
+    def create(self, dag: Dag, now: float, run_id: str | None = None) -> FileRun:
         """Make the run's directory and own it."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
@@ -55,16 +53,16 @@ class FileRuns:
             raise _taken(run_id) from None
         except OSError as error:
             raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
-        return self._begin(name, dag, mask)
+        return self._begin(name, dag)
 
-    def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
+    def _begin(self, name: str, dag: Dag) -> FileRun:
         """Own the directory that was just made; it goes again when the run cannot begin."""
         run = FileRun(self.directory / name, name, self.stream, self.durability, self.rotation)
         if run.layout.dag.exists():  # another process was quicker
             run.close()
             raise _taken(name)
         try:
-            run.begin(mask, dag)
+            run.begin(dag)
         except BaseException:
             run.abandon()
             raise
@@ -199,7 +197,7 @@ class FileRun:
         if not taken:
             raise RefusedError(f"run '{run_id}' is being run by another process")
 
-    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+    def begin(self, dag: Dag | None = None) -> None:
         """Get ready to record facts. What is run is written down, whole, before the first fact that names its hash."""
         try:
             for directory in (self.layout.logs, self.layout.outputs):
@@ -211,7 +209,7 @@ class FileRun:
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self._files.append(lines.LineFile(self.layout.journal, self._durability))
         self._files.append(lines.LineFile(self._stream, renew=True, rotation=self._rotation))
-        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
+        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant)
 
     def _write_dag(self, dag: Dag) -> bytes:
         data = documents.to_json(dag)

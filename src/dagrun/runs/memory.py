@@ -21,9 +21,7 @@ class MemoryRuns:
     def __init__(self) -> None:
         self.runs: dict[str, MemoryRun] = {}
 
-    def create(
-        self, dag: Dag, now: float, run_id: str | None = None, mask: Callable[[str], str] = str
-    ) -> MemoryRun:
+    def create(self, dag: Dag, now: float, run_id: str | None = None) -> MemoryRun:
         """A new run."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
@@ -32,7 +30,7 @@ class MemoryRuns:
         name = run_id or new_run_id(now)
         while run_id is None and name in self.runs:
             name = new_run_id(now)
-        run = MemoryRun(name, dag, mask)
+        run = MemoryRun(name, dag)
         self.runs[run.run_id] = run
         run.forget = lambda: self.runs.pop(name)
         return run
@@ -127,7 +125,7 @@ class MemoryTail:
 class MemoryRun:
     """The owner's hand on one run in memory. `journal` and `stream` hold lines; `flushes` counts the writes."""
 
-    def __init__(self, run_id: str, dag: Dag, mask: Callable[[str], str] = str) -> None:
+    def __init__(self, run_id: str, dag: Dag) -> None:
         self.run_id = run_id
         self.dag = dag
         self.dag_hash = "in-memory"
@@ -140,15 +138,15 @@ class MemoryRun:
         self.files: dict[str, Mapping[str, Json]] = {}
         self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
-        self._encoder = events.Encoder(run_id, dag.name, dag.tenant, mask)
+        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
         self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
 
-    def begin(self, mask: Callable[[str], str] = str, dag: Dag | None = None) -> None:
+    def begin(self, dag: Dag | None = None) -> None:
         """Get ready to record facts."""
         if dag is not None:
             self.dag = dag
             self.dag_hash += "-anew"
-        self._encoder = events.Encoder(self.run_id, self.dag.name, self.dag.tenant, mask)
+        self._encoder = events.Encoder(self.run_id, self.dag.name, self.dag.tenant)
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""

@@ -42,9 +42,9 @@ class Processes:
     def start(self, run: OpenRun, *, again: bool = False) -> Child:
         """`dagrun run`, or `dagrun resume`, in a session of its own: Ctrl-C is the scheduler's."""
         words = ["resume", run.run_id] if again else ["run", run.dag, "--run-id", run.run_id]
+        words += ["--fire", str(self.open.path(run.run_id))]
         if not again:
             self._clear(run.run_id)
-            words += ["--fire", str(self.open.path(run.run_id))]
         complaints = self.open.path(run.run_id).with_suffix(".err")
         with complaints.open("wb") as file:
             process = subprocess.Popen(
