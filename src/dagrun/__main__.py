@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sys
 
+from dagrun import signals
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    signals.leave_quietly()
+    from dagrun.cli import streams
+
+    streams.install()
     if sys.argv[1:] == ["--version"]:
         from dagrun import __version__
 
         print(f"dagrun {__version__}")
-        return
+        sys.exit(streams.finish())
     from dagrun import collector
 
     collector.be_patient()

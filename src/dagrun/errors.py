@@ -4,6 +4,7 @@
   x UsageError                the request itself is wrong (flags, parameters)
   x NotFoundError             a name that does not exist: DAG, run, task
   x RefusedError              a request that is understood and refused (a run id that is taken)
+  x MachineError              the system, or its memory, refused something
   x DocumentError             one or more documents have errors; holds all findings (source.py)
   x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
@@ -13,6 +14,7 @@ A task that fails is not an error of this tree: it is a value (`work.Ended`).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 
@@ -25,6 +27,10 @@ class DagrunError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class MachineError(DagrunError):
+    """The system, or its memory, refused something."""
 
 
 class UsageError(DagrunError):
@@ -52,6 +58,44 @@ class EnvironmentFailure(DagrunError):
     """The machine lacks what dagrun needs to go on."""
 
     exit_code = 1
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another place",
+    errno.EDQUOT: "free some space, or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "check who owns it, and its permissions",
+    errno.EPERM: "check who owns it, and its permissions",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "the system has no more open files to give",
+    errno.ENOMEM: "the machine has too little memory",
+    errno.EAGAIN: "raise the limit of processes (`ulimit -u`)",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "remove the symbolic links that point at each other",
+    errno.ENOTDIR: "one of the names on the way is a file",
+    errno.EISDIR: "name a file, not a directory",
+    errno.EIO: "check the disk, or the connection to it",
+}
+
+
+def of_the_machine(error: BaseException) -> DagrunError | None:
+    """The error of the system that no more special message was found for, worded for people; None for any other."""
+    match error:
+        case OSError():
+            names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+            what = f"{' -> '.join(names)}: " if names else ""
+            hint = _REMEDIES.get(error.errno or 0, "`--debug` shows where it happened")
+            return MachineError(f"{what}{error.strerror or str(error) or type(error).__name__}", hint=hint)
+        case MemoryError():
+            return MachineError("there is not enough memory", hint="raise its limit, or ask for less at once")
+        case RecursionError():
+            return MachineError("something is nested too deep", hint="`--debug` shows where")
+        case UnicodeError():
+            return MachineError(f"a text cannot be read or written: {error}", hint="`--debug` shows where")
+        case ValueError() if "null byte" in str(error) or "null character" in str(error):
+            return MachineError("a name or a path contains a null character", hint="leave it out")
+        case _:
+            return None
 
 
 def one_line(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -258,8 +257,8 @@ def logs(
         if form is Form.JSON:
             output.print_json({"task_id": task_id, "attempt": attempt, "path": str(path), "text": text})
         elif task is not None and len(found) == 1:
-            sys.stdout.write(text)
+            output.print_as_is(text)
         else:
             for line in text.splitlines():
-                print(f"{task_id}.{attempt} | {line}")
+                output.print_as_is(f"{task_id}.{attempt} | {line}\n")
     return 0
