@@ -201,9 +201,7 @@ class Documents:
         """The declared secrets' values, from the environment or `.env`. Raises UsageError for all that are unfit."""
         if not dag.secrets:
             return {}
-        from dotenv import dotenv_values
-
-        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        known = {**self._dotenv(), **os.environ}
         values = {name: known.get(name) or "" for name in dag.secrets}
         problems = [
             f"the secret '{name}' is not set: export it, or put it into .env"
@@ -215,6 +213,20 @@ class Documents:
         if problems:
             raise UsageError("\n".join(problems))
         return values
+
+    def _dotenv(self) -> Mapping[str, str | None]:
+        """What the project's `.env` says, if there is one. Raises DocumentError with the place of what is unfit."""
+        from io import StringIO
+
+        from dotenv import dotenv_values
+
+        from dagrun.source.reading import read_text
+
+        path = self.settings.path(".env")
+        if not path.exists():
+            return {}
+        text = read_text(path, ".env", self.settings.max_document_bytes)
+        return dotenv_values(stream=StringIO(text.removeprefix("\ufeff")), interpolate=False)
 
     def _params_file(self, path: Path) -> Mapping[str, Json]:
         data = Source.read(path).load()

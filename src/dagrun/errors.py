@@ -102,7 +102,14 @@ def one_line(text: str) -> str:
     """Text for one line: control characters, line ends among them, are shown and not obeyed."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else escaped(char) for char in text)
+
+
+def escaped(char: str) -> str:
+    """How a character that must not reach a terminal is shown."""
+    if "\udc80" <= char <= "\udcff":  # a byte of a name or an argument that is not UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return repr(char)[1:-1]
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -171,8 +171,10 @@ def runs(
     since: Annotated[
         str | None, typer.Option("--since", help="A time (2025-10-03T10:00) or an age (2h, 7d).")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the newest so many.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=output.MOST, help="At most so many.")] = 20,
+    offset: Annotated[
+        int, typer.Option("--offset", min=0, max=output.MOST, help="Leave out the newest so many.")
+    ] = 0,
     form: Output = Form.TEXT,
 ) -> int:
     """List the runs, newest first."""

@@ -87,6 +87,9 @@ def report_lost() -> None:
         say(f"{paint('Warning:', 'warning', sys.stderr)} {lost.message}")
 
 
+#: The largest number that a count on the command line may be.
+MOST = 1_000_000_000
+
 #: Of a table's column, or of a task's name before what it printed: what is longer moves its own line alone.
 WIDEST = 40
 

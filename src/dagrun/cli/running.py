@@ -42,7 +42,7 @@ def run(
     ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Override the document's tenant.")] = None,
     max_parallel: Annotated[
-        int | None, typer.Option("--max-parallel", min=1, help="Attempts at once.")
+        int | None, typer.Option("--max-parallel", min=1, max=output.MOST, help="Attempts at once.")
     ] = None,
     on_error: Annotated[
         OnError | None, typer.Option("--on-error", help="Override the document's on_error.")

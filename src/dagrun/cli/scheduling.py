@@ -196,7 +196,9 @@ def _told(line: Mapping[str, Json]) -> str:
 
 
 def schedules(
-    count: Annotated[int, typer.Option("--next", min=0, help="How many fires to tell of each.")] = 1,
+    count: Annotated[
+        int, typer.Option("--next", min=0, max=10_000, help="How many fires to tell of each.")
+    ] = 1,
     directory: Directory = None,
     form: Output = Form.TEXT,
 ) -> int:

@@ -21,7 +21,7 @@ import sys
 from _thread import RLock
 from contextlib import contextmanager
 
-from dagrun.errors import EnvironmentFailure
+from dagrun.errors import EnvironmentFailure, escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -287,11 +287,5 @@ def visible(text: str, keep: str = "") -> str:
     import re  # not needed for most of what is printed
 
     if not keep:
-        return re.sub(_CONTROLS, lambda match: _escaped(match[0]), text)
-    return re.sub(f"({keep})|{_CONTROLS}", lambda match: match[1] or _escaped(match[0]), text)
-
-
-def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":  # a byte of a name or an argument that is not UTF-8
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return repr(char)[1:-1]
+        return re.sub(_CONTROLS, lambda match: escaped(match[0]), text)
+    return re.sub(f"({keep})|{_CONTROLS}", lambda match: match[1] or escaped(match[0]), text)

@@ -52,7 +52,10 @@ def events(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=0, help="The last so many of the past (20; with --run all).")
+        int | None,
+        typer.Option(
+            "--limit", min=0, max=output.MOST, help="The last so many of the past (20; with --run all)."
+        ),
     ] = None,
     form: Output = Form.TEXT,
 ) -> int:
