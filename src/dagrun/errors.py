@@ -15,6 +15,7 @@ A task that fails is not an error of this tree: it is a value (`work.Ended`).
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterable
 
 
@@ -81,6 +82,10 @@ _REMEDIES = {
 def of_the_machine(error: BaseException) -> DagrunError | None:
     """The error of the system that no more special message was found for, worded for people; None for any other."""
     match error:
+        case FileNotFoundError(filename=None) if _is_nowhere():
+            return UsageError(
+                "the current directory does not exist any more", hint="change to another one, or give -C DIR"
+            )
         case OSError():
             names = [str(name) for name in (error.filename, error.filename2) if name is not None]
             what = f"{' -> '.join(names)}: " if names else ""
@@ -96,6 +101,14 @@ def of_the_machine(error: BaseException) -> DagrunError | None:
             return MachineError("a name or a path contains a null character", hint="leave it out")
         case _:
             return None
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def one_line(text: str) -> str:
