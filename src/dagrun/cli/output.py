@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
+from dagrun.cli.streams import Obeyed, lost_output
 from dagrun.cli.streams import enduring as enduring
 from dagrun.cli.streams import is_colourful as is_colourful
-from dagrun.cli.streams import lost_output
 from dagrun.cli.streams import print_as_is as print_as_is
 from dagrun.cli.streams import visible as visible
 from dagrun.errors import DagrunError
@@ -20,7 +21,9 @@ from dagrun.errors import one_line as one_line
 from dagrun.views.wording import count as count
 from dagrun.views.wording import seconds as seconds
 
-if TYPE_CHECKING:  # reading YAML is nothing that help and completion need
+if TYPE_CHECKING:  # rich is slow, and reading YAML is nothing that help and completion need
+    from rich.console import Console
+
     from dagrun.source import DocumentError, Finding
     from dagrun.work import Json
 
@@ -73,6 +76,18 @@ def paint(text: str, style: str, stream: TextIO | None = None) -> str:
     """The text in a colour, where colour is welcome. What came from a document is never taken for markup."""
     code = _COLOURS.get(style)
     return f"\x1b[{code}m{text}\x1b[0m" if code and is_colourful(stream or sys.stdout) else text
+
+
+def console(stream: TextIO) -> Console:
+    """A Rich console on a stream, whose control characters are meant. It believes no impossible size of a terminal."""
+    from rich.console import Console
+
+    def is_sane(name: str, value: str) -> bool:
+        return name not in ("COLUMNS", "LINES") or (value.isdecimal() and 0 < int(value[:9]) < 10_000)
+
+    environment = {name: value for name, value in os.environ.items() if is_sane(name, value)}
+    file = cast("TextIO", Obeyed(stream))
+    return Console(file=file, highlight=False, markup=False, _environ=environment)
 
 
 def say(text: str) -> None:

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
 from dagrun.cli import output
-from dagrun.cli.streams import OWN_COLOURS, Obeyed, unhurried, visible
+from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.events import (
     CancelRequested,
     DagResume,
@@ -206,13 +206,11 @@ class LiveProgress(PlainProgress):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        from rich.console import Console
         from rich.live import Live
 
         self.state: RunState | None = None
-        self.console = Console(
-            file=cast("TextIO", Obeyed(sys.stderr)), highlight=False, markup=False, soft_wrap=True
-        )
+        self.console = output.console(sys.stderr)
+        self.console.soft_wrap = True
         self.live = Live(
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )

@@ -8,14 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagrun.cli import output
 from dagrun.cli.completion import complete_event, complete_run
 from dagrun.cli.output import Form, Output
-from dagrun.cli.streams import OWN_COLOURS, Obeyed, visible
+from dagrun.cli.streams import OWN_COLOURS, visible
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -246,11 +246,10 @@ def _blocks(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> 
 
 def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
     """One picture, drawn over and over; at the end it stays, whole."""
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(file=cast("TextIO", Obeyed(sys.stdout)), highlight=False, markup=False)
+    console = output.console(sys.stdout)
     with _terminable(), Live(console=console, auto_refresh=False, transient=True) as live:
         for _ in _looks(watch):
             text = "\n".join(lines(watch.view(), console.height - 1))
