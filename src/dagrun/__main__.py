@@ -23,7 +23,10 @@ def main() -> None:
     collector.be_patient()
     from dagrun.cli.app import run
 
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as end:  # how Typer ends a completion
+        sys.exit(streams.finish() or end.code)
     collector.leave_the_rest()
     sys.exit(code)
 

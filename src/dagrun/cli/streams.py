@@ -143,7 +143,7 @@ class _Text(io.TextIOWrapper):
         self._keep = OWN_COLOURS if is_colourful(self) else ""
 
     def write(self, text: str) -> int:
-        super().write(text if text == "\n" else visible(text, self._keep))
+        super().write(visible(text, self._keep))
         return len(text)
 
     def write_obeyed(self, text: str) -> int:
@@ -282,7 +282,7 @@ def visible(text: str, keep: str = "") -> str:
 
     Line ends and tabs stay, and sequences that match the pattern `keep`.
     """
-    if text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     import re  # not needed for most of what is printed
 
