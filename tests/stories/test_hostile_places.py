@@ -30,7 +30,7 @@ def _record_is_a_directory(place: Path) -> None:
     (place / "logs/runs/done/dag.json").mkdir()
 
 
-def _instead_of_logs(make: Callable[[Path], None]) -> Callable[[Path], None]:
+def _instead_of_logs(make: Callable[[Path], object]) -> Callable[[Path], None]:
     def change(place: Path) -> None:
         (place / "logs").rename(place / "former")
         make(place / "logs")
