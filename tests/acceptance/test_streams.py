@@ -152,14 +152,38 @@ def test_a_detached_run_begins_whatever_the_streams_are(project: Project) -> Non
     wait_for("the end of the run", lambda: project.names("far")[-1:] == ["dag_done"])
 
 
-@pytest.mark.parametrize("fds", [(1,), (2,), (0, 1, 2)])
-def test_a_scheduler_whose_streams_are_closed_ticks(project: Project, fds: tuple[int, ...]) -> None:
+def filled() -> tuple[int, int]:
+    """A pipe that has no room left."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+
+@pytest.mark.parametrize("streams", ["closed", "full", "broken", "unread"])
+def test_a_scheduler_fires_whatever_its_streams_are(project: Project, streams: str) -> None:
     project.write("configs/dags/dag.yaml", DAG)
     project.write("configs/schedules/s.yaml", "id: s\ndag: dag\ncron: '0 9 * * *'\ntimezone: UTC\n")
-    words = ["scheduler", "--once", "--at", "2026-11-20T09:00Z"]
-    outcome = project.finish(project.start(*words, preexec_fn=closing(*fds)))
+    reader, writer = filled()
+    given: dict[str, Any] = {"stdout": writer, "stderr": writer}
+    with FULL.open("wb") as full:
+        if streams == "closed":
+            given = {"preexec_fn": closing(0, 1, 2)}
+        elif streams == "full":
+            given = {"stdout": full, "stderr": full}
+        elif streams == "broken":
+            os.close(reader)
+        outcome = project.finish(
+            project.start("scheduler", "--once", "--at", "2026-11-20T09:00Z", **given), PATIENCE
+        )
     assert outcome.code == 0, outcome
     assert ended_well(project)
+    for fd in (writer, *((reader,) if streams != "broken" else ())):
+        os.close(fd)
 
 
 LEGACY = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
