@@ -1,8 +1,11 @@
 """dagrun: validates, plans and runs workflows written as YAML DAGs. This is its one public face."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+TYPE_CHECKING = False  # without `typing`, which takes longer to import than all that `--version` needs
 if TYPE_CHECKING:
+    from typing import Any
+
     from dagrun.registry import workflow
     from dagrun.work import Result, TaskContext
 

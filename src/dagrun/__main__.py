@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import sys
 
+from dagrun import signals
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    signals.leave_quietly()
+    from dagrun.cli import streams
+
+    streams.install()
     if sys.argv[1:] == ["--version"]:
         from dagrun import __version__
 
         print(f"dagrun {__version__}")
-        return
+        sys.exit(streams.finish())
     from dagrun import collector
 
     collector.be_patient()
     from dagrun.cli.app import run
 
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as end:  # how Typer ends a completion
+        sys.exit(streams.finish() or end.code)
     collector.leave_the_rest()
     sys.exit(code)
 

@@ -246,14 +246,26 @@ class Documents:
         """The same, fit or not; empty where there is none."""
         if not dag.secrets:
             return {}
-        from dotenv import dotenv_values
-
-        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        known = {**self._dotenv(), **os.environ}
         return {name: known.get(name) or "" for name in dag.secrets}
 
     def masker(self, dag: Dag) -> Masker:
         """What takes those of a DAG's secrets that can be found out of a message."""
         return Masker(value for value in self._known_secrets(dag).values() if not _unfit(value))
+
+    def _dotenv(self) -> Mapping[str, str | None]:
+        """What the project's `.env` says, if there is one. Raises DocumentError with the place of what is unfit."""
+        from io import StringIO
+
+        from dotenv import dotenv_values
+
+        from dagrun.source.reading import read_text
+
+        path = self.settings.path(".env")
+        if not path.exists():
+            return {}
+        text = read_text(path, ".env", self.settings.max_document_bytes)
+        return dotenv_values(stream=StringIO(text.removeprefix("\ufeff")), interpolate=False)
 
     def _params_file(self, dag: Dag, path: Path) -> dict[str, Json]:
         try:

@@ -4,6 +4,7 @@
   x UsageError                the request itself is wrong (flags, parameters)
   x NotFoundError             a name that does not exist: DAG, run, task
   x RefusedError              a request that is understood and refused (a run id that is taken)
+  x MachineError              the system, or its memory, refused something
   x DocumentError             one or more documents have errors; holds all findings (source.py)
   x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
@@ -13,6 +14,8 @@ A task that fails is not an error of this tree: it is a value (`work.Ended`).
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Collection
 from itertools import islice
 
@@ -26,6 +29,10 @@ class DagrunError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class MachineError(DagrunError):
+    """The system, or its memory, refused something."""
 
 
 class UsageError(DagrunError):
@@ -55,11 +62,68 @@ class EnvironmentFailure(DagrunError):
     exit_code = 1
 
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or choose another place",
+    errno.EDQUOT: "free some space, or choose another place",
+    errno.EROFS: "choose a place that can be written to",
+    errno.EACCES: "check who owns it, and its permissions",
+    errno.EPERM: "check who owns it, and its permissions",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.ENFILE: "the system has no more open files to give",
+    errno.ENOMEM: "the machine has too little memory",
+    errno.EAGAIN: "raise the limit of processes (`ulimit -u`)",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "remove the symbolic links that point at each other",
+    errno.ENOTDIR: "one of the names on the way is a file",
+    errno.EISDIR: "name a file, not a directory",
+    errno.EIO: "check the disk, or the connection to it",
+}
+
+
+def of_the_machine(error: BaseException) -> DagrunError | None:
+    """The error of the system that no more special message was found for, worded for people; None for any other."""
+    match error:
+        case FileNotFoundError(filename=None) if _is_nowhere():
+            return UsageError(
+                "the current directory does not exist any more", hint="change to another one, or give -C DIR"
+            )
+        case OSError():
+            names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+            what = f"{' -> '.join(names)}: " if names else ""
+            hint = _REMEDIES.get(error.errno or 0, "`--debug` shows where it happened")
+            return MachineError(f"{what}{error.strerror or str(error) or type(error).__name__}", hint=hint)
+        case MemoryError():
+            return MachineError("there is not enough memory", hint="raise its limit, or ask for less at once")
+        case RecursionError():
+            return MachineError("something is nested too deep", hint="`--debug` shows where")
+        case UnicodeError():
+            return MachineError(f"a text cannot be read or written: {error}", hint="`--debug` shows where")
+        case ValueError() if "null byte" in str(error) or "null character" in str(error):
+            return MachineError("a name or a path contains a null character", hint="leave it out")
+        case _:
+            return None
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False
+
+
 def one_line(text: str) -> str:
     """Text for one line: control characters, line ends among them, are shown and not obeyed."""
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else escaped(char) for char in text)
+
+
+def escaped(char: str) -> str:
+    """How a character that must not reach a terminal is shown."""
+    if "\udc80" <= char <= "\udcff":  # a byte of a name or an argument that is not UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return repr(char)[1:-1]
 
 
 #: Among more names than these, only those are compared that begin or end alike: each comparison takes some microseconds.

@@ -17,6 +17,7 @@ from dagrun.events import Event
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
 from dagrun.settings import Settings
+from dagrun.signals import held
 from dagrun.state import RunState
 from dagrun.work import Executor
 
@@ -54,9 +55,11 @@ class Drive:
             cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
         )  # fmt: skip
 
-    async def run(self, *first: Event) -> RunState:
-        """One stretch, which `first` begins, to its end."""
+    async def run(self, *first: Event, held: held | None = None) -> RunState:
+        """One stretch, which `first` begins, to its end. The signals that were held until now are its first."""
         self._listen_to_signals()
+        for signum in held.take() if held else ():
+            asyncio.get_running_loop().call_soon(self._on_signal, signum)
         ticking = asyncio.create_task(self._tick())
         try:
             state = await self.engine.run(*first)

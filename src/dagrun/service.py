@@ -21,6 +21,7 @@ from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
 from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
+from dagrun.signals import held
 from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
 from dagrun.work import Executor, Json
@@ -92,8 +93,9 @@ class Service(History):
 
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
-        writer = self._create(prepared, run_id)
-        return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
+        with held():  # from here on a signal is a cancel, which is recorded
+            writer = self._create(prepared, run_id)
+            return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
         """A new run."""
@@ -125,19 +127,27 @@ class Service(History):
         state: RunState | None = None,
     ) -> Ended:
         """One stretch of a run that this process owns, begun by the facts `first`."""
-        import asyncio
-
-        from dagrun.running import Drive
-
         shown = shown or Shown()
-        try:
-            shown.announce(writer.run_id, self.runs)
-            drive = Drive(
-                prepared, self.settings, writer, self.executor(), self.clock, shown.event, shown.tick, state
-            )
-            state = asyncio.run(drive.run(*first()))
-        finally:
-            writer.close()
+        with held() as signals:
+            try:
+                import asyncio
+
+                from dagrun.running import Drive
+
+                shown.announce(writer.run_id, self.runs)
+                drive = Drive(
+                    prepared,
+                    self.settings,
+                    writer,
+                    self.executor(),
+                    self.clock,
+                    shown.event,
+                    shown.tick,
+                    state,
+                )
+                state = asyncio.run(drive.run(*first(), held=signals))
+            finally:
+                writer.close()
         return Ended(writer.run_id, state, drive.signal)
 
     # --- runs that something happened to -------------------------------------------------------------------
@@ -300,20 +310,21 @@ class Service(History):
             ),
             partial=reused.dag is not record.dag or bool(state.start and state.start.partial),
         )
-        writer = self._create(prepared, run_id)
-        try:
-            for blob in reused.files:
-                writer.adopt_outputs(record.run_id, blob)
-            writer.adopt_artifacts(record.run_id, reused.task_ids)
-        except BaseException:
-            writer.abandon()
-            raise
+        with held():  # from here on a signal is a cancel, which is recorded
+            writer = self._create(prepared, run_id)
+            try:
+                for blob in reused.files:
+                    writer.adopt_outputs(record.run_id, blob)
+                writer.adopt_artifacts(record.run_id, reused.task_ids)
+            except BaseException:
+                writer.abandon()
+                raise
 
-        def first() -> Sequence[Event]:
-            start = self._start(prepared, writer, "rerun", record.run_id)
-            return [start, *reused.facts(record.run_id, self.clock.now())]
+            def first() -> Sequence[Event]:
+                start = self._start(prepared, writer, "rerun", record.run_id)
+                return [start, *reused.facts(record.run_id, self.clock.now())]
 
-        return self._drive(prepared, writer, shown, first)
+            return self._drive(prepared, writer, shown, first)
 
     # --- schedules -----------------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@ import signal
 import termios
 from collections.abc import Mapping
 
+import pytest
+
 from tests.acceptance.harness import Outcome, Project
 
 DAG = r"""
@@ -77,6 +79,18 @@ def test_no_color_and_dumb_terminals_get_plain_lines(project: Project) -> None:
         outcome, _ = on_a_terminal(project, "run", "dag.yaml", sign="slow started", env=env)
         assert "slow started" in outcome.out
         assert "\x1b" not in outcome.out
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "9" * 30, "wide"])
+def test_an_impossible_width_hides_nothing(project: Project, columns: str) -> None:
+    project.write(
+        "dag.yaml", "name: dag\ntasks: [{id: a, run: 'echo seen; until test -e go; do sleep 0.02; done'}]\n"
+    )
+    outcome, _ = on_a_terminal(project, "run", "dag.yaml", sign="seen", env={"COLUMNS": columns})
+    assert outcome.code == 0
+    watched, _ = on_a_terminal(project, "status", "--watch", sign="", env={"COLUMNS": columns})
+    assert watched.code == 0
+    assert "Status: " in watched.out
 
 
 def test_ctrl_c_leaves_the_terminal_sane(project: Project) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from dagrun import errors
@@ -57,3 +60,33 @@ def test_the_docstring_draws_every_class_of_the_tree() -> None:
         value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)
     ]
     assert all(cls.__name__ in drawn for cls in classes)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a/b"), "a/b: No space left on device"),
+        (OSError(errno.EXDEV, os.strerror(errno.EXDEV), "a", None, "b"), "a -> b: Invalid cross-device link"),
+        (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "Too many open files"),
+        (OSError("odd"), "odd"),
+        (MemoryError(), "there is not enough memory"),
+        (RecursionError(), "something is nested too deep"),
+        (UnicodeEncodeError("ascii", "ü", 0, 1, "no"), "a text cannot be read or written: "),
+        (ValueError("embedded null byte"), "a name or a path contains a null character"),
+    ],
+)
+def test_what_the_system_refuses_is_worded_for_people(error: Exception, message: str) -> None:
+    found = errors.of_the_machine(error)
+    assert found is not None
+    assert found.message.startswith(message)
+    assert found.hint
+    assert found.exit_code == 2
+
+
+def test_what_nobody_foresaw_is_not_blamed_on_the_system() -> None:
+    assert errors.of_the_machine(KeyError("x")) is None
+    assert errors.of_the_machine(ValueError("x")) is None
+
+
+def test_a_byte_of_a_name_that_is_not_utf8_is_shown_as_that_byte() -> None:
+    assert errors.one_line("a\udcff\x1b\n") == r"a\xff\x1b\n"

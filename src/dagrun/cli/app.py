@@ -20,9 +20,11 @@ from dagrun.cli import (
     running,
     scheduling,
     starting,
+    streams,
     watching,
 )
-from dagrun.errors import DagrunError, UsageError
+from dagrun.cli.streams import OutputLost
+from dagrun.errors import DagrunError, MachineError, UsageError, of_the_machine
 
 app = typer.Typer(
     name="dagrun",
@@ -38,6 +40,7 @@ app = typer.Typer(
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", help="Show the version and exit."),
+    _directory: str | None = typer.Option(None, "-C", metavar="DIR", help="Do all as if started in DIR."),
     _debug: bool = typer.Option(False, "--debug", help="Show the frames of an error that nobody foresaw."),
 ) -> None:
     if version:
@@ -55,36 +58,69 @@ for group in (
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. No mistake of a user gets out of here as a traceback."""
-    debug = "--debug" in arguments
-    rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        code = _frame(rest)(rest, prog_name="dagrun", standalone_mode=False)
-        with output.heard(sys.stdout):
-            sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except DagrunError as error:
-        output.error(error, as_json=output.wants_json(rest))
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+        code = _answer(arguments)
+        return streams.finish() or code
+    except OutputLost as lost:
+        return streams.complain(lost)
+    except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return _unread()
-    except SystemExit as end:  # how Typer ends when it sees the broken pipe first
-        if isinstance(end.__context__, BrokenPipeError):
-            return _unread()
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    own = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    debug = "--debug" in own
+    rest = [argument for argument in own if argument != "--debug"] + list(arguments[len(own) :])
+    as_json = output.wants_json(rest)
+    try:
+        rest = _enter(rest)
+        code = _frame(rest)(rest, prog_name="dagrun", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except OutputLost:
         raise
+    except DagrunError as error:
+        output.error(error, as_json=as_json)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+    except SystemExit as end:  # Typer's way with a broken pipe; stdout and stderr are none (streams.py)
+        if not isinstance(end.__context__, OSError):
+            raise
+        if debug:
+            raise end.__context__ from None
+        output.error(MachineError(f"a process that dagrun needs is gone: {end.__context__}"), as_json=as_json)
+        return MachineError.exit_code
     except Exception as error:
-        shown = getattr(error, "show", None)
-        if callable(shown):  # Typer's own: a usage error, with the usage
-            if output.wants_json(rest):
+        show = getattr(error, "show", None)
+        if callable(show):  # Typer's own: a usage error, with the usage
+            if as_json:
                 output.error(UsageError(_message(error)), as_json=True)
             else:
-                shown()
+                show(sys.stderr)
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
-        output.bug(error, as_json=output.wants_json(rest))
+        if (foreseen := of_the_machine(error)) is not None:
+            output.error(foreseen, as_json=as_json)
+            return foreseen.exit_code
+        output.bug(error, as_json=as_json)
         return 1
+
+
+def _enter(words: list[str]) -> list[str]:
+    """The words after `-C DIR`, in that directory."""
+    while words[:1] == ["-C"]:
+        if len(words) < 2:
+            raise UsageError("-C needs a directory", hint="dagrun -C DIR COMMAND")
+        directory = words[1]
+        try:
+            os.chdir(directory)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise UsageError(f"-C {directory!r}: {why}", hint="name a directory that you may enter") from None
+        os.environ["PWD"] = os.getcwd()  # noqa: PTH109 - as `cd` does
+        words = words[2:]
+    return words
 
 
 def _frame(words: Sequence[str]) -> typer.Typer:
@@ -98,12 +134,6 @@ def _frame(words: Sequence[str]) -> typer.Typer:
         for name, info in commands.items():
             frame.command(name, help=info.callback.__doc__, hidden=info.hidden)(lambda: None)
     return frame
-
-
-def _unread() -> int:
-    """`dagrun events | head`: the reader has seen enough. The rest goes nowhere, and without a complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return 141  # as if SIGPIPE had ended us
 
 
 def _message(error: Exception) -> str:

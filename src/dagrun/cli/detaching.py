@@ -27,13 +27,20 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
     What it prints (errors alone: it is quiet) is kept in the run's directory as `detached.log`.
     """
     runs = service.settings.path(service.settings.runs_dir)
-    runs.mkdir(parents=True, exist_ok=True)
-    if (runs / run_id).exists():
-        raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
     log = runs / f".detached-{run_id}.log"
-    with log.open("wb") as file, tempfile.TemporaryFile(dir=runs) as given:
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        if (runs / run_id).exists():
+            raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+        file, given = log.open("wb"), tempfile.TemporaryFile(dir=runs)  # noqa: SIM115 - closed below
         given.write(json.dumps(list(params)).encode())
         given.seek(0)
+    except OSError as problem:
+        raise EnvironmentFailure(
+            f"cannot write {problem.filename or log}: {problem.strerror}",
+            hint="a detached run needs a place for what it prints; check who may write there, and the free space",
+        ) from None
+    with file, given:
         process = subprocess.Popen(
             [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"],
             stdin=given, stdout=file, stderr=file, start_new_session=True,
@@ -49,8 +56,9 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
             break
         time.sleep(0.02)
     if not _has_begun(runs / run_id):
-        output.say(log.read_text(errors="replace").rstrip())
-        log.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            output.say(log.read_text("utf-8", errors="replace").rstrip())
+            log.unlink(missing_ok=True)
         return process.returncode or 1
     with contextlib.suppress(OSError):
         log.rename(runs / run_id / "detached.log")

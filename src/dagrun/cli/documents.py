@@ -107,18 +107,19 @@ def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
                 for p in workflow.parameters
             ]
             print(
-                output.paint(workflow.name, "bold")
-                + f"({', '.join([*parameters, *['...'] * workflow.takes_rest])})"
+                output.paint(output.visible(workflow.name), "bold")
+                + output.visible(f"({', '.join([*parameters, *['...'] * workflow.takes_rest])})")
             )
             first, _, _ = workflow.doc.partition("\n\n")
             if first:
-                print(f"    {' '.join(first.split())}")
-            print(output.paint(f"    from {workflow.origin}", "dim"))
+                print(output.visible(f"    {' '.join(first.split())}"))
+            print(output.paint(output.visible(f"    from {workflow.origin}"), "dim"))
         if not found:
             print("No workflows are registered.")
     for failure in registry.failures:
         output.say(
-            f"{output.paint('Error:', 'error', sys.stderr)} cannot read workflows from {failure.origin}: {failure.error}"
+            f"{output.paint('Error:', 'error', sys.stderr)} cannot read workflows from "
+            + output.visible(f"{failure.origin}: {failure.error}")
         )
     return 2 if any(failure.origin.listed for failure in registry.failures) else 0
 

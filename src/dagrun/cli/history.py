@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -185,8 +184,10 @@ def runs(
     since: Annotated[
         str | None, typer.Option("--since", help="A time (2025-10-03T10:00) or an age (2h, 7d).")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the newest so many.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=output.MOST, help="At most so many.")] = 20,
+    offset: Annotated[
+        int, typer.Option("--offset", min=0, max=output.MOST, help="Leave out the newest so many.")
+    ] = 0,
     form: Output = Form.TEXT,
 ) -> int:
     """List the runs, newest first."""
@@ -271,8 +272,8 @@ def logs(
         if form is Form.JSON:
             output.print_json({"task_id": task_id, "attempt": attempt, "path": str(path), "text": text})
         elif task is not None and len(found) == 1:
-            sys.stdout.write(text)
+            output.print_as_is(text)
         else:
             for line in text.splitlines():
-                print(f"{task_id}.{attempt} | {line}")
+                output.print_as_is(f"{task_id}.{attempt} | {line}\n")
     return 0

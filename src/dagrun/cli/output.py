@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO, cast
 
 import typer
 
+from dagrun.cli.streams import Obeyed, lost_output
+from dagrun.cli.streams import enduring as enduring
+from dagrun.cli.streams import is_colourful as is_colourful
+from dagrun.cli.streams import print_as_is as print_as_is
+from dagrun.cli.streams import visible as visible
 from dagrun.errors import DagrunError
 from dagrun.errors import one_line as one_line
 from dagrun.views.wording import count as count
 from dagrun.views.wording import seconds as seconds
 
-if TYPE_CHECKING:  # reading YAML is nothing that help and completion need
+if TYPE_CHECKING:  # rich is slow, and reading YAML is nothing that help and completion need
+    from rich.console import Console
+
     from dagrun.source import DocumentError, Finding
     from dagrun.work import Json
 
@@ -53,44 +58,52 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def print_json(value: Json) -> None:
-    """One JSON object on stdout; what its encoding has no bytes for, half a surrogate pair also, is escaped."""
+    """One JSON object on stdout. What its encoding lacks, and what a terminal would obey, is escaped."""
     wide = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not wide).encode("utf-8", "backslashreplace").decode())
+    text = json.dumps(value, ensure_ascii=not wide)
+    if not text.isprintable():
+        import re
+
+        text = re.sub(r"[^ -~]", lambda match: _json_char(match[0]), text)
+    print(text)
 
 
-def colourful(stream: TextIO) -> bool:
-    """Whether colour is welcome: on a terminal, never with NO_COLOR (CONTRACT 6)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def _json_char(char: str) -> str:
+    return char if char.isprintable() else json.dumps(char)[1:-1]
 
 
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:
     """The text in a colour, where colour is welcome. What came from a document is never taken for markup."""
     code = _COLOURS.get(style)
-    return f"\x1b[{code}m{text}\x1b[0m" if code and colourful(stream or sys.stdout) else text
+    return f"\x1b[{code}m{text}\x1b[0m" if code and is_colourful(stream or sys.stdout) else text
+
+
+def console(stream: TextIO) -> Console:
+    """A Rich console on a stream, whose control characters are meant. It believes no impossible size of a terminal."""
+    from rich.console import Console
+
+    def is_sane(name: str, value: str) -> bool:
+        return name not in ("COLUMNS", "LINES") or (value.isdecimal() and 0 < int(value[:9]) < 10_000)
+
+    environment = {name: value for name, value in os.environ.items() if is_sane(name, value)}
+    file = cast("TextIO", Obeyed(stream))
+    return Console(file=file, highlight=False, markup=False, _environ=environment)
 
 
 def say(text: str) -> None:
     """A line about what goes on: on stderr, so that stdout holds the answer alone."""
-    with heard(sys.stderr):
-        print(text, file=sys.stderr)
+    print(text, file=sys.stderr)
 
 
-@contextmanager
-def heard(stream: TextIO) -> Iterator[None]:
-    """What is written within may find nobody to read it (`| head -1`, a closed window): that must not harm a run.
+def report_lost() -> None:
+    """Say that a command that did more than print could not print its answer."""
+    lost = lost_output()
+    if lost is not None and not lost.is_unread:
+        say(f"{paint('Warning:', 'warning', sys.stderr)} {lost.message}")
 
-    From then on the stream goes nowhere.
-    """
-    try:
-        yield
-        stream.flush()
-    except OSError as problem:
-        if problem.errno not in (errno.EPIPE, errno.EIO):
-            raise
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
 
+#: The largest number that a count on the command line may be.
+MOST = 1_000_000_000
 
 #: Of a table's column, or of a task's name before what it printed: what is longer moves its own line alone.
 WIDEST = 40
@@ -130,21 +143,14 @@ def error(problem: DagrunError, *, as_json: bool) -> None:
 
         for finding in document.findings:
             if finding.level == "error":
-                lines = render(finding, document.source).splitlines()
-                say(
-                    "\n".join(
-                        [
-                            f"{paint('Error:', 'error', sys.stderr)} {finding.message} [{finding.code}]",
-                            f"  --> {finding.place}",
-                            *lines[1:],
-                        ]
-                    )
-                )
+                _, *excerpt = render(finding, document.source).splitlines()
+                say(f"{paint('Error:', 'error', sys.stderr)} {visible(finding.message)} [{finding.code}]")
+                say(visible("\n".join([f"  --> {finding.place}", *excerpt])))
         return
     for line in problem.message.splitlines():
-        say(f"{paint('Error:', 'error', sys.stderr)} {line}")
+        say(f"{paint('Error:', 'error', sys.stderr)} {visible(line)}")
     if problem.hint:
-        say(f"  {problem.hint}")
+        say(f"  {visible(problem.hint)}")
 
 
 def _document_error(problem: DagrunError) -> DocumentError | None:

@@ -37,7 +37,7 @@ def plan(
     graph: Annotated[Drawing | None, typer.Option("--graph", help="Print the graph alone.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Override the document's tenant.")] = None,
     max_parallel: Annotated[
-        int | None, typer.Option("--max-parallel", min=1, help="Attempts at once.")
+        int | None, typer.Option("--max-parallel", min=1, max=output.MOST, help="Attempts at once.")
     ] = None,
     workflows: Workflows = None,
     form: Output = Form.TEXT,

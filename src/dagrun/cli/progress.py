@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING
 
 from dagrun.cli import output
+from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.events import (
     CancelRequested,
     DagResume,
@@ -100,6 +101,7 @@ class PlainProgress(Shown):
     def tick(self) -> None:
         for task_id, tail in self.tails.items():
             self._show(task_id, tail)
+        sys.stderr.flush()  # what its reader had no room for
 
     def done(
         self, event: Event, task_id: str, word: str, style: str, what: str, *, told: bool = True
@@ -199,37 +201,16 @@ def _printable(line: bytes) -> str:
     )
 
 
-class _Heard:
-    """A stream that nobody may be reading any more."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with output.heard(self._stream):
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with output.heard(self._stream):
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
 class LiveProgress(PlainProgress):
     """Plain lines, and below them what is running now, redrawn as it changes."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        from rich.console import Console
         from rich.live import Live
 
         self.state: RunState | None = None
-        self.console = Console(
-            file=cast("TextIO", _Heard(sys.stderr)), highlight=False, markup=False, soft_wrap=True
-        )
+        self.console = output.console(sys.stderr)
+        self.console.soft_wrap = True
         self.live = Live(
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )
@@ -241,7 +222,7 @@ class LiveProgress(PlainProgress):
     def write(self, text: str) -> None:
         from rich.text import Text
 
-        self.console.print(Text.from_ansi(text))
+        self.console.print(Text.from_ansi(visible(text, OWN_COLOURS)))
 
     def _picture(self) -> Text:
         from rich.text import Text
@@ -265,12 +246,13 @@ class LiveProgress(PlainProgress):
 
 @contextmanager
 def progress(graph: Graph, *, quiet: bool) -> Iterator[Shown]:
-    """The progress that suits where stderr goes."""
-    if quiet:
-        yield Shown()
-    elif output.colourful(sys.stderr):
-        live = LiveProgress(graph)
-        with live.live:
-            yield live
-    else:
-        yield PlainProgress(graph)
+    """The progress that suits where stderr goes. The run that it shows waits for nobody who reads it."""
+    with unhurried():
+        if quiet:
+            yield Shown()
+        elif output.is_colourful(sys.stderr):
+            live = LiveProgress(graph)
+            with live.live:
+                yield live
+        else:
+            yield PlainProgress(graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,16 +53,19 @@ def cancel(
     with wiring.service(settings.load()) as service:
         before = service.status(run)
         view = service.cancel(before.run_id, login(), reason)
-    if form is Form.JSON:
-        output.print_json(view.to_json())
-    elif before.finished_at is not None:
-        print(f"Run {view.run_id} had ended already: {view.status}. Nothing was changed.")
-    elif view.finished_at is None:
-        print(f"Run {view.run_id} has been asked to end; it has not yet.")
-    elif view.status != "cancelled":
-        print(f"Run {view.run_id} ended by itself before it could be cancelled: {view.status}.")
-    else:
-        print(f"Run {view.run_id} is {view.status}.")
+    with output.enduring():
+        if form is Form.JSON:
+            output.print_json(view.to_json())
+        elif before.finished_at is not None:
+            print(f"Run {view.run_id} had ended already: {view.status}. Nothing was changed.")
+        elif view.finished_at is None:
+            print(f"Run {view.run_id} has been asked to end; it has not yet.")
+        elif view.status != "cancelled":
+            print(f"Run {view.run_id} ended by itself before it could be cancelled: {view.status}.")
+        else:
+            print(f"Run {view.run_id} is {view.status}.")
+        sys.stdout.flush()
+    output.report_lost()
     return 0 if view.finished_at is not None else 1
 
 
@@ -91,7 +95,7 @@ def resume(
 
     with wiring.service(settings.load(flags=flags(workflows)), runs=True) as service:
         graph = service.graph_of(run)
-        with progress(graph, quiet=quiet or form is Form.JSON) as shown:
+        with output.enduring(), progress(graph, quiet=quiet or form is Form.JSON) as shown:
             ended = service.resume(run, use_current=use_current, given=given, shown=shown, notice=output.say)
         if ended is None:
             view = service.status(run)
@@ -146,6 +150,7 @@ def rerun(
     given = Given(params=param or (), params_file=params_file)
     with (
         wiring.service(settings.load(flags=flags(workflows)), runs=True) as service,
+        output.enduring(),
         progress(service.graph_of(run), quiet=silent) as shown,
     ):
         ended = service.rerun(run, Selection(only=only or (), start=start or ()), run_id, shown, given)

@@ -43,7 +43,7 @@ def run(
     ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Override the document's tenant.")] = None,
     max_parallel: Annotated[
-        int | None, typer.Option("--max-parallel", min=1, help="Attempts at once.")
+        int | None, typer.Option("--max-parallel", min=1, max=output.MOST, help="Attempts at once.")
     ] = None,
     on_error: Annotated[
         OnError | None, typer.Option("--on-error", help="Override the document's on_error.")
@@ -119,7 +119,7 @@ def run(
         if detach:
             words = _again(request, workflows)
             return _in_background(service, words, request.params, run_id, form)
-        with progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
+        with output.enduring(), progress(prepared.graph, quiet=quiet or form is Form.JSON) as shown:
             ended = service.run(prepared, run_id, shown)
     return close(ended, form, quiet=quiet)
 
@@ -180,10 +180,13 @@ def _in_background(
 
     name = run_id or new_run_id(service.clock.now())
     code = detach(service, words, params, name)
-    if code == 0 and form is Form.JSON:
-        output.print_json({"run_id": name})
-    elif code == 0:
-        print(f"Run {name} goes on in the background: `dagrun status {name}`, `dagrun logs {name} -f`")
+    with output.enduring():
+        if code == 0 and form is Form.JSON:
+            output.print_json({"run_id": name})
+        elif code == 0:
+            print(f"Run {name} goes on in the background: `dagrun status {name}`, `dagrun logs {name} -f`")
+        sys.stdout.flush()
+    output.report_lost()
     return code
 
 
@@ -191,14 +194,16 @@ def close(ended: Ended, form: Form, *, quiet: bool = False) -> int:
     """The closing lines of a run that was driven here, and its exit code."""
     from dagrun.views.report import failures, report
 
-    with output.heard(sys.stdout):
+    with output.enduring():
         if form is Form.JSON:
             output.print_json(ended.view.to_json())
         elif not quiet:
             print(report(ended.view))
+        sys.stdout.flush()
+    output.report_lost()
     ended_well = ended.status is RunStatus.SUCCESS
     for sentence in () if ended_well else failures(ended.view):
         output.say("\n".join(map(output.one_line, f"Error: {sentence}".splitlines())))
-    if ended.signal is not None:
+    if ended.signal is not None and not ended_well:
         return 128 + ended.signal
     return 0 if ended_well else 1

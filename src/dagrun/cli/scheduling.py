@@ -12,6 +12,7 @@ import typer
 
 from dagrun.cli import output
 from dagrun.cli.output import Form, Output
+from dagrun.cli.streams import unhurried
 
 if TYPE_CHECKING:
     from dagrun.schedules.listing import CheckedFiles
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dagrun.schedules.model import Due, Skip
     from dagrun.service import Service
     from dagrun.work import Json
+
+PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
 
 Directory = Annotated[
     Path | None, typer.Option("--dir", metavar="DIR", help="The schedules (default: configs/schedules).")
@@ -60,16 +63,23 @@ def scheduler(
             _report(files)
             return _none_found(files, form)
         told = _Told(form, streaming=serve)
-        with wiring.scheduler(service, files, told.line, output.say) as scheduler:
-            scheduler.load()
-            return _serve(scheduler, files) if serve else _once(scheduler, now, minute, told)
+        with output.enduring():
+            with (
+                unhurried(PATIENCE),
+                wiring.scheduler(service, files, told.line, output.say) as scheduler,
+            ):
+                scheduler.load()
+                code = _serve(scheduler, files) if serve else _once(scheduler, now, minute)
+            if once:
+                told.close(minute or _text(now))
+                sys.stdout.flush()
+        output.report_lost()
+    return code
 
 
-def _once(scheduler: Scheduler, now: float, minute: str | None, told: _Told) -> int:
+def _once(scheduler: Scheduler, now: float, minute: str | None) -> int:
     tally = scheduler.once(now, minute)
-    is_good = tally.all_good and not scheduler.firing.failed
-    told.close(minute or _text(now))
-    return 0 if is_good else 1
+    return 0 if tally.all_good and not scheduler.firing.failed else 1
 
 
 def _serve(scheduler: Scheduler, files: CheckedFiles) -> int:
@@ -156,8 +166,7 @@ class _Told:
             elif line["event"] == "schedule_skipped":
                 self.skipped.append({name: value for name, value in line.items() if name != "event"})
         if self.form is Form.TEXT:
-            with output.heard(sys.stdout):
-                print(output.one_line(_told(line)), flush=True)
+            print(output.one_line(_told(line)), flush=True)
 
     def close(self, minute: str) -> None:
         """The end of `--once`."""
@@ -187,7 +196,9 @@ def _told(line: Mapping[str, Json]) -> str:
 
 
 def schedules(
-    count: Annotated[int, typer.Option("--next", min=0, help="How many fires to tell of each.")] = 1,
+    count: Annotated[
+        int, typer.Option("--next", min=0, max=10_000, help="How many fires to tell of each.")
+    ] = 1,
     directory: Directory = None,
     form: Output = Form.TEXT,
 ) -> int:

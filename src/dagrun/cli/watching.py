@@ -15,8 +15,11 @@ import typer
 from dagrun.cli import output
 from dagrun.cli.completion import complete_event, complete_run
 from dagrun.cli.output import Form, Output
+from dagrun.cli.streams import OWN_COLOURS, visible
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from dagrun.following import Watch
     from dagrun.runs.base import Tail
     from dagrun.service import Service
@@ -49,7 +52,10 @@ def events(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=0, help="The last so many of the past (20; with --run all).")
+        int | None,
+        typer.Option(
+            "--limit", min=0, max=output.MOST, help="The last so many of the past (20; with --run all)."
+        ),
     ] = None,
     form: Output = Form.TEXT,
 ) -> int:
@@ -185,7 +191,7 @@ def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int
                 if form is Form.JSON:
                     output.print_json({"task_id": line.task_id, "attempt": line.attempt, "line": line.text})
                 else:
-                    print(f"{line.task_id}.{line.attempt} | {line.text}")
+                    output.print_as_is(f"{line.task_id}.{line.attempt} | {line.text}\n")
             sys.stdout.flush()
             if not follower.live:
                 return 0
@@ -204,7 +210,7 @@ def watch_status(
             for changed in _looks(watch):
                 if changed:
                     print_events([watch.view().to_json()])
-        elif output.colourful(sys.stdout):
+        elif output.is_colourful(sys.stdout):
             _redraw(watch, lines)
         else:
             _blocks(watch, lines)
@@ -240,23 +246,33 @@ def _blocks(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> 
 
 def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
     """One picture, drawn over and over; at the end it stays, whole."""
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False)
+    console = output.console(sys.stdout)
     with _terminable(), Live(console=console, auto_refresh=False, transient=True) as live:
         for _ in _looks(watch):
             text = "\n".join(lines(watch.view(), console.height - 1))
-            live.update(Text.from_ansi(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+            live.update(
+                Text.from_ansi(visible(text, OWN_COLOURS), no_wrap=True, overflow="ellipsis"), refresh=True
+            )
     print("\n".join(lines(watch.view(), None)))
 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM leaves the block in an orderly way: the terminal gets its cursor back."""
-    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """Signals leave the block in an orderly way: the terminal gets its cursor back."""
+
+    def leave(signum: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + signum)
+
+    former = {
+        signum: signal.signal(signum, leave)
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(signum) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for signum, handler in former.items():
+            signal.signal(signum, handler)
