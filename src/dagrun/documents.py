@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun import catalog, parameters
+from dagrun import catalog, encoding, parameters
 from dagrun.check import check
 from dagrun.collector import resting
 from dagrun.dialects import detect
@@ -171,7 +170,7 @@ class Documents:
         problems = []
         for text in request.params:
             try:
-                name, value = parameters.from_flag(dag, text)
+                name, value = parameters.from_flag(dag, encoding.from_command_line(text))
                 given[name] = value
             except UsageError as error:
                 problems.append(error.message)
@@ -203,7 +202,7 @@ class Documents:
             return {}
         from dotenv import dotenv_values
 
-        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **encoding.environment()}
         values = {name: known.get(name) or "" for name in dag.secrets}
         problems = [
             f"the secret '{name}' is not set: export it, or put it into .env"
