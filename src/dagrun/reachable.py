@@ -239,6 +239,8 @@ class Search:
                 if not task.continue_on_failure:
                     yield from self._unevaluated(i)
             case End.SKIPPED:
+                if task.skip_on_exit_codes:
+                    yield from self._starting(i)
                 if not node.survives and self.stoppers - {i} - self.below(i).keys():
                     yield ()
                 for dep, (_, allowed) in self.waits_for(i):
