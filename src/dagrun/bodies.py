@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,20 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagrun import expressions
+from dagrun import encoding, expressions
 from dagrun.clock import to_rfc3339
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
 from dagrun.model import ContainerAction, MatrixValue, WorkflowAction
-from dagrun.outcomes import End, Status
+from dagrun.outcomes import FAILED, End, Status
 from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
 from dagrun.variants import MOST_VARIANTS, as_text, variant_id
 from dagrun.work import (
-    MOST_IN_ENVIRONMENT,
     Attempt,
     Blob,
     Body,
@@ -61,7 +59,7 @@ class Bodies:
         self.dag = prepared.graph.dag
         self._read_outputs = read_outputs
         self._artifacts = artifacts
-        outside = os.environ if environment is None else environment
+        outside = encoding.environment() if environment is None else environment
         self._outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
         self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
         self._masker = prepared.masker
@@ -177,8 +175,6 @@ class Bodies:
 
         with _place("script"):
             body, variables = kind_of(node.task).body(action, self.prepared.registry, evaluate)
-            for value in variables.values():
-                _fits_in_a_variable(value)
         if isinstance(body, Call):
             self._calls[body.ref] = body
         return body, variables
@@ -304,6 +300,8 @@ class Bodies:
                 outputs = dict(self.gathered(node))
         elif task.status is Status.SUCCESS:
             outputs = dict(self._outputs(i))
+        elif task.status in FAILED:
+            outputs = _Unfinished(self._outputs(i)) or None
         return {
             "status": str(task.status),
             "outputs": outputs,
@@ -313,10 +311,10 @@ class Bodies:
         }
 
     def _kept_by(self, node: Node) -> Json:
-        """Where a task that ended well has kept something; of a group a map from variant to that; null where nothing is."""
+        """Where a task that has run has kept something; of a group a map from variant to that; null where nothing is."""
         if node.members is None:
-            succeeded = self.state.tasks[node.index].status is Status.SUCCESS
-            directory = self._artifacts(node.task.id) if succeeded else None
+            has_run = self.state.tasks[node.index].status in (Status.SUCCESS, *FAILED)
+            directory = self._artifacts(node.task.id) if has_run else None
             return None if directory is None else str(directory)
         if node.index not in self._kept:
             found = {}
@@ -347,6 +345,13 @@ class Bodies:
         }
 
 
+class _Unfinished(dict[str, Json]):
+    """What a task wrote before it failed; any other output of it is null."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
 @contextmanager
 def _place(where: str) -> Iterator[None]:
     """Say in which part of the task an expression failed."""
@@ -373,14 +378,3 @@ def _github(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name[len(prefix) :].lower(): text for name, text in environment.items() if name.startswith(prefix)
     }
-
-
-def _fits_in_a_variable(value: str) -> None:
-    if len(value.encode("utf-8", "surrogatepass")) > MOST_IN_ENVIRONMENT:
-        raise EvaluationError(
-            "a value of more than 32 KiB cannot be put into a script's environment; "
-            "pass it as a parameter and read $DAGRUN_PARAMS_FILE",
-            0,
-        )
-    if "\0" in value:
-        raise EvaluationError("a value with a NUL character cannot be put into a script's environment", 0)

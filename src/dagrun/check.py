@@ -179,6 +179,13 @@ def _parameters(written: Written) -> Iterator[Finding]:
             owners: dict[str, str] = {}
             for name in task.params:
                 variable = parameter_variable(name)
+                if variable is None:
+                    yield _at(
+                        written, written.places.param(i, name),
+                        f"the parameter '{name}' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE",
+                        "no-variable", suggestion="use letters, digits, '_', '-' and '.'", level="warning", key=True,
+                    )  # fmt: skip
+                    continue
                 if variable in owners:
                     yield _at(
                         written, written.places.param(i, name),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun import catalog, parameters
+from dagrun import catalog, encoding, parameters
 from dagrun.check import check
 from dagrun.collector import resting
 from dagrun.dialects import detect
@@ -187,7 +186,7 @@ class Documents:
         problems = []
         for text in given.params:
             try:
-                name, value = parameters.from_flag(dag, text)
+                name, value = parameters.from_flag(dag, encoding.from_command_line(text))
                 values[name] = value
             except UsageError as error:
                 problems.append(error.message)
@@ -246,7 +245,7 @@ class Documents:
         """The same, fit or not; empty where there is none."""
         if not dag.secrets:
             return {}
-        known = {**self._dotenv(), **os.environ}
+        known = {**self._dotenv(), **encoding.environment()}
         return {name: known.get(name) or "" for name in dag.secrets}
 
     def masker(self, dag: Dag) -> Masker:

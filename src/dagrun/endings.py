@@ -67,9 +67,9 @@ def fact_of(
 ) -> Event:
     """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
     task_id, attempt = node.task.id, task.attempt
+    large = ended.outputs if isinstance(ended.outputs, Blob) else None
+    small = None if isinstance(ended.outputs, Blob) else ended.outputs
     if ended.error is None:
-        large = ended.outputs if isinstance(ended.outputs, Blob) else None
-        small = None if isinstance(ended.outputs, Blob) else ended.outputs
         return TaskOk(
             timestamp=now, task_id=task_id, attempt=attempt, duration_seconds=ended.duration,
             changed=ended.changed, outputs=small, outputs_file=large,
@@ -79,6 +79,11 @@ def fact_of(
         return TaskCancel(
             timestamp=now, task_id=task_id, attempt=attempt, reason=str(why), detail=given.cause,
             duration_seconds=ended.duration,
+        )  # fmt: skip
+    if why is None and ended.exit_code in node.task.skip_on_exit_codes:
+        return TaskSkip(
+            timestamp=now, task_id=task_id, reason=str(Reason.EXIT_CODE), detail=f"exit code {ended.exit_code}",
+            attempt=attempt, duration_seconds=ended.duration, exit_code=ended.exit_code,
         )  # fmt: skip
     timed_out = why is Reason.TIMED_OUT
     error, error_type = ended.error, ended.error_type or "Error"
@@ -93,7 +98,8 @@ def fact_of(
         )  # fmt: skip
     return TaskFail(
         timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
-        duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out,
+        duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out, outputs=small,
+        outputs_file=large,
     )  # fmt: skip
 
 
@@ -116,11 +122,15 @@ def conclusion(
     task_id, summary = node.task.id, summary_of(mine)
     begun = [task.started_at for task in mine if task.started_at is not None and task.started_at >= since]
     took = round(now - min(begun, default=now), 3)
-    failed = [name for name, task in zip(names, mine, strict=True) if task.status in FAILED]
+    failed = {name: task for name, task in zip(names, mine, strict=True) if task.status in FAILED}
     if failed:
+        codes = [task.exit_code for task in failed.values()]
+        untolerated = (code for code in codes if not node.task.tolerates(code))
         return TaskFail(
-            timestamp=now, task_id=task_id, error=f"{_named(failed)} failed", error_type="VariantsFailed",
+            timestamp=now, task_id=task_id, error=f"{_named(list(failed))} failed", error_type="VariantsFailed",
             duration_seconds=took, summary=summary,
+            # It says whether the failure is tolerated.
+            exit_code=next(untolerated, codes[0]) if node.task.tolerated_exit_codes else None,
         )  # fmt: skip
     cancelled = next((task for task in mine if task.status is Status.CANCELLED), None)
     if cancelled is not None:

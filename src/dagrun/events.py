@@ -98,7 +98,10 @@ class TaskRetry(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFail(Event):
-    """The last attempt failed: so did the task. Without an attempt it never came to one: an expression of it failed."""
+    """The last attempt failed: so did the task. Without an attempt it never came to one: an expression of it failed.
+
+    The outputs that the attempt wrote all the same are here, or in the file that `outputs_file` names.
+    """
 
     name = "task_fail"
     task_id: str
@@ -108,17 +111,27 @@ class TaskFail(Event):
     duration_seconds: float = 0.0
     exit_code: int | None = None
     timed_out: bool = False
+    outputs: Mapping[str, Json] | None = None
+    outputs_file: Blob | None = None
     summary: str | None = None
+
+    @property
+    def result(self) -> Outputs:
+        """The outputs, wherever they lie."""
+        return self.outputs_file or self.outputs or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSkip(Event):
-    """The task will not run, and why."""
+    """The task will not run, and why. With an attempt it has run, and ended with an exit code that skips it."""
 
     name = "task_skip"
     task_id: str
     reason: str
     detail: str = ""
+    attempt: int | None = None
+    duration_seconds: float | None = None
+    exit_code: int | None = None
     summary: str | None = None
 
 
@@ -226,7 +239,12 @@ def masked(event: _Fact, masker: Masker) -> _Fact:
 
 
 #: What only the run's own journal tells: data of bodies.
-_PRIVATE: Mapping[type[Event], str] = {TaskOk: "outputs", DagDone: "outputs", TaskExpand: "items"}
+_PRIVATE: Mapping[type[Event], str] = {
+    TaskOk: "outputs",
+    TaskFail: "outputs",
+    DagDone: "outputs",
+    TaskExpand: "items",
+}
 _FIELDS: Mapping[type[Event], tuple[str, ...]] = {
     cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", _PRIVATE.get(cls)))
     for cls in EVENTS.values()

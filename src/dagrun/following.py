@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dagrun import events
 from dagrun.clock import Clock
-from dagrun.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskStart
+from dagrun.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.graph import Graph
 from dagrun.runs.base import RunStore
 from dagrun.runs.follow import Follower
@@ -107,7 +107,10 @@ class LogFollower:
             if isinstance(fact, TaskStart) and (self._task_id is None or is_of(fact.task_id, self._task_id)):
                 path = self._runs.log_path(self._watch.run_id, fact.task_id, fact.attempt)
                 self._running[fact.task_id, fact.attempt] = Follower(path)
-            elif isinstance(fact, TaskOk | TaskRetry | TaskFail | TaskCancel) and fact.attempt is not None:
+            elif (
+                isinstance(fact, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
+                and fact.attempt is not None
+            ):
                 yield from self._end(fact.task_id, fact.attempt)
         for key, log in self._running.items():
             yield from _new(key, log)

@@ -170,7 +170,7 @@ class _Language:
         script = ShellAction(action.commands, action.shell)
         starts = list(shell.starts(script))
         try:
-            fitted = scripts.fit(shell.script(script), script.shell)
+            fitted = shell.fitted(script)
         except scripts.ScriptProblems as problems:
             for error in problems.errors:
                 yield self._finding(*self._command(i, starts, error))

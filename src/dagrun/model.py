@@ -131,6 +131,10 @@ class Task:
     timeout: float | None = None
     working_dir: str | None = None
     continue_on_failure: bool = False
+    #: The exit codes with which a failure is tolerated, where not every one is.
+    tolerated_exit_codes: tuple[int, ...] = ()
+    #: An attempt that ends with one of these has the task skipped.
+    skip_on_exit_codes: tuple[int, ...] = ()
     on_error: OnError | None = None
     #: At most one of these two: variants known from the document, or from a list that is known only in the run.
     matrix: Matrix | None = None
@@ -141,7 +145,7 @@ class Task:
     #: How many variants run at once.
     max_parallel: int | None = None
     services: tuple[Service, ...] = ()
-    #: Files and directories, from the working directory, that are collected when the task ends well; globs are fine.
+    #: Files and directories, from the working directory, that are collected when the task has run; globs are fine.
     artifacts: tuple[str, ...] = ()
     #: Tasks that stand in the same wave of the plan.
     parallel_with: tuple[str, ...] = ()
@@ -150,6 +154,10 @@ class Task:
     def kind(self) -> str:
         """What the task does, in one word."""
         return self.action.kind
+
+    def tolerates(self, exit_code: int | None) -> bool:
+        """Whether a failure with this exit code, or with none, is tolerated."""
+        return self.continue_on_failure or exit_code in self.tolerated_exit_codes
 
 
 ParamType = Literal["string", "integer", "number", "boolean", "list", "object"]

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     NO_FAILURE = "NoFailure"
     CONDITION_FALSE = "ConditionFalse"
     UNCHANGED = "Unchanged"
+    EXIT_CODE = "ExitCode"
     STOP_ALL = "StopAll"
     CANCELLED = "Cancelled"
     RUN_TIMEOUT = "RunTimeout"
@@ -83,7 +84,7 @@ class End(StrEnum):
 
 
 def end_of(status: Status, reason: str, *, tolerated: bool) -> End:
-    """What a task that has ended counts as for its dependents; `tolerated` is its `continue_on_failure`."""
+    """What a task that has ended counts as for its dependents; `tolerated` is what its `continue_on_failure` makes of it."""
     if status is Status.SKIPPED:
         return End.GOOD if reason == Reason.UNCHANGED else End.SKIPPED
     if status is Status.CANCELLED:
@@ -92,7 +93,7 @@ def end_of(status: Status, reason: str, *, tolerated: bool) -> End:
 
 
 #: Types of errors that no further attempt would mend.
-LASTING = frozenset({"NoContainerEngine"})
+LASTING = frozenset({"NoContainerEngine", "ValueTooLarge"})
 
 #: Why a task is skipped when a dependency of it ended so; None: this dependency does not hinder it. `failure` looks
 #: further: it is content when something *above* the dependency failed, which `RunState` adds.

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+#: Bytes of one value in an environment variable, and of all variables of a task: past that values lie in files.
+MOST_IN_ENVIRONMENT = 32 * 1024
+MOST_TOGETHER = 256 * 1024
 
-def parameter_variable(name: str) -> str:
-    """The environment variable that carries the parameter `name` to a script (CONTRACT 4)."""
-    return "DAGRUN_PARAM_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,1024}")
+_PREFIX = "DAGRUN_PARAM_"
+_MENTIONED = re.compile(rf"{_PREFIX}[A-Z0-9_]+")
+_OVERHEAD = (
+    10  # bytes that a variable takes besides its name and its value: '=', NUL and its place in a table
+)
+
+
+def parameter_variable(name: str, task_id: str = "") -> str | None:
+    """The environment variable that carries the parameter `name` to a script, or the output `name` of a task.
+
+    None for a name that makes none: it has letters, digits, `_`, `-` and `.`, of which the last two become `_`.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    prefix = re.sub(r"[^A-Z0-9_]", "_", task_id.upper()) + "__" if task_id else ""
+    return _PREFIX + prefix + name.upper().replace("-", "_").replace(".", "_")
 
 
 def merged_params(params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -28,3 +47,106 @@ def by_output(variants: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, An
         for name, value in outputs.items():
             found.setdefault(name, {})[key] = value
     return dict(found)
+
+
+def mentioned(script: str) -> frozenset[str]:
+    """The parameter variables that a script names."""
+    return frozenset(_MENTIONED.findall(script))
+
+
+def as_bytes(value: Any) -> bytes:
+    """A parameter as a script finds it: text as it is, anything else as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # An upstream may have written half a surrogate pair into its JSON; what follows has no use for one.
+    return text.encode("utf-8", "replace")
+
+
+def size_of(variables: Mapping[str, str | bytes]) -> int:
+    """How many bytes variables take in an environment."""
+    return sum(
+        len(name)
+        + len(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+        + _OVERHEAD
+        for name, text in variables.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """How the parameters of a script reach it, beside the one file that holds all of them."""
+
+    #: The values that are environment variables.
+    variables: Mapping[str, bytes] = field(default_factory=dict)
+    #: The values that lie in a file of their own, by the variable that names the file.
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    #: The variables that were left out, with the size of each value.
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    #: The variables that several parameters would be, and these.
+    ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def handed(
+    params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]], named: Collection[str], room: int,
+    path_length: int,
+) -> Handed:  # fmt: skip
+    """Which parameters become environment variables, which get a file, and which only stand in the file of all.
+
+    A value over 32 KiB, or with a NUL character, is no variable; nor are the largest values once all of them take more
+    than `room` bytes, those that the script has `named` last. Each of these gets a file while the variables that name
+    the files, `path_length` bytes each, take no more than `room` bytes; those that the script has named, always.
+    """
+    owners, ambiguous = _owners(params, upstream)
+    merged = merged_params(params, upstream)
+    values = {variable: as_bytes(merged[name]) for variable, name in owners.items()}
+    inside = {
+        variable: data
+        for variable, data in values.items()
+        if len(data) <= MOST_IN_ENVIRONMENT and b"\0" not in data
+    }
+    total = size_of(inside)
+    place = {variable: i for i, variable in enumerate(inside)}
+    for variable in sorted(inside, key=lambda each: (each in named, -len(inside[each]), -place[each])):
+        if total <= room:
+            break
+        total -= len(variable) + len(inside.pop(variable)) + _OVERHEAD
+    left_out = {variable: len(data) for variable, data in values.items() if variable not in inside}
+    files = dict(_files(values, left_out, named, room, path_length, taken=owners.keys() | ambiguous.keys()))
+    return Handed(inside, files, left_out, ambiguous)
+
+
+def _owners(
+    params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """The parameter that each variable holds. Where several claim one, the task's own has it, else none."""
+    claims: dict[str, dict[str, None]] = {}
+    names = [(name, name, "") for name in params]
+    names += [(f"{task_id}__{key}", key, task_id) for task_id, outputs in upstream.items() for key in outputs]
+    for name, key, task_id in names:
+        if (variable := parameter_variable(key, task_id)) is not None:
+            claims.setdefault(variable, {})[name] = None
+    owners: dict[str, str] = {}
+    ambiguous: dict[str, tuple[str, ...]] = {}
+    for variable, claiming in claims.items():
+        first = [name for name in claiming if name in params] or list(claiming)
+        if len(first) == 1:
+            owners[variable] = first[0]
+        else:
+            ambiguous[variable] = tuple(claiming)
+    return owners, ambiguous
+
+
+def _files(
+    values: Mapping[str, bytes], left_out: Collection[str], named: Collection[str], room: int, path_length: int,
+    taken: Collection[str],
+) -> Iterator[tuple[str, bytes]]:  # fmt: skip
+    """The files of single values: of those that the script asks for by name, then of the largest."""
+    asked = dict.fromkeys(variable for variable in values if f"{variable}_FILE" in named)
+    others = sorted((each for each in left_out if each not in asked), key=lambda each: -len(values[each]))
+    for variable in (*asked, *others):
+        name = f"{variable}_FILE"
+        if name in taken:  # by a parameter of that name
+            continue
+        room -= len(name) + path_length + _OVERHEAD
+        if room < 0 and variable not in asked:
+            return
+        yield name, values[variable]

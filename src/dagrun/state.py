@@ -124,8 +124,7 @@ class RunState:
             case TaskFail():
                 self._fail(event)
             case TaskSkip():
-                i = self.index[event.task_id]
-                self._close(i, event, Status.SKIPPED, event.reason, event.detail)
+                self._skip(event)
             case TaskCancel():
                 i = self.index[event.task_id]
                 self._leave_running(i)
@@ -219,16 +218,24 @@ class RunState:
         i = self.index[event.task_id]
         self._leave_running(i)
         self._failure(i, event)
+        self.tasks[i].outputs = event.result
         status = Status.TIMED_OUT if event.timed_out else Status.FAILED
         self._close(i, event, status, Reason.TIMED_OUT if event.timed_out else Reason.TASK_FAILED)
         if self.nodes[i].members is not None:  # its variants have stopped what their failures stop
             return
         node = self.nodes[i].task
         policy = node.on_error or self.graph.dag.on_error
-        if not node.continue_on_failure and policy is OnError.STOP_ALL:
+        if not node.tolerates(event.exit_code) and policy is OnError.STOP_ALL:
             if self.stopping is None:
                 self.cause = event.task_id
             self._stop(Reason.STOP_ALL)
+
+    def _skip(self, event: TaskSkip) -> None:
+        i = self.index[event.task_id]
+        if event.attempt is not None:
+            self._leave_running(i)
+            self.tasks[i].duration, self.tasks[i].exit_code = event.duration_seconds, event.exit_code
+        self._close(i, event, Status.SKIPPED, event.reason, event.detail)
 
     def _reopen(self, i: int) -> None:
         """A fact about a task that has ended: the line that began its new stretch was damaged, and is not missed here."""
@@ -527,7 +534,7 @@ class RunState:
     def end(self, i: int) -> End:
         """What the task, which has ended, counts as for its dependents."""
         task = self.tasks[i]
-        return end_of(task.status, task.reason, tolerated=self.nodes[i].task.continue_on_failure)
+        return end_of(task.status, task.reason, tolerated=self.nodes[i].task.tolerates(task.exit_code))
 
     def failed_above(self, i: int) -> bool:
         """Whether some ancestor of the task failed."""
@@ -536,8 +543,8 @@ class RunState:
     def failures(self) -> Iterator[str]:
         """The tasks that failed and were not tolerated, in the file's order; of a group its variants."""
         for i in self.places():
-            node, status = self.nodes[i], self.tasks[i].status
-            if status in FAILED and node.members is None and not node.task.continue_on_failure:
+            node, task = self.nodes[i], self.tasks[i]
+            if task.status in FAILED and node.members is None and not node.task.tolerates(task.exit_code):
                 yield node.task.id
 
     def counts(self) -> dict[Status, int]:

@@ -13,7 +13,6 @@ Json = Any  # data that json.dumps takes
 INLINE_BYTES = (
     64 * 1024
 )  # of JSON: outputs, and lists, of more bytes than this lie in a file beside the journal
-MOST_IN_ENVIRONMENT = 32 * 1024  # bytes of one value in an environment variable; above that it lies in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,21 @@ class Call:
     origin: Mapping[str, str]
 
 
+SCRIPT_FILE = "{0}"  # stands in a command line for the file that holds the script
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A script for a shell; `argv` is the shell with its flags, the script comes after."""
+    """A script and the command lines that can run it, at least one.
 
-    argv: tuple[str, ...]
+    The script's text is the last argument after `argv`; `file_argv` has SCRIPT_FILE where a file of it is named,
+    whose name ends in `suffix`.
+    """
+
+    argv: tuple[str, ...] | None
     script: str
+    file_argv: tuple[str, ...] | None = None
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +151,7 @@ class Work:
     #: Texts that must not appear in anything the body leaves behind.
     masks: tuple[str, ...] = ()
     cwd: Path
-    #: What is to be kept when it has ended well: paths from `cwd`, or absolute ones; globs are fine.
+    #: What is to be kept when it has ended: paths from `cwd`, or absolute ones; globs are fine.
     artifacts: tuple[str, ...] = ()
     max_output_bytes: int
 

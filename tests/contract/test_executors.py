@@ -434,10 +434,53 @@ def test_what_an_attempt_that_ended_well_has_made_is_kept(local: Local, how: str
     assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
 
 
-def test_of_an_attempt_that_failed_nothing_is_kept(local: Local) -> None:
-    its = local.work("raises", artifacts=("*.py",))
-    assert end(local, its).error_type == "ValueError"
+@pytest.mark.parametrize(
+    ("how", "error", "outputs"), [("shell", "CommandFailed", {"k": "v"}), ("raises", "ValueError", {})]
+)
+def test_what_an_attempt_that_failed_has_made_is_kept_too(
+    local: Local, how: str, error: str, outputs: dict[str, Any]
+) -> None:
+    (local.where / "made.txt").write_text("made")
+    more: dict[str, Any] = {"artifacts": ("*.txt", "*.none")}
+    script = Command(argv=("sh", "-c"), script="echo k=v > $DAGRUN_OUTPUT; exit 3")
+    its = local.work(how, **more) if how == "raises" else work(local.where, script, **more)
+    ended = end(local, its)
+    assert (ended.error_type, ended.outputs) == (error, outputs)
+    assert Path(its.attempt.artifacts, "made.txt").read_text() == "made"
+    assert (
+        Path(its.attempt.log)
+        .read_text()
+        .endswith(f"dagrun: artifact '*.none' found nothing in {local.where}\n")
+    )
+
+
+def test_of_an_attempt_that_never_began_nothing_is_kept(local: Local) -> None:
+    its = work(local.where, Command(argv=("/no/such/shell", "-c"), script="true"), artifacts=("*.py",))
+    assert end(local, its).error_type == "CommandNotRun"
     assert not Path(its.attempt.artifacts).exists()
+
+
+@pytest.mark.parametrize("params", [{}, {"p": 1}])
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("mkdir $DAGRUN_OUTPUT", "$DAGRUN_OUTPUT is no ordinary file any more"),
+        ("rm $DAGRUN_PARAMS_FILE; mkdir -p $DAGRUN_PARAMS_FILE/x", None),
+    ],
+)
+def test_whatever_a_command_makes_of_its_files_it_ends(
+    local: Local, script: str, error: str | None, params: dict[str, Any]
+) -> None:
+    assert shell(local, script, params=params).error == error
+
+
+def test_a_long_script_reaches_its_shell(local: Local) -> None:
+    script = "echo one" + "\n#" * 500_000 + "\nfalse\necho two"
+    body = Command(argv=("sh", "-e", "-c"), script=script, file_argv=("sh", "-e", "{0}"))
+    its = work(local.where, body)
+    assert end(local, its).error == "exit code 1"
+    assert Path(its.attempt.log).read_text() == "one\n"
+    assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
 
 
 @pytest.mark.parametrize("how", ["stop", "now", "close"])
@@ -488,7 +531,7 @@ def test_a_further_attempt_does_not_keep_what_an_earlier_one_left(local: Local) 
 
 
 def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None:
-    ended = shell(local, "true", params={"x-y": 1, "x.y": 2})
+    ended = shell(local, "true", env={"X": "a\0b"})
     assert ended.error_type == "BadSurroundings"
 
 

@@ -252,6 +252,17 @@ def test_a_number_that_json_has_not_is_no_parameter() -> None:
     assert "holds .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
 
 
+def test_a_parameter_of_a_script_may_give_no_variable() -> None:
+    assert told("tasks:\n  - {id: a, run: x, params: {two words: 1}}") == shown(
+        """
+        dag.yaml:2:30: warning: the parameter 'two words' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE [no-variable]
+            2 |   - {id: a, run: x, params: {two words: 1}}
+              |                              ^
+          help: use letters, digits, '_', '-' and '.'
+        """
+    )
+
+
 def test_every_finding_is_told_in_the_order_of_the_lines() -> None:
     findings = told(
         """

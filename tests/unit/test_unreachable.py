@@ -176,7 +176,9 @@ def tasks(draw: st.DrawFn, above: list[str], name: str) -> Task:
     actions: list[Action] = [ShellAction(("true",)), ShellAction(("true",)), NoAction()]
     return Task(
         id=name,
-        action=draw(st.sampled_from(actions)),
+        action=(action := draw(st.sampled_from(actions))),
+        tolerated_exit_codes=draw(st.sampled_from([(), (), (2,)])),
+        skip_on_exit_codes=draw(st.sampled_from([(), (), (9,)])) if isinstance(action, ShellAction) else (),
         needs=tuple(Need(need, draw(st.sampled_from([None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, Trigger.SUCCESS, *Trigger])),
         condition=draw(st.sampled_from(CONDITIONS)),
@@ -228,18 +230,25 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
                 return ever
             case None:
                 running = [
-                    task.id
+                    task
                     for task, each in zip(dag.tasks, state.tasks, strict=True)
                     if each.status is Status.RUNNING
                 ]
-                end(state, draw.draw(st.sampled_from(running)), draw.draw(st.sampled_from("OUF")))
+                end(state, draw.draw(st.sampled_from(running)), draw.draw(st.sampled_from("OUF29")))
 
 
-def end(state: RunState, task_id: str, how: str) -> None:
-    if how == "F":
-        state.apply(TaskFail(timestamp=1, task_id=task_id, attempt=1, error="boom", error_type="E"))
+def end(state: RunState, task: Task, how: str) -> None:
+    """An attempt ends well, having changed something or not; or it fails, perhaps with an exit code."""
+    if how in "OU":
+        state.apply(TaskOk(timestamp=1, task_id=task.id, attempt=1, duration_seconds=1, changed=how == "O"))
+        return
+    code = int(how) if how.isdecimal() else None
+    if code in task.skip_on_exit_codes:
+        state.apply(TaskSkip(timestamp=1, task_id=task.id, reason="ExitCode", attempt=1, exit_code=code))
     else:
-        state.apply(TaskOk(timestamp=1, task_id=task_id, attempt=1, duration_seconds=1, changed=how == "O"))
+        state.apply(
+            TaskFail(timestamp=1, task_id=task.id, attempt=1, error="boom", error_type="E", exit_code=code)
+        )
 
 
 def condition(state: RunState, graph: Graph, i: int, draw: st.DataObject) -> bool | None:

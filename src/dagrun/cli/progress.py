@@ -85,13 +85,13 @@ class PlainProgress(Shown):
                 self.done(event, event.task_id, "failed:", "retrying", what, told=told)
             case TaskFail():
                 what = _first_line(event.error) + (f" ({event.summary})" if event.summary else "")
-                if state.nodes[state.index[event.task_id]].task.continue_on_failure:
+                if state.nodes[state.index[event.task_id]].task.tolerates(event.exit_code):
                     what += "; this is tolerated"
                 told = self._is_told(event, state, trouble=True)
                 self.done(event, event.task_id, "failed:", "failed", what, told=told)
             case TaskSkip():
-                if self._is_told(event, state):
-                    self.line(event, event.task_id, f"skipped: {_why(event)}")
+                told = self._is_told(event, state)
+                self.done(event, event.task_id, "skipped:", "skipped", _why(event), told=told)
             case TaskCancel():
                 told = self._is_told(event, state)
                 self.done(event, event.task_id, "cancelled", "cancelled", _why(event), told=told)

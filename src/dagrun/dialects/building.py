@@ -28,6 +28,11 @@ def retry(retries: int | None, fine: words.Retry) -> Retry:
     )  # fmt: skip
 
 
+def tolerated(wired: bool | words.Tolerated) -> tuple[int, ...]:
+    """The exit codes with which a failure is tolerated, where not every one is."""
+    return () if isinstance(wired, bool) else tuple(dict.fromkeys(wired.exit_codes))
+
+
 def health_check(wired: words.HealthCheck | None) -> HealthCheck | None:
     """A health check whose test says how it is run: `CMD` and words, or `CMD-SHELL` and a text."""
     if wired is None:

@@ -42,14 +42,25 @@ _CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
 _LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
 #: Words that most tasks do without.
 _RARE = frozenset(
-    {"shell", "image", "mount", "pull", "services", "artifacts", "matrix", "for_each", "max_parallel"}
+    {
+        "shell",
+        "skip_on_exit_codes",
+        "image",
+        "mount",
+        "pull",
+        "services",
+        "artifacts",
+        "matrix",
+        "for_each",
+        "max_parallel",
+    }
 )
 #: Words that may be left out of a task without making any of its other words wrong.
 _APART = frozenset(
     {
         "description", "kind", "trigger", "on_complete", "if", "unless", "only_if_changed", "retries", "retry",
         "retryBackoffSeconds", "timeout", "timeoutSeconds", "continue_on_failure", "continueOnFailure", "on_error",
-        "working_dir", "shell", "mount", "pull", "artifacts", "max_parallel",
+        "working_dir", "shell", "mount", "pull", "artifacts", "max_parallel", "skip_on_exit_codes",
     }
 )  # fmt: skip
 _STUB = ShellAction(("true",))
@@ -327,6 +338,7 @@ class Reader:
         many = "matrix" in node or "for_each" in node
         for word, fits, others in (
             ("shell", scripted, "'run' or 'commands'"),
+            ("skip_on_exit_codes", scripted or contained, "'run', 'commands' or 'image'"),
             ("services", scripted or contained, "'run', 'commands' or 'image'"),
             ("mount", contained, "'image'"),
             ("pull", contained, "'image'"),
@@ -365,7 +377,7 @@ class Reader:
         params: Mapping[str, Any] | None,
         retry: Retry | None = None,
         timeout: float | None,
-        continue_on_failure: bool,
+        continue_on_failure: bool | words.Tolerated,
     ) -> Task:
         """A task, given what its dialect spells in a way of its own."""
         task = Task(
@@ -382,7 +394,9 @@ class Reader:
             retry=retry or self.retry(wired),
             timeout=timeout,
             working_dir=wired.working_dir,
-            continue_on_failure=continue_on_failure,
+            continue_on_failure=continue_on_failure is True,
+            tolerated_exit_codes=building.tolerated(continue_on_failure),
+            skip_on_exit_codes=tuple(dict.fromkeys(wired.skip_on_exit_codes or ())),
             on_error=OnError(wired.on_error) if wired.on_error else None,
         )
         if _RARE.isdisjoint(self.places.nodes[i][1]):

@@ -72,9 +72,9 @@ class _Node(Wire):
     timeoutSeconds: Seconds | None = Field(
         None, description="How long one attempt may take; 0 means as long as it likes."
     )
-    continueOnFailure: bool = Field(
+    continueOnFailure: bool | words.Tolerated = Field(
         False,
-        description="Tolerate a failure: dependents run all the same, and the run can still be a success.",
+        description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
     )
 
 

@@ -130,6 +130,8 @@ Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string"
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
 ]
+#: How a failed command can end.
+ExitCode = Annotated[int, Field(ge=1, le=255)]
 #: The name of a registered function.
 Called = Annotated[
     str,
@@ -328,6 +330,9 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
             return "write a list: begin each entry with `- `"
         case "dict_type", list() if word in _MAPPINGS:
             return "write `name: value`, without `-`"
+        case "bool_type", int() | list() if key in ("continue_on_failure", "continueOnFailure"):
+            codes = value if isinstance(value, list) else [value]
+            return f"for certain exit codes alone write {{exit_codes: {_shown(str(codes))}}}"
         case "model_type", int() if key == "retry":
             return f"how often alone is said by `retries: {value}`"
     if not isinstance(value, str):

@@ -15,6 +15,7 @@ from dagrun.dialects.wire import (
     Condition,
     Duration,
     Env,
+    ExitCode,
     Mount,
     Name,
     Plain,
@@ -112,6 +113,14 @@ Whole = Annotated[
 # --- a task ---
 
 
+class Tolerated(Wire):
+    """Which failures are tolerated."""
+
+    exit_codes: Annotated[list[ExitCode], Field(min_length=1)] = Field(
+        description="The exit codes of attempts whose failure is tolerated; any other failure is not."
+    )
+
+
 class Shared(Wire):
     """What a task may say in every dialect, and a document for all of its tasks where it has `defaults`."""
 
@@ -126,7 +135,11 @@ class Shared(Wire):
     )
     shell: CommandLine | None = Field(
         None,
-        description="What runs the script: `sh` (the default), `bash`, or any program with its flags, such as `python3 -c`.",
+        description="What runs the script: `sh` (the default), `bash`, or any program with its flags, such as `python3 -u`.",
+    )
+    skip_on_exit_codes: Annotated[list[ExitCode], Field(min_length=1)] | None = Field(
+        None,
+        description="Exit codes of a script that mean that there was nothing to do: the task ends as skipped, with no retry.",
     )
     on_error: Literal["stop_all", "continue"] | None = Field(
         None,
@@ -141,9 +154,9 @@ class Common(Shared):
         None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )
     timeout: Timeout | None = Field(None, description="How long one attempt may take.")
-    continue_on_failure: bool = Field(
+    continue_on_failure: bool | Tolerated = Field(
         False,
-        description="Tolerate a failure: dependents run all the same, and the run can still be a success.",
+        description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
     )
 
 
@@ -173,7 +186,7 @@ class Body(Shared):
         None, description="Containers that run beside the task: images, or a mapping of names to services."
     )
     artifacts: list[Annotated[str, Field(min_length=1)]] | None = Field(
-        None, description="Files and directories to keep when the task has ended well; globs are fine."
+        None, description="Files and directories to keep when the task has run; globs are fine."
     )
     if_: Condition | None = Field(None, alias="if", description="Run only if this expression is true.")
     unless: Condition | None = Field(None, description="Run only if this expression is false.")
@@ -265,7 +278,7 @@ def one_action(*calls: str, idle: bool = False) -> list[JsonValue]:
         return {"properties": dict.fromkeys(others, False)}
 
     scripts = ("run", "commands")
-    every = (*calls, *scripts, "image", "shell", "services")
+    every = (*calls, *scripts, "image", "shell", "services", "skip_on_exit_codes")
     choices: list[JsonValue] = [
         {"required": ["run"], **without(*calls, "commands")},
         {"required": ["commands"], **without(*calls, "run")},

@@ -1,7 +1,8 @@
-"""What a task keeps: the files that its artifacts name, copied into the run's directory when it has ended well."""
+"""What a task keeps: the files that its artifacts name, copied into the run's directory when its body has ended."""
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dagrun.executors.outputs import note
 from dagrun.work import Ended, Work
 
 _MAGIC = re.compile(r"[*?[]")
@@ -39,31 +41,44 @@ def set_aside(directory: str, to: str) -> None:
 
 
 def collected(work: Work, ended: Ended, halt: threading.Event) -> Ended:
-    """The end of an attempt that ended well, once its artifacts are kept: all of them, or none.
+    """The end of an attempt once its artifacts are kept: all of them, or none; of one that failed those that are there.
 
-    It may take long; another thread sets `halt` to make it stop.
+    One that failed keeps its own error; its log says what could not be kept. It may take long; another thread sets
+    `halt` to make it stop.
     """
     begun = time.perf_counter()
+    failed = ended.error is not None
     problem: tuple[str, str] | None = None
     try:
-        _collect(work, halt)
+        if missing := _collect(work, halt, all_or_none=not failed):
+            problem = missing, MissingArtifact.__name__
     except _Halted:
         problem = "ended by SIGTERM", "Terminated"
-    except (MissingArtifact, BadArtifact) as error:
+    except BadArtifact as error:
         problem = str(error), type(error).__name__
     except Exception as error:  # the disk is full, a file may not be read, it vanished, ...
         problem = f"the artifacts cannot be kept: {error}", type(error).__name__
     ended = replace(ended, duration=round(ended.duration + time.perf_counter() - begun, 6))
     if problem is None:
         return ended
-    return replace(ended, outputs={}, error=problem[0], error_type=problem[1])
+    if failed:
+        with contextlib.suppress(OSError):
+            note(work, problem[0])
+        return ended
+    return replace(ended, error=problem[0], error_type=problem[1])
 
 
-def _collect(work: Work, halt: threading.Event) -> None:
+def _collect(work: Work, halt: threading.Event, *, all_or_none: bool) -> str:
+    """Keep what is found; what is wrong with that which is not."""
     fresh, own = Path(f"{work.attempt.scratch}.artifacts"), Path(f"{work.attempt.scratch}.own")
+    search = _Search(work, halt)
     try:
-        _copy(_Search(work, halt).found(), fresh, halt)
+        found = search.found()
+        if search.missing and (all_or_none or not found):
+            return search.missing
+        _copy(found, fresh, halt)
         _put(fresh, Path(work.attempt.artifacts), own)
+        return search.missing
     finally:
         for left in (fresh, own):
             shutil.rmtree(left, ignore_errors=True)
@@ -83,16 +98,15 @@ class _Search:
         self.halt = halt
         runs = _real(Path(work.attempt.directory).parent)
         self.runs = None if self.top.is_relative_to(runs) else runs
+        #: What is to be said about patterns that found nothing.
+        self.missing = ""
 
     def found(self) -> Mapping[Path, Path]:
         """Every directory, file and link that is to be kept, by the path under which it is kept."""
         found: dict[Path, Path] = {}
         missing = [pattern for pattern in self.patterns if not self._add(pattern, found)]
-        if missing:
-            where = {pattern: "" if Path(pattern).is_absolute() else f" in {self.cwd}" for pattern in missing}
-            raise MissingArtifact(
-                "; ".join(f"artifact '{pattern}' found nothing{where[pattern]}" for pattern in missing)
-            )
+        where = {pattern: "" if Path(pattern).is_absolute() else f" in {self.cwd}" for pattern in missing}
+        self.missing = "; ".join(f"artifact '{pattern}' found nothing{where[pattern]}" for pattern in missing)
         return found
 
     def _add(self, pattern: str, found: dict[Path, Path]) -> bool:

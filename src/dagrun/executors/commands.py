@@ -7,18 +7,31 @@ import glob
 import json
 import os
 import re
+import shlex
+import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dagrun import encoding
 from dagrun.executors.artifacts import set_aside
-from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
+from dagrun.executors.calling import encode_outputs
+from dagrun.executors.outputs import INLINE_BYTES, load, note, spool_path, store
 from dagrun.masking import Masker
-from dagrun.payloads import merged_params, parameter_variable
-from dagrun.work import (
+from dagrun.payloads import (
     MOST_IN_ENVIRONMENT,
+    MOST_TOGETHER,
+    Handed,
+    handed,
+    mentioned,
+    merged_params,
+    size_of,
+)
+from dagrun.work import (
+    SCRIPT_FILE,
     Attempt,
     Blob,
     Command,
@@ -28,35 +41,74 @@ from dagrun.work import (
     Work,
 )
 
-_BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+)\Z")
+_BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+\r?)\Z")
 _PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
+
+#: Bytes of a script that is an argument, where it can be a file as well.
+_LONGEST_TEXT = 32 * 1024
+#: Bytes that Linux takes of one argument, or of a variable with its name; and of a command line with its environment,
+#: whatever the limits say.
+_MOST_IN_ARGUMENT = 128 * 1024 - 1
+_MOST_ANYWHERE = 6 * 1024 * 1024
+#: Bytes of a command line that are kept free for what is not counted here.
+_SLACK = 16 * 1024
+_MOST_NAMED = 3  # variables in one sentence
 
 
 class BadSurroundings(ValueError):
     """The parameters cannot be handed to a script, or what it wrote is no set of outputs."""
 
 
-def environment(work: Work) -> dict[str, str]:
+class ValueTooLarge(BadSurroundings):
+    """A script, or a value that it reads, is larger than the system lets it be; trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """What a command is started with besides dagrun's own environment, as `encoding.to_bytes` expects it."""
+
+    argv: list[str]
+    environment: dict[str, str]
+
+
+def prepared(work: Work, body: Command) -> Spawn:
+    """A command ready to be started: the files that it reads are there, and its log says what was left out.
+
+    Raises BadSurroundings when it cannot be started so, OSError when a file cannot be written.
+    """
+    argv = _command_line(work, body)
+    return Spawn(argv, environment(work, body.script, sum(map(len, argv))))
+
+
+def environment(work: Work, script: str = "", argument_bytes: int = 0) -> dict[str, str]:
     """What a script finds besides dagrun's own environment; writes the files that it names.
 
-    Raises BadSurroundings when two parameters would share one variable or a value is no text that the system takes,
-    OSError when a file cannot be written.
+    Raises BadSurroundings when the script cannot have a value that it reads or the system does not take the
+    environment, OSError when a file cannot be written.
     """
     attempt = work.attempt
-    params = merged_params(
-        work.params, {task: _data(work, outputs) for task, outputs in work.upstream.items()}
-    )
-    env = {**work.env, **work.own_env}
-    _check_env(env)
+    upstream = {task: _data(work, outputs) for task, outputs in work.upstream.items()}
+    params = merged_params(work.params, upstream)
     if attempt.number > 1:
         set_aside(attempt.artifacts, f"{attempt.scratch}.before")
-    return {
-        **env,
-        **attempt.variables(),
-        "DAGRUN_OUTPUT": _output(attempt),
-        "DAGRUN_PARAMS_FILE": _params_file(attempt, params),
-        **_parameter_variables(params, attempt.scratch),
-    }
+    paths = {"DAGRUN_OUTPUT": _output(attempt), "DAGRUN_PARAMS_FILE": _params_file(attempt, params)}
+    about = {name: encoding.from_system(text) for name, text in (attempt.variables() | paths).items()}
+    given = {**work.env, **work.own_env, **about}
+    free = _check_env(given, argument_bytes)
+    if not params:
+        return given
+    named = mentioned(script)
+    room = max(0, min(MOST_TOGETHER - size_of(given), free // 2))
+    hands = handed(work.params, upstream, named, room, len(attempt.scratch) + 20)
+    _check_named(hands, named)
+    for sentence in _left_out(hands, named):
+        note(work, sentence)
+    given |= {name: data.decode() for name, data in hands.variables.items()}
+    for number, (name, data) in enumerate(hands.files.items()):
+        path = f"{attempt.scratch}.param{number}"
+        Path(path).write_bytes(data)
+        given[name] = encoding.from_system(path)
+    return given
 
 
 def _output(attempt: Attempt) -> str:
@@ -66,18 +118,96 @@ def _output(attempt: Attempt) -> str:
 def _params_file(attempt: Attempt, params: Mapping[str, Json]) -> str:
     """All parameters as JSON. Most tasks have none, and share one file that says so: making a file costs a good deal."""
     path = f"{attempt.scratch}.params.json" if params else f"{attempt.scratch.rpartition('/')[0]}/none.json"
-    if params or not os.path.exists(path):  # noqa: PTH110 - asked for every task
+    if params or not _is_intact(path):
+        _remove(path)  # a body may have put something else there
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text(json.dumps(params), encoding="utf-8")
     return path
 
 
-def _check_env(env: Mapping[str, str]) -> None:
-    for name, value in env.items():
+def _is_intact(path: str) -> bool:
+    """Whether the file that says that there are no parameters is what it was; asked for every task."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == len("{}")
+
+
+def _check_env(given: Mapping[str, str], argument_bytes: int) -> int:
+    """How many bytes the system takes beside these variables. Raises BadSurroundings when it does not take them."""
+    for name, value in given.items():
         if "\0" in value:
             raise BadSurroundings(
                 f"the environment variable {name} holds a NUL character; no system takes one"
             )
+        if (size := len(name) + len(encoding.to_bytes(value)) + 1) > _MOST_IN_ARGUMENT:
+            raise ValueTooLarge(
+                f"the environment variable {name} takes {size:,} bytes with its name; "
+                f"the system takes at most {_MOST_IN_ARGUMENT:,}: {_INSTEAD}"
+            )
+    most, inherited = _system_limits()
+    free = most - inherited - argument_bytes - size_of(given) - _SLACK
+    if free < 0:
+        largest = max(given, key=lambda name: len(given[name]))
+        raise ValueTooLarge(
+            f"the task's environment takes {size_of(given):,} bytes, besides {inherited:,} of dagrun's own; the system "
+            f"takes at most {most:,} with the command line. The largest variable is {largest}: {_INSTEAD}"
+        )
+    return free
+
+
+_INSTEAD = "put its value into a file, or into `params`, which a script can read from $DAGRUN_PARAMS_FILE"
+
+
+@cache
+def _system_limits() -> tuple[int, int]:
+    """How many bytes the system takes for a command line with its environment, and what dagrun's own takes of that."""
+    try:
+        most = os.sysconf("SC_ARG_MAX")
+    except (ValueError, OSError):
+        most = -1
+    if most <= 0:
+        most = _MOST_ANYWHERE
+    return min(most, _MOST_ANYWHERE), size_of(os.environ)
+
+
+def _check_named(hands: Handed, named: Collection[str]) -> None:
+    """Raise ValueTooLarge when the script reads a variable that was left out and does not look at its file."""
+    missed = [name for name in hands.left_out if name in named and f"{name}_FILE" not in named]
+    if missed:
+        raise ValueTooLarge("; ".join(_why_missed(name, hands) for name in missed[:_MOST_NAMED]))
+
+
+def _why_missed(name: str, hands: Handed) -> str:
+    size = hands.left_out[name]
+    if size > MOST_IN_ENVIRONMENT:
+        why = f"its value of {size:,} bytes is too large for an environment variable (at most 32 KiB)"
+    elif b"\0" in hands.files.get(f"{name}_FILE", b""):
+        why = "its value holds a NUL character, which no environment variable takes"
+    else:
+        why = f"its value of {size:,} bytes was left out, as all variables together would take more than 256 KiB"
+    where = f"the file that ${name}_FILE names" if f"{name}_FILE" in hands.files else "$DAGRUN_PARAMS_FILE"
+    return f"the script reads ${name}, but {why}: read it from {where}"
+
+
+def _left_out(hands: Handed, named: Collection[str]) -> Iterator[str]:
+    """What the log says before the script does: which variables it does not find, and where their values are."""
+    alone = [name for name in hands.left_out if f"{name}_FILE" in hands.files]
+    others = [name for name in hands.left_out if f"{name}_FILE" not in hands.files]
+    where = "DAGRUN_PARAM_<NAME>_FILE names a file of each" if len(alone) > 1 else "${}_FILE names a file"
+    parts = [f"{_listed(alone)} ({where.format(*alone)})"] if alone else []
+    parts += [f"{_listed(others)} (read $DAGRUN_PARAMS_FILE)"] if others else []
+    if parts:
+        yield f"not set, as the environment cannot hold it: {', '.join(parts)}"
+    for name in sorted(hands.ambiguous.keys() & named):
+        names = " and ".join(map(repr, hands.ambiguous[name][:_MOST_NAMED]))
+        yield f"${name} is not set, as {names} would both be it; read $DAGRUN_PARAMS_FILE"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(f"${name}" for name in names[:_MOST_NAMED]) + more
 
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
@@ -86,32 +216,25 @@ def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     return outputs
 
 
-def _parameter_variables(params: Mapping[str, Json], scratch: str) -> dict[str, str]:
-    owners: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for number, (name, value) in enumerate(params.items()):
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        # An upstream may have written half a surrogate pair into its JSON; what follows has no use for one.
-        data = text.encode("utf-8", "replace")
-        key = parameter_variable(name)
-        if len(data) > MOST_IN_ENVIRONMENT or b"\0" in data:
-            key += "_FILE"
-            found[key] = f"{scratch}.param{number}"
-            Path(found[key]).write_bytes(data)
-        else:
-            found[key] = data.decode()
-        for owned in {key, parameter_variable(name)}:
-            if owned in owners:
-                raise BadSurroundings(
-                    f"parameters '{owners[owned]}' and '{name}' would both be ${owned}; rename one"
-                )
-            owners[owned] = name
-    return found
-
-
-def script_argv(body: Command) -> list[str]:
-    """The command line that runs the script."""
-    return [*body.argv, body.script]
+def _command_line(work: Work, body: Command) -> list[str]:
+    """The command line that runs the script: its text is an argument unless that would be long, else it is a file."""
+    data = encoding.to_bytes(body.script)
+    if body.argv is not None and (body.file_argv is None or len(data) <= _LONGEST_TEXT):
+        if len(data) > _MOST_IN_ARGUMENT:
+            raise ValueTooLarge(
+                f"the script is {len(data):,} bytes long, and '{shlex.join(body.argv)}' takes it as one argument, of "
+                f"which the system takes at most {_MOST_IN_ARGUMENT:,} bytes: leave out '{body.argv[-1]}', then the "
+                "script comes as a file"
+            )
+        return [*body.argv, body.script]
+    assert body.file_argv is not None
+    path = f"{work.attempt.scratch}.script{body.suffix}"
+    Path(path).parent.mkdir(exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o700)
+    with open(fd, "wb") as file:
+        file.write(data)
+    named = encoding.from_system(path)
+    return [word.replace(SCRIPT_FILE, named) for word in body.file_argv]
 
 
 def unspawned(error: str) -> Ended:
@@ -119,28 +242,60 @@ def unspawned(error: str) -> Ended:
     return Ended(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
 
 
-def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ended:
-    """How a command ended: its exit code, and its outputs when that is zero."""
+def ended(work: Work, code: int, duration: float, killed_by: str | None, *, was_asked: bool = False) -> Ended:
+    """How a command ended: its exit code, and its outputs. What it wrote counts also when it failed.
+
+    With `was_asked` it was asked to end: one that then chose to end well was ended all the same.
+
+    A failed command keeps its own error when its outputs are none; its log says what is wrong with them.
+    """
+    error, error_type = None, None
     if killed_by is not None:
-        return Ended(duration=duration, error=f"killed by {killed_by}", error_type="Killed", exit_code=code)
-    if code:
-        return Ended(duration=duration, error=f"exit code {code}", error_type="CommandFailed", exit_code=code)
+        error, error_type = f"killed by {killed_by}", "Killed"
+    elif code:
+        error, error_type = f"exit code {code}", "CommandFailed"
+    elif was_asked:
+        error, error_type = "ended by SIGTERM", "Terminated"
+    outputs: Outputs = {}
     try:
         outputs = _collect(work, Masker(work.masks))
-    except (BadSurroundings, BadCall, OSError) as error:
-        return Ended(duration=duration, error=str(error), error_type="BadOutput", exit_code=code)
-    return Ended(duration=duration, outputs=outputs, exit_code=0)
+    except Exception as problem:  # whatever a body leaves behind, its attempt ends
+        why = _told(problem)
+        if error is None:
+            error, error_type = why, "BadOutput"
+        else:
+            with contextlib.suppress(OSError):
+                note(work, f"its outputs are lost: {why}")
+    return Ended(duration=duration, outputs=outputs, error=error, error_type=error_type, exit_code=code)
+
+
+def _told(problem: Exception) -> str:
+    if isinstance(problem, RecursionError):
+        return "$DAGRUN_OUTPUT holds JSON that is nested too deeply"
+    return str(problem) or type(problem).__name__
 
 
 def clean(work: Work) -> None:
-    """Remove what only the attempt itself needed."""
-    scratch = work.attempt.scratch
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(_output(work.attempt))  # noqa: PTH108 - asked for every task
-    with contextlib.suppress(FileNotFoundError):  # without it there are no files of single parameters
-        os.unlink(f"{scratch}.params.json")  # noqa: PTH108
-        for path in Path(scratch).parent.glob(f"{glob.escape(Path(scratch).name)}.param*"):
-            path.unlink(missing_ok=True)
+    """Remove what only the attempt itself needed, whatever the attempt has made of it."""
+    attempt = work.attempt
+    _remove(_output(attempt))
+    if isinstance(work.body, Command):
+        _remove(f"{attempt.scratch}.script{work.body.suffix}")
+    if work.params or work.upstream:
+        _remove(f"{attempt.scratch}.params.json")
+        for path in Path(attempt.scratch).parent.glob(
+            f"{glob.escape(Path(attempt.scratch).name)}.param[0-9]*"
+        ):
+            _remove(str(path))
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)  # noqa: PTH108 - asked for every task
+    except FileNotFoundError:
+        pass
+    except OSError:  # it is a directory now
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def keep_spool(attempt: Attempt, worker: int) -> None:
@@ -165,7 +320,7 @@ def _collect(work: Work, masker: Masker) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8"), masker.text))
+        outputs = masker.value(parse_outputs(path.read_bytes().decode(), masker.text))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     data = encode_outputs(outputs)
@@ -174,6 +329,8 @@ def _collect(work: Work, masker: Masker) -> Outputs:
 
 def parse_outputs(text: str, mask: Callable[[str], str] = str) -> dict[str, Json]:
     """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object (CONTRACT 4).
+
+    A line ends with a line feed alone: a carriage return before it belongs to the value.
 
     Raises BadSurroundings with the number of the line that is none of these, and its beginning; `mask` takes secrets
     out of it.

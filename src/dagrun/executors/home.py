@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dagrun import encoding
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
 from dagrun.executors.outputs import spool_path
@@ -98,7 +99,7 @@ class Home:
         else:
             self._open_log(self.path(message["log"]), masks)
         if message["env"]:
-            os.environ.update(message["env"])
+            encoding.put(message["env"])
             self.told = self.told or _tells(message["env"], masks)
         os.environ["DAGRUN_TASK_ID"] = message["task"]
         os.environ["DAGRUN_ATTEMPT"] = str(message["try"])
@@ -134,7 +135,7 @@ class Home:
         os.environ.update(self.environment)
         for name in surroundings["unset"]:
             os.environ.pop(name, None)
-        os.environ.update(surroundings["env"])
+        encoding.put(surroundings["env"])
         self.common = dict(_environment())
 
     def lift_limits(self) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
+from dagrun.encoding import to_bytes
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
 from dagrun.executors.wire import Channel, Message
@@ -72,7 +73,7 @@ class Keeper:
         self._wake = -1
         self._null = -1
         self._unset: list[str] | None = None
-        self._inherited: Mapping[str, str] = {}
+        self._inherited: Mapping[bytes, bytes] = {}
 
     def run(self) -> NoReturn:
         """Serve until dagrun closes the pipe; then, or when anything else goes wrong, end everything."""
@@ -184,13 +185,15 @@ class Keeper:
             os.close(fd)
 
     def _spawn(self, message: Message) -> None:
-        environment = {**self._environment(message["unset"]), **message["env"]}
-        argv: list[str] = message["argv"]
+        environment = dict(self._environment(message["unset"]))
+        environment.update((to_bytes(name), to_bytes(text)) for name, text in message["env"].items())
+        argv = [to_bytes(word) for word in message["argv"]]
+        shell = os.fsdecode(argv[0])
         masker = None
         try:
             log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
-                program = processes.program(argv[0], environment.get("PATH"))
+                program = processes.program(shell, os.fsdecode(environment.get(b"PATH", b"")) or None)
                 _enter(message["cwd"])
                 if message["masks"]:
                     unmasked, (log, masker) = log, through_masker(log, message["masks"])
@@ -204,7 +207,7 @@ class Keeper:
             finally:
                 os.close(log)
         except (OSError, ValueError) as error:
-            why = _why_not(error, argv[0])
+            why = _why_not(error, shell)
             self._tell({"op": "unspawned", "id": message["id"], "error": why})
             return
         processes.prefer_for_oom(pid)
@@ -213,11 +216,12 @@ class Keeper:
             self.maskers[masker] = None
         self._tell({"op": "spawned", "id": message["id"], "pid": pid})
 
-    def _environment(self, unset: list[str]) -> Mapping[str, str]:
+    def _environment(self, unset: list[str]) -> Mapping[bytes, bytes]:
         """The keeper's own, which never changes, less some variables."""
         if self._unset != unset:
             self._unset = unset
-            self._inherited = {name: text for name, text in os.environ.items() if name not in unset}
+            left_out = {to_bytes(name) for name in unset}
+            self._inherited = {name: text for name, text in os.environb.items() if name not in left_out}
         return self._inherited
 
     def _hold(self, path: str) -> None:

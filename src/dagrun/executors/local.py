@@ -159,7 +159,7 @@ class LocalExecutor:
 
     def _start_command(self, job: Job, body: Command) -> None:
         try:
-            environment = commands.environment(job.work)
+            spawn = commands.prepared(job.work, body)
         except (commands.BadSurroundings, OSError) as error:
             self._finish_soon(job, Ended(duration=0.0, error=str(error), error_type=type(error).__name__))
             return
@@ -171,8 +171,8 @@ class LocalExecutor:
                 "op": "spawn",
                 "id": number,
                 "mark": mark,
-                "argv": commands.script_argv(body),
-                "env": {**environment, BODY: mark},
+                "argv": spawn.argv,
+                "env": {**spawn.environment, BODY: mark},
                 "unset": list(job.work.unset),
                 "masks": list(job.work.masks),
                 "cwd": str(job.work.cwd),
@@ -206,7 +206,7 @@ class LocalExecutor:
                         self._signal(job)
                 case "unspawned":
                     job = self._spawning.pop(message["id"])
-                    self.finish(job, commands.unspawned(message["error"]))
+                    self.finish(job, commands.unspawned(message["error"]), began=False)
                 case "exit":
                     self._hear_exit(message["pid"], message["code"])
 
@@ -216,12 +216,9 @@ class LocalExecutor:
             self._pool.exited(pid, code)
             return
         killed = signal_name(-code) if code < 0 else None
-        if not code and job.stop is not None:
-            # It saw the signal and chose to end well: it was ended all the same.
-            ended = Ended(duration=since(job), error="ended by SIGTERM", error_type="Terminated", exit_code=0)
-        else:
-            ended = commands.ended(job.work, 128 - code if code < 0 else code, since(job), killed)
-        self.finish(job, ended)
+        code = 128 - code if code < 0 else code
+        was_asked = job.stop is not None
+        self.finish(job, commands.ended(job.work, code, since(job), killed, was_asked=was_asked))
 
     def _lose_keeper(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail what was running."""
@@ -278,13 +275,13 @@ class LocalExecutor:
 
     def _finish_soon(self, job: Job, ended: Ended) -> None:
         assert self._loop is not None
-        self._loop.call_soon(self.finish, job, ended)
+        self._loop.call_soon(lambda: self.finish(job, ended, began=False))
 
     def _collect(self, job: Job, ended: Ended) -> None:
         """Keep what the attempt's artifacts name, in a thread. Only then has it ended; until then it can be stopped."""
         assert self._loop is not None
         job.halt = threading.Event()
-        if job.stop is not None:
+        if job.stop is not None and job.stop != signal.SIGTERM:  # else it may last as long as the grace
             job.halt.set()
         copying = self._loop.run_in_executor(None, artifacts.collected, job.work, ended, job.halt)
         self._copying.add(copying)
@@ -300,9 +297,9 @@ class LocalExecutor:
                 job.kill.cancel()
             self._loop.call_soon(job.watch.returned)
 
-    def finish(self, job: Job, ended: Ended) -> None:
-        """Its body has ended; with what it leaves behind, so has the attempt."""
-        if job.work.artifacts and ended.error is None and job.halt is None:
+    def finish(self, job: Job, ended: Ended, *, began: bool = True) -> None:
+        """Its body has ended, or never began; with what it leaves behind, so has the attempt."""
+        if job.work.artifacts and (began or ended.error is None) and job.halt is None:
             self._collect(job, ended)
             return
         if self._jobs.pop(key_of(job.work.attempt), None) is None:

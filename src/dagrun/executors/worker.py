@@ -159,8 +159,8 @@ class Worker:
         threads = threading.active_count()
         try:
             self.home.enter(message)
-        except OSError as error:  # the run's directory vanished, or the working directory did
-            kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else "OSError"
+        except (OSError, ValueError) as error:  # a directory vanished; a variable holds a NUL character
+            kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else type(error).__name__
             return ended(message["n"], error=str(error), error_type=kind, duration=0.0, retire=True)
         body = self.body = Body(self.logger, message, self.home)
         begun = time.perf_counter()

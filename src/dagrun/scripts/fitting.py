@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from pathlib import PurePath
 
 from dagrun.expressions import Expression, ExpressionError, Span, parse, spans
 from dagrun.scripts.holes import HOLE, Fit, Place
@@ -42,7 +41,8 @@ def fit(text: str, shell: str) -> Fitted:
     """The script with every `${{ }}` fitted; ScriptProblems tells all that cannot be.
 
     `text` must be the whole of what one shell reads: commands that run in one shell are joined first, for a quote that
-    one of them leaves open changes the meaning of the next.
+    one of them leaves open changes the meaning of the next. `shell` names what reads it: one of SHELLS, or a program into
+    whose language no value can be fitted.
     """
     if "${{" not in text:
         return Fitted(text, ())
@@ -73,21 +73,14 @@ def fit(text: str, shell: str) -> Fitted:
 
 def _told(pieces: list[str | Span | ExpressionError], shell: str, count: int) -> list[Place]:
     """Where each hole stands."""
-    name = _shell_name(shell)
-    if name not in SHELLS:
-        return [Place(Fit.REFUSED, f"'{name}' has no known way to read a value safely")] * count
+    if shell not in SHELLS:
+        return [Place(Fit.REFUSED, f"'{shell}' has no known way to read a value safely")] * count
     flat = "".join(
         HOLE if isinstance(piece, Span) else piece for piece in pieces if not isinstance(piece, Exception)
     )
     if flat.count(HOLE) != count:
         return [Place(Fit.REFUSED, "the script holds a NUL character")] * count
-    return places(flat, name)
-
-
-def _shell_name(shell: str) -> str:
-    """`/bin/bash -eu` is bash; `env bash` is not known to be."""
-    words = shell.split()
-    return PurePath(words[0]).name if words else ""
+    return places(flat, shell)
 
 
 def _reference(text: str, span: Span, place: Place, names: _Names) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Final
 
 from dagrun.outcomes import Reason
-from dagrun.variants import base_id
 from dagrun.views.status import RunView
 from dagrun.views.wording import count
 
@@ -51,11 +50,10 @@ def failures(run: RunView) -> list[str]:
 
     Of a group each variant has one, up to `MOST_VARIANTS_TOLD`; the rest is counted.
     """
-    tolerated = {task.id for task in run.dag.tasks if task.continue_on_failure}
     sentences: list[str] = []
     told: Counter[str] = Counter()
     for task in run.tasks:
-        if task.status not in ("failed", "timed_out") or base_id(task.id) in tolerated:
+        if task.status not in ("failed", "timed_out") or task.tolerated:
             continue
         if task.variants is not None:
             if (more := told[task.id] - MOST_VARIANTS_TOLD) > 0:

@@ -333,7 +333,8 @@ class _Story:
             hop = f"{name} failed: {plain(task.error or '')} ({', '.join(filter(None, [*said, log]))})"
             self.look_at = name if log else self.look_at
         self.hops.append(hop)
-        tolerated = "; this is tolerated (continue_on_failure)" if node.task.continue_on_failure else ""
+        tolerates = node.task.tolerates(task.exit_code)
+        tolerated = "; this is tolerated (continue_on_failure)" if tolerates else ""
         self._link(fact, hop + tolerated)
         return self._failure_above(node)
 
@@ -475,7 +476,7 @@ class _Story:
     def _is_tolerated(self, need: Need, end: Event) -> bool:
         """Whether the dependency failed, and counts as good all the same."""
         above = self.state.nodes[self.state.index[need.task]].task
-        return isinstance(end, TaskFail) and above.continue_on_failure
+        return isinstance(end, TaskFail) and above.tolerates(end.exit_code)
 
     def _end_before(self, task_id: str, place: int) -> _Fact | None:
         """How the task had ended at that place; a resumed run may have ended it anew since."""

@@ -13,6 +13,7 @@ from dagrun.graph import Graph
 from dagrun.model import Dag, OnError
 from dagrun.state import RunState
 from dagrun.testing import Outcome, fails, scenario
+from dagrun.work import Ended
 from tests.unit.harness import played, task
 
 
@@ -86,6 +87,12 @@ def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None
     lint, build = _lines(outcome.view)[-2:]
     assert lint.endswith("RuntimeError: boom (tolerated)")
     assert "tolerated" not in build
+
+
+def test_an_attempt_that_skips_its_task_is_over() -> None:
+    skips = Ended(duration=1.0, error="exit code 99", error_type="CommandFailed", exit_code=99)
+    outcome = played(task("sync", skip_on_exit_codes=(99,)), bodies={"sync": lambda _: skips})
+    assert "sync skipped: ExitCode exit code 99" in heard(outcome)
 
 
 def test_the_output_of_a_lists_variants_stands_beside_that_of_other_tasks() -> None:

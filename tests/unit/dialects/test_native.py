@@ -198,6 +198,28 @@ def test_environment_and_parameters_merge_with_the_defaults() -> None:
     assert (loud.env, loud.params) == ({"A": "default", "B": "own"}, {"a": "default", "b": "own"})
 
 
+@pytest.mark.parametrize(
+    ("document", "tolerated", "skipping"),
+    [
+        ("tasks: [{id: a, run: x, continue_on_failure: {exit_codes: [1, 2, 1]}}]", (1, 2), ()),
+        ("tasks: [{id: a, run: x, skip_on_exit_codes: [99]}]", (), (99,)),
+        ("defaults: {skip_on_exit_codes: [99]}\ntasks: [{id: a, run: x}]", (), (99,)),
+        ("jobs: {a: {run: x, continue_on_failure: {exit_codes: [1]}, skip_on_exit_codes: [9]}}", (1,), (9,)),
+        (
+            "steps: [{name: a, run: x, continueOnFailure: {exit_codes: [1]}, skip_on_exit_codes: [9]}]",
+            (1,),
+            (9,),
+        ),
+    ],
+)
+def test_exit_codes_may_be_tolerated_or_skip_the_task(
+    document: str, tolerated: tuple[int, ...], skipping: tuple[int, ...]
+) -> None:
+    (task,) = read(document).tasks
+    assert (task.continue_on_failure, task.tolerated_exit_codes) == (False, tolerated)
+    assert task.skip_on_exit_codes == skipping
+
+
 def test_a_tasks_retry_takes_the_place_of_the_defaults_retries() -> None:
     dag = read("defaults: {retries: 4}\ntasks: [{id: a, run: x, retry: {max_attempts: 2}}]")
     assert dag.tasks[0].retry == Retry(retries=1)
@@ -206,6 +228,40 @@ def test_a_tasks_retry_takes_the_place_of_the_defaults_retries() -> None:
 # --- what a person reads when a document is wrong ---
 
 WRONG: dict[str, tuple[str, str]] = {
+    "exit codes where true or false is expected": (
+        """
+        tasks:
+          - {id: a, run: x, continue_on_failure: 2}
+        """,
+        """
+        dag.yaml:2:42: error: 'continue_on_failure' must be true or false [invalid-value]
+            2 |   - {id: a, run: x, continue_on_failure: 2}
+              |                                          ^
+          help: for certain exit codes alone write {exit_codes: [2]}
+        """,
+    ),
+    "an exit code that no command has": (
+        """
+        tasks:
+          - {id: a, run: x, skip_on_exit_codes: [0]}
+        """,
+        """
+        dag.yaml:2:42: error: an entry of 'skip_on_exit_codes' must be at least 1 [invalid-value]
+            2 |   - {id: a, run: x, skip_on_exit_codes: [0]}
+              |                                          ^
+        """,
+    ),
+    "exit codes of what has none": (
+        """
+        tasks:
+          - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
+        """,
+        """
+        dag.yaml:2:30: error: 'skip_on_exit_codes' is for tasks with 'run', 'commands' or 'image' [misplaced-key]
+            2 |   - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
+              |                              ^
+        """,
+    ),
     "an unknown key with a near miss": (
         """
         tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ class House:
         path.write_text(text)
         return path
 
-    def collect(self, *patterns: str, **more: Any) -> Ended:
+    def collect(self, *patterns: str, ended: Ended = WELL, **more: Any) -> Ended:
         its = attempt(self.run, **more)
         return collected(
-            work(self.cwd, Nothing(), attempt=its, artifacts=patterns, cwd=self.cwd), WELL, self.halt
+            work(self.cwd, Nothing(), attempt=its, artifacts=patterns, cwd=self.cwd), ended, self.halt
         )
 
     def kept(self, *patterns: str) -> Sequence[str]:
@@ -131,7 +132,7 @@ def test_what_earlier_runs_have_kept_is_not_found_again(house: House) -> None:
 def test_what_is_not_there_is_told_with_its_directory(house: House) -> None:
     ended = house.collect("dist", "*.whl", "/no/such/file", "gone/x.txt")
     assert ended == Ended(
-        duration=ended.duration, exit_code=0, error_type="MissingArtifact",
+        duration=ended.duration, outputs={"k": "v"}, exit_code=0, error_type="MissingArtifact",
         error=f"artifact '*.whl' found nothing in {house.cwd}; artifact '/no/such/file' found nothing; "
         f"artifact 'gone/x.txt' found nothing in {house.cwd}",
     )  # fmt: skip
@@ -202,7 +203,7 @@ def test_a_file_that_cannot_be_copied_fails_the_attempt(
     monkeypatch.setattr(artifacts, "_copy_file", full)
     ended = house.collect("dist")
     assert ended.error == "the artifacts cannot be kept: [Errno 28] No space left on device: 'b.txt'"
-    assert (ended.error_type, ended.outputs) == ("OSError", {})
+    assert (ended.error_type, ended.outputs) == ("OSError", {"k": "v"})
     assert house.files() == []
     assert list((house.run / "scratch").iterdir()) == []
 
@@ -255,6 +256,27 @@ def test_before_a_further_attempt_what_is_there_is_set_aside(house: House) -> No
     assert house.files() == []
     house.put("late.txt")
     assert house.kept("late.txt") == ["late.txt"]
+
+
+# --- of an attempt that failed ---
+
+FAILED = Ended(duration=1.0, outputs={"k": "v"}, error="exit code 3", error_type="CommandFailed", exit_code=3)
+
+
+def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:
+    log = Path(attempt(house.run).log)
+    log.parent.mkdir(exist_ok=True)
+    ended = house.collect("dist", "*.whl", ended=FAILED)
+    assert ended == replace(FAILED, duration=ended.duration)
+    assert house.files() == ["dist/app.txt"]
+    assert log.read_text() == f"dagrun: artifact '*.whl' found nothing in {house.cwd}\n"
+
+
+def test_an_attempt_that_failed_keeps_its_own_error(house: House) -> None:
+    house.halt.set()
+    assert house.collect("dist", ended=FAILED).error == "exit code 3"
+    house.halt.clear()
+    assert house.collect("../x", ended=FAILED).error == "exit code 3"
 
 
 def test_the_time_that_it_takes_is_the_attempts(house: House) -> None:

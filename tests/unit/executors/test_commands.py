@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.executors.commands import BadSurroundings, clean, ended, environment, parse_outputs, script_argv
+from dagrun.executors.commands import (
+    BadSurroundings,
+    ValueTooLarge,
+    clean,
+    ended,
+    environment,
+    parse_outputs,
+    prepared,
+)
 from dagrun.work import Attempt, Blob, Command, Work
 
 MOST = 32 * 1024
@@ -36,20 +44,46 @@ def variables(where: Path, **params: Any) -> dict[str, str]:
     return {key: value for key, value in found.items() if key.startswith("DAGRUN_PARAM_")}
 
 
-def left(where: Path, text: str | bytes, **more: Any) -> Any:
+def left(where: Path, text: str | bytes, code: int = 0, **more: Any) -> Any:
     """How a script ends that left `text` in $DAGRUN_OUTPUT."""
     its = work(where, **more)
     environment(its)
     data = text if isinstance(text, bytes) else text.encode()
     Path(f"{its.attempt.scratch}.output").write_bytes(data)
-    return ended(its, 0, 0.1, None)
+    return ended(its, code, 0.1, None)
 
 
 # --- what it finds ---
 
 
-def test_a_script_is_the_last_argument() -> None:
-    assert script_argv(Command(argv=("sh", "-e", "-c"), script="echo hi")) == ["sh", "-e", "-c", "echo hi"]
+def shell(script: str, **more: Any) -> Command:
+    return Command(argv=("sh", "-e", "-c"), script=script, file_argv=("sh", "-e", "{0}"), **more)
+
+
+def test_a_script_is_the_last_argument(tmp_path: Path) -> None:
+    assert prepared(work(tmp_path), shell("echo hi")).argv == ["sh", "-e", "-c", "echo hi"]
+
+
+@pytest.mark.parametrize("script", ["#" * (MOST + 1), "ü" * (MOST // 2 + 1)])
+def test_a_long_script_is_a_file(tmp_path: Path, script: str) -> None:
+    *argv, path = prepared(work(tmp_path), shell(script, suffix=".js")).argv
+    assert (argv, path) == (["sh", "-e"], f"{tmp_path}/scratch.script.js")
+    assert Path(path).read_bytes().decode() == script
+
+
+def test_a_script_that_only_a_file_will_do_for_is_one(tmp_path: Path) -> None:
+    body = Command(argv=None, file_argv=("awk", "--file={0}", "x"), script="BEGIN\r\n")
+    assert prepared(work(tmp_path), body).argv == ["awk", f"--file={tmp_path}/scratch.script", "x"]
+    assert (tmp_path / "scratch.script").read_bytes() == b"BEGIN\r\n"
+
+
+def test_a_long_script_that_can_only_be_an_argument_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueTooLarge) as caught:
+        prepared(work(tmp_path), Command(argv=("psql", "-c"), script="x" * 131_072))
+    assert str(caught.value) == (
+        "the script is 131,072 bytes long, and 'psql -c' takes it as one argument, of which the system takes at most "
+        "131,071 bytes: leave out '-c', then the script comes as a file"
+    )
 
 
 def test_parameters_are_variables_in_upper_case(tmp_path: Path) -> None:
@@ -71,6 +105,16 @@ def test_text_stays_text_and_the_rest_is_json(tmp_path: Path, value: Any, text: 
 def test_all_of_them_lie_in_a_file_as_json(tmp_path: Path) -> None:
     found = environment(work(tmp_path, params={"n": 3}, upstream={"up": {"k": "v"}}))
     assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"n": 3, "up__k": "v"}
+
+
+def test_a_body_may_not_spoil_the_file_that_others_share(tmp_path: Path) -> None:
+    shared = Path(environment(work(tmp_path))["DAGRUN_PARAMS_FILE"])
+    shared.write_text('{"planted": 1}')
+    environment(work(tmp_path))
+    assert shared.read_text() == "{}"
+    shared.unlink()
+    shared.mkdir()
+    assert Path(environment(work(tmp_path))["DAGRUN_PARAMS_FILE"]).read_text() == "{}"
 
 
 def test_an_upstream_value_wins(tmp_path: Path) -> None:
@@ -117,21 +161,65 @@ def test_half_a_surrogate_pair_from_an_upstream_does_no_harm(tmp_path: Path) -> 
     assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"up__k": "a\ud800"}
 
 
-@pytest.mark.parametrize(
-    ("params", "variable"),
-    [
-        ({"a-b": 1, "a.b": 2}, "DAGRUN_PARAM_A_B"),
-        ({"x": 1, "X": 2}, "DAGRUN_PARAM_X"),
-        ({"x": "y" * (MOST + 1), "x_file": 2}, "DAGRUN_PARAM_X_FILE"),
-        ({"x_file": 2, "x": "y" * (MOST + 1)}, "DAGRUN_PARAM_X_FILE"),
-    ],
-)
-def test_two_parameters_never_share_a_variable(tmp_path: Path, params: dict[str, Any], variable: str) -> None:
-    one, other = params
-    message = f"parameters '{one}' and '{other}' would both be ${variable}; rename one"
-    with pytest.raises(BadSurroundings) as caught:
-        environment(work(tmp_path, params=params))
-    assert str(caught.value) == message
+def test_a_script_that_reads_a_variable_which_was_left_out_is_not_started(tmp_path: Path) -> None:
+    its = work(tmp_path, params={"page": "x" * (MOST + 1)})
+    with pytest.raises(ValueTooLarge) as caught:
+        environment(its, 'echo "${DAGRUN_PARAM_PAGE:-}"')
+    assert str(caught.value) == (
+        "the script reads $DAGRUN_PARAM_PAGE, but its value of 32,769 bytes is too large for an environment variable "
+        "(at most 32 KiB): read it from the file that $DAGRUN_PARAM_PAGE_FILE names"
+    )
+
+
+def test_a_script_that_looks_at_both_is_started(tmp_path: Path) -> None:
+    its = work(tmp_path, params={"page": "x" * (MOST + 1)})
+    found = environment(its, 'cat "$DAGRUN_PARAM_PAGE_FILE"; test -z "$DAGRUN_PARAM_PAGE"')
+    assert Path(found["DAGRUN_PARAM_PAGE_FILE"]).stat().st_size == MOST + 1
+
+
+def test_a_script_that_asks_for_the_file_of_a_small_value_gets_one(tmp_path: Path) -> None:
+    found = environment(work(tmp_path, params={"page": "x"}), 'cat "$DAGRUN_PARAM_PAGE_FILE"')
+    assert found["DAGRUN_PARAM_PAGE"] == "x"
+    assert Path(found["DAGRUN_PARAM_PAGE_FILE"]).read_text() == "x"
+
+
+def test_the_log_says_first_what_was_left_out(tmp_path: Path) -> None:
+    its = work(tmp_path, params={f"p{i}": "x" * (MOST + 1) for i in range(5)})
+    environment(its, "./other.sh")
+    assert Path(its.attempt.log).read_text() == (
+        "dagrun: not set, as the environment cannot hold it: $DAGRUN_PARAM_P0, $DAGRUN_PARAM_P1, $DAGRUN_PARAM_P2 and 2 "
+        "more (DAGRUN_PARAM_<NAME>_FILE names a file of each)\n"
+    )
+
+
+def test_the_log_says_which_variable_two_outputs_would_be(tmp_path: Path) -> None:
+    its = work(tmp_path, upstream={"up": {"a-b": 1, "a.b": 2}})
+    assert "DAGRUN_PARAM_UP__A_B" not in environment(its, "echo $DAGRUN_PARAM_UP__A_B")
+    assert Path(its.attempt.log).read_text() == (
+        "dagrun: $DAGRUN_PARAM_UP__A_B is not set, as 'up__a-b' and 'up__a.b' would both be it; read $DAGRUN_PARAMS_FILE\n"
+    )
+
+
+def test_a_variable_that_no_system_takes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueTooLarge) as caught:
+        environment(work(tmp_path, env={"X": "x" * 131_070}))
+    assert str(caught.value) == (
+        "the environment variable X takes 131,072 bytes with its name; the system takes at most 131,071: put its value "
+        "into a file, or into `params`, which a script can read from $DAGRUN_PARAMS_FILE"
+    )
+
+
+def test_an_environment_that_is_too_large_in_all_names_the_largest_variable(tmp_path: Path) -> None:
+    env = {f"X{i}": "x" * 100_000 for i in range(70)} | {"LARGEST": "x" * 100_001}
+    with pytest.raises(ValueTooLarge, match=r"The largest variable is LARGEST: put its value into a file"):
+        environment(work(tmp_path, env=env))
+
+
+def test_a_large_environment_leaves_the_parameters_to_files(tmp_path: Path) -> None:
+    env = {f"X{i}": "x" * 100_000 for i in range(3)}
+    found = environment(work(tmp_path, env=env, params={"p": "v"}))
+    assert "DAGRUN_PARAM_P" not in found
+    assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"p": "v"}
 
 
 def test_an_environment_that_no_system_takes_is_refused(tmp_path: Path) -> None:
@@ -156,6 +244,11 @@ def test_an_environment_that_no_system_takes_is_refused(tmp_path: Path) -> None:
         ('{"n": 1, "list": [true, null]}', {"n": 1, "list": [True, None]}),
         ('\n  {\n"a": "b"\n}\n', {"a": "b"}),
         ("{}", {}),
+        ("a=1\r\nb=\r\n", {"a": "1\r", "b": "\r"}),
+        ("a=one\rtwo\x0b\x85\u2028three\n", {"a": "one\rtwo\x0b\x85\u2028three"}),
+        ("text<<EOF\none\r\ntwo\r\nEOF\n", {"text": "one\r\ntwo\r"}),
+        ("text<<EOF\r\none\r\nEOF\r\n", {"text": "one\r"}),
+        ('{"a": "one\\r\\n"}\r\n', {"a": "one\r\n"}),
     ],
 )
 def test_outputs_are_pairs_blocks_or_one_json_object(text: str, outputs: dict[str, Any]) -> None:
@@ -196,6 +289,27 @@ def test_a_command_that_ends_well_has_its_outputs(tmp_path: Path) -> None:
     assert (end.error, end.outputs, end.changed, end.exit_code) == (None, {"rows": "3"}, True, 0)
 
 
+def test_a_carriage_return_belongs_to_the_value(tmp_path: Path) -> None:
+    assert left(tmp_path, b"a=1\r\nb<<E\nx\r\ny\nE\n").outputs == {"a": "1\r", "b": "x\r\ny"}
+
+
+def test_a_command_that_fails_has_its_outputs_too(tmp_path: Path) -> None:
+    end = left(tmp_path, "rows=3\n", code=7)
+    assert (end.error, end.outputs, end.exit_code) == ("exit code 7", {"rows": "3"}, 7)
+
+
+def test_large_outputs_of_a_command_that_fails_lie_in_a_file(tmp_path: Path) -> None:
+    assert isinstance(left(tmp_path, "page=" + "x" * 70_000, code=1).outputs, Blob)
+
+
+def test_a_command_that_fails_keeps_its_own_error_when_its_outputs_are_none(tmp_path: Path) -> None:
+    end = left(tmp_path, "nonsense", code=7)
+    assert (end.error, end.outputs) == ("exit code 7", {})
+    assert (tmp_path / "t.log").read_text() == (
+        "dagrun: its outputs are lost: line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'\n"
+    )
+
+
 def test_a_command_that_writes_nothing_has_none(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
@@ -210,6 +324,14 @@ def test_a_command_that_fails_says_with_which_code(tmp_path: Path) -> None:
 def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
     end = ended(work(tmp_path), 139, 0.1, "SIGSEGV")
     assert (end.error, end.error_type, end.exit_code) == ("killed by SIGSEGV", "Killed", 139)
+
+
+def test_a_command_that_was_asked_to_end_and_ends_well_was_ended_all_the_same(tmp_path: Path) -> None:
+    its = work(tmp_path)
+    environment(its)
+    Path(f"{its.attempt.scratch}.output").write_text("rows=3")
+    end = ended(its, 0, 0.1, None, was_asked=True)
+    assert (end.error, end.error_type, end.outputs) == ("ended by SIGTERM", "Terminated", {"rows": "3"})
 
 
 @pytest.mark.parametrize(
@@ -238,6 +360,11 @@ def test_an_output_file_that_is_no_file_fails_the_task(tmp_path: Path) -> None:
     assert ended(its, 0, 0.1, None).error == "$DAGRUN_OUTPUT is no ordinary file any more"
 
 
+def test_outputs_that_are_nested_too_deeply_fail_the_task(tmp_path: Path) -> None:
+    end = left(tmp_path, '{"a": ' + "[" * 900 + "]" * 900 + "}", masks=("secret",))
+    assert (end.error_type, end.outputs) == ("BadOutput", {})
+
+
 @pytest.mark.parametrize(
     "text", ["page=" + "x" * 70_000, json.dumps({"page": "x" * 70_000}), "page=" + "\1" * 30_000]
 )
@@ -249,7 +376,20 @@ def test_large_outputs_lie_in_a_file(tmp_path: Path, text: str) -> None:
 
 
 def test_nothing_of_the_attempts_own_stays(tmp_path: Path) -> None:
-    its = work(tmp_path, params={"page": "x" * (MOST + 1)})
-    environment(its)
+    body = shell("#" * (MOST + 1))
+    its = work(tmp_path, params={"page": "x" * (MOST + 1)}, body=body)
+    prepared(its, body)
+    assert len(list(tmp_path.glob("scratch*"))) == 3
+    clean(its)
+    assert not list(tmp_path.glob("scratch*"))
+
+
+def test_whatever_a_body_makes_of_its_files_they_go(tmp_path: Path) -> None:
+    its = work(tmp_path, params={"p": 1})
+    found = environment(its)
+    Path(found["DAGRUN_PARAMS_FILE"]).unlink()
+    for name in ("DAGRUN_OUTPUT", "DAGRUN_PARAMS_FILE"):
+        Path(found[name], "inside").mkdir(parents=True)
+    assert ended(its, 0, 0.1, None).error == "$DAGRUN_OUTPUT is no ordinary file any more"
     clean(its)
     assert not list(tmp_path.glob("scratch*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.kinds import KINDS, kind_of, shell
+from dagrun.kinds import KINDS, kind_of
 from dagrun.model import ContainerAction, ShellAction
 from dagrun.registry import Registry
 from dagrun.work import Command, Container
@@ -18,7 +18,7 @@ def test_its_commands_are_those_of_a_shell_task() -> None:
     alike, _ = KINDS["shell"].body(ShellAction(action.commands), Registry(), lambda _: 5)
     assert isinstance(alike, Command)
     assert body == Container(image="alpine", command=alike, mount=(".:/work",), pull="always")
-    assert alike.argv == shell.argv("sh")
+    assert alike.argv == ("sh", "-e", "-c")
     assert variables == {"DAGRUN_X1": "5"}
 
 

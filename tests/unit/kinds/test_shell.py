@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from dagrun.expressions import EvaluationError
 from dagrun.kinds import KINDS, kind_of, shell
 from dagrun.model import ShellAction, WorkflowAction
 from dagrun.registry import Registry
+from dagrun.scripts import ScriptProblems
 from dagrun.work import Command
 from tests.unit.harness import task
 
@@ -16,29 +20,17 @@ from tests.unit.harness import task
 def ran(*commands: str, shell_: str = "sh") -> tuple[int, str]:
     """The exit code of a task and what it printed."""
     action = ShellAction(commands, shell_)
-    done = subprocess.run(
-        [*shell.argv(shell_), shell.script(action)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        check=False,
-    )  # fmt: skip
+    body, _ = KINDS["shell"].body(action, Registry(), lambda value: value)
+    assert isinstance(body, Command)
+    with tempfile.TemporaryDirectory() as where:
+        script = Path(where, "script")
+        script.write_text(body.script)
+        by_file = [word.replace("{0}", str(script)) for word in body.file_argv or ()]
+        done = subprocess.run(
+            by_file if body.argv is None else [*body.argv, body.script], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
     return done.returncode, done.stdout
-
-
-@pytest.mark.parametrize(
-    ("written", "argv"),
-    [
-        ("sh", ("sh", "-e", "-c")),
-        ("bash", ("bash", "-e", "-c")),
-        ("/bin/bash", ("/bin/bash", "-e", "-c")),
-        ("bash -o pipefail", ("bash", "-o", "pipefail", "-e", "-c")),
-        ("bash -c", ("bash", "-c")),
-        ("python3", ("python3", "-c")),
-        ("python3 -c", ("python3", "-c")),
-        ("perl -e", ("perl", "-e")),
-        ("'/my tools/sh' -x", ("/my tools/sh", "-x", "-e", "-c")),
-    ],
-)
-def test_a_shells_command_line(written: str, argv: tuple[str, ...]) -> None:
-    assert shell.argv(written) == argv
 
 
 def test_a_script_is_its_commands_in_order() -> None:
@@ -89,6 +81,24 @@ def test_for_another_interpreter_the_commands_are_lines() -> None:
     assert ran("x = 1", "print(x + 1)", shell_="python3") == (0, "2\n")
 
 
+@pytest.mark.parametrize("shell_", ["bash -c", "bash -eu", "bash +e", "bash --norc -o pipefail", "env bash"])
+def test_a_failing_line_ends_a_script_whatever_flags_its_shell_has(shell_: str) -> None:
+    assert ran("echo one\nfalse\necho two", shell_=shell_) == (1, "one\n")
+
+
+def test_a_script_is_run_by_what_its_first_line_names() -> None:
+    assert ran("#!/usr/bin/env python3\nprint(6 * 7)", shell_="bash") == (0, "42\n")
+
+
+def test_what_runs_a_script_with_a_first_line_of_its_own_has_the_flags_that_stand_there() -> None:
+    assert ran("#!/bin/sh\nfalse\necho two") == (0, "two\n")
+    assert ran("#!/bin/sh -e\nfalse\necho two") == (1, "")
+
+
+def test_commands_end_at_the_first_that_fails_there_too() -> None:
+    assert ran("#!/bin/sh\necho one", "false", "echo two") == (1, "one\n")
+
+
 def label(*commands: str) -> str:
     return KINDS["shell"].label(ShellAction(commands))
 
@@ -96,6 +106,7 @@ def label(*commands: str) -> str:
 def test_a_label_is_the_first_line_that_says_something() -> None:
     assert label("\n  make all\nmake test") == "shell: make all"
     assert label("echo a", "echo b") == "shell: echo a"
+    assert label("#!/bin/sh\n\necho a") == "shell: echo a"
     assert label("\n") == "shell: "
 
 
@@ -107,9 +118,44 @@ def test_the_body_of_a_shell_task_is_a_command() -> None:
     each = task("a", action=ShellAction(("echo one", "echo two"), "bash"))
     body, variables = kind_of(each).body(each.action, Registry(), lambda value: value)
     assert body == Command(
-        argv=("bash", "-e", "-c"), script=shell.script(ShellAction(("echo one", "echo two")))
-    )
+        argv=("bash", "-e", "-c"), file_argv=("bash", "-e", "{0}"),
+        script=shell.script(ShellAction(("echo one", "echo two"))),
+    )  # fmt: skip
     assert variables == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"a": "x" * 32_769}, "the value of ${{ params.a }} has 32,769 bytes, and a variable of a script's"),
+        ({"a": "a\0b"}, "a value with a NUL character cannot be put into a script's environment"),
+        (
+            {f"p{i}": "x" * 30_000 for i in range(9)},
+            "the values of the script's ${{ }} have 270,171 bytes together, and its environment holds at most 256 KiB: pass",
+        ),
+    ],
+)
+def test_values_that_no_environment_holds_are_told(values: dict[str, str], problem: str) -> None:
+    action = ShellAction(tuple(f"echo ${{{{ params.{name} }}}}" for name in values))
+    given = {f"params.{name}": value for name, value in values.items()}
+    with pytest.raises(EvaluationError) as caught:
+        KINDS["shell"].body(action, Registry(), lambda expression: given[expression.text.strip()])
+    assert caught.value.message.startswith(problem)
+
+
+@pytest.mark.parametrize("shell_", ["bash lib.sh", "env -i bash", "python3", "/usr/bin/env node"])
+def test_no_value_is_fitted_into_what_is_no_plain_shell(shell_: str) -> None:
+    for action in (
+        ShellAction(("echo ${{ params.x }}",), shell_),
+        ShellAction((f"#!/usr/bin/env {shell_}\necho ${{{{ params.x }}}}",)),
+    ):
+        with pytest.raises(ScriptProblems, match=r"has no known way to read a value safely"):
+            shell.fitted(action)
+
+
+def test_a_value_is_fitted_into_the_language_that_the_first_line_names() -> None:
+    action = ShellAction(("#!/usr/bin/env bash\necho ${{ params.x }}",), "python3")
+    assert shell.fitted(action).script == '#!/usr/bin/env bash\necho "${DAGRUN_X1}"'
 
 
 def test_the_table_knows_every_kind_by_its_name() -> None:
