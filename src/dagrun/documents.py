@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -106,7 +107,7 @@ class Documents:
 
     def _checked(self, written: Written, registry: Registry | None, shown: str) -> FileReport:
         findings = sorted(
-            [*written.findings, *check(written, registry)],
+            [*written.findings, *check(written, registry), *self._check_dotenv(written)],
             key=lambda finding: (finding.place.line, finding.place.column),
         )
         report = FileReport(shown, written.source, findings, written.dag)
@@ -167,27 +168,26 @@ class Documents:
             raise report.error()
         dag = select(_overridden(report.graph.dag, request), request.selection)
         given = dict(request.given)
-        given |= self._params_file(request.params_file) if request.params_file else {}
-        problems = []
-        for text in request.params:
-            try:
-                name, value = parameters.from_flag(dag, text)
-                given[name] = value
-            except UsageError as error:
-                problems.append(error.message)
-        try:
-            params = parameters.resolve(dag, given)
-        except UsageError as error:
-            problems.append(error.message)
+        if request.params_file:
+            given |= parameters.from_file(dag, Source.read(request.params_file))
+        flags, problems = parameters.from_flags(dag, request.params)
+        given |= flags
+        problems += parameters.problems(dag, given)
         if problems:
             raise UsageError("\n".join(problems))
+        params = parameters.resolve(dag, given)
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
         partial = dag.tasks is not report.graph.dag.tasks
-        return Prepared(
+        prepared = Prepared(
             report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
-            request.trigger, request.schedule_id,
+            request.trigger, request.schedule_id, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
+        if prepared.deferred:  # what they come to is refused before a run is created
+            from dagrun.bodies import with_defaults
+
+            with_defaults(prepared, "run", time.time())
+        return prepared
 
     def _from_root(self, path: Path, shown: str) -> str:
         """The path to record, which `resume` must find again from wherever it is asked: as it was shown, if that does."""
@@ -201,9 +201,13 @@ class Documents:
         """The declared secrets' values, from the environment or `.env`. Raises UsageError for all that are unfit."""
         if not dag.secrets:
             return {}
-        from dotenv import dotenv_values
-
-        known = {**dotenv_values(self.settings.path(".env"), interpolate=False), **os.environ}
+        own: Mapping[str, str] = {}
+        if self.settings.path(".env").exists():
+            own, findings = self._variables(".env")
+            # What another tool reads from the file is not looked at, as long as it is text.
+            if unreadable := [each for each in findings if each.code != "invalid-variable"]:
+                raise UsageError("\n".join(f"{each.place}: {each.message}" for each in unreadable))
+        known = {**own, **os.environ}
         values = {name: known.get(name) or "" for name in dag.secrets}
         problems = [
             f"the secret '{name}' is not set: export it, or put it into .env"
@@ -216,11 +220,45 @@ class Documents:
             raise UsageError("\n".join(problems))
         return values
 
-    def _params_file(self, path: Path) -> Mapping[str, Json]:
-        data = Source.read(path).load()
-        if not isinstance(data, dict):
-            raise UsageError(f"{path} must hold a mapping of parameters")
-        return data
+    def _dotenv(self, dag: Dag) -> Mapping[str, Mapping[str, str]]:
+        """What the files of variables say, by path. Raises UsageError for all that is wrong with them."""
+        paths = dict.fromkeys((*dag.dotenv, *(path for task in dag.tasks for path in task.dotenv)))
+        values: dict[str, Mapping[str, str]] = {}
+        problems: list[Finding] = []
+        for path in paths:
+            values[path], found = self._variables(path)
+            problems += found
+        if problems:
+            raise UsageError("\n".join(f"{each.place}: {each.message}" for each in problems))
+        return values
+
+    def _variables(self, path: str) -> tuple[Mapping[str, str], Sequence[Finding]]:
+        """What one of them says, and what is wrong with it."""
+        from dagrun import dotenvs
+
+        try:
+            read = dotenvs.read(self.settings.path(path), path)
+        except DocumentError as error:
+            return {}, error.findings
+        return read.values, read.findings
+
+    def _check_dotenv(self, written: Written) -> Iterator[Finding]:
+        """A finding for each file of variables that cannot be read, at its entry in the document."""
+        dag, places = written.dag, written.places
+        if places is None:
+            return
+        entries = [((*places.document("dotenv"), n), path) for n, path in enumerate(dag.dotenv)]
+        for i, task in enumerate(dag.tasks):
+            if task.dotenv:
+                entries += [((*places.said(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
+        read: dict[str, Sequence[Finding]] = {}
+        for at, path in entries:
+            if path not in read:
+                read[path] = self._variables(path)[1]
+            for problem in read[path]:
+                where = "" if problem.code == "missing-file" else f", line {problem.place.line}"
+                message = f"{path}{where}: {problem.message}"
+                yield Finding(written.source.place(at), message, problem.code, problem.suggestion)
 
     def graph(self, request: RunRequest) -> Graph:
         """What a run would run, before its parameters and secrets are known. Raises DocumentError, NotFoundError."""
@@ -239,7 +277,9 @@ class Documents:
         gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
         if gone:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
-        return Prepared(Graph.compile(dag), path, params, registry, self._secrets(dag), partial)
+        return Prepared(
+            Graph.compile(dag), path, params, registry, self._secrets(dag), partial, dotenv=self._dotenv(dag)
+        )
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

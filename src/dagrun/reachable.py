@@ -380,6 +380,8 @@ def _truths(tree: syntax.Node, outcome: Mapping[str, bool]) -> _Truths:
     ):
         return _UNKNOWN
     try:
-        return frozenset({expressions.truth(Expression("", tree).evaluate(Scope({})))})
+        value = Expression("", tree).evaluate(Scope({}))
     except EvaluationError:
         return frozenset({None})
+    # The text `false` is false as a whole condition, and true as a part of one.
+    return frozenset({True, False} if value == "false" else {expressions.truth(value)})

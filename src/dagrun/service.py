@@ -20,7 +20,7 @@ from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
 from dagrun.recovery import fold, resumption, reuse
 from dagrun.registry import Registry
-from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
+from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter, new_run_id
 from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.state import RunState
@@ -94,8 +94,17 @@ class Service(History):
 
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
+        if prepared.deferred:
+            now = self.clock.now()
+            run_id = run_id or new_run_id(now)
+            prepared = _with_defaults(prepared, run_id, now)
         writer = self._create(prepared, run_id)
         return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
+
+    def foresee(self, prepared: Prepared, run_id: str | None = None) -> Prepared:
+        """What a run that began now would have for its parameters. Raises UsageError."""
+        now = self.clock.now()
+        return _with_defaults(prepared, run_id or new_run_id(now), now)
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
         """A new run. The recorded DAG has this run's parameters as their defaults: they are known even if no fact is."""
@@ -225,7 +234,14 @@ class Service(History):
             given = {name: value for name, value in given.items() if name in declared}
         params = given if start and dag == record.dag else self.documents.params(dag, given)
         partial = start is not None and bool(start.partial)
-        return self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+        prepared = self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+        if dag == record.dag:
+            return prepared
+        # The document has parameters that the run had not.
+        from dagrun.parameters import deferred
+
+        new = replace(prepared, deferred=deferred(dag, given))
+        return _with_defaults(new, record.run_id, start.timestamp if start else self.clock.now())
 
     def _resumed_dag(self, record: RunRecord, use_current: bool, notice: Callable[[str], None]) -> Dag:
         start = next((event for event in record.events if isinstance(event, DagStart)), None)
@@ -331,6 +347,12 @@ class Service(History):
     def workflows(self) -> Registry:
         """Every registered workflow."""
         return self.read_registry()
+
+
+def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
+    from dagrun.bodies import with_defaults  # what runs bodies: a look back needs none of it
+
+    return with_defaults(prepared, run_id, now)
 
 
 def _mask(prepared: Prepared) -> Callable[[str], str]:

@@ -227,7 +227,7 @@ def test_a_default_that_its_declaration_does_not_allow() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string [invalid-value]
+        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string 'many' [invalid-value]
             2 |   n: {type: integer, default: many}
               |      ^
         """

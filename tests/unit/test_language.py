@@ -28,11 +28,12 @@ def found(task: str, **more: Any) -> list[str]:
 
 EVERYWHERE = (
     'run: "echo ${{ X }}"',
-    'run: x, if: "X == 1"',
-    'run: x, unless: "X == 1"',
+    'run: x, if: "!X"',
+    'run: x, unless: "!X"',
     'run: x, params: {p: "${{ X }}"}',
     'run: x, env: {E: "${{ X }}"}',
     'run: x, artifacts: ["out/${{ X }}.txt"]',
+    'run: x, working_dir: "out/${{ X }}"',
 )
 
 
@@ -61,7 +62,10 @@ def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: s
 
 @pytest.mark.parametrize("root", ["github", "env"])
 def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
-    assert found(f'run: x, if: "{root}.event_name == 1"') == []
+    assert found(f"""run: x, if: "{root}.event_name == '1'" """) == []
+    assert found(f'run: x, if: "{root}.event_name == 1"') == [
+        "'==' compares a text with a number, which are never alike"
+    ]
     assert found(f'run: x, if: "{root}.event.name == 1"') == [
         f"'{root}.event' is text: there is no 'name' in it"
     ]

@@ -205,7 +205,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
         if node.variant is not None and node.variant.values:
             roots["matrix"] = node.variant.values
         try:
-            if expressions.truth(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
+            if expressions.holds(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
                 return False
         except EvaluationError:
             continue
