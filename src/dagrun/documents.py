@@ -222,10 +222,11 @@ class Documents:
 
     def _dotenv(self, dag: Dag) -> Mapping[str, Mapping[str, str]]:
         """What the files of variables say, by path. Raises UsageError for all that is wrong with them."""
-        paths = dict.fromkeys((*dag.dotenv, *(path for task in dag.tasks for path in task.dotenv)))
+        from dagrun import dotenvs
+
         values: dict[str, Mapping[str, str]] = {}
         problems: list[Finding] = []
-        for path in paths:
+        for path in dotenvs.paths(dag):
             values[path], found = self._variables(path)
             problems += found
         if problems:

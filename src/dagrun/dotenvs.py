@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dagrun.model import Dag
 from dagrun.source import Finding, Place, Source
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -21,6 +22,11 @@ class Variables:
 
     values: dict[str, str]
     findings: Sequence[Finding]
+
+
+def paths(dag: Dag) -> list[str]:
+    """The files that a DAG and its tasks name, each once."""
+    return list(dict.fromkeys((*dag.dotenv, *(path for task in dag.tasks for path in task.dotenv))))
 
 
 def read(path: Path, shown: str) -> Variables:

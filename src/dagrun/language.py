@@ -279,7 +279,13 @@ class _Language:
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
                 message = f"env.{name} holds a secret, which an expression cannot pass on"
-                yield ExpressionError(message, reference.offset, f"read the variable ${name} in the task")
+                in_env = "secrets" in known.roots
+                advice = (
+                    "read the secret itself: ${{ secrets.NAME }}"
+                    if in_env
+                    else f"read the variable ${name} in the task"
+                )
+                yield ExpressionError(message, reference.offset, advice)
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
         place = self.written.source.place_within(path, error.offset)

@@ -129,6 +129,9 @@ def kind_of_param(param: Param) -> Kind | None:
 
 def problem_with_default(param: Param) -> str | None:
     """What is wrong with a declaration itself. What an expression comes to is seen when it is evaluated."""
+    for choice in param.enum:
+        if problem := _misfit(param, choice, "a choice of "):
+            return problem
     if param.default is None or is_deferred(param.default):
         return None
     return _problem(param, param.default, "the default of ")
@@ -140,6 +143,16 @@ def _unknown(dag: Dag, name: str, declared: Mapping[str, Param]) -> str:
 
 
 def _problem(param: Param, value: Json, which: str = "") -> str | None:
+    if problem := _misfit(param, value, which):
+        return problem
+    if param.enum and not any(expressions.equal(value, choice) for choice in param.enum):
+        choices = ", ".join(str(choice) for choice in param.enum)
+        return f"{which}parameter '{param.name}' must be one of {choices}, not {_described(value)}"
+    return None
+
+
+def _misfit(param: Param, value: Json, which: str) -> str | None:
+    """Why a value cannot be one of the parameter's, whatever its choices are."""
     if param.type is not None:
         fits = isinstance(value, _TYPES[param.type])
         if not fits or (isinstance(value, bool) and param.type != "boolean"):
@@ -147,9 +160,6 @@ def _problem(param: Param, value: Json, which: str = "") -> str | None:
             return f"{which}parameter '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
     if not _is_json(value):
         return f"{which}parameter '{param.name}' holds a number that JSON cannot write: .inf or .nan"
-    if param.enum and not any(expressions.equal(value, choice) for choice in param.enum):
-        choices = ", ".join(str(choice) for choice in param.enum)
-        return f"{which}parameter '{param.name}' must be one of {choices}, not {_described(value)}"
     return None
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun import parameters
+from dagrun import dotenvs, parameters
 from dagrun.bodies import Bodies, with_defaults
 from dagrun.check import check
 from dagrun.clock import FakeClock
@@ -185,4 +185,5 @@ def _prepared(graph: Graph, params: Mapping[str, Json]) -> Prepared:
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)
     values = parameters.resolve(graph.dag, params)
-    return Prepared(graph, "<scenario>", values, known, deferred=deferred)
+    files = {path: dotenvs.read(Path(path), path).values for path in dotenvs.paths(graph.dag)}
+    return Prepared(graph, "<scenario>", values, known, dotenv=files, deferred=deferred)

@@ -107,6 +107,10 @@ def test_a_declaration_whose_default_does_not_fit_is_told() -> None:
         == "the default of parameter 'n' must be of type integer, not string 'many'"
     )
     assert problem_with_default(Param(name="n", type="integer")) is None
+    choices = Param(name="v", type="string", enum=("1", 2))
+    assert problem_with_default(choices) == (
+        "a choice of parameter 'v' must be of type string, not integer 2; put it in quotes"
+    )
 
 
 @pytest.mark.parametrize(
