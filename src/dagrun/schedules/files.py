@@ -144,7 +144,9 @@ class ScheduleFiles:
         file.stamp = _stamp(before)
         self._files[name] = file
         is_fresh = abs(self._now() - after.st_mtime) < _FRESH
-        return _stamp(after) != file.stamp or (is_fresh and bool(file.findings))
+        return _stamp(after) != file.stamp or (
+            is_fresh and any(each.level == "error" for each in file.findings)
+        )
 
     # --- all files together --------------------------------------------------------------------------------
 
