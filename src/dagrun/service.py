@@ -107,12 +107,8 @@ class Service(History):
         return _with_defaults(prepared, run_id or new_run_id(now), now)
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
-        """A new run. The recorded DAG has this run's parameters as their defaults: they are known even if no fact is."""
-        mask = _mask(prepared)
-        dag = prepared.graph.dag
-        values: Mapping[str, Json] = json.loads(mask(json.dumps(prepared.params)))
-        params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
-        return self.runs.create(replace(dag, params=params), self.clock.now(), run_id, mask)
+        """A new run."""
+        return self.runs.create(_recorded(prepared), self.clock.now(), run_id, _mask(prepared))
 
     def _start(
         self, prepared: Prepared, writer: RunWriter, trigger: str | None = None, parent: str | None = None
@@ -208,7 +204,7 @@ class Service(History):
                 return None
             prepared = self._resumed(record, dag, state.start)
             self.end_bodies(writer.run_id)
-            writer.begin(_mask(prepared), None if dag == record.dag else dag)
+            writer.begin(_mask(prepared), None if dag == record.dag else _recorded(prepared))
             for request in writer.requests():  # a cancel of a run that was interrupted: it is resumed now
                 late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
                 writer.append(late)
@@ -232,7 +228,12 @@ class Service(History):
         if dag != record.dag:
             declared = {param.name for param in dag.params}
             given = {name: value for name, value in given.items() if name in declared}
-        params = given if start and dag == record.dag else self.documents.params(dag, given)
+        if (
+            start and dag == record.dag
+        ):  # parameters that a resume with another document brought are its defaults
+            params = {**{param.name: param.default for param in dag.params}, **given}
+        else:
+            params = self.documents.params(dag, given)
         partial = start is not None and bool(start.partial)
         prepared = self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
         if dag == record.dag:
@@ -353,6 +354,13 @@ def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
     from dagrun.bodies import with_defaults  # what runs bodies: a look back needs none of it
 
     return with_defaults(prepared, run_id, now)
+
+
+def _recorded(prepared: Prepared) -> Dag:
+    """The DAG to record: this run's parameters are its defaults, so that they are known even if no fact is."""
+    dag = prepared.graph.dag
+    values: Mapping[str, Json] = json.loads(_mask(prepared)(json.dumps(prepared.params)))
+    return replace(dag, params=tuple(replace(param, default=values.get(param.name)) for param in dag.params))
 
 
 def _mask(prepared: Prepared) -> Callable[[str], str]:

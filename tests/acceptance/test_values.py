@@ -55,6 +55,22 @@ def test_a_default_is_evaluated_once_and_recorded(project: Project) -> None:
     )
 
 
+def test_a_parameter_that_a_resume_brings_has_its_value_for_good(project: Project) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: test -e ok}]\n")
+    assert project.dagrun("run", "dag.yaml", "--run-id", "one").code == 1
+    project.write(
+        "dag.yaml",
+        """
+        params: {x: "${{ env.MARK }} ${{ run.id }}"}
+        tasks: [{id: a, run: 'printf "[%s]" ${{ params.x }}; test -e ok'}]
+        """,
+    )
+    assert project.dagrun("resume", "one", "--use-current", env={"MARK": "first"}).code == 1
+    project.write("ok", "")
+    assert project.dagrun("resume", "one", env={"MARK": "second"}).code == 0
+    assert project.log("a", attempt=3) == "[first one]"
+
+
 def test_a_dry_run_shows_what_a_default_comes_to_and_writes_nothing(project: Project) -> None:
     project.write("dag.yaml", DAG)
     plan = project.dagrun("run", "dag.yaml", "--dry-run", env={"MARK": "now"})
