@@ -158,22 +158,34 @@ def _misfit(param: Param, value: Json, which: str) -> str | None:
         if not fits or (isinstance(value, bool) and param.type != "boolean"):
             quote = "; put it in quotes" if param.type == "string" and isinstance(value, int | float) else ""
             return f"{which}parameter '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
-    if not _is_json(value):
-        return f"{which}parameter '{param.name}' holds a number that JSON cannot write: .inf or .nan"
+    if flaw := _unrecordable(value):
+        return f"{which}parameter '{param.name}' holds {flaw}"
     return None
 
 
-def _is_json(value: Any) -> bool:
-    """Whether all numbers in a value read from YAML are finite: parameters are recorded as JSON."""
+def _unrecordable(value: Any) -> str:
+    """What in a value cannot be recorded, for parameters are recorded as JSON in UTF-8; empty if it can be."""
     pile = [value]
     while pile:
         value = pile.pop()
         if isinstance(value, float) and not math.isfinite(value):
-            return False
+            return "a number that JSON cannot write: .inf or .nan"
+        if isinstance(value, str) and not _is_text(value):
+            return f"bytes that are no UTF-8 text: {value!a}"
         if isinstance(value, dict):
+            pile.extend(value)
             pile.extend(value.values())
         elif isinstance(value, list):
             pile.extend(value)
+    return ""
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text is Unicode; what is not UTF-8 on the command line or in the environment becomes half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
     return True
 
 
@@ -186,7 +198,11 @@ def _described(value: Any) -> str:
         if isinstance(value, bool)
         else next(name for name, types in _TYPES.items() if isinstance(value, types))
     )
-    written = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    written = (
+        (repr(value) if _is_text(value) else ascii(value))
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )
     return f"{kind} {written}" if len(written) <= _SHOWN_AT_MOST else f"{kind} of {len(written):,} characters"
 
 

@@ -100,6 +100,13 @@ def test_a_number_that_json_cannot_write_is_refused(value: Any) -> None:
     assert refusal({"p": value}, Param(name="p")) == message
 
 
+@pytest.mark.parametrize("value", ["\udcff", ["a\ud800"], {"\udcff": 1}])
+def test_text_that_is_not_utf_8_is_refused(value: Any) -> None:
+    assert refusal({"p": value}, Param(name="p")).startswith(
+        "parameter 'p' holds bytes that are no UTF-8 text: '"
+    )
+
+
 def test_a_declaration_whose_default_does_not_fit_is_told() -> None:
     param = Param(name="n", type="integer", default="many")
     assert (
