@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagrun import encoding, expressions
+from dagrun import encoding, expressions, parameters
 from dagrun.clock import to_rfc3339
+from dagrun.errors import UsageError
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
-from dagrun.model import ContainerAction, MatrixValue, WorkflowAction
+from dagrun.model import ContainerAction, Dag, MatrixValue, WorkflowAction
 from dagrun.outcomes import FAILED, End, Status
 from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
 from dagrun.state import RunState
-from dagrun.variants import MOST_VARIANTS, as_text, variant_id
+from dagrun.variants import MOST_VARIANTS, as_text, variable, variant_id
 from dagrun.work import (
     Attempt,
     Blob,
@@ -149,7 +149,7 @@ class Bodies:
             unset=self._unset,
             masks=self._masks,
             artifacts=self._named(node, {**common, **own}) if task.artifacts else (),
-            cwd=self._directory(task.working_dir or "."),
+            cwd=self._directory(node, {**common, **own}),
             max_output_bytes=self.settings.max_output_bytes,
         )
 
@@ -194,7 +194,14 @@ class Bodies:
         with _place("artifacts"):
             return tuple(_text(self._rendered(text, node, env)) for text in node.task.artifacts)
 
-    def _directory(self, written: str) -> Path:
+    def _directory(self, node: Node, env: Mapping[str, str]) -> Path:
+        """Where the task runs."""
+        written = node.task.working_dir or "."
+        if "${{" in written:
+            with _place("working_dir"):
+                written = _text(self._rendered(written, node, env))
+                if not written.strip() or "\0" in written:
+                    raise EvaluationError(f"{written!r} names no directory", 0)
         if written not in self._directories:
             self._directories[written] = self.settings.path(written)
         return self._directories[written]
@@ -205,11 +212,12 @@ class Bodies:
         """The DAG's own layer: one object for all tasks of the run."""
         if self._dag_env is None:
             with _place("env"):
-                self._dag_env = self._layer(self.dag.env, None, {})
+                files = self._files(self.dag.dotenv)
+                self._dag_env = {**files, **self._layer(self.dag.env, None, files)}
         return self._dag_env
 
     def _own(self, node: Node) -> Mapping[str, str]:
-        """What the task adds: what the matrix says, then the task's own layer, whose expressions see all below."""
+        """What the task adds: what the matrix and its files say, then its own layer, whose expressions see all below."""
         below = self._below(node)
         if not node.task.env:
             return below
@@ -218,14 +226,29 @@ class Bodies:
 
     def _below(self, node: Node) -> Mapping[str, str]:
         values = node.variant.values if node.variant is not None else None
-        return _matrix_env(values) if values else _NOTHING
+        if not values and not node.task.dotenv:
+            return _NOTHING
+        return {**_matrix_env(values or {}), **self._files(node.task.dotenv)}
+
+    def _files(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """What files of variables say, the last one winning. A declared secret reaches a task by `env` alone."""
+        found = {name: text for path in paths for name, text in self.prepared.dotenv[path].items()}
+        return {name: text for name, text in found.items() if name not in self.prepared.secrets}
 
     def _env(self, node: Node) -> Mapping[str, str]:
         """All layers."""
         return {**self._common(), **self._own(node)}
 
     def _layer(self, layer: Mapping[str, str], node: Node | None, below: Mapping[str, str]) -> dict[str, str]:
-        return {name: _text(self._rendered(text, node, below, secrets=True)) for name, text in layer.items()}
+        """A mapping of variables. A value sees the names before it and the layers below; its own name is the one below."""
+        values: dict[str, str] = {}
+        for name, text in layer.items():
+            values[name] = (
+                _text(self._rendered(text, node, {**below, **values}, secrets=True))
+                if "${{" in text
+                else text
+            )
+        return values
 
     # --- expressions ---------------------------------------------------------------------------------------
 
@@ -233,21 +256,17 @@ class Bodies:
         self, value: Any, node: Node | None, env: Mapping[str, str], *, secrets: bool = False
     ) -> Any:
         """The value with every expression in it evaluated."""
-        if isinstance(value, str):
-            if "${{" not in value:
-                return value
-            template = expressions.template(value)
+
+        def render(text: str) -> Json:
+            template = expressions.template(text)
             asking = [hole.expression for hole in template.holes]
             return template.render(self._scope(asking, node, env, secrets=secrets))
-        if isinstance(value, Mapping):
-            return {key: self._rendered(item, node, env, secrets=secrets) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._rendered(item, node, env, secrets=secrets) for item in value]
-        return value
+
+        return expressions.rendered(value, render)
 
     def _holds(self, text: str, node: Node, env: Mapping[str, str]) -> bool:
         expression = expressions.condition(text)
-        return expressions.truth(expression.evaluate(self._scope([expression], node, env)))
+        return expressions.holds(expression.evaluate(self._scope([expression], node, env, outcome=True)))
 
     def _scope(
         self,
@@ -256,24 +275,22 @@ class Bodies:
         env: Mapping[str, str],
         *,
         secrets: bool = False,
+        outcome: bool = False,
     ) -> Scope:
         """What the expressions may see: of the tasks only those they name."""
-        read = [
-            reference.path
-            for expression in asking
-            for reference in expression.references
-            if reference.root in TASKS and reference.path
-        ]
+        references = [reference for expression in asking for reference in expression.references]
+        read = [each.path for each in references if each.root in TASKS and each.path]
         known = {str(path[0]) for path in read} & self.state.index.keys()
         kept = any(path[1:2] in ((), ("artifacts",)) for path in read)  # else nobody looks at the disk
         tasks = {task_id: self._task(task_id, kept=kept) for task_id in known}
         roots: dict[str, Json] = {
             "params": dict(self.prepared.params),
             "env": {**self._outside, **env},
-            "run": self._run(),
-            "github": _github(self._outside),
+            "github": github(self._outside),
             **dict.fromkeys(TASKS, tasks),
         }
+        if any(each.root == "run" for each in references):
+            roots["run"] = self._run(outcome=outcome)
         if secrets:
             roots["secrets"] = dict(self.prepared.secrets)
         if node is not None and node.variant is not None:
@@ -325,13 +342,13 @@ class Bodies:
             self._kept[node.index] = found or None
         return self._kept[node.index]
 
-    def _run(self) -> Json:
-        return {
-            "id": self.run_id,
-            "dag_name": self.dag.name,
-            "tenant": self.dag.tenant,
-            "started_at": to_rfc3339(self.state.started_at or 0),
-        }
+    def _run(self, *, outcome: bool) -> Json:
+        """What is known of the run; only with `outcome` what may be another thing a moment later."""
+        state = self.state
+        run = run_facts(self.dag, self.run_id, state.started_at or 0, self._outside)
+        if not outcome:
+            return run
+        return {**run, "status": str(state.status), "reason": state.reason, "failed": list(state.failures())}
 
     def _functions(self, node: Node | None) -> Mapping[str, Callable[..., Json]]:
         state, index = self.state, self.state.index
@@ -352,6 +369,46 @@ class _Unfinished(dict[str, Json]):
         return None
 
 
+def with_defaults(
+    prepared: Prepared, run_id: str, started_at: float, environment: Mapping[str, str] | None = None
+) -> Prepared:
+    """The same with the values of defaults that are expressions, for a run that is created now. Raises UsageError.
+
+    They see no parameters, and of the document's `env` what needs none.
+    """
+    if not prepared.deferred:
+        return prepared
+    dag, secrets = prepared.graph.dag, prepared.secrets
+    outside = encoding.environment() if environment is None else environment
+    env = {name: text for name, text in outside.items() if name not in secrets}
+    run = run_facts(dag, run_id, started_at, env)
+    roots: dict[str, Json] = {"env": env, "run": run, "github": github(env)}
+    files = {name: text for path in dag.dotenv for name, text in prepared.dotenv[path].items()}
+    env.update((name, text) for name, text in files.items() if name not in secrets)
+    closed = parameters.env_beyond_defaults(dag)
+    for name, text in dag.env.items():
+        if name not in closed:
+            try:
+                value = expressions.template(text).render(Scope(roots)) if "${{" in text else text
+            except EvaluationError as error:
+                raise UsageError(f"env: {name}: {error.message}") from None
+            env[name] = _text(value)
+    params = parameters.evaluated(dag, prepared.params, prepared.deferred, Scope(roots))
+    return replace(prepared, params=params, deferred=frozenset())
+
+
+def run_facts(dag: Dag, run_id: str, started_at: float, environment: Mapping[str, str]) -> dict[str, Json]:
+    """What every expression may read of its run. `scheduled_at` is the minute of the fire, else the start."""
+    started = to_rfc3339(started_at)
+    return {
+        "id": run_id,
+        "dag_name": dag.name,
+        "tenant": dag.tenant,
+        "started_at": started,
+        "scheduled_at": environment.get("DAGRUN_SCHEDULED_AT") or started,
+    }
+
+
 @contextmanager
 def _place(where: str) -> Iterator[None]:
     """Say in which part of the task an expression failed."""
@@ -363,16 +420,14 @@ def _place(where: str) -> Iterator[None]:
 
 def _matrix_env(values: Mapping[str, MatrixValue]) -> dict[str, str]:
     """`python: 3.9` of a matrix is `MATRIX_PYTHON=3.9` in the environment."""
-    return {
-        "MATRIX_" + re.sub(r"[^A-Z0-9_]", "_", name.upper()): as_text(value) for name, value in values.items()
-    }
+    return {variable(name): as_text(value) for name, value in values.items()}
 
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else expressions.as_text(value)
 
 
-def _github(environment: Mapping[str, str]) -> dict[str, str]:
+def github(environment: Mapping[str, str]) -> dict[str, str]:
     """`github.ref` is `GITHUB_REF`, and so on."""
     prefix = "GITHUB_"
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +17,7 @@ from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
 from dagrun.payloads import parameter_variable
-from dagrun.source import Finding, Place
+from dagrun.source import Finding, Place, changed_numbers
 from dagrun.unreachable import check_unreachable
 from dagrun.variants import meant
 
@@ -44,6 +43,7 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_declarations(written),
         *_parameters(written),
         *_numbers(written),
+        *_changed_numbers(written),
         *_first(check_language(written)),
     ]
     if not any(finding.level == "error" for finding in (*written.findings, *found)):
@@ -212,25 +212,22 @@ def _numbers(written: Written) -> Iterator[Finding]:
         if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
             message = "the list holds .inf or .nan, which cannot be recorded"
             yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
-        elif written.places and isinstance(task.for_each, tuple):
-            for path, item in _numbers_in(task.for_each, (*written.places.task(i), "for_each")):
-                if (text := written.source.written(path)) not in (None, told := json.dumps(item)):
-                    yield _at(
-                        written, path, f"{text} is the number {told} here", "changed-number", level="warning",
-                        suggestion=f'put it in quotes to keep what is written: "{text}"',
-                    )  # fmt: skip
 
 
-def _numbers_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
-    """Every number in a value, with its place."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _numbers_in(item, (*path, key))
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from _numbers_in(item, (*path, i))
+def _changed_numbers(written: Written) -> Iterator[Finding]:
+    """Numbers whose text is lost, in whatever is handed to a task as data."""
+    source, places = written.source, written.places
+    if places is None or not source.changes_numbers:
+        return
+    for param in written.dag.params:
+        if param.type not in ("integer", "number"):  # there a number is meant
+            yield from changed_numbers(source, param.default, places.default(param.name))
+            yield from changed_numbers(source, param.enum, (*places.document("params"), param.name, "enum"))
+    for i, task in _sound(written):
+        for name, value in task.params.items():
+            yield from changed_numbers(source, value, places.param(i, name))
+        if isinstance(task.for_each, tuple):
+            yield from changed_numbers(source, task.for_each, (*places.task(i), "for_each"))
 
 
 def _has_no_json(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -124,7 +125,7 @@ class Documents:
 
     def _checked(self, written: Written, registry: Registry | None, shown: str) -> FileReport:
         findings = sorted(
-            [*written.findings, *check(written, registry)],
+            [*written.findings, *check(written, registry), *self._check_dotenv(written)],
             key=lambda finding: (finding.place.line, finding.place.column),
         )
         report = FileReport(shown, written.source, findings, written.dag)
@@ -161,7 +162,7 @@ class Documents:
 
     def params(self, dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
         """The values of a DAG's parameters. Raises UsageError that lists all that is wrong, without secrets."""
-        return self._resolved(dag, given, Given())
+        return parameters.resolve(dag, self._values(dag, given, Given()))
 
     def given(self, dag: Dag, given: Given) -> dict[str, Json]:
         """Values as they were typed, made what the parameters take. Raises UsageError that lists all that is wrong."""
@@ -170,27 +171,22 @@ class Documents:
             raise UsageError(self.masker(dag).text("\n".join(problems)))
         return values
 
-    def _resolved(self, dag: Dag, values: Mapping[str, Json], given: Given) -> dict[str, Json]:
+    def _values(self, dag: Dag, values: Mapping[str, Json], given: Given) -> dict[str, Json]:
+        """Every value that is given for a parameter. Raises UsageError that lists all that is wrong, without secrets."""
         read, problems = self._read(dag, given)
-        try:
-            params = parameters.resolve(dag, {**values, **read})
-        except UsageError as error:
-            problems.append(error.message)
+        found = {**values, **read}
+        problems += parameters.problems(dag, found)
         if problems:
             raise UsageError(self.masker(dag).text("\n".join(problems)))
-        return params
+        return found
 
     def _read(self, dag: Dag, given: Given) -> tuple[dict[str, Json], list[str]]:
         """The values, and what is wrong with them; what `name=value` says counts more than the file."""
         values = self._params_file(dag, given.params_file) if given.params_file else {}
-        problems = []
-        for text in given.params:
-            try:
-                name, value = parameters.from_flag(dag, encoding.from_command_line(text))
-                values[name] = value
-            except UsageError as error:
-                problems.append(error.message)
-        return values, problems
+        flags, problems = parameters.from_flags(
+            dag, [encoding.from_command_line(text) for text in given.params]
+        )
+        return values | flags, problems
 
     def at_root(self, named: str) -> tuple[Path, str]:
         """A DAG as a schedule names it, from the project root whatever directory we are in. Raises NotFoundError."""
@@ -213,15 +209,25 @@ class Documents:
         if report.graph is None:
             raise report.error()
         dag = select(_overridden(report.graph.dag, request), request.selection)
-        given = Given(params=request.params, params_file=request.params_file)
-        params = self._resolved(dag, request.given, given)
+        given = self._values(
+            dag, request.given, Given(params=request.params, params_file=request.params_file)
+        )
+        params = parameters.resolve(dag, given)
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
         partial = dag.tasks is not report.graph.dag.tasks
-        return Prepared(
+        prepared = Prepared(
             report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
-            request.trigger, request.schedule_id,
+            request.trigger, request.schedule_id, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
+        if prepared.deferred:  # what they come to is refused before a run is created
+            from dagrun.bodies import with_defaults
+
+            try:
+                with_defaults(prepared, "run", time.time())
+            except UsageError as error:
+                raise UsageError(prepared.masker.text(error.message)) from None
+        return prepared
 
     def _from_root(self, path: Path, shown: str) -> str:
         """The path to record, which `resume` must find again from wherever it is asked: as it was shown, if that does."""
@@ -245,38 +251,68 @@ class Documents:
         """The same, fit or not; empty where there is none."""
         if not dag.secrets:
             return {}
-        known = {**self._dotenv(), **encoding.environment()}
+        own: Mapping[str, str] = {}
+        if self.settings.path(".env").exists():
+            own, findings = self._variables(".env")
+            # What another tool reads from the file is not looked at, as long as it is text.
+            if unreadable := [each for each in findings if each.code != "invalid-variable"]:
+                raise UsageError("\n".join(f"{each.place}: {each.message}" for each in unreadable))
+        known = {**own, **encoding.environment()}
         return {name: known.get(name) or "" for name in dag.secrets}
 
     def masker(self, dag: Dag) -> Masker:
         """What takes those of a DAG's secrets that can be found out of a message."""
         return Masker(value for value in self._known_secrets(dag).values() if not _unfit(value))
 
-    def _dotenv(self) -> Mapping[str, str | None]:
-        """What the project's `.env` says, if there is one. Raises DocumentError with the place of what is unfit."""
-        from io import StringIO
-
-        from dotenv import dotenv_values
-
-        from dagrun.source.reading import read_text
-
-        path = self.settings.path(".env")
-        if not path.exists():
-            return {}
-        text = read_text(path, ".env", self.settings.max_document_bytes)
-        return dotenv_values(stream=StringIO(text.removeprefix("\ufeff")), interpolate=False)
-
     def _params_file(self, dag: Dag, path: Path) -> dict[str, Json]:
         try:
-            data = Source.read(path).load()
+            return parameters.from_file(dag, Source.read(path))
         except DocumentError as error:
             if not dag.secrets:
                 raise
             first = error.findings[0]  # without the line itself: a secret may be in it
             raise UsageError(self.masker(dag).text(f"{first.place}: {first.message}")) from None
-        if not isinstance(data, dict):
-            raise UsageError(f"{path} must hold a mapping of parameters")
-        return dict(data)
+
+    def _dotenv(self, dag: Dag) -> Mapping[str, Mapping[str, str]]:
+        """What the files of variables say, by path. Raises UsageError for all that is wrong with them."""
+        from dagrun import dotenvs
+
+        values: dict[str, Mapping[str, str]] = {}
+        problems: list[Finding] = []
+        for path in dotenvs.paths(dag):
+            values[path], found = self._variables(path)
+            problems += found
+        if problems:
+            raise UsageError("\n".join(f"{each.place}: {each.message}" for each in problems))
+        return values
+
+    def _variables(self, path: str) -> tuple[Mapping[str, str], Sequence[Finding]]:
+        """What one of them says, and what is wrong with it."""
+        from dagrun import dotenvs
+
+        try:
+            read = dotenvs.read(self.settings.path(path), path)
+        except DocumentError as error:
+            return {}, error.findings
+        return read.values, read.findings
+
+    def _check_dotenv(self, written: Written) -> Iterator[Finding]:
+        """A finding for each file of variables that cannot be read, at its entry in the document."""
+        dag, places = written.dag, written.places
+        if places is None:
+            return
+        entries = [((*places.document("dotenv"), n), path) for n, path in enumerate(dag.dotenv)]
+        for i, task in enumerate(dag.tasks):
+            if task.dotenv:
+                entries += [((*places.said(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
+        read: dict[str, Sequence[Finding]] = {}
+        for at, path in entries:
+            if path not in read:
+                read[path] = self._variables(path)[1]
+            for problem in read[path]:
+                where = "" if problem.code == "missing-file" else f", line {problem.place.line}"
+                message = f"{path}{where}: {problem.message}"
+                yield Finding(written.source.place(at), message, problem.code, problem.suggestion)
 
     def graph(self, request: RunRequest) -> Graph:
         """What a run would run, before its parameters and secrets are known. Raises DocumentError, NotFoundError."""
@@ -295,7 +331,9 @@ class Documents:
         gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
         if gone:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
-        return Prepared(Graph.compile(dag), path, params, registry, self._secrets(dag), partial)
+        return Prepared(
+            Graph.compile(dag), path, params, registry, self._secrets(dag), partial, dotenv=self._dotenv(dag)
+        )
 
 
 def _unfit(secret: str) -> str:

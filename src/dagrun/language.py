@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
 from dagrun import expressions
 from dagrun.dialects.base import Path, Places, Written
-from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, ExpressionError, Known, Reference
+from dagrun.expressions import (
+    OUTCOME_FIELDS,
+    RUN_FIELDS,
+    STATUS_FUNCTIONS,
+    TASK_ROOTS,
+    Expression,
+    ExpressionError,
+    Kind,
+    Kinds,
+    Known,
+    Reference,
+)
 from dagrun.ids import variant_ids
-from dagrun.model import ContainerAction, ShellAction, Task
+from dagrun.model import ContainerAction, Matrix, ShellAction, Task
+from dagrun.parameters import env_beyond_defaults, is_deferred, kind_of_param
 from dagrun.source import Finding
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
@@ -38,6 +51,11 @@ class _Language:
         self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
+        self.kinds: Kinds = {
+            ("params", param.name): kind
+            for param in self.dag.params
+            if (kind := kind_of_param(param)) is not None
+        }
         self._below: dict[str, set[int]] = {}
         self._blocks: dict[int, list[int]] = {}
         self._above: dict[int, set[int]] = {}
@@ -48,8 +66,10 @@ class _Language:
         places = self.written.places
         if places is None:
             return
+        yield from self._defaults(places)
         nowhere = self._known(frozenset(), secrets=True)
-        yield from self._values(self.dag.env, places.document("env"), nowhere, self.secret_env)
+        at = places.document("env")
+        yield from self._env(self.dag.env, lambda name: (*at, name), nowhere, frozenset())
         yield from self._values(
             self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
         )
@@ -62,11 +82,7 @@ class _Language:
         known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
-        above = set(self.secret_env)  # what holds a secret of the variables that an expression may find
-        for name, value in task.env.items():
-            yield from self._values(value, places.variable(i, name), in_env, above)
-            if name in hidden:
-                above.add(name)
+        yield from self._env(task.env, lambda name: places.variable(i, name), in_env, self.secret_env)
         for name, value in task.params.items():
             yield from self._values(value, places.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
@@ -80,8 +96,10 @@ class _Language:
         for number, service in enumerate(task.services):
             yield from self._values(service.image, places.image(i, number), known, hidden)
             at = (*places.service(i, number), "env")
-            yield from self._values(service.env, at, in_env, self.secret_env)
+            yield from self._env(service.env, partial(_below, at), in_env, self.secret_env)
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
+        if task.working_dir is not None:
+            yield from self._values(task.working_dir, places.said(i, "working_dir"), known, hidden)
         if isinstance(task.action, ShellAction | ContainerAction):
             yield from self._scripts(i, task.action, known, hidden)
 
@@ -111,8 +129,66 @@ class _Language:
             if matrix is None
             else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
             secrets=self.secrets,
+            run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
+            kinds=self.kinds if matrix is None else {**self.kinds, **_matrix_kinds(matrix)},
         )
         return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
+
+    def _defaults(self, places: Places) -> Iterator[Finding]:
+        """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
+        closed = env_beyond_defaults(self.dag)
+        known = Known(roots=("env", "run", "github"))
+        secret = closed & self.secret_env
+        for param in self.dag.params:
+            if not is_deferred(param.default):
+                continue
+            path = places.default(param.name)
+            yield from self._values(param.default, path, known, secret)
+            for at, text in _texts(param.default, path):
+                for reference in expressions.references(text):
+                    name = reference.path[0] if reference.root == "env" and reference.path else None
+                    if name in closed - secret:
+                        message = f"env.{name} is made of parameters, which have no values yet"
+                        yield self._finding(at, ExpressionError(message, reference.offset))
+
+    def _env(
+        self, env: Mapping[str, str], where: Callable[[str], Path], known: Known, below: Collection[str]
+    ) -> Iterator[Finding]:
+        """The values of a mapping of variables. Each sees the names before it, and the layers below.
+
+        `below` are the names that hold secrets there.
+        """
+        hidden, later = set(below), set(env)
+        known_below = set[str]() if env is self.dag.env else self.dag.env.keys()
+        for name, text in env.items():
+            later.discard(name)
+            if "${{" in text:
+                path = where(name)
+                yield from self._template(text, path, known, hidden)
+                for reference in expressions.references(text):
+                    if (
+                        reference.root == "env"
+                        and reference.path[:1]
+                        and reference.path[0] in later - known_below
+                    ):
+                        yield self._early(path, str(reference.path[0]), reference.offsets[0])
+            if _reads_secrets(text):
+                hidden.add(name)
+            else:
+                hidden.discard(name)
+            if shell := _SHELL.search(text):
+                yield self._unexpanded(where(name), text, shell)
+
+    def _early(self, path: Path, name: str, offset: int) -> Finding:
+        place = self.written.source.place_within(path, offset)
+        message = f"env.{name} stands further down, so this is its value in the layers below, or nothing"
+        return Finding(place, message, "env-order", f"move '{name}' up to use its value", "warning")
+
+    def _unexpanded(self, path: Path, text: str, shell: re.Match[str]) -> Finding:
+        written, name = shell["written"], shell["name"] or shell["braced"] or "HOME"
+        place = self.written.source.place_within(path, shell.start("written"))
+        message = f"'{written}' stays as it is written: no shell expands a value of 'env'"
+        return Finding(place, message, "unexpanded-variable", f"write ${{{{ env.{name} }}}}", "warning")
 
     # --- the places that hold expressions ------------------------------------------------------------------
 
@@ -210,7 +286,13 @@ class _Language:
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
                 message = f"env.{name} holds a secret, which an expression cannot pass on"
-                yield ExpressionError(message, reference.offset, f"read the variable ${name} in the task")
+                in_env = "secrets" in known.roots
+                advice = (
+                    "read the secret itself: ${{ secrets.NAME }}"
+                    if in_env
+                    else f"read the variable ${name} in the task"
+                )
+                yield ExpressionError(message, reference.offset, advice)
 
     def _reach(self, reference: Reference, known: Known) -> Iterator[ExpressionError]:
         """An expression without a name may reach any variable, and any secret."""
@@ -357,14 +439,53 @@ class _Ancestors(Collection[str]):
         return sum(1 for _ in self)
 
 
+def _matrix_kinds(matrix: Matrix) -> Kinds:
+    """The kinds of those keys whose values are all of one kind."""
+    found: dict[str, set[Kind]] = {}
+    for name, values in matrix.axes.items():
+        found.setdefault(name, set()).update(
+            "boolean" if isinstance(each, bool) else "text" for each in values
+        )
+    for entry in matrix.include:
+        for name, value in entry.items():
+            found.setdefault(name, set()).add("boolean" if isinstance(value, bool) else "text")
+    return {("matrix", name): kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+
+
+#: What a shell would expand: `$NAME`, `${NAME}`, and a `~` where a path begins.
+_SHELL: Final = re.compile(
+    r"(?P<written>(?<!\$)\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\})"
+    r"|(?:(?<=^)|(?<=:))~(?=/|:|$))"
+)
+
+
+def _below(path: Path, name: str) -> Path:
+    return (*path, name)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a value, with its place."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _texts(item, (*path, i))
+
+
 def _has_expressions(task: Task) -> bool:
     """Whether there is anything to look at in a task; in most there is not."""
     if task.condition is not None or task.unless is not None or task.for_each is not None or task.services:
         return True
+    if any("$" in text or "~" in text for text in task.env.values()):
+        return True
     action = task.action
     commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
     image = (action.image,) if isinstance(action, ContainerAction) else ()
-    parts = (task.params.values(), task.env.values(), task.artifacts, commands, image)
+    directory = (task.working_dir,) if task.working_dir else ()
+    parts = (task.params.values(), task.env.values(), task.artifacts, commands, image, directory)
     return any(_holds(value) for part in parts for value in part)
 
 
@@ -377,10 +498,4 @@ def _holds(value: Any) -> bool:
 
 
 def _reads_secrets(text: str) -> bool:
-    if "secrets" not in text:
-        return False
-    try:
-        holes = expressions.template(text).holes
-    except ExpressionError:
-        return False
-    return any(reference.root == "secrets" for hole in holes for reference in hole.expression.references)
+    return any(reference.root == "secrets" for reference in expressions.references(text))

@@ -114,7 +114,7 @@ class Matrix:
 class Task:
     """A node of the DAG. `timeout` is per attempt, in seconds; `needs` names each dependency once, in the file's order.
 
-    `params`, `env`, `condition` (`if`), `unless`, `for_each`, images and scripts hold their expressions as text.
+    `params`, `env`, `condition` (`if`), `unless`, `for_each`, `working_dir`, images and scripts hold their expressions as text.
     """
 
     id: str
@@ -127,6 +127,8 @@ class Task:
     only_if_changed: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    #: Files of variables, below `env`; the last one that has a name gives its value.
+    dotenv: tuple[str, ...] = ()
     retry: Retry = field(default_factory=Retry)
     timeout: float | None = None
     working_dir: str | None = None
@@ -185,6 +187,8 @@ class Dag:
     tenant: str = "local-dev"
     params: tuple[Param, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    #: Files of variables for every task, below `env`.
+    dotenv: tuple[str, ...] = ()
     on_error: OnError = OnError.STOP_ALL
     max_parallel: int | None = None
     timeout: float | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import NotFoundError, RefusedError
+from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
 from dagrun.model import Dag
@@ -18,7 +18,7 @@ from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
 from dagrun.recovery import fold, resumption, reuse
 from dagrun.registry import Registry
-from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
+from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter, new_run_id
 from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.signals import held
@@ -94,8 +94,17 @@ class Service(History):
     def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
         with held():  # from here on a signal is a cancel, which is recorded
+            if prepared.deferred:
+                now = self.clock.now()
+                run_id = run_id or new_run_id(now)
+                prepared = _with_defaults(prepared, run_id, now)
             writer = self._create(prepared, run_id)
             return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
+
+    def foresee(self, prepared: Prepared, run_id: str | None = None) -> Prepared:
+        """What a run that began now would have for its parameters. Raises UsageError."""
+        now = self.clock.now()
+        return _with_defaults(prepared, run_id or new_run_id(now), now)
 
     def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
         """A new run."""
@@ -240,16 +249,25 @@ class Service(History):
     def _resumed(self, record: RunRecord, dag: Dag, start: DagStart | None, given: Given | None) -> Prepared:
         """What a resumed run runs, with the values that its parameters had, or are given now. Raises UsageError, RefusedError."""
         params: Mapping[str, Json] = start.params if start else {}
+        known = params
         if dag != record.dag:
             declared = {param.name for param in dag.params}
             params = {name: value for name, value in params.items() if name in declared}
         if start is None or dag != record.dag or given or _masked_params(record, start):
-            params = self._params_again(record, dag, start, params, given)
+            known = self._params_again(record, dag, start, params, given)
+            params = self.documents.params(dag, known)
         else:
             # Parameters that a resume with another document brought are its defaults.
             params = {**{param.name: param.default for param in dag.params}, **params}
         partial = start is not None and bool(start.partial)
-        return self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+        prepared = self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+        if dag == record.dag:
+            return prepared
+        # The document has parameters that the run had not.
+        from dagrun.parameters import deferred
+
+        new = replace(prepared, deferred=deferred(dag, known))
+        return _with_defaults(new, record.run_id, start.timestamp if start else self.clock.now())
 
     def _params_again(
         self,
@@ -266,7 +284,7 @@ class Service(History):
         kept = given.kept if given is not None else {}
         values |= {name: kept[name] for name in missing if name in kept}
         _refuse_masked(record.run_id, [name for name in missing if name not in kept])
-        return self.documents.params(dag, {**recorded, **values})
+        return {**recorded, **values}
 
     def _resumed_dag(self, record: RunRecord, use_current: bool, notice: Callable[[str], None]) -> Dag:
         start = next((event for event in record.events if isinstance(event, DagStart)), None)
@@ -302,12 +320,12 @@ class Service(History):
         record = self.record(named)
         reused = reuse(record, record.dag, again)
         state = fold(record)
+        params = state.start.params if state.start else {}
+        params = self._params_again(record, record.dag, state.start, params, given)
         prepared = self.documents.recorded(
             reused.dag,
             state.start.dag_path if state.start else "",
-            self._params_again(
-                record, record.dag, state.start, state.start.params if state.start else {}, given
-            ),
+            self.documents.params(record.dag, params),
             partial=reused.dag is not record.dag or bool(state.start and state.start.partial),
         )
         with held():  # from here on a signal is a cancel, which is recorded
@@ -406,3 +424,12 @@ def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
             f"run '{run_id}' cannot be repeated as it was: the value of {said} held a secret and was not recorded",
             hint=f"give it again: {again}",
         )
+
+
+def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
+    from dagrun.bodies import with_defaults  # what runs bodies: a look back needs none of it
+
+    try:
+        return with_defaults(prepared, run_id, now)
+    except UsageError as error:
+        raise UsageError(prepared.masker.text(error.message)) from None

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun import parameters
-from dagrun.bodies import Bodies
+from dagrun import dotenvs, parameters
+from dagrun.bodies import Bodies, with_defaults
 from dagrun.check import check
 from dagrun.clock import FakeClock
 from dagrun.dialects import detect
@@ -132,7 +132,8 @@ async def run(
     """Run a DAG on a given executor. With `chance` 0.5 every retry's delay is exactly its base."""
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
-    state, prepared = RunState(graph), _prepared(graph, params or {})
+    state = RunState(graph)
+    prepared = with_defaults(_prepared(graph, params or {}), writer.run_id, clock.now(), {})
     bodies = Bodies(
         prepared,
         Settings(root=Path.cwd()),
@@ -182,4 +183,7 @@ def _prepared(graph: Graph, params: Mapping[str, Json]) -> Prepared:
     refs = {node.task.action.ref for node in graph.nodes if isinstance(node.task.action, WorkflowAction)}
     origin = Origin("module", "scenario")
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
-    return Prepared(graph, "<scenario>", parameters.resolve(graph.dag, params), known)
+    deferred = parameters.deferred(graph.dag, params)
+    values = parameters.resolve(graph.dag, params)
+    files = {path: dotenvs.read(Path(path), path).values for path in dotenvs.paths(graph.dag)}
+    return Prepared(graph, "<scenario>", values, known, dotenv=files, deferred=deferred)

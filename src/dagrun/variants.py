@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -154,6 +155,11 @@ def key(values: Mapping[str, MatrixValue]) -> str:
 def as_text(value: MatrixValue) -> str:
     """A value as it is written."""
     return value if isinstance(value, str) else str(value).lower()
+
+
+def variable(name: str) -> str:
+    """The environment variable that carries the matrix value `name`: `python-version` is MATRIX_PYTHON_VERSION."""
+    return "MATRIX_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 def variant_id(task_id: str, key: str) -> str:

@@ -227,7 +227,7 @@ def test_a_default_that_its_declaration_does_not_allow() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string [invalid-value]
+        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string 'many' [invalid-value]
             2 |   n: {type: integer, default: many}
               |      ^
         """
@@ -492,3 +492,45 @@ def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
     assert "the matrix has no key 'so'" in found
     assert "Task 'b' depends on non-existent task 'a[os=z]'" in found
     assert found.count("error:") == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("3.10", "3.1"), ("0644", "644"), ("00501", "501"), ("1e-5", "1e-05"), ("0x1F", "31"), ("0o17", "15"), ("+5", "5"), (".5", "0.5"),
+     ("5.", "5.0"), ("1E3", "1000.0")],
+)  # fmt: skip
+def test_a_parameter_that_is_another_number_than_it_seems_is_warned_of(written: str, read: str) -> None:
+    warning = f"warning: {written} is the number {read} here [changed-number]"
+    for document in (
+        f"params: {{v: {written}}}\ntasks: [{{id: a, run: x}}]",
+        f"params: {{v: {{default: {written}}}}}\ntasks: [{{id: a, run: x}}]",
+        f"params: {{v: {{enum: [{written}]}}}}\ntasks: [{{id: a, run: x}}]",
+        f"tasks: [{{id: a, run: x, params: {{v: {{deep: [{written}]}}}}}}]",
+        f"defaults: {{params: {{v: {written}}}}}\ntasks: [{{id: a, run: x}}, {{id: b, run: x}}]",
+        f"jobs: {{a: {{commands: [x], params: {{v: {written}}}}}}}",
+        f"steps: [{{name: a, run: x, with: {{v: {written}}}}}]",
+    ):
+        assert told(document).count(warning) == 1, document
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["3.1", "644", "1.0", "1e-05", "-5", "1_000", "1:30", "'3.10'", "1.10.2", "yes", "2026-01-31", "0"],
+)
+def test_a_parameter_that_keeps_its_text_is_not(written: str) -> None:
+    read(f"params: {{v: {written}}}\ntasks: [{{id: a, run: x, params: {{w: [{written}]}}}}]")
+
+
+def test_where_a_number_is_declared_any_way_to_write_it_is_fine() -> None:
+    read(
+        "params: {v: {type: number, default: 1e-5}, n: {type: integer, default: 0x1F}}\ntasks: [{id: a, run: x}]"
+    )
+
+
+def test_variables_and_matrix_values_keep_their_text() -> None:
+    dag = read(
+        "env: {A: 3.10, B: on, C: 0644}\ntasks: [{id: a, run: x, env: {D: yes, E: 1e-5}, matrix: {v: [3.10, 0644]}}]"
+    )
+    assert (dag.env, dag.tasks[0].env) == ({"A": "3.10", "B": "on", "C": "0644"}, {"D": "yes", "E": "1e-5"})
+    assert dag.tasks[0].matrix is not None
+    assert dag.tasks[0].matrix.axes == {"v": ("3.10", "0644")}

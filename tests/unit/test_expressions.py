@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from dagrun.expressions import (
     Known,
     Scope,
     condition,
+    holds,
     parse,
     problems,
     template,
@@ -65,7 +67,7 @@ def failed(text: str) -> tuple[int, str]:
         ("tasks.test-unit.status == 'success'", True), ("params . region", "eu"), ("params.none.x.y", None),
         ("params[params.none || 'n']", 3), ("env.MISSING", ""), ("env.HOME", "/root"),
         # Values that are alike only in other languages.
-        ("1 == 1.0", True), ("1 == true", False), ("'1' == 1", False), ("null == false", False), ("'a' == 'A'", False),
+        ("1 == 1.0", True), ("1 == true", False), ("null == false", False), ("'a' == 'A'", False),
         ("params.list == fromJSON('[\"a\",\"b\"]')", True), ("fromJSON('[1]') == fromJSON('[true]')", False),
         # How tightly operators bind.
         ("true || false && false", True), ("not true == false", True), ("!true == false", True), ("not 1 == 2", True),
@@ -80,6 +82,17 @@ def failed(text: str) -> tuple[int, str]:
         ("join(params.list)", "a,b"), ("join(params.list, ' ')", "a b"), ("toJSON(params.map)", '{"k":1}'),
         ("fromJSON(tasks.test-unit.outputs.text).a[0]", 1), ("default(params.x, 1)", 1), ("default(params.none, 1)", 1),
         ("default(params.n, 1)", 3), ("default(params.x.y, 1)", 1), ("default(env.X, 1)", 1), ("default(params.list[9], 1)", 1),
+        ("keys(params.map)", ["k"]), ("values(params.map)", [1]), ("keys(null)", []), ("values(null)", []),
+        ("length(params.list)", 2), ("length('abc')", 3), ("length(params.map)", 1), ("length(null)", 0),
+        ("date('2026-03-29T00:30:00.000Z', '%Y-%m-%d %H:%M', 'Europe/Berlin')", "2026-03-29 01:30"),
+        ("date('2026-03-29T01:30:00Z', '%H:%M%%', 'Europe/Berlin')", "03:30%"),
+        ("date('2026-01-31T23:00:00+02:00', '%d.%m.%y %H')", "31.01.26 21"),
+        ("date('2026-01-31', '%d.%m.%Y', 'America/New_York')", "31.01.2026"), ("date('0099-01-01', '%Y')", "0099"),
+        ("shift('2026-03-01T00:00:00.000Z', '-1d')", "2026-02-28T00:00:00.000Z"), ("shift('2026-03-01', '-1d')", "2026-02-28"),
+        ("shift('2026-03-01T12:00:00+02:00', '1h30m')", "2026-03-01T11:30:00.000Z"), ("shift('2024-02-22', '+1w')", "2024-02-29"),
+        # Anything may be compared with null; other unlike values are not the same.
+        ("null == 'a'", False), ("null != 1", True), ("null < 1", False), ("null >= null", False), ("'a' > null", False),
+        ("params.list == 'a'", False), ("params.map == 1", False), ("contains(params.list, 1)", False),
     ],
 )  # fmt: skip
 def test_what_an_expression_gives(text: str, expected: Any) -> None:
@@ -143,8 +156,58 @@ def test_a_long_chain_is_no_deep_tree() -> None:
     ("text", "offset", "message"),
     [
         ("params.x", 7, "params has no 'x'; there is a-b, list, map, n, none, on, region"),
-        ("1 < 'a'", 2, "'<' does not compare a number with a text"),
-        ("true >= false", 5, "'>=' does not compare a boolean with a boolean"),
+        (
+            "1 < 'a'",
+            2,
+            "'<' does not compare the number 1 with the text 'a': write fromJSON(..) around the text to compare numbers",
+        ),
+        (
+            "params.n == '3'",
+            9,
+            "'==' does not compare the number 3 with the text '3': put the number in quotes, or write fromJSON(..) around the text to compare numbers",
+        ),
+        (
+            "params.region != true",
+            14,
+            "'!=' does not compare the text 'eu' with the boolean true: write 'true'",
+        ),
+        ("true >= false", 5, "'>=' does not compare the boolean true with the boolean false"),
+        ("params.list < 1", 12, "'<' does not compare a list with the number 1"),
+        (
+            "date('2026-01-31', '%Q')",
+            0,
+            "date(): '%Q' is not a part of a time; write %Y-%m-%d %H:%M:%S, and %% for a percent sign",
+        ),
+        ("date('x', '%Y')", 0, "date(): 'x' is not a time; write one such as 2026-01-31T09:00:00Z, or a day"),
+        (
+            "date('2026-01-31T09:00', '%Y')",
+            0,
+            "date(): '2026-01-31T09:00' does not say in which zone; write 2026-01-31T09:00Z, or an offset such as +02:00",
+        ),
+        ("date(params.n, '%Y')", 0, "date(): takes a time such as run.scheduled_at, not a number"),
+        ("date('2026-01-31', params.n)", 0, "date(): takes texts, not a number"),
+        (
+            "date('2026-01-31', '%Y', '../x')",
+            0,
+            "date(): unknown time zone '../x'; write one such as 'Europe/Berlin'",
+        ),
+        (
+            "shift('2026-01-31', '2h')",
+            0,
+            "shift(): '2026-01-31' is a day: shift it by whole days, such as '-1d'",
+        ),
+        (
+            "shift('2026-01-31', 'soon')",
+            0,
+            "shift(): 'soon' is not a shift; write '-1d', '2w', '12h' or '1h30m'",
+        ),
+        (
+            "shift('9999-12-31', '1d')",
+            0,
+            "shift(): '9999-12-31' shifted by '1d' lies outside the years 1 to 9999",
+        ),
+        ("keys(params.list)", 0, "keys(): takes an object, not a list"),
+        ("length(params.n)", 0, "length(): takes a text, a list or an object, not a number"),
         ("params.region.x", 14, "params.region is a text: it has no 'x'"),
         ("params.list['a']", 12, "params.list is a list: it is indexed by a number, not by 'a'"),
         ("params.list[2]", 12, "params.list has no [2]; it has 2 items, counted from 0"),
@@ -279,11 +342,12 @@ KNOWN = Known(
         ("tasks.build.ouputs", 12, "a task has no field 'ouputs'", "did you mean 'outputs'?"),
         ("tasks.a.b.status", 6, "unknown task 'a'", "write tasks['a.b']"),
         (
-            "len('a')",
+            "md5('a')",
             0,
-            "unknown function 'len'",
-            "there is always, cancelled, changed, contains, default, endsWith, failure, format, fromJSON, join, startsWith, success, toJSON",
+            "unknown function 'md5'",
+            "there is always, cancelled, changed, contains, date, default, endsWith, failure, format, fromJSON, join, keys, length, shift, startsWith, success, toJSON, values",
         ),
+        ("len('a')", 0, "unknown function 'len'", "did you mean 'length'?"),
         ("sucess()", 0, "unknown function 'sucess'", "did you mean 'success'?"),
         ("fromjson('1')", 0, "unknown function 'fromjson'", "did you mean 'fromJSON'?"),
         ("always()", 0, "always() can be asked only in 'if' and 'unless'", ""),
@@ -301,6 +365,59 @@ KNOWN = Known(
 def test_what_is_wrong_before_anything_runs(text: str, offset: int, message: str, suggestion: str) -> None:
     (problem,) = problems(parse(text), KNOWN)
     assert (problem.offset, problem.message, problem.suggestion) == (offset, message, suggestion)
+
+
+KINDS = replace(KNOWN, matrix=["os", "slow"], roots={*KNOWN.roots, "matrix", "github"}, kinds={
+    ("params", "region"): "text", ("matrix", "os"): "text", ("matrix", "slow"): "boolean",
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "message", "suggestion"),
+    [
+        ("env.X == true", 6, "'==' compares a text with a boolean, which are never alike", "write 'true'"),
+        ("1 != github.run_number", 2, "'!=' compares a number with a text, which are never alike",
+         "put the number in quotes, or write fromJSON(..) around the text to compare numbers"),
+        ("env.X > 5", 6, "'>' compares a text with a number, which are never alike",
+         "write fromJSON(..) around the text to compare numbers"),
+        ("matrix.os == 3.10", 10, "'==' compares a text with a number, which are never alike",
+         "put the number in quotes, or write fromJSON(..) around the text to compare numbers"),
+        ("matrix.slow == 'true'", 12, "'==' compares a boolean with a text, which are never alike", "leave the quotes out"),
+        ("params.region == 3", 14, "'==' compares a text with a number, which are never alike",
+         "put the number in quotes, or write fromJSON(..) around the text to compare numbers"),
+        ("length(env.X) == env.Y", 14, "'==' compares a number with a text, which are never alike",
+         "write fromJSON(..) around the text to compare numbers"),
+        ("tasks.build.status == 1", 19, "'==' compares a text with a number, which are never alike",
+         "put the number in quotes, or write fromJSON(..) around the text to compare numbers"),
+        ("date(run.started_at, '%Q')", 21,
+         "date(): '%Q' is not a part of a time; write %Y-%m-%d %H:%M:%S, and %% for a percent sign", ""),
+        ("shift(run.started_at, 'x')", 22, "shift(): 'x' is not a shift; write '-1d', '2w', '12h' or '1h30m'", ""),
+    ],
+)  # fmt: skip
+def test_what_can_never_be_compared_is_told_before(
+    text: str, offset: int, message: str, suggestion: str
+) -> None:
+    (problem,) = problems(parse(text), KINDS)
+    assert (problem.offset, problem.message, problem.suggestion) == (offset, message, suggestion)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["env.X == '5'", "tasks.build.outputs.n == 3", "matrix.slow == true", "env.X == null", "fromJSON(env.X) > 5", "params.region == null",
+     "(env.X || 5) == 5", "tasks.build.changed == true", "tasks.build.error == 3"],
+)  # fmt: skip
+def test_what_may_be_compared_is_left_to_the_run(text: str) -> None:
+    assert problems(parse(text), KINDS) == []
+
+
+@pytest.mark.parametrize("value", ["", "false", False, None, 0, [], {}])
+def test_a_condition_that_comes_to_nothing_or_false_does_not_hold(value: Any) -> None:
+    assert not holds(value)
+
+
+@pytest.mark.parametrize("value", ["no", "False", "0", True, 1, ["false"]])
+def test_a_condition_that_comes_to_anything_else_holds(value: Any) -> None:
+    assert holds(value)
 
 
 def test_what_is_right_has_no_problems() -> None:
@@ -342,6 +459,22 @@ leaves: st.SearchStrategy[Tree] = st.one_of(
 )
 
 
+def comparable(left: Any, right: Any) -> bool:
+    """Whether two scalars can be compared: a text with a text alone, and anything with null."""
+    return left is None or right is None or isinstance(left, str) == isinstance(right, str)
+
+
+@given(leaves, leaves, st.sampled_from(["==", "!="]))
+def test_a_text_is_compared_with_texts_and_null_alone(left: Tree, right: Tree, operator: str) -> None:
+    text = f"{left[0]} {operator} {right[0]}"
+    if comparable(left[1], right[1]):
+        same = json.dumps(left[1]) == json.dumps(right[1])
+        assert value(text) is (same if operator == "==" else not same)
+    else:
+        _, message = failed(text)
+        assert "does not compare" in message
+
+
 def combined(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     return st.one_of(
         st.tuples(st.sampled_from(["!", "not "]), inner).map(lambda t: (f"({t[0]}{t[1][0]})", not t[1][1])),
@@ -351,9 +484,9 @@ def combined(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
         st.tuples(inner, st.sampled_from(["||", "or"]), inner).map(
             lambda t: (f"({t[0][0]} {t[1]} {t[2][0]})", t[0][1] or t[2][1])
         ),
-        st.tuples(inner, inner).map(
-            lambda t: (f"({t[0][0]}=={t[1][0]})", json.dumps(t[0][1]) == json.dumps(t[1][1]))
-        ),
+        st.tuples(inner, inner)
+        .filter(lambda t: comparable(t[0][1], t[1][1]))
+        .map(lambda t: (f"({t[0][0]}=={t[1][0]})", json.dumps(t[0][1]) == json.dumps(t[1][1]))),
         inner.map(lambda t: (f"fromJSON(toJSON({t[0]}))", t[1])),
         st.tuples(inner, inner).map(
             lambda t: (f"default({t[0][0]}, {t[1][0]})", t[1][1] if t[0][1] is None else t[0][1])

@@ -28,11 +28,12 @@ def found(task: str, **more: Any) -> list[str]:
 
 EVERYWHERE = (
     'run: "echo ${{ X }}"',
-    'run: x, if: "X == 1"',
-    'run: x, unless: "X == 1"',
+    'run: x, if: "!X"',
+    'run: x, unless: "!X"',
     'run: x, params: {p: "${{ X }}"}',
     'run: x, env: {E: "${{ X }}"}',
     'run: x, artifacts: ["out/${{ X }}.txt"]',
+    'run: x, working_dir: "out/${{ X }}"',
 )
 
 
@@ -61,7 +62,10 @@ def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: s
 
 @pytest.mark.parametrize("root", ["github", "env"])
 def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
-    assert found(f'run: x, if: "{root}.event_name == 1"') == []
+    assert found(f"""run: x, if: "{root}.event_name == '1'" """) == []
+    assert found(f'run: x, if: "{root}.event_name == 1"') == [
+        "'==' compares a text with a number, which are never alike"
+    ]
     assert found(f'run: x, if: "{root}.event.name == 1"') == [
         f"'{root}.event' is text: there is no 'name' in it"
     ]
@@ -124,3 +128,118 @@ def test_a_secret_may_stand_within_a_text() -> None:
         "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
     )
     assert told(text) == ""
+
+
+# --- variables ---
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "name"),
+    [("$HOME/x", "$HOME", "HOME"), ("a ${USER}", "${USER}", "USER"), ("~/x", "~", "HOME"), ("/bin:~/bin", "~", "HOME"), ("~", "~", "HOME")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "document",
+    ["env: {{A: '{}'}}\ntasks: [{{id: a, run: x}}]", "tasks: [{{id: a, run: x, env: {{A: '{}'}}}}]"],
+)
+def test_what_only_a_shell_would_expand_is_warned_of(
+    document: str, value: str, written: str, name: str
+) -> None:
+    first, *_, last = told(document.format(value)).splitlines()
+    assert f"warning: '{written}' stays as it is written: no shell expands a value of 'env'" in first
+    assert last == f"  help: write ${{{{ env.{name} }}}}"
+
+
+@pytest.mark.parametrize(
+    "value", ["${{ env.X }}", "$${{ x }}", "$5", "a$", "$$HOME", "a~b", "x ~", "100 %", "${}"]
+)
+def test_other_values_are_taken_as_they_are(value: str) -> None:
+    assert told(f"tasks: [{{id: a, run: x, env: {{A: '{value}'}}}}]") == ""
+
+
+def test_a_value_that_names_a_variable_further_down_is_warned_of() -> None:
+    (line, *_) = told("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
+    assert line.endswith(
+        "warning: env.B stands further down, so this is its value in the layers below, or nothing [env-order]"
+    )
+    assert told("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
+    assert told("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
+
+
+def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_is_set_anew() -> None:
+    secret = "secrets: [S]\nenv: {A: '${{ secrets.S }}', B: '${{ env.A }}'}\ntasks: [{id: a, run: x}]"
+    assert "env.A holds a secret" in told(secret)
+    anew = (
+        "secrets: [S]\nenv: {A: '${{ secrets.S }}'}\n"
+        "tasks: [{id: a, run: x, env: {A: plain, B: '${{ env.A }}'}}]"
+    )
+    assert told(anew) == ""
+
+
+# --- defaults of parameters ---
+
+
+@pytest.mark.parametrize(
+    ("default", "message"),
+    [
+        ("${{ params.y }}", "'params' have no values yet where their defaults are evaluated"),
+        (
+            "${{ tasks.a.status }}",
+            "'tasks' have no results yet where the defaults of parameters are evaluated",
+        ),
+        ("${{ secrets.S }}", "'secrets' can be read only in 'env'"),
+        ("${{ run.status }}", "'run' has no field 'status'"),
+        ("${{ success() }}", "success() can be asked only in 'if' and 'unless'"),
+        ("${{ nope }}", "unknown name 'nope'"),
+        ("${{ run.id", "'${{' is never closed"),
+        ("${{ env.P }}", "env.P is made of parameters, which have no values yet"),
+        ("${{ env.S }}", "env.S holds a secret, which an expression cannot pass on"),
+    ],
+)
+@pytest.mark.parametrize("declared", ["'{}'", "{{default: '{}'}}", "[{{a: '{}'}}]"])
+def test_what_a_default_cannot_read_is_told(declared: str, default: str, message: str) -> None:
+    text = told(
+        "secrets: [S]\nenv: {P: '${{ params.y }}', S: '${{ secrets.S }}'}\n"
+        f"params: {{y: 1, x: {declared.format(default)}}}\ntasks: [{{id: a, run: x}}]"
+    )
+    assert f"error: {message} [invalid-expression]" in text
+    assert text.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["${{ run.scheduled_at }}", "${{ env.HOME }}/x", "${{ github.ref }}", "$${{ x }}", "${{ env.E }}"],
+)
+def test_what_a_default_can_read_is_fine(default: str) -> None:
+    assert (
+        told(f"env: {{E: '${{{{ env.X }}}}'}}\nparams: {{x: '{default}'}}\ntasks: [{{id: a, run: x}}]") == ""
+    )
+
+
+# --- comparisons ---
+
+
+@pytest.mark.parametrize(
+    ("params", "condition", "message"),
+    [
+        ("{n: {type: integer, default: 1}}", "params.n == '1'", "'==' compares a number with a text, which are never alike"),
+        ("{s: {type: string, required: true}}", "params.s < 1", "'<' compares a text with a number, which are never alike"),
+        ("{b: {type: boolean, default: false}}", "params.b != 'true'", "'!=' compares a boolean with a text, which are never alike"),
+    ],
+)  # fmt: skip
+def test_a_declared_parameter_is_of_one_kind(params: str, condition: str, message: str) -> None:
+    assert message in told(f'params: {params}\ntasks: [{{id: a, run: x, if: "{condition}"}}]')
+
+
+@pytest.mark.parametrize(
+    "params",
+    ["{p: 1}", "{p: text}", "{p: {type: string}}", "{p: {type: string, default: '${{ env.X }}'}}", "{p: }"],
+)
+def test_a_parameter_that_may_be_anything_is_not(params: str) -> None:
+    assert told(f"params: {params}\ntasks: [{{id: a, run: x, if: params.p == 1}}]") == ""
+
+
+def test_a_matrix_value_is_text_or_a_boolean() -> None:
+    assert found("run: x, if: matrix.os == 1", matrix=MATRIX) == [
+        "'==' compares a text with a number, which are never alike"
+    ]
+    assert found("run: x, if: matrix.slow == true", matrix=MATRIX) == []

@@ -111,10 +111,13 @@ def run(
         if dry_run:
             from dagrun.views import plan
 
+            foreseen = service.foresee(prepared, run_id)
             if form is Form.JSON:
-                output.print_json(plan.as_json(service.estimate(prepared.graph, prepared.params)))
+                estimate = service.estimate(prepared.graph, foreseen.params)
+                output.print_json({**plan.as_json(estimate), "params": foreseen.params})
             else:
-                print("\n".join(map(output.one_line, plan.dry_run(prepared.graph).splitlines())))
+                evaluated = {name: foreseen.params[name] for name in sorted(prepared.deferred)}
+                print("\n".join(map(output.one_line, plan.dry_run(prepared.graph, evaluated).splitlines())))
             return 0
         if detach:
             words = _again(request, workflows)

@@ -63,6 +63,14 @@ class Places(Protocol):
         """One of the task's environment variables, where it was given."""
         ...
 
+    def default(self, name: str) -> Path:
+        """The default of one of the DAG's parameters."""
+        ...
+
+    def said(self, task: int, word: str) -> Path:
+        """A word of the task, where it or the document's `defaults` say it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

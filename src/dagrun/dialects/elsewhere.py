@@ -24,6 +24,7 @@ _SAME: Final[Sequence[frozenset[str]]] = (
     frozenset({"workflow_ref", "toolRef", "python_callable"}),
     frozenset({"params", "with", "inputs", "arguments"}),
     frozenset({"env", "environment", "variables"}),
+    frozenset({"dotenv", "env_file", "env_files"}),
     frozenset({"image", "container"}),
     frozenset({"mount", "volumes"}),
     frozenset({"cron", "schedule", "schedule_interval"}),

@@ -9,7 +9,7 @@ from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import Matrix, MatrixValue
 from dagrun.source import Finding, Source
-from dagrun.variants import as_text, key, namesakes, variants
+from dagrun.variants import as_text, key, namesakes, variable, variants
 from dagrun.variants import too_large as too_large
 
 #: How many combinations all matrices of a document may have.
@@ -76,21 +76,28 @@ def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding
         )
     if message := too_large(matrix):
         yield Finding(source.place(where(""), key=True), message, "too-many-variants")
-    variables: dict[str, str] = {}
+    yield from _collisions(matrix, source, where)
     for name, values in matrix.axes.items():
-        variable = name.upper().replace("-", "_")
-        if variable in variables:
-            message = f"axes '{variables[variable]}' and '{name}' would both be $MATRIX_{variable}"
-            yield Finding(
-                source.place(where(name), key=True), message, "variable-collision", "rename one of them"
-            )
-        variables[variable] = name
         seen: set[str] = set()
         for i, value in enumerate(values):
             if (text := key({name: value})) in seen:
                 message = f"the axis '{name}' has this value twice"
                 yield Finding(source.place((*where(name), i)), message, "duplicate-variant")
             seen.add(text)
+
+
+def _collisions(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
+    """Different keys, of axes or of `include`, that would be the same environment variable."""
+    keys = [(name, where(name)) for name in matrix.axes]
+    keys += [(name, (*where("include"), i, name)) for i, entry in enumerate(matrix.include) for name in entry]
+    owners: dict[str, str] = {}
+    told: set[str] = set()
+    for name, path in keys:
+        owner = owners.setdefault(variable(name), name)
+        if owner != name and name not in told:
+            told.add(name)
+            message = f"'{owner}' and '{name}' would both be ${variable(name)}"
+            yield Finding(source.place(path, key=True), message, "variable-collision", "rename one of them")
 
 
 def in_vain(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:

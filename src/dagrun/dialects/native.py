@@ -120,5 +120,7 @@ def _with(said: Mapping[str, Any], node: Any) -> Any:
     merged = {word: value for word, value in said.items() if word not in own} | node
     for word in ("params", "env"):
         if isinstance(node.get(word), dict):
-            merged[word] = {**said.get(word, {}), **node[word]}
+            # In the task's own order: a value of `env` may refer to those that stand before it.
+            others = {name: value for name, value in said.get(word, {}).items() if name not in node[word]}
+            merged[word] = {**others, **node[word]}
     return merged

@@ -39,6 +39,8 @@ class NodePlaces:
         self.spelling = spelling
         self.nodes = nodes
         self.root = root
+        #: The parameters that are declared, and not just given a default.
+        self.declared: set[str] = set()
 
     def document(self, word: str) -> Path:
         return (*self.root, word)
@@ -98,6 +100,13 @@ class NodePlaces:
 
     def variable(self, task: int, name: str) -> Path:
         return self._given(task, "env", name)
+
+    def default(self, name: str) -> Path:
+        return (*self.document("params"), name, *(("default",) if name in self.declared else ()))
+
+    def said(self, task: int, word: str) -> Path:
+        path, node = self.nodes[task]
+        return (*(path if word in node else ("defaults",)), word)
 
     def _given(self, task: int, word: str, name: str) -> Path:
         path, node = self.nodes[task]

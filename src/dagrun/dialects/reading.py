@@ -161,6 +161,7 @@ class Reader:
             params=tuple(self._param(name, value) for name, value in document.params.items()),
             env=self.env(document.env, lambda name: (*self.places.document("env"), name)),
             max_parallel=document.max_parallel,
+            dotenv=tuple(document.dotenv),
             secrets=tuple(dict.fromkeys(document.secrets)),
             outputs=document.outputs,
             tasks=tuple(tasks),
@@ -179,6 +180,7 @@ class Reader:
     def _param(self, name: str, value: Any) -> Param:
         if not isinstance(value, dict) or value.keys().isdisjoint(words.DECLARING):
             return Param(name=name, default=value)
+        self.places.declared.add(name)
         try:
             declared = words.Declaration.model_validate(value)
         except ValidationError as error:
@@ -391,6 +393,7 @@ class Reader:
             only_if_changed=wired.only_if_changed,
             params=params or NOTHING,
             env=self.env(wired.env, lambda name: self.places.variable(i, name)) if wired.env else NOTHING,
+            dotenv=tuple(wired.dotenv) if wired.dotenv else (),
             retry=retry or self.retry(wired),
             timeout=timeout,
             working_dir=wired.working_dir,

@@ -31,6 +31,9 @@ from dagrun.model import ParamType
 DECLARING = ("type", "default", "enum", "required")
 
 
+#: The path of a file of variables.
+DotEnv = Annotated[Plain, Field(min_length=1)]
+
 # --- parts of a task ---
 
 
@@ -130,7 +133,11 @@ class Shared(Wire):
         None,
         description="Environment variables; a value keeps the text that is written, so `3.10` stays `3.10`.",
     )
-    working_dir: Plain | None = Field(
+    dotenv: list[DotEnv] | None = Field(
+        None,
+        description="Files of variables, each line `NAME=value`, seen from the project root; `env` wins over them.",
+    )
+    working_dir: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="The directory to run in, seen from the project root."
     )
     shell: CommandLine | None = Field(
@@ -240,6 +247,10 @@ class Document(Wire):
     )
     env: Env = Field(
         {}, description="Environment variables of every task; a value keeps the text that is written."
+    )
+    dotenv: list[DotEnv] = Field(
+        [],
+        description="Files of variables for every task, each line `NAME=value`, seen from the project root; `env` wins over them.",
     )
     max_parallel: int | None = Field(
         None,

@@ -11,20 +11,41 @@ In '..' a quote is written ''; in ".." a backslash writes \\" \\\\ \\n \\t. Name
 arithmetic, `-` only begins a number. `!` binds tighter than a comparison, as in C; `not` looser than one and tighter
 than `&&`, as in Python. Comparisons are not chained. `$${{` in a text stands for the characters `${{`.
 
-`&&` and `||` stop early and give the operand that decided; false, null, 0, '', [] and {} count as false. `==` between
-unlike types is false (a boolean is no number), `<` between them is an error. Text is compared as it is written.
+`&&` and `||` stop early and give the operand that decided; false, null, 0, '', [] and {} count as false. A comparison never
+converts: text against a number or a boolean is an error, and text is compared as it is written. Anything may be compared
+with null, which equals only itself and is neither less nor more than anything. Other unlike types are not equal.
 No attribute of a Python object is ever reached: a step is a look-up in a mapping or a list.
 """
 
 from __future__ import annotations
 
-from dagrun.expressions.checking import STATUS_FUNCTIONS, TASK_FIELDS, TASK_ROOTS, Known, problems
-from dagrun.expressions.evaluation import Function, Scope, as_text, truth
+from dagrun.expressions.checking import (
+    OUTCOME_FIELDS,
+    RUN_FIELDS,
+    STATUS_FUNCTIONS,
+    TASK_FIELDS,
+    TASK_ROOTS,
+    Known,
+    problems,
+)
+from dagrun.expressions.comparing import Kind, Kinds, equal
+from dagrun.expressions.evaluation import Function, Scope, as_text, holds, truth
 from dagrun.expressions.expression import Expression, parse
-from dagrun.expressions.templates import Hole, Span, Template, condition, spans, template
+from dagrun.expressions.templates import (
+    Hole,
+    Span,
+    Template,
+    condition,
+    references,
+    rendered,
+    spans,
+    template,
+)
 from dagrun.expressions.tree import Call, EvaluationError, ExpressionError, Json, Reference
 
 __all__ = [
+    "OUTCOME_FIELDS",
+    "RUN_FIELDS",
     "STATUS_FUNCTIONS",
     "TASK_FIELDS",
     "TASK_ROOTS",
@@ -35,6 +56,8 @@ __all__ = [
     "Function",
     "Hole",
     "Json",
+    "Kind",
+    "Kinds",
     "Known",
     "Reference",
     "Scope",
@@ -42,8 +65,12 @@ __all__ = [
     "Template",
     "as_text",
     "condition",
+    "equal",
+    "holds",
     "parse",
     "problems",
+    "references",
+    "rendered",
     "spans",
     "template",
     "truth",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from dagrun.errors import did_you_mean
-from dagrun.expressions.evaluation import format_problem
+from dagrun.expressions.comparing import Kinds, certain_problem
+from dagrun.expressions.evaluation import argument_problem
 from dagrun.expressions.expression import Expression
 from dagrun.expressions.parsing import ARGUMENTS, CONSTANTS, unknown_function
-from dagrun.expressions.tree import Apply, Call, ExpressionError, Node, Reference, references, walk
+from dagrun.expressions.tree import Apply, Call, Compare, ExpressionError, Node, Reference, references, walk
 
 #: Three words for the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
 TASK_FIELDS: Final = ("status", "outputs", "changed", "error", "artifacts")
-RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at")
+RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at", "scheduled_at")
+#: What only conditions and hooks may ask of the run: it changes while the run goes on.
+OUTCOME_FIELDS: Final = ("status", "reason", "failed")
 #: They ask about the run, so only a condition may use them.
 STATUS_FUNCTIONS: Final = frozenset({"success", "failure", "always", "cancelled", "changed"})
 
@@ -36,6 +39,8 @@ class Known:
     run_fields: Collection[str] = RUN_FIELDS
     matrix: Collection[str] | None = None
     secrets: Collection[str] | None = None
+    #: The kinds of parameters and matrix values, where they are certain.
+    kinds: Kinds = field(default_factory=dict)
 
 
 def problems(expression: Expression, known: Known) -> list[ExpressionError]:
@@ -44,6 +49,7 @@ def problems(expression: Expression, known: Known) -> list[ExpressionError]:
     found += [problem for each in expression.calls for problem in _call(each, known)]
     if "secrets" in known.roots and _reads_secrets(expression.tree):
         found += _parts(expression)
+    found += _comparisons(expression.tree, known)
     return sorted(found, key=lambda problem: problem.offset)
 
 
@@ -57,6 +63,13 @@ def _parts(expression: Expression) -> Iterator[ExpressionError]:
         if isinstance(node, Apply) and node.name == "fromJSON" and _reads_secrets(node):
             message = "a part of a secret would not be masked"
             yield ExpressionError(message, node.offset, "declare it as a secret of its own")
+
+
+def _comparisons(tree: Node, known: Known) -> Iterator[ExpressionError]:
+    for node in walk(tree):
+        if isinstance(node, Compare) and (problem := certain_problem(node, known.kinds)):
+            message, advice = problem
+            yield ExpressionError(message, node.offset, advice)
 
 
 def _reference(reference: Reference, known: Known) -> Iterator[ExpressionError]:
@@ -87,6 +100,11 @@ _NOT_HERE: Final = {
     "secrets": "'secrets' can be read only in 'env'",
     "matrix": "'matrix' exists only in a task that has one",
     "item": "'item' exists only in what a 'for_each' repeats",
+    "params": "'params' have no values yet where their defaults are evaluated",
+    **{
+        root: f"'{root}' have no results yet where the defaults of parameters are evaluated"
+        for root in sorted(TASK_ROOTS)
+    },
 }
 #: What a task with variants has in place of the one that it has not.
 _INSTEAD: Final = {
@@ -185,8 +203,9 @@ def _call(call: Call, known: Known) -> Iterator[ExpressionError]:
         yield ExpressionError(f"{call.name}() can be asked only in 'if' and 'unless'", call.offset)
     elif call.name == "changed":
         yield from _changed(call, known)
-    elif call.name == "format":
-        yield from _format(call)
+    elif problem := argument_problem(call.name, call.arguments):
+        number, message = problem
+        yield ExpressionError(f"{call.name}(): {message}", call.offsets[number])
 
 
 def _changed(call: Call, known: Known) -> Iterator[ExpressionError]:
@@ -195,9 +214,3 @@ def _changed(call: Call, known: Known) -> Iterator[ExpressionError]:
         yield ExpressionError("changed() takes the id of a task, in quotes", call.offsets[0])
     elif isinstance(task, str) and (problem := _task(task, call.offsets[0], known)):
         yield problem
-
-
-def _format(call: Call) -> Iterator[ExpressionError]:
-    text, *values = call.arguments
-    if isinstance(text, str) and (problem := format_problem(text, len(values))):
-        yield ExpressionError(f"format(): {problem}", call.offsets[0])

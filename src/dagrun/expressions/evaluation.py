@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
+from dagrun.expressions import comparing, times
+from dagrun.expressions.comparing import equal, is_number
 from dagrun.expressions.tree import (
     Apply,
     Compare,
@@ -53,6 +55,11 @@ def evaluate(tree: Node, scope: Scope) -> Json:
 def truth(value: Json) -> bool:
     """Whether a value counts as true: false, null, 0, '', [] and {} do not."""
     return bool(value)
+
+
+def holds(value: Json) -> bool:
+    """Whether a condition that comes to this value lets the task run: the text `false` does not."""
+    return truth(value) and value != "false"
 
 
 def as_text(value: Json) -> str:
@@ -157,15 +164,15 @@ def _there_is(names: Mapping[str, Json]) -> str:
 
 
 def _compare(node: Compare, left: Json, right: Json) -> bool:
+    if problem := comparing.problem(node.operator, left, right):
+        raise EvaluationError(problem, node.offset)
     match node.operator:
         case "==":
             return equal(left, right)
         case "!=":
             return not equal(left, right)
-    if not ((_is_number(left) and _is_number(right)) or (isinstance(left, str) and isinstance(right, str))):
-        raise EvaluationError(
-            f"'{node.operator}' does not compare {_kind(left)} with {_kind(right)}", node.offset
-        )
+    if left is None or right is None:
+        return False
     match node.operator:
         case "<":
             return bool(left < right)
@@ -177,27 +184,12 @@ def _compare(node: Compare, left: Json, right: Json) -> bool:
             return bool(left >= right)
 
 
-def equal(left: Json, right: Json) -> bool:
-    """Whether two values are the same; unlike types never are, and a boolean is no number."""
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(equal, left, right))
-    if _is_number(left) and _is_number(right):
-        return bool(left == right)
-    return type(left) is type(right) and bool(left == right)
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _kind(value: Json) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    if _is_number(value):
+    if is_number(value):
         return "a number"
     if isinstance(value, str):
         return "a text"
@@ -341,6 +333,72 @@ def _finite(text: str) -> float:
     return number
 
 
+def _keys(value: Json) -> list[Json]:
+    return list(map(str, _mapping(value)))
+
+
+def _values(value: Json) -> list[Json]:
+    return list(_mapping(value).values())
+
+
+def _mapping(value: Json) -> Mapping[str, Json]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _Unfit(f"takes an object, not {_kind(value)}")
+    return value
+
+
+def _length(value: Json) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, str | list | tuple | Mapping):
+        raise _Unfit(f"takes a text, a list or an object, not {_kind(value)}")
+    return len(value)
+
+
+def _date(time: Json, pattern: Json, zone: Json = "UTC") -> str:
+    return _timed(times.format_time, time, pattern, zone)
+
+
+def _shift(time: Json, by: Json) -> str:
+    return _timed(times.shift_time, time, by)
+
+
+def _timed(function: Callable[..., str], time: Json, *rest: Json) -> str:
+    if not isinstance(time, str):
+        raise _Unfit(f"takes a time such as run.scheduled_at, not {_kind(time)}")
+    for argument in rest:
+        if not isinstance(argument, str):
+            raise _Unfit(f"takes texts, not {_kind(argument)}")
+    try:
+        return function(time, *rest)
+    except ValueError as error:
+        raise _Unfit(str(error)) from None
+
+
+def argument_problem(name: str, arguments: Sequence[Json]) -> tuple[int, str] | None:
+    """Which argument of a function can never be right, and why; those that are not written out are None."""
+    try:
+        for number, argument in enumerate(arguments):
+            if not isinstance(argument, str):
+                continue
+            match name, number:
+                case "format", 0:
+                    if problem := format_problem(argument, len(arguments) - 1):
+                        return number, problem
+                case "date", 1:
+                    if problem := times.pattern_problem(argument):
+                        return number, problem
+                case "date", 2:
+                    times.find_zone(argument)
+                case "shift", 1:
+                    times.read_shift(argument)
+    except ValueError as error:
+        return number, str(error)
+    return None
+
+
 _FUNCTIONS: Final[Mapping[str, Function]] = {
     "contains": _contains,
     "startsWith": _starts_with,
@@ -349,4 +407,9 @@ _FUNCTIONS: Final[Mapping[str, Function]] = {
     "join": _join,
     "toJSON": _to_json,
     "fromJSON": _from_json,
+    "keys": _keys,
+    "values": _values,
+    "length": _length,
+    "date": _date,
+    "shift": _shift,
 }

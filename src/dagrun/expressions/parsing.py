@@ -40,6 +40,11 @@ ARGUMENTS: Final[dict[str, tuple[int, int | None]]] = {
     "toJSON": (1, 1),
     "fromJSON": (1, 1),
     "default": (2, 2),
+    "keys": (1, 1),
+    "values": (1, 1),
+    "length": (1, 1),
+    "date": (2, 3),
+    "shift": (2, 2),
 }
 CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _WORDS: Final = {"and": "&&", "or": "||", "not": "not"}

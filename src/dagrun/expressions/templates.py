@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from dagrun.expressions.evaluation import Scope, as_text
 from dagrun.expressions.expression import Expression, parse
 from dagrun.expressions.parsing import MOST_CHARACTERS
-from dagrun.expressions.tree import EvaluationError, ExpressionError, Json
+from dagrun.expressions.tree import EvaluationError, ExpressionError, Json, Reference
 
 _OPENING: Final = re.compile(r"\$\$\{\{|\$\{\{")
 #: One piece of what is inside the braces, told apart by its first character; a quote that is never closed matches nothing.
@@ -145,3 +145,25 @@ def _unclosed(text: str, start: int, stopped: int) -> ExpressionError:
     return ExpressionError(
         "'${{' is never closed", start, "add '}}'; for the characters themselves write '$${{'"
     )
+
+
+def rendered(value: Json, render: Callable[[str], Json]) -> Json:
+    """A value with every text in it that holds a `${{ }}` replaced by what `render` makes of it."""
+    if isinstance(value, str):
+        return render(value) if "${{" in value else value
+    if isinstance(value, Mapping):
+        return {key: rendered(item, render) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rendered(item, render) for item in value]
+    return value
+
+
+def references(text: str) -> tuple[Reference, ...]:
+    """What the expressions in a text read; nothing where one of them cannot be parsed."""
+    if "${{" not in text:
+        return ()
+    try:
+        holes = template(text).holes
+    except ExpressionError:
+        return ()
+    return tuple(each for hole in holes for each in hole.expression.references)

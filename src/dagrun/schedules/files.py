@@ -24,7 +24,7 @@ from dagrun.schedules.model import Catchup, Origin, Overlap, Schedule
 from dagrun.schedules.timetable import Timetable
 from dagrun.schedules.zones import LAST_YEAR, Zone, ZoneError
 from dagrun.schedules.zones import zone as find_zone
-from dagrun.source import DocumentError, Finding, Limits, Source
+from dagrun.source import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.source.text import Text
 
 _SUFFIXES: Final = (".yaml", ".yml")
@@ -144,7 +144,9 @@ class ScheduleFiles:
         file.stamp = _stamp(before)
         self._files[name] = file
         is_fresh = abs(self._now() - after.st_mtime) < _FRESH
-        return _stamp(after) != file.stamp or (is_fresh and bool(file.findings))
+        return _stamp(after) != file.stamp or (
+            is_fresh and any(each.level == "error" for each in file.findings)
+        )
 
     # --- all files together --------------------------------------------------------------------------------
 
@@ -289,6 +291,7 @@ class _Reader:
             self._look_at_params(wired.params, (*path, "params"))
         if cron is None or zone is None or len(self.findings) > before:
             return None
+        self.findings += changed_numbers(self.source, wired.params, (*path, "params"))
         return Schedule(
             id=wired.id, timetable=Timetable(cron, zone), dag=wired.dag, tenant=wired.tenant, enabled=wired.enabled,
             params=wired.params, overlap=Overlap(wired.overlap), catchup=Catchup(wired.catchup),

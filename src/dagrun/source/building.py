@@ -63,6 +63,8 @@ class Builder:
         self.anchors: dict[str, _Anchor] = {}
         #: The same few keys come thousands of times; one string each saves most of their memory.
         self.known_keys: dict[str, str] = {}
+        #: Whether there is a number that would be written in another way than it was.
+        self.changes_numbers = False
         #: Holds the document's root once there is one.
         self.top: list[Any] = []
 
@@ -119,7 +121,7 @@ class Builder:
                 elif text in WORDS:
                     value = WORDS[text]
                 else:
-                    value = number(text) if text[:1] in NUMERIC else text
+                    value = self._number(text) if text[:1] in NUMERIC else text
                 if event.anchor is not None:
                     self.anchors[event.anchor] = _Anchor(text if marked else value, text)
 
@@ -205,6 +207,11 @@ class Builder:
         # A document of comments only is an empty scalar; `null` and `""` are written, and say something.
         if nodes < 2 and value is None and not text and not self.findings:
             self._report_at(0, "empty", "the file is empty")
+
+    def _number(self, text: str) -> int | float | str:
+        value = number(text)
+        self.changes_numbers = self.changes_numbers or (value is not text and repr(value) != text)
+        return value
 
     # --- findings ---
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from dagrun.source.building import Builder, Entry, Halt
 from dagrun.source.reading import check_size, read_text
+from dagrun.source.scalars import plain
 from dagrun.source.syntax import UNREADABLE, syntax_finding
 from dagrun.source.text import DocumentError, Text
 from dagrun.source.values import Limits, Place
@@ -26,6 +27,8 @@ class Source(Text):
     def __init__(self, text: str, path: str, limits: Limits = _DEFAULT_LIMITS) -> None:
         super().__init__(text, path)
         self.limits = limits
+        #: Whether the loaded data has a number that would be written in another way than it was.
+        self.changes_numbers = False
 
     @classmethod
     def read(cls, path: Path, shown: str | None = None, limits: Limits = _DEFAULT_LIMITS) -> Source:
@@ -39,10 +42,18 @@ class Source(Text):
         check_size(text, shown, limits.text_bytes)
         return cls(text, shown, limits)
 
+    @staticmethod
+    def scalar(text: str) -> Any:
+        """What a plain text means as a value of a document: `3` is a number, `true` a boolean, `a: b` a text."""
+        return plain(text)
+
     def load(self) -> Any:
         """The document as dicts, lists, str, int, float, bool and None; DocumentError tells its findings."""
+        builder = Builder(self.limits)
         try:
-            return Builder(self.limits).build(self.text)
+            data = builder.build(self.text)
+            self.changes_numbers = builder.changes_numbers
+            return data
         except (Halt, *UNREADABLE):
             pass
         # Raised out here, for as the context of another error the half-built data would live on. The second, slower

@@ -14,6 +14,7 @@ from dagrun.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSk
 from dagrun.expressions import EvaluationError, Scope
 from dagrun.graph import Graph, Node
 from dagrun.outcomes import End, Status
+from dagrun.parameters import is_deferred
 from dagrun.state import RunState
 from dagrun.work import Json
 
@@ -182,10 +183,17 @@ def _play(
 
 
 def _known_params(graph: Graph, params: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """The values given, else the defaults; what has neither is left out, so that a condition on it is not decided."""
+    """The values given, else the defaults; what has neither, or a default that only the run evaluates, is left out.
+
+    So a condition on it is not decided.
+    """
     if params is not None:
         return params
-    return {param.name: param.default for param in graph.dag.params if param.default is not None}
+    return {
+        param.name: param.default
+        for param in graph.dag.params
+        if param.default is not None and not is_deferred(param.default)
+    }
 
 
 def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
@@ -205,7 +213,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
         if node.variant is not None and node.variant.values:
             roots["matrix"] = node.variant.values
         try:
-            if expressions.truth(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
+            if expressions.holds(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
                 return False
         except EvaluationError:
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
@@ -18,12 +19,19 @@ from dagrun.work import Json
 _MOST_NAMES: Final = 20
 
 
-def dry_run(graph: Graph) -> str:
-    """The execution plan, in the order in which one worker would run it (CONTRACT 6)."""
+def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
+    """The execution plan, in the order in which one worker would run it (CONTRACT 6).
+
+    `evaluated` are the parameters whose values no document tells: what their defaults came to.
+    """
     lines = [
         f"DRY RUN: DAG '{graph.dag.name}'",
         f"Tenant: {graph.dag.tenant}",
         f"Tasks: {graph.task_count}",
+        *(
+            f"Parameter {name}: {json.dumps(value, ensure_ascii=False)}"
+            for name, value in (evaluated or {}).items()
+        ),
         "",
         "Execution Plan:",
     ]

@@ -31,6 +31,24 @@ def test_axes_stand_in_the_files_order() -> None:
 
 
 WRONG: dict[str, tuple[str, str]] = {
+    "an included key whose variable is that of an axis": (
+        "{os-name: [x], include: [{OS_NAME: y}]}",
+        """
+        dag.yaml:2:55: error: 'os-name' and 'OS_NAME' would both be $MATRIX_OS_NAME [variable-collision]
+            2 |   - {id: a, run: x, matrix: {os-name: [x], include: [{OS_NAME: y}]}}
+              |                                                       ^
+          help: rename one of them
+        """,
+    ),
+    "included keys with one variable": (
+        "{os: [x], include: [{os: x, a-b: 1}, {os: x, A_B: 2}]}",
+        """
+        dag.yaml:2:74: error: 'a-b' and 'A_B' would both be $MATRIX_A_B [variable-collision]
+            2 |   - {id: a, run: x, matrix: {os: [x], include: [{os: x, a-b: 1}, {os: x, A_B: 2}]}}
+              |                                                                          ^
+          help: rename one of them
+        """,
+    ),
     "empty": (
         "{}",
         """
@@ -93,7 +111,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "two axes that are one variable": (
         "{a-b: [1], a_b: [1]}",
         """
-        dag.yaml:2:40: error: axes 'a-b' and 'a_b' would both be $MATRIX_A_B [variable-collision]
+        dag.yaml:2:40: error: 'a-b' and 'a_b' would both be $MATRIX_A_B [variable-collision]
             2 |   - {id: a, run: x, matrix: {a-b: [1], a_b: [1]}}
               |                                        ^
           help: rename one of them

@@ -544,12 +544,12 @@ WRONG: dict[str, tuple[str, str]] = {
     "an expression where none is evaluated": (
         """
         tasks:
-          - {id: a, run: x, working_dir: "${{ params.x }}"}
+          - {id: a, run: x, shell: "${{ params.x }}"}
         """,
         """
-        dag.yaml:2:34: error: 'working_dir' must be written out: ${{ }} is not evaluated here [invalid-value]
-            2 |   - {id: a, run: x, working_dir: "${{ params.x }}"}
-              |                                  ^
+        dag.yaml:2:28: error: 'shell' must be written out: ${{ }} is not evaluated here [invalid-value]
+            2 |   - {id: a, run: x, shell: "${{ params.x }}"}
+              |                            ^
         """,
     ),
     "a shell that is no command line": (

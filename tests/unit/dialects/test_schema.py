@@ -89,6 +89,7 @@ RIGHT = [
     TASK % "if: '${{ params.x }}', unless: false, trigger: none_failed, only_if_changed: true",
     "tasks: [{id: a, run: x}, {id: b, run: x}, {id: c, run: x, depends_on: [b, {task: a, trigger: always}]}]",
     "tasks: [{id: a, run: x, on_error: continue, continue_on_failure: true, working_dir: sub, description: A}]",
+    "{dotenv: [.env], tasks: [{id: a, run: x, dotenv: [a.env], working_dir: '${{ env.D }}'}]}",
     "name: n\ndescription: D\ntenant_id: t\nmax_parallel: 1\ntimeout: 0.5\nsecrets: [A]\noutputs: {a: [1]}\n"
     "params: {a: 1, b: {type: list, default: []}, c: {depth: 2}, d: }\ntasks: [{id: a, run: x}]",
     "defaults: {retries: 1, env: {A: b}, shell: bash, timeout: 1m}\ntasks: [{id: a, run: x}]",
@@ -140,7 +141,7 @@ WRONG = [
             "dependson: []", "trigger: sucess", "timeout: soon", "timeout: 0", "timeout: -1", "timeout: ", "retries: '2'",
             "retries: -1", "retries: 1, retry: {max_attempts: 2}", "retry: {factor: 0.5}", "retry: {jitter: 2}",
             "only_if_changed: 'yes'", "env: {3X: y}", "env: {X: [y]}", "env: ", "on_error: stop", "shell: ' '",
-            "working_dir: '${{ params.x }}'", "if: 5", "max_parallel: 2", "mount: ['.:/w']", "pull: always", "matrix: 5",
+            "dotenv: ['${{ params.x }}']", "dotenv: .env", "working_dir: ''", "if: 5", "max_parallel: 2", "mount: ['.:/w']", "pull: always", "matrix: 5",
             "matrix: {os: []}", "matrix: {os: a}", "matrix: {3x: [a]}", "matrix: {os: [[a]]}", "matrix: {os: ['${{ x }}']}",
             "matrix: {os: [a]}, for_each: [1]", "for_each: x", "services: 5", "services: [5]", "services: {a: {}}",
             "services: {a: {image: x, ports: [0]}}", "services: {a: {image: x, ports: [1:2:3]}}", "artifacts: ['']",

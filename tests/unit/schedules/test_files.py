@@ -166,6 +166,15 @@ def test_a_key_that_is_wrong_is_told_at_its_place(tmp_path: Path, entry: str, ex
     assert wrong(entry, tmp_path) == [expected]
 
 
+def test_a_number_whose_text_is_lost_is_a_warning_and_the_schedule_is_served(tmp_path: Path) -> None:
+    write(tmp_path, ops="id: a\ncron: '0 9 * * *'\ndag: a.yaml\nparams: {ver: 3.10}\n")
+    loaded = read(tmp_path).load()
+    assert [(each.level, each.code, each.message) for each, _ in loaded.findings] == [
+        ("warning", "changed-number", "3.10 is the number 3.1 here")
+    ]
+    assert [schedule.params for schedule in loaded.schedules] == [{"ver": 3.1}]
+
+
 def test_an_end_before_the_start_is_told(tmp_path: Path) -> None:
     got = wrong("start: 2026-02-01\nend: 2026-01-31", tmp_path)
     assert got == ["5:6 the end comes before the start [invalid-value]"]

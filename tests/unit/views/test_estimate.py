@@ -221,3 +221,13 @@ def test_history_is_never_read_whole(
     service = Service(Settings(root=tmp_path), runs, FakeClock(), InlineExecutor, Registry)
     assert service.estimate(graph("a")).runs == known_from
     assert runs.looked_at == looked_at
+
+
+def test_a_condition_on_a_default_that_only_the_run_evaluates_is_not_decided() -> None:
+    plan = planned(
+        """
+        params: {day: "${{ date(run.started_at, '%a') }}"}
+        tasks: [{id: a, run: x, if: params.day == 'Sun'}]
+        """
+    )
+    assert skipped(plan) == {}

@@ -134,6 +134,11 @@ def test_the_dry_run() -> None:
     )
 
 
+def test_the_dry_run_shows_what_defaults_come_to() -> None:
+    told = plan.dry_run(Graph.compile(dag(RELEASE)), {"day": "2026-01-31", "n": 3})
+    assert told.splitlines()[2:6] == ["Tasks: 5", 'Parameter day: "2026-01-31"', "Parameter n: 3", ""]
+
+
 # --- variants ---
 
 SEVERAL = Dag(
