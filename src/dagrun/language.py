@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagrun import expressions
 from dagrun.dialects.base import Path, Places, Written
@@ -12,6 +13,9 @@ from dagrun.expressions import STATUS_FUNCTIONS, TASK_ROOTS, Expression, Express
 from dagrun.ids import variant_ids
 from dagrun.model import ContainerAction, ShellAction, Task
 from dagrun.source import Finding
+
+if TYPE_CHECKING:
+    from dagrun.scripts import Fitted
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
@@ -37,6 +41,9 @@ class _Language:
         self._above: dict[int, set[int]] = {}
         self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
+        self._scripts_read: dict[
+            tuple[tuple[str, ...], str], tuple[list[int], Fitted | tuple[ExpressionError, ...]]
+        ] = {}
 
     def findings(self) -> Iterator[Finding]:
         places = self.written.places
@@ -44,6 +51,8 @@ class _Language:
             return
         nowhere = self._known(frozenset(), secrets=True)
         yield from self._values(self.dag.env, places.document("env"), nowhere, self.secret_env)
+        for name, text in self.dag.env.items():
+            yield from self._evaluated(name, text, (*places.document("env"), name))
         yield from self._values(
             self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
         )
@@ -58,6 +67,7 @@ class _Language:
         in_env = self._known(ancestors, task, secrets=True)
         for name, value in task.env.items():
             yield from self._values(value, places.variable(i, name), in_env, self.secret_env)
+            yield from self._evaluated(name, value, places.variable(i, name))
         for name, value in task.params.items():
             yield from self._values(value, places.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
@@ -72,6 +82,8 @@ class _Language:
             yield from self._values(service.image, places.image(i, number), known, hidden)
             at = (*places.service(i, number), "env")
             yield from self._values(service.env, at, in_env, self.secret_env)
+            for name, text in service.env.items():
+                yield from self._evaluated(name, text, (*at, name))
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
         if isinstance(task.action, ShellAction | ContainerAction):
             yield from self._scripts(i, task.action, known, hidden)
@@ -118,6 +130,20 @@ class _Language:
             for i, item in enumerate(value):
                 yield from self._values(item, (*path, i), known, hidden)
 
+    def _evaluated(self, name: str, text: str, path: Path) -> Iterator[Finding]:
+        """A variable whose value a shell runs or expands must not get one from elsewhere."""
+        if "${{" not in text:
+            return
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+
+        if scripts.is_evaluated(name):
+            for piece in expressions.spans(text):
+                if isinstance(piece, expressions.Span):
+                    message = f"a value cannot stand here: a shell evaluates the value of {name}"
+                    suggestion = "give the variable another name"
+                    yield self._finding(path, ExpressionError(message, piece.start, suggestion))
+                    return
+
     def _template(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         try:
             holes = expressions.template(text).holes
@@ -155,31 +181,36 @@ class _Language:
         """All commands together, as the shell will read them: a quote left open in one changes the next."""
         if not any("${{" in command for command in action.commands):
             return
-        from dagrun import scripts  # what reads shell: most documents have nothing for it
-        from dagrun.kinds import shell
-
-        script = ShellAction(action.commands, action.shell)
-        starts = list(shell.starts(script))
-        try:
-            fitted = scripts.fit(shell.script(script), script.shell)
-        except scripts.ScriptProblems as problems:
-            for error in problems.errors:
-                yield self._finding(*self._command(i, starts, error))
-            return
-        for variable in fitted.variables:
+        starts, fitted = self._fitted(action.commands, action.shell)
+        for problem in fitted if isinstance(fitted, tuple) else ():
+            yield self._finding(*self._command(i, starts, problem))
+        for variable in () if isinstance(fitted, tuple) else fitted.variables:
             for error in self._problems(variable.expression, known, hidden):
                 yield self._finding(*self._command(i, starts, error))
+
+    def _fitted(
+        self, commands: tuple[str, ...], shell: str
+    ) -> tuple[list[int], Fitted | tuple[ExpressionError, ...]]:
+        """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.kinds import shell as kind
+
+        if (known := self._scripts_read.get((commands, shell))) is None:
+            script = ShellAction(commands, shell)
+            fitted: Fitted | tuple[ExpressionError, ...]
+            try:
+                fitted = scripts.fit(kind.script(script), shell)
+            except scripts.ScriptProblems as problems:
+                fitted = problems.errors
+            known = self._scripts_read[commands, shell] = (list(kind.starts(script)), fitted)
+        return known
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
         """The command in which an error of the whole script stands, and the error as that command's own."""
         assert self.written.places is not None
-        start = 0
-        found = 0
-        for number, begin in enumerate(starts):
-            if begin <= error.offset:
-                found, start = number, begin
+        found = bisect_right(starts, error.offset) - 1
         path = self.written.places.script(i, found)
-        return path, ExpressionError(error.message, error.offset - start, error.suggestion)
+        return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
 

@@ -481,3 +481,23 @@ def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
     assert "the matrix has no key 'so'" in found
     assert "Task 'b' depends on non-existent task 'a[os=z]'" in found
     assert found.count("error:") == 3
+
+
+def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
+    document = """
+        tasks:
+          - id: a
+            commands:
+              - echo ${{ run.id }}
+              - x=$(cat f &> log)
+          - {id: b, shell: bash, run: "[[ a ]]"}
+          - {id: c, run: "#!/bin/bash\\n[[ a ]]"}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:5:19: warning: `&>` is bash syntax, which sh may read as something else [bash-syntax]
+            5 |       - x=$(cat f &> log)
+              |                   ^
+          help: write shell: bash
+        """
+    )

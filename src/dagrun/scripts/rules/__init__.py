@@ -6,6 +6,7 @@ of what is well known: it finds the common mistake.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import islice
 from typing import Final
@@ -20,6 +21,8 @@ __all__ = ["Variables", "Verdict", "is_evaluated", "judge", "judge_condition"]
 
 #: Words before the name of a command: more than anyone writes.
 _MOST_BEFORE: Final = 20
+#: Words inside `${..}`, after its sign.
+_DEFAULT: Final = re.compile(r"(?<=[-=+ ])[\w.]+|(?<=[-=+ ])\[")
 
 
 def judge(words: Sequence[Word], shell: str, variables: Variables) -> Verdict:
@@ -45,5 +48,7 @@ def _judge_head(
     verdict.refuse([head], why)
     if head.braces or head.escapes:
         verdict.refuse(arguments, "the name of the command cannot be told from its braces or escapes")
-    # A part that is not known may turn out empty: `${a}eval`.
-    judge_builtin(head.known, arguments, shell, verdict, variables)
+    # A part that is not known may turn out empty: `${a}eval`; or be what is written in it: `${a:-eval}`.
+    within = _DEFAULT.findall(head.raw) if "${" in head.raw else ()
+    for name in (head.known, *within):
+        judge_builtin(name, arguments, shell, verdict, variables)

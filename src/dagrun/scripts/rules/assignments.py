@@ -55,7 +55,7 @@ def why_not_inherited(name: str) -> str:
 
 def is_evaluated(name: str) -> bool:
     """Whether a shell that finds this variable in its environment evaluates its value."""
-    return name in EVALUATED or name.startswith("BASH_FUNC_")
+    return name in EVALUATED
 
 
 @dataclass(slots=True)

@@ -47,6 +47,8 @@ def note_builtin(words: Sequence[Word], note: Callable[[int, str], None]) -> Non
         for argument in arguments:
             if argument.value == "==":
                 note(argument.start, "==")
+    elif name_of == "echo" and arguments and arguments[0].value in ("-e", "-en", "-ne"):
+        note(arguments[0].start, "echo -e")
     elif name_of == "trap" and any(argument.value in ("ERR", "DEBUG", "RETURN") for argument in arguments):
         note(head.start, "trap ERR")
     if name_of in _OPTIONS:

@@ -224,8 +224,8 @@ class Grammar(Redirections):
         if self.sees("((") and self.shell in ("sh", "dash"):
             raise Lost(f"'((' on line {self.line(start)} is not read alike by every sh")
         if self.takes("(("):
-            self.note(start, "((")
-            return self.arithmetic()
+            self.arithmetic()
+            return self.note(start, "((")
         self.at += 1
         if self.match(CONTINUED_PARENTHESIS):
             raise Lost(f"the parentheses on line {self.line(start)} are not read alike by every shell")

@@ -47,7 +47,7 @@ class Words(Pieces):
         word.holes = len(self.holes.within(word.start, word.end))
         word.braces = word.braces and _BRACES.search(word.raw) is not None
         if word.braces:
-            self.note(word.start, "{a,b} and {1..5}")
+            self.note(word.start, "{1..5}" if ".." in word.raw else "{a,b}")
         return word
 
     def _goes_on(self, word: Word) -> bool:
@@ -71,6 +71,7 @@ class Words(Pieces):
             case "(":
                 return self._parenthesis(word)
             case "<" | ">" if self.sees("<(", ">("):
+                self.note(self.at, f"{self.text[self.at]}(..)")
                 self.at += 2
                 self.nested()
                 word.fixed = False

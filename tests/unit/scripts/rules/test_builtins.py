@@ -35,6 +35,7 @@ from tests.unit.scripts.helpers import fitted, not_followed, refused
         ),
         ("ev\\\nal X", "'eval' reads it as code"),
         ("command -p eval X", "'eval' reads it as code"),
+        ("${a:-eval} X", "'eval' reads it as code"),
         ("exec -a b eval X", "'eval' reads it as code"),
         ("time -p eval X", "'eval' reads it as code"),
         ('"$@" eval X', "'eval' reads it as code"),
