@@ -92,5 +92,3 @@ class Command:
     end: int = 0
     #: Whether it runs what it reads from its standard input.
     runs_input: bool = False
-    #: Whether it writes its arguments to its standard output.
-    hands_on: bool = False

@@ -22,7 +22,7 @@ class Verdict:
     refused: list[tuple[Word, str]] = field(default_factory=list)
     #: Whether it runs what it reads from its standard input.
     runs_input: bool = False
-    #: Whether it hands its arguments, or its heredoc, on to the next command of a pipeline.
+    #: Whether it writes its arguments to its standard output.
     hands_on: bool = False
     #: Why what follows cannot be read any more; empty if it can.
     rereads: str = ""

@@ -28,6 +28,8 @@ class Cursor:
         self.depth = 0
         self.holes = Holes(text)
         self.heredocs: list[Heredoc] = []
+        #: Where commands end and begin that write their arguments to their standard output.
+        self.printed: list[tuple[int, int]] = []
         #: Heredocs whose body begins with the next line.
         self.pending: list[Heredoc] = []
         #: What is known of the script's variables.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Final
 
 from dagrun.scripts.holes import Place
@@ -85,11 +86,14 @@ class Grammar(Redirections):
             self.gap()
 
     def _refuse_output(self, command: Command) -> None:
+        """What a command writes is run: its heredocs, and what `echo` and `printf` in it are given."""
         why = "the next command of this pipeline runs what it reads as code"
-        if command.hands_on:
-            self.holes.refuse(command.start, command.end, why)
-        for heredoc in command.heredocs:
-            self.refuse_heredoc(heredoc, why)
+        for heredoc in self.heredocs[bisect_left(self.heredocs, command.start, key=lambda each: each.at) :]:
+            if heredoc.at < command.end:
+                self.refuse_heredoc(heredoc, why)
+        for end, start in self.printed[bisect_left(self.printed, (command.start, 0)) :]:
+            if start >= command.start and end <= command.end:
+                self.holes.refuse(start, end, why)
 
     def _command(self) -> Command:
         self.descend()
@@ -149,7 +153,8 @@ class Grammar(Redirections):
         verdict = judge(command.words, self.shell, self.variables)
         note_builtin(command.words, self.note)
         command.runs_input = verdict.runs_input
-        command.hands_on = verdict.hands_on
+        if verdict.hands_on:
+            self.printed.append((self.at, command.start))
         if verdict.runs_input:
             why = "the command runs what it reads as code"
             verdict.refuse(command.inputs, why)
