@@ -15,8 +15,6 @@ _BLANK: Final = re.compile(r"(?:[ \t]|\\\n)+")
 _ARRAY: Final = re.compile(r"([A-Za-z_]\w*)\+?=")
 #: The name of an array before its subscript.
 _SUBSCRIPTED: Final = re.compile(r"[A-Za-z_]\w*\[")
-#: What most shells make several words of.
-_BRACES: Final = re.compile(r"\{.*?(?:,|\.\.).*\}", re.DOTALL)
 _EMPTY: Final = re.compile(r"\([ \t]*\)")
 
 
@@ -45,7 +43,8 @@ class Words(Pieces):
         word.end = self.at
         word.raw = self.text[word.start : word.end].replace("\\\n", "")
         word.holes = len(self.holes.within(word.start, word.end))
-        word.braces = word.braces and _BRACES.search(word.raw) is not None
+        inside = word.raw[word.raw.find("{") : word.raw.rfind("}") + 1] if word.braces else ""
+        word.braces = "," in inside or ".." in inside
         if word.braces:
             self.note(word.start, "{1..5}" if ".." in word.raw else "{a,b}")
         return word
