@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -13,6 +14,7 @@ from dagrun.dialects.base import Places, Written
 from dagrun.errors import did_you_mean
 from dagrun.graph import cycles
 from dagrun.ids import variant_ids
+from dagrun.kinds.interpreter import interpreter
 from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
@@ -45,6 +47,7 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_numbers(written),
         *_changed_numbers(written),
         *_first(check_language(written)),
+        *_bash_in_sh(written),
     ]
     if not any(finding.level == "error" for finding in (*written.findings, *found)):
         found += check_unreachable(written)
@@ -103,6 +106,39 @@ def _dangling(written: Written) -> Iterator[Finding]:
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
                     "unknown-task", suggestion=_near(need.task, task.id, known, byname),
                 )  # fmt: skip
+
+
+def _bash_in_sh(written: Written) -> Iterator[Finding]:
+    """Bash syntax in scripts for `sh`, each kind once in a script. Tasks may share one script."""
+    places = written.places
+    known: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
+    for i, task in _sound(written):
+        action = task.action
+        if places is None or not isinstance(action, ShellAction | ContainerAction):
+            continue
+        if interpreter(action).shell not in ("sh", "dash"):
+            continue
+        if action.commands not in known:
+            known[action.commands] = list(_bashisms(action.commands))
+        for number, offset, what in known[action.commands]:
+            yield Finding(
+                written.source.place_within(places.script(i, number), offset),
+                f"{what if what.startswith('an ') else f'`{what}`'} is bash syntax, which sh may read as something else",
+                "bash-syntax",
+                "write shell: bash", "warning",
+            )  # fmt: skip
+
+
+def _bashisms(commands: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
+    """Number of the command, offset in it, and what it is."""
+    from dagrun.kinds import shell
+    from dagrun.scripts import bashisms  # what reads shell, 5 ms
+
+    script = ShellAction(commands)
+    starts = list(shell.starts(script))
+    for each in bashisms(shell.script(script)):
+        number = bisect_right(starts, each.offset) - 1
+        yield number, each.offset - starts[number], each.what
 
 
 def _near(name: str, own: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dagrun import expressions
 from dagrun.dialects.base import Path, Places, Written
@@ -26,6 +27,9 @@ from dagrun.ids import variant_ids
 from dagrun.model import ContainerAction, Matrix, ShellAction, Task
 from dagrun.parameters import env_beyond_defaults, is_deferred, kind_of_param
 from dagrun.source import Finding
+
+if TYPE_CHECKING:
+    from dagrun.scripts import Fitted
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
@@ -61,6 +65,9 @@ class _Language:
         self._above: dict[int, set[int]] = {}
         self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
+        self._scripts_read: dict[
+            tuple[tuple[str, ...], str], tuple[list[int], Fitted | tuple[ExpressionError, ...]]
+        ] = {}
 
     def findings(self) -> Iterator[Finding]:
         places = self.written.places
@@ -172,6 +179,7 @@ class _Language:
                         and reference.path[0] in later - known_below
                     ):
                         yield self._early(path, str(reference.path[0]), reference.offsets[0])
+                yield from self._evaluated(name, text, path)
             if _reads_secrets(text):
                 hidden.add(name)
             else:
@@ -202,6 +210,20 @@ class _Language:
         elif isinstance(value, list | tuple):
             for i, item in enumerate(value):
                 yield from self._values(item, (*path, i), known, hidden)
+
+    def _evaluated(self, name: str, text: str, path: Path) -> Iterator[Finding]:
+        """A variable whose value a shell runs or expands must not get one from elsewhere."""
+        if "${{" not in text:
+            return
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+
+        if scripts.is_evaluated(name):
+            for piece in expressions.spans(text):
+                if isinstance(piece, expressions.Span):
+                    message = f"a value cannot stand here: a shell evaluates the value of {name}"
+                    suggestion = "give the variable another name"
+                    yield self._finding(path, ExpressionError(message, piece.start, suggestion))
+                    return
 
     def _template(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         try:
@@ -240,31 +262,36 @@ class _Language:
         """All commands together, as the shell will read them: a quote left open in one changes the next."""
         if not any("${{" in command for command in action.commands):
             return
-        from dagrun import scripts  # what reads shell: most documents have nothing for it
-        from dagrun.kinds import shell
-
-        script = ShellAction(action.commands, action.shell)
-        starts = list(shell.starts(script))
-        try:
-            fitted = shell.fitted(script)
-        except scripts.ScriptProblems as problems:
-            for error in problems.errors:
-                yield self._finding(*self._command(i, starts, error))
-            return
-        for variable in fitted.variables:
+        starts, fitted = self._fitted(action.commands, action.shell)
+        for problem in fitted if isinstance(fitted, tuple) else ():
+            yield self._finding(*self._command(i, starts, problem))
+        for variable in () if isinstance(fitted, tuple) else fitted.variables:
             for error in self._problems(variable.expression, known, hidden):
                 yield self._finding(*self._command(i, starts, error))
+
+    def _fitted(
+        self, commands: tuple[str, ...], shell: str
+    ) -> tuple[list[int], Fitted | tuple[ExpressionError, ...]]:
+        """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.kinds import shell as kind
+
+        if (known := self._scripts_read.get((commands, shell))) is None:
+            script = ShellAction(commands, shell)
+            fitted: Fitted | tuple[ExpressionError, ...]
+            try:
+                fitted = kind.fitted(script)
+            except scripts.ScriptProblems as problems:
+                fitted = problems.errors
+            known = self._scripts_read[commands, shell] = (list(kind.starts(script)), fitted)
+        return known
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
         """The command in which an error of the whole script stands, and the error as that command's own."""
         assert self.written.places is not None
-        start = 0
-        found = 0
-        for number, begin in enumerate(starts):
-            if begin <= error.offset:
-                found, start = number, begin
+        found = bisect_right(starts, error.offset) - 1
         path = self.written.places.script(i, found)
-        return path, ExpressionError(error.message, error.offset - start, error.suggestion)
+        return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
 

@@ -133,6 +133,6 @@ def test_an_env_file_that_is_not_utf8_is_named_with_its_line(
     (place / ".env").write_bytes(b"OTHER=1\nS=caf\xe9\n")
     assert app.run(["run", "secret.yaml"]) == 2
     said = capsys.readouterr().err
-    assert "byte 0xe9 is not valid UTF-8 [not-utf8]\n  --> .env:2:6\n" in said
+    assert "Error: .env:2:6: byte 0xe9 is not valid UTF-8\n" in said
     (place / ".env").write_bytes(b"\xef\xbb\xbfS=coffee\n")
     assert app.run(["run", "secret.yaml", "-q"]) == 0

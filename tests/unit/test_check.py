@@ -534,3 +534,23 @@ def test_variables_and_matrix_values_keep_their_text() -> None:
     assert (dag.env, dag.tasks[0].env) == ({"A": "3.10", "B": "on", "C": "0644"}, {"D": "yes", "E": "1e-5"})
     assert dag.tasks[0].matrix is not None
     assert dag.tasks[0].matrix.axes == {"v": ("3.10", "0644")}
+
+
+def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
+    document = """
+        tasks:
+          - id: a
+            commands:
+              - echo ${{ run.id }}
+              - x=$(cat f &> log)
+          - {id: b, shell: bash, run: "[[ a ]]"}
+          - {id: c, run: "#!/bin/bash\\n[[ a ]]"}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:5:19: warning: `&>` is bash syntax, which sh may read as something else [bash-syntax]
+            5 |       - x=$(cat f &> log)
+              |                   ^
+          help: write shell: bash
+        """
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from dagrun.dialects import detect
 from dagrun.language import check_language
 from dagrun.model import Matrix
 from dagrun.source import Source
-from tests.unit.harness import told
+from tests.unit.harness import shown, told
 
 MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))
 
@@ -243,3 +244,33 @@ def test_a_matrix_value_is_text_or_a_boolean() -> None:
         "'==' compares a text with a number, which are never alike"
     ]
     assert found("run: x, if: matrix.slow == true", matrix=MATRIX) == []
+
+
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "PS4", "PROMPT_COMMAND"])
+def test_a_variable_that_a_shell_evaluates_gets_no_value(name: str) -> None:
+    message = [f"a value cannot stand here: a shell evaluates the value of {name}"]
+    assert found(f"run: x, env: {{'{name}': 'a ${{{{ run.id }}}}'}}") == message
+    assert found(f"run: x, env: {{'{name}': 'a'}}") == []
+
+
+def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
+    document = """
+        env: {PS4: "+ ${{ run.id }}"}
+        tasks: [{id: a, run: x}]
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:1:15: error: a value cannot stand here: a shell evaluates the value of PS4 [invalid-expression]
+            1 | env: {PS4: "+ ${{ run.id }}"}
+              |               ^
+          help: give the variable another name
+        """
+    )
+
+
+def test_a_script_that_many_tasks_share_is_read_once() -> None:
+    lines = "".join(f"      echo {i} ${{{{ run.id }}}}\n" for i in range(300))
+    more = "".join(f"  - {{id: t{i}, run: *script}}\n" for i in range(1000))
+    began = time.process_time()
+    assert told(f"tasks:\n  - id: a\n    run: &script |\n{lines}{more}") == ""
+    assert time.process_time() - began < 20

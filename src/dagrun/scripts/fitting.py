@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import count
 
@@ -56,19 +57,19 @@ def fit(text: str, shell: str) -> Fitted:
         if place.fit is Fit.REFUSED
     ]
     names = _Names(text)
-    script = ""
+    script: list[str] = []
     remaining = iter(told)
     for piece in pieces:
         if isinstance(piece, str):
-            script += piece
+            script.append(piece)
         elif isinstance(piece, Span):
             try:
-                script += _reference(text, piece, next(remaining), names)
+                script.append(_reference(text, piece, next(remaining), names))
             except ExpressionError as error:
                 errors.append(error)
     if errors:
         raise ScriptProblems(errors)
-    return Fitted(script, tuple(names.variables.values()))
+    return Fitted("".join(script), tuple(names.variables.values()))
 
 
 def _told(pieces: list[str | Span | ExpressionError], shell: str, count: int) -> list[Place]:
@@ -102,8 +103,8 @@ class _Names:
 
     def __init__(self, text: str) -> None:
         self.variables: dict[str, Variable] = {}
-        names = (f"DAGRUN_X{number}" for number in count(1))
-        self._free = (name for name in names if name not in text)
+        taken = {int(number) for number in re.findall(r"DAGRUN_X([0-9]{1,9})", text)}
+        self._free = (f"DAGRUN_X{number}" for number in count(1) if number not in taken)
 
     def of(self, expression: Expression, offset: int) -> str:
         """The variable of an expression."""

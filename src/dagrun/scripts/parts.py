@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
+
+#: Expansions that may come to no word at all even in double quotes: `"$@"`, `"${a[@]}"`, and with flags in zsh.
+_LISTS: Final = re.compile(r"@|\$\{[(=]|\$=")
 
 
 @dataclass(slots=True)
@@ -11,7 +16,8 @@ class Word:
 
     `value` is its text without quotes, None when a part of it is known only at run time; `lead` is what is known
     before the first such part, `known` all that is, as if every such part were empty. `plain` says that nothing in it
-    was quoted. `holes` counts the `${{ }}` in it, those in nested commands too.
+    was quoted. `holes` counts the `${{ }}` in it, those in nested commands too; `is_piece` says that one stands in the
+    word itself, so that the word cannot expand to nothing.
     """
 
     start: int
@@ -22,24 +28,44 @@ class Word:
     fixed: bool = True
     plain: bool = True
     holes: int = 0
+    is_piece: bool = False
+    #: Whether the shell may make several words of it before it expands anything: `{sh,-c}`.
+    braces: bool = False
+    #: Whether some of it is written in escapes that are not decoded.
+    escapes: bool = False
     #: Whether an unquoted `[` is open where the scanner stands.
     in_brackets: bool = False
+    _texts: list[str] = field(default_factory=list)
+    _lead: int = 0
 
     @property
     def value(self) -> str | None:
         """The whole text, if it is known."""
-        return self.lead if self.fixed else None
+        return self.known if self.fixed else None
 
     @property
     def is_open(self) -> bool:
         """Whether a `${{ }}` decides how it begins, so that it could be an option."""
         return self.holes > 0 and not self.lead
 
+    @property
+    def may_vanish(self) -> bool:
+        """Whether it may expand to no word at all, so that the next one takes its place: `$SUDO`, `"$@"`."""
+        if self.fixed or self.is_piece or self.known:
+            return False
+        return self.plain or _LISTS.search(self.raw) is not None
+
     def add(self, text: str) -> None:
-        """More known text."""
-        self.known += text
+        """More known text; it counts when the word is closed."""
+        self._texts.append(text)
         if self.fixed:
-            self.lead += text
+            self._lead = len(self._texts)
+
+    def close(self) -> None:
+        """The word has ended."""
+        self.known = self.lead = "".join(self._texts)
+        if self._lead != len(self._texts):
+            self.lead = "".join(self._texts[: self._lead])
 
 
 @dataclass(slots=True)
@@ -63,5 +89,6 @@ class Command:
     words: list[Word] = field(default_factory=list)
     inputs: list[Word] = field(default_factory=list)
     heredocs: list[Heredoc] = field(default_factory=list)
+    end: int = 0
     #: Whether it runs what it reads from its standard input.
     runs_input: bool = False

@@ -7,6 +7,7 @@ from typing import Final
 
 from dagrun.scripts.holes import Holes
 from dagrun.scripts.parts import Heredoc, Word
+from dagrun.scripts.rules.assignments import Variables
 
 MOST_NESTING: Final = 40
 
@@ -22,39 +23,57 @@ class Cursor:
         self.text = text
         self.shell = shell
         self.at = 0
+        #: Where what is read ends: the script, or the body of a heredoc.
+        self.end = len(text)
         self.depth = 0
         self.holes = Holes(text)
         self.heredocs: list[Heredoc] = []
+        #: Where commands end and begin that write their arguments to their standard output.
+        self.printed: list[tuple[int, int]] = []
         #: Heredocs whose body begins with the next line.
         self.pending: list[Heredoc] = []
-        #: Words that give a variable its value; harmless only while no variable is of a type that evaluates.
-        self.assigned: list[Word] = []
+        #: What is known of the script's variables.
+        self.variables = Variables()
         #: Everything before this is understood for good.
         self.settled = 0
+        #: What `sh` reads in another way than bash does, each with its place.
+        self.bashisms: list[tuple[int, str]] = []
 
     @property
     def ended(self) -> bool:
         """Whether nothing is left."""
-        return self.at >= len(self.text)
+        return self.at >= self.end
 
     def sees(self, *what: str) -> bool:
         """Whether the script goes on with one of these."""
-        return self.text.startswith(what, self.at)
+        return self.text.startswith(what, self.at, self.end)
 
     def takes(self, what: str) -> bool:
         """Whether the script goes on with this, which is stepped over."""
-        found = self.text.startswith(what, self.at)
+        found = self.text.startswith(what, self.at, self.end)
         if found:
             self.at += len(what)
         return found
 
     def matched(self, pattern: re.Pattern[str]) -> str:
         """The text that a pattern matches here, which is stepped over; empty if it does not."""
-        match = pattern.match(self.text, self.at)
+        match = self.match(pattern)
         if match is None:
             return ""
         self.at = match.end()
         return match[0]
+
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """What a pattern matches here."""
+        return pattern.match(self.text, self.at, self.end)
+
+    def find(self, what: str, start: int) -> int:
+        """Where this begins next; negative if it does not come."""
+        return self.text.find(what, start, self.end)
+
+    def note(self, at: int, what: str) -> None:
+        """Something that only bash and its like read so."""
+        self.bashisms.append((at, what))
 
     def line(self, at: int) -> int:
         """The number of a line."""

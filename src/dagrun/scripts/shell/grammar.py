@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import Final
 
 from dagrun.scripts.holes import Place
 from dagrun.scripts.parts import Command, Word
-from dagrun.scripts.rules import Verdict, evaluating_assignments, judge, judge_condition
+from dagrun.scripts.rules import Verdict, judge, judge_condition
+from dagrun.scripts.rules.assignments import assign
+from dagrun.scripts.rules.bashisms import note_builtin
+from dagrun.scripts.rules.verdict import names
 from dagrun.scripts.shell.cursor import Lost
-from dagrun.scripts.shell.pieces import IN_ARITHMETIC
+from dagrun.scripts.shell.pieces import CONTINUED_PARENTHESIS, IN_ARITHMETIC
 from dagrun.scripts.shell.redirections import Redirections
 
 _CASE_END: Final = re.compile(r";;&|;;|;&|;\|")
-_RESERVED: Final = re.compile(r"(?:\[\[|[!{}]|[a-z]+)(?=[\s;&|()<>]|$)")
+_RESERVED: Final = re.compile(r"(?:\[\[|[!{}]|[a-z]+)(?=[ \t\n;&|()<>]|\Z)")
+_RESERVED_WORDS: Final = names(
+    "! { } [[ case coproc do done elif else esac fi for function if in repeat select then time until while"
+)
 _CLOSERS: Final = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}"})
 _SIGN: Final = re.compile(r"&&|\|\||[()<>|&]")
 _PIPE: Final = re.compile(r"\|&|\|(?!\|)")
@@ -31,9 +38,8 @@ class Grammar(Redirections):
         except (Lost, RecursionError) as lost:
             why = f"{_NOT_FOLLOWED} ({lost})" if isinstance(lost, Lost) else _NOT_FOLLOWED
             self.holes.refuse(self.settled, len(self.text), why)
-        if why := evaluating_assignments(self.text, self.shell):
-            for word in self.assigned:
-                self.refuse(word, why)
+        for word, why in self.variables.refused():
+            self.refuse(word, why)
         return self.holes.places(_NOT_FOLLOWED)
 
     def statements(self, stops: frozenset[str] = frozenset()) -> None:
@@ -51,7 +57,7 @@ class Grammar(Redirections):
 
     def _at_statement(self, stops: frozenset[str]) -> bool:
         self.gaps()
-        if self.ended or self.sees(")") or _CASE_END.match(self.text, self.at):
+        if self.ended or self.sees(")") or self.match(_CASE_END):
             return False
         return self._reserved() not in stops
 
@@ -61,33 +67,40 @@ class Grammar(Redirections):
         while self.takes("&&") or self.takes("||"):
             self.gaps()
             self._pipeline()
-        if self.sees(";", "&") and not _CASE_END.match(self.text, self.at):
+        if self.sees(";", "&") and not self.match(_CASE_END):
             self.at += 1
         elif not self.ended and not self.sees("\n", ")", ";"):
             raise self.unexpected(self.text[self.at])
 
     def _pipeline(self) -> None:
         """One pipeline and the gap after it."""
-        start = self._command().start
+        command = self._command()
         self.gap()
-        while self.matched(_PIPE):
+        while pipe := self.matched(_PIPE):
+            if pipe == "|&":
+                self.note(self.at - 2, pipe)
             self.gaps()
-            following = self._command()
-            if following.runs_input:
-                self._refuse_output(start, following.start)
+            before, command = command, self._command()
+            if command.runs_input:
+                self._refuse_output(before)
             self.gap()
 
-    def _refuse_output(self, start: int, end: int) -> None:
-        why = "a later command of this pipeline runs what it reads as code"
-        self.holes.refuse(start, end, why)
-        for heredoc in self.heredocs:
-            if start <= heredoc.at < end:
+    def _refuse_output(self, command: Command) -> None:
+        """What a command writes is run: its heredocs, and what `echo` and `printf` in it are given."""
+        why = "the next command of this pipeline runs what it reads as code"
+        for heredoc in self.heredocs[bisect_left(self.heredocs, command.start, key=lambda each: each.at) :]:
+            if heredoc.at < command.end:
                 self.refuse_heredoc(heredoc, why)
+        for end, start in self.printed[bisect_left(self.printed, (command.start, 0)) :]:
+            if start >= command.start and end <= command.end:
+                self.holes.refuse(start, end, why)
 
     def _command(self) -> Command:
         self.descend()
         self.gap()
         while (word := self._reserved()) in ("!", "time", "coproc"):
+            if word == "coproc":
+                self.note(self.at, word)
             self.at += len(word)
             self.gap()
         if word in _CLOSERS:
@@ -97,6 +110,7 @@ class Grammar(Redirections):
             self.redirections(command)
         else:
             self._simple(command)
+        command.end = self.at
         self.depth -= 1
         return command
 
@@ -128,15 +142,27 @@ class Grammar(Redirections):
         self._command()
 
     def _judge(self, command: Command) -> None:
-        verdict = judge(command.words, self.shell)
-        self.assigned += verdict.assigned
+        first = next((word for word in command.words if word.raw), None)
+        if (
+            first
+            and first.plain
+            and first.value in _RESERVED_WORDS
+            and self.text[first.start : first.end] != first.value
+        ):
+            raise Lost(f"the word on line {self.line(first.start)} is broken over two lines")
+        verdict = judge(command.words, self.shell, self.variables)
+        note_builtin(command.words, self.note)
         command.runs_input = verdict.runs_input
+        if verdict.hands_on:
+            self.printed.append((self.at, command.start))
         if verdict.runs_input:
             why = "the command runs what it reads as code"
             verdict.refuse(command.inputs, why)
             for heredoc in command.heredocs:
                 self.refuse_heredoc(heredoc, why)
         self._heed(verdict)
+        if verdict.rereads:
+            raise Lost(f"{verdict.rereads}; line {self.line(command.start)}")
 
     def _heed(self, verdict: Verdict) -> None:
         for word, why in verdict.refused:
@@ -160,13 +186,17 @@ class Grammar(Redirections):
                 self._block("do")
                 self._block("done")
             case "for" | "select":
+                if word == "select":
+                    self.note(start, word)
                 self._for()
             case "case":
                 self._case()
             case "function":
+                self.note(start, word)
                 self.gap()
                 self._define(self.word())
             case "[[":
+                self.note(start, word)
                 self._condition()
             case "repeat" if self.shell == "zsh":
                 self.gap()
@@ -178,7 +208,7 @@ class Grammar(Redirections):
         return True
 
     def _reserved(self) -> str:
-        match = _RESERVED.match(self.text, self.at)
+        match = self.match(_RESERVED)
         return match[0] if match else ""
 
     def _takes_word(self, word: str) -> bool:
@@ -199,8 +229,11 @@ class Grammar(Redirections):
         if self.sees("((") and self.shell in ("sh", "dash"):
             raise Lost(f"'((' on line {self.line(start)} is not read alike by every sh")
         if self.takes("(("):
-            return self.arithmetic()
+            self.arithmetic()
+            return self.note(start, "((")
         self.at += 1
+        if self.match(CONTINUED_PARENTHESIS):
+            raise Lost(f"the parentheses on line {self.line(start)} are not read alike by every shell")
         self.statements()
         if not self.takes(")"):
             raise Lost(f"the parenthesis on line {self.line(start)} is not closed")
@@ -219,15 +252,19 @@ class Grammar(Redirections):
     def _for(self) -> None:
         self.gap()
         if self.takes("(("):
+            self.note(self.at - 2, "for ((")
             self.arithmetic()
             return self._body()
-        self.refuse(self.word(), "this is the name of a variable")
+        name = self.word()
+        self.refuse(name, "this is the name of a variable")
+        verdict = Verdict()
         self.gaps()
         if self._takes_word("in"):
             self.gap()
             while not self.ended and not self.sees(";", "\n"):
-                self.word()
+                assign(name.known, self.word(), self.shell, verdict, self.variables)
                 self.gap()
+        self._heed(verdict)
         return self._body()
 
     def _body(self) -> None:
@@ -249,7 +286,10 @@ class Grammar(Redirections):
             self.takes("(")
             self._patterns()
             self.statements(frozenset({"esac"}))
-            if not self.matched(_CASE_END) and self._reserved() != "esac":
+            end = self.matched(_CASE_END)
+            if end not in (";;", ""):
+                self.note(self.at - len(end), end)
+            if not end and self._reserved() != "esac":
                 raise Lost(f"the case before line {self.line(self.at)} is not closed")
             self.gaps()
 

@@ -8,18 +8,30 @@ from typing import Final
 
 from dagrun.scripts.holes import HOLE, Fit
 from dagrun.scripts.parts import Word
+from dagrun.scripts.rules.assignments import CALCULATING
 from dagrun.scripts.shell.cursor import Cursor, Lost
 
 IN_ARITHMETIC: Final = "arithmetic runs what it finds in a value"
 IN_SUBSCRIPT: Final = "a subscript is arithmetic, which runs what it finds in a value"
 
+_IN_ARITHMETIC: Final = re.compile(r"[^\\'\"`$\0();]+")
 _IN_QUOTES: Final = re.compile(r'[^\\"`$\0]+')
 _IN_BRACES: Final = re.compile(r"[^\\'\"`$\0{}]+")
-_BACKTICKS: Final = re.compile(r"`(?:[^`\\]|\\.)*`", re.DOTALL)
-_ANSI: Final = re.compile(r"\$'(?:[^\\']|\\.)*'", re.DOTALL)
+_BACKTICKS: Final = re.compile(r"`[^`\\]*(?:\\.[^`\\]*)*`", re.DOTALL)
+_ANSI: Final = re.compile(r"\$'[^\\']*(?:\\.[^\\']*)*'", re.DOTALL)
+#: What all shells with `$'..'` read alike; the last of them are escapes that they do not.
+_ESCAPE: Final = re.compile(
+    r"\\(?:([\\'\"?abefnrtvE])|x([0-9A-Fa-f]{1,2})(?![0-9A-Fa-f{])|u([0-9A-Fa-f]{4})(?![0-9A-Fa-f])|([0-7]{3})|.)",
+    re.DOTALL,
+)
+_ESCAPES: Final = dict(zip("abefnrtvE", "\a\b\x1b\f\n\r\t\v\x1b", strict=True))
+CONTINUED_PARENTHESIS: Final = re.compile(r"(?:\\\n)+\(")
+#: What POSIX has of `${..}`, after the name.
+_POSIX_BRACES: Final = re.compile(r"\$\{(?:#?(?:\w+|[@*#?$!-])\}|(?:\w+|[@*#?$!-])(?::?[-=?+]|##?|%%?))")
 _NOT_IN_BRACKETS: Final = re.compile(r"[\\'\"`$(\[\n]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ZSH_NAME: Final = re.compile(r"[+^=~#]*[A-Za-z0-9_]+\[")
+_BASH_BRACES: Final = re.compile(r"\$\{!?\w*(?:\[|\^\^?|,,?|//?|:|@)?")
 
 
 class Pieces(Cursor, ABC):
@@ -31,9 +43,8 @@ class Pieces(Cursor, ABC):
 
     def piece(self, word: Word, text: re.Pattern[str], *, quoted: bool) -> bool:
         """One more piece, `text` or special; False if neither is here."""
-        if plain := text.match(self.text, self.at):
-            word.add(plain[0])
-            self.at = plain.end()
+        if plain := self.matched(text):
+            word.add(plain)
             return True
         return self.special(word, quoted=quoted)
 
@@ -54,6 +65,7 @@ class Pieces(Cursor, ABC):
             case "\0":
                 self.holes.fit(start, start + 1, Fit.DOUBLE if quoted else Fit.BARE)
                 word.fixed = False
+                word.is_piece = True
                 self.at += 1
             case "\\":
                 # A continued line is no break.
@@ -67,6 +79,8 @@ class Pieces(Cursor, ABC):
     def nested(self) -> None:
         """A command inside a word, after its opening parenthesis: everything starts anew."""
         start = self.at
+        if self.match(CONTINUED_PARENTHESIS):
+            raise Lost(f"the parentheses on line {self.line(start)} are not read alike by every shell")
         waiting, self.pending = self.pending, []
         self.statements()
         if self.pending or not self.takes(")"):
@@ -82,10 +96,14 @@ class Pieces(Cursor, ABC):
         while depth or not self.takes("))"):
             if self.ended or self.sees("'", "\\", ";;") or (not depth and self.sees(")")):
                 raise Lost(f"the arithmetic on line {self.line(start)} is not understood")
+            if self.matched(_IN_ARITHMETIC):
+                continue
             if not self.special(word, quoted=True):
                 depth += {"(": 1, ")": -1}.get(self.text[self.at], 0)
                 self.at += 1
         self.holes.refuse(start, self.at, IN_ARITHMETIC)
+        if self.shell in CALCULATING:
+            self.variables.calculated(self.text[start : self.at])
         self._no_break(start)
 
     def _no_break(self, start: int) -> None:
@@ -102,17 +120,18 @@ class Pieces(Cursor, ABC):
         if following != "\n":
             word.add(following)
             word.plain = False
-        self.at = min(self.at + 2, len(self.text))
+        self.at = min(self.at + 2, self.end)
 
     def _single(self, word: Word) -> None:
         start = self.at + 1
-        end = self.text.find("'", start)
+        end = self.find("'", start)
         if end < 0:
             raise Lost(f"the quote ' on line {self.line(start)} is never closed")
         self.holes.fit(start, end, Fit.SINGLE)
         before, hole, _ = self.text[start:end].partition(HOLE)
         word.add(before)
         word.fixed = word.fixed and not hole
+        word.is_piece |= bool(hole)
         word.plain = False
         self.at = end + 1
 
@@ -130,7 +149,7 @@ class Pieces(Cursor, ABC):
         if not self.matched(_BACKTICKS):
             raise Lost(f"the backtick on line {self.line(start)} is never closed")
         self.holes.refuse(start, self.at, "backticks read their text twice; write $(..)")
-        word.fixed = word.plain = False
+        word.fixed = False
 
     def _ansi(self, word: Word) -> None:
         start = self.at
@@ -138,12 +157,33 @@ class Pieces(Cursor, ABC):
         if not quoted or (self.shell in ("sh", "dash") and quoted.count("'") > 2):
             raise Lost(f"$'..' on line {self.line(start)} is not read alike by every shell, or never closed")
         self.holes.refuse(start, self.at, "$'..' cannot hold a reference")
-        word.add(quoted[2:-1])
+        self.note(start, "$'..'")
         word.plain = False
+        self._decode(quoted[2:-1], word)
+
+    def _decode(self, text: str, word: Word) -> None:
+        """The known text of `$'..'`. In `sh` it may be none of it, and some escapes mean what the shell makes of them."""
+        if self.shell in ("sh", "dash"):
+            word.fixed = False
+        at = 0
+        for escape in _ESCAPE.finditer(text):
+            word.add(text[at : escape.start()])
+            at = escape.end()
+            letter, *codes = escape.groups()
+            if letter:
+                word.add(_ESCAPES.get(letter, letter))
+            elif code := next(filter(None, codes), ""):
+                word.add(chr(int(code, 8 if escape[4] else 16)))
+            else:
+                word.fixed = False
+                word.escapes = True
+        word.add(text[at:])
 
     # --- what a dollar begins ---
 
     def _dollar(self, word: Word, *, quoted: bool) -> None:
+        if self.sees("$\\\n"):
+            raise Lost(f"the line {self.line(self.at)} ends in a dollar that the next one continues")
         if not quoted and self.sees("$'"):
             self._ansi(word)
         elif not quoted and self.sees('$"'):
@@ -166,12 +206,13 @@ class Pieces(Cursor, ABC):
         elif self.takes("${"):
             self._braces(quoted=quoted)
         elif following == "[":
+            self.note(start, "$[..]")
             self._brackets(start + 1, IN_ARITHMETIC)
-        elif self.shell == "zsh" and (name := _ZSH_NAME.match(self.text, start + 1)):
+        elif self.shell == "zsh" and (name := _ZSH_NAME.match(self.text, start + 1, self.end)):
             self._brackets(name.end() - 1, IN_SUBSCRIPT)
         elif following and (following in "#?$!@*-" or following.isdigit()):
             self.at += 2
-        elif name := _NAME.match(self.text, start + 1):
+        elif name := _NAME.match(self.text, start + 1, self.end):
             self.at = name.end()
         else:
             return False
@@ -179,7 +220,7 @@ class Pieces(Cursor, ABC):
 
     def _brackets(self, opening: int, why: str) -> None:
         """A subscript or `$[..]`, from its opening bracket; one with quotes in it is not guessed at."""
-        end = self.text.find("]", opening)
+        end = self.find("]", opening)
         if end < 0 or _NOT_IN_BRACKETS.search(self.text, opening + 1, end):
             raise Lost(f"the brackets on line {self.line(opening)} are not understood")
         self.holes.refuse(opening, end, why)
@@ -187,6 +228,10 @@ class Pieces(Cursor, ABC):
 
     def _braces(self, *, quoted: bool) -> None:
         start = self.at
+        if not _POSIX_BRACES.match(self.text, start - 2, self.end) and (
+            bash := _BASH_BRACES.match(self.text, start - 2, self.end)
+        ):
+            self.note(start - 2, f"{bash[0]}..}}")
         if self.sees(" ", "\t", "\n", "|"):
             raise Lost(f"'${{' on line {self.line(start)} is not understood")
         while not self.takes("}"):

@@ -10,6 +10,7 @@ from dagrun.scripts.shell.cursor import Lost
 from dagrun.scripts.shell.words import Words
 
 _OPERATOR: Final = re.compile(r"(?:[0-9]+|\{\w+\})?(<<<|<<-|<<|<&|<>|>>|>&|>\||<(?!\()|>(?!\()|&>>|&>)")
+_DESCRIPTOR: Final = re.compile(r"[0-9]+|-|[\"']?\$.*", re.DOTALL)
 _IN_BODY: Final = re.compile(r"[^\\`$\0]+")
 
 
@@ -19,7 +20,7 @@ class Redirections(Words):
     def redirections(self, command: Command) -> None:
         """All that are here, and the gap after them."""
         self.gap()
-        while (match := _OPERATOR.match(self.text, self.at)) and not (
+        while (match := self.match(_OPERATOR)) and not (
             match[1].startswith("&") and self.shell in ("sh", "dash")
         ):
             self.at = match.end()
@@ -27,10 +28,22 @@ class Redirections(Words):
             if match[1] in ("<<", "<<-"):
                 command.heredocs.append(self._heredoc(match.start(), strip_tabs=match[1] == "<<-"))
             else:
-                target = self.word()
-                if match[1].startswith("<"):
-                    command.inputs.append(target)
+                self._target(match, command)
             self.gap()
+
+    def _target(self, operator: re.Match[str], command: Command) -> None:
+        target = self.word()
+        sign = operator[1]
+        if sign in ("<&", ">&"):
+            self.refuse(target, f"after '{sign}' it may be taken for the number of a file descriptor")
+        if sign == "<<<":
+            command.inputs.append(target)
+        if sign in ("<<<", "&>", "&>>"):
+            self.note(operator.start(), sign)
+        elif sign == ">&" and not _DESCRIPTOR.fullmatch(target.raw):
+            self.note(operator.start(), ">& with a file")
+        elif operator[0].startswith("{"):
+            self.note(operator.start(), "{name} before a redirection")
 
     def gaps(self, *, comments: bool = True) -> None:
         """What lies between words, over several lines."""
@@ -74,23 +87,24 @@ class Redirections(Words):
         """Where the body ends and where the script goes on."""
         at = self.at
         continued = False
-        while at < len(self.text):
-            newline = self.text.find("\n", at)
-            end = len(self.text) if newline < 0 else newline
+        while at < self.end:
+            newline = self.find("\n", at)
+            end = self.end if newline < 0 else newline
             line = self.text[at:end]
             if (line.lstrip("\t") if heredoc.strip_tabs else line) == heredoc.delimiter:
                 if continued:
                     raise Lost(f"the line above the end of the heredoc on line {self.line(at)} goes on")
-                return at, min(end + 1, len(self.text))
+                return at, min(end + 1, self.end)
             continued = not heredoc.quoted and (len(line) - len(line.rstrip("\\"))) % 2 == 1
             at = end + 1
         raise Lost(f"the heredoc '{heredoc.delimiter}' has no end")
 
     def _expanding(self, end: int) -> None:
         """The body of an unquoted heredoc: quotes are text, `$` and backticks are not."""
-        whole, self.text = self.text, self.text[:end]
+        whole, self.end = self.end, end
+        word = Word(self.at)
         try:
             while self.at < end:
-                self.piece(Word(self.at), _IN_BODY, quoted=True)
+                self.piece(word, _IN_BODY, quoted=True)
         finally:
-            self.text = whole
+            self.end = whole

@@ -43,7 +43,7 @@ def test_a_refusal_says_why(script: str, why: str) -> None:
         ('echo\necho "a X', 'the quote " on line 2 is never closed'),
         ("echo `a X", "the backtick on line 1 is never closed"),
         ("echo $'a X", "$'..' on line 1 is not read alike by every shell, or never closed"),
-        ("echo $(X", "the parenthesis on line 1 is not closed"),
+        ("echo $(f X", "the parenthesis on line 1 is not closed"),
         ("echo $((1; X", "the arithmetic on line 1 is not understood"),
         ("echo $((';X", "the arithmetic on line 1 is not understood"),
         ("echo $[$a] X", "the brackets on line 1 are not understood"),

@@ -20,6 +20,11 @@ def test_a_reference_is_fitted_to_its_place(script: str, becomes: str) -> None:
     assert fitted(script) == becomes
 
 
+@pytest.mark.parametrize("sign", [">&", "<&"])
+def test_a_value_is_no_file_descriptor(sign: str) -> None:
+    assert refused(f"f {sign}X") == f"after '{sign}' it may be taken for the number of a file descriptor"
+
+
 @pytest.mark.parametrize("script", ["cat <<'E'\nX\nE", "cat <<\\E\nX\nE"])
 def test_a_quoted_heredoc_is_refused(script: str) -> None:
     assert refused(script) == "a quoted heredoc is taken as it is written"
