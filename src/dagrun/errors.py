@@ -4,6 +4,7 @@
   x UsageError                the request itself is wrong (flags, parameters)
   x NotFoundError             a name that does not exist: DAG, run, task
   x RefusedError              a request that is understood and refused (a run id that is taken)
+    x NotOwnedError           because it is about a run of another user
   x DocumentError             one or more documents have errors; holds all findings (source.py)
   x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
@@ -40,6 +41,10 @@ class NotFoundError(DagrunError):
 
 class RefusedError(DagrunError):
     """A request that is understood and refused."""
+
+
+class NotOwnedError(RefusedError):
+    """What is to be changed belongs to another user."""
 
 
 class RecordError(DagrunError):

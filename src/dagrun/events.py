@@ -214,6 +214,11 @@ _SAID: Mapping[type[Event], tuple[tuple[str, str, str | None], ...]] = {
 }
 
 
+def file_of(event: Event) -> Blob | None:
+    """The file that an event names for what is too large to be told in it."""
+    return getattr(event, "outputs_file", None) or getattr(event, "items_file", None)
+
+
 class Encoder:
     """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import NotFoundError, RefusedError
+from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
 from dagrun.masking import Masker
@@ -158,6 +158,8 @@ class Service(History):
         while time.monotonic() < deadline:
             try:
                 writer = self.runs.own(run_id)
+            except NotOwnedError:
+                raise
             except RefusedError:  # somebody drives it, and takes the request
                 time.sleep(0.02)
                 continue

@@ -14,9 +14,16 @@ from pathlib import Path
 
 from dagrun import events
 from dagrun.durability import Durability
-from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
+from dagrun.errors import (
+    EnvironmentFailure,
+    NotFoundError,
+    NotOwnedError,
+    RecordError,
+    RefusedError,
+    UsageError,
+)  # fmt: skip
 from dagrun.model import NAME_RULE, Dag
-from dagrun.runs import documents, lines, lock
+from dagrun.runs import disk, documents, lines, lock
 from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
 from dagrun.runs.follow import FileTail
 from dagrun.runs.inbox import Inbox
@@ -28,7 +35,7 @@ _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
 class FileRuns:
-    """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
+    """All runs below one directory, each in a directory of its own (0700, or 0770 where the umask shares with the group)."""
 
     def __init__(
         self,
@@ -48,13 +55,14 @@ class FileRuns:
         """Make the run's directory and own it."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
+        durable = self.durability is not Durability.OS
+        (disk.make_durable_directory if durable else disk.make_directory)(self.directory)
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
             name = self._claim(now, run_id)
-        except FileExistsError:
-            raise _taken(run_id) from None
+            if durable:
+                disk.sync_directory(self.directory)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(error.filename or self.directory, error) from error
         return self._begin(name, dag, mask)
 
     def _begin(self, name: str, dag: Dag, mask: Callable[[str], str]) -> FileRun:
@@ -73,6 +81,11 @@ class FileRuns:
     def own(self, run_id: str) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
+        if why := disk.why_not_shared(layout.directory):
+            raise NotOwnedError(
+                f"run '{run_id}' is not yours to go on with: {layout.directory} {why}",
+                hint="what is recorded there would run as you",
+            )
         run = FileRun(layout.directory, run_id, self.stream, self.durability, self.rotation)
         try:
             _wait_for_bodies(layout)
@@ -88,13 +101,16 @@ class FileRuns:
     def _claim(self, now: float, run_id: str | None) -> str:
         while True:
             name = run_id or new_run_id(now)
+            directory = self.directory / name
             try:
-                (self.directory / name).mkdir(mode=0o700)
+                disk.make_private_directory(directory)
             except FileExistsError:
                 if run_id is None:
                     continue
-                if not _is_stillborn(self.directory / name):
-                    raise
+                if why := disk.why_not_private(directory):
+                    raise _taken(run_id, f": {directory} {why}") from None
+                if not _is_stillborn(directory):
+                    raise _taken(run_id) from None
             return name
 
     def ids(self) -> Iterator[str]:
@@ -195,7 +211,7 @@ class FileRun:
         try:
             taken = lock.take(self.layout.lock)
         except OSError as error:
-            raise RecordError(f"cannot write {self.layout.lock}: {error.strerror}") from error
+            raise disk.unwritable(self.layout.lock, error) from error
         if not taken:
             raise RefusedError(f"run '{run_id}' is being run by another process")
 
@@ -206,10 +222,11 @@ class FileRun:
                 directory.mkdir(exist_ok=True)
             data = self.layout.dag.read_bytes() if dag is None else self._write_dag(dag)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(error.filename or self.layout.directory, error) from error
         dag = dag or documents.from_json(data)
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self._files.append(lines.LineFile(self.layout.journal, self._durability))
+        self._sync_names(self.layout.directory)
         self._files.append(lines.LineFile(self._stream, renew=True, rotation=self._rotation))
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant, mask)
 
@@ -219,17 +236,36 @@ class FileRun:
         return data
 
     def _write_whole(self, path: Path, data: bytes) -> None:
-        """A file that is there whole or not at all."""
+        """A file that is there whole or not at all; `_sync_names` then makes its name durable."""
         fresh = path.with_suffix(".tmp")
         with fresh.open("wb") as file:
             file.write(data)
-            if self._durability is not Durability.OS:
+            if self._is_durable:
                 file.flush()
                 os.fsync(file.fileno())
         fresh.replace(path)
 
+    @property
+    def _is_durable(self) -> bool:
+        return self._durability is not Durability.OS
+
+    def _sync_names(self, directory: Path) -> None:
+        if self._is_durable:
+            try:
+                disk.sync_directory(directory)
+            except OSError as error:
+                raise disk.unwritable(directory, error) from error
+
     def append(self, event: events.Event) -> None:
-        """Take a fact."""
+        """Take a fact. A file that it names is durable before it is."""
+        if self._is_durable and (blob := events.file_of(event)) is not None:
+            try:
+                disk.sync_file(self.layout.outputs / blob.file)
+                disk.sync_directory(self.layout.outputs)
+            except FileNotFoundError:
+                pass  # whoever reads it says so
+            except OSError as error:
+                raise disk.unwritable(self.layout.outputs / blob.file, error) from error
         private, public = self._encoder.encode(event)
         self._private.append(private)
         self._public.append(public)
@@ -261,7 +297,7 @@ class FileRun:
         try:
             self._write_whole(path, data)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(path, error) from error
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
@@ -322,8 +358,8 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _taken(run_id: str | None) -> RefusedError:
-    return RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+def _taken(run_id: str, why: str = "") -> RefusedError:
+    return RefusedError(f"the run id '{run_id}' is taken{why}", hint="choose another --run-id")
 
 
 def _is_stillborn(directory: Path) -> bool:

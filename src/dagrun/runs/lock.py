@@ -10,6 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from dagrun.runs.disk import FILE_MODE
+
 # Closing *any* descriptor of a locked file drops the process's lock on it. So each lock file is opened once per
 # process and remembered here, and a reader in the owner's own process asks this table, not the file.
 _held: dict[str, int] = {}
@@ -32,7 +34,7 @@ def take(path: Path) -> bool:
         if _is_ours(path):
             return False
         while True:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             try:
                 fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -74,7 +76,9 @@ def _begin_without_locks() -> None:
     _mutex.release()
 
 
-os.register_at_fork(before=_mutex.acquire, after_in_parent=_mutex.release, after_in_child=_begin_without_locks)
+os.register_at_fork(
+    before=_mutex.acquire, after_in_parent=_mutex.release, after_in_child=_begin_without_locks
+)
 
 
 def _is_called(path: Path, fd: int) -> bool:
