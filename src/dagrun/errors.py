@@ -5,6 +5,7 @@
   x NotFoundError             a name that does not exist: DAG, run, task
   x RefusedError              a request that is understood and refused (a run id that is taken)
     x NotOwnedError           because it is about a run of another user
+  x DamagedError              what is recorded about a run is not what was written
   x DocumentError             one or more documents have errors; holds all findings (source.py)
   x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
@@ -45,6 +46,10 @@ class RefusedError(DagrunError):
 
 class NotOwnedError(RefusedError):
     """What is to be changed belongs to another user."""
+
+
+class DamagedError(DagrunError):
+    """What is recorded about a run cannot be read any more: it was cut short, changed or removed."""
 
 
 class RecordError(DagrunError):

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
+from dagrun.errors import DamagedError, NotFoundError, NotOwnedError, RefusedError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
 from dagrun.masking import Masker
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
-from dagrun.recovery import fold, resumption, reuse
+from dagrun.recovery import fold, needed_files, resumption, reuse, usable
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter
 from dagrun.selection import Selection, names, part
@@ -186,8 +186,8 @@ class Service(History):
     ) -> Ended | None:  # fmt: skip
         """Go on with a run: what ended well is kept, the rest runs (CONTRACT 7.3). None: nothing is left to do.
 
-        `notice` is told when the document has changed since. Raises NotFoundError, UsageError, and RefusedError when
-        the run is live; then nothing was changed.
+        `notice` is told when the document has changed since. Raises NotFoundError, UsageError, DamagedError, and
+        RefusedError when the run is live; then nothing was changed.
         """
         writer = self.runs.own(self.run_id(named))
         try:
@@ -200,6 +200,9 @@ class Service(History):
                 writer.close()
                 return None
             prepared = self._resumed(record, dag, state.start)
+            for task_id, blob in needed_files(state):
+                with usable(writer.run_id, task_id):
+                    writer.read_outputs(blob)
             self.end_bodies(writer.run_id)
             writer.begin(_mask(prepared), None if dag == record.dag else dag)
             for request in writer.requests():  # a cancel of a run that was interrupted: it is resumed now
@@ -266,8 +269,9 @@ class Service(History):
         )
         writer = self._create(prepared, run_id)
         try:
-            for blob in reused.files:
-                writer.adopt_outputs(record.run_id, blob)
+            for task_id, blob in reused.files:
+                with usable(record.run_id, task_id):
+                    writer.adopt_outputs(record.run_id, blob)
             writer.adopt_artifacts(record.run_id, reused.task_ids)
         except BaseException:
             writer.abandon()
@@ -303,7 +307,7 @@ class Service(History):
         def look(run_id: str) -> RunView | None:
             try:
                 return self.status(run_id)
-            except NotFoundError:
+            except (NotFoundError, DamagedError):
                 return None
 
         return views(found, Claims(self.claims_directory), look, now, count)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from dagrun import events
+from dagrun.clock import to_rfc3339
 from dagrun.durability import Durability
 from dagrun.errors import (
+    DamagedError,
     EnvironmentFailure,
     NotFoundError,
     NotOwnedError,
@@ -31,6 +35,8 @@ from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
+_BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # how a journal begins
+_MADE = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{3})[0-9a-f]{3}\Z")  # an id that dagrun made tells its time
 _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
@@ -113,25 +119,37 @@ class FileRuns:
                     raise _taken(run_id) from None
             return name
 
-    def ids(self) -> Iterator[str]:
-        """The id of every run that has a DAG, newest first: an id that dagrun made tells its time, else `dag.json` does."""
+    def ids(self, since: float | None = None) -> Iterator[str]:
+        """The id of every run that has a DAG or facts, the one that began last first."""
         try:
-            names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir()]
+            with os.scandir(self.directory) as entries:
+                names = [entry.name for entry in entries if is_run_id(entry.name)]
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
-        newest_first = sorted(names, key=self._age, reverse=True)
-        return (name for name in newest_first if (self.directory / name / "dag.json").exists())
+        least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
+        found = [(begun, name) for name in names if (begun := self._begun(name)) and begun >= least]
+        return (name for _, name in sorted(found, reverse=True))
 
-    def _age(self, name: str) -> str:
-        if re.match(r"\d{8}-\d{6}-", name):
-            return name
+    def _begun(self, name: str) -> str:
+        """When a run began, as its first fact says: only that much is read. Empty when there is no such run."""
+        directory = f"{self.directory}/{name}"
         try:
-            begun = (self.directory / name / "dag.json").stat().st_mtime
+            fd = os.open(f"{directory}/events.jsonl", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                head = os.read(fd, 64)
+            finally:
+                os.close(fd)
         except OSError:
-            return ""
-        return new_run_id(begun)
+            head = b""
+        if match := _BEGUN.match(head):
+            return match[1].decode()
+        return _born(Path(directory), name, is_surely_one=bool(head))
+
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run."""
+        return is_run_id(run_id) and bool(self._begun(run_id))
 
     def read(self, run_id: str) -> RunRecord:
         """One run: its DAG and its facts."""
@@ -139,7 +157,10 @@ class FileRuns:
         # Asked before the journal is read: a run that ends in between is seen with its end.
         live = lock.is_held(layout.lock)
         dag = self.dag(run_id)
-        found, corrupt = lines.read(layout.journal)
+        try:
+            found, corrupt = lines.read(layout.journal)
+        except OSError as error:
+            raise _damaged(run_id, layout.journal, error.strerror or str(error)) from error
         facts = []
         for line in found:
             try:
@@ -153,12 +174,17 @@ class FileRuns:
 
     def dag(self, run_id: str) -> Dag:
         """What the run runs."""
+        layout = self._layout(run_id)
         try:
-            return documents.from_json(self._layout(run_id).dag.read_bytes())
-        except (OSError, ValueError):
-            raise NotFoundError(
-                "run", run_id, hint="it was never begun: it has no readable dag.json"
-            ) from None
+            return documents.from_json(layout.dag.read_bytes())
+        except FileNotFoundError:
+            if layout.journal.exists():
+                raise _damaged(run_id, layout.dag, "it is gone") from None
+            raise NotFoundError("run", run_id, hint="it was never begun: it has no dag.json") from None
+        except OSError as error:
+            raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
+        except ValueError as error:
+            raise _damaged(run_id, layout.dag, str(error)) from error
 
     def is_live(self, run_id: str) -> bool:
         """Whether its lock is held."""
@@ -301,19 +327,21 @@ class FileRun:
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file."""
-        data: Mapping[str, Json] = json.loads((self.layout.outputs / blob.file).read_bytes())
-        return data
+        """Outputs that lie in a file. Raises DamagedError."""
+        return read_outputs(self.layout.outputs, blob)
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
-        source = self.layout.directory.parent / run_id / "outputs" / blob.file
+        source = self.layout.directory.parent / run_id / "outputs"
+        read_outputs(source, blob)
+        target = self.layout.outputs / blob.file
         try:
-            (self.layout.outputs / blob.file).hardlink_to(source)
-        except FileNotFoundError:
-            raise NotFoundError("file of outputs", str(source)) from None
+            target.hardlink_to(source / blob.file)
         except OSError:
-            shutil.copyfile(source, self.layout.outputs / blob.file)
+            try:
+                shutil.copyfile(source / blob.file, target)
+            except OSError as error:
+                raise disk.unwritable(target, error) from error
 
     def artifacts(self, task_id: str) -> Path | None:
         """The directory of what a task has kept."""
@@ -348,6 +376,38 @@ class FileRun:
         self._public.clear()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
         self.close()
+
+
+def read_outputs(directory: Path, blob: Blob) -> Mapping[str, Json]:
+    """What lies in a file of outputs, if it is what was recorded. Raises DamagedError."""
+    path = directory / blob.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) != blob.size:
+        raise DamagedError(f"{path} was changed: it has {len(data)} bytes, and {blob.size} were recorded")
+    if hashlib.sha256(data).hexdigest() != blob.sha256:
+        raise DamagedError(f"{path} was changed: its SHA-256 is not the one that was recorded")
+    outputs: Mapping[str, Json] = json.loads(data.decode())
+    return outputs
+
+
+def _damaged(run_id: str, path: Path, why: str) -> DamagedError:
+    return DamagedError(f"run '{run_id}' cannot be read: {path}: {why}")
+
+
+def _born(directory: Path, name: str, *, is_surely_one: bool) -> str:
+    """When a run that has no readable fact came to be: by its id, if dagrun made that, else by its files."""
+    try:
+        status = (directory if is_surely_one else directory / "dag.json").stat()
+    except OSError:
+        return ""
+    if match := _MADE.match(name):
+        with contextlib.suppress(ValueError):
+            second = datetime.strptime(match[1] + "+0000", "%Y%m%d-%H%M%S%z").timestamp()
+            return to_rfc3339(second + int(match[2], 16) / 4096)
+    return to_rfc3339(status.st_mtime)
 
 
 def _link(source: str, target: str) -> str:

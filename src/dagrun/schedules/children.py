@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from dagrun.clock import to_rfc3339
-from dagrun.errors import DagrunError, NotFoundError, RefusedError
+from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
 from dagrun.schedules.model import minute_number
 from dagrun.schedules.openruns import OpenRun, OpenRuns
@@ -78,14 +78,20 @@ class Processes:
         """What its journal and its lock say."""
         if self.runs.is_live(run_id):
             return Fate.LIVE
-        run = self._view(run_id)
+        try:
+            run = self._view(run_id)
+        except DamagedError:
+            return Fate.ENDED
         if run is None or run.started_at is None:
             return Fate.LIVE if self.runs.is_live(run_id) else Fate.UNBORN
         return Fate.INTERRUPTED if run.status == "interrupted" else Fate.ENDED
 
     def ending(self, run_id: str) -> Ending:
         """Its status, and its first failure."""
-        run = self._view(run_id)
+        try:
+            run = self._view(run_id)
+        except DamagedError as damage:
+            return Ending("interrupted", error=damage.message)
         if run is None:
             return Ending("interrupted", error="its records are gone")
         error = next(iter(failures(run)), run.reason) if run.status != "success" else ""

@@ -28,7 +28,7 @@ from dagrun.model import Need, Task, Trigger
 from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
-from dagrun.views.status import mark_interrupted
+from dagrun.views.status import fold, mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
 
@@ -146,9 +146,7 @@ class _Story:
 
     def _take_in(self, event: Event) -> None:
         before = self.state.running
-        try:
-            self.state.apply(event)
-        except (KeyError, ValueError):  # a fact about a task that the recorded DAG does not have
+        if fold(self.state, [event]):  # it does not fit the recorded DAG
             return
         fact = _Fact(len(self._running), event)
         self._running.append(self.state.running)
