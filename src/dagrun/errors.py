@@ -86,3 +86,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The suggestion for a misspelt name; empty when nothing is near."""
     match = nearest(name, known)
     return f"did you mean '{match}'?" if match else ""
+
+
+def user(uid: int) -> str:
+    """A user for people: `user 'bob'`, or a number where the system knows no name."""
+    import pwd  # start-up does not need it
+
+    try:
+        return f"user '{pwd.getpwuid(uid).pw_name}'"
+    except KeyError:
+        return f"user {uid}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from dagrun import itself
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
+from dagrun.runs.disk import make_directory, unwritable
 from dagrun.service import Service
 
 PATIENCE = 60.0  # seconds until the run must have begun
@@ -22,13 +25,13 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
     What it prints (errors alone: it is quiet) is kept in the run's directory as `detached.log`.
     """
     runs = service.settings.path(service.settings.runs_dir)
-    runs.mkdir(parents=True, exist_ok=True)
-    if (runs / run_id).exists():
+    make_directory(runs)
+    if os.path.lexists(runs / run_id):
         raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
     log = runs / f".detached-{run_id}.log"
-    with log.open("wb") as file:
+    with _fresh(log) as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet"],
+            itself.command("run", *arguments, "--run-id", run_id, "--quiet"),
             stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
@@ -51,9 +54,18 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
     return 0
 
 
+def _fresh(log: Path) -> BinaryIO:
+    """A file for this user alone. Raises RecordError."""
+    try:
+        log.unlink(missing_ok=True)
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except OSError as error:
+        raise unwritable(log, error) from error
+
+
 def _has_begun(run: Path) -> bool:
     """Whether its first fact is recorded: a journal that is empty tells nobody anything."""
     try:
         return (run / "events.jsonl").stat().st_size > 0
-    except FileNotFoundError:
+    except OSError:
         return False

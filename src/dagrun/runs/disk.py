@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from dagrun.errors import RecordError
+from dagrun.errors import RecordError, user
 
 FILE_MODE = 0o666  # less the umask: who may read and write a project's files is for its users to say
 
@@ -70,16 +70,6 @@ def _why_not_a_directory_of(status: os.stat_result, owners: set[int]) -> str:
     if not stat.S_ISDIR(status.st_mode):
         return "is not a directory"
     return "" if status.st_uid in owners else f"belongs to {user(status.st_uid)}"
-
-
-def user(uid: int) -> str:
-    """A user for people: `user 'bob'`, or a number where the system knows no name."""
-    import pwd
-
-    try:
-        return f"user '{pwd.getpwuid(uid).pw_name}'"
-    except KeyError:
-        return f"user {uid}"
 
 
 def sync_directory(path: Path) -> None:

@@ -7,12 +7,12 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from dagrun import itself
 from dagrun.clock import to_rfc3339
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
@@ -48,7 +48,7 @@ class Processes:
         complaints = self.open.path(run.run_id).with_suffix(".err")
         with complaints.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dagrun", *words, "--quiet"],
+                itself.command(*words, "--quiet"),
                 cwd=self.root, env={**os.environ, **_told(run)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=file, start_new_session=True,
             )  # fmt: skip

@@ -541,9 +541,8 @@ class _Story:
             hop = f"{name} {standing}: {word} for {names}"
         elif (turn := self._turn(node)) and not self._is_interrupted:
             hop = f"{name} pending: {turn}"
-        elif self.state.running and not self._is_interrupted:
+        elif (running := self._running_now()) and not self._is_interrupted:
             slots = count(self._slots(self.last), "slot")
-            running = [node.task.id for node in self.state.nodes if self._runs(node.index)]
             hop = f"{name} pending: waits for a free slot; {_and(running)} took the {slots} (max_parallel)"
         else:
             hop = f"{name} pending: it has not started yet"
@@ -564,6 +563,9 @@ class _Story:
         if most is None or running < most:
             return ""
         return f"waits for its turn; {self._turns(node)}"
+
+    def _running_now(self) -> list[str]:
+        return [node.task.id for node in self.state.nodes if self._runs(node.index)]
 
     def _runs(self, i: int) -> bool:
         return self.state.tasks[i].status is Status.RUNNING
