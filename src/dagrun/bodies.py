@@ -191,7 +191,10 @@ class Bodies:
     def _named(self, node: Node, env: Mapping[str, str]) -> tuple[str, ...]:
         """The artifacts that the task is to keep."""
         with _place("artifacts"):
-            return tuple(_text(self._rendered(text, node, env)) for text in node.task.artifacts)
+            return tuple(
+                _inside(_text(self._rendered(text, node, env))) if "${{" in text else text
+                for text in node.task.artifacts
+            )
 
     def _directory(self, written: str) -> Path:
         if written not in self._directories:
@@ -362,6 +365,14 @@ def _start(value: Json) -> str:
     """A value's first characters, for a sentence about it."""
     text = expressions.as_text(value) if value is not None else "null"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _inside(path: str) -> str:
+    """A path that was evaluated and stays in the working directory; whoever keeps it looks at links."""
+    parts = Path(os.path.normpath(path)).parts
+    if parts[:1] in (("/",), ("//",), ("..",)):
+        raise EvaluationError(f"{_start(path)!r} lies outside the working directory", 0)
+    return path
 
 
 def _text(value: Json) -> str:
