@@ -14,9 +14,11 @@ from dagrun import itself
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
 from dagrun.runs.disk import make_directory, unwritable
+from dagrun.runs.ends import last_text
 from dagrun.service import Service
 
 PATIENCE = 60.0  # seconds until the run must have begun
+_MOST_COMPLAINTS = 64 * 1024  # bytes of what a run that did not begin has to say
 
 
 def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
@@ -45,7 +47,7 @@ def detach(service: Service, arguments: Sequence[str], run_id: str) -> int:
             break
         time.sleep(0.02)
     if not _has_begun(runs / run_id):
-        output.say(log.read_text(errors="replace").rstrip())
+        output.say(last_text(log, _MOST_COMPLAINTS).rstrip())
         log.unlink(missing_ok=True)
         return process.returncode or 1
     with contextlib.suppress(OSError):

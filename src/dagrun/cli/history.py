@@ -19,6 +19,8 @@ from dagrun.cli.output import Form, Output
 from dagrun.cli.watching import Follow
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dagrun.views.status import DamagedRun, RunView, TaskView
 
 Run = Annotated[
@@ -256,32 +258,55 @@ def since_moment(text: str, now: float) -> float:
 
 
 def logs(
-    run: Run,
+    run: Run = "latest",
     task: Annotated[
         str | None,
         typer.Argument(metavar="TASK", help="Only this task's output.", autocompletion=complete_task),
     ] = None,
     follow: Follow = False,
+    tail: Annotated[
+        int | None,
+        typer.Option("--tail", metavar="N", min=0, help="Only the last so many lines of each log."),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the logs of tasks that failed.")] = False,
     form: Output = Form.TEXT,
 ) -> int:
     """Print what a run's tasks have printed."""
     from dagrun import settings, wiring
+    from dagrun.errors import UsageError
 
+    if follow and (failed or tail is not None):
+        raise UsageError("--follow shows all that comes: it goes with neither --tail nor --failed")
     with wiring.service(settings.load()) as service:
         if follow:
             return watching.follow_logs(service, run, task, form)
-        found = list(service.logs(run, task))
+        run_id = service.run_id(run)
+        found = list(service.logs(run_id, task))
+        if failed:
+            names = {
+                each.id for each in service.status(run_id).tasks if each.status in ("failed", "timed_out")
+            }
+            found = [log for log in found if log[0] in names]
+    alone = task is not None and len(found) == 1
     for task_id, attempt, path in found:
         try:
-            text = path.read_bytes().decode("utf-8", "replace")
+            _print_log(task_id, attempt, path, tail, form, alone=alone)
+        except BrokenPipeError:
+            raise
         except OSError as problem:
+            if problem.filename is None:  # about stdout
+                raise
             output.say(f"Error: {path}: {problem.strerror}")
-            continue
-        if form is Form.JSON:
-            output.print_json({"task_id": task_id, "attempt": attempt, "path": str(path), "text": text})
-        elif task is not None and len(found) == 1:
-            sys.stdout.write(text)
-        else:
-            for line in text.splitlines():
-                print(f"{task_id}.{attempt} | {line}")
     return 0
+
+
+def _print_log(task_id: str, attempt: int, path: Path, tail: int | None, form: Form, *, alone: bool) -> None:
+    """One log, however large: it is read and written in blocks. Raises OSError."""
+    from dagrun.runs.ends import prefixed, tail_start, text_blocks
+
+    texts = text_blocks(path, 0 if tail is None else tail_start(path, tail))
+    if form is Form.JSON:
+        output.print_json_text({"task_id": task_id, "attempt": attempt, "path": str(path)}, "text", texts)
+        return
+    for text in texts if alone else prefixed(texts, f"{task_id}.{attempt} | "):
+        sys.stdout.write(text)

@@ -54,8 +54,20 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def print_json(value: Json) -> None:
     """One JSON object on stdout; what its encoding has no bytes for, half a surrogate pair also, is escaped."""
+    print(_json(value))
+
+
+def print_json_text(value: dict[str, Json], name: str, texts: Iterable[str]) -> None:
+    """The same, with one more field: a text that is too large to be held whole."""
+    sys.stdout.write(f'{_json(value)[:-1]}, {_json(name)}: "')
+    for text in texts:
+        sys.stdout.write(_json(text)[1:-1])
+    sys.stdout.write('"}\n')
+
+
+def _json(value: Json) -> str:
     wide = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(value, ensure_ascii=not wide).encode("utf-8", "backslashreplace").decode())
+    return json.dumps(value, ensure_ascii=not wide).encode("utf-8", "backslashreplace").decode()
 
 
 def colourful(stream: TextIO) -> bool:

@@ -16,6 +16,7 @@ from dagrun import itself
 from dagrun.clock import to_rfc3339
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
+from dagrun.runs.ends import last_text
 from dagrun.schedules.model import minute_number
 from dagrun.schedules.openruns import OpenRun, OpenRuns
 from dagrun.schedules.runner import Child, Ending, Fate
@@ -23,7 +24,7 @@ from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
 PATIENCE = 10.0  # seconds until the last process of a run that was killed must be gone
-_LONGEST = 2000  # characters of what a run that did not begin complained about
+_LONGEST = 2000  # bytes of what a run that did not begin complained about
 
 
 class Processes:
@@ -165,7 +166,7 @@ class _Process:
     def error(self) -> str:
         """The end of its stderr."""
         try:
-            text = self._complaints.read_text(errors="replace").strip()[-_LONGEST:]
+            text = last_text(self._complaints, _LONGEST).strip()
         except OSError:
             text = ""
         code = self._process.returncode
