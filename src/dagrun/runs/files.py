@@ -149,7 +149,11 @@ class FileRuns:
 
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
-        return is_run_id(run_id) and bool(self._begun(run_id))
+        if not is_run_id(run_id):
+            return False
+        directory = self.directory / run_id
+        is_closed = os.path.isdir(directory) and not os.access(directory, os.X_OK)  # noqa: PTH112 - never raises
+        return is_closed or bool(self._begun(run_id))
 
     def read(self, run_id: str) -> RunRecord:
         """One run: its DAG and its facts."""
