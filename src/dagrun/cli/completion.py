@@ -139,7 +139,7 @@ def _silent(offer: Callable[P, Iterable[str]]) -> Callable[P, list[str]]:
 
         try:
             return list(offer(*args, **kwargs))
-        except (DagrunError, OSError, ValueError):
+        except (DagrunError, OSError, ValueError, LookupError, TypeError, AttributeError):
             return []
 
     return offered

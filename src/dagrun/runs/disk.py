@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -70,6 +71,22 @@ def _why_not_a_directory_of(status: os.stat_result, owners: set[int]) -> str:
     if not stat.S_ISDIR(status.st_mode):
         return "is not a directory"
     return "" if status.st_uid in owners else f"belongs to {user(status.st_uid)}"
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor of a file; never waits, as a pipe makes one wait. Raises OSError, also for what has no content."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISDIR(mode) or stat.S_ISFIFO(mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return fd
+
+
+def read_file(path: Path) -> bytes:
+    """All that is in a file. Raises OSError."""
+    with os.fdopen(open_to_read(path), "rb") as file:
+        return file.read()
 
 
 def sync_directory(path: Path) -> None:

@@ -6,7 +6,9 @@ import codecs
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
+
+from dagrun.runs import disk
 
 #: Larger logs are named without a line: counting would take longer than anybody waits.
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -15,9 +17,13 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 BLOCK: Final = 64 * 1024
 
 
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(disk.open_to_read(path), "rb")
+
+
 def tail_start(path: Path, lines: int) -> int:
     """Where the last `lines` lines of a file begin; read from its end, a block at a time. Raises OSError."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         size = at = file.seek(0, os.SEEK_END)
         if lines <= 0:
             return size
@@ -39,7 +45,7 @@ def tail_start(path: Path, lines: int) -> int:
 def text_blocks(path: Path, start: int = 0) -> Iterator[str]:
     """The text of a file from a place on, some at a time; what is no UTF-8 is replaced. Raises OSError."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with path.open("rb") as file:
+    with _opened(path) as file:
         file.seek(start)
         while block := file.read(BLOCK):
             yield decoder.decode(block)
@@ -63,7 +69,7 @@ def prefixed(texts: Iterable[str], prefix: str) -> Iterator[str]:
 
 def last_text(path: Path, most: int) -> str:
     """The last bytes of a file as text, `most` at most. Raises OSError."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - most))
         return file.read(most).decode("utf-8", "replace")
@@ -84,7 +90,7 @@ def log_end(path: Path) -> str:
 def _count(path: Path) -> tuple[int, bytes]:
     """The line ends in the file, and its last byte."""
     lines, last = 0, b""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         while chunk := file.read(1 << 20):
             lines += chunk.count(b"\n")
             last = chunk[-1:]

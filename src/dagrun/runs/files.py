@@ -136,7 +136,7 @@ class FileRuns:
         """When a run began, as its first fact says: only that much is read. Empty when there is no such run."""
         directory = f"{self.directory}/{name}"
         try:
-            fd = os.open(f"{directory}/events.jsonl", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            fd = disk.open_to_read(Path(f"{directory}/events.jsonl"))
             try:
                 head = os.read(fd, 64)
             finally:
@@ -180,7 +180,7 @@ class FileRuns:
         """What the run runs."""
         layout = self._layout(run_id)
         try:
-            return documents.from_json(layout.dag.read_bytes())
+            return documents.from_json(disk.read_file(layout.dag))
         except FileNotFoundError:
             if layout.journal.exists():
                 raise _damaged(run_id, layout.dag, "it is gone") from None
@@ -250,7 +250,7 @@ class FileRun:
         try:
             for directory in (self.layout.logs, self.layout.outputs):
                 directory.mkdir(exist_ok=True)
-            data = self.layout.dag.read_bytes() if dag is None else self._write_dag(dag)
+            data = disk.read_file(self.layout.dag) if dag is None else self._write_dag(dag)
         except OSError as error:
             raise disk.unwritable(error.filename or self.layout.directory, error) from error
         dag = dag or documents.from_json(data)
@@ -386,7 +386,7 @@ def read_outputs(directory: Path, blob: Blob) -> Mapping[str, Json]:
     """What lies in a file of outputs, if it is what was recorded. Raises DamagedError."""
     path = directory / blob.file
     try:
-        data = path.read_bytes()
+        data = disk.read_file(path)
     except OSError as error:
         raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
     if len(data) != blob.size:

@@ -17,7 +17,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.runs import lines
+from dagrun.runs import disk, lines
 from dagrun.work import Json
 
 PAUSE = 0.1  # seconds between two looks at a file
@@ -224,7 +224,7 @@ class _File:
 
     def _open(self) -> int:
         if self._fd is None:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = disk.open_to_read(self.path)
         return self._fd
 
     def close(self) -> None:

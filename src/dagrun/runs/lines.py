@@ -170,7 +170,7 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
     A last line without its end is no damage: it is being written just now, or was when its writer died.
     """
     try:
-        data = path.read_bytes()
+        data = disk.read_file(path)
     except FileNotFoundError:
         return [], 0
     found, corrupt = [], 0
