@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -105,6 +106,13 @@ class Bodies:
         found: Sequence[Json] = self._masker.value(items)
         return found
 
+    def _inside(self, path: str) -> str:
+        """A path that was evaluated and stays in the working directory; whoever keeps it looks at links."""
+        parts = Path(os.path.normpath(path)).parts
+        if parts[:1] in (("/",), ("//",), ("..",)):
+            raise EvaluationError(f"{self._start(path)!r} lies outside the working directory", 0)
+        return path
+
     def _start(self, value: Json) -> str:
         """A value's first characters, for a sentence about it. What is cut in the middle of a secret could not be masked."""
         text = self._masker.text(expressions.as_text(value) if value is not None else "null")
@@ -192,7 +200,10 @@ class Bodies:
     def _named(self, node: Node, env: Mapping[str, str]) -> tuple[str, ...]:
         """The artifacts that the task is to keep."""
         with _place("artifacts"):
-            return tuple(_text(self._rendered(text, node, env)) for text in node.task.artifacts)
+            return tuple(
+                self._inside(_text(self._rendered(text, node, env))) if "${{" in text else text
+                for text in node.task.artifacts
+            )
 
     def _directory(self, node: Node, env: Mapping[str, str]) -> Path:
         """Where the task runs."""

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SUFFIXES = (".yaml", ".yml")
-_NAME = re.compile(r"^name:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
+_VALUE = r"[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)[\"']?[ \t]*"
+_NAME = re.compile(rf"^[\"']?name[\"']?:{_VALUE}(?:#.*)?$", re.MULTILINE)
+#: The name that a document of the Kubernetes style has: the first key that is indented below `metadata:` tells how far
+#: its keys are, which the keys below those (labels, annotations) are not.
+_METADATA = re.compile(
+    r"^metadata:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?=([ \t]+)\S)((?:\1.*\n?|[ \t]*(?:#.*)?\n)*)",
+    re.MULTILINE,
+)
+_IN_ONE_LINE = re.compile(rf"^metadata:[ \t]*\{{(?:[^{{}}\n]*,)?[ \t]*name:{_VALUE}[,}}]", re.MULTILINE)
 _ID = re.compile(r"^[ \t]*-[ \t{]*(?:.*[,{ \t])?id:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)", re.MULTILINE)
 _HEAD = 64 * 1024
 
@@ -24,9 +32,19 @@ def stem(path: Path) -> str:
 
 
 def declared_name(path: Path) -> str | None:
-    """The `name:` of a document."""
-    match = _NAME.search(_head(path, _HEAD))
+    """The `name:` of a document, or that of its `metadata:`."""
+    text = _head(path, _HEAD)
+    match = _NAME.search(text) or _IN_ONE_LINE.search(text)
+    if match is None and (metadata := _METADATA.search(text)):
+        match = re.search(rf"^{metadata[1]}name:{_VALUE}(?:#.*)?$", metadata[2], re.MULTILINE)
     return match[1] if match else None
+
+
+def named(directory: Path, name: str) -> list[Path]:
+    """The documents of a directory that a name stands for: by their file's name, else by the one that they declare."""
+    found = list(documents(directory))
+    by_file = [path for path in found if name in (path.name, stem(path))]
+    return by_file or [path for path in found if declared_name(path) == name]
 
 
 def task_ids(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -139,26 +140,37 @@ class Documents:
         return self.read_registry() if calls else None
 
     def find(self, named: str) -> tuple[Path, str]:
-        """A DAG by path (from here, or from the project root) or by name (in the DAG directory)."""
-        here = Path(named).expanduser()
-        if here.exists() or here.is_absolute():
-            return here, named
-        if (below := self.settings.path(named)).exists():
-            return below, named
-        if "/" not in named:
-            for path, shown in self._known():
-                if named in (path.name, catalog.stem(path), catalog.declared_name(path)):
-                    return path, shown
-            if not named.endswith(catalog.SUFFIXES):
-                known = {catalog.declared_name(path) or catalog.stem(path) for path, _ in self._known()}
-                raise NotFoundError(
-                    "DAG", named, known, hint=f"there is none of that name in {self.settings.dags_dir}"
-                )
-        return here, named  # reading it says that it is missing
+        """A DAG by path (from here, or from the project root) or by name (in the DAG directory).
 
-    def _known(self) -> Iterator[tuple[Path, str]]:
+        A plain word is a name first: a directory, or a file that is no document, is never in its way.
+        Raises NotFoundError, also for a name that several documents have.
+        """
+        here = Path(os.path.expanduser(named))  # noqa: PTH111 - this one leaves `~nobody` as it is
+        if here.is_absolute():
+            return here, named
+        is_word = "/" not in named and not named.endswith(catalog.SUFFIXES)
+        if is_word and (found := self._named(named)) is not None:
+            return found
+        for path in (here, self.settings.path(named)):
+            if os.path.exists(path) and not (is_word and os.path.isdir(path)):  # noqa: PTH110, PTH112 - never raise
+                return path, named
+        if not is_word:
+            # What is not there either is said by who reads it.
+            return (None if "/" in named else self._named(named)) or (here, named)
         directory = self.settings.path(self.settings.dags_dir)
-        return ((path, _shown(path)) for path in catalog.documents(directory))
+        known = {catalog.declared_name(path) or catalog.stem(path) for path in catalog.documents(directory)}
+        raise NotFoundError(
+            "DAG", named, known, hint=f"there is none of that name in {self.settings.dags_dir}"
+        )
+
+    def _named(self, name: str) -> tuple[Path, str] | None:
+        """The one document of the DAG directory that has the name."""
+        found = catalog.named(self.settings.path(self.settings.dags_dir), name)
+        if len(found) > 1:
+            raise NotFoundError(
+                "DAG", name, hint=f"{', '.join(map(_shown, found))} all have that name; give the path of one"
+            )
+        return (found[0], _shown(found[0])) if found else None
 
     def params(self, dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
         """The values of a DAG's parameters. Raises UsageError that lists all that is wrong, without secrets."""
@@ -191,11 +203,11 @@ class Documents:
     def at_root(self, named: str) -> tuple[Path, str]:
         """A DAG as a schedule names it, from the project root whatever directory we are in. Raises NotFoundError."""
         path = self.settings.path(named)
-        if path.is_file():
+        if os.path.isfile(path) and ("/" in named or named.endswith(catalog.SUFFIXES)):  # noqa: PTH113 - never raises
             return path, named
         if "/" not in named:
             path, _ = self.find(named)
-            if path.is_file():
+            if os.path.isfile(path):  # noqa: PTH113
                 return path, named
         raise NotFoundError("DAG", named, hint=f"there is no such file below {self.settings.root}")
 

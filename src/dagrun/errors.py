@@ -4,7 +4,9 @@
   x UsageError                the request itself is wrong (flags, parameters)
   x NotFoundError             a name that does not exist: DAG, run, task
   x RefusedError              a request that is understood and refused (a run id that is taken)
+    x NotOwnedError           because it is about a run of another user
   x MachineError              the system, or its memory, refused something
+  x DamagedError              what is recorded about a run is not what was written
   x DocumentError             one or more documents have errors; holds all findings (source.py)
   x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
@@ -48,6 +50,14 @@ class NotFoundError(DagrunError):
 
 class RefusedError(DagrunError):
     """A request that is understood and refused."""
+
+
+class NotOwnedError(RefusedError):
+    """What is to be changed belongs to another user."""
+
+
+class DamagedError(DagrunError):
+    """What is recorded about a run cannot be read any more: it was cut short, changed or removed."""
 
 
 class RecordError(DagrunError):
@@ -156,3 +166,13 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     """The suggestion for a misspelt name; empty when nothing is near."""
     match = nearest(name, known)
     return f"did you mean '{match}'?" if match else ""
+
+
+def user(uid: int) -> str:
+    """A user for people: `user 'bob'`, or a number where the system knows no name."""
+    import pwd  # start-up does not need it
+
+    try:
+        return f"user '{pwd.getpwuid(uid).pw_name}'"
+    except KeyError:
+        return f"user {uid}"

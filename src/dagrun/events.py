@@ -11,6 +11,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from dagrun.clock import from_rfc3339, to_rfc3339
+from dagrun.variants import MOST_VARIANTS
 from dagrun.work import Blob, Json, Outputs
 
 if TYPE_CHECKING:
@@ -261,6 +262,11 @@ _SAID: Mapping[type[Event], tuple[tuple[str, str, str | None], ...]] = {
 }
 
 
+def file_of(event: Event) -> Blob | None:
+    """The file that an event names for what is too large to be told in it."""
+    return getattr(event, "outputs_file", None) or getattr(event, "items_file", None)
+
+
 class Encoder:
     """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
 
@@ -314,19 +320,68 @@ def _data(data: Any) -> str:
         return _encode(data)
 
 
+def _types(declared: str) -> frozenset[type]:
+    known = declared.removesuffix(" | None")
+    return _TYPES[known] if known == declared else _TYPES[known] | {NoneType}
+
+
+#: The types of JSON values that a field takes, by how it is declared; what may be None need not be written.
+_TYPES: Mapping[str, frozenset[type]] = {
+    "str": frozenset({str}),
+    "int": frozenset({int}),
+    "float": frozenset({int, float}),
+    "bool": frozenset({bool}),
+    "Blob": frozenset({dict}),
+    "Mapping[str, Json]": frozenset({dict}),
+    "Sequence[str]": frozenset({list}),
+    "Sequence[Json]": frozenset({list}),
+}
+_TAKES: Mapping[type[Event], tuple[tuple[str, frozenset[type]], ...]] = {
+    cls: tuple((f.name, _types(str(f.type))) for f in fields(cls) if f.name != "timestamp")
+    for cls in EVENTS.values()
+}
+_MOST: int = 10**10  # seconds, and attempts: no fact comes near it
+
+
 def decode(line: Mapping[str, Json]) -> Event | None:
     """The fact that a line of JSON states; None for an event this version does not know.
 
     Fields it does not know are ignored, so an older dagrun reads a newer one's journal.
-    Raises KeyError, TypeError or ValueError when a line is not an event at all.
+    Raises KeyError, TypeError or ValueError when a line is not an event at all, or a field of it is not of its type.
     """
     cls = EVENTS.get(line["event"])
     if cls is None:
         return None
-    names = (*_FIELDS[cls], _PRIVATE[cls]) if cls in _PRIVATE else _FIELDS[cls]
-    facts = {name: line[name] for name in names if name in line}
+    facts: dict[str, Any] = {}
+    for name, types in _TAKES[cls]:
+        if name in line:
+            value = facts[name] = line[name]
+            fits = type(value) in types
+            if not fits or (float in types and value is not None and not -_MOST < value < _MOST):
+                raise ValueError(f"'{name}' cannot be {value!r:.80}")
     for name in ("outputs_file", "items_file"):
-        if name in facts:
-            blob = facts[name]
-            facts[name] = Blob(blob["file"], blob["size"], blob["sha256"])
-    return cls(timestamp=from_rfc3339(line["timestamp"]), **facts)
+        if facts.get(name) is not None:
+            facts[name] = _blob(facts[name])
+    event = cls(timestamp=from_rfc3339(line["timestamp"]), **facts)
+    if not 0 <= (facts.get("attempt") or 0) < _MOST:
+        raise ValueError("there is no such attempt")
+    match event:
+        case DagResume() if {*map(type, event.reused), *map(type, event.rerun)} - {str}:
+            raise ValueError("a task's id is text")
+        case TaskExpand() if not _is_list_of(event, event.count):
+            raise ValueError(f"there are no {event.count} items")
+    return event
+
+
+def _blob(data: Mapping[str, Json]) -> Blob:
+    """A file beside the run's other files: a name, never a path."""
+    file, size, digest = data["file"], data["size"], data["sha256"]
+    if not (type(file) is type(digest) is str and type(size) is int and size >= 0):
+        raise ValueError(f"{data!r:.80} is no file with a size and a hash")
+    if "/" in file or "\0" in file or file in ("", ".", ".."):
+        raise ValueError(f"{file!r:.80} names no file")
+    return Blob(file, size, digest)
+
+
+def _is_list_of(event: TaskExpand, count: int) -> bool:
+    return 0 <= count <= MOST_VARIANTS and (event.items is None or len(event.items) == count)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from dagrun.work import Json
 
 
+LONGEST_LINE = 1 << 20  # bytes of a log's line that are handed out at once
+
+
 class Watch:
     """The fold of one run's facts, carried on by what is added to its journal."""
 
@@ -106,7 +109,7 @@ class LogFollower:
         for fact in self._watch.poll():
             if isinstance(fact, TaskStart) and (self._task_id is None or is_of(fact.task_id, self._task_id)):
                 path = self._runs.log_path(self._watch.run_id, fact.task_id, fact.attempt)
-                self._running[fact.task_id, fact.attempt] = Follower(path)
+                self._running[fact.task_id, fact.attempt] = Follower(path, LONGEST_LINE)
             elif (
                 isinstance(fact, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
                 and fact.attempt is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import NotFoundError, RefusedError, UsageError, did_you_mean
+from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.events import EVENTS
 from dagrun.following import LogFollower, Watch
 from dagrun.graph import Graph
@@ -19,7 +19,7 @@ from dagrun.runs.ends import log_end
 from dagrun.selection import which
 from dagrun.state import RunState
 from dagrun.variants import base_id, is_of
-from dagrun.views.status import RunView, fold, view
+from dagrun.views.status import DAMAGED, DamagedRun, RunView, fold, view
 from dagrun.work import Json
 
 if TYPE_CHECKING:
@@ -47,12 +47,9 @@ class History:
             if newest is None:
                 raise NotFoundError("run", named, hint="nothing has been run here yet")
             return newest
-        matches = []
-        for run_id in self.runs.ids():
-            if run_id == named:
-                return run_id
-            if named and run_id.startswith(named):
-                matches.append(run_id)
+        if self.runs.has(named):
+            return named
+        matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
         if len(matches) > 1:
             raise RefusedError(
                 f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3])
@@ -72,21 +69,26 @@ class History:
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
         since: float | None = None, limit: int = 20, offset: int = 0,
-    ) -> list[RunView]:  # fmt: skip
-        """Runs, newest first. Without a filter only those that are shown are read."""
+    ) -> list[RunView | DamagedRun]:  # fmt: skip
+        """Runs, the one that began last first. Without a filter only those that are shown are read.
+
+        One whose records are damaged is among them, unless the filter is about what they would say.
+        """
         return list(islice(self._matching(dag, status, tenant, since), offset, offset + limit))
 
     def _matching(
         self, dag: str | None, status: str | None, tenant: str | None, since: float | None
-    ) -> Iterator[RunView]:
+    ) -> Iterator[RunView | DamagedRun]:
         now = self.clock.now()
-        for run_id in self.runs.ids():
+        for run_id in self.runs.ids(since):
             try:
                 run = view(self.runs.read(run_id), now)
             except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
                 continue
-            if since is not None and run.started_at is not None and run.started_at < since:
-                return
+            except DamagedError as error:
+                if dag is None and tenant is None and status in (None, DAMAGED):
+                    yield DamagedRun(run_id, error.message)
+                continue
             if dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant):
                 yield run
 
@@ -159,7 +161,7 @@ class History:
                 break
             try:
                 record = self.runs.read(run_id)
-            except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
+            except (NotFoundError, DamagedError):  # or it is being made or removed just now
                 continue
             if record.dag.name == graph.dag.name:
                 history.add(record.events)

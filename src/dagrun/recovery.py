@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip
+from dagrun.errors import DamagedError
+from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
 from dagrun.graph import Graph, Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, Status
@@ -51,6 +53,32 @@ def _ended_well(state: RunState) -> set[int]:
     return well
 
 
+def needed_files(state: RunState) -> Iterator[tuple[str, Blob]]:
+    """The files that a resume will read, each with its task: outputs above what runs, and lists whose items run."""
+    kept = _ended_well(state)
+    pile = [i for i in range(len(state.nodes)) if i not in kept or state.graph.dag.outputs]
+    above = set(pile)
+    while pile:
+        needs = [need for need in state.nodes[pile.pop()].needs if need not in above]
+        above.update(needs)
+        pile += needs
+    for i in sorted(above):
+        files = (state.tasks[i].outputs if i in kept else None, None if i in kept else state.items.get(i))
+        yield from ((state.nodes[i].task.id, each) for each in files if isinstance(each, Blob))
+
+
+@contextmanager
+def usable(run_id: str, task_id: str) -> Iterator[None]:
+    """While a task's results are taken over. Raises DamagedError that says how to go on without them."""
+    try:
+        yield
+    except DamagedError as error:
+        raise DamagedError(
+            f"the results of task '{task_id}' cannot be used: {error.message}",
+            hint=f"`dagrun rerun {run_id} --from {task_id}` makes them anew, in a new run",
+        ) from error
+
+
 def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) -> DagResume:
     """The fact that begins a new stretch."""
     left = remainder(state)
@@ -67,12 +95,9 @@ class Reuse:
     results: Sequence[TaskOk | TaskSkip | TaskExpand]
 
     @property
-    def files(self) -> Iterator[Blob]:
-        """The files that the facts name."""
-        for fact in self.results:
-            blob = fact.outputs_file if isinstance(fact, TaskOk) else getattr(fact, "items_file", None)
-            if blob is not None:
-                yield blob
+    def files(self) -> Iterator[tuple[str, Blob]]:
+        """The files that the facts name, each with its task."""
+        return ((fact.task_id, blob) for fact in self.results if (blob := file_of(fact)) is not None)
 
     @property
     def task_ids(self) -> Iterator[str]:

@@ -19,6 +19,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 ENTRY_POINTS = "dagrun.workflows"
 
 _registered: dict[str, Callable[..., Any]] = {}
+_project: list[str] = []  # directories whose modules may be imported, after all others
 
 
 def workflow(name: str) -> Callable[[Function], Function]:
@@ -137,7 +138,10 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
     if origin.kind == "file":
         module = _import_file(Path(target))
     else:
-        module = importlib.import_module(target.partition(":")[0])
+        name = target.partition(":")[0]
+        if origin.listed:
+            _refuse_shadowed(name)
+        module = importlib.import_module(name)
     fresh = {name: function for name, function in _registered.items() if before.get(name) is not function}
     # Imported before, by another origin or an earlier attempt: what it registered then is still its own.
     path = getattr(module, "__file__", None)
@@ -145,6 +149,30 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
         if path and _file(function) == path:
             fresh.setdefault(name, function)
     return fresh
+
+
+def add_to_path(directory: str) -> None:
+    """Let modules of the project be imported: after Python's own and its libraries', which they must not replace."""
+    _project.append(directory)
+    if directory not in sys.path:
+        sys.path.append(directory)
+
+
+def _refuse_shadowed(name: str) -> None:
+    """Raises ImportError for a module that the user listed and has, where that name stands for another module."""
+    top = name.partition(".")[0]
+    mine = [
+        path
+        for directory in _project
+        for path in (Path(directory) / f"{top}.py", Path(directory) / top / "__init__.py")
+        if path.is_file()
+    ]
+    spec = importlib.util.find_spec(top) if mine else None
+    if spec is not None and not any(spec.origin and Path(spec.origin) == path for path in mine):
+        raise ImportError(
+            f"'{top}' is a module of Python or of a library ({spec.origin}), not {mine[0]}: "
+            f"give yours another name, or list it as a file"
+        )
 
 
 def _import_file(path: Path) -> Any:
@@ -156,8 +184,7 @@ def _import_file(path: Path) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
+    add_to_path(str(path.parent))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

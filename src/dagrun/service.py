@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.errors import DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.history import History
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
-from dagrun.recovery import fold, resumption, reuse
+from dagrun.recovery import fold, needed_files, resumption, reuse, usable
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter, new_run_id
 from dagrun.selection import Selection, names, part
@@ -174,6 +174,8 @@ class Service(History):
         while time.monotonic() < deadline:
             try:
                 writer = self.runs.own(run_id)
+            except NotOwnedError:
+                raise
             except RefusedError:  # somebody drives it, and takes the request
                 time.sleep(0.02)
                 continue
@@ -209,8 +211,8 @@ class Service(History):
         """Go on with a run: what ended well is kept, the rest runs (CONTRACT 7.3). None: nothing is left to do.
 
         `given` are values for parameters, from now on. `notice` is told when the document has changed since. Raises
-        NotFoundError, UsageError, and RefusedError when the run is live or a value of it was not recorded; then nothing
-        was changed.
+        NotFoundError, UsageError, DamagedError, and RefusedError when the run is live or a value of it was not recorded;
+        then nothing was changed.
         """
         writer = self.runs.own(self.run_id(named))
         try:
@@ -223,6 +225,9 @@ class Service(History):
                 writer.close()
                 return None
             prepared = self._resumed(record, dag, state.start, given)
+            for task_id, blob in needed_files(state):
+                with usable(writer.run_id, task_id):
+                    writer.read_outputs(blob)
             self.end_bodies(writer.run_id)
             writer.begin(None if dag == record.dag else _recorded(prepared))
             for request in writer.requests():  # a cancel of a run that was interrupted: it is resumed now
@@ -331,8 +336,9 @@ class Service(History):
         with held():  # from here on a signal is a cancel, which is recorded
             writer = self._create(prepared, run_id)
             try:
-                for blob in reused.files:
-                    writer.adopt_outputs(record.run_id, blob)
+                for task_id, blob in reused.files:
+                    with usable(record.run_id, task_id):
+                        writer.adopt_outputs(record.run_id, blob)
                 writer.adopt_artifacts(record.run_id, reused.task_ids)
             except BaseException:
                 writer.abandon()
@@ -368,7 +374,7 @@ class Service(History):
         def look(run_id: str) -> RunView | None:
             try:
                 return self.status(run_id)
-            except NotFoundError:
+            except (NotFoundError, DamagedError):
                 return None
 
         return views(found, Claims(self.claims_directory), look, now, count)

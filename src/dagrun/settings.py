@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.durability import Durability
-from dagrun.errors import UsageError, did_you_mean
+from dagrun.errors import RefusedError, UsageError, did_you_mean, user
 
 MIB = 1024 * 1024
+#: The variable that lists directories whose projects may belong to other users, `*` for all.
+SAFE_DIRECTORIES = "DAGRUN_SAFE_DIRECTORIES"
 
 
 def _text(value: Any) -> str:
@@ -111,9 +113,14 @@ def load(
     start: Path | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings for a command that is run in the directory `start`. Raises UsageError listing all that is wrong."""
+    """The settings for a command that is run in the directory `start`.
+
+    Raises UsageError listing all that is wrong, RefusedError for a project of another user.
+    """
     environment = os.environ if environment is None else environment
-    root, name, table = _project(Path.cwd() if start is None else start)
+    root, name, table = _project(
+        Path.cwd() if start is None else start, environment.get(SAFE_DIRECTORIES, "")
+    )
     flags = flags or {}
     parts: list[Field[Any]] = [part for part in fields(Settings) if "variable" in part.metadata]
     problems = [
@@ -145,20 +152,56 @@ def load(
     return Settings(root=root, sources=sources, **values)
 
 
-def _project(start: Path) -> tuple[Path, str, Mapping[str, Any]]:
-    """The nearest directory upward with `dagrun.toml` or `[tool.dagrun]`, that file's name, and its settings."""
+def _project(start: Path, safe: str) -> tuple[Path, str, Mapping[str, Any]]:
+    """The nearest directory upward with `dagrun.toml` or `[tool.dagrun]`, that file's name, and its settings.
+
+    Such a file names code that is to be imported: one of another user is refused.
+    """
     for directory in (start, *start.parents):
-        if (directory / "dagrun.toml").is_file():
-            return directory, "dagrun.toml", _toml(directory / "dagrun.toml")
-        if (directory / "pyproject.toml").is_file():
-            path = directory / "pyproject.toml"
-            tool = _toml(path).get("tool")
+        path = directory / "dagrun.toml"
+        if os.path.isfile(path):  # noqa: PTH113 - this one never raises
+            _refuse_foreign(path, safe)
+            return directory, path.name, _toml(path)
+        path = directory / "pyproject.toml"
+        if os.path.isfile(path):  # noqa: PTH113
+            try:
+                tool = _toml(path).get("tool")
+            except UsageError:
+                if _stranger(path) is not None:
+                    continue  # it is not about this user's project
+                raise
             table = tool.get("dagrun") if isinstance(tool, dict) else None
-            if table is not None and not isinstance(table, dict):
+            if table is None:
+                continue
+            _refuse_foreign(path, safe)
+            if not isinstance(table, dict):
                 raise UsageError(f"{path}: 'tool.dagrun' must be a table")
-            if table is not None:
-                return directory, "pyproject.toml", table
+            return directory, path.name, table
     return start, "dagrun.toml", {}
+
+
+def _refuse_foreign(path: Path, safe: str) -> None:
+    """Raises RefusedError for a file of another user, unless its directory, or one above it, is in the list `safe`."""
+    stranger = _stranger(path)
+    if stranger is None:
+        return
+    allowed = [each for each in safe.split(os.pathsep) if each]
+    real = Path(os.path.realpath(path.parent))
+    if "*" in allowed or any(real.is_relative_to(os.path.realpath(each)) for each in allowed):
+        return
+    raise RefusedError(
+        f"{path} belongs to {user(stranger)}: what it names would run as you",
+        hint=f"if you trust that project: export {SAFE_DIRECTORIES}={path.parent}",
+    )
+
+
+def _stranger(path: Path) -> int | None:
+    """The owner of a file, or of the link to it, who is neither this user nor root. `sudo` stands for who called it."""
+    ours = {0, os.geteuid()}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        ours.add(int(os.environ["SUDO_UID"]))
+    owners = (path.lstat().st_uid, path.stat().st_uid)
+    return next((owner for owner in owners if owner not in ours), None)
 
 
 def _toml(path: Path) -> dict[str, Any]:

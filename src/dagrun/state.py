@@ -179,6 +179,8 @@ class RunState:
         i = self.index[event.task_id]
         task = self.tasks[i]
         self._reopen(i)
+        if task.status is Status.RUNNING:
+            self._leave_running(i)  # the line that ended its last attempt was damaged
         task.status = Status.RUNNING
         task.attempt = event.attempt
         task.started_at = event.timestamp

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
-from dagrun.runs.base import RunStore, RunWriter, is_run_id
+from dagrun.runs.base import Request, RunStore, RunWriter, is_run_id
 from dagrun.runs.files import FileRuns
 from dagrun.runs.memory import MemoryRun, MemoryRuns
 from tests.unit.harness import chain
@@ -76,7 +77,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     house = request.param(tmp_path)
     yield house
     for writer in house.begun:
-        if house.store.read(writer.run_id).live:
+        if house.store.is_live(writer.run_id):
             writer.close()
 
 
@@ -140,6 +141,25 @@ def test_ids_are_told_newest_first(house: House) -> None:
     assert list(house.store.ids()) == begun[::-1]
 
 
+def test_ids_that_were_given_and_ids_that_were_made_are_told_by_the_moment_they_began(house: House) -> None:
+    begun = []
+    for hour, name in enumerate(["zz", None, "20990101-000000-mine", "20010101-000000-aaaaaa", None, "a"]):
+        run = house.begin(name, NOW)  # an id may be made long before its run begins
+        run.append(replace(START, timestamp=NOW + hour * 3600))
+        run.close()
+        begun.append(run.run_id)
+    assert list(house.store.ids()) == begun[::-1]
+    assert list(house.store.ids(NOW + 3 * 3600)) == begun[:2:-1]
+    assert list(house.store.ids(NOW + 3 * 3600 + 0.001)) == begun[:3:-1]
+
+
+def test_a_run_is_there_from_its_making_on(house: House) -> None:
+    assert not house.store.has("mine")
+    house.begin("mine")
+    assert house.store.has("mine")
+    assert not house.store.has("..")
+
+
 def test_a_store_without_runs_has_no_ids(house: House) -> None:
     assert list(house.store.ids()) == []
 
@@ -173,6 +193,27 @@ def test_what_is_no_name_is_no_id(house: House, run_id: str) -> None:
 def test_a_run_that_is_not_there_is_not_found(house: House, run_id: str) -> None:
     with pytest.raises(NotFoundError, match=f"run '{run_id}' not found"):
         house.store.read(run_id)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda store: store.read("ghost"),
+        lambda store: store.dag("ghost"),
+        lambda store: store.own("ghost"),
+        lambda store: store.ask("ghost", Request("cancel", "me", {})),
+        lambda store: store.events("ghost"),
+    ],
+    ids=["read", "dag", "own", "ask", "events"],
+)
+def test_nothing_can_be_asked_of_a_run_that_is_not_there(
+    house: House, asked: Callable[[RunStore], object]
+) -> None:
+    with pytest.raises(NotFoundError, match="run 'ghost' not found"):
+        asked(house.store)
+    assert not house.store.is_live("ghost")
+    assert list(house.store.logs("ghost", ["a"])) == []
+    assert house.store.log_path("ghost", "a", 1).name == "a.1.log"
 
 
 def test_the_stream_of_all_runs_has_every_fact_but_no_outputs(house: House) -> None:
@@ -258,7 +299,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
     house = Files(tmp_path)
     yield house
     for writer in house.begun:
-        if house.store.read(writer.run_id).live:
+        if house.store.is_live(writer.run_id):
             writer.close()
 
 
@@ -308,7 +349,7 @@ def test_a_directory_that_is_no_run_is_not_found(files: Files) -> None:
     (files.store.directory / "odd").mkdir(parents=True)
     with pytest.raises(NotFoundError) as caught:
         files.store.read("odd")
-    assert caught.value.hint == "it was never begun: it has no readable dag.json"
+    assert caught.value.hint == "it was never begun: it has no dag.json"
 
 
 def test_a_run_that_cannot_begin_leaves_nothing(files: Files) -> None:
@@ -349,3 +390,34 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
     assert (taken / "link").is_symlink()
     assert new.artifacts("a") is None
     new.adopt_artifacts("new-one-that-kept-nothing", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda path: path.unlink(), "cannot be read: No such file or directory"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was changed: it has 70014 bytes, and 70015 were recorded"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"x", b"y", 1)), "its SHA-256 is not the one that was recorded"),
+    ],
+    ids=["missing", "cut", "changed"],
+)  # fmt: skip
+def test_a_file_of_outputs_that_is_not_what_was_recorded_is_damaged(
+    files: Files, damage: Callable[[Path], object], told: str
+) -> None:
+    old, new = files.begin("old"), files.begin("new")
+    blob = old.store_items("a", ["x" * 70_000])
+    assert blob is not None
+    damage(files.store.directory / "old" / "outputs" / blob.file)
+    for read in (lambda: old.read_outputs(blob), lambda: new.adopt_outputs("old", blob)):
+        with pytest.raises(DamagedError, match=told):
+            read()
+
+
+def test_a_run_without_its_dag_is_there_and_damaged(files: Files) -> None:
+    run = files.begin("mine")
+    run.append(START)
+    run.close()
+    (files.store.directory / "mine" / "dag.json").unlink()
+    assert list(files.store.ids()) == ["mine"]
+    with pytest.raises(DamagedError, match=r"run 'mine' cannot be read: .*/mine/dag.json: it is gone"):
+        files.store.read("mine")

@@ -15,9 +15,12 @@ from dagrun.events import (
     DagStart,
     Encoder,
     Event,
+    TaskExpand,
     TaskFail,
     TaskOk,
+    TaskRetry,
     TaskSkip,
+    TaskStart,
     decode,
     masked,
 )
@@ -46,8 +49,10 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "Sequence[str] | None": st.none() | st.lists(st.text()),
     "Mapping[str, Json] | None": st.none() | OBJECTS,
     "Sequence[Json] | None": st.none() | st.lists(JSON, max_size=3),
-    "Blob | None": st.none() | st.builds(Blob, st.text(), st.integers(0), st.text()),
+    "Blob | None": st.none()
+    | st.builds(Blob, st.from_regex(r"[a-z0-9_%-][a-z0-9_.%-]*", fullmatch=True), st.integers(0), st.text()),
 }
+ATTEMPTS = st.integers(0, 10**9)
 
 
 def events(cls: type[Event]) -> st.SearchStrategy[Event]:
@@ -57,6 +62,18 @@ def events(cls: type[Event]) -> st.SearchStrategy[Event]:
         for name, field in cls.__dataclass_fields__.items()
         if name not in ("name", "timestamp")
     }
+    if "attempt" in parts:
+        parts["attempt"] = ATTEMPTS if cls is TaskStart else st.none() | ATTEMPTS
+    if cls is TaskExpand:  # says how many items it has
+        parts |= {"count": st.integers(0, 100_000), "items": st.none()}
+        with_items = st.lists(JSON, max_size=3).flatmap(
+            lambda items: st.builds(
+                cls, timestamp=MOMENTS, **{**parts, "count": st.just(len(items)), "items": st.just(items)}
+            )
+        )
+        return with_items | st.builds(cls, timestamp=MOMENTS, **parts)
+    if cls is TaskRetry:
+        parts["attempt"] = ATTEMPTS
     return st.builds(cls, timestamp=MOMENTS, **parts)
 
 
@@ -72,6 +89,10 @@ def line(event: Event) -> dict[str, Any]:
 
 def skip(**more: Any) -> dict[str, Any]:
     return {**line(TaskSkip(timestamp=0.0, task_id="a", reason="StopAll")), **more}
+
+
+def fact(event: str, **more: Any) -> dict[str, Any]:
+    return {"timestamp": "2025-10-03T10:00:00Z", "event": event, "task_id": "a", **more}
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
@@ -131,6 +152,34 @@ def test_a_later_versions_field_of_an_outputs_file_is_passed_over() -> None:
         {"event": "task_skip", "timestamp": "2025-10-03T10:00:00Z"},
         {"event": "task_skip", "timestamp": "soon", "task_id": "a", "reason": "StopAll"},
         {"event": "task_skip", "timestamp": 5, "task_id": "a", "reason": "StopAll"},
+        skip(task_id=["a"]),
+        skip(task_id=None),
+        skip(reason=5),
+        skip(detail={}),
+        fact("task_start", attempt="1", kind="shell"),
+        fact("task_start", attempt=True, kind="shell"),
+        fact("task_start", attempt=1.5, kind="shell"),
+        fact("task_start", attempt=-1, kind="shell"),
+        fact("task_start", attempt=10**20, kind="shell"),
+        fact("task_ok", duration_seconds="1"),
+        fact("task_ok", duration_seconds=float("nan")),
+        fact("task_ok", duration_seconds=1e300),
+        fact("task_ok", duration_seconds=10**400),
+        fact("task_ok", duration_seconds=1, changed="yes"),
+        fact("task_ok", duration_seconds=1, outputs=[]),
+        fact("task_ok", duration_seconds=1, outputs_file="a.1.json"),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "a.1.json"}),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "../../x", "size": 1, "sha256": "0"}),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "..", "size": 1, "sha256": "0"}),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "a\0", "size": 1, "sha256": "0"}),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": "1", "sha256": "0"}),
+        fact("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": 1, "sha256": 0}),
+        fact("task_expand", count=2, items=["x"]),
+        fact("task_expand", count=-1),
+        fact("task_expand", count=10**12),
+        fact("dag_resume", reused=[1], rerun=[], dag_hash="ff"),
+        fact("dag_resume", reused="ab", rerun=[], dag_hash="ff"),
+        fact("dag_start", task_count=1, dag_path="d", dag_hash="ff", params=[]),
     ],
 )
 def test_a_line_that_is_no_fact_is_an_error_that_readers_know(data: dict[str, Any]) -> None:

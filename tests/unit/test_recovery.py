@@ -472,7 +472,8 @@ def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
 
 def test_an_empty_directory_is_no_run_and_does_not_take_its_id(tmp_path: Path) -> None:
     runs = FileRuns(tmp_path / "runs", tmp_path / "events.jsonl")
-    (tmp_path / "runs/it").mkdir(parents=True)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/it").mkdir(mode=0o700)
     assert list(runs.ids()) == []
     runs.create(CHAIN, 0.0, "it").close()
     assert list(runs.ids()) == ["it"]

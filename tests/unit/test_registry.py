@@ -262,3 +262,32 @@ def test_the_shape_for_scripts() -> None:
         "origin": "here",
         "home": "w.py:1",
     }
+
+
+# --- the project's modules and all others ---
+
+
+def test_a_module_of_the_project_replaces_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    for name in ("colorsys", "helper_of_mine"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        (tmp_path / f"{name}.py").write_text("VALUE = 'mine'\n")
+    (tmp_path / "flow.py").write_text("import colorsys, helper_of_mine\n")
+    registry.load(Origin("file", str(tmp_path / "flow.py")))
+    assert sys.modules["helper_of_mine"].__file__ == str(tmp_path / "helper_of_mine.py")
+    assert sys.modules["colorsys"].__file__ != str(tmp_path / "colorsys.py")
+
+
+def test_a_listed_module_that_has_the_name_of_another_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr(registry, "_project", [])
+    (tmp_path / "colorsys.py").write_text("")
+    registry.add_to_path(str(tmp_path))
+    with pytest.raises(
+        ImportError, match=r"'colorsys' is a module of Python or of a library \(.*\), not .*/colorsys.py"
+    ):
+        registry.load(Origin("module", "colorsys"))
+    registry.load(Origin("module", "json"))  # one that the project has no file of
+    registry.load(Origin("file", str(tmp_path / "colorsys.py")))

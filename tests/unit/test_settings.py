@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dagrun.errors import UsageError
+from dagrun.errors import RefusedError, UsageError
 from dagrun.settings import Settings, load
 from tests.unit.harness import env
 
@@ -161,3 +162,67 @@ def test_tool_dagrun_must_be_a_table(tmp_path: Path) -> None:
 def test_a_pyproject_whose_tool_is_no_table_is_somebody_elses(tmp_path: Path) -> None:
     written(tmp_path, "tool = 1", "pyproject.toml")
     assert load({}, tmp_path).sources["runs_dir"] == "default"
+
+
+class TestAProjectOfAnotherUser:
+    """What its settings name would run as whoever runs dagrun below it, as git says of a repository's hooks."""
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> Path:
+        if os.geteuid() != 0:
+            pytest.skip("only root may give a file to somebody else")
+        directory = written(tmp_path / "project", "workflows = ['w.py']")
+        os.chown(directory / "dagrun.toml", 54321, 54321)
+        (directory / "inner").mkdir()
+        return directory
+
+    def test_it_is_refused_with_what_allows_it(self, project: Path) -> None:
+        with pytest.raises(RefusedError) as error:
+            load({}, project / "inner")
+        assert error.value.message == (
+            f"{project}/dagrun.toml belongs to user 54321: what it names would run as you"
+        )
+        assert error.value.hint == f"if you trust that project: export DAGRUN_SAFE_DIRECTORIES={project}"
+
+    @pytest.mark.parametrize("allowed", ["{0}", "/elsewhere:{0}", "{0}/..", "*"])
+    def test_it_is_allowed_by_name(self, project: Path, allowed: str) -> None:
+        environment = env(DAGRUN_SAFE_DIRECTORIES=allowed.format(project))
+        assert load(environment, project / "inner").workflows == ("w.py",)
+
+    @pytest.mark.parametrize("allowed", ["/elsewhere", "{0}/inner", ":", ""])
+    def test_it_is_not_by_another(self, project: Path, allowed: str) -> None:
+        with pytest.raises(RefusedError):
+            load(env(DAGRUN_SAFE_DIRECTORIES=allowed.format(project)), project)
+
+    def test_a_link_of_another_user_to_a_file_of_ours_is_refused_too(self, project: Path) -> None:
+        (project / "dagrun.toml").rename(project / "mine.toml")
+        os.chown(project / "mine.toml", 0, 0)
+        (project / "dagrun.toml").symlink_to("mine.toml")
+        os.chown(project / "dagrun.toml", 54321, 54321, follow_symlinks=False)
+        with pytest.raises(RefusedError):
+            load({}, project)
+
+    def test_so_is_a_table_in_pyproject_toml(self, project: Path) -> None:
+        (project / "dagrun.toml").unlink()
+        os.chown(written(project, "[tool.dagrun]", "pyproject.toml") / "pyproject.toml", 54321, 54321)
+        with pytest.raises(RefusedError):
+            load({}, project)
+
+    @pytest.mark.parametrize("text", ["[tool.other]", "not = [toml"])
+    def test_a_pyproject_toml_that_says_nothing_to_dagrun_is_passed_over(
+        self, project: Path, text: str
+    ) -> None:
+        (project / "dagrun.toml").unlink()
+        os.chown(written(project, text, "pyproject.toml") / "pyproject.toml", 54321, 54321)
+        assert load({}, project).root == project
+
+    def test_whoever_calls_sudo_owns_it(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SUDO_UID", "54321")
+        assert load({}, project).root == project
+
+    def test_one_of_root_is_anybodys(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("only root has files of root")
+        written(tmp_path, "")
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+        assert load({}, tmp_path).root == tmp_path

@@ -139,7 +139,7 @@ def _silent(offer: Callable[P, Iterable[str]]) -> Callable[P, list[str]]:
 
         try:
             return list(offer(*args, **kwargs))
-        except (DagrunError, OSError, ValueError):
+        except (DagrunError, OSError, ValueError, LookupError, TypeError, AttributeError):
             return []
 
     return offered
@@ -223,12 +223,9 @@ def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]
     # Before an option without its value Typer leaves the arguments unread.
     named = ctx.params.get("file") or ctx.params.get("dag") or next(iter(ctx.args), "")
     settings = _settings()
-    known = catalog.documents(settings.path(settings.dags_dir))
-    by_name = (
-        path for path in known if named in (path.name, catalog.stem(path), catalog.declared_name(path))
-    )
-    by_path = (path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file())
-    path = next(by_path, None) or next(by_name, None)
+    by_name = catalog.named(settings.path(settings.dags_dir), named)
+    by_path = [path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file()]
+    path = next(iter(by_path if "/" in named or not by_name else by_name), None)
     if path is None:
         return iter(())
     return _starting(incomplete, _written_variants(path) if "[" in incomplete else catalog.task_ids(path))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
+from dagrun import itself
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
+from dagrun.runs.disk import make_directory, unwritable
+from dagrun.runs.ends import last_text
 from dagrun.service import Service
 
 PATIENCE = 60.0  # seconds until the run must have begun
+_MOST_COMPLAINTS = 64 * 1024  # bytes of what a run that did not begin has to say
 
 
 def detach(service: Service, arguments: Sequence[str], params: Sequence[str], run_id: str) -> int:
@@ -27,22 +32,15 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
     What it prints (errors alone: it is quiet) is kept in the run's directory as `detached.log`.
     """
     runs = service.settings.path(service.settings.runs_dir)
+    make_directory(runs)
+    if os.path.lexists(runs / run_id):
+        raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
     log = runs / f".detached-{run_id}.log"
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        if (runs / run_id).exists():
-            raise RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
-        file, given = log.open("wb"), tempfile.TemporaryFile(dir=runs)  # noqa: SIM115 - closed below
+    with _fresh(log) as file, tempfile.TemporaryFile(dir=runs) as given:
         given.write(json.dumps(list(params)).encode())
         given.seek(0)
-    except OSError as problem:
-        raise EnvironmentFailure(
-            f"cannot write {problem.filename or log}: {problem.strerror}",
-            hint="a detached run needs a place for what it prints; check who may write there, and the free space",
-        ) from None
-    with file, given:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagrun", "run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"],
+            itself.command("run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"),
             stdin=given, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
@@ -57,7 +55,7 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
         time.sleep(0.02)
     if not _has_begun(runs / run_id):
         with contextlib.suppress(OSError):
-            output.say(log.read_text("utf-8", errors="replace").rstrip())
+            output.say(last_text(log, _MOST_COMPLAINTS).rstrip())
             log.unlink(missing_ok=True)
         return process.returncode or 1
     with contextlib.suppress(OSError):
@@ -66,9 +64,18 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
     return 0
 
 
+def _fresh(log: Path) -> BinaryIO:
+    """A file for this user alone. Raises RecordError."""
+    try:
+        log.unlink(missing_ok=True)
+        return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except OSError as error:
+        raise unwritable(log, error) from error
+
+
 def _has_begun(run: Path) -> bool:
     """Whether its first fact is recorded: a journal that is empty tells nobody anything."""
     try:
         return (run / "events.jsonl").stat().st_size > 0
-    except FileNotFoundError:
+    except OSError:
         return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +20,9 @@ from dagrun.cli.watching import Follow
 from dagrun.views.wording import plain
 
 if TYPE_CHECKING:
-    from dagrun.views.status import RunView, TaskView
+    from pathlib import Path
+
+    from dagrun.views.status import DamagedRun, RunView, TaskView
 
 Run = Annotated[
     str,
@@ -182,7 +186,12 @@ def runs(
     status: Annotated[str | None, typer.Option("--status", help="Only runs in this state.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Only runs of this tenant.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", help="A time (2025-10-03T10:00) or an age (2h, 7d).")
+        str | None,
+        typer.Option(
+            "--since",
+            help="Only runs that began since then: a date or time (2025-10-03, 2025-10-03T10:00; local, "
+            "unless it ends in Z or an offset), or an age (2h, 7d).",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=output.MOST, help="At most so many.")] = 20,
     offset: Annotated[
@@ -193,31 +202,43 @@ def runs(
     """List the runs, newest first."""
     from dagrun import settings, wiring
     from dagrun.outcomes import RunStatus
+    from dagrun.views.status import RunView
 
     if status is not None:
-        _one_of("--status", status, [str(each) for each in RunStatus])
+        _one_of("--status", status, [*map(str, RunStatus), "damaged"])
     with wiring.service(settings.load()) as service:
-        moment = None if since is None else _since(since, service.clock.now())
+        moment = None if since is None else since_moment(since, service.clock.now())
         found = service.history(
             dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset
         )
     if form is Form.JSON:
-        output.print_json({"runs": [view.to_json(tasks=False) for view in found]})
+        shapes = [
+            each.to_json(tasks=False) if isinstance(each, RunView) else each.to_json() for each in found
+        ]
+        output.print_json({"runs": shapes})
     elif found:
         output.table(
             ("RUN", "DAG", "STATUS", "STARTED", "DURATION", "TASKS"),
-            (
-                (
-                    view.run_id, view.dag.name, view.status, _local(view.started_at),
-                    output.seconds(view.duration), f"{view.counts()['success']}/{sum(view.counts().values())}",
-                )
-                for view in found
-            ),
+            map(_run_cells, found),
             styled=2,
-        )  # fmt: skip
+        )
+        for each in found:
+            if not isinstance(each, RunView):
+                output.say(each.reason)
     else:
         print("No runs." if not any((dag, status, tenant, since, offset)) else "No runs match.")
     return 0
+
+
+def _run_cells(run: RunView | DamagedRun) -> tuple[str, ...]:
+    from dagrun.views.status import RunView
+
+    if not isinstance(run, RunView):
+        return (run.run_id, "-", run.status, "-", "-", "-")
+    counts = run.counts()
+    duration = output.seconds(run.duration)
+    done = f"{counts['success']}/{sum(counts.values())}"
+    return (run.run_id, run.dag.name, run.status, _local(run.started_at), duration, done)
 
 
 def _one_of(flag: str, value: str, choices: list[str]) -> None:
@@ -229,51 +250,77 @@ def _one_of(flag: str, value: str, choices: list[str]) -> None:
         )
 
 
-def _since(text: str, now: float) -> float:
-    from dagrun.clock import from_rfc3339
+def since_moment(text: str, now: float) -> float:
+    """The moment that `--since` names: an age, or a date or time, local unless it says otherwise. Raises UsageError."""
+    from datetime import datetime
+
     from dagrun.errors import UsageError
     from dagrun.model import seconds
 
+    age = re.fullmatch(r"(?:(\d{1,9}(?:\.\d+)?)d)?(.*)", text.strip())
+    if age is not None and any(age.groups()):
+        days, rest = float(age[1] or 0), age[2]
+        with contextlib.suppress(ValueError):
+            return now - days * 86400 - (seconds(rest) if rest else 0)
     try:
-        days = float(text[:-1]) * 86400 if text.endswith("d") else None
-        return now - (seconds(text) if days is None else days)
-    except ValueError:
-        pass
-    try:
-        return from_rfc3339(text)
-    except ValueError:
+        return datetime.fromisoformat(text.strip()).timestamp()  # of a naive time: a local one
+    except (ValueError, OverflowError, OSError):
         raise UsageError(
-            f"--since {text!r} is neither a time (2025-10-03T10:00) nor an age (90s, 2h, 7d)"
+            f"--since {text!r} is neither a date or time (2025-10-03, 2025-10-03T10:00, 2025-10-03T10:00Z) "
+            "nor an age (90s, 2h, 7d)"
         ) from None
 
 
 def logs(
-    run: Run,
+    run: Run = "latest",
     task: Annotated[
         str | None,
         typer.Argument(metavar="TASK", help="Only this task's output.", autocompletion=complete_task),
     ] = None,
     follow: Follow = False,
+    tail: Annotated[
+        int | None,
+        typer.Option("--tail", metavar="N", min=0, help="Only the last so many lines of each log."),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the logs of tasks that failed.")] = False,
     form: Output = Form.TEXT,
 ) -> int:
     """Print what a run's tasks have printed."""
     from dagrun import settings, wiring
+    from dagrun.errors import UsageError
 
+    if follow and (failed or tail is not None):
+        raise UsageError("--follow shows all that comes: it goes with neither --tail nor --failed")
     with wiring.service(settings.load()) as service:
         if follow:
             return watching.follow_logs(service, run, task, form)
-        found = list(service.logs(run, task))
+        run_id = service.run_id(run)
+        found = list(service.logs(run_id, task))
+        if failed:
+            names = {
+                each.id for each in service.status(run_id).tasks if each.status in ("failed", "timed_out")
+            }
+            found = [log for log in found if log[0] in names]
+    alone = task is not None and len(found) == 1
     for task_id, attempt, path in found:
         try:
-            text = path.read_bytes().decode("utf-8", "replace")
+            _print_log(task_id, attempt, path, tail, form, alone=alone)
+        except BrokenPipeError:
+            raise
         except OSError as problem:
+            if problem.filename is None:  # about stdout
+                raise
             output.say(f"Error: {path}: {problem.strerror}")
-            continue
-        if form is Form.JSON:
-            output.print_json({"task_id": task_id, "attempt": attempt, "path": str(path), "text": text})
-        elif task is not None and len(found) == 1:
-            output.print_as_is(text)
-        else:
-            for line in text.splitlines():
-                output.print_as_is(f"{task_id}.{attempt} | {line}\n")
     return 0
+
+
+def _print_log(task_id: str, attempt: int, path: Path, tail: int | None, form: Form, *, alone: bool) -> None:
+    """One log, however large: it is read and written in blocks. Raises OSError."""
+    from dagrun.runs.ends import prefixed, tail_start, text_blocks
+
+    texts = text_blocks(path, 0 if tail is None else tail_start(path, tail))
+    if form is Form.JSON:
+        output.print_json_text({"task_id": task_id, "attempt": attempt, "path": str(path)}, "text", texts)
+        return
+    for text in texts if alone else prefixed(texts, f"{task_id}.{attempt} | "):
+        output.print_as_is(text)

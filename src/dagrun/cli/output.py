@@ -59,13 +59,25 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def print_json(value: Json) -> None:
     """One JSON object on stdout. What its encoding lacks, and what a terminal would obey, is escaped."""
+    print(_json(value))
+
+
+def print_json_text(value: dict[str, Json], name: str, texts: Iterable[str]) -> None:
+    """The same, with one more field: a text that is too large to be held whole."""
+    sys.stdout.write(f'{_json(value)[:-1]}, {_json(name)}: "')
+    for text in texts:
+        sys.stdout.write(_json(text)[1:-1])
+    sys.stdout.write('"}\n')
+
+
+def _json(value: Json) -> str:
     wide = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(value, ensure_ascii=not wide)
     if not text.isprintable():
         import re
 
         text = re.sub(r"[^ -~]", lambda match: _json_char(match[0]), text)
-    print(text)
+    return text
 
 
 def _json_char(char: str) -> str:

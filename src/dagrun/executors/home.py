@@ -42,7 +42,7 @@ class Spool:
         """A descriptor to print to. Raises OSError."""
         if self._fd < 0:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, LOG_FLAGS, 0o600)
+            self._fd = os.open(self.path, LOG_FLAGS, 0o666)
         return self._fd
 
     def put(self, log: str) -> None:
@@ -116,7 +116,7 @@ class Home:
         return directory + below
 
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
-        log = os.open(path, LOG_FLAGS, 0o600)
+        log = os.open(path, LOG_FLAGS, 0o666)
         if masks:
             unmasked, (log, self.masking) = log, through_masker(log, masks)
             os.close(unmasked)

@@ -191,7 +191,7 @@ class Keeper:
         shell = os.fsdecode(argv[0])
         masker = None
         try:
-            log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
                 program = processes.program(shell, os.fsdecode(environment.get(b"PATH", b"")) or None)
                 _enter(message["cwd"])
@@ -226,7 +226,7 @@ class Keeper:
 
     def _hold(self, path: str) -> None:
         """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         fcntl.lockf(fd, fcntl.LOCK_EX)
         self.held.append(fd)
         self.scratch.append(f"{path.rpartition('/')[0]}/scratch")

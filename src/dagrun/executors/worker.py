@@ -37,9 +37,8 @@ def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
     open_streams()
     _guard_forks()
     faulthandler.enable(2)  # a body that crashes the interpreter says in its log where it was
-    for path in reversed(setup["sys_path"]):
-        if path not in sys.path:
-            sys.path.insert(0, path)
+    for path in setup["sys_path"]:
+        registry.add_to_path(path)
     os.environ.update(setup["env"])
     worker = Worker(Channel(sock), tickets)
     if first := setup.get("first"):

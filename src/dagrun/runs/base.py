@@ -99,11 +99,11 @@ class RunWriter(Protocol):
         ...
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file."""
+        """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
         ...
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
-        """Take over a file of outputs from another run."""
+        """Take over a file of outputs from another run. Raises DamagedError when it is not what was recorded."""
         ...
 
     def artifacts(self, task_id: str) -> Path | None:
@@ -172,16 +172,23 @@ class RunStore(Protocol):
         """Leave a wish for the run's owner. Raises NotFoundError, RecordError."""
         ...
 
-    def ids(self) -> Iterator[str]:
-        """The id of every run that has a DAG, newest first; costs little per run that is not asked for."""
+    def ids(self, since: float | None = None) -> Iterator[str]:
+        """The id of every run, the one that began last first; with `since` only those that began then or later.
+
+        Costs little per run that is not asked for.
+        """
+        ...
+
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run."""
         ...
 
     def read(self, run_id: str) -> RunRecord:
-        """One run. Raises NotFoundError."""
+        """One run. Raises NotFoundError, DamagedError."""
         ...
 
     def dag(self, run_id: str) -> Dag:
-        """What one run runs. Raises NotFoundError."""
+        """What one run runs; it can be compiled. Raises NotFoundError, DamagedError."""
         ...
 
     def is_live(self, run_id: str) -> bool:

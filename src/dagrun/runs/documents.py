@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from dagrun.graph import Graph
 from dagrun.model import Dag
+from dagrun.variants import base_id
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,5 +26,35 @@ def to_json(dag: Dag) -> bytes:
 
 
 def from_json(data: bytes) -> Dag:
-    """The inverse of `to_json`; raises ValueError for anything else."""
-    return _adapter().validate_json(data)
+    """The inverse of `to_json`; raises ValueError for anything else, and for a DAG that cannot be run."""
+    from pydantic import ValidationError
+
+    try:
+        dag = _adapter().validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"it is no DAG any more: {where}{': ' if where else ''}{first['msg']}") from None
+    if why := _why_not_runnable(dag):
+        raise ValueError(f"it is no DAG any more: {why}")
+    return dag
+
+
+def _why_not_runnable(dag: Dag) -> str:
+    """What cannot be in a DAG that was checked when it was recorded; empty if nothing is."""
+    ids = {task.id for task in dag.tasks}
+    if not ids or len(ids) < len(dag.tasks):
+        return "it has no tasks" if not ids else "two tasks have the same id"
+    for task in dag.tasks:
+        for other in (*(need.task for need in task.needs), *task.parallel_with):
+            if other not in ids and base_id(other) not in ids:
+                return f"'{task.id}' needs '{other}', which does not exist"
+    try:
+        graph = Graph.compile(dag)
+    except KeyError as error:
+        return f"a task needs {error}, which does not exist"
+    except (ValueError, TypeError) as error:
+        return str(error)
+    if len(graph.index) < len(graph.nodes) or sum(1 for _ in graph.walk()) < len(graph.nodes):
+        return "its tasks depend on one another in a circle"
+    return ""

@@ -1,12 +1,78 @@
-"""Where an attempt's log ends, as people name a place in a file: `test.3.log:41`."""
+"""Logs read in blocks, whatever their size: their ends, their text, and where they end, `test.3.log:41`."""
 
 from __future__ import annotations
 
+import codecs
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
+
+from dagrun.runs import disk
 
 #: Larger logs are named without a line: counting would take longer than anybody waits.
 MOST_BYTES: Final = 64 * 1024 * 1024
+
+
+BLOCK: Final = 64 * 1024
+
+
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(disk.open_to_read(path), "rb")
+
+
+def tail_start(path: Path, lines: int) -> int:
+    """Where the last `lines` lines of a file begin; read from its end, a block at a time. Raises OSError."""
+    with _opened(path) as file:
+        size = at = file.seek(0, os.SEEK_END)
+        if lines <= 0:
+            return size
+        while at > 0:
+            start = max(0, at - BLOCK)
+            file.seek(start)
+            block = file.read(at - start)
+            end = len(block)
+            if at == size and block.endswith(b"\n"):  # it ends the last line and begins none
+                end -= 1
+            while (end := block.rfind(b"\n", 0, end)) >= 0:
+                lines -= 1
+                if not lines:
+                    return start + end + 1
+            at = start
+    return 0
+
+
+def text_blocks(path: Path, start: int = 0) -> Iterator[str]:
+    """The text of a file from a place on, some at a time; what is no UTF-8 is replaced. Raises OSError."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with _opened(path) as file:
+        file.seek(start)
+        while block := file.read(BLOCK):
+            yield decoder.decode(block)
+        yield decoder.decode(b"", final=True)
+
+
+def prefixed(texts: Iterable[str], prefix: str) -> Iterator[str]:
+    """The text of one file with something before each line; every line ends, the last one too."""
+    begun, held = False, ""
+    for text in texts:
+        text = held + text
+        held = text[-1:] if text.endswith("\r") else ""  # a "\n" may follow
+        shown = text[: len(text) - len(held)]
+        for line, whole in zip(shown.splitlines(), shown.splitlines(keepends=True), strict=True):
+            ends = len(line) < len(whole)
+            yield ("" if begun else prefix) + line + ("\n" if ends else "")
+            begun = not ends
+    if begun or held:
+        yield ("" if begun else prefix) + "\n"
+
+
+def last_text(path: Path, most: int) -> str:
+    """The last bytes of a file as text, `most` at most. Raises OSError."""
+    with _opened(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - most))
+        return file.read(most).decode("utf-8", "replace")
 
 
 def log_end(path: Path) -> str:
@@ -24,7 +90,7 @@ def log_end(path: Path) -> str:
 def _count(path: Path) -> tuple[int, bytes]:
     """The line ends in the file, and its last byte."""
     lines, last = 0, b""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         while chunk := file.read(1 << 20):
             lines += chunk.count(b"\n")
             last = chunk[-1:]

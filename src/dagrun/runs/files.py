@@ -5,18 +5,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from dagrun import events
+from dagrun.clock import to_rfc3339
 from dagrun.durability import Durability
-from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
+from dagrun.errors import (
+    DamagedError,
+    EnvironmentFailure,
+    NotFoundError,
+    NotOwnedError,
+    RecordError,
+    RefusedError,
+    UsageError,
+)  # fmt: skip
 from dagrun.model import NAME_RULE, Dag
-from dagrun.runs import documents, lines, lock
+from dagrun.runs import disk, documents, lines, lock
 from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
 from dagrun.runs.follow import FileTail
 from dagrun.runs.inbox import Inbox
@@ -24,11 +35,13 @@ from dagrun.runs.layout import RunLayout, file_name
 from dagrun.work import Attempt, Blob, Json
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
+_BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # how a journal begins
+_MADE = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{3})[0-9a-f]{3}\Z")  # an id that dagrun made tells its time
 _BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
 class FileRuns:
-    """All runs below one directory, each in a directory of its own that only its owner writes to (0700)."""
+    """All runs below one directory, each in a directory of its own (0700, or 0770 where the umask shares with the group)."""
 
     def __init__(
         self,
@@ -46,13 +59,14 @@ class FileRuns:
         """Make the run's directory and own it."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
+        durable = self.durability is not Durability.OS
+        (disk.make_durable_directory if durable else disk.make_directory)(self.directory)
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
             name = self._claim(now, run_id)
-        except FileExistsError:
-            raise _taken(run_id) from None
+            if durable:
+                disk.sync_directory(self.directory)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(error.filename or self.directory, error) from error
         return self._begin(name, dag)
 
     def _begin(self, name: str, dag: Dag) -> FileRun:
@@ -71,6 +85,11 @@ class FileRuns:
     def own(self, run_id: str) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
+        if why := disk.why_not_shared(layout.directory):
+            raise NotOwnedError(
+                f"run '{run_id}' is not yours to go on with: {layout.directory} {why}",
+                hint="what is recorded there would run as you",
+            )
         run = FileRun(layout.directory, run_id, self.stream, self.durability, self.rotation)
         try:
             _wait_for_bodies(layout)
@@ -86,34 +105,53 @@ class FileRuns:
     def _claim(self, now: float, run_id: str | None) -> str:
         while True:
             name = run_id or new_run_id(now)
+            directory = self.directory / name
             try:
-                (self.directory / name).mkdir(mode=0o700)
+                disk.make_private_directory(directory)
             except FileExistsError:
                 if run_id is None:
                     continue
-                if not _is_stillborn(self.directory / name):
-                    raise
+                if why := disk.why_not_private(directory):
+                    raise _taken(run_id, f": {directory} {why}") from None
+                if not _is_stillborn(directory):
+                    raise _taken(run_id) from None
             return name
 
-    def ids(self) -> Iterator[str]:
-        """The id of every run that has a DAG, newest first: an id that dagrun made tells its time, else `dag.json` does."""
+    def ids(self, since: float | None = None) -> Iterator[str]:
+        """The id of every run that has a DAG or facts, the one that began last first."""
         try:
-            names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir()]
+            with os.scandir(self.directory) as entries:
+                names = [entry.name for entry in entries if is_run_id(entry.name)]
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
-        newest_first = sorted(names, key=self._age, reverse=True)
-        return (name for name in newest_first if (self.directory / name / "dag.json").exists())
+        least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
+        found = [(begun, name) for name in names if (begun := self._begun(name)) and begun >= least]
+        return (name for _, name in sorted(found, reverse=True))
 
-    def _age(self, name: str) -> str:
-        if re.match(r"\d{8}-\d{6}-", name):
-            return name
+    def _begun(self, name: str) -> str:
+        """When a run began, as its first fact says: only that much is read. Empty when there is no such run."""
+        directory = f"{self.directory}/{name}"
         try:
-            begun = (self.directory / name / "dag.json").stat().st_mtime
+            fd = disk.open_to_read(Path(f"{directory}/events.jsonl"))
+            try:
+                head = os.read(fd, 64)
+            finally:
+                os.close(fd)
         except OSError:
-            return ""
-        return new_run_id(begun)
+            head = b""
+        if match := _BEGUN.match(head):
+            return match[1].decode()
+        return _born(Path(directory), name, is_surely_one=bool(head))
+
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run."""
+        if not is_run_id(run_id):
+            return False
+        directory = self.directory / run_id
+        is_closed = os.path.isdir(directory) and not os.access(directory, os.X_OK)  # noqa: PTH112 - never raises
+        return is_closed or bool(self._begun(run_id))
 
     def read(self, run_id: str) -> RunRecord:
         """One run: its DAG and its facts."""
@@ -121,7 +159,10 @@ class FileRuns:
         # Asked before the journal is read: a run that ends in between is seen with its end.
         live = lock.is_held(layout.lock)
         dag = self.dag(run_id)
-        found, corrupt = lines.read(layout.journal)
+        try:
+            found, corrupt = lines.read(layout.journal)
+        except OSError as error:
+            raise _damaged(run_id, layout.journal, error.strerror or str(error)) from error
         facts = []
         for line in found:
             try:
@@ -135,12 +176,17 @@ class FileRuns:
 
     def dag(self, run_id: str) -> Dag:
         """What the run runs."""
+        layout = self._layout(run_id)
         try:
-            return documents.from_json(self._layout(run_id).dag.read_bytes())
-        except (OSError, ValueError):
-            raise NotFoundError(
-                "run", run_id, hint="it was never begun: it has no readable dag.json"
-            ) from None
+            return documents.from_json(disk.read_file(layout.dag))
+        except FileNotFoundError:
+            if layout.journal.exists():
+                raise _damaged(run_id, layout.dag, "it is gone") from None
+            raise NotFoundError("run", run_id, hint="it was never begun: it has no dag.json") from None
+        except OSError as error:
+            raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
+        except ValueError as error:
+            raise _damaged(run_id, layout.dag, str(error)) from error
 
     def is_live(self, run_id: str) -> bool:
         """Whether its lock is held."""
@@ -193,7 +239,7 @@ class FileRun:
         try:
             taken = lock.take(self.layout.lock)
         except OSError as error:
-            raise RecordError(f"cannot write {self.layout.lock}: {error.strerror}") from error
+            raise disk.unwritable(self.layout.lock, error) from error
         if not taken:
             raise RefusedError(f"run '{run_id}' is being run by another process")
 
@@ -202,12 +248,13 @@ class FileRun:
         try:
             for directory in (self.layout.logs, self.layout.outputs):
                 directory.mkdir(exist_ok=True)
-            data = self.layout.dag.read_bytes() if dag is None else self._write_dag(dag)
+            data = disk.read_file(self.layout.dag) if dag is None else self._write_dag(dag)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(error.filename or self.layout.directory, error) from error
         dag = dag or documents.from_json(data)
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self._files.append(lines.LineFile(self.layout.journal, self._durability))
+        self._sync_names(self.layout.directory)
         self._files.append(lines.LineFile(self._stream, renew=True, rotation=self._rotation))
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant)
 
@@ -217,17 +264,36 @@ class FileRun:
         return data
 
     def _write_whole(self, path: Path, data: bytes) -> None:
-        """A file that is there whole or not at all."""
+        """A file that is there whole or not at all; `_sync_names` then makes its name durable."""
         fresh = path.with_suffix(".tmp")
         with fresh.open("wb") as file:
             file.write(data)
-            if self._durability is not Durability.OS:
+            if self._is_durable:
                 file.flush()
                 os.fsync(file.fileno())
         fresh.replace(path)
 
+    @property
+    def _is_durable(self) -> bool:
+        return self._durability is not Durability.OS
+
+    def _sync_names(self, directory: Path) -> None:
+        if self._is_durable:
+            try:
+                disk.sync_directory(directory)
+            except OSError as error:
+                raise disk.unwritable(directory, error) from error
+
     def append(self, event: events.Event) -> None:
-        """Take a fact."""
+        """Take a fact. A file that it names is durable before it is."""
+        if self._is_durable and (blob := events.file_of(event)) is not None:
+            try:
+                disk.sync_file(self.layout.outputs / blob.file)
+                disk.sync_directory(self.layout.outputs)
+            except FileNotFoundError:
+                pass  # whoever reads it says so
+            except OSError as error:
+                raise disk.unwritable(self.layout.outputs / blob.file, error) from error
         private, public = self._encoder.encode(event)
         self._private.append(private)
         self._public.append(public)
@@ -259,23 +325,25 @@ class FileRun:
         try:
             self._write_whole(path, data)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise disk.unwritable(path, error) from error
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file."""
-        data: Mapping[str, Json] = json.loads((self.layout.outputs / blob.file).read_bytes())
-        return data
+        """Outputs that lie in a file. Raises DamagedError."""
+        return read_outputs(self.layout.outputs, blob)
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
-        source = self.layout.directory.parent / run_id / "outputs" / blob.file
+        source = self.layout.directory.parent / run_id / "outputs"
+        read_outputs(source, blob)
+        target = self.layout.outputs / blob.file
         try:
-            (self.layout.outputs / blob.file).hardlink_to(source)
-        except FileNotFoundError:
-            raise NotFoundError("file of outputs", str(source)) from None
+            target.hardlink_to(source / blob.file)
         except OSError:
-            shutil.copyfile(source, self.layout.outputs / blob.file)
+            try:
+                shutil.copyfile(source / blob.file, target)
+            except OSError as error:
+                raise disk.unwritable(target, error) from error
 
     def artifacts(self, task_id: str) -> Path | None:
         """The directory of what a task has kept."""
@@ -312,6 +380,38 @@ class FileRun:
         self.close()
 
 
+def read_outputs(directory: Path, blob: Blob) -> Mapping[str, Json]:
+    """What lies in a file of outputs, if it is what was recorded. Raises DamagedError."""
+    path = directory / blob.file
+    try:
+        data = disk.read_file(path)
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) != blob.size:
+        raise DamagedError(f"{path} was changed: it has {len(data)} bytes, and {blob.size} were recorded")
+    if hashlib.sha256(data).hexdigest() != blob.sha256:
+        raise DamagedError(f"{path} was changed: its SHA-256 is not the one that was recorded")
+    outputs: Mapping[str, Json] = json.loads(data.decode())
+    return outputs
+
+
+def _damaged(run_id: str, path: Path, why: str) -> DamagedError:
+    return DamagedError(f"run '{run_id}' cannot be read: {path}: {why}")
+
+
+def _born(directory: Path, name: str, *, is_surely_one: bool) -> str:
+    """When a run that has no readable fact came to be: by its id, if dagrun made that, else by its files."""
+    try:
+        status = (directory if is_surely_one else directory / "dag.json").stat()
+    except OSError:
+        return ""
+    if match := _MADE.match(name):
+        with contextlib.suppress(ValueError):
+            second = datetime.strptime(match[1] + "+0000", "%Y%m%d-%H%M%S%z").timestamp()
+            return to_rfc3339(second + int(match[2], 16) / 4096)
+    return to_rfc3339(status.st_mtime)
+
+
 def _link(source: str, target: str) -> str:
     try:
         os.link(source, target)
@@ -320,8 +420,8 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _taken(run_id: str | None) -> RefusedError:
-    return RefusedError(f"the run id '{run_id}' is taken", hint="choose another --run-id")
+def _taken(run_id: str, why: str = "") -> RefusedError:
+    return RefusedError(f"the run id '{run_id}' is taken{why}", hint="choose another --run-id")
 
 
 def _is_stillborn(directory: Path) -> bool:

@@ -17,7 +17,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.runs import lines
+from dagrun.runs import disk, lines
 from dagrun.work import Json
 
 PAUSE = 0.1  # seconds between two looks at a file
@@ -36,8 +36,9 @@ class Follower:
     finished, then the new one is read from its start; one that was cut short is read from its start again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
+        self.longest = longest or LONGEST
         #: How often the file was replaced or cut short.
         self.restarts = 0
         self._files: list[_File] = []
@@ -90,10 +91,10 @@ class Follower:
         try:
             status = self.path.stat()
             if not self._files:
-                self._files.append(_File(self.path))
+                self._files.append(_File(self.path, self.longest))
             elif not self._files[-1].is_at(status):
                 self.restarts += 1
-                self._files += [*self._passed_over(), _File(self.path)]
+                self._files += [*self._passed_over(), _File(self.path, self.longest)]
                 self._forget()
             self.restarts += self._files[-1].starts_again(status)
         except FileNotFoundError:  # not there yet, or renamed and not replaced yet
@@ -131,8 +132,9 @@ class Follower:
 class _File:
     """One file, whatever it is called by now: how far it was read, and what a line without its end has so far."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
+        self.longest = longest or LONGEST
         self.offset = 0
         self.bytes_read = 0
         self._rest: list[bytes] = []
@@ -173,7 +175,7 @@ class _File:
                 whole[0] = self.take_rest() + whole[0]
             if rest:
                 self._rest.append(rest)
-            if sum(map(len, self._rest)) > LONGEST:
+            if sum(map(len, self._rest)) > self.longest:
                 whole.append(self.take_rest())
             if whole:
                 return whole
@@ -222,7 +224,7 @@ class _File:
 
     def _open(self) -> int:
         if self._fd is None:
-            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            self._fd = disk.open_to_read(self.path)
         return self._fd
 
     def close(self) -> None:

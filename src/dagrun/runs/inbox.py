@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagrun.errors import RecordError
 from dagrun.runs.base import WISHES, Request
+from dagrun.runs.disk import sync_directory, unwritable
 
 MOST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
 _UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure
@@ -29,15 +29,16 @@ class Inbox:
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.json"
         data = json.dumps({"what": request.what, "by": request.by, "facts": dict(request.facts)}).encode()
         try:
-            self.directory.mkdir(mode=0o700, exist_ok=True)
+            self.directory.mkdir(exist_ok=True)
             fresh = self.directory / f".{name}"
             with fresh.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.directory / name)
+            sync_directory(self.directory)
         except OSError as error:
-            raise RecordError(f"cannot write {error.filename}: {error.strerror}") from error
+            raise unwritable(error.filename or self.directory, error) from error
 
     def take(self) -> Iterator[Request]:
         """Every request that has come, oldest first; each file is removed once its request has been dealt with.

@@ -15,6 +15,7 @@ from typing import Any
 
 from dagrun.durability import Durability
 from dagrun.errors import RecordError
+from dagrun.runs import disk
 
 START = b'{"timestamp":'  # every line that dagrun writes begins so
 LOOK = 1.0  # seconds between two looks at what bears a shared file's name
@@ -129,7 +130,7 @@ class LineFile:
     def _open(self) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, disk.FILE_MODE)
             size = os.fstat(fd).st_size
             if size and os.pread(fd, 1, size - 1) != b"\n":
                 os.write(fd, b"\n")  # a torn last line must not swallow the next one
@@ -138,10 +139,7 @@ class LineFile:
         return fd
 
     def _failure(self, error: OSError) -> RecordError:
-        return RecordError(
-            f"cannot write {self.path}: {error.strerror}",
-            hint="free some space, or check who may write there",
-        )
+        return disk.unwritable(self.path, error)
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
@@ -172,7 +170,7 @@ def read(path: Path) -> tuple[list[dict[str, Any]], int]:
     A last line without its end is no damage: it is being written just now, or was when its writer died.
     """
     try:
-        data = path.read_bytes()
+        data = disk.read_file(path)
     except FileNotFoundError:
         return [], 0
     found, corrupt = [], 0

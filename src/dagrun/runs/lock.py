@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import struct
 import sys
+import threading
 from pathlib import Path
+
+from dagrun.runs.disk import FILE_MODE
 
 # Closing *any* descriptor of a locked file drops the process's lock on it. So each lock file is opened once per
 # process and remembered here, and a reader in the owner's own process asks this table, not the file.
 _held: dict[str, int] = {}
+# Held from before a lock file is opened until it is closed or in the table: otherwise one thread could lock a file
+# that another has open to look at it, and lose the lock when that one closes it.
+_mutex = threading.Lock()
 
 # struct flock: Linux has type, whence, start, len, pid; macOS has start, len, pid, type, whence.
 _LINUX = struct.Struct("@hhqqi4x")
@@ -23,38 +30,55 @@ def take(path: Path) -> bool:
     Whoever lets go of a lock may remove its file first. One that was opened before that and locked after it is a lock
     that nobody sees: then it is taken anew, on the file that has the name now.
     """
-    if _is_ours(path):
-        return False
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
+    with _mutex:
+        if _is_ours(path):
             return False
-        if _is_called(path, fd):
-            _held[str(path)] = fd
-            return True
-        os.close(fd)
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            try:
+                fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(fd)
+                return False
+            if _is_called(path, fd):
+                _held[str(path)] = fd
+                return True
+            os.close(fd)
 
 
 def release(path: Path) -> None:
-    """Let go of a lock that this process holds."""
-    os.close(_held.pop(str(path)))
+    """Release a lock that this process holds."""
+    with _mutex:
+        os.close(_held.pop(str(path)))
 
 
 def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock. Takes nothing."""
-    if _is_ours(path):
-        return True
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return _asks(fd)
-    finally:
-        os.close(fd)
+    with _mutex:
+        if _is_ours(path):
+            return True
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return _asks(fd)
+        finally:
+            os.close(fd)
+
+
+def _begin_without_locks() -> None:
+    """In a child: its parent's locks are not its own, and the descriptors are of no use to it."""
+    for fd in _held.values():
+        with contextlib.suppress(OSError):
+            os.close(fd)
+    _held.clear()
+    _mutex.release()
+
+
+os.register_at_fork(
+    before=_mutex.acquire, after_in_parent=_mutex.release, after_in_child=_begin_without_locks
+)
 
 
 def _is_called(path: Path, fd: int) -> bool:

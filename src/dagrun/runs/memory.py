@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 
 from dagrun import events
-from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.clock import from_rfc3339
+from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
 from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
 from dagrun.runs.layout import RunLayout
@@ -30,7 +31,7 @@ class MemoryRuns:
         name = run_id or new_run_id(now)
         while run_id is None and name in self.runs:
             name = new_run_id(now)
-        run = MemoryRun(name, dag)
+        run = MemoryRun(name, dag, now)
         self.runs[run.run_id] = run
         run.forget = lambda: self.runs.pop(name)
         return run
@@ -47,11 +48,16 @@ class MemoryRuns:
 
     def ask(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner."""
-        self.runs[run_id].wishes.append(request)
+        self._run(run_id).wishes.append(request)
 
-    def ids(self) -> Iterator[str]:
-        """Every run's id, newest first."""
-        return reversed(list(self.runs))
+    def ids(self, since: float | None = None) -> Iterator[str]:
+        """Every run's id, the one that began last first."""
+        found = [(run.begun, i, name) for i, (name, run) in enumerate(self.runs.items())]
+        return (name for begun, _, name in sorted(found, reverse=True) if since is None or begun >= since)
+
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run."""
+        return run_id in self.runs
 
     def read(self, run_id: str) -> RunRecord:
         """One run."""
@@ -65,12 +71,13 @@ class MemoryRuns:
 
     def is_live(self, run_id: str) -> bool:
         """Whether somebody has it in hand."""
-        return self._run(run_id).live
+        return run_id in self.runs and self.runs[run_id].live
 
     def events(self, run_id: str | None, names: Collection[str] = ()) -> MemoryTail:
         """A run's journal, or the streams of all runs, one after the other."""
         if run_id is not None:
-            return MemoryTail(lambda: self._run(run_id).journal, names)
+            journal = self._run(run_id).journal
+            return MemoryTail(lambda: journal, names)
         return MemoryTail(lambda: [line for run in self.runs.values() for line in run.stream], names)
 
     def _run(self, run_id: str) -> MemoryRun:
@@ -81,7 +88,7 @@ class MemoryRuns:
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
         """Where one attempt's output would go."""
-        return Path(self.runs[run_id].attempt(task_id, attempt, None).log)
+        return _layout(run_id).log(task_id, attempt)
 
     def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
         """Bodies in memory write no logs."""
@@ -125,8 +132,9 @@ class MemoryTail:
 class MemoryRun:
     """The owner's hand on one run in memory. `journal` and `stream` hold lines; `flushes` counts the writes."""
 
-    def __init__(self, run_id: str, dag: Dag) -> None:
+    def __init__(self, run_id: str, dag: Dag, now: float = 0.0) -> None:
         self.run_id = run_id
+        self._made = now
         self.dag = dag
         self.dag_hash = "in-memory"
         self.bodies_lock: Path | None = None
@@ -139,7 +147,12 @@ class MemoryRun:
         self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
         self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
-        self._layout = RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)
+        self._layout = _layout(run_id)
+
+    @property
+    def begun(self) -> float:
+        """When it began: the moment of its first fact, or that of its making."""
+        return from_rfc3339(json.loads(self.journal[0])["timestamp"]) if self.journal else self._made
 
     def begin(self, dag: Dag | None = None) -> None:
         """Get ready to record facts."""
@@ -180,7 +193,10 @@ class MemoryRun:
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """A list that would lie in a file; nothing else does."""
-        return self.files.get(blob.file, {})
+        try:
+            return self.files[blob.file]
+        except KeyError:
+            raise DamagedError(f"{blob.file} cannot be read: it is not there") from None
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Nothing lies in files."""
@@ -201,3 +217,7 @@ class MemoryRun:
         """As if it had never been."""
         self.live = False
         self.forget()
+
+
+def _layout(run_id: str) -> RunLayout:
+    return RunLayout(Path(tempfile.gettempdir()) / "dagrun-memory" / run_id)

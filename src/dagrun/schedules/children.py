@@ -7,15 +7,16 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from dagrun import itself
 from dagrun.clock import to_rfc3339
-from dagrun.errors import DagrunError, NotFoundError, RefusedError
+from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
+from dagrun.runs.ends import last_text
 from dagrun.schedules.model import minute_number
 from dagrun.schedules.openruns import OpenRun, OpenRuns
 from dagrun.schedules.runner import Child, Ending, Fate
@@ -23,7 +24,7 @@ from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
 PATIENCE = 10.0  # seconds until the last process of a run that was killed must be gone
-_LONGEST = 2000  # characters of what a run that did not begin complained about
+_LONGEST = 2000  # bytes of what a run that did not begin complained about
 
 
 class Processes:
@@ -48,7 +49,7 @@ class Processes:
         complaints = self.open.path(run.run_id).with_suffix(".err")
         with complaints.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dagrun", *words, "--quiet"],
+                itself.command(*words, "--quiet"),
                 cwd=self.root, env={**os.environ, **_told(run)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=file, start_new_session=True,
             )  # fmt: skip
@@ -78,14 +79,20 @@ class Processes:
         """What its journal and its lock say."""
         if self.runs.is_live(run_id):
             return Fate.LIVE
-        run = self._view(run_id)
+        try:
+            run = self._view(run_id)
+        except DamagedError:
+            return Fate.ENDED
         if run is None or run.started_at is None:
             return Fate.LIVE if self.runs.is_live(run_id) else Fate.UNBORN
         return Fate.INTERRUPTED if run.status == "interrupted" else Fate.ENDED
 
     def ending(self, run_id: str) -> Ending:
         """Its status, and its first failure."""
-        run = self._view(run_id)
+        try:
+            run = self._view(run_id)
+        except DamagedError as damage:
+            return Ending("interrupted", error=damage.message)
         if run is None:
             return Ending("interrupted", error="its records are gone")
         error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
@@ -159,7 +166,7 @@ class _Process:
     def error(self) -> str:
         """The end of its stderr."""
         try:
-            text = self._complaints.read_text(errors="replace").strip()[-_LONGEST:]
+            text = last_text(self._complaints, _LONGEST).strip()
         except OSError:
             text = ""
         code = self._process.returncode

@@ -24,6 +24,7 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.errors import EnvironmentFailure, RecordError
 from dagrun.runs import lines
+from dagrun.runs.disk import FILE_MODE, sync_directory
 from dagrun.runs.layout import file_name
 from dagrun.schedules.model import Account
 from dagrun.work import Json
@@ -165,7 +166,7 @@ def _moved(standing: Standing, claim: Claim, *, asked: bool) -> Standing:
 def _open(path: Path) -> int:
     """The locked file; made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX)
     except BaseException:
@@ -249,15 +250,6 @@ def _claim(line: Mapping[str, Json]) -> Claim:
     return Claim(
         minute=line["minute"], run_id=str(line.get("run_id", "")), reason=str(line.get("reason", ""))
     )
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory outlive a power loss."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _failure(path: Path, error: OSError) -> RecordError:

@@ -24,8 +24,8 @@ from pathlib import Path
 from dagrun.errors import RecordError
 from dagrun.runs import lock
 from dagrun.runs.base import new_run_id
+from dagrun.runs.disk import sync_directory
 from dagrun.runs.layout import file_name
-from dagrun.schedules.claims import sync_directory
 from dagrun.work import Json
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dagrun.clock import to_rfc3339
 from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, Event
@@ -14,6 +15,8 @@ from dagrun.payloads import by_output
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
 from dagrun.work import Blob, Json, Outputs
+
+DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +131,29 @@ class RunView:
             "duration_seconds": self.duration,
             "counts": self.counts(),
         }
+        if self.corrupt:
+            shape["damaged_lines"] = self.corrupt
         if self.resumed_at is not None:
             shape["resumed_at"] = _moment(self.resumed_at)
         if tasks:
             shape["tasks"] = [task.to_json() for task in self.tasks]
         return shape
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRun:
+    """A run of which no more is known than that it was, and why."""
+
+    run_id: str
+    reason: str
+
+    status = DAMAGED
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of one entry of `runs`."""
+        unknown = ("dag_name", "tenant", "started_at", "finished_at", "duration_seconds")
+        known: dict[str, Json] = {"run_id": self.run_id, "status": self.status, "reason": self.reason}
+        return known | dict.fromkeys(unknown) | {"params": {}, "outputs": {}, "counts": {}}
 
 
 def _moment(moment: float | None) -> str | None:
@@ -162,10 +183,9 @@ def fold(state: RunState, facts: Iterable[Event]) -> int:
             misfits = 0  # what came before was about another DAG, which a resume has replaced
         try:
             state.apply(event)
-        except (
-            KeyError,
-            ValueError,
-        ):  # about a task that the recorded DAG does not have; a status nobody knows
+        except (LookupError, ValueError, TypeError, AttributeError):
+            # About a task that the recorded DAG does not have, a status nobody knows, or facts in an order that no run
+            # has: lines are missing, or were changed.
             misfits += 1
     return misfits
 

@@ -28,7 +28,7 @@ from dagrun.model import Need, Task, Trigger
 from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
 from dagrun.runs.base import RunRecord
 from dagrun.state import RunState
-from dagrun.views.status import mark_interrupted
+from dagrun.views.status import fold, mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
 
@@ -146,9 +146,7 @@ class _Story:
 
     def _take_in(self, event: Event) -> None:
         before = self.state.running
-        try:
-            self.state.apply(event)
-        except (KeyError, ValueError):  # a fact about a task that the recorded DAG does not have
+        if fold(self.state, [event]):  # it does not fit the recorded DAG
             return
         fact = _Fact(len(self._running), event)
         self._running.append(self.state.running)
@@ -553,9 +551,8 @@ class _Story:
             hop = f"{name} {standing}: {word} for {names}"
         elif (turn := self._turn(node)) and not self._is_interrupted:
             hop = f"{name} pending: {turn}"
-        elif self.state.running and not self._is_interrupted:
+        elif (running := self._running_now()) and not self._is_interrupted:
             slots = count(self._slots(self.last), "slot")
-            running = [node.task.id for node in self.state.nodes if self._runs(node.index)]
             hop = f"{name} pending: waits for a free slot; {_and(running)} took the {slots} (max_parallel)"
         else:
             hop = f"{name} pending: it has not started yet"
@@ -576,6 +573,9 @@ class _Story:
         if most is None or running < most:
             return ""
         return f"waits for its turn; {self._turns(node)}"
+
+    def _running_now(self) -> list[str]:
+        return [node.task.id for node in self.state.nodes if self._runs(node.index)]
 
     def _runs(self, i: int) -> bool:
         return self.state.tasks[i].status is Status.RUNNING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from dagrun.errors import one_line
 
 def seconds(duration: float | None) -> str:
     """A duration for people: `0.42s`, `3m 05s`, `2h 10m`; `-` when there is none."""
-    if duration is None:
+    if duration is None or not math.isfinite(duration):
         return "-"
     if duration < 59.995:
         return f"{duration:.2f}s"

@@ -169,7 +169,7 @@ def test_whether_json_is_asked_for(arguments: list[str], wanted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["run", "--nonsense"], ["runs", "--limit", "x"], ["completion"], ["logs"]]
+    "arguments", [["nonsense"], ["run", "--nonsense"], ["runs", "--limit", "x"], ["completion"], ["why"]]
 )
 def test_a_wrong_command_line_is_told_as_json(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

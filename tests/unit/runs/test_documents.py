@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from dagrun.model import Dag, OnError, Param, Retry, ShellAction, WorkflowAction
 from dagrun.runs.documents import from_json, to_json
-from tests.unit.harness import task
+from tests.unit.harness import chain, task
 
 
 def test_a_dag_survives_its_document() -> None:
@@ -25,3 +27,33 @@ def test_a_dag_survives_its_document() -> None:
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         from_json(data)
+
+
+def changed(**keys: object) -> bytes:
+    return json.dumps({**json.loads(to_json(chain("a; b<-a"))), **keys}).encode()
+
+
+def entry(number: int, **keys: object) -> dict[str, object]:
+    return {**json.loads(to_json(chain("a; b<-a")))["tasks"][number], **keys}
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "Invalid JSON"),
+        (b"[]", "Input should be"),
+        (changed(name=5), "name: Input should be"),
+        (changed(tasks=[]), "it has no tasks"),
+        (changed(tasks=[entry(1)]), "'b' needs 'a', which does not exist"),
+        (changed(tasks=[entry(0, parallel_with=["z"]), entry(1)]), "'a' needs 'z', which does not exist"),
+        (changed(tasks=[entry(0), entry(0)]), "two tasks have the same id"),
+        (changed(tasks=[entry(0, needs=[{"task": "b"}]), entry(1)]), "its tasks depend on one another in a circle"),
+        (changed(tasks=[entry(0), entry(1, needs=[{"task": "a[os=x]"}])]), "a task needs 'a[os=x]', which does not exist"),
+        (changed(tasks=[entry(0, matrix={"axes": {c: [str(i) for i in range(100)] for c in "abcd"}})]), "100,000,000 variants"),
+        (changed(tasks=[entry(0, condition="((")]), "it is no DAG any more: "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_run_is_no_dag(data: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match="it is no DAG any more") as error:
+        from_json(data)
+    assert why in str(error.value)

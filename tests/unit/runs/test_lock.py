@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,3 +144,73 @@ def test_a_lock_whose_file_was_removed_before_it_was_locked_is_taken_on_the_new_
     assert lock.take(path)
     assert removed
     assert other_says("say((lock.is_held(path), lock.take(path)))", path) == "(True, False)"
+
+
+def test_a_thread_that_looks_at_the_file_does_not_drop_the_lock_that_another_takes_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.touch()
+    asks, taken = lock._asks, []
+    taker = threading.Thread(target=lambda: taken.append(lock.take(path)))
+
+    def slowly(fd: int) -> bool:
+        answer = asks(fd)
+        taker.start()
+        taker.join(0.1)  # it takes the lock now, or waits until the file is closed again
+        return answer
+
+    monkeypatch.setattr(lock, "_asks", slowly)
+    assert not lock.is_held(path)
+    taker.join()
+    monkeypatch.undo()
+    assert taken == [True]
+    assert other_says("say(lock.is_held(path))", path) == "True"
+
+
+def test_readers_in_other_threads_never_drop_a_lock_and_never_see_it_free(path: Path) -> None:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            lock.is_held(link)
+
+    readers = [threading.Thread(target=look) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(50):
+            assert lock.take(path)
+            assert lock.is_held(link)
+            lock.release(path)
+        lock.take(path)
+    finally:
+        over.set()
+        for reader in readers:
+            reader.join()
+    assert other_says("say((lock.is_held(path), lock.take(path)))", path) == "(True, False)"
+
+
+def test_of_many_threads_one_takes_a_lock(path: Path) -> None:
+    start, taken = threading.Barrier(8), []
+
+    def take() -> None:
+        start.wait()
+        taken.append(lock.take(path))
+
+    takers = [threading.Thread(target=take) for _ in range(8)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    assert sorted(taken) == [False] * 7 + [True]
+
+
+def test_a_forked_child_has_none_of_its_parents_locks_and_may_ask_for_them(path: Path) -> None:
+    lock.take(path)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if not lock._held and lock.is_held(path) and not lock.take(path) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert other_says("say(lock.is_held(path))", path) == "True"
