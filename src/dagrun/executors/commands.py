@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dagrun.blobs import load, open_regular, write_regular
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, load, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
 from dagrun.masking import Masker
 from dagrun.payloads import merged_params, parameter_variable
 from dagrun.work import (
@@ -65,11 +66,23 @@ def _output(attempt: Attempt) -> str:
 
 def _params_file(attempt: Attempt, params: Mapping[str, Json]) -> str:
     """All parameters as JSON. Most tasks have none, and share one file that says so: making a file costs a good deal."""
-    path = f"{attempt.scratch}.params.json" if params else f"{attempt.scratch.rpartition('/')[0]}/none.json"
-    if params or not os.path.exists(path):  # noqa: PTH110 - asked for every task
-        Path(path).parent.mkdir(exist_ok=True)
-        Path(path).write_text(json.dumps(params), encoding="utf-8")
+    shared = f"{attempt.scratch.rpartition('/')[0]}/none.json"
+    if not params and _is_empty_object(shared):
+        return shared
+    Path(shared).parent.mkdir(exist_ok=True)
+    own = f"{attempt.scratch}.params.json"
+    path = own if params or os.path.lexists(shared) else shared  # a body has changed the shared one
+    write_regular(path, json.dumps(params).encode())
     return path
+
+
+def _is_empty_object(path: str) -> bool:
+    """Whether the file is as it was written, for all that its size and its kind tell."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - asked for every task
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == len(b"{}")
 
 
 def _check_env(env: Mapping[str, str]) -> None:
@@ -82,7 +95,7 @@ def _check_env(env: Mapping[str, str]) -> None:
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        return load(Path(work.attempt.outputs).parent / outputs.file)
+        return load(Path(work.attempt.outputs).parent, outputs)
     return outputs
 
 
@@ -97,7 +110,7 @@ def _parameter_variables(params: Mapping[str, Json], scratch: str) -> dict[str, 
         if len(data) > MOST_IN_ENVIRONMENT or b"\0" in data:
             key += "_FILE"
             found[key] = f"{scratch}.param{number}"
-            Path(found[key]).write_bytes(data)
+            write_regular(found[key], data)
         else:
             found[key] = data.decode()
         for owned in {key, parameter_variable(name)}:
@@ -133,11 +146,11 @@ def ended(work: Work, code: int, duration: float, killed_by: str | None) -> Ende
 
 
 def clean(work: Work) -> None:
-    """Remove what only the attempt itself needed."""
+    """Remove what only the attempt itself needed. What a body has made of it goes with the whole scratch directory."""
     scratch = work.attempt.scratch
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):
         os.unlink(_output(work.attempt))  # noqa: PTH108 - asked for every task
-    with contextlib.suppress(FileNotFoundError):  # without it there are no files of single parameters
+    with contextlib.suppress(OSError):  # without it there are no files of single parameters
         os.unlink(f"{scratch}.params.json")  # noqa: PTH108
         for path in Path(scratch).parent.glob(f"{glob.escape(Path(scratch).name)}.param*"):
             path.unlink(missing_ok=True)
@@ -165,9 +178,12 @@ def _collect(work: Work, masker: Masker) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = masker.value(parse_outputs(path.read_text(encoding="utf-8")))
+        with open(open_regular(path, os.O_RDONLY), encoding="utf-8") as file:
+            outputs = masker.value(parse_outputs(file.read()))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise BadSurroundings("$DAGRUN_OUTPUT holds JSON that is nested too deeply") from None
     data = encode_outputs(outputs)
     return outputs if len(data) <= INLINE_BYTES else store(Path(work.attempt.outputs), data)
 

@@ -15,11 +15,9 @@ from pathlib import Path
 
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
-from dagrun.executors.outputs import spool_path
+from dagrun.executors.outputs import open_log, spool_path
 from dagrun.executors.wire import Message
 from dagrun.masking import Masker
-
-LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class Spool:
@@ -41,7 +39,7 @@ class Spool:
         """A descriptor to print to. Raises OSError."""
         if self._fd < 0:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, LOG_FLAGS, 0o600)
+            self._fd = open_log(self.path)
         return self._fd
 
     def put(self, log: str) -> None:
@@ -115,7 +113,7 @@ class Home:
         return directory + below
 
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
-        log = os.open(path, LOG_FLAGS, 0o600)
+        log = open_log(path)
         if masks:
             unmasked, (log, self.masking) = log, through_masker(log, masks)
             os.close(unmasked)

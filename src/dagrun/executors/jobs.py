@@ -41,6 +41,18 @@ def since(job: Job) -> float:
     return round(time.monotonic() - job.begun, 6)
 
 
+def sentence(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, RecursionError):
+        return "a value is nested too deeply"
+    return str(error) or type(error).__name__
+
+
+def failure(job: Job, error: Exception) -> Ended:
+    """How an attempt ended that could not be prepared, or whose end could not be taken in."""
+    return Ended(duration=since(job), error=sentence(error), error_type=type(error).__name__)
+
+
 def death(job: Job, code: int) -> Ended:
     """How an attempt ended whose worker is gone."""
     how = (

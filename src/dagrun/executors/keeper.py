@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
+from dagrun.executors.outputs import open_log
 from dagrun.executors.wire import Channel, Message
 
 #: Signals that Python ignores, and that a command should find as they are.
@@ -60,7 +61,7 @@ class Keeper:
     """The keeper's side."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.channel = Channel(sock)
+        self.channel = Channel(sock, blocking=False)
         self.leaders: dict[int, _Leader] = {}
         self.maskers: dict[
             int, Message | None
@@ -86,12 +87,17 @@ class Keeper:
         poll.register(self.channel.sock, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
+            writing = select.POLLOUT if self.channel.is_full() else 0
+            poll.modify(self.channel.sock, select.POLLIN | writing)
             ready = dict(poll.poll(self._patience()))
             if self._wake in ready:
                 os.read(self._wake, 4096)
             self._reap()
             self._end_leftovers()
-            if self.channel.fileno() in ready:
+            event = ready.get(self.channel.fileno(), 0)
+            if event & select.POLLOUT:
+                self.channel.flush()
+            if event & ~select.POLLOUT:
                 messages = self.channel.receive()
                 if messages is None:
                     return
@@ -165,10 +171,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "pid": pid}, ours.fileno(), tickets, granting)
-        ours.close()
-        os.close(tickets)
-        os.close(granting)
+        self._tell({"op": "worker", "pid": pid}, ours.detach(), tickets, granting)
 
     def _become_child(self, keeper: int) -> None:
         os.setsid()
@@ -185,7 +188,7 @@ class Keeper:
         argv: list[str] = message["argv"]
         masker = None
         try:
-            log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            log = open_log(message["log"])
             try:
                 program = processes.program(argv[0], environment.get("PATH"))
                 _enter(message["cwd"])
@@ -219,9 +222,10 @@ class Keeper:
 
     def _hold(self, path: str) -> None:
         """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.lockf(fd, fcntl.LOCK_EX)
-        self.held.append(fd)
+        with contextlib.suppress(OSError):  # a body has removed the run's directory: nobody can resume that
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.held.append(fd)
+            fcntl.lockf(fd, fcntl.LOCK_EX)
 
     # --- ends ----------------------------------------------------------------------------------------------
 

@@ -8,15 +8,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.executors import artifacts, commands, containers, keeper, processes
 from dagrun.executors.describing import IMPORT_PATIENCE, Describer
-from dagrun.executors.jobs import Job, key_of, since
+from dagrun.executors.jobs import Job, failure, key_of, since
 from dagrun.executors.pool import Pool
 from dagrun.executors.processes import BODY, signal_name
-from dagrun.executors.wire import Message
+from dagrun.executors.wire import Message, pack
 from dagrun.registry import Registry
 from dagrun.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 
@@ -67,7 +68,7 @@ class LocalExecutor:
         self._bodies_lock = bodies_lock
         self._hold_lock()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        self._keeper.listen(self._loop, self._hear_keeper)
         self._pool.listen(self._loop)
 
     def _hold_lock(self) -> None:
@@ -79,6 +80,13 @@ class LocalExecutor:
         job = Job(work, done, time.monotonic())
         self._jobs[key_of(work.attempt)] = job
         self._most = max(self._most, self._running())
+        try:
+            self._begin(job)
+        except Exception as error:  # whatever keeps an attempt from beginning is its end
+            self._finish_soon(job, failure(job, error))
+
+    def _begin(self, job: Job) -> None:
+        work = job.work
         match work.body:
             case _ if containers.needed(work):
                 self._finish_soon(job, containers.refusal(work))
@@ -125,8 +133,6 @@ class LocalExecutor:
             import asyncio
 
             await asyncio.wait(self._copying)
-        if self._loop is not None:
-            self._loop.remove_reader(self._keeper.fileno())
         self.shut()
 
     def shut(self) -> None:
@@ -158,27 +164,24 @@ class LocalExecutor:
     # --- commands -------------------------------------------------------------------------------------------
 
     def _start_command(self, job: Job, body: Command) -> None:
-        try:
-            environment = commands.environment(job.work)
-        except (commands.BadSurroundings, OSError) as error:
-            self._finish_soon(job, Ended(duration=0.0, error=str(error), error_type=type(error).__name__))
-            return
         number = next(self._numbers)
-        self._spawning[number] = job
         mark = f"{self._mark}-{number}"
-        self.tell_keeper(
+        request = pack(
             {
                 "op": "spawn",
                 "id": number,
                 "mark": mark,
                 "argv": commands.script_argv(body),
-                "env": {**environment, BODY: mark},
+                "env": {**commands.environment(job.work), BODY: mark},
                 "unset": list(job.work.unset),
                 "masks": list(job.work.masks),
                 "cwd": str(job.work.cwd),
                 "log": str(job.work.attempt.log),
             }
         )
+        self._spawning[number] = job
+        with contextlib.suppress(OSError):  # the keeper is gone: heard as the end of its pipe
+            self._keeper.send_packed(request)
 
     # --- the keeper -----------------------------------------------------------------------------------------
 
@@ -220,13 +223,15 @@ class LocalExecutor:
             # It saw the signal and chose to end well: it was ended all the same.
             ended = Ended(duration=since(job), error="ended by SIGTERM", error_type="Terminated", exit_code=0)
         else:
-            ended = commands.ended(job.work, 128 - code if code < 0 else code, since(job), killed)
+            try:
+                ended = commands.ended(job.work, 128 - code if code < 0 else code, since(job), killed)
+            except Exception as error:  # whatever its body has left: it is the end of this attempt alone
+                ended = replace(failure(job, error), exit_code=code)
         self.finish(job, ended)
 
     def _lose_keeper(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail what was running."""
         assert self._loop is not None
-        self._loop.remove_reader(self._keeper.fileno())
         self._keeper.close()
         self._end_orphans([*self._pool.workers, *self._commands])
         self._pool.lose_all()
@@ -235,7 +240,7 @@ class LocalExecutor:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._keeper_pid, 0)
         self._keeper_pid, self._keeper = keeper.launch()
-        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        self._keeper.listen(self._loop, self._hear_keeper)
         self._hold_lock()
         for job in [job for job in self._jobs.values() if job.halt is None]:
             self.finish(

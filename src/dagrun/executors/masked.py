@@ -16,7 +16,12 @@ def through_masker(log: int, masks: Sequence[str]) -> tuple[int, int]:
     It ends by itself when the last writer is gone, so whoever printed last has been heard.
     """
     reader, writer = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if pid:
         os.close(reader)
         return writer, pid

@@ -159,15 +159,18 @@ class Worker:
         threads = threading.active_count()
         try:
             self.home.enter(message)
-        except OSError as error:  # the run's directory vanished, or the working directory did
-            kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else "OSError"
+        except Exception as error:  # the run's directory vanished, or the working directory did, ...
+            kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else type(error).__name__
             return ended(message["n"], error=str(error), error_type=kind, duration=0.0, retire=True)
         body = self.body = Body(self.logger, message, self.home)
         begun = time.perf_counter()
         answer = body.run(self._function)
         answer["duration"] = round(time.perf_counter() - begun, 6)
         self.body = None
-        as_it_was = self.home.leave()
+        try:
+            as_it_was = self.home.leave()
+        except Exception:  # whatever the body has made of its surroundings: the next one gets another worker
+            as_it_was = False
         self.bodies += 1
         grown = _peak_memory() - self.memory
         worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH

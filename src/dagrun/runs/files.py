@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -12,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dagrun import events
+from dagrun import blobs, events
 from dagrun.durability import Durability
 from dagrun.errors import EnvironmentFailure, NotFoundError, RecordError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
@@ -265,9 +264,8 @@ class FileRun:
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file."""
-        data: Mapping[str, Json] = json.loads((self.layout.outputs / blob.file).read_bytes())
-        return data
+        """Outputs that lie in a file. Raises DamagedFile when it is not what was recorded."""
+        return blobs.load(self.layout.outputs, blob)
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
