@@ -62,7 +62,7 @@ class Body:
         if failure is None:
             try:
                 outputs, changed = calling.outputs_of(value)
-                stored = self._stored(self.home.masker.value(outputs))
+                stored = self._stored(self._masked(outputs))
                 return ended(self.message["n"], changed=changed, **stored)
             except BaseException as error:
                 failure = error
@@ -102,6 +102,13 @@ class Body:
             for task, sent in marshal.loads(self.message["upstream"]).items()
         }
         return merged_params(self.message["params"], upstream)
+
+    def _masked(self, outputs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            masked: dict[str, Any] = self.home.masker.value(outputs)
+        except RecursionError:
+            raise calling.BadCall("the outputs are nested too deeply") from None
+        return masked
 
     def _stored(self, outputs: dict[str, Any]) -> Message:
         data = calling.encode_outputs(outputs)

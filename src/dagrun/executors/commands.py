@@ -224,7 +224,8 @@ def _parse_json(text: str) -> dict[str, Json]:
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {error}") from None
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {why}") from None
     if not isinstance(data, dict):
         raise BadSurroundings("$DAGRUN_OUTPUT is JSON but not an object")
     return data
