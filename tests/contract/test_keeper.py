@@ -70,7 +70,7 @@ def test_workers_come_with_their_descriptors_when_nobody_has_read_for_long(
     for number in range(MANY):
         channel.send(spawn(tmp_path, number, argv=["no such shell " + "x" * 1_000]))
     for _ in range(3):
-        channel.send({"op": "worker", "mark": "m", "sys_path": [], "env": {}})
+        channel.send({"op": "worker", "name": "w", "mark": "m", "sys_path": [], "env": {}})
     workers = hear(channel, "worker", 3)
     for _ in workers:
         fds = channel.take_fds()

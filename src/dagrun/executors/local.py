@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.executors import artifacts, commands, containers, keeper, processes
+from dagrun.errors import RecordError
+from dagrun.executors import artifacts, commands, containers, keeper, leftovers, processes
 from dagrun.executors.describing import IMPORT_PATIENCE, Describer
 from dagrun.executors.jobs import Job, failure, key_of, since
 from dagrun.executors.pool import Pool
@@ -37,9 +38,10 @@ class LocalExecutor:
         self.root = root
         self.grace = grace
         self._mark = f"{os.getpid()}-{time.time_ns():x}"
+        self._worker_name = processes.worker_name()
         processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
         self._keeper_pid, self._keeper = keeper.launch()
-        self._pool = Pool(self, root, self._mark)
+        self._pool = Pool(self, root, self._mark, self._worker_name)
         self._describer = Describer(self._pool, self._keeper, root, import_patience)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[tuple[str, str], Job] = {}
@@ -50,6 +52,11 @@ class LocalExecutor:
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended everything, and can start nothing more."""
+        return self._closed
 
     def foresee_registry(self, listed: Iterable[str]) -> None:
         """Let the registry be read, while this process goes on: it will most likely be asked for."""
@@ -62,10 +69,18 @@ class LocalExecutor:
     # --- the executor's methods ----------------------------------------------------------------------------
 
     async def open(self, bodies_lock: Path | None) -> None:
-        """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
+        """Listen to the keeper and to the workers that are there; the keeper holds the lock. Raises RecordError.
+
+        In the file that is locked it is written down how the processes that are started here can be recognised.
+        """
         import asyncio
 
         self._bodies_lock = bodies_lock
+        if bodies_lock is not None:
+            try:
+                leftovers.record(leftovers.owner(self._mark, self._worker_name), bodies_lock)
+            except OSError as error:
+                raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
         self._hold_lock()
         self._loop = asyncio.get_running_loop()
         self._keeper.listen(self._loop, self._hear_keeper)
@@ -264,7 +279,7 @@ class LocalExecutor:
 
     def _owned(self, pid: int) -> bool:
         marked = (processes.mark_of(pid) or "").startswith(self._mark)
-        return marked or processes.name_of(pid) in (processes.KEEPER, processes.WORKER)
+        return marked or processes.name_of(pid) == self._worker_name
 
     # --- ends -----------------------------------------------------------------------------------------------
 

@@ -57,11 +57,12 @@ class Owner(Protocol):
 class Pool:
     """Owns the warm workers, and the calls that wait for one."""
 
-    def __init__(self, owner: Owner, root: Path, mark: str) -> None:
+    def __init__(self, owner: Owner, root: Path, mark: str, name: str) -> None:
         self.workers: dict[int, WarmWorker] = {}
         self._owner = owner
         self._root = root
         self._mark = mark
+        self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[WarmWorker] = []
         self._waiting: list[Job] = []  # for workers that are being forked
@@ -79,7 +80,7 @@ class Pool:
         """Ask for one more, which does `first` before anything else."""
         self._asked += 1
         request: Message = {
-            "op": "worker", "mark": self._mark, "sys_path": [str(self._root)], "env": {BODY: self._mark}, "first": first,
+            "op": "worker", "name": self._name, "mark": self._mark, "sys_path": [str(self._root)], "env": {BODY: self._mark}, "first": first,
         }  # fmt: skip
         self._owner.tell_keeper(request)
 

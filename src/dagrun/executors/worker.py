@@ -31,7 +31,7 @@ MOST_GROWTH = 256 * 1024 * 1024
 
 def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
     """Do what dagrun asks until it closes the channel. Runs in a process that the keeper has just forked."""
-    processes.call_me(processes.WORKER)
+    processes.call_me(setup["name"])
     processes.adopt_orphans()
     processes.prefer_for_oom()
     open_streams()
