@@ -115,7 +115,7 @@ def conclusion(
     """
     task_id, summary = node.task.id, summary_of(mine)
     begun = [task.started_at for task in mine if task.started_at is not None and task.started_at >= since]
-    took = round(now - min(begun, default=now), 3)
+    took = max(0.0, round(now - min(begun, default=now), 3))
     failed = [name for name, task in zip(names, mine, strict=True) if task.status in FAILED]
     if failed:
         return TaskFail(

@@ -451,5 +451,7 @@ def ending(state: RunState, finish: Finish, now: float, outputs: Mapping[str, Js
         tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
         tasks_skipped=counts.get(Status.SKIPPED, 0),
         tasks_cancelled=counts.get(Status.CANCELLED, 0),
-        duration_seconds=round(now - (state.stretch_started_at or now), 3),
+        duration_seconds=max(
+            0.0, round(now - (state.stretch_started_at or now), 3)
+        ),  # another process began it
     )

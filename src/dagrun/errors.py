@@ -54,6 +54,9 @@ class EnvironmentFailure(DagrunError):
     exit_code = 1
 
 
+MORE_FILES = "raise the limit, for example with `ulimit -n 1024`"
+
+
 def one_line(text: str) -> str:
     """Text for one line: control characters, line ends among them, are shown and not obeyed."""
     if text.isprintable():

@@ -113,7 +113,7 @@ def load(
 ) -> Settings:
     """The settings for a command that is run in the directory `start`. Raises UsageError listing all that is wrong."""
     environment = os.environ if environment is None else environment
-    root, name, table = _project(Path.cwd() if start is None else start)
+    root, name, table = _project(_here() if start is None else start)
     flags = flags or {}
     parts: list[Field[Any]] = [part for part in fields(Settings) if "variable" in part.metadata]
     problems = [
@@ -143,6 +143,18 @@ def load(
     if problems:
         raise UsageError("\n".join(problems))
     return Settings(root=root, sources=sources, **values)
+
+
+def _here() -> Path:
+    """The directory that the command is run in."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current directory does not exist any more", hint="change to one that does: `cd`"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"the current directory cannot be used: {error.strerror}") from None
 
 
 def _project(start: Path) -> tuple[Path, str, Mapping[str, Any]]:

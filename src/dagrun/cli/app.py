@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from dagrun.cli import (
     starting,
     watching,
 )
-from dagrun.errors import DagrunError, UsageError
+from dagrun.errors import MORE_FILES, DagrunError, EnvironmentFailure, UsageError
 
 app = typer.Typer(
     name="dagrun",
@@ -83,6 +84,11 @@ def run(arguments: Sequence[str]) -> int:
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            output.error(
+                EnvironmentFailure(os.strerror(error.errno), hint=MORE_FILES), as_json=output.wants_json(rest)
+            )
+            return EnvironmentFailure.exit_code
         output.bug(error, as_json=output.wants_json(rest))
         return 1
 

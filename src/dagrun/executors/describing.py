@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dagrun.errors import EnvironmentFailure
+from dagrun.errors import MORE_FILES, EnvironmentFailure
 from dagrun.executors.pool import NO_MORE_FILES, Pool
 from dagrun.executors.warm import WarmWorker
 from dagrun.executors.wire import Channel
@@ -65,7 +65,7 @@ class Describer:
             for message in messages:
                 if message["op"] == "worker":
                     if (worker := self._pool.admit(message, self._keeper)) is None:
-                        raise EnvironmentFailure(NO_MORE_FILES)
+                        raise EnvironmentFailure(NO_MORE_FILES, hint=MORE_FILES)
                     return worker
                 if message["op"] == "unforked":
                     raise EnvironmentFailure(message["error"])

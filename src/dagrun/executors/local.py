@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import threading
 import time
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.errors import RecordError
+from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, commands, containers, keeper, leftovers, processes
 from dagrun.executors.describing import IMPORT_PATIENCE, Describer
 from dagrun.executors.jobs import Job, failure, key_of, since
@@ -25,6 +26,7 @@ from dagrun.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none
 
+FEWEST_FILES = 20  # that may be open, for a run; for each warm worker three more are opened
 GRACE = 5.0  # seconds between asking a body to end and killing it
 
 
@@ -35,6 +37,11 @@ class LocalExecutor:
     """
 
     def __init__(self, root: Path, grace: float = GRACE, import_patience: float = IMPORT_PATIENCE) -> None:
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if allowed < FEWEST_FILES:
+            raise EnvironmentFailure(
+                f"this process may open {allowed} files, and a run needs {FEWEST_FILES}", hint=MORE_FILES
+            )
         self.root = root
         self.grace = grace
         self._mark = f"{os.getpid()}-{time.time_ns():x}"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LONGEST = (
     1 << 26
 )  # bytes of one answer of a worker; a body that prints to the wrong descriptor gives a longer one
-NO_MORE_FILES = f"cannot start a worker process: {os.strerror(errno.EMFILE)} (ulimit -n)"
+NO_MORE_FILES = f"cannot start a worker process: {os.strerror(errno.EMFILE)}"
 
 
 class Owner(Protocol):
