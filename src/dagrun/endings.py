@@ -66,13 +66,13 @@ def fact_of(
     node: Node, task: TaskState, ended: Ended, given: Circumstances, now: float, chance: float
 ) -> Event:
     """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
-    task_id, attempt = node.task.id, task.attempt
+    task_id, attempt, left = node.task.id, task.attempt, ended.left_running or None
     if ended.error is None:
         large = ended.outputs if isinstance(ended.outputs, Blob) else None
         small = None if isinstance(ended.outputs, Blob) else ended.outputs
         return TaskOk(
             timestamp=now, task_id=task_id, attempt=attempt, duration_seconds=ended.duration,
-            changed=ended.changed, outputs=small, outputs_file=large,
+            changed=ended.changed, outputs=small, outputs_file=large, left_running=left,
         )  # fmt: skip
     why = given.why
     if why in STOPS:
@@ -89,11 +89,11 @@ def fact_of(
         return TaskRetry(
             timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
             delay_seconds=given.defaults.delay(node.task.retry, tries, chance), timed_out=timed_out,
-            duration_seconds=ended.duration, exit_code=ended.exit_code,
+            duration_seconds=ended.duration, exit_code=ended.exit_code, left_running=left,
         )  # fmt: skip
     return TaskFail(
         timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
-        duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out,
+        duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out, left_running=left,
     )  # fmt: skip
 
 

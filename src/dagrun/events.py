@@ -69,6 +69,7 @@ class TaskOk(Event):
     outputs_file: Blob | None = None
     reused_from: str | None = None
     summary: str | None = None
+    left_running: int | None = None  # processes that the attempt left running, which were then ended
 
     @property
     def result(self) -> Outputs:
@@ -89,6 +90,7 @@ class TaskRetry(Event):
     duration_seconds: float = 0.0
     exit_code: int | None = None
     timed_out: bool = False
+    left_running: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class TaskFail(Event):
     exit_code: int | None = None
     timed_out: bool = False
     summary: str | None = None
+    left_running: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,15 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dagrun.blobs import load, open_regular, write_regular
+from dagrun.executors import processes
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import BadCall, encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, open_log, spool_path, store
 from dagrun.masking import Masker
 from dagrun.payloads import merged_params, parameter_variable
 from dagrun.work import (
@@ -154,6 +155,13 @@ def clean(work: Work) -> None:
         os.unlink(f"{scratch}.params.json")  # noqa: PTH108
         for path in Path(scratch).parent.glob(f"{glob.escape(Path(scratch).name)}.param*"):
             path.unlink(missing_ok=True)
+
+
+def note_left(work: Work, left: Sequence[tuple[int, str]]) -> None:
+    """Add to the attempt's log what it left running, which was then ended."""
+    line = Masker(work.masks).text(processes.ended_line(left))
+    with contextlib.suppress(OSError), open(open_log(work.attempt.log), "wb") as log:
+        log.write(line.encode("utf-8", "backslashreplace"))
 
 
 def keep_spool(attempt: Attempt, worker: int) -> None:

@@ -67,8 +67,10 @@ def death(job: Job, code: int) -> Ended:
 
 def ended_of(message: Message) -> Ended:
     """How an attempt ended, as its worker says."""
+    duration, left = message["duration"], message.get("left", 0)
     if "error" in message:
-        return Ended(duration=message["duration"], error=message["error"], error_type=message["error_type"])
+        error, error_type = message["error"], message["error_type"]
+        return Ended(duration=duration, error=error, error_type=error_type, left_running=left)
     blob = message.get("blob")
     outputs: Outputs = Blob(**blob) if blob else message["outputs"]
-    return Ended(duration=message["duration"], outputs=outputs, changed=message["changed"])
+    return Ended(duration=duration, outputs=outputs, changed=message["changed"], left_running=left)

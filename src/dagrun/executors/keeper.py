@@ -238,14 +238,15 @@ class Keeper:
             if not pid:
                 return
             if pid in self.maskers:
-                if end := self.maskers.pop(pid):
-                    self._tell(end)
+                if waiting := self.maskers.pop(pid):
+                    self._tell(waiting)
                 continue
             leader = self.leaders.pop(pid, None)
             if leader is None:
                 continue  # an orphan that a body had left behind
-            self._begin_ending(leader)
-            end = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
+            end: Message = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
+            if left := self._begin_ending(leader):
+                end["left"] = left
             if leader.masker in self.maskers:
                 self.maskers[leader.masker] = end
             else:
@@ -255,13 +256,22 @@ class Keeper:
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
             self.channel.send(message, *fds)
 
-    def _begin_ending(self, leader: _Leader) -> None:
-        """A body's first process has ended: what it started ends with it."""
-        group = processes.send_group(leader.pid, signal.SIGTERM)
+    def _begin_ending(self, leader: _Leader) -> list[tuple[int, str]]:
+        """A body's first process has ended: what it started ends with it. What that is, with its names."""
+        group = processes.send_group(leader.pid, 0)
         strays = self._strays(leader)
+        if not group and not strays:
+            return []
+        table = processes.table()
+        left = [
+            (pid, each.name)
+            for pid, each in table.items()
+            if not each.dead and (leader.pid in (each.group, each.session) or pid in strays)
+        ]
+        processes.send_group(leader.pid, signal.SIGTERM)
         processes.send(strays, signal.SIGTERM)
-        if group or strays:
-            self.endings.append((time.monotonic() + GRACE, leader))
+        self.endings.append((time.monotonic() + GRACE, leader))
+        return left
 
     def _strays(self, leader: _Leader) -> list[int]:
         """What is left of an attempt: orphans of it that have become our children, and all below them."""

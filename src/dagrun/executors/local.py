@@ -233,9 +233,9 @@ class LocalExecutor:
                     job = self._spawning.pop(message["id"])
                     self.finish(job, commands.unspawned(message["error"]))
                 case "exit":
-                    self._hear_exit(message["pid"], message["code"])
+                    self._hear_exit(message["pid"], message["code"], message.get("left", ()))
 
-    def _hear_exit(self, pid: int, code: int) -> None:
+    def _hear_exit(self, pid: int, code: int, left: Sequence[tuple[int, str]]) -> None:
         job = self._commands.pop(pid, None)
         if job is None:
             self._pool.exited(pid, code)
@@ -249,6 +249,9 @@ class LocalExecutor:
                 ended = commands.ended(job.work, 128 - code if code < 0 else code, since(job), killed)
             except Exception as error:  # whatever its body has left: it is the end of this attempt alone
                 ended = replace(failure(job, error), exit_code=code)
+            if left and job.stop is None:  # else they were ended with it
+                commands.note_left(job.work, left)
+                ended = replace(ended, left_running=len(left))
         self.finish(job, ended)
 
     def _lose_keeper(self) -> None:

@@ -10,15 +10,18 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+
+from dagrun.errors import one_line
 
 LINUX = sys.platform == "linux"
 KEEPER = "dagrun-keeper"  # the name that the system shows; what it forks has it too
 WORKER = "dagrun-w"  # what a worker's name begins with
 BODY = "DAGRUN_BODY"  # in the environment of everything that an attempt starts
 
+_MOST_NAMES = 10  # in one line of a log
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NAME = 15
@@ -190,6 +193,14 @@ class NoDirectory(OSError):
 
     def __str__(self) -> str:
         return f"working_dir {self.filename}: {self.strerror}"
+
+
+def ended_line(left: Sequence[tuple[int, str]]) -> str:
+    """What the log says of processes that a task left running."""
+    what = "1 process" if len(left) == 1 else f"{len(left)} processes"
+    names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MOST_NAMES])
+    more = f" and {len(left) - _MOST_NAMES} more" if len(left) > _MOST_NAMES else ""
+    return f"dagrun: ended {what} that the task left running: {names}{more}\n"
 
 
 def send(pids: Iterable[int], signum: int) -> None:

@@ -168,9 +168,11 @@ class Worker:
         answer["duration"] = round(time.perf_counter() - begun, 6)
         self.body = None
         try:
-            as_it_was = self.home.leave()
+            as_it_was = self.home.leave(stopped=body.asked)
         except Exception:  # whatever the body has made of its surroundings: the next one gets another worker
             as_it_was = False
+        if self.home.left and not body.asked:
+            answer["left"] = len(self.home.left)
         self.bodies += 1
         grown = _peak_memory() - self.memory
         worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH
