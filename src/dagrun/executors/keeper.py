@@ -258,19 +258,12 @@ class Keeper:
 
     def _begin_ending(self, leader: _Leader) -> list[tuple[int, str]]:
         """A body's first process has ended: what it started ends with it. What that is, with its names."""
-        group = processes.send_group(leader.pid, 0)
         strays = self._strays(leader)
-        if not group and not strays:
-            return []
-        table = processes.table()
-        left = [
-            (pid, each.name)
-            for pid, each in table.items()
-            if not each.dead and (leader.pid in (each.group, each.session) or pid in strays)
-        ]
-        processes.send_group(leader.pid, signal.SIGTERM)
+        left = [(pid, processes.name_of(pid)) for pid in strays]
+        group = processes.send_group(leader.pid, signal.SIGTERM)
         processes.send(strays, signal.SIGTERM)
-        self.endings.append((time.monotonic() + GRACE, leader))
+        if group or strays:
+            self.endings.append((time.monotonic() + GRACE, leader))
         return left
 
     def _strays(self, leader: _Leader) -> list[int]:
