@@ -66,13 +66,13 @@ def fact_of(
     node: Node, task: TaskState, ended: Ended, given: Circumstances, now: float, chance: float
 ) -> Event:
     """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
-    task_id, attempt = node.task.id, task.attempt
+    task_id, attempt, left = node.task.id, task.attempt, ended.left_running or None
     large = ended.outputs if isinstance(ended.outputs, Blob) else None
     small = None if isinstance(ended.outputs, Blob) else ended.outputs
     if ended.error is None:
         return TaskOk(
             timestamp=now, task_id=task_id, attempt=attempt, duration_seconds=ended.duration,
-            changed=ended.changed, outputs=small, outputs_file=large,
+            changed=ended.changed, outputs=small, outputs_file=large, left_running=left,
         )  # fmt: skip
     why = given.why
     if why in STOPS:
@@ -94,12 +94,12 @@ def fact_of(
         return TaskRetry(
             timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
             delay_seconds=given.defaults.delay(node.task.retry, tries, chance), timed_out=timed_out,
-            duration_seconds=ended.duration, exit_code=ended.exit_code,
+            duration_seconds=ended.duration, exit_code=ended.exit_code, left_running=left,
         )  # fmt: skip
     return TaskFail(
         timestamp=now, task_id=task_id, attempt=attempt, error=error, error_type=error_type,
         duration_seconds=ended.duration, exit_code=ended.exit_code, timed_out=timed_out, outputs=small,
-        outputs_file=large,
+        outputs_file=large, left_running=left,
     )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def conclusion(
     """
     task_id, summary = node.task.id, summary_of(mine)
     begun = [task.started_at for task in mine if task.started_at is not None and task.started_at >= since]
-    took = round(now - min(begun, default=now), 3)
+    took = max(0.0, round(now - min(begun, default=now), 3))
     failed = {name: task for name, task in zip(names, mine, strict=True) if task.status in FAILED}
     if failed:
         codes = [task.exit_code for task in failed.values()]

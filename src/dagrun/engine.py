@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol
 
@@ -33,7 +34,10 @@ from dagrun.work import Attempt, Ended, Executor, Json, Outputs, Work
 
 
 class Bodies(Protocol):
-    """What only a run's parameters, environment and earlier outputs can tell. May raise EvaluationError."""
+    """What only a run's parameters, environment and earlier outputs can tell.
+
+    May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
+    """
 
     def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
         """All that an attempt needs."""
@@ -244,7 +248,7 @@ class Engine:
             match news:
                 case Ended():
                     if self._attempts.pop(node.index, None) is not None:  # else given up before it ended
-                        self.record(self.state.fact_of(node, news, now, self._chance()))
+                        self._record_end(node, news, now)
                 case _ if node.index not in self._queued:  # given up before this was told
                     pass
                 case _News.BEGUN:
@@ -286,10 +290,10 @@ class Engine:
     def _work(self, node: Node, number: int, now: float) -> Work | None:
         """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
         task = node.task
-        attempt = self.writer.attempt(task.id, number, task.timeout)
         try:
+            attempt = self.writer.attempt(task.id, number, task.timeout)
             return self._bodies.work(node, attempt, self._upstream(node))
-        except EvaluationError as error:
+        except Exception as error:
             self._fail_unbegun(node, error, now)
             return None
 
@@ -305,12 +309,13 @@ class Engine:
         return upstream
 
     def _expand(self, node: Node, now: float) -> None:
+        task_id = node.task.id
         try:
             items = self._bodies.items(node)
-        except EvaluationError as error:
+            large = self.writer.store_items(task_id, items)
+        except Exception as error:
             self._fail_unbegun(node, error, now)
             return
-        task_id, large = node.task.id, self.writer.store_items(node.task.id, items)
         small = None if large else items
         self.record(
             TaskExpand(timestamp=now, task_id=task_id, count=len(items), items=small, items_file=large)
@@ -318,14 +323,17 @@ class Engine:
 
     def _ask(self, node: Node, now: float) -> None:
         try:
-            self.state.answer(node, self._bodies.condition(node))
-        except EvaluationError as error:
+            holds = self._bodies.condition(node)
+        except Exception as error:
             self._fail_unbegun(node, error, now)
+            return
+        self.state.answer(node, holds)
 
-    def _fail_unbegun(self, node: Node, error: EvaluationError, now: float) -> None:
-        """An expression of the task cannot be evaluated: it fails before it begins, and trying again would not help."""
+    def _fail_unbegun(self, node: Node, error: Exception, now: float) -> None:
+        """What the task needs cannot be had: it fails before it begins, and trying again would not help."""
+        error_type = "ExpressionError" if isinstance(error, EvaluationError) else type(error).__name__
         self.record(
-            TaskFail(timestamp=now, task_id=node.task.id, error=str(error), error_type="ExpressionError")
+            TaskFail(timestamp=now, task_id=node.task.id, error=_sentence(error), error_type=error_type)
         )
 
     def hear(self, attempt: _Attempt, news: Ended | _News) -> None:
@@ -338,8 +346,8 @@ class Engine:
         if finish.status is RunStatus.SUCCESS and self.state.graph.dag.outputs:
             try:
                 outputs = self._bodies.outputs()
-            except EvaluationError as error:
-                why = self._masker.text(str(error))
+            except Exception as error:
+                why = self._masker.text(_sentence(error))
                 finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {why}")
         if self._given_up:
             names = ", ".join(self._given_up[:10]) + ", ..." * (len(self._given_up) > 10)
@@ -369,14 +377,31 @@ class Engine:
                 )
             )
 
+    def _record_end(self, node: Node, ended: Ended, now: float) -> None:
+        """An attempt ended. One whose outputs cannot be recorded has failed for it."""
+        chance = self._chance()
+        try:
+            self.record(self.state.fact_of(node, ended, now, chance))
+        except (RecursionError, TypeError, ValueError) as error:
+            why = f"its outputs cannot be recorded: {_sentence(error)}"
+            failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
+            self.record(self.state.fact_of(node, failed, now, chance))
+
     def record(self, event: Event) -> None:
-        """A fact: folded, taken down, told. So nobody ever sees a secret that a body or a person has put into one."""
+        """A fact: taken down, folded, told. So nobody ever sees a secret that a body or a person has put into one."""
         if self._masker:
             event = masked(event, self._masker)
-        self.state.apply(event)
         self.writer.append(event)
+        self.state.apply(event)
         if self._listener is not None:
             self._listener(event, self.state)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, RecursionError):
+        return "a value is nested too deeply"
+    return str(error) or type(error).__name__
 
 
 def _start(node: Node, number: int, now: float) -> TaskStart:
@@ -433,5 +458,7 @@ def ending(state: RunState, finish: Finish, now: float, outputs: Mapping[str, Js
         tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
         tasks_skipped=counts.get(Status.SKIPPED, 0),
         tasks_cancelled=counts.get(Status.CANCELLED, 0),
-        duration_seconds=round(now - (state.stretch_started_at or now), 3),
+        duration_seconds=max(
+            0.0, round(now - (state.stretch_started_at or now), 3)
+        ),  # another process began it
     )

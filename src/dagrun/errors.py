@@ -72,13 +72,14 @@ class EnvironmentFailure(DagrunError):
     exit_code = 1
 
 
+MORE_FILES = "raise the limit, for example with `ulimit -n 1024`"
 _REMEDIES = {
     errno.ENOSPC: "free some space, or choose another place",
     errno.EDQUOT: "free some space, or choose another place",
     errno.EROFS: "choose a place that can be written to",
     errno.EACCES: "check who owns it, and its permissions",
     errno.EPERM: "check who owns it, and its permissions",
-    errno.EMFILE: "raise the limit of open files (`ulimit -n`)",
+    errno.EMFILE: MORE_FILES,
     errno.ENFILE: "the system has no more open files to give",
     errno.ENOMEM: "the machine has too little memory",
     errno.EAGAIN: "raise the limit of processes (`ulimit -u`)",

@@ -75,6 +75,7 @@ class TaskOk(Event):
     outputs_file: Blob | None = None
     reused_from: str | None = None
     summary: str | None = None
+    left_running: int | None = None  # processes that the attempt left running, which were then ended
 
     @property
     def result(self) -> Outputs:
@@ -95,6 +96,7 @@ class TaskRetry(Event):
     duration_seconds: float = 0.0
     exit_code: int | None = None
     timed_out: bool = False
+    left_running: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,7 @@ class TaskFail(Event):
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     summary: str | None = None
+    left_running: int | None = None
 
     @property
     def result(self) -> Outputs:

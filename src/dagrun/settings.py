@@ -118,9 +118,7 @@ def load(
     Raises UsageError listing all that is wrong, RefusedError for a project of another user.
     """
     environment = os.environ if environment is None else environment
-    root, name, table = _project(
-        Path.cwd() if start is None else start, environment.get(SAFE_DIRECTORIES, "")
-    )
+    root, name, table = _project(_here() if start is None else start, environment.get(SAFE_DIRECTORIES, ""))
     flags = flags or {}
     parts: list[Field[Any]] = [part for part in fields(Settings) if "variable" in part.metadata]
     problems = [
@@ -150,6 +148,18 @@ def load(
     if problems:
         raise UsageError("\n".join(problems))
     return Settings(root=root, sources=sources, **values)
+
+
+def _here() -> Path:
+    """The directory that the command is run in."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError(
+            "the current directory does not exist any more", hint="change to another one, or give -C DIR"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"the current directory cannot be used: {error.strerror}") from None
 
 
 def _project(start: Path, safe: str) -> tuple[Path, str, Mapping[str, Any]]:

@@ -106,6 +106,9 @@ class RunState:
         self.ahead = False  # whether more may be queued; the engine knows
         self._answers: dict[int, bool] = {}
         self._failed_above = bytearray(len(nodes))  # whether some ancestor failed
+        self._ending: set[int] = (
+            set()
+        )  # attempts that a failure ends: they count as failed from that moment on
 
     # --- facts ---------------------------------------------------------------------------------------------
 
@@ -187,6 +190,8 @@ class RunState:
         task.retry_at = None
         self.running += 1
         self._ready.begin(i)
+        if self.stopping is Reason.STOP_ALL:  # it was queued
+            self._count_as_failed(i)
         timeout = self.nodes[i].task.timeout
         if timeout is not None:
             heapq.heappush(self._deadlines, (event.timestamp + timeout, i, event.attempt))
@@ -299,6 +304,23 @@ class RunState:
             self.stopping = why
             if why is not Reason.STOP_ALL:
                 self.cause = ""
+                return
+            for i, task in enumerate(self.tasks):
+                if task.status in (Status.RUNNING, Status.RETRYING):
+                    self._count_as_failed(i)
+
+    def _count_as_failed(self, i: int) -> None:
+        """The stop ends this attempt. What may still start shall not depend on when it has ended, or how."""
+        if self.nodes[i].members is not None or self._spared(i):
+            return
+        self._ending.add(i)
+        below = [i]
+        for each in below:  # it grows
+            for dependent in self.nodes[each].dependents:
+                self.steps += 1
+                if not self._failed_above[dependent]:
+                    self._failed_above[dependent] = True
+                    below.append(dependent)
 
     # --- decisions -----------------------------------------------------------------------------------------
 
@@ -535,6 +557,8 @@ class RunState:
 
     def end(self, i: int) -> End:
         """What the task, which has ended, counts as for its dependents."""
+        if i in self._ending:
+            return End.FAILED
         task = self.tasks[i]
         return end_of(task.status, task.reason, tolerated=self.nodes[i].task.tolerates(task.exit_code))
 

@@ -26,34 +26,39 @@ class _Means:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._foreseen = False
+        self._executor: LocalExecutor | None = None
 
-    @cached_property
     def executor(self) -> LocalExecutor:
-        """Forks the keeper."""
+        """An executor that is open. Each run closes its own, so the next run gets a new one. Forks the keeper."""
         from dagrun.executors.local import LocalExecutor  # asyncio, which no answer needs that runs nothing
 
-        return LocalExecutor(
-            self.settings.root, self.settings.kill_grace_ms / 1000, self.settings.import_patience_ms / 1000
-        )
+        if self._executor is None or self._executor.is_closed:
+            self._executor = LocalExecutor(
+                self.settings.root,
+                self.settings.kill_grace_ms / 1000,
+                self.settings.import_patience_ms / 1000,
+            )
+        return self._executor
 
     @cached_property
     def registry(self) -> Registry:
-        return self.executor.read_registry(self.settings.workflows)
+        return self.executor().read_registry(self.settings.workflows)
 
     def foresee_registry(self) -> None:
         if "registry" not in self.__dict__ and not self._foreseen:
             self._foreseen = True
-            self.executor.foresee_registry(self.settings.workflows)
+            self.executor().foresee_registry(self.settings.workflows)
 
     def end_bodies(self, run_id: str) -> None:
         """End what a run that nobody drives any more has left running."""
         from dagrun.executors import leftovers
+        from dagrun.runs.layout import RunLayout
 
-        leftovers.end(self.settings.path(self.settings.runs_dir) / run_id)
+        leftovers.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
 
     def shut(self) -> None:
-        if "executor" in self.__dict__:
-            self.executor.shut()
+        if self._executor is not None:
+            self._executor.shut()
 
 
 @contextmanager
@@ -81,7 +86,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
 
     means = _Means(settings)
     if runs:
-        means.executor  # noqa: B018 - asked for, so that it is made now
+        means.executor()
     try:
         yield Service(
             settings,
@@ -92,7 +97,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
                 Rotation(settings.rotate_bytes, settings.rotate_keep),
             ),
             SteadyClock(),
-            lambda: means.executor,
+            means.executor,
             lambda: means.registry,
             means.end_bodies,
             means.foresee_registry,

@@ -166,6 +166,8 @@ class Ended:
     error: str | None = None
     error_type: str | None = None
     exit_code: int | None = None
+    #: How many processes the body left running, which were then ended.
+    left_running: int = 0
 
 
 class Watch(Protocol):

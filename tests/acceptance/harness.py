@@ -176,8 +176,13 @@ class Project:
         }
 
     def named(self, name: str) -> list[int]:
-        """The processes of that name: `dagrun-keeper`, `dagrun-worker`."""
-        return [pid for pid, found in self.processes().items() if found == name]
+        """The processes of that name: `dagrun-keeper`, `dagrun-w...` for workers, or a program's."""
+        prefix = name.removesuffix("...")
+        return [
+            pid
+            for pid, found in self.processes().items()
+            if found == name or (prefix != name and found.startswith(prefix))
+        ]
 
     def _name_if_ours(self, entry: Path) -> str:
         try:

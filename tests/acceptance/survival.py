@@ -153,12 +153,12 @@ def kill_both(project: Project, process: subprocess.Popen[str]) -> None:
 
 def kill_worker(project: Project, process: subprocess.Popen[str]) -> None:
     """SIGKILL of a worker."""
-    strike(project, "dagrun-worker", signal.SIGKILL)
+    strike(project, "dagrun-w...", signal.SIGKILL)
 
 
 def stop_worker(project: Project, process: subprocess.Popen[str]) -> None:
     """SIGSTOP of a worker."""
-    strike(project, "dagrun-worker", signal.SIGSTOP)
+    strike(project, "dagrun-w...", signal.SIGSTOP)
 
 
 def strike(project: Project, name: str, signum: int) -> None:

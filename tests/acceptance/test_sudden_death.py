@@ -182,10 +182,10 @@ def children(pid: int) -> list[int]:
 
 def the_only_parent(project: Project) -> int | None:
     """The worker that has children, once it is the only one: the body's own fork has some too until it ends."""
-    parents = [pid for pid in project.named("dagrun-worker") if children(pid)]
+    parents = [pid for pid in project.named("dagrun-w...") if children(pid)]
     return parents[0] if len(parents) == 1 else None
 
 
 def has_strays(project: Project) -> bool:
     """Whether a fork of the body is still there beside the idle worker."""
-    return len(project.named("dagrun-worker")) > 1
+    return len(project.named("dagrun-w...")) > 1

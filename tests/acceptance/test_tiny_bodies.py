@@ -166,6 +166,7 @@ def test_each_is_as_if_it_were_the_first_whatever_the_others_do(project: Project
         path.name: path.read_text() for path in (project.run_dir() / "logs").iterdir() if path.stat().st_size
     }
     assert logs.pop("t250.1.log").endswith("RuntimeError: no\n")
+    assert logs.pop("t300.1.log").startswith("dagrun: ended 1 process that the task left running: ")
     assert logs == {f"t{n}.1.log": f"out t{n}\nerr t{n}\n" for n in (400, 401, 403)}
     assert project.dagrun("logs", "latest", "t401").out == "out t401\nerr t401\n"
 

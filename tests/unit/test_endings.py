@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from dagrun.endings import Circumstances, RetryDefaults, TaskState, fact_of
-from dagrun.events import TaskFail, TaskSkip
+from dagrun.decisions import Finish
+from dagrun.endings import Circumstances, RetryDefaults, TaskState, conclusion, fact_of
+from dagrun.engine import ending
+from dagrun.events import DagStart, TaskFail, TaskOk, TaskSkip
 from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger
-from dagrun.outcomes import Reason
+from dagrun.outcomes import Reason, RunStatus, Status
+from dagrun.state import RunState
 from dagrun.testing import Outcome
 from dagrun.work import Blob, Ended, Json
-from tests.unit.harness import played, task
+from tests.unit.harness import graph, played, task
 
 SKIPS: Mapping[str, Any] = {"skip_on_exit_codes": (99,)}
 TOLERATES: Mapping[str, Any] = {"tolerated_exit_codes": (1, 2)}
@@ -144,3 +147,21 @@ def test_a_tolerated_failure_hands_nothing_on_either() -> None:
     bodies = {"a": lambda _: exits(1, rows="3"), "b": seen.append}
     played(task("a", continue_on_failure=True), task("b", "a"), bodies=bodies)
     assert seen == [{}]
+
+
+# --- when the clock was set back between two processes that drive one run ---
+
+
+def test_no_stretch_takes_less_than_no_time() -> None:
+    state = RunState(graph("a"))
+    state.apply(DagStart(timestamp=100.0, task_count=1, dag_path="d", dag_hash="h"))
+    done = ending(state, Finish(RunStatus.CANCELLED, Reason.CANCELLED), 50.0)
+    assert done.duration_seconds == 0.0
+
+
+def test_no_group_takes_less_than_no_time() -> None:
+    node = graph("a").nodes[0]
+    variant = TaskState(status=Status.SUCCESS, started_at=100.0)
+    fact = conclusion(node, ["a[1]"], [variant], 0.0, 50.0)
+    assert isinstance(fact, TaskOk)
+    assert fact.duration_seconds == 0.0

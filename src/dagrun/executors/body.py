@@ -15,13 +15,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dagrun import blobs
+from dagrun.errors import DamagedError
 from dagrun.executors import calling
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.home import Home
-from dagrun.executors.outputs import INLINE_BYTES, load, store
+from dagrun.executors.outputs import INLINE_BYTES, store
 from dagrun.executors.wire import Message
 from dagrun.payloads import merged_params
-from dagrun.work import TaskContext
+from dagrun.work import Blob, TaskContext
 
 ERROR_LENGTH = 4000
 
@@ -97,7 +99,7 @@ class Body:
 
     def _params(self) -> dict[str, Any]:
         upstream = {
-            task: load(Path(sent["file"])) if "file" in sent else sent["data"]
+            task: blobs.load(sent["directory"], Blob(**sent["blob"])) if "blob" in sent else sent["data"]
             for task, sent in marshal.loads(self.message["upstream"]).items()
         }
         return merged_params(self.message["params"], upstream)
@@ -140,7 +142,7 @@ def _error(error: BaseException, mask: Callable[[str], str]) -> tuple[str, str]:
     """The error's sentence, masked, and its type; whoever reads the log finds where it came from."""
     if isinstance(error, Terminated):
         return "ended by SIGTERM", "Terminated"
-    if isinstance(error, calling.BadCall):
+    if isinstance(error, (calling.BadCall, DamagedError)):
         with contextlib.suppress(Exception):  # it may have closed its stderr
             print(f"dagrun: {error}", file=sys.stderr)
         return clean(mask(str(error))), type(error).__name__

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from dagrun import encoding
+from dagrun.blobs import load, open_regular, write_regular
+from dagrun.executors import processes
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, load, note, spool_path, store
+from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
 from dagrun.masking import Masker
 from dagrun.payloads import (
     MOST_IN_ENVIRONMENT,
@@ -106,7 +108,7 @@ def environment(work: Work, script: str = "", argument_bytes: int = 0) -> dict[s
     given |= {name: data.decode() for name, data in hands.variables.items()}
     for number, (name, data) in enumerate(hands.files.items()):
         path = f"{attempt.scratch}.param{number}"
-        Path(path).write_bytes(data)
+        write_regular(path, data)
         given[name] = encoding.from_system(path)
     return given
 
@@ -121,7 +123,7 @@ def _params_file(attempt: Attempt, params: Mapping[str, Json]) -> str:
     if params or not _is_intact(path):
         _remove(path)  # a body may have put something else there
         Path(path).parent.mkdir(exist_ok=True)
-        Path(path).write_text(json.dumps(params), encoding="utf-8")
+        write_regular(path, json.dumps(params).encode())
     return path
 
 
@@ -212,7 +214,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        return load(Path(work.attempt.outputs).parent / outputs.file)
+        return load(Path(work.attempt.outputs).parent, outputs)
     return outputs
 
 
@@ -298,6 +300,13 @@ def _remove(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def note_left(work: Work, left: Sequence[tuple[int, str]]) -> None:
+    """Add to the attempt's log what it left running, which was then ended."""
+    line = Masker(work.masks).text(processes.ended_line(left))
+    with contextlib.suppress(OSError), open(open_log(work.attempt.log), "wb") as log:
+        log.write(line.encode("utf-8", "backslashreplace"))
+
+
 def keep_spool(attempt: Attempt, worker: int) -> None:
     """What the last body of a worker that died had printed becomes its log, if it went to the worker's spool."""
     spool = Path(spool_path(attempt.scratch.rpartition("/")[0], worker))
@@ -320,9 +329,12 @@ def _collect(work: Work, masker: Masker) -> Outputs:
             f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
-        outputs = masker.value(parse_outputs(path.read_bytes().decode(), masker.text))
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            outputs = masker.value(parse_outputs(file.read().decode(), masker.text))
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise BadSurroundings("$DAGRUN_OUTPUT holds JSON that is nested too deeply") from None
     data = encode_outputs(outputs)
     return outputs if len(data) <= INLINE_BYTES else store(Path(work.attempt.outputs), data)
 
@@ -366,7 +378,8 @@ def _parse_json(text: str) -> dict[str, Json]:
     try:
         data = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {error}") from None
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {why}") from None
     if not isinstance(data, dict):
         raise BadSurroundings("$DAGRUN_OUTPUT is JSON but not an object")
     return data

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from dagrun.executors.jobs import Job
-from dagrun.executors.warm import DEPTH, MOST_QUEUED, WarmWorker, call_message
-from dagrun.executors.wire import pack
+from dagrun.executors.warm import DEPTH, MOST_QUEUED, WarmWorker, packed_call
 from dagrun.work import Call, Work
 
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
@@ -30,6 +29,10 @@ class Pace:
     def note_size(self, work: Work, size: int) -> None:
         """A call was made ready to travel."""
         self._sizes[ref_of(work)] = size
+
+    def forget(self, ref: str) -> None:
+        """Whatever its bodies were, its next calls are not queued."""
+        self._tiny[ref] = 0
 
     def is_quick(self, ref: str) -> bool:
         """Whether the workflow's last bodies were all tiny."""
@@ -87,17 +90,18 @@ class Dealer:
         return [*filter(self.is_taker, workers)]
 
     def _call(self, worker: WarmWorker, number: int, work: Work) -> bytes:
-        """The call as it travels; nothing if there is no room for it."""
+        """The call as it travels; nothing if there is no room for it, or if it cannot travel: `start` says why then."""
         ref = ref_of(work)
-        surroundings, upstream, known = worker.surroundings, worker.upstream, ref in worker.knows
-        data = pack(call_message(worker, "queue", number, work, quick=self.pace.is_quick(ref)))
-        self.pace.note_size(work, len(data))
-        if worker.room(len(data)) > 0:
-            return data
-        worker.surroundings, worker.upstream = surroundings, upstream  # it will not have been told
-        if not known:
-            worker.knows.discard(ref)
-        return b""
+
+        def fits(size: int) -> bool:
+            self.pace.note_size(work, size)
+            return worker.room(size) > 0
+
+        try:
+            return packed_call(worker, "queue", number, work, quick=self.pace.is_quick(ref), fits=fits)
+        except (ValueError, TypeError, RecursionError):
+            self.pace.forget(ref)
+            return b""
 
 
 def ref_of(work: Work) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dagrun.errors import EnvironmentFailure
-from dagrun.executors.pool import Pool
+from dagrun.errors import MORE_FILES, EnvironmentFailure
+from dagrun.executors.pool import NO_MORE_FILES, Pool
 from dagrun.executors.warm import WarmWorker
 from dagrun.executors.wire import Channel
 from dagrun.registry import Failure, Origin, Registry, Workflow, unpack
@@ -64,7 +64,9 @@ class Describer:
                 raise EnvironmentFailure("the keeper process is gone", hint="run the command again")
             for message in messages:
                 if message["op"] == "worker":
-                    return self._pool.admit(message, self._keeper)
+                    if (worker := self._pool.admit(message, self._keeper)) is None:
+                        raise EnvironmentFailure(NO_MORE_FILES, hint=MORE_FILES)
+                    return worker
                 if message["op"] == "unforked":
                     raise EnvironmentFailure(message["error"])
 
@@ -79,6 +81,9 @@ class Describer:
                 messages = worker.channel.receive()
             except TimeoutError:
                 why = f"it is still being imported after {self._patience:g} s"
+                return found, failures, Failure(reading, why)
+            except (ValueError, RecursionError):
+                why = "it writes to file descriptors that it did not open while it is imported"
                 return found, failures, Failure(reading, why)
             if messages is None:
                 return found, failures, Failure(reading, "it ends the process while it is imported")

@@ -16,11 +16,9 @@ from pathlib import Path
 from dagrun import encoding
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
-from dagrun.executors.outputs import spool_path
+from dagrun.executors.outputs import open_log, spool_path
 from dagrun.executors.wire import Message
 from dagrun.masking import Masker
-
-LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class Spool:
@@ -42,7 +40,7 @@ class Spool:
         """A descriptor to print to. Raises OSError."""
         if self._fd < 0:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self.path, LOG_FLAGS, 0o666)
+            self._fd = open_log(self.path)
         return self._fd
 
     def put(self, log: str) -> None:
@@ -84,6 +82,7 @@ class Home:
         self.limited = False
         self.masking: int | None = None  # the process that the body's output goes through
         self.spool = Spool()
+        self.left: list[tuple[int, str]] = []  # what the last body left running
         self.log = ""  # what the spool becomes when the present body has printed something
 
     def enter(self, message: Message) -> None:
@@ -116,7 +115,7 @@ class Home:
         return directory + below
 
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
-        log = os.open(path, LOG_FLAGS, 0o666)
+        log = open_log(path)
         if masks:
             unmasked, (log, self.masking) = log, through_masker(log, masks)
             os.close(unmasked)
@@ -147,8 +146,11 @@ class Home:
                 with contextlib.suppress(ValueError, OSError):
                     resource.setrlimit(which, limits)
 
-    def leave(self) -> bool:
-        """Put everything back; False when that cannot be trusted and the worker should not be used again."""
+    def leave(self, *, stopped: bool = False) -> bool:
+        """Put everything back; False when that cannot be trusted and the worker should not be used again.
+
+        What the body left running is ended, and told in its log unless it was `stopped` itself.
+        """
         self._restore_signals()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the body may have closed or replaced it
@@ -157,7 +159,10 @@ class Home:
             _open_closed()
             open_streams()
             self.streams = sys.stdout, sys.stderr
-        _end_children(spare=self.masking)
+        self.left = _end_children(spare=self.masking)
+        if self.left and not stopped:
+            with contextlib.suppress(OSError):
+                os.write(2, processes.ended_line(self.left).encode("utf-8", "backslashreplace"))
         if self.log:
             self.spool.put(self.log)
             self.log = ""
@@ -242,23 +247,30 @@ def _open_closed() -> None:
             os.set_inheritable(fd, True)
 
 
-def _end_children(spare: int | None = None) -> None:
-    """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing."""
+def _end_children(spare: int | None = None) -> list[tuple[int, str]]:
+    """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing.
+
+    Returns what that was, with its names.
+    """
+    found: list[tuple[int, str]] = []
     deadline = time.monotonic() + 1.0
     told = False
     while time.monotonic() < deadline + 5.0:  # then it is another user's, or hangs in the kernel
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            return found
         if pid:
             continue
         left = processes.descendants(os.getpid()) or processes.children(os.getpid())
         left = [pid for pid in left if pid != spare]
         if spare is not None and not left:
-            return
+            return found
         late = time.monotonic() > deadline
+        if not told:
+            found = [(pid, processes.name_of(pid)) for pid in left]
         if late or not told:
             processes.send(left, signal.SIGKILL if late else signal.SIGTERM)
         told = True
         time.sleep(0.005)
+    return found

@@ -41,6 +41,18 @@ def since(job: Job) -> float:
     return round(time.monotonic() - job.begun, 6)
 
 
+def sentence(error: Exception) -> str:
+    """What went wrong, for a person."""
+    if isinstance(error, RecursionError):
+        return "a value is nested too deeply"
+    return str(error) or type(error).__name__
+
+
+def failure(job: Job, error: Exception) -> Ended:
+    """How an attempt ended that could not be prepared, or whose end could not be taken in."""
+    return Ended(duration=since(job), error=sentence(error), error_type=type(error).__name__)
+
+
 def death(job: Job, code: int) -> Ended:
     """How an attempt ended whose worker is gone."""
     how = (
@@ -55,8 +67,10 @@ def death(job: Job, code: int) -> Ended:
 
 def ended_of(message: Message) -> Ended:
     """How an attempt ended, as its worker says."""
+    duration, left = message["duration"], message.get("left", 0)
     if "error" in message:
-        return Ended(duration=message["duration"], error=message["error"], error_type=message["error_type"])
+        error, error_type = message["error"], message["error_type"]
+        return Ended(duration=duration, error=error, error_type=error_type, left_running=left)
     blob = message.get("blob")
     outputs: Outputs = Blob(**blob) if blob else message["outputs"]
-    return Ended(duration=message["duration"], outputs=outputs, changed=message["changed"])
+    return Ended(duration=duration, outputs=outputs, changed=message["changed"], left_running=left)

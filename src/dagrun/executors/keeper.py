@@ -25,6 +25,7 @@ from typing import NoReturn
 from dagrun.encoding import to_bytes
 from dagrun.executors import processes
 from dagrun.executors.masked import through_masker
+from dagrun.executors.outputs import open_log
 from dagrun.executors.wire import Channel, Message
 
 #: Signals that Python ignores, and that a command should find as they are.
@@ -62,7 +63,7 @@ class Keeper:
     """The keeper's side."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.channel = Channel(sock)
+        self.channel = Channel(sock, blocking=False)
         self.leaders: dict[int, _Leader] = {}
         self.maskers: dict[
             int, Message | None
@@ -90,12 +91,17 @@ class Keeper:
         poll.register(self.channel.sock, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
+            writing = select.POLLOUT if self.channel.is_full() else 0
+            poll.modify(self.channel.sock, select.POLLIN | writing)
             ready = dict(poll.poll(self._patience()))
             if self._wake in ready:
                 os.read(self._wake, 4096)
             self._reap()
             self._end_leftovers()
-            if self.channel.fileno() in ready:
+            event = ready.get(self.channel.fileno(), 0)
+            if event & select.POLLOUT:
+                self.channel.flush()
+            if event & ~select.POLLOUT:
                 messages = self.channel.receive()
                 if messages is None:
                     return
@@ -169,10 +175,7 @@ class Keeper:
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "pid": pid}, ours.fileno(), tickets, granting)
-        ours.close()
-        os.close(tickets)
-        os.close(granting)
+        self._tell({"op": "worker", "pid": pid}, ours.detach(), tickets, granting)
 
     def _become_child(self, keeper: int) -> None:
         os.setsid()
@@ -191,7 +194,7 @@ class Keeper:
         shell = os.fsdecode(argv[0])
         masker = None
         try:
-            log = os.open(message["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            log = open_log(message["log"])
             try:
                 program = processes.program(shell, os.fsdecode(environment.get(b"PATH", b"")) or None)
                 _enter(message["cwd"])
@@ -226,9 +229,10 @@ class Keeper:
 
     def _hold(self, path: str) -> None:
         """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.lockf(fd, fcntl.LOCK_EX)
-        self.held.append(fd)
+        with contextlib.suppress(OSError):  # a body has removed the run's directory: nobody can resume that
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self.held.append(fd)
+            fcntl.lockf(fd, fcntl.LOCK_EX)
         self.scratch.append(f"{path.rpartition('/')[0]}/scratch")
 
     # --- ends ----------------------------------------------------------------------------------------------
@@ -242,14 +246,15 @@ class Keeper:
             if not pid:
                 return
             if pid in self.maskers:
-                if end := self.maskers.pop(pid):
-                    self._tell(end)
+                if waiting := self.maskers.pop(pid):
+                    self._tell(waiting)
                 continue
             leader = self.leaders.pop(pid, None)
             if leader is None:
                 continue  # an orphan that a body had left behind
-            self._begin_ending(leader)
-            end = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
+            end: Message = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
+            if left := self._begin_ending(leader):
+                end["left"] = left
             if leader.masker in self.maskers:
                 self.maskers[leader.masker] = end
             else:
@@ -259,13 +264,15 @@ class Keeper:
         with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
             self.channel.send(message, *fds)
 
-    def _begin_ending(self, leader: _Leader) -> None:
-        """A body's first process has ended: what it started ends with it."""
-        group = processes.send_group(leader.pid, signal.SIGTERM)
+    def _begin_ending(self, leader: _Leader) -> list[tuple[int, str]]:
+        """A body's first process has ended: what it started ends with it. What that is, with its names."""
         strays = self._strays(leader)
+        left = [(pid, processes.name_of(pid)) for pid in strays]
+        group = processes.send_group(leader.pid, signal.SIGTERM)
         processes.send(strays, signal.SIGTERM)
         if group or strays:
             self.endings.append((time.monotonic() + GRACE, leader))
+        return left
 
     def _strays(self, leader: _Leader) -> list[int]:
         """What is left of an attempt: orphans of it that have become our children, and all below them."""

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.executors import artifacts, commands, containers, keeper, processes
+from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
+from dagrun.executors import artifacts, commands, containers, keeper, leftovers, processes
 from dagrun.executors.describing import IMPORT_PATIENCE, Describer
-from dagrun.executors.jobs import Job, key_of, since
+from dagrun.executors.jobs import Job, failure, key_of, since
 from dagrun.executors.pool import Pool
 from dagrun.executors.processes import BODY, signal_name
-from dagrun.executors.wire import Message
+from dagrun.executors.wire import Message, pack
 from dagrun.registry import Registry
 from dagrun.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none
 
+FEWEST_FILES = 20  # that may be open, for a run; for each warm worker three more are opened
 GRACE = 5.0  # seconds between asking a body to end and killing it
 
 
@@ -33,12 +37,18 @@ class LocalExecutor:
     """
 
     def __init__(self, root: Path, grace: float = GRACE, import_patience: float = IMPORT_PATIENCE) -> None:
+        allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if allowed < FEWEST_FILES:
+            raise EnvironmentFailure(
+                f"this process may open {allowed} files, and a run needs {FEWEST_FILES}", hint=MORE_FILES
+            )
         self.root = root
         self.grace = grace
         self._mark = f"{os.getpid()}-{time.time_ns():x}"
+        self._worker_name = processes.worker_name()
         processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
         self._keeper_pid, self._keeper = keeper.launch()
-        self._pool = Pool(self, root, self._mark)
+        self._pool = Pool(self, root, self._mark, self._worker_name)
         self._describer = Describer(self._pool, self._keeper, root, import_patience)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[tuple[str, str], Job] = {}
@@ -49,6 +59,11 @@ class LocalExecutor:
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended everything, and can start nothing more."""
+        return self._closed
 
     def foresee_registry(self, listed: Iterable[str]) -> None:
         """Let the registry be read, while this process goes on: it will most likely be asked for."""
@@ -61,13 +76,21 @@ class LocalExecutor:
     # --- the executor's methods ----------------------------------------------------------------------------
 
     async def open(self, bodies_lock: Path | None) -> None:
-        """Listen to the keeper and to the workers that are there; the keeper holds the lock."""
+        """Listen to the keeper and to the workers that are there; the keeper holds the lock. Raises RecordError.
+
+        In the file that is locked it is written down how the processes that are started here can be recognised.
+        """
         import asyncio
 
         self._bodies_lock = bodies_lock
+        if bodies_lock is not None:
+            try:
+                leftovers.record(leftovers.owner(self._mark, self._worker_name), bodies_lock)
+            except OSError as error:
+                raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
         self._hold_lock()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        self._keeper.listen(self._loop, self._hear_keeper)
         self._pool.listen(self._loop)
 
     def _hold_lock(self) -> None:
@@ -79,6 +102,13 @@ class LocalExecutor:
         job = Job(work, done, time.monotonic())
         self._jobs[key_of(work.attempt)] = job
         self._most = max(self._most, self._running())
+        try:
+            self._begin(job)
+        except Exception as error:  # whatever keeps an attempt from beginning is its end
+            self._finish_soon(job, failure(job, error))
+
+    def _begin(self, job: Job) -> None:
+        work = job.work
         match work.body:
             case _ if containers.needed(work):
                 self._finish_soon(job, containers.refusal(work))
@@ -125,8 +155,6 @@ class LocalExecutor:
             import asyncio
 
             await asyncio.wait(self._copying)
-        if self._loop is not None:
-            self._loop.remove_reader(self._keeper.fileno())
         self.shut()
 
     def shut(self) -> None:
@@ -158,15 +186,10 @@ class LocalExecutor:
     # --- commands -------------------------------------------------------------------------------------------
 
     def _start_command(self, job: Job, body: Command) -> None:
-        try:
-            spawn = commands.prepared(job.work, body)
-        except (commands.BadSurroundings, OSError) as error:
-            self._finish_soon(job, Ended(duration=0.0, error=str(error), error_type=type(error).__name__))
-            return
+        spawn = commands.prepared(job.work, body)
         number = next(self._numbers)
-        self._spawning[number] = job
         mark = f"{self._mark}-{number}"
-        self.tell_keeper(
+        request = pack(
             {
                 "op": "spawn",
                 "id": number,
@@ -179,6 +202,9 @@ class LocalExecutor:
                 "log": str(job.work.attempt.log),
             }
         )
+        self._spawning[number] = job
+        with contextlib.suppress(OSError):  # the keeper is gone: heard as the end of its pipe
+            self._keeper.send_packed(request)
 
     # --- the keeper -----------------------------------------------------------------------------------------
 
@@ -208,22 +234,28 @@ class LocalExecutor:
                     job = self._spawning.pop(message["id"])
                     self.finish(job, commands.unspawned(message["error"]), began=False)
                 case "exit":
-                    self._hear_exit(message["pid"], message["code"])
+                    self._hear_exit(message["pid"], message["code"], message.get("left", ()))
 
-    def _hear_exit(self, pid: int, code: int) -> None:
+    def _hear_exit(self, pid: int, code: int, left: Sequence[tuple[int, str]]) -> None:
         job = self._commands.pop(pid, None)
         if job is None:
             self._pool.exited(pid, code)
             return
         killed = signal_name(-code) if code < 0 else None
-        code = 128 - code if code < 0 else code
         was_asked = job.stop is not None
-        self.finish(job, commands.ended(job.work, code, since(job), killed, was_asked=was_asked))
+        try:
+            exit_code = 128 - code if code < 0 else code
+            ended = commands.ended(job.work, exit_code, since(job), killed, was_asked=was_asked)
+        except Exception as error:  # whatever its body has left: it is the end of this attempt alone
+            ended = replace(failure(job, error), exit_code=code)
+        if left and not was_asked:  # else they were ended with it
+            commands.note_left(job.work, left)
+            ended = replace(ended, left_running=len(left))
+        self.finish(job, ended)
 
     def _lose_keeper(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail what was running."""
         assert self._loop is not None
-        self._loop.remove_reader(self._keeper.fileno())
         self._keeper.close()
         self._end_orphans([*self._pool.workers, *self._commands])
         self._pool.lose_all()
@@ -232,7 +264,7 @@ class LocalExecutor:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._keeper_pid, 0)
         self._keeper_pid, self._keeper = keeper.launch()
-        self._loop.add_reader(self._keeper.fileno(), self._hear_keeper)
+        self._keeper.listen(self._loop, self._hear_keeper)
         self._hold_lock()
         for job in [job for job in self._jobs.values() if job.halt is None]:
             self.finish(
@@ -256,7 +288,7 @@ class LocalExecutor:
 
     def _owned(self, pid: int) -> bool:
         marked = (processes.mark_of(pid) or "").startswith(self._mark)
-        return marked or processes.name_of(pid) in (processes.KEEPER, processes.WORKER)
+        return marked or processes.name_of(pid) == self._worker_name
 
     # --- ends -----------------------------------------------------------------------------------------------
 

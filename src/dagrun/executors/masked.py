@@ -19,7 +19,12 @@ def through_masker(log: int, masks: Sequence[str]) -> tuple[int, int]:
         masks
     )  # not in the child: all forms of the secrets are found once for many attempts
     reader, writer = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if pid:
         os.close(reader)
         return writer, pid

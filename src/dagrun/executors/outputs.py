@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from threading import Thread
 
+from dagrun.blobs import open_regular, write_regular
 from dagrun.masking import Masker
 from dagrun.work import INLINE_BYTES as INLINE_BYTES
-from dagrun.work import Blob, Json, Work
+from dagrun.work import Blob, Work
 
 
 def note(work: Work, sentence: str) -> None:
     """Say something in the attempt's log, on a line of its own. Raises OSError."""
-    log = os.open(work.attempt.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        line = f"dagrun: {Masker(work.masks).text(sentence)}\n"
-        os.write(log, line.encode("utf-8", "backslashreplace"))
-    finally:
-        os.close(log)
+    line = f"dagrun: {Masker(work.masks).text(sentence)}\n"
+    with open(open_log(work.attempt.log), "wb") as log:
+        log.write(line.encode("utf-8", "backslashreplace"))
 
 
 def spool_path(directory: str, pid: int) -> str:
@@ -36,15 +33,14 @@ def store(path: Path, data: bytes) -> Blob:
     hashing = Thread(target=digest.update, args=(data,))  # while the file is written: both leave Python alone
     hashing.start()
     try:
-        fresh.write_bytes(data)
+        fresh.unlink(missing_ok=True)  # whatever a body has put there
+        write_regular(fresh, data)
     finally:
         hashing.join()
     fresh.replace(path)
     return Blob(path.name, len(data), digest.hexdigest())
 
 
-def load(path: Path) -> dict[str, Json]:
-    """Outputs that were stored."""
-    # From text: given bytes, `json` first guesses their encoding, and decodes them more slowly than this.
-    outputs: dict[str, Json] = json.loads(path.read_bytes().decode())
-    return outputs
+def open_log(path: str) -> int:
+    """A log to append to. Raises OSError."""
+    return open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

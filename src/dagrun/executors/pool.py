@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import signal
 import socket
 import time
@@ -12,14 +14,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from dagrun.executors import commands
 from dagrun.executors.dealing import Dealer, Pace, ref_of
-from dagrun.executors.jobs import Job, death, ended_of, since
+from dagrun.executors.jobs import Job, death, ended_of, failure, sentence, since
 from dagrun.executors.processes import BODY
-from dagrun.executors.warm import DEPTH, WarmWorker, call_message
+from dagrun.executors.warm import DEPTH, WarmWorker, packed_call
 from dagrun.executors.wire import Channel, Message
 from dagrun.work import Ended
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none
+
+
+LONGEST = (
+    1 << 26
+)  # bytes of one answer of a worker; a body that prints to the wrong descriptor gives a longer one
+NO_MORE_FILES = f"cannot start a worker process: {os.strerror(errno.EMFILE)}"
 
 
 class Owner(Protocol):
@@ -49,11 +57,12 @@ class Owner(Protocol):
 class Pool:
     """Owns the warm workers, and the calls that wait for one."""
 
-    def __init__(self, owner: Owner, root: Path, mark: str) -> None:
+    def __init__(self, owner: Owner, root: Path, mark: str, name: str) -> None:
         self.workers: dict[int, WarmWorker] = {}
         self._owner = owner
         self._root = root
         self._mark = mark
+        self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[WarmWorker] = []
         self._waiting: list[Job] = []  # for workers that are being forked
@@ -71,15 +80,22 @@ class Pool:
         """Ask for one more, which does `first` before anything else."""
         self._asked += 1
         request: Message = {
-            "op": "worker", "mark": self._mark, "sys_path": [str(self._root)], "env": {BODY: self._mark}, "first": first,
+            "op": "worker", "name": self._name, "mark": self._mark, "sys_path": [str(self._root)], "env": {BODY: self._mark}, "first": first,
         }  # fmt: skip
         self._owner.tell_keeper(request)
 
-    def admit(self, message: Message, keeper: Channel) -> WarmWorker:
-        """One that was asked for is here."""
+    def admit(self, message: Message, keeper: Channel) -> WarmWorker | None:
+        """One that was asked for is here; None if this process may open no more files, and so cannot talk to it."""
+        fds = keeper.take_fds()
+        if len(fds) < 3:
+            for fd in fds:
+                os.close(fd)
+            self._owner.tell_keeper({"op": "kill", "pid": message["pid"], "signal": int(signal.SIGKILL)})
+            return None
         self._asked -= 1
-        channel = Channel(socket.socket(fileno=keeper.take_fd()))
-        worker = WarmWorker(message["pid"], channel, keeper.take_fd(), keeper.take_fd())
+        sock, tickets, granting = fds
+        channel = Channel(socket.socket(fileno=sock), longest=LONGEST)
+        worker = WarmWorker(message["pid"], channel, tickets, granting)
         self.workers[worker.pid] = worker
         return worker
 
@@ -87,21 +103,30 @@ class Pool:
         """One that was asked for is here, and can be given work."""
         assert self._loop is not None
         worker = self.admit(message, keeper)
-        self._loop.add_reader(worker.channel.fileno(), self._hear, worker)
+        if worker is None:
+            self.do_without(NO_MORE_FILES)
+            return
+        worker.channel.listen(self._loop, self._hear, worker)
         self.reuse(worker)
 
     def do_without(self, error: str) -> None:
-        """One that was asked for cannot be had."""
+        """One that was asked for cannot be had: what waits for it waits for another, if there is one."""
         self._asked -= 1
-        if self._waiting:
+        if self._waiting and not self.workers and not self._asked:
             ended = Ended(duration=0.0, error=error, error_type="WorkerNotStarted")
             self._owner.finish(self._waiting.pop(0), ended)
+            self._ask_for_those_that_wait()
+
+    def _ask_for_those_that_wait(self) -> None:
+        """Nothing may wait for a worker that will never come."""
+        if self._waiting and not self.workers and not self._asked and not self._closed:
+            self.ask_for_worker()
 
     def reuse(self, worker: WarmWorker) -> None:
         """It is free: give it what waits, or keep it."""
-        if self._waiting:
-            self._hand_over(worker, self._waiting.pop(0))
-            return
+        while self._waiting:
+            if self._hand_over(worker, self._waiting.pop(0)):
+                return
         self._idle.append(worker)
         if self._loop is not None:
             self._owner.share_soon()
@@ -116,19 +141,16 @@ class Pool:
         """Hear on this loop what the workers say."""
         self._loop = loop
         for worker in self.workers.values():
-            loop.add_reader(worker.channel.fileno(), self._hear, worker)
+            worker.channel.listen(loop, self._hear, worker)
 
     def close(self) -> None:
         """Let go of all: they then exit."""
         self._closed = True
         for worker in self.workers.values():
-            if self._loop is not None and not self._loop.is_closed():
-                self._loop.remove_reader(worker.channel.fileno())
             worker.close()
 
     def _dismiss(self, worker: WarmWorker) -> None:
-        assert self._loop is not None
-        self._loop.remove_reader(worker.channel.fileno())
+        worker.channel.ignore()
         self._part(worker)
         self._take_back(worker)
         for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
@@ -138,6 +160,7 @@ class Pool:
         self.workers.pop(worker.pid, None)
         if worker in self._idle:
             self._idle.remove(worker)
+        self._ask_for_those_that_wait()
         self._owner.share_soon()
 
     def _lose(self, worker: WarmWorker, why: str = "") -> None:
@@ -166,8 +189,7 @@ class Pool:
     def lose_all(self) -> None:
         """The keeper died, and they with it: hear what they have said, for that must not begin again unseen."""
         for worker in list(self.workers.values()):
-            worker.channel.sock.setblocking(False)
-            with contextlib.suppress(BlockingIOError, ValueError, RecursionError):
+            with contextlib.suppress(Exception):  # what cannot be read is not one of ours
                 while messages := worker.channel.receive():
                     for message in messages:
                         self._take_in(worker, message)
@@ -185,18 +207,27 @@ class Pool:
         while self._idle:
             worker = self._idle.pop()
             if not (worker.described and job.work.unset):
-                self._hand_over(worker, job)
+                if not self._hand_over(worker, job):
+                    self._idle.append(worker)
                 return
             self._dismiss(worker)  # it has imported modules with the secrets in its environment
         self._waiting.append(job)
         if self._asked < len(self._waiting):
             self.ask_for_worker()
 
-    def _hand_over(self, worker: WarmWorker, job: Job) -> None:
-        self._let_begin(worker, job)
+    def _hand_over(self, worker: WarmWorker, job: Job) -> bool:
+        """Let a free worker begin the call; False when it cannot be sent, and has failed for it."""
         quick = self._pace.is_quick(ref_of(job.work))
+        try:
+            call = packed_call(worker, "call", next(self._numbers), job.work, quick=quick)
+        except Exception as error:
+            assert self._loop is not None
+            self._loop.call_soon(self._owner.finish, job, failure(job, error))
+            return False
+        self._let_begin(worker, job)
         with contextlib.suppress(OSError):  # it died while idle; that is heard like any other death
-            worker.channel.send(call_message(worker, "call", next(self._numbers), job.work, quick=quick))
+            worker.channel.send_packed(call)
+        return True
 
     def _let_begin(self, worker: WarmWorker, job: Job) -> None:
         worker.job, job.pid = job, worker.pid
@@ -272,14 +303,15 @@ class Pool:
     def _hear(self, worker: WarmWorker) -> None:
         try:
             messages = worker.channel.receive()
-        except (ValueError, RecursionError) as error:  # an answer that cannot be read: not one of ours
-            self._lose(worker, f"its answer cannot be read: {error}")
+            for message in messages or ():
+                self._take_in(worker, message)
+        except Exception as error:  # not written by us: its body has the same descriptors as the worker
+            self._owner.tell_keeper({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
+            self._lose(worker, f"the answer of its worker cannot be read: {sentence(error)}")
             return
         if messages is None:
             self._lose(worker)
             return
-        for message in messages:
-            self._take_in(worker, message)
         if worker.job is not None or worker in self._idle:
             return
         if worker.retire or self._closed:

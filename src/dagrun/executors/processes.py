@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import errno
@@ -9,15 +10,18 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from dagrun.errors import one_line
+
 LINUX = sys.platform == "linux"
-KEEPER = "dagrun-keeper"  # the names that the system shows; what they fork has them too
-WORKER = "dagrun-worker"
+KEEPER = "dagrun-keeper"  # the name that the system shows; what it forks has it too
+WORKER = "dagrun-w"  # what a worker's name begins with
 BODY = "DAGRUN_BODY"  # in the environment of everything that an attempt starts
 
+_MOST_NAMES = 10  # in one line of a log
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NAME = 15
@@ -68,15 +72,38 @@ def prefer_for_oom(pid: int | str = "self") -> None:
             os.close(fd)
 
 
+def worker_name() -> str:
+    """A name for the workers of one executor. What they fork has it too, and shows nothing else of where it comes from."""
+    return WORKER + base64.b32encode(os.urandom(5)).decode().lower()[:7]  # the system takes 15 characters
+
+
+@cache
+def boot() -> str:
+    """Which start of the system this is; empty where that cannot be told."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def started(pid: int) -> int:
+    """When a process began, in the system's own count; 0 where that cannot be told."""
+    process = _read(pid)
+    return process.started if process is not None else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of the process table."""
+    """One line of the process table. `started` counts from the system's start; with the id it tells a process for sure."""
 
     pid: int
     parent: int
     group: int
     session: int
     dead: bool
+    started: int
+    name: str
 
 
 def table() -> dict[int, Process]:
@@ -96,13 +123,19 @@ def _read(pid: int) -> Process | None:
             text = file.read()
     except OSError:
         return None
-    state, parent, group, session = text[text.rindex(b")") + 2 :].split()[:4]
-    return Process(pid, int(parent), int(group), int(session), state in (b"Z", b"X"))
+    start, end = text.index(b"(") + 1, text.rindex(b")")  # a name may hold either
+    state, parent, group, session, *rest = text[end + 2 :].split()
+    dead, name = state in (b"Z", b"X"), text[start:end].decode(errors="replace")
+    return Process(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
 
 
 def descendants(root: int) -> list[int]:
     """Every living process below `root`, parents before children."""
-    processes = table()
+    return below(root, table())
+
+
+def below(root: int, processes: Mapping[int, Process]) -> list[int]:
+    """The same, by a table that was read before."""
     children: dict[int, list[int]] = {}
     for process in processes.values():
         children.setdefault(process.parent, []).append(process.pid)
@@ -151,11 +184,8 @@ def mark_of(pid: int) -> str | None:
 
 def name_of(pid: int) -> str:
     """The name that `call_me` gave a process, or one that it was forked from."""
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().rstrip("\n")
-    except OSError:
-        return ""
+    process = _read(pid)
+    return process.name if process is not None else ""
 
 
 @cache
@@ -172,6 +202,14 @@ class NoDirectory(OSError):
 
     def __str__(self) -> str:
         return f"working_dir {self.filename}: {self.strerror}"
+
+
+def ended_line(left: Sequence[tuple[int, str]]) -> str:
+    """What the log says of processes that a task left running."""
+    what = "1 process" if len(left) == 1 else f"{len(left)} processes"
+    names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MOST_NAMES])
+    more = f" and {len(left) - _MOST_NAMES} more" if len(left) > _MOST_NAMES else ""
+    return f"dagrun: ended {what} that the task left running: {names}{more}\n"
 
 
 def send(pids: Iterable[int], signum: int) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dagrun.executors.jobs import Job
-from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.executors.wire import TICKET, Channel, Message, pack
 from dagrun.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
 
 DEPTH = 64  # bodies that are queued for one worker
-#: Bytes of queued calls that a worker may not have read yet: they lie in a socket that nobody reads while a body runs,
-#: and must find room there, or dagrun would wait for that body.
+#: Bytes of queued calls that a worker may not have read yet. They mostly find room in its socket, which nobody reads
+#: while a body runs; what does not is kept on dagrun's side.
 MOST_QUEUED = 128 * 1024
 
 
@@ -63,7 +63,7 @@ class WarmWorker:
         # If it is dead, that is heard as the end of its channel, which gives the calls back.
         with contextlib.suppress(OSError):
             os.write(self.granting, b"".join(map(TICKET.pack, numbers)))
-            self.channel.sock.sendall(b"".join(calls))
+            self.channel.send_packed(b"".join(calls))
 
     def take_back(self, most: int) -> list[Job]:
         """Queued calls that it has not begun, and now cannot begin."""
@@ -79,8 +79,32 @@ class WarmWorker:
         os.close(self.granting)
 
 
+def packed_call(
+    worker: WarmWorker, op: str, number: int, work: Work, *, quick: bool, fits: Callable[[int], bool] = bool
+) -> bytes:
+    """A call as it travels; nothing if it does not fit. Raises ValueError, TypeError or RecursionError.
+
+    What many calls have in common is sent only when the worker was not told it before; it counts as told when there is
+    a call to send.
+    """
+    assert isinstance(work.body, Call)
+    ref = work.body.ref
+    surroundings, upstream, known = worker.surroundings, worker.upstream, ref in worker.knows
+    data = b""
+    try:
+        data = pack(call_message(worker, op, number, work, quick=quick))
+        if not fits(len(data)):
+            data = b""
+    finally:
+        if not data:
+            worker.surroundings, worker.upstream = surroundings, upstream
+            if not known:
+                worker.knows.discard(ref)
+    return data
+
+
 def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick: bool) -> Message:
-    """A call as it travels; what many calls have in common only when the worker was not told it before."""
+    """A call with what the worker was not told before, and now counts as told."""
     assert isinstance(work.body, Call)
     attempt = work.attempt
     message: Message = {
@@ -114,5 +138,5 @@ def _is_same(one: Mapping[str, Outputs], other: Mapping[str, Outputs]) -> bool:
 
 def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        return {"file": f"{attempt.outputs.rpartition('/')[0]}/{outputs.file}"}
+        return {"directory": attempt.outputs.rpartition("/")[0], "blob": asdict(outputs)}
     return {"data": outputs}

@@ -31,7 +31,7 @@ MOST_GROWTH = 256 * 1024 * 1024
 
 def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
     """Do what dagrun asks until it closes the channel. Runs in a process that the keeper has just forked."""
-    processes.call_me(processes.WORKER)
+    processes.call_me(setup["name"])
     processes.adopt_orphans()
     processes.prefer_for_oom()
     open_streams()
@@ -158,7 +158,7 @@ class Worker:
         threads = threading.active_count()
         try:
             self.home.enter(message)
-        except (OSError, ValueError) as error:  # a directory vanished; a variable holds a NUL character
+        except Exception as error:  # the run's directory vanished, or the working directory did, ...
             kind = "BadDirectory" if isinstance(error, processes.NoDirectory) else type(error).__name__
             return ended(message["n"], error=str(error), error_type=kind, duration=0.0, retire=True)
         body = self.body = Body(self.logger, message, self.home)
@@ -166,7 +166,12 @@ class Worker:
         answer = body.run(self._function)
         answer["duration"] = round(time.perf_counter() - begun, 6)
         self.body = None
-        as_it_was = self.home.leave()
+        try:
+            as_it_was = self.home.leave(stopped=body.asked)
+        except Exception:  # whatever the body has made of its surroundings: the next one gets another worker
+            as_it_was = False
+        if self.home.left and not body.asked:
+            answer["left"] = len(self.home.left)
         self.bodies += 1
         grown = _peak_memory() - self.memory
         worn = self.bodies >= MOST_BODIES or grown > MOST_GROWTH

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import os
 import re
@@ -14,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dagrun import events
+from dagrun import blobs, events
 from dagrun.clock import to_rfc3339
 from dagrun.durability import Durability
 from dagrun.errors import (
@@ -329,13 +328,13 @@ class FileRun:
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file. Raises DamagedError."""
-        return read_outputs(self.layout.outputs, blob)
+        """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
+        return blobs.load(self.layout.outputs, blob)
 
     def adopt_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
         source = self.layout.directory.parent / run_id / "outputs"
-        read_outputs(source, blob)
+        blobs.load(source, blob)
         target = self.layout.outputs / blob.file
         try:
             target.hardlink_to(source / blob.file)
@@ -378,21 +377,6 @@ class FileRun:
         self._public.clear()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
         self.close()
-
-
-def read_outputs(directory: Path, blob: Blob) -> Mapping[str, Json]:
-    """What lies in a file of outputs, if it is what was recorded. Raises DamagedError."""
-    path = directory / blob.file
-    try:
-        data = disk.read_file(path)
-    except OSError as error:
-        raise DamagedError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) != blob.size:
-        raise DamagedError(f"{path} was changed: it has {len(data)} bytes, and {blob.size} were recorded")
-    if hashlib.sha256(data).hexdigest() != blob.sha256:
-        raise DamagedError(f"{path} was changed: its SHA-256 is not the one that was recorded")
-    outputs: Mapping[str, Json] = json.loads(data.decode())
-    return outputs
 
 
 def _damaged(run_id: str, path: Path, why: str) -> DamagedError:

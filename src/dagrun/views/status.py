@@ -221,7 +221,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
 def _duration(state: RunState, now: float | None) -> float | None:
     began = state.stretch_started_at
     if state.duration is None and began is not None and state.status is RunStatus.RUNNING and now:
-        return round(now - began, 3)
+        return max(0.0, round(now - began, 3))  # somebody may have set the clock back
     return state.duration
 
 
@@ -236,7 +236,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
     handed_on = _handed_on(state, node)
     if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
-        duration = round((now or 0) - started_at, 3) if running else None
+        duration = max(0.0, round((now or 0) - started_at, 3)) if running else None
     return TaskView(
         id=node.task.id,
         kind=node.task.kind,

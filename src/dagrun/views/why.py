@@ -333,7 +333,7 @@ class _Story:
         self.hops.append(hop)
         tolerates = node.task.tolerates(task.exit_code)
         tolerated = "; this is tolerated (continue_on_failure)" if tolerates else ""
-        self._link(fact, hop + tolerated)
+        self._link(fact, hop + tolerated + _left(fact.event))
         return self._failure_above(node)
 
     def _tell_succeeded(self, node: Node, task: TaskState) -> str | None:
@@ -346,7 +346,8 @@ class _Story:
         started = self._attempts(node)
         attempt = f", {self._attempt(node, task.attempt)}" if self._allowed(node) > 1 else ""
         changed = " and changed nothing" if task.changed is False else ""
-        self._link(fact, f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}")
+        ended = f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}"
+        self._link(fact, ended + _left(fact.event))
         retried = self._retried(node)
         self.hops.append(f"{name} succeeded{retried}{changed}{'; it ' + started if started else ''}")
         return self._failure_above(node)
@@ -402,7 +403,7 @@ class _Story:
                 case TaskRetry() as retry:
                     delay = f"retried after {seconds(retry.delay_seconds)}"
                     which = f"{node.task.id} attempt {retry.attempt}"
-                    self._link(fact, f"{which} failed: {plain(retry.error)}, {delay}")
+                    self._link(fact, f"{which} failed: {plain(retry.error)}, {delay}{_left(retry)}")
                 case TaskFail() | TaskSkip() | TaskCancel() | TaskOk() if (
                     fact is not self._facts[node.task.id][-1]
                 ):  # how it ended before the run was resumed
@@ -579,6 +580,17 @@ class _Story:
 
     def _runs(self, i: int) -> bool:
         return self.state.tasks[i].status is Status.RUNNING
+
+
+def _left(event: Event) -> str:
+    """What an attempt left running, if anything."""
+    left = event.left_running if isinstance(event, TaskOk | TaskFail | TaskRetry) else None
+    if not left:
+        return ""
+    what = (
+        "1 process that it left running was" if left == 1 else f"{left} processes that it left running were"
+    )
+    return f"; {what} ended"
 
 
 def _ended(event: Event) -> str:

@@ -21,6 +21,7 @@ from dagrun.executors.commands import (
     parse_outputs,
     prepared,
 )
+from dagrun.executors.outputs import store
 from dagrun.work import Attempt, Blob, Command, Work
 
 MOST = 32 * 1024
@@ -123,9 +124,8 @@ def test_an_upstream_value_wins(tmp_path: Path) -> None:
 
 
 def test_outputs_that_lie_in_a_file_are_read_from_it(tmp_path: Path) -> None:
-    (tmp_path / "outputs").mkdir()
-    (tmp_path / "outputs" / "up.1.json").write_text('{"k": "large"}')
-    found = environment(work(tmp_path, upstream={"up": Blob("up.1.json", 14, "")}))
+    blob = store(tmp_path / "outputs" / "up.1.json", b'{"k": "large"}')
+    found = environment(work(tmp_path, upstream={"up": blob}))
     assert found["DAGRUN_PARAM_UP__K"] == "large"
 
 

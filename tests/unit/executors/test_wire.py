@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import resource
 import socket
 import tempfile
 import threading
@@ -72,31 +74,145 @@ def test_a_message_larger_than_the_socket_takes_passes(pair: tuple[Channel, Chan
     assert received == [message]
 
 
+def received(channel: Channel, count: int) -> list[Message]:
+    """So many messages."""
+    found: list[Message] = []
+    while len(found) < count:
+        found += channel.receive() or []
+    return found
+
+
+def unblocked(pair: tuple[Channel, Channel]) -> tuple[Channel, Channel]:
+    """The pair, with a first end that never blocks."""
+    pair[0].sock.setblocking(False)
+    return pair
+
+
+def test_a_channel_that_does_not_block_keeps_what_nobody_reads(pair: tuple[Channel, Channel]) -> None:
+    one, other = unblocked(pair)
+    messages = [{"n": n, "page": "x" * 10_000} for n in range(1_000)]
+    for message in messages:
+        one.send(message)
+    assert one.is_full()
+    found: list[Message] = []
+    while len(found) < len(messages):
+        one.flush()
+        found += other.receive() or []
+    assert found == messages
+    assert not one.is_full()
+
+
+def test_a_message_of_many_megabytes_does_not_block_either(pair: tuple[Channel, Channel]) -> None:
+    one, other = unblocked(pair)
+    one.send(message := {"page": "x" * 20_000_000})
+    found: list[Message] = []
+    while not found:
+        one.flush()
+        found += other.receive() or []
+    assert found == [message]
+
+
+def file_with(text: str) -> int:
+    """A descriptor of a file that holds the text."""
+    with tempfile.TemporaryFile() as file:
+        file.write(text.encode())
+        file.flush()
+        return os.dup(file.fileno())
+
+
 def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
-    for text in (b"first", b"second"):
-        with tempfile.TemporaryFile() as file:
-            file.write(text)
-            file.flush()
-            one.send({"text": text.decode()}, file.fileno())
-    told: list[Message] = []
-    while len(told) < 2:
-        told += other.receive() or []
-    for message in told:
-        fd = other.take_fd()
+    for text in ("first", "second"):
+        one.send({"text": text}, file_with(text))
+    for message in received(other, 2):
+        (fd,) = other.take_fds()
         assert os.pread(fd, 10, 0).decode() == message["text"]
         os.close(fd)
+
+
+def test_descriptors_stay_with_messages_that_had_to_wait(pair: tuple[Channel, Channel]) -> None:
+    one, other = unblocked(pair)
+    while not one.is_full():
+        one.send({"page": "x" * 10_000})
+    for text in ("first", "second"):
+        one.send({"text": text}, file_with(text), file_with(text))
+        one.send({"between": "x" * 100_000})
+    found: list[Message] = []
+    while sum("between" in message for message in found) < 2:
+        one.flush()
+        found += other.receive() or []
+    for message in found:
+        if "text" in message:
+            for fd in other.take_fds():
+                assert os.pread(fd, 10, 0).decode() == message["text"]
+                os.close(fd)
+
+
+def test_what_is_written_to_one_that_is_gone_is_dropped_with_its_descriptors(
+    pair: tuple[Channel, Channel],
+) -> None:
+    one, other = unblocked(pair)
+    while not one.is_full():
+        one.send({"page": "x" * 10_000})
+    reader, writer = os.pipe()
+    one.send({}, writer)
+    other.close()
+    one.flush()
+    assert not one.is_full()
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_on_a_loop_what_was_kept_is_written_when_the_other_end_reads(pair: tuple[Channel, Channel]) -> None:
+    one, other = pair
+    messages = [{"n": n, "page": "x" * 10_000} for n in range(200)]
+
+    async def send_and_receive() -> list[Message]:
+        one.listen(asyncio.get_running_loop(), lambda: None)
+        for message in messages:
+            one.send(message)
+        return await asyncio.to_thread(received, other, len(messages))
+
+    assert asyncio.run(asyncio.wait_for(send_and_receive(), 60)) == messages
+
+
+def test_one_that_may_open_no_more_files_is_told_of_fewer_descriptors(pair: tuple[Channel, Channel]) -> None:
+    one, other = pair
+    one.send({}, file_with(""), file_with(""))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free(), hard))
+    try:
+        received(other, 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert other.take_fds() == []
+
+
+def lowest_free() -> int:
+    """The number of the descriptor that would be opened next."""
+    fd = os.open(os.devnull, os.O_RDONLY)
+    os.close(fd)
+    return fd
 
 
 def test_descriptors_that_nobody_took_are_closed_with_the_channel(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     reader, writer = os.pipe()
     one.send({}, writer)
-    os.close(writer)
     other.receive()
     other.close()
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+def test_what_is_no_message_is_refused() -> None:
+    raw, sock = socket.socketpair()
+    channel = Channel(sock, longest=1 << 20)
+    raw.sendall(b"hello\n")
+    with pytest.raises(ValueError, match="a message of"):
+        channel.receive()
+    raw.close()
+    channel.close()
 
 
 def test_the_end_of_the_other_side_is_heard(pair: tuple[Channel, Channel]) -> None:

@@ -71,6 +71,11 @@ def test_what_is_running_has_a_duration_so_far() -> None:
     assert (run.duration, run.tasks[0].duration) == (5.5, 4.5)
 
 
+def test_no_duration_is_negative_when_somebody_sets_the_clock_back() -> None:
+    run = seen(START, A_STARTS, live=True, now=50.0)
+    assert (run.duration, run.tasks[0].duration) == (0.0, 0.0)
+
+
 def test_what_was_running_when_its_run_was_interrupted_has_none() -> None:
     task = seen(START, A_STARTS).tasks[0]
     assert (task.status, task.duration) == ("running", None)

@@ -1,0 +1,87 @@
+"""Files of a run, read so that nothing in them is taken for what it is not: outputs that are too large for an event."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from threading import Thread
+
+from dagrun.errors import DamagedError
+from dagrun.work import Blob, Json
+
+_BESIDE = 1 << 20  # bytes from which a hash is worth a thread of its own
+
+
+def open_regular(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """Open an ordinary file. Raises OSError, also for a pipe or a device, which could block whoever opens it."""
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+            raise _no_file(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise _no_file(path)
+    os.set_blocking(fd, True)
+    return fd
+
+
+def _no_file(path: str | os.PathLike[str]) -> OSError:
+    return OSError(errno.EINVAL, "it is not an ordinary file", os.fspath(path))
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """All bytes of an ordinary file. Raises OSError."""
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read()
+
+
+def write_regular(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write an ordinary file. Raises OSError."""
+    with open(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(data)
+
+
+def load(directory: str | os.PathLike[str], blob: Blob) -> dict[str, Json]:
+    """What `blob` names in the run's directory of outputs, if it is what was recorded. Raises DamagedError."""
+    path = Path(directory, blob.file)
+    try:
+        data = read_regular(path)
+    except FileNotFoundError:
+        raise DamagedError(f"the outputs file {path} is missing") from None
+    except OSError as error:
+        raise DamagedError(f"the outputs file {path} cannot be read: {error.strerror}") from None
+    if len(data) != blob.size:
+        raise DamagedError(
+            f"the outputs file {path} was changed: it has {len(data)} bytes, and {blob.size} were recorded"
+        )
+    digest = hashlib.sha256()
+    hashing = Thread(target=digest.update, args=(data,)) if len(data) >= _BESIDE else None
+    if hashing is None:
+        digest.update(data)
+    else:
+        hashing.start()  # while the text is decoded: hashing leaves Python alone
+    try:
+        found, problem = _decoded(data), None
+    except (ValueError, RecursionError) as error:
+        found, problem = {}, error
+    if hashing is not None:
+        hashing.join()
+    if digest.hexdigest() != blob.sha256:
+        raise DamagedError(
+            f"the outputs file {path} was changed: its SHA-256 is not the one that was recorded"
+        )
+    if problem is not None:
+        raise DamagedError(f"the outputs file {path} cannot be read: {problem}")
+    return found
+
+
+def _decoded(data: bytes) -> dict[str, Json]:
+    # From text: given bytes, `json` first guesses their encoding, and decodes them more slowly than this.
+    found: dict[str, Json] = json.loads(data.decode())
+    return found
