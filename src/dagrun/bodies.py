@@ -204,8 +204,17 @@ class Bodies:
         """The DAG's own layer: one object for all tasks of the run."""
         if self._dag_env is None:
             with _place("env"):
-                self._dag_env = self._layer(self.dag.env, None, {})
+                fired = self._fired()
+                self._dag_env = {**fired, **self._layer(self.dag.env, None, fired)}
         return self._dag_env
+
+    def _fired(self) -> Mapping[str, str]:
+        """The schedule that fired the run, and the minute."""
+        facts = {
+            "DAGRUN_SCHEDULE_ID": self.prepared.schedule_id,
+            "DAGRUN_SCHEDULED_AT": self.prepared.scheduled_at,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
     def _own(self, node: Node) -> Mapping[str, str]:
         """What the task adds: what the matrix says, then the task's own layer, whose expressions see all below."""
@@ -328,6 +337,7 @@ class Bodies:
             "dag_name": self.dag.name,
             "tenant": self.dag.tenant,
             "started_at": to_rfc3339(self.state.started_at or 0),
+            "scheduled_at": self.prepared.scheduled_at,
         }
 
     def _functions(self, node: Node | None) -> Mapping[str, Callable[..., Json]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"^name:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
 _ID = re.compile(r"^[ \t]*-[ \t{]*(?:.*[,{ \t])?id:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)", re.MULTILINE)
+_CRON = re.compile(r"^(?:-[ \t]+|[ \t]+)?(?:\{.*)?[\"']?cron[\"']?[ \t]*:", re.MULTILINE)
+_DOCUMENT = re.compile(r"^(?:tasks|jobs|steps|spec|on|kind|apiVersion)[ \t]*:", re.MULTILINE)
 _HEAD = 64 * 1024
 
 
@@ -32,6 +34,12 @@ def declared_name(path: Path) -> str | None:
 def task_ids(path: Path) -> list[str]:
     """The ids of a document's tasks, as far as they can be seen without reading it as YAML: good enough to offer them."""
     return list(dict.fromkeys(match[1] for match in _ID.finditer(_head(path, 1024 * 1024))))
+
+
+def looks_like_schedules(path: Path) -> bool:
+    """Whether a file has a `cron:` where a schedule has it, and none of the keys that make a document."""
+    text = _head(path, _HEAD)
+    return bool(_CRON.search(text)) and not _DOCUMENT.search(text)
 
 
 def _head(path: Path, size: int) -> str:

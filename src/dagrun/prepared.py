@@ -30,6 +30,8 @@ class Prepared:
     #: Who asked for it: `manual`, `schedule`, ..., and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
+    #: The minute that it was fired for.
+    scheduled_at: str | None = None
 
     @property
     def max_parallel(self) -> int:

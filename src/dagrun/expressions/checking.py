@@ -15,7 +15,7 @@ from dagrun.expressions.tree import Call, ExpressionError, Reference
 #: Three words for the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
 TASK_FIELDS: Final = ("status", "outputs", "changed", "error", "artifacts")
-RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at")
+RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at", "scheduled_at")
 #: They ask about the run, so only a condition may use them.
 STATUS_FUNCTIONS: Final = frozenset({"success", "failure", "always", "cancelled", "changed"})
 
