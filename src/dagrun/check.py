@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 from dagrun.beside import check_beside
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_IN_A_CYCLE = 20  # members that a message names
 FEW_TASKS = 10
+MOST_OF_A_KIND = 200  # errors of one kind that are reported
 
 
 def check(written: Written, registry: Registry | None) -> list[Finding]:
@@ -35,14 +37,14 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
     """
     rings = list(_cycles(written))
     found = [
-        *_duplicates(written),
-        *_dangling(written),
+        *_first(_duplicates(written)),
+        *_first(_dangling(written)),
         *rings,
-        *(() if rings else check_beside(written)),
+        *(() if rings else _first(check_beside(written))),
         *_declarations(written),
         *_parameters(written),
         *_numbers(written),
-        *check_language(written),
+        *_first(check_language(written)),
     ]
     if not any(finding.level == "error" for finding in (*written.findings, *found)):
         found += check_unreachable(written)
@@ -52,6 +54,16 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
     for finding in found:  # what `defaults` says wrongly is wrong in every task
         once.setdefault((finding.place, finding.message), finding)
     return sorted(once.values(), key=lambda finding: (finding.place.line, finding.place.column))
+
+
+def _first(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of one kind, up to a number: each may cost a look at all tasks, for what was meant."""
+    found = list(islice(findings, MOST_OF_A_KIND + 1))
+    if len(found) > MOST_OF_A_KIND:
+        last = found[MOST_OF_A_KIND]
+        message = f"there are more errors like the {MOST_OF_A_KIND} above; correct those first"
+        found[MOST_OF_A_KIND] = replace(last, message=message, suggestion="")
+    return iter(found)
 
 
 def _sound(written: Written) -> Iterator[tuple[int, Task]]:
@@ -89,17 +101,17 @@ def _dangling(written: Written) -> Iterator[Finding]:
                 yield _at(
                     written, written.places.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
-                    "unknown-task", suggestion=_near(need.task, [name for name in known if name != task.id], byname),
+                    "unknown-task", suggestion=_near(need.task, task.id, known, byname),
                 )  # fmt: skip
 
 
-def _near(name: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
-    """What was meant: a task of nearly that name; or the variants, when the task is right."""
+def _near(name: str, own: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
+    """What the task `own` meant: another task of nearly that name; or the variants, when the task is right."""
     base, bracket, _ = name.partition("[")
     if not bracket or base not in tasks:
-        others = [task for task in tasks if task in known]
-        few = f"there is {', '.join(others)}" if 0 < len(others) <= FEW_TASKS else ""
-        return did_you_mean(name, known) or few
+        few = ", ".join(task for task in islice(tasks, FEW_TASKS + 1) if task != own)
+        few = f"there is {few}" if few and len(tasks) <= FEW_TASKS + 1 else ""
+        return did_you_mean(name, [each for each in known if each != own]) or few
     siblings = [each for each in known if each.startswith(base + "[")]
     if tasks[base].for_each is not None:
         return f"which variants '{base}' has is known only in the run: name '{base}' alone"

@@ -49,6 +49,11 @@ class FileReport:
         """The findings that do not."""
         return [finding for finding in self.findings if finding.level == "warning"]
 
+    def strict(self) -> FileReport:
+        """The same, with every warning as an error."""
+        findings = [replace(finding, level="error") for finding in self.findings]
+        return replace(self, findings=findings, graph=None if findings else self.graph)
+
     def error(self) -> DocumentError:
         """All that is wrong, to be raised."""
         return DocumentError(self.findings, self.source)

@@ -161,7 +161,7 @@ def _laid_out(dag: Dag) -> list[_Slot]:
     """What is to become a node, in order: a node's task, and its fields behind the edges."""
     slots: list[_Slot] = []
     for task in dag.tasks:
-        traits = _conditions(task)
+        traits = looks_back_and_survives(task)
         if task.matrix is not None:
             found = variants(task.matrix)
             members = range(len(slots), len(slots) + len(found))
@@ -206,7 +206,7 @@ _OUTCOMES = frozenset({"failure", "always", "cancelled"})
 _SURVIVING = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 
 
-def _conditions(task: Task) -> tuple[bool, bool]:
+def looks_back_and_survives(task: Task) -> tuple[bool, bool]:
     """Whether a task's condition looks back, and whether the task survives a stop.
 
     An edge that asks for a failure is there for failures; one that is `always` only sets an order, and makes a task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from dagrun import expressions
@@ -14,6 +15,10 @@ from dagrun.model import ContainerAction, ShellAction, Task
 from dagrun.source import Finding
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
+
+
+#: How many tasks one pass over the document finds the descendants of.
+BLOCK = 1024
 
 
 def check_language(written: Written) -> Iterator[Finding]:
@@ -34,6 +39,7 @@ class _Language:
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self._below: dict[str, set[int]] = {}
+        self._blocks: dict[int, list[int]] = {}
         self._above: dict[int, set[int]] = {}
         self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
@@ -209,13 +215,56 @@ class _Language:
     # --- who stands above whom -----------------------------------------------------------------------------
 
     def is_above(self, name: str, i: int) -> bool:
-        """Whether the task `name` is an ancestor of task number `i`."""
+        """Whether the task or variant `name` is an ancestor of task number `i`."""
         if any(need.task == name for need in self.dag.tasks[i].needs):
             return True
-        if name not in self._below:
-            of_all = [self.dag.tasks[self.variants[name]].id] if name in self.variants else []
-            self._below[name] = self._walk_down([name, *of_all])
-        return i in self._below[name]
+        if name in self.variants:
+            if name not in self._below:
+                whole = self.dag.tasks[self.variants[name]].id
+                self._below[name] = self._walk_down([name, whole])
+            return i in self._below[name]
+        block, bit = divmod(self.index[name], BLOCK)
+        if block not in self._blocks:
+            self._blocks[block] = self._ancestors_in(block)
+        return bool(self._blocks[block][i] >> bit & 1)
+
+    def _ancestors_in(self, block: int) -> list[int]:
+        """Of every task the ancestors among the `BLOCK` tasks of one block, as a set of bits.
+
+        One pass for all of them: a walk for each name would make a document of n tasks cost n squared.
+        """
+        first = block * BLOCK
+        found = [0] * len(self.dag.tasks)
+        for i in self._order:
+            above = 0
+            for need in self.dag.tasks[i].needs:
+                j = self.index.get(need.task)
+                if j is not None:
+                    above |= found[j]
+                    if first <= j < first + BLOCK and need.task not in self.variants:
+                        above |= 1 << (j - first)
+            found[i] = above
+        return found
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The tasks, each after all that it depends on; without those in or below a cycle, which is an error by itself."""
+        needs = [
+            {self.index[need.task] for need in task.needs if need.task in self.index}
+            for task in self.dag.tasks
+        ]
+        dependents: list[list[int]] = [[] for _ in needs]
+        for i, above in enumerate(needs):
+            for j in above:
+                dependents[j].append(i)
+        missing = [len(above) for above in needs]
+        order = [i for i, count in enumerate(missing) if not count]
+        for i in order:  # it grows meanwhile
+            for j in dependents[i]:
+                missing[j] -= 1
+                if not missing[j]:
+                    order.append(j)
+        return order
 
     def waits_for(self, i: int, other: int) -> bool:
         """The same by number, found from below: one walk serves all that ask for the same task too early."""
@@ -233,7 +282,8 @@ class _Language:
         """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
         if self._loose is None:
             written = self.written
-            known = {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
+            known = {*range(len(self.dag.tasks))}.difference(self._order)
+            known |= {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
             for j, task in enumerate(self.dag.tasks):
                 if any(need.task not in self.index for need in task.needs):
                     known.add(j)

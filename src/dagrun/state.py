@@ -416,7 +416,8 @@ class RunState:
             return None
         match self.stopping:
             case Reason.CANCELLED:
-                return Finish(RunStatus.CANCELLED, Reason.CANCELLED)
+                why = f": {self.cancel.reason}" if self.cancel and self.cancel.reason else ""
+                return Finish(RunStatus.CANCELLED, f"{Reason.CANCELLED}{why}")
             case Reason.RUN_TIMEOUT:
                 return Finish(RunStatus.FAILED, Reason.RUN_TIMEOUT)
             case Reason.STOP_ALL:

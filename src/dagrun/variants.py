@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from typing import Final
 
-from dagrun.errors import did_you_mean, one_line
+from dagrun.errors import MOST_COMPARED, did_you_mean, one_line
 from dagrun.model import Matrix, MatrixValue, Task
 
 #: How many variants one task may have, of a matrix or of a list.
 MOST_VARIANTS: Final = 100_000
+#: How many values all variants of one matrix may have together, and how many lookups its entries may cost.
+MOST_VALUES: Final = 5_000_000
 
 _Entries = tuple[tuple[tuple[str, MatrixValue], ...], ...]
 
@@ -24,7 +27,7 @@ def variants(matrix: Matrix) -> Mapping[str, Mapping[str, MatrixValue]]:
     """By key the product of the axes in the file's order, less `exclude`, with `include` as GitHub reads it; each once.
 
     An entry of `include` is merged into every combination whose axes it does not contradict. Where there is none it is
-    a variant of its own. Raises ValueError for more than `MOST_VARIANTS`, before they cost memory.
+    a variant of its own. Raises ValueError for a matrix that is `too_large`, before it costs memory.
     """
     return _expanded(matrix)[0]
 
@@ -57,26 +60,90 @@ def _remembered(
 
 def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:
     """Every variant, some of them perhaps more than once."""
-    size = math.prod(map(len, matrix.axes.values()))
+    if problem := too_large(matrix):
+        raise ValueError(problem)
+    excluded = Selectors(matrix.axes, [each for each in matrix.exclude if each.keys() <= matrix.axes.keys()])
+    included = Selectors(matrix.axes, matrix.include)
+    used: set[int] = set()
+    found: list[dict[str, MatrixValue]] = []
+    for each in product(*matrix.axes.values()) if matrix.axes else ():
+        values = dict(zip(matrix.axes, each, strict=True))
+        if not excluded.fitting(values):
+            groups = included.fitting(values)
+            used.update(group.first for group in groups)
+            found.append(values | merged(groups))
+    alone = (group for group in included.groups if group.first not in used)
+    own = sorted(number for group in alone for number in group.numbers)
+    return [*found, *(dict(matrix.include[number]) for number in own)]
+
+
+def too_large(matrix: Matrix) -> str:
+    """Why the matrix is not expanded; empty when it can be. Costs as much as what was written."""
+    size = math.prod(map(len, matrix.axes.values())) if matrix.axes else 0
     if size > MOST_VARIANTS:
-        raise ValueError(f"the matrix has {size:,} variants; at most {MOST_VARIANTS:,} are allowed")
-    combinations = product(*matrix.axes.values()) if matrix.axes else ()
-    originals = [dict(zip(matrix.axes, values, strict=True)) for values in combinations]
-    originals = [values for values in originals if not any(_holds(each, values) for each in matrix.exclude)]
-    found: list[dict[str, MatrixValue]] = [dict(values) for values in originals]
-    for entry in matrix.include:
-        axes = {name: value for name, value in entry.items() if name in matrix.axes}
-        fitting = [i for i, values in enumerate(originals) if _holds(axes, values)]
-        for i in fitting:
-            found[i].update(entry)
-        if not fitting:
-            found.append(dict(entry))
-    return found
+        return f"the matrix has {size:,} combinations; at most {MOST_VARIANTS:,} are allowed"
+    names = {*matrix.axes, *(name for entry in matrix.include for name in entry)}
+    sets = {frozenset(entry) for entry in (*matrix.exclude, *matrix.include)}
+    if size * (len(names) + len(sets)) > MOST_VALUES:
+        return (
+            f"{size:,} combinations with {len(names):,} keys, and {len(sets):,} different sets of keys in"
+            f" 'exclude' and 'include', are more than dagrun expands ({MOST_VALUES:,})"
+        )
+    return ""
 
 
-def _holds(part: Mapping[str, MatrixValue], values: Mapping[str, MatrixValue]) -> bool:
-    """Whether the values are as `part` says."""
-    return all(name in values and values[name] == value for name, value in part.items())
+@dataclass(slots=True)
+class Group:
+    """The entries of `include` or `exclude` that name the same values of the same axes."""
+
+    numbers: list[int] = field(default_factory=list)
+    #: What they set, and the number of the last entry that sets it.
+    sets: dict[str, tuple[int, MatrixValue]] = field(default_factory=dict)
+
+    @property
+    def first(self) -> int:
+        """The number of its first entry, which no other group has."""
+        return self.numbers[0]
+
+
+class Selectors:
+    """Entries of `exclude` or `include`, found by the values of a combination that they name.
+
+    Finding those that fit a combination costs a lookup for each set of axes that the entries name, however many entries
+    there are.
+    """
+
+    def __init__(self, axes: Collection[str], entries: Sequence[Mapping[str, MatrixValue]]) -> None:
+        self._by_axes: dict[tuple[str, ...], dict[tuple[MatrixValue, ...], Group]] = {}
+        for number, entry in enumerate(entries):
+            names = tuple(name for name in axes if name in entry)
+            groups = self._by_axes.setdefault(names, {})
+            group = groups.setdefault(tuple(entry[name] for name in names), Group())
+            group.numbers.append(number)
+            group.sets.update((name, (number, value)) for name, value in entry.items())
+
+    def fitting(self, values: Mapping[str, MatrixValue]) -> list[Group]:
+        """The entries that agree with a combination."""
+        return [
+            group
+            for names, groups in self._by_axes.items()
+            if (group := groups.get(tuple(values[name] for name in names)))
+        ]
+
+    @property
+    def groups(self) -> Iterator[Group]:
+        """All entries."""
+        return (group for groups in self._by_axes.values() for group in groups.values())
+
+
+def merged(groups: Sequence[Group]) -> dict[str, MatrixValue]:
+    """What several groups of entries set together: of each name the value of the last entry in the file."""
+    last: dict[str, tuple[int, MatrixValue]] = {}
+    for group in groups:
+        for name, (number, value) in group.sets.items():
+            if name not in last or number > last[name][0]:
+                last[name] = (number, value)
+    return {name: value for name, (_, value) in last.items()}
 
 
 def key(values: Mapping[str, MatrixValue]) -> str:
@@ -117,8 +184,9 @@ def meant(name: str, siblings: Sequence[str]) -> str:
     parts = sorted(part.strip() for part in rest.rstrip("]").split(","))
     if (in_order := variant_id(base, ",".join(parts))) in siblings:
         return f"did you mean '{in_order}'?"
+    compared = siblings if len(siblings) <= MOST_COMPARED else ()
     some = [
-        each for each in siblings if all(parts) and set(parts) <= set(each[len(base) + 1 : -1].split(","))
+        each for each in compared if all(parts) and set(parts) <= set(each[len(base) + 1 : -1].split(","))
     ]
     if not some and (near := did_you_mean(name, siblings)):
         return near

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,8 @@ WORKFLOWS = """
 
 QUICK = 300  # tiny bodies, one for each item of a list
 
+TASKS = 40 + QUICK + 3 + 1
+
 SCRIPT = """\
 echo "$DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> effects
 {checks}
@@ -65,10 +69,14 @@ echo "k=$DAGRUN_TASK_ID" >> "$DAGRUN_OUTPUT"
 """
 
 
-def forty() -> str:
+WIDE = 150  # commands that may run at once, each with a large environment
+
+
+def forty(*, wide: bool = False, secret: bool = False) -> str:
     """A DAG of 40 tasks, in turn workflows and scripts; each checks what it is given and leaves a trace of every attempt.
 
     Beside them tiny bodies, which workers begin from a queue, and a matrix; and one task that counts what those put out.
+    With `wide` also many commands that run at once; with `secret` every script reads a declared secret.
     """
     tasks: list[dict[str, Any]] = [
         {
@@ -80,8 +88,12 @@ def forty() -> str:
         {"id": "m", "matrix": {"n": [1, 2, 3]}, "max_parallel": 2, "run": SCRIPT.format(checks="")},
         {"id": "counted", "depends_on": ["q", "m"], "workflow_ref": "counts"},
     ]
+    if wide:
+        script = SCRIPT.format(checks="").replace("exit 1", ":").replace("sleep 300", ":")
+        many: dict[str, Any] = {"id": "w", "for_each": list(range(WIDE)), "run": script}
+        tasks.append(many | {"env": {"PAD": "x" * 1_500}})
     for each in tasks:
-        each.update(retries=2, timeout="5s")
+        each.update(retries=2, timeout="60s" if each["id"] == "w" else "5s")
     for number in range(40):
         needs = [f"t{n}" for n in (number - 7, number - 4) if n >= 0]
         task: dict[str, Any] = {"id": f"t{number}", "depends_on": needs, "retries": 2, "timeout": "5s"}
@@ -93,9 +105,15 @@ def forty() -> str:
             checks = [f'test "$DAGRUN_PARAM_{need.upper()}__K" = {need} || exit 9' for need in needs]
             task["run"] = SCRIPT.format(checks="\n".join(checks))
         tasks.append(task)
-    dag = {"name": "forty", "on_error": "continue", "max_parallel": 8, "tasks": tasks}
+    dag: dict[str, Any] = {"name": "forty", "on_error": "continue", "tasks": tasks}
+    dag["max_parallel"] = WIDE if wide else 8
     for task in tasks:
         task["retry"] = {"initial": "5ms", "factor": 1}
+        if secret and "run" in task:
+            task.setdefault("env", {})["S"] = "${{ secrets.WORD }}"
+            task["run"] = 'echo "$S"\n' + task["run"]
+    if secret:
+        dag["secrets"] = ["WORD"]
     return json.dumps(dag)
 
 
@@ -154,6 +172,81 @@ STRIKES: list[Callable[[Project, subprocess.Popen[str]], None]] = [
 ]  # fmt: skip
 
 
+# --- what dagrun finds around it -----------------------------------------------------------------------------------
+
+#: Secrets that look like dagrun's own words, or like parts of what it records.
+WORDS = [
+    "success",
+    "task_ok",
+    "task_start",
+    "dag_done",
+    "2026",
+    "null",
+    "true",
+    "local-dev",
+    "forty",
+    "shell",
+    "0.05",
+    "events",
+]
+
+
+@dataclass
+class Surroundings:
+    """What one round draws besides its strikes."""
+
+    wide: bool
+    secret: str
+    streams: str
+    #: Of the first life: the size in bytes that no file may pass, as on a disk that is full; None: no bound.
+    most_bytes: int | None
+
+    @classmethod
+    def drawn(cls, chance: random.Random) -> Surroundings:
+        return cls(
+            wide=chance.random() < 0.3,
+            secret=chance.choice(WORDS) if chance.random() < 0.4 else "",
+            streams=chance.choice(["read", "read", "closed", "full", "broken", "no stderr"]),
+            most_bytes=chance.randint(10_000, 150_000) if chance.random() < 0.25 else None,
+        )
+
+    def __str__(self) -> str:
+        parts = [f"streams {self.streams}"]
+        if self.wide:
+            parts.append("wide")
+        if self.secret:
+            parts.append(f"secret {self.secret}")
+        if self.most_bytes is not None:
+            parts.append(f"files of {self.most_bytes} bytes")
+        return ", ".join(parts)
+
+    def start(self, project: Project, *words: str) -> subprocess.Popen[str]:
+        """Start dagrun so; what is full is full for one life only."""
+        limit, self.most_bytes = self.most_bytes, None
+
+        def before() -> None:
+            if self.streams == "closed":
+                os.close(1)
+            if self.streams == "no stderr":
+                os.close(2)
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        more: dict[str, Any] = {"preexec_fn": before}
+        env = {"WORD": self.secret} if self.secret else None
+        if self.streams == "full":
+            with open("/dev/full", "w") as full:
+                return project.start(*words, env=env, stdout=full, stderr=full, **more)
+        if self.streams == "broken":
+            reader, writer = os.pipe()
+            os.close(reader)
+            try:
+                return project.start(*words, env=env, stdout=writer, **more)
+            finally:
+                os.close(writer)
+        return project.start(*words, env=env, **more)
+
+
 # --- a round -----------------------------------------------------------------------------------------------------
 
 
@@ -197,14 +290,16 @@ def one_round(root: Path, seed: int) -> str:
     chance = random.Random(seed)
     project = Project(root)
     strikes = [chance.choice(STRIKES)] + [kill] * (chance.random() < 0.4)
-    torn = sum(strike in (kill, kill_both) for strike in strikes)
-    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)})"
+    around = Surroundings.drawn(chance)
+    torn = sum(strike in (kill, kill_both) for strike in strikes) + (around.most_bytes is not None)
+    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)}; {around})"
+    tasks = TASKS + around.wide * WIDE
     try:
         project.workflows(WORKFLOWS)
-        project.write("dag.yaml", forty())
+        project.write("dag.yaml", forty(wide=around.wide, secret=bool(around.secret)))
         with Reader(project, torn) as reader:
-            problem = survive(project, strikes, chance)
-        problem = problem or reader.problem or wrong_with(project, torn=torn)
+            problem = survive(project, strikes, around, chance)
+        problem = problem or reader.problem or wrong_with(project, tasks, torn=torn)
         return f"{told}: {problem}" if problem else ""
     except Exception as error:
         return f"{told}: {type(error).__name__}: {error}"
@@ -213,13 +308,16 @@ def one_round(root: Path, seed: int) -> str:
 
 
 def survive(
-    project: Project, strikes: list[Callable[[Project, subprocess.Popen[str]], None]], chance: random.Random
+    project: Project,
+    strikes: list[Callable[[Project, subprocess.Popen[str]], None]],
+    around: Surroundings,
+    chance: random.Random,
 ) -> str:
     """Begin the run, strike, resume, until it has ended well; what went wrong, or nothing."""
     for _ in range(LIVES):
         begun = (project.root / "logs/runs/it/dag.json").exists()
         words = ["resume", "it", "-q"] if begun else ["run", "dag.yaml", "--run-id", "it", "-q"]
-        process = project.start(*words)
+        process = around.start(project, *words)
         if strikes:
             if chance.random() < 0.7:  # else count from the process's own start
                 wait_for_effects(project, process)
@@ -277,7 +375,7 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
         yield fact
 
 
-def wrong_with(project: Project, tasks: int = 40 + QUICK + 3 + 1, lives: int = 3, torn: int = 0) -> str:
+def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int = 0) -> str:
     """What is wrong with a run that was struck and has ended well: lost, repeated, unrecorded."""
     facts = list(lines_of(project.root / "logs/runs/it/events.jsonl", torn))
     list(lines_of(project.root / "logs/orchestrator_events.jsonl", torn))

@@ -135,3 +135,11 @@ def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> 
         "no_shell": "cannot run 'nosuchshell': No such file or directory",
         "fine": None,
     }
+
+
+def test_strict_turns_a_warning_into_an_error(project: Project) -> None:
+    project.write("odd.yaml", "tasks:\n  - {id: a, run: 'true', if: false}\n")
+    assert project.dagrun("validate", "odd.yaml").code == 0
+    run = project.dagrun("validate", "odd.yaml", "--strict")
+    assert run.code == 2
+    assert "odd.yaml:2:30: error: 'a' can never start: 'if' is always false [unreachable]" in run.out

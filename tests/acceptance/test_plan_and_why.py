@@ -70,7 +70,7 @@ def test_plan_learns_from_runs_and_why_tells_of_the_one_that_failed(project: Pro
         "\n"
         "  HH:MM:SS  deploy skipped: DependencyFailed <- test\n"
         "  HH:MM:SS  test failed: exit code 2 (attempt 2 of 2, test.2.log:1)\n"
-        "  HH:MM:SS  test attempt 1 failed: exit code 2, to be tried again T later\n"
+        "  HH:MM:SS  test attempt 1 failed: exit code 2, retried after T\n"
         "  HH:MM:SS  test started because build succeeded (its only dependency)\n"
         "\n"
         "`dagrun logs RUN test` shows what test printed.\n"

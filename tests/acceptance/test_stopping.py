@@ -68,7 +68,7 @@ def test_a_signal_cancels_the_run_and_ends_what_it_started(project: Project, sig
     assert f"cancelling ({signum.name})" in outcome.err
     assert "Error" not in outcome.err
     status = project.dagrun("status", "-o", "json")
-    assert (status.json["status"], status.json["reason"]) == ("cancelled", "Cancelled")
+    assert (status.json["status"], status.json["reason"]) == ("cancelled", f"Cancelled: {signum.name}")
     assert {task["id"]: task["status"] for task in status.json["tasks"]} == {
         "before": "success", "python": "cancelled", "shell": "cancelled", "retries": "cancelled",
         "after": "cancelled",

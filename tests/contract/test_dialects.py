@@ -85,7 +85,6 @@ def test_words_that_are_spelt_alike_mean_the_same(dialect: str, words: str) -> N
         ("run: x, retries: 1, retry: {max_attempts: 2}", "two-spellings"),
         ("run: x, pull: always", "misplaced-key"),
         ("run: x, matrix: {}", "empty-matrix"),
-        ("run: x, if: false", "unreachable"),
         ("run: 'echo ${{ params.x }}'", "invalid-expression"),
         ("run: x, env: {A: '${{ secrets.X }}'}", "invalid-expression"),
         ("approval: {prompt: ok}", "not-supported-yet"),

@@ -187,7 +187,7 @@ def test_a_cancelled_prefix_is_cancelled_whole_and_can_be_resumed(
     kept = succeeded(life.facts)
     life.cancel()
     state = life.folded()
-    assert (state.status, state.reason) == ("cancelled", "Cancelled")
+    assert (state.status, state.reason) == ("cancelled", "Cancelled: enough")
     assert {task.status for task in state.tasks} <= {
         Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED,
     }  # fmt: skip

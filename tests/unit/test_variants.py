@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_a_matrix_is_expanded_once_however_many_ask() -> None:
 
 def test_a_matrix_beyond_all_bounds_costs_nothing() -> None:
     ten = tuple(map(str, range(10)))
-    with pytest.raises(ValueError, match="10,000,000,000 variants"):
+    with pytest.raises(ValueError, match="10,000,000,000 combinations"):
         variants(Matrix(axes={f"a{i}": ten for i in range(10)}))
 
 
@@ -145,3 +146,51 @@ def test_no_two_variants_share_a_key_and_every_include_is_somewhere(
     assert [key(values) for values in found.values()] == list(found)
     for entry in include[-1:]:
         assert any(entry.items() <= values.items() for values in found.values())
+
+
+# --- any matrix: entries are looked up, and the result is as if each had been held against each combination ---
+
+VALUES = st.sampled_from(["1", "2", True])
+ENTRIES = st.lists(st.dictionaries(st.sampled_from("abcd"), VALUES, min_size=1, max_size=3), max_size=5)
+
+
+def one_by_one(matrix: Matrix) -> list[dict[str, MatrixValue]]:
+    """The definition, word by word."""
+
+    def agree(entry: Mapping[str, MatrixValue], values: Mapping[str, MatrixValue]) -> bool:
+        return all(name in values and values[name] == value for name, value in entry.items())
+
+    originals = [dict(zip(matrix.axes, each, strict=True)) for each in product(*matrix.axes.values())]
+    originals = [values for values in originals if not any(agree(entry, values) for entry in matrix.exclude)]
+    found = [dict(values) for values in originals]
+    for entry in matrix.include:
+        axes = {name: value for name, value in entry.items() if name in matrix.axes}
+        fitting = [i for i, values in enumerate(originals) if agree(axes, values)]
+        for i in fitting:
+            found[i].update(entry)
+        if not fitting:
+            found.append(dict(entry))
+    return found
+
+
+@given(
+    axes=st.dictionaries(
+        st.sampled_from("abc"), st.lists(VALUES, min_size=1, max_size=3, unique_by=str), min_size=1
+    ),
+    exclude=ENTRIES,
+    include=ENTRIES,
+)
+def test_any_matrix_has_the_variants_that_the_definition_gives(
+    axes: dict[str, list[MatrixValue]],
+    exclude: list[dict[str, MatrixValue]],
+    include: list[dict[str, MatrixValue]],
+) -> None:
+    matrix = Matrix(
+        axes={name: tuple(values) for name, values in axes.items()},
+        exclude=tuple(exclude),
+        include=tuple(include),
+    )
+    expected: dict[str, dict[str, MatrixValue]] = {}
+    for values in one_by_one(matrix):
+        expected.setdefault(key(values), values)
+    assert list(variants(matrix).items()) == list(expected.items())

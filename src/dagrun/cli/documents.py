@@ -41,10 +41,11 @@ def validate(
     dag: Annotated[
         str | None, typer.Option("--dag", help="The same as FILE.", autocompletion=complete_dag)
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Tell every error of every file, with its line and column.
+    """Report every error of every file, with its line and column.
 
     Without FILE: of all documents and schedules of the project.
     """
@@ -60,6 +61,8 @@ def validate(
             where = f"{chosen.dags_dir} or {chosen.schedules_dir}"
             raise UsageError(f"there are no documents in {where}", hint="give one or more FILEs")
         reports = _reports(documents, found)
+    if strict:
+        reports = [report.strict() for report in reports]
     if form is Form.JSON:
         shapes = [
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from dagrun.cli import output, watching
 from dagrun.cli.completion import complete_dag, complete_run, complete_task
 from dagrun.cli.output import Form, Output
 from dagrun.cli.watching import Follow
+from dagrun.views.wording import plain
 
 if TYPE_CHECKING:
     from dagrun.views.status import RunView, TaskView
@@ -103,7 +105,18 @@ def _lines(view: RunView, most: int | None = None) -> list[str]:
         ),
         styled=1,
     )  # fmt: skip
-    return [*head, *table, *rest]
+    return [*head, *table, *rest, *(_outputs(view) if most is None else ())]
+
+
+def _outputs(view: RunView) -> list[str]:
+    """The outputs of the run, a line each."""
+    if not view.outputs:
+        return []
+    lines = (
+        f"  {name}: {plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}"
+        for name, value in view.outputs.items()
+    )
+    return ["", output.paint("Outputs:", "bold"), *lines]
 
 
 #: Which tasks one looks for in a big run that is being watched: those that are at work, then those in trouble.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,8 +9,11 @@ from dagrun.dialects.base import Path
 from dagrun.errors import did_you_mean
 from dagrun.model import Matrix, MatrixValue
 from dagrun.source import Finding, Source
-from dagrun.variants import MOST_VARIANTS, as_text, key, namesakes, variants
+from dagrun.variants import as_text, key, namesakes, variants
+from dagrun.variants import too_large as too_large
 
+#: How many combinations all matrices of a document may have.
+MOST_IN_DOCUMENT: Final = 250_000
 #: How many values of an axis are listed.
 FEW_VALUES: Final = 8
 
@@ -72,9 +74,7 @@ def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding
             "empty-matrix",
             "give it an axis: `os: [ubuntu, alpine]`",
         )
-    count = math.prod(map(len, matrix.axes.values()))
-    if count > MOST_VARIANTS:
-        message = f"the matrix has {count:,} combinations; at most {MOST_VARIANTS:,} are allowed"
+    if message := too_large(matrix):
         yield Finding(source.place(where(""), key=True), message, "too-many-variants")
     variables: dict[str, str] = {}
     for name, values in matrix.axes.items():
@@ -95,7 +95,7 @@ def _with_axes(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding
 
 def in_vain(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
     """What `exclude` and `include` of a matrix with good axes say in vain."""
-    whole = variants(Matrix(axes=matrix.axes)).values()
+    axes = {name: set(values) for name, values in matrix.axes.items()}
     for i, entry in enumerate(matrix.exclude):
         path = (*where("exclude"), i)
         unknown = [name for name in entry if name not in matrix.axes]
@@ -106,22 +106,26 @@ def in_vain(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:
             )  # fmt: skip
         if not entry:
             yield Finding(source.place(path), "the entry names no value", "empty-entry", _NO_VALUE)
-        elif not unknown and not any(_agree(values, entry) for values in whole):
+        elif not unknown and not all(value in axes[name] for name, value in entry.items()):
             message = f"no combination of the matrix has {key(entry)}"
             yield Finding(source.place(path), message, "no-such-variant", _values(entry, matrix))
     left = variants(Matrix(axes=matrix.axes, exclude=matrix.exclude)).values()
-    own: list[Entry] = []
+    projected: dict[tuple[str, ...], set[tuple[MatrixValue, ...]]] = {}
+    own: set[frozenset[tuple[str, MatrixValue]]] = set()
     for i, entry in enumerate(matrix.include):
         place = source.place((*where("include"), i))
-        fixed = {name: value for name, value in entry.items() if name in matrix.axes}
-        fitting = any(_agree(values, fixed) for values in left)
+        names = tuple(name for name in matrix.axes if name in entry)
+        if names not in projected:
+            projected[names] = {tuple(values[name] for name in names) for values in left}
+        fitting = tuple(entry[name] for name in names) in projected[names]
+        whole = frozenset(entry.items())
         if not entry:
             yield Finding(place, "the entry names no value", "empty-entry", _NO_VALUE)
-        elif entry in own or (fitting and fixed == entry):
+        elif whole in own or (fitting and len(names) == len(entry)):
             message = f"the entry adds nothing: {key(entry)} is there already"
             yield Finding(place, message, "no-such-variant", "leave it out")
         elif not fitting:
-            own.append(entry)
+            own.add(whole)
 
 
 def _values(entry: Entry, matrix: Matrix) -> str:
@@ -130,7 +134,3 @@ def _values(entry: Entry, matrix: Matrix) -> str:
     texts = list(map(as_text, matrix.axes[axis]))
     near = did_you_mean(as_text(entry[axis]), texts) if len(texts) > FEW_VALUES else ""
     return near or f"'{axis}' has: {', '.join(texts[:FEW_VALUES])}"
-
-
-def _agree(values: Entry, entry: Entry) -> bool:
-    return all(values.get(name) == value for name, value in entry.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -71,6 +72,7 @@ class Reader:
         #: Errors that leave the task they are about as it is: it is checked on.
         self.asides: list[Finding] = []
         self.broken: set[int] = set()
+        self._combinations = 0  # of all matrices so far, before `exclude` and `include`
         # Thousands of tasks say the same; what is equal is one value.
         self._workflow = cache(WorkflowAction)
         self._retries = cache(lambda retries: Retry(retries=retries))
@@ -470,6 +472,11 @@ class Reader:
             self.source,
             where,
         )
+        self._combinations += math.prod(map(len, matrix.axes.values()))
+        if self._combinations > matrices.MOST_IN_DOCUMENT and not matrices.too_large(matrix):
+            message = f"with this matrix the document has more than {matrices.MOST_IN_DOCUMENT:,} variants"
+            self.tell((*path, "matrix"), message, "too-many-variants", key=True)
+            return matrix
         problems = list(matrices.problems(matrix, self.source, where))
         self.findings += problems
         if not problems:

@@ -195,11 +195,13 @@ def findings(
     """
     groups = _grouped(error, model)
     unknown: dict[Path, list[Path]] = {}
+    values: dict[Path, object] = {}
     missing: dict[Path, list[str]] = {}
     sizes: dict[Path, int] = {}
     for (steps, code), (detail, *_) in groups.items():
         if code == "unknown-key":
             unknown.setdefault(steps[:-1], []).append(steps)
+            values[steps] = detail["input"]
         elif code == "missing-key":
             missing.setdefault(steps[:-1], []).append(str(steps[-1]))
             sizes[steps[:-1]] = len(detail["input"])
@@ -207,7 +209,7 @@ def findings(
     def advice(steps: Path) -> str:
         word, node = str(steps[-1]), steps[:-1]
         here = level if not node or node == ("defaults",) else _NOTHING
-        said = elsewhere.advice(word, _keys_at(model, steps), here)
+        said = elsewhere.advice(word, _keys_at(model, steps), here, values.get(steps))
         if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
             (key,) = missing[node]
             return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
@@ -333,10 +335,14 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
     match kind:
         case "list_type":
             return f"write a list: [{_shown(value)}]"
+        case "dict_type" if word in _MAPPINGS and (pairs := _PAIRS.findall(value)):
+            return f"write a mapping: {{{', '.join(f'{name}: {_shown(text)}' for name, text in pairs)}}}"
         case "model_type" if key in _REFERENCES:
             return f"write {{name: {_shown(value)}}}"
         case "model_type" if steps[-2:-1] == ("services",):
             return f"write {{image: {_shown(value)}}}"
+        case "string_pattern_mismatch" if (proposal := _as_name(value)) and detail["ctx"]["pattern"] == _NAME:
+            return f"write {proposal}"
         case "string_pattern_mismatch" if not _CURLED.isdisjoint(value):
             return "write straight quotes"
         case "literal_error":
@@ -348,9 +354,17 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
         case "float_type":
             with contextlib.suppress(ValueError):
                 return f"write it in seconds: {seconds(value):g}"
+        case "value_error" if key == "for_each" and "," in value:
+            return f"write a list: [{', '.join(part.strip() for part in _shown(value).split(','))}]"
         case "value_error" if key == "for_each" and "${{" not in value:
             return f"write ${{{{ {_shown(value)} }}}}, or a list"
     return ""
+
+
+def _as_name(text: str) -> str:
+    """The name that a text with spaces between its words would be; empty when that is no name either."""
+    proposal = "-".join(text.split())
+    return proposal if proposal != text and re.match(_NAME, proposal) else ""
 
 
 def _in_matrix(kind: str, value: object, steps: Path) -> str:
@@ -377,6 +391,8 @@ _BESIDE_MATRIX: Mapping[str, str] = {
     "fail-fast": "here it is 'on_error: continue', beside the matrix",
     "max-parallel": "here it is 'max_parallel', beside the matrix",
 }
+#: `A=b C="d e"`, as other tools write parameters.
+_PAIRS = re.compile(r"""([A-Za-z_][A-Za-z0-9_-]*)=("[^"]*"|'[^']*'|\S+)""")
 _AXIS = "give it an axis: `os: [ubuntu, alpine]`"
 _REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
 _CURLED = frozenset("‘’“”")

@@ -348,8 +348,17 @@ class _Story:
         attempt = f", {self._attempt(node, task.attempt)}" if self._allowed(node) > 1 else ""
         changed = " and changed nothing" if task.changed is False else ""
         self._link(fact, f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}")
-        self.hops.append(f"{name} succeeded{changed}{'; it ' + started if started else ''}")
+        retried = self._retried(node)
+        self.hops.append(f"{name} succeeded{retried}{changed}{'; it ' + started if started else ''}")
         return self._failure_above(node)
+
+    def _retried(self, node: Node) -> str:
+        """` on attempt 3: it was retried 2 times, the last time after: exit code 1`; empty for a first attempt."""
+        retries = [fact.event for fact in self._facts[node.task.id] if isinstance(fact.event, TaskRetry)]
+        if not retries:
+            return ""
+        times = "once, after" if len(retries) == 1 else f"{len(retries)} times, the last time after"
+        return f" on attempt {retries[-1].attempt + 1}: it was retried {times}: {plain(retries[-1].error)}"
 
     def _tell_running(self, node: Node, task: TaskState) -> str | None:
         started = self._attempts(node)
@@ -392,7 +401,7 @@ class _Story:
                         why = self._start(node, fact)
                         self._link(fact, f"{node.task.id} {why}")
                 case TaskRetry() as retry:
-                    delay = f"to be tried again {seconds(retry.delay_seconds)} later"
+                    delay = f"retried after {seconds(retry.delay_seconds)}"
                     which = f"{node.task.id} attempt {retry.attempt}"
                     self._link(fact, f"{which} failed: {plain(retry.error)}, {delay}")
                 case TaskFail() | TaskSkip() | TaskCancel() | TaskOk() if (
@@ -416,10 +425,10 @@ class _Story:
         wanted = [f"exit code {code}" for code in retry.on_exit_codes] + list(retry.on_errors)
         error_type = event.error_type if isinstance(event, TaskFail) else None
         if error_type in LASTING:
-            return "not tried again: another attempt would not help"
+            return "not retried: another attempt would not help"
         if wanted and task.exit_code not in retry.on_exit_codes and error_type not in retry.on_errors:
-            return f"tried again only on {_and(wanted, 'or')}"
-        return "not tried again: the run was ending"
+            return f"not retried: it is only on {_and(wanted, 'or')}"
+        return "not retried: the run was ending"
 
     # --- why a task started when it did --------------------------------------------------------------------
 

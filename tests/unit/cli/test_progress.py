@@ -12,7 +12,7 @@ from dagrun.cli.progress import PlainProgress
 from dagrun.graph import Graph
 from dagrun.model import Dag, OnError
 from dagrun.state import RunState
-from dagrun.testing import Outcome, fails
+from dagrun.testing import Outcome, fails, scenario
 from tests.unit.harness import played, task
 
 
@@ -91,3 +91,11 @@ def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None
 def test_the_output_of_a_lists_variants_stands_beside_that_of_other_tasks() -> None:
     tasks = (task("a"), task("each", for_each="${{ params.x }}"))
     assert PlainProgress(Graph.compile(Dag(name="d", tasks=tasks))).width == len("each[0]")
+
+
+def test_status_shows_the_outputs_of_the_run() -> None:
+    outcome = scenario(
+        "{name: d, outputs: {where: '${{ tasks.a.outputs.path }}'}, tasks: [{id: a, workflow_ref: a}]}",
+        bodies={"a": lambda _: {"path": "reports/a.md"}},
+    )
+    assert _lines(outcome.view)[-2:] == ["Outputs:", "  where: reports/a.md"]

@@ -108,8 +108,8 @@ def test_a_skipped_task_leads_to_the_failure_and_all_its_attempts() -> None:
 
           10:00:31  deploy skipped: DependencyFailed <- test
           10:00:30  test failed: exit code 2 (attempt 3 of 3, test.3.log:41)
-          10:00:28  test attempt 2 failed: exit code 2, to be tried again 1.60s later
-          10:00:13  test attempt 1 failed: exit code 2, to be tried again 0.40s later
+          10:00:28  test attempt 2 failed: exit code 2, retried after 1.60s
+          10:00:13  test attempt 1 failed: exit code 2, retried after 0.40s
           10:00:12  test started because build succeeded (its only dependency)
 
         `dagrun logs 20251003-100000-7f3a9c test` shows what test printed.
@@ -227,7 +227,7 @@ def test_a_timeout_is_a_failure() -> None:
 def test_a_failure_with_attempts_left_says_why_there_was_no_other() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true', retries: 3, retry: {on_exit_codes: [75], on_errors: [Killed]}}]\n"
     assert summary(text, "a", {"a": exits(2)}) == (
-        "a failed: exit code 2 (attempt 1 of 4, tried again only on exit code 75 or Killed, a.1.log:41)"
+        "a failed: exit code 2 (attempt 1 of 4, not retried: it is only on exit code 75 or Killed, a.1.log:41)"
     )
 
 
@@ -240,7 +240,7 @@ def test_an_expression_can_fail_before_the_task_begins() -> None:
 def test_a_failure_that_no_attempt_would_mend_says_so() -> None:
     ended = Ended(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
     assert summary("name: n\ntasks: [{id: a, image: x, retries: 3}]\n", "a", {"a": lambda _: ended}) == (
-        "a failed: no container of 'x' (attempt 1 of 4, not tried again: another attempt would not help, a.1.log:41)"
+        "a failed: no container of 'x' (attempt 1 of 4, not retried: another attempt would not help, a.1.log:41)"
     )
 
 
@@ -279,9 +279,13 @@ def test_the_dependency_that_ended_last_is_why_a_task_started() -> None:
     )
     assert [link.text for link in asked(outcome, "test").chain] == [
         "test succeeded after 0.00s, attempt 2 of 3",
-        "test attempt 1 failed: RuntimeError: boom, to be tried again 0.40s later",
+        "test attempt 1 failed: RuntimeError: boom, retried after 0.40s",
         "test started because build succeeded (its only dependency)",
     ]
+    assert asked(outcome, "test").summary == (
+        "test succeeded on attempt 2: it was retried once, after: RuntimeError: boom;"
+        " it started because build succeeded (its only dependency)"
+    )
 
 
 def test_a_task_that_had_to_wait_for_a_slot_says_for_whom_and_how_long() -> None:
@@ -362,7 +366,7 @@ def test_a_retrying_task_says_when_it_is_tried_again() -> None:
         test retrying: attempt 2 at 10:00:15 <- attempt 1 of 3 failed: exit code 2 (test.1.log:41)
 
                now  test retrying: attempt 2 at 10:00:15
-          10:00:13  test attempt 1 failed: exit code 2, to be tried again 2.00s later
+          10:00:13  test attempt 1 failed: exit code 2, retried after 2.00s
           10:00:12  test started because build succeeded (its only dependency)
 
         `dagrun logs 20251003-100000-7f3a9c test` shows what test printed.
@@ -413,7 +417,7 @@ def test_a_resumed_run_tells_both_stretches() -> None:
         "test succeeded after 1.00s, attempt 3 of 5",
         "test started with the resumed run: all that it depends on had ended",
         "test failed",
-        "test attempt 1 failed: exit code 2, to be tried again 0.00s later",
+        "test attempt 1 failed: exit code 2, retried after 0.00s",
         "test started because build succeeded (its only dependency)",
     ]
     assert [link.text for link in explain(record, "deploy", TEN).chain[1:]] == [
@@ -460,7 +464,7 @@ def test_the_answer_for_scripts() -> None:
                 "timestamp": "2025-10-03T10:00:14.000Z",
                 "task_id": "test",
                 "event": "task_fail",
-                "text": "test failed: exit code 2 (attempt 1 of 3, not tried again: the run was ending)",
+                "text": "test failed: exit code 2 (attempt 1 of 3, not retried: the run was ending)",
             },
             {
                 "timestamp": "2025-10-03T10:00:12.000Z",
@@ -469,7 +473,7 @@ def test_the_answer_for_scripts() -> None:
                 "text": "test started because build succeeded (its only dependency)",
             },
         ],
-        "summary": "test failed: exit code 2 (attempt 1 of 3, not tried again: the run was ending)",
+        "summary": "test failed: exit code 2 (attempt 1 of 3, not retried: the run was ending)",
     }
     waiting = explain(record, "deploy", TEN).to_json()
     assert waiting["status"] == "pending"
