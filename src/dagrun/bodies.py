@@ -223,9 +223,17 @@ class Bodies:
         """The DAG's own layer: one object for all tasks of the run."""
         if self._dag_env is None:
             with _place("env"):
-                files = self._files(self.dag.dotenv)
+                files = {**self._fired(), **self._files(self.dag.dotenv)}
                 self._dag_env = {**files, **self._layer(self.dag.env, None, files)}
         return self._dag_env
+
+    def _fired(self) -> Mapping[str, str]:
+        """The schedule that fired the run, and the minute."""
+        facts = {
+            "DAGRUN_SCHEDULE_ID": self.prepared.schedule_id,
+            "DAGRUN_SCHEDULED_AT": self.prepared.scheduled_at,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
     def _own(self, node: Node) -> Mapping[str, str]:
         """What the task adds: what the matrix and its files say, then its own layer, whose expressions see all below."""
@@ -356,7 +364,7 @@ class Bodies:
     def _run(self, *, outcome: bool) -> Json:
         """What is known of the run; only with `outcome` what may be another thing a moment later."""
         state = self.state
-        run = run_facts(self.dag, self.run_id, state.started_at or 0, self._outside)
+        run = run_facts(self.dag, self.run_id, state.started_at or 0, self.prepared.scheduled_at)
         if not outcome:
             return run
         return {**run, "status": str(state.status), "reason": state.reason, "failed": list(state.failures())}
@@ -392,7 +400,7 @@ def with_defaults(
     dag, secrets = prepared.graph.dag, prepared.secrets
     outside = encoding.environment() if environment is None else environment
     env = {name: text for name, text in outside.items() if name not in secrets}
-    run = run_facts(dag, run_id, started_at, env)
+    run = run_facts(dag, run_id, started_at, prepared.scheduled_at)
     roots: dict[str, Json] = {"env": env, "run": run, "github": github(env)}
     files = {name: text for path in dag.dotenv for name, text in prepared.dotenv[path].items()}
     env.update((name, text) for name, text in files.items() if name not in secrets)
@@ -408,7 +416,7 @@ def with_defaults(
     return replace(prepared, params=params, deferred=frozenset())
 
 
-def run_facts(dag: Dag, run_id: str, started_at: float, environment: Mapping[str, str]) -> dict[str, Json]:
+def run_facts(dag: Dag, run_id: str, started_at: float, scheduled_at: str | None) -> dict[str, Json]:
     """What every expression may read of its run. `scheduled_at` is the minute of the fire, else the start."""
     started = to_rfc3339(started_at)
     return {
@@ -416,7 +424,7 @@ def run_facts(dag: Dag, run_id: str, started_at: float, environment: Mapping[str
         "dag_name": dag.name,
         "tenant": dag.tenant,
         "started_at": started,
-        "scheduled_at": environment.get("DAGRUN_SCHEDULED_AT") or started,
+        "scheduled_at": scheduled_at or started,
     }
 
 

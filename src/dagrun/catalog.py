@@ -17,6 +17,8 @@ _METADATA = re.compile(
 )
 _IN_ONE_LINE = re.compile(rf"^metadata:[ \t]*\{{(?:[^{{}}\n]*,)?[ \t]*name:{_VALUE}[,}}]", re.MULTILINE)
 _ID = re.compile(r"^[ \t]*-[ \t{]*(?:.*[,{ \t])?id:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)", re.MULTILINE)
+_CRON = re.compile(r"^(?:-[ \t]+|[ \t]+)?(?:\{.*)?[\"']?cron[\"']?[ \t]*:", re.MULTILINE)
+_DOCUMENT = re.compile(r"^(?:tasks|jobs|steps|spec|on|kind|apiVersion)[ \t]*:", re.MULTILINE)
 _HEAD = 64 * 1024
 
 
@@ -50,6 +52,12 @@ def named(directory: Path, name: str) -> list[Path]:
 def task_ids(path: Path) -> list[str]:
     """The ids of a document's tasks, as far as they can be seen without reading it as YAML: good enough to offer them."""
     return list(dict.fromkeys(match[1] for match in _ID.finditer(_head(path, 1024 * 1024))))
+
+
+def looks_like_schedules(path: Path) -> bool:
+    """Whether a file has a `cron:` where a schedule has it, and none of the keys that make a document."""
+    text = _head(path, _HEAD)
+    return bool(_CRON.search(text)) and not _DOCUMENT.search(text)
 
 
 def _head(path: Path, size: int) -> str:

@@ -37,6 +37,8 @@ class FileReport:
     findings: Sequence[Finding]
     dag: Dag | None = None
     graph: Graph | None = None
+    #: Of a file of schedules: their ids.
+    schedules: Sequence[str] | None = None
 
     @property
     def errors(self) -> list[Finding]:
@@ -87,6 +89,7 @@ class RunRequest:
     selection: Selection = EVERYTHING
     trigger: str = "manual"
     schedule_id: str | None = None
+    scheduled_at: str | None = None
 
 
 class Documents:
@@ -101,10 +104,28 @@ class Documents:
         self.settings = settings
         self.read_registry = read_registry
         self.foresee_registry = foresee_registry
+        self._dags: dict[Path, tuple[tuple[int, ...], Dag]] = {}
 
     def validate(self, files: Sequence[str]) -> list[FileReport]:
         """All findings of all files."""
         return [self.report(path, shown) for path, shown in (self.find(file) for file in files)]
+
+    def of_project(self) -> list[tuple[Path, str]]:
+        """Every document, and every file of schedules, of the project."""
+        directories = (self.settings.dags_dir, self.settings.schedules_dir)
+        return [
+            (path, _shown(path))
+            for directory in directories
+            for path in catalog.documents(self.settings.path(directory))
+        ]
+
+    def is_schedules_directory(self, directory: Path) -> bool:
+        """Whether the project's schedules lie there."""
+        return _is_same(directory, self.settings.path(self.settings.schedules_dir))
+
+    def holds_schedules(self, path: Path) -> bool:
+        """Whether a file holds schedules: it lies among the project's, or looks like one and not like a document."""
+        return self.is_schedules_directory(path.absolute().parent) or catalog.looks_like_schedules(path)
 
     def report(self, path: Path, shown: str, *, calls: bool = True) -> FileReport:
         """All findings of one file; without `calls` those about workflows are left out, and nothing is imported."""
@@ -211,6 +232,26 @@ class Documents:
                 return path, named
         raise NotFoundError("DAG", named, hint=f"there is no such file below {self.settings.root}")
 
+    def path_at_root(self, named: str) -> str:
+        """The path of such a DAG as it is recorded. Raises NotFoundError."""
+        return self._from_root(*self.at_root(named))
+
+    def dag_at_root(self, named: str) -> Dag:
+        """A DAG as a schedule names it, valid for all that is known without its workflows; read again when it changes.
+
+        Raises NotFoundError, DocumentError.
+        """
+        path, shown = self.at_root(named)
+        stat = path.stat()
+        stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+        known = self._dags.get(path)
+        if known is None or known[0] != stamp:
+            report = self.report(path, self._from_root(path, shown), calls=False)
+            if report.graph is None:
+                raise report.error()
+            known = self._dags[path] = (stamp, report.graph.dag)
+        return known[1]
+
     def prepare(self, request: RunRequest) -> Prepared:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
         from dagrun.prepared import Prepared
@@ -230,7 +271,7 @@ class Documents:
         partial = dag.tasks is not report.graph.dag.tasks
         prepared = Prepared(
             report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
-            request.trigger, request.schedule_id, self._dotenv(dag), parameters.deferred(dag, given),
+            request.trigger, request.schedule_id, request.scheduled_at, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
         if prepared.deferred:  # what they come to is refused before a run is created
             from dagrun.bodies import with_defaults
@@ -366,6 +407,13 @@ def _overridden(dag: Dag, request: RunRequest) -> Dag:
         max_parallel=request.max_parallel or dag.max_parallel,
         on_error=request.on_error or dag.on_error,
     )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _shown(path: Path) -> str:

@@ -40,6 +40,8 @@ class DagStart(Event):
     trigger: str = "manual"
     max_parallel: int = 1
     schedule_id: str | None = None
+    #: The minute that the run was fired for, of a run that a schedule fired and of what continues or repeats it.
+    scheduled_at: str | None = None
     parent_run_id: str | None = None
     #: True when only a part of the document's tasks is run.
     partial: bool | None = None

@@ -36,8 +36,12 @@ class Status(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run."""
+    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run.
 
+    `queued` is a run that a schedule has fired and that has not begun.
+    """
+
+    QUEUED = "queued"
     PENDING = "pending"
     RUNNING = "running"
     SUCCESS = "success"

@@ -31,6 +31,8 @@ class Prepared:
     #: Who asked for it: `manual`, `schedule`, ..., and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
+    #: The minute that it was fired for.
+    scheduled_at: str | None = None
     #: What the files of variables say, by the path that the document gives.
     dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.errors import DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
+from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.events import CancelIgnored, DagStart, Event
+from dagrun.graph import Graph
 from dagrun.history import History
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
@@ -23,13 +26,15 @@ from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.signals import held
 from dagrun.state import RunState
-from dagrun.views.status import RunView, view_of
+from dagrun.views.status import DamagedRun, RunView, view_of
 from dagrun.work import Executor, Json
 
 if TYPE_CHECKING:
     from dagrun.documents import Documents, Given
-    from dagrun.schedules.listing import CheckedFiles, ScheduleView
-    from dagrun.schedules.model import Due, Schedule, Skip
+    from dagrun.schedules.listing import CheckedFiles, Preview, ScheduleView
+    from dagrun.schedules.model import Schedule
+    from dagrun.schedules.openruns import OpenRun
+    from dagrun.schedules.runner import KnownDag
 
 
 class Shown:
@@ -122,6 +127,7 @@ class Service(History):
             max_parallel=prepared.max_parallel,
             trigger=trigger or prepared.trigger,
             schedule_id=prepared.schedule_id,
+            scheduled_at=prepared.scheduled_at,
             parent_run_id=parent,
             partial=prepared.partial or None,
             masked_params=prepared.masked_params or None,
@@ -154,7 +160,8 @@ class Service(History):
                     shown.tick,
                     state,
                 )
-                state = asyncio.run(drive.run(*first(), held=signals))
+                with self._in_hand(writer.run_id, prepared):
+                    state = asyncio.run(drive.run(*first(), held=signals))
             finally:
                 writer.close()
         return Ended(writer.run_id, state, drive.signal)
@@ -166,7 +173,9 @@ class Service(History):
 
         A run that has ended keeps its state; an interrupted one is ended here. Raises NotFoundError.
         """
-        run_id = self.run_id(named)
+        run_id = self._any_id(named)
+        if (queued := self._queued(run_id)) is not None:
+            self._begin_queued(queued)
         if reason:
             reason = self._masked(run_id, reason)
         self.runs.ask(run_id, Request("cancel", by, {"reason": reason}))
@@ -266,6 +275,7 @@ class Service(History):
             params = {**{param.name: param.default for param in dag.params}, **params}
         partial = start is not None and bool(start.partial)
         prepared = self.documents.recorded(dag, start.dag_path if start else "", params, partial=partial)
+        prepared = _fired_as(prepared, start)
         if dag == record.dag:
             return prepared
         # The document has parameters that the run had not.
@@ -333,6 +343,7 @@ class Service(History):
             self.documents.params(record.dag, params),
             partial=reused.dag is not record.dag or bool(state.start and state.start.partial),
         )
+        prepared = replace(_fired_as(prepared, state.start), trigger="rerun")
         with held():  # from here on a signal is a cancel, which is recorded
             writer = self._create(prepared, run_id)
             try:
@@ -357,6 +368,152 @@ class Service(History):
         """Where the claims of schedules are: beside the state store."""
         return self.settings.path(self.settings.state_path).parent / "schedules"
 
+    @contextmanager
+    def _in_hand(self, run_id: str, prepared: Prepared) -> Iterator[None]:
+        """Let schedulers know, for as long as the block lasts, that a run of a schedule is at work: `overlap` counts it.
+
+        A run that ends interrupted stays in hand.
+        """
+        if prepared.schedule_id is None or prepared.scheduled_at is None:
+            yield
+            return
+        from dagrun.clock import from_rfc3339
+        from dagrun.schedules.model import minute_text
+        from dagrun.schedules.openruns import OpenRun, OpenRuns
+
+        open_runs = OpenRuns(self.claims_directory / ".open")
+        if open_runs.get(run_id) is not None:  # a scheduler has it in hand
+            yield
+            return
+        dag = prepared.graph.dag
+        run = OpenRun(
+            schedule_id=prepared.schedule_id, minute=minute_text(int(from_rfc3339(prepared.scheduled_at) // 60)),
+            run_id=run_id, dag=prepared.path, tenant=dag.tenant,
+            trigger=prepared.trigger, dag_name=dag.name,
+        )  # fmt: skip
+        open_runs.put(run)
+        yield
+        open_runs.drop(run_id)
+
+    def _queue(self) -> Sequence[OpenRun]:
+        """The runs that schedules have fired and that have not begun, the newest first."""
+        try:
+            names = os.listdir(self.claims_directory / ".open")  # noqa: PTH208 - names are all that is asked
+        except OSError:
+            return []
+        ids = sorted((name.removesuffix(".json") for name in names if name.endswith(".json")), reverse=True)
+        return [run for run_id in ids if (run := self._queued(run_id)) is not None]
+
+    def _queued(self, run_id: str) -> OpenRun | None:
+        """A run that a schedule has fired, if it has not begun."""
+        path = self.claims_directory / ".open" / f"{run_id}.json"
+        if not path.exists():
+            return None
+        try:
+            self.runs.dag(run_id)
+        except NotFoundError:
+            from dagrun.schedules.openruns import OpenRun
+
+            return OpenRun.read(path)
+        return None
+
+    def _begin_queued(self, queued: OpenRun) -> None:
+        """Make a run of one that is queued, so that it can be cancelled. Its id decides whether a scheduler is quicker."""
+        try:
+            dag, path = self.documents.dag_at_root(queued.dag), self.documents.path_at_root(queued.dag)
+        except DagrunError:
+            path = queued.dag
+            dag = Dag(name=queued.dag_name or Path(queued.dag).stem, tasks=())
+        dag = replace(dag, tenant=queued.tenant or dag.tenant)
+        params = {param.name: param.default for param in dag.params} | dict(queued.params)
+        prepared = Prepared(
+            Graph.compile(dag), path, params, Registry(), {}, trigger=queued.trigger,
+            schedule_id=queued.schedule_id, scheduled_at=queued.scheduled_at,
+        )  # fmt: skip
+        try:
+            writer = self._create(prepared, queued.run_id)
+        except RefusedError:  # it has just begun
+            return
+        try:
+            writer.append(self._start(prepared, writer))
+        finally:
+            writer.close()
+
+    def status(self, named: str = "latest") -> RunView:
+        """One run as people see it; one that is queued too."""
+        run_id = self._any_id(named)
+        queued = self._queued(run_id)
+        return super().status(run_id) if queued is None else _queued_view(queued)
+
+    def run_id(self, named: str) -> str:
+        """The id of a run that somebody named. Raises RefusedError for one that is queued: there is nothing of it yet."""
+        try:
+            return super().run_id(named)
+        except NotFoundError:
+            queued = [run.run_id for run in self._queue() if named and run.run_id.startswith(named)]
+            if not queued:
+                raise
+            hint = f"`dagrun status {queued[0]}` says what it waits for"
+            raise RefusedError(f"run '{queued[0]}' is queued: it has not begun", hint=hint) from None
+
+    def _any_id(self, named: str) -> str:
+        """The id of a run that somebody named, of one that is queued too."""
+        queued = [] if named in ("", "latest") else [run.run_id for run in self._queue()]
+        matches = [run_id for run_id in queued if run_id.startswith(named)]
+        if named in matches:
+            return named
+        try:
+            begun = [History.run_id(self, named)]
+        except NotFoundError:
+            if not matches:
+                raise
+            begun = []
+        if begun == [named] or not matches:
+            return begun[0]
+        if len(matches) + len(begun) > 1:
+            hint = "the newest: " + ", ".join([*matches, *begun][:3])
+            raise RefusedError(f"'{named}' names {len(matches) + len(begun)} runs", hint=hint)
+        return matches[0]
+
+    def history(
+        self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
+        since: float | None = None, limit: int = 20, offset: int = 0,
+    ) -> list[RunView | DamagedRun]:  # fmt: skip
+        """Runs, the newest first; before all others those that are queued."""
+        queued = [
+            view
+            for view in map(_queued_view, self._queue())
+            if dag in (None, view.dag.name)
+            and status in (None, view.status)
+            and tenant in (None, view.tenant)
+        ]
+        shown = queued[offset : offset + limit]
+        rest = super().history(
+            dag=dag, status=status, tenant=tenant, since=since, limit=limit - len(shown),
+            offset=max(0, offset - len(queued)),
+        )  # fmt: skip
+        return [*shown, *rest]
+
+    def reset_schedule(self, schedule_id: str, now: float, known: Iterable[str]) -> str:
+        """Move the watermark of a schedule back to now: where it was, or empty where it is not ahead.
+
+        Raises NotFoundError, RecordError.
+        """
+        from dagrun.schedules.claims import Claims
+        from dagrun.schedules.model import minute_text
+
+        claims, this, names = Claims(self.claims_directory), minute_text(int(now // 60)), list(known)
+        if not claims.path(schedule_id).exists():
+            if schedule_id not in names:
+                raise NotFoundError("schedule", schedule_id, names, hint="`dagrun schedules` lists them")
+            return ""
+        with claims.hold(schedule_id, now) as held:
+            before = held.standing.watermark
+            if before <= this:
+                return ""
+            held.reset(this)
+            return before
+
     def schedule_files(self, directory: Path | None = None) -> CheckedFiles:
         """The project's schedules, or those of another directory."""
         from dagrun.schedules.files import ScheduleFiles
@@ -364,7 +521,7 @@ class Service(History):
 
         shown = self.settings.schedules_dir if directory is None else str(directory)
         path = self.settings.path(shown) if directory is None else directory.absolute()
-        return CheckedFiles(ScheduleFiles(path, shown), self.documents.at_root)
+        return CheckedFiles(ScheduleFiles(path, shown), self.documents.dag_at_root)
 
     def schedules(self, found: Iterable[Schedule], now: float, count: int = 1) -> list[ScheduleView]:
         """Schedules with their next fires and how their last runs ended."""
@@ -381,25 +538,20 @@ class Service(History):
 
     def preview_schedules(
         self, found: Iterable[Schedule], now: float, minute: str | None = None
-    ) -> list[Due | Skip]:
+    ) -> list[Preview]:
         """What a tick would fire and skip, now or in a minute that somebody named."""
         from dagrun.schedules.claims import Claims
         from dagrun.schedules.listing import preview
 
-        return preview(found, Claims(self.claims_directory), now, minute)
+        return preview(found, Claims(self.claims_directory), self.documents.dag_at_root, now, minute)
 
-    def dag_tenant(self, named: str) -> str:
-        """The tenant of a DAG that can be run, for all that can be told without its workflows. Raises DagProblem."""
-        from dagrun.schedules.runner import DagProblem
+    def known_dag(self, schedule: Schedule) -> KnownDag:
+        """What a schedule runs, as far as it can be told without its workflows. Raises DagProblem."""
+        from dagrun.schedules.listing import known_dag
+        from dagrun.schedules.runner import KnownDag
 
-        try:
-            report = self.documents.report(*self.documents.at_root(named), calls=False)
-        except NotFoundError as error:
-            raise DagProblem("MissingDag", error.message) from None
-        if report.dag is None or report.errors:
-            first = report.errors[0]
-            raise DagProblem("InvalidDag", f"{first.place}: {first.message}")
-        return report.dag.tenant
+        dag = known_dag(schedule, self.documents.dag_at_root)
+        return KnownDag(dag.name, dag.tenant)
 
     def workflows(self) -> Registry:
         """Every registered workflow."""
@@ -439,3 +591,22 @@ def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
         return with_defaults(prepared, run_id, now)
     except UsageError as error:
         raise UsageError(prepared.masker.text(error.message)) from None
+
+
+def _queued_view(run: OpenRun) -> RunView:
+    """A run that has not begun, as people see it."""
+    after = f", after {', '.join(run.after)}" if run.after else ""
+    return RunView(
+        run_id=run.run_id, dag=Dag(name=run.dag_name or Path(run.dag).stem, tasks=()), tenant=run.tenant or "",
+        status=str(RunStatus.QUEUED), reason=f"schedule '{run.schedule_id}', {run.minute} UTC{after}",
+        params=dict(run.params), outputs={}, started_at=None, finished_at=None, duration=None, tasks=(),
+    )  # fmt: skip
+
+
+def _fired_as(prepared: Prepared, start: DagStart | None) -> Prepared:
+    """A run that continues or repeats another keeps the schedule and the minute that the other was fired for."""
+    if start is None:
+        return prepared
+    return replace(
+        prepared, trigger=start.trigger, schedule_id=start.schedule_id, scheduled_at=start.scheduled_at
+    )

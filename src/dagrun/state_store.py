@@ -69,6 +69,23 @@ class StateStore:
             source.close()
         return found
 
+    def about(self, run_id: str) -> Lines:
+        """What was recorded about one run since it was enqueued, the newest first."""
+        found, needle = Lines(), run_id.encode()
+        source = Follower(self.path)
+        try:
+            backwards = source.backwards()
+            for rest in (source.finish(), backwards):
+                for line in rest:
+                    value = lines.parse(line) if needle in line else None
+                    if value is not None and value.get("run_id") == run_id and "event" in value:
+                        found.append(value)
+                        if value["event"] == "schedule_enqueued":
+                            return found
+        finally:
+            source.close()
+        return found
+
     def index(self, field: str, limit: int) -> Index:
         """The last lines that have the field, by what it says."""
         newest, index = self.newest(limit), Index()

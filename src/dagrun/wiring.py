@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dagrun.settings import Settings
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from dagrun.executors.local import LocalExecutor
     from dagrun.registry import Registry
     from dagrun.schedules.firing import Record, Report
-    from dagrun.schedules.loop import Files, Scheduler
+    from dagrun.schedules.listing import CheckedFiles
+    from dagrun.schedules.loop import Scheduler
     from dagrun.service import Service
-    from dagrun.work import Json
+
+T = TypeVar("T")
 
 
 class _Means:
@@ -106,8 +108,18 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
         means.shut()
 
 
+def unheard(say: Callable[[T], None]) -> Callable[[T], None]:
+    """Say something to whoever listens: that nobody can be told must not stop what is told of."""
+
+    def attempt(what: T) -> None:
+        with suppress(OSError, ValueError):
+            say(what)
+
+    return attempt
+
+
 @contextmanager
-def scheduler(serving: Service, files: Files, tell: Record, report: Report) -> Iterator[Scheduler]:
+def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
     """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
     from dagrun import state_store
     from dagrun.schedules.children import Processes, SignalBell
@@ -117,16 +129,13 @@ def scheduler(serving: Service, files: Files, tell: Record, report: Report) -> I
     settings = serving.settings
     directory, store = serving.claims_directory, state_store.of(settings)
 
-    def record(line: Mapping[str, Json]) -> None:
-        tell(line)
-        store.record(line)
-
-    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.dag_tenant)
-    bell = SignalBell()
+    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.known_dag)
+    bell = SignalBell(runner.reap)
     try:
         made = Scheduler(
-            files, directory, runner, record, report, time.time, bell, limit=settings.sched_max_parallel,
-            tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000,
+            files, directory, runner, store.record, unheard(report), time.time, bell, limit=settings.sched_max_parallel,
+            tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000, home=str(files.directory),
+            told=store.about, tell=unheard(tell),
         )  # fmt: skip
         try:
             yield made

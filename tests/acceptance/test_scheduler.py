@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.harness import PATIENCE, Project, wait_for, whole_lines
+import pytest
+
+from tests.acceptance.harness import LONGEST, PATIENCE, Project, wait_for, whole_lines
 
 AT = ("--at", "2026-11-16T08:00Z")
 EVERY = {"SCHED_TICK_MS": "50"}
 MINUTE = 60.0  # the real one, in which a schedule that is served fires; a test may see the next one begin
+
+
+def _namespaces() -> bool:
+    """Whether a process can be started here as process 1."""
+    try:
+        words = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
+        return subprocess.run(words, capture_output=True, timeout=LONGEST, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def a_project(project: Project, run: str = "echo done", **keys: str) -> Project:
@@ -189,3 +202,200 @@ def test_a_run_outlives_a_scheduler_that_is_killed_and_its_end_is_told_by_the_ne
 def alive(project: Project) -> set[Path]:
     """The locks of schedulers that nobody has buried."""
     return {*(project.root / "logs/schedules/.alive").iterdir()}
+
+
+# --- the minute of a fire ----------------------------------------------------------------------------------
+
+SAYS = "echo $DAGRUN_SCHEDULE_ID $DAGRUN_SCHEDULED_AT ${{ run.scheduled_at }}"
+
+
+def test_the_minute_of_a_fire_belongs_to_its_run_over_resume_and_rerun(project: Project) -> None:
+    a_project(project, f"{SAYS}; test -e go")
+    assert project.dagrun("scheduler", "--once", *AT).code == 1
+    project.write("go", "")
+    assert project.dagrun("resume", "-q").code == 0
+    line = "job 2026-11-16T08:00:00.000Z 2026-11-16T08:00:00.000Z\n"
+    assert (project.log("t"), project.log("t", 2)) == (line, line)
+    assert project.events()[0]["scheduled_at"] == "2026-11-16T08:00:00.000Z"
+    assert project.dagrun("rerun", "--run-id", "again", "-q").code == 0
+    start = project.events("again")[0]
+    assert (start["trigger"], start["schedule_id"]) == ("rerun", "job")
+    assert start["scheduled_at"] == "2026-11-16T08:00:00.000Z"
+    assert (project.run_dir("again") / "logs/t.1.log").read_text() == line
+    assert list((project.root / "logs/schedules/.open").iterdir()) == []
+
+
+# --- clocks that were wrong --------------------------------------------------------------------------------
+
+
+def test_a_schedule_that_is_settled_beyond_now_is_shown_and_reset(project: Project) -> None:
+    a_project(project)
+    ahead = (
+        '{"timestamp":"2026-01-01T00:00:00.000Z","event":"claim","minute":"2100-01-01 00:00","run_id":"r"}\n'
+    )
+    claims = project.write("logs/schedules/job.jsonl", ahead)
+    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    assert (job["settled_until"], job["next"]) == ("2100-01-01 00:00", ["2100-01-01T00:01:00.000Z"])
+    assert "job is settled until 2100-01-01 00:00 UTC" in project.dagrun("schedules").out
+    once = project.dagrun("scheduler", "--once")
+    assert (once.code, state(project)) == (0, [])
+    assert "It fires next at 2100-01-01 00:01 UTC" in once.err
+    assert project.dagrun("schedules", "reset", "job").out.startswith(
+        "job was settled until 2100-01-01 00:00 UTC"
+    )
+    assert '"event":"reset"' in claims.read_text()
+    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    assert "settled_until" not in job
+    assert job["next"][0] < "2100"
+    again = project.dagrun("schedules", "reset", "job")
+    assert (again.code, again.out) == (0, "job is not settled beyond now: nothing was changed.\n")
+    for words in (["schedules", "reset", "jobs"], ["schedules", "reset"], ["schedules", "rest", "job"]):
+        assert project.dagrun(*words).code == 2
+
+
+# --- runs that are queued ----------------------------------------------------------------------------------
+
+
+def test_a_queued_run_is_listed_shown_and_cancelled(project: Project) -> None:
+    a_project(project, "touch begun; while ! test -e go; do sleep 0.05; done", overlap="queue")
+    first = project.start("scheduler", "--once", *AT)
+    project.wait_for_file("configs/dags/job.yaml")
+    wait_for("the first run", (project.root / "begun").exists)
+    second = project.start("scheduler", "--once", "--at", "2026-11-16T08:01Z")
+    wait_for("the second run", lambda: told(project).count("schedule_enqueued") == 2)
+    queued, running = project.dagrun("runs", "-o", "json").json["runs"]
+    assert (queued["status"], running["status"]) == ("queued", "running")
+    run_id = queued["run_id"]
+    assert project.dagrun("runs", "--status", "queued", "-o", "json").json["runs"] == [queued]
+    assert project.dagrun("status", run_id, "-o", "json").json["params"] == {}
+    assert f"after {running['run_id']}" in project.dagrun("status", run_id).out
+    logs = project.dagrun("logs", run_id)
+    assert (logs.code, logs.err.splitlines()[0]) == (2, f"Error: run '{run_id}' is queued: it has not begun")
+    assert project.dagrun("cancel", run_id, "--reason", "not today").code == 0
+    assert project.finish(second).code == 1
+    assert project.dagrun("status", run_id, "-o", "json").json["status"] == "cancelled"
+    assert project.events(run_id)[0]["scheduled_at"] == "2026-11-16T08:01:00.000Z"
+    assert ended(project, run_id, "cancelled")
+    project.write("go", "")
+    assert project.finish(first).code == 0
+
+
+# --- schedules that are wrong ------------------------------------------------------------------------------
+
+
+def test_an_invalid_schedule_is_found_before_it_fires(project: Project) -> None:
+    a_project(project, params="{regoin: eu}")
+    project.write("configs/dags/job.yaml", "name: job\nparams: {region: us}\ntasks: [{id: t, run: 'true'}]\n")
+    at = "configs/schedules/s.yaml:4:20: error: DAG 'job' has no parameter 'regoin' (did you mean 'region'?)"
+    for words in (["validate"], ["validate", "configs/schedules/s.yaml"]):
+        outcome = project.dagrun(*words)
+        assert (outcome.code, at in outcome.out) == (2, True), outcome
+    for words in (["schedules"], ["schedules", "-o", "json"], ["scheduler", "--once", "--dry-run", *AT]):
+        outcome = project.dagrun(*words)
+        assert (outcome.code, at in outcome.err) == (2, True), outcome
+    assert "job: would skip 2026-11-16 08:00 (InvalidParams)" in outcome.out
+    outcome = project.dagrun("scheduler", "--once", *AT)
+    assert outcome.code == 1
+    assert [line["reason"] for line in state(project)] == ["InvalidParams"]
+
+
+def test_validate_reads_every_document_and_schedule_of_the_project(project: Project) -> None:
+    a_project(project)
+    project.write(
+        "configs/schedules/more.yml", "- {id: job, cron: '61 * * * *', timezone: Mars, dag: nowhere}\n"
+    )
+    project.write("configs/schedules/days.yml", "- {id: days, cron: '0 9 */2 * 1', dag: job}\n")
+    outcome = project.dagrun("validate", "-o", "json")
+    files = {file["path"]: file for file in outcome.json["files"]}
+    assert outcome.code == 2
+    assert files["configs/dags/job.yaml"]["errors"] == []
+    assert files["configs/schedules/s.yaml"]["schedules"] == ["job"]
+    assert [each["code"] for each in files["configs/schedules/more.yml"]["errors"]] == [
+        "invalid-cron",
+        "unknown-zone",
+    ]
+    assert [each["code"] for each in files["configs/schedules/days.yml"]["warnings"]] == ["cron-days"]
+    assert project.dagrun("validate", "configs/schedules/days.yml").code == 0
+
+
+# --- signals, streams and disks ----------------------------------------------------------------------------
+
+
+def test_sighup_reloads_and_goes_on(project: Project) -> None:
+    a_project(project)
+    serving = project.start("scheduler", "--serve", env={"SCHED_TICK_MS": "200"})
+    wait_for("its start", lambda: (project.root / "logs/schedules/.served").exists() and alive(project))
+    project.write("configs/schedules/bad.yaml", "- {id: bad, cron: never, dag: job}\n")
+    serving.send_signal(signal.SIGHUP)
+    serving.send_signal(signal.SIGHUP)
+    wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+    serving.send_signal(signal.SIGTERM)
+    outcome = project.finish(serving)
+    assert outcome.code == 0
+    assert "configs/schedules/bad.yaml:1:19" in outcome.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_stdout_and_stderr_change_nothing(project: Project) -> None:
+    a_project(project)
+    command = 'exec "$@" >/dev/full 2>/dev/full'
+    words = ["sh", "-c", command, "sh", sys.executable, "-m", "dagrun", "scheduler", "--serve", "-o", "json"]
+    serving = subprocess.Popen(
+        words, cwd=project.root, env=project.environment(EVERY), start_new_session=True
+    )
+    try:
+        wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+        assert serving.poll() is None
+    finally:
+        serving.terminate()
+        serving.wait(PATIENCE)
+    assert [line["event"] for line in state(project)][:3] == [
+        "schedule_enqueued",
+        "run_started",
+        "run_finished",
+    ]
+
+
+def test_once_on_a_full_disk_fails_and_says_so(project: Project) -> None:
+    a_project(project)
+    project.dagrun("scheduler", "--once", *AT)
+    size = (project.root / "logs/schedules/job.jsonl").stat().st_size
+    # No file may grow beyond what the claims have: whatever the next minute needs cannot be written.
+    words = ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh", sys.executable, "-m", "dagrun"]
+    outcome = subprocess.run(
+        [*words, "scheduler", "--once", "--at", "2026-11-16T08:01Z"], cwd=project.root,
+        env=project.environment(), capture_output=True, text=True, timeout=LONGEST,
+    )  # fmt: skip
+    assert outcome.returncode == 1, outcome
+    assert "Error: cannot write" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.skipif(not _namespaces(), reason="needs namespaces of processes")
+def test_as_process_1_it_reaps_what_it_adopts(project: Project) -> None:
+    a_project(project, "(setsid sleep 0.2 &) ; touch begun")
+    inside = 'sh -c "(sleep 0.1 &) ; (sleep 0.1 &)" ; exec "$@"'
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", inside, "sh"]
+    serving = subprocess.Popen(
+        [*words, sys.executable, "-m", "dagrun", "scheduler", "--serve"], cwd=project.root,
+        env=project.environment(EVERY), start_new_session=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+        assert state(project)[-1]["status"] == "success"
+        wait_for("the end of all zombies", lambda: not _zombies(serving.pid))
+    finally:
+        serving.kill()
+        serving.wait(PATIENCE)
+
+
+def _zombies(pid: int) -> list[str]:
+    """The zombies in the session of a process."""
+    listed = subprocess.run(
+        ["ps", "-e", "-o", "stat=,ppid=,pid=,sess="], capture_output=True, text=True, check=True
+    )
+    rows = [row.split() for row in listed.stdout.splitlines()]
+    below = {str(pid)}
+    for _ in rows:
+        below |= {row[2] for row in rows if row[1] in below}
+    return [row[2] for row in rows if row[0].startswith("Z") and row[2] in below]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagrun.cli import output
 from dagrun.cli.completion import complete_dag
 from dagrun.cli.output import Form, Output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dagrun.documents import Documents, FileReport
 
 Workflows = Annotated[
     list[str] | None,
@@ -39,16 +45,22 @@ def validate(
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Report every error of every file, with its line and column."""
+    """Report every error of every file, with its line and column.
+
+    Without FILE: of all documents and schedules of the project.
+    """
     from dagrun import settings, wiring
     from dagrun.errors import UsageError
     from dagrun.source import render
 
     named = [*(files or []), *([dag] if dag else [])]
-    if not named:
-        raise UsageError("which document? give one or more FILEs")
     with wiring.documents(settings.load(flags=flags(workflows))) as documents:
-        reports = documents.validate(named)
+        found = [documents.find(name) for name in named] or documents.of_project()
+        if not found:
+            chosen = documents.settings
+            where = f"{chosen.dags_dir} or {chosen.schedules_dir}"
+            raise UsageError(f"there are no documents in {where}", hint="give one or more FILEs")
+        reports = _reports(documents, found)
     if strict:
         reports = [report.strict() for report in reports]
     if form is Form.JSON:
@@ -58,6 +70,7 @@ def validate(
                 "dag": report.dag.name if report.dag else None,
                 "errors": [output.finding_json(finding) for finding in report.errors],
                 "warnings": [output.finding_json(finding) for finding in report.warnings],
+                **({} if report.schedules is None else {"schedules": list(report.schedules)}),
             }
             for report in reports
         ]
@@ -71,6 +84,9 @@ def validate(
             print(
                 f"{report.path}: {output.paint('valid', 'success')} ({report.dag.name}, {count} task{'s'[: count != 1]})"
             )
+        if report.schedules is not None and not report.errors:
+            count = len(report.schedules)
+            print(f"{report.path}: {output.paint('valid', 'success')} ({count} schedule{'s'[: count != 1]})")
     errors = sum(len(report.errors) for report in reports)
     if errors:
         sys.stdout.flush()
@@ -78,6 +94,41 @@ def validate(
             f"{errors} error{'s'[: errors != 1]} in {sum(bool(report.errors) for report in reports)} of {len(reports)} file{'s'[: len(reports) != 1]}"
         )
     return 2 if errors else 0
+
+
+def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[FileReport]:
+    """What was found in each file, whether it holds a document or schedules."""
+    schedules = [(path, shown) for path, shown in found if path.is_file() and documents.holds_schedules(path)]
+    reports = _schedule_reports(documents, schedules) if schedules else {}
+    return [reports.get(path) or documents.report(path, shown) for path, shown in found]
+
+
+def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> dict[Path, FileReport]:
+    """What was found in files of schedules, those of the project checked together with all others there."""
+    from pathlib import Path
+
+    from dagrun.documents import FileReport
+    from dagrun.schedules.files import ScheduleFiles
+    from dagrun.schedules.listing import CheckedFiles
+    from dagrun.source import Source
+
+    reports = {}
+    for directory in dict.fromkeys(path.absolute().parent for path, _ in found):
+        mine = {path: shown for path, shown in found if path.absolute().parent == directory}
+        only = None if documents.is_schedules_directory(directory) else {path.name for path in mine}
+        shown_directory = str(Path(next(iter(mine.values()))).parent)
+        files = ScheduleFiles(directory, shown_directory, only=only)
+        loaded = CheckedFiles(files, documents.dag_at_root).load()
+        for path, shown in mine.items():
+            name = f"{shown_directory}/{path.name}"
+            findings = [(each, text) for each, text in loaded.findings if each.place.path == name]
+            source = next((text for _, text in findings if isinstance(text, Source)), None)
+            origins = [(one.id, one.origin.source.path) for one in loaded.schedules if one.origin is not None]
+            reports[path] = FileReport(
+                shown, source, [replace(each, place=replace(each.place, path=shown)) for each, _ in findings],
+                schedules=[schedule_id for schedule_id, written in origins if written == name],
+            )  # fmt: skip
+    return reports
 
 
 def _coloured(text: str, level: str) -> str:

@@ -138,8 +138,9 @@ def _fired(path: Path, request: RunRequest) -> RunRequest:
     if run is None:
         raise NotFoundError("fire", str(path))
     return replace(
-        request, given=run.params, tenant=run.tenant, trigger=run.trigger, schedule_id=run.schedule_id
-    )
+        request, given=run.params, tenant=run.tenant, trigger=run.trigger, schedule_id=run.schedule_id,
+        scheduled_at=run.scheduled_at,
+    )  # fmt: skip
 
 
 def _params_from_stdin() -> list[str]:

@@ -15,9 +15,10 @@ from dagrun.cli.output import Form, Output
 from dagrun.cli.streams import unhurried
 
 if TYPE_CHECKING:
-    from dagrun.schedules.listing import CheckedFiles
+    from dagrun.schedules.files import Loaded
+    from dagrun.schedules.listing import CheckedFiles, Preview
     from dagrun.schedules.loop import Scheduler
-    from dagrun.schedules.model import Due, Skip
+    from dagrun.schedules.model import Skip
     from dagrun.service import Service
     from dagrun.work import Json
 
@@ -45,10 +46,11 @@ def scheduler(
     form: Output = Form.TEXT,
 ) -> int:
     """Run what the schedules say: one tick, or until stopped."""
-    now = time.time()  # the minute of --once is the one in which it was started
     from dagrun import settings, wiring
+    from dagrun.clock import process_start
     from dagrun.errors import UsageError
 
+    now = process_start()  # the minute of --once is the one in which it was started
     if once == serve:
         raise UsageError("give either --once or --serve" + (", not both" if once else ""))
     if at is not None and serve:
@@ -59,8 +61,9 @@ def scheduler(
         files = service.schedule_files(directory)
         if dry_run:
             return _preview(service, files, now, minute, form)
-        if not files.load().schedules:
-            _report(files)
+        loaded = files.load()
+        if not loaded.schedules:
+            _report(loaded)
             return _none_found(files, form)
         told = _Told(form, streaming=serve)
         with output.enduring():
@@ -84,7 +87,7 @@ def _once(scheduler: Scheduler, now: float, minute: str | None) -> int:
 
 def _serve(scheduler: Scheduler, files: CheckedFiles) -> int:
     count = len(scheduler.agenda.schedules)
-    output.say(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; Ctrl-C ends it")
+    scheduler.report(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; Ctrl-C ends it")
     scheduler.serve()
     return 0
 
@@ -100,45 +103,53 @@ def _none_found(files: CheckedFiles, form: Form) -> int:
 
 def _preview(service: Service, files: CheckedFiles, now: float, minute: str | None, form: Form) -> int:
     loaded = files.load()
-    _report(files)
+    code = _report(loaded)
     if not loaded.schedules:
-        return _none_found(files, form)
+        return code or _none_found(files, form)
     found = service.preview_schedules(loaded.schedules, now, minute)
     if form is Form.JSON:
         output.print_json({"minute": minute or _text(now), "fires": [_fire_json(each) for each in found]})
-        return 0
+        return code
     print(f"DRY RUN: {minute or _text(now)} UTC")
     for each in found:
         print(f"  {output.one_line(_sentence(each))}")
     if not found:
         print("  Nothing is due.")
-    return 0
+    return code
 
 
-def _report(files: CheckedFiles) -> None:
+def _report(loaded: Loaded) -> int:
+    """Every finding, and the exit code that they come to."""
     from dagrun.source import render
 
-    for finding, text in files.load().findings:
+    for finding, text in loaded.findings:
         output.say(render(finding, text))
+    return 2 if any(finding.level == "error" for finding, _ in loaded.findings) else 0
 
 
-def _fire_json(each: Due | Skip) -> Json:
-    from dagrun.schedules.model import Skip
-
+def _fire_json(each: Preview) -> Json:
+    what = each.what
     shape: dict[str, Json] = {
-        "schedule_id": each.schedule.id, "minute": each.minute, "dag": each.schedule.dag, "reason": None,
+        "schedule_id": what.schedule.id, "minute": what.minute, "dag": what.schedule.dag,
+        "reason": each.reason or None,
     }  # fmt: skip
-    if isinstance(each, Skip):
-        shape |= {"reason": str(each.reason), "count": each.count, "first": each.first, "last": each.last}
+    if (span := _passed_over(each)) is not None:
+        shape |= {"count": span.count, "first": span.first, "last": span.last}
     return shape
 
 
-def _sentence(each: Due | Skip) -> str:
+def _sentence(each: Preview) -> str:
+    what, span = each.what, _passed_over(each)
+    if not each.reason:
+        return f"{what.schedule.id}: would run {what.schedule.dag} for {what.minute}"
+    minutes = what.minute if span is None else _span(span.count, span.first, span.last)
+    return f"{what.schedule.id}: would skip {minutes} ({each.reason})"
+
+
+def _passed_over(each: Preview) -> Skip | None:
     from dagrun.schedules.model import Skip
 
-    if not isinstance(each, Skip):
-        return f"{each.schedule.id}: would run {each.schedule.dag} for {each.minute}"
-    return f"{each.schedule.id}: would skip {_span(each.count, each.first, each.last)} ({each.reason})"
+    return each.what if isinstance(each.what, Skip) else None
 
 
 def _span(count: int, first: str, last: str) -> str:
@@ -196,6 +207,10 @@ def _told(line: Mapping[str, Json]) -> str:
 
 
 def schedules(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[reset ID]", help="Move the watermark of a schedule back to now."),
+    ] = None,
     count: Annotated[
         int, typer.Option("--next", min=0, max=10_000, help="How many fires to tell of each.")
     ] = 1,
@@ -204,21 +219,27 @@ def schedules(
 ) -> int:
     """List the schedules and when each fires next.
 
-    Also how its last run ended.
+    Also how its last run ended. After a clock was wrong, `schedules reset ID` lets a schedule fire again from now on; a
+    minute that has become a run is still not fired again.
     """
     from dagrun import settings, wiring
 
     with wiring.service(settings.load()) as service:
         files = service.schedule_files(directory)
+        if words:
+            return _reset(service, files, words, form)
         loaded = files.load()
         found = service.schedules(loaded.schedules, time.time(), count)
     if form is Form.JSON:
         output.print_json({"schedules": [each.to_json() for each in found]})
-        _report(files)
-        return 0
-    _report(files)
+    code = _report(loaded)
     if not found:
-        return _none_found(files, form)
+        if form is Form.JSON:
+            output.say(f"No schedules found in {files.shown}")
+            return code or 1
+        return code or _none_found(files, form)
+    if form is Form.JSON:
+        return code
     rows = []
     for each in found:
         schedule, zone = each.schedule, each.schedule.timetable.zone.name
@@ -227,6 +248,32 @@ def schedules(
         rows.append((schedule.id, schedule.timetable.cron.text, zone, schedule.dag, fires[0], last))
         rows += [("", "", "", "", moment, "") for moment in fires[1:]]
     output.table(("SCHEDULE", "CRON", "TIMEZONE", "DAG", "NEXT (UTC)", "LAST RUN"), rows)
+    for each in found:
+        if each.settled_until:
+            print(
+                f"{each.schedule.id} is settled until {each.settled_until} UTC, which is still to come: a clock was wrong, or"
+                f" was put back. `dagrun schedules reset {each.schedule.id}` moves that back to now."
+            )
+    return code
+
+
+def _reset(service: Service, files: CheckedFiles, words: list[str], form: Form) -> int:
+    from dagrun.errors import UsageError
+
+    if words[0] != "reset" or len(words) != 2:
+        raise UsageError(
+            f"schedules: '{' '.join(words)}' is no request",
+            hint="`dagrun schedules reset ID`, or no word at all",
+        )
+    schedule_id, now = words[1], time.time()
+    known = [schedule.id for schedule in files.load().schedules] if files.directory.is_dir() else []
+    before = service.reset_schedule(schedule_id, now, known)
+    if form is Form.JSON:
+        output.print_json({"schedule_id": schedule_id, "settled_until": _text(now), "before": before or None})
+    elif before:
+        print(f"{schedule_id} was settled until {before} UTC and fires again from now on.")
+    else:
+        print(f"{schedule_id} is not settled beyond now: nothing was changed.")
     return 0
 
 

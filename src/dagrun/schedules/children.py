@@ -8,18 +8,18 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from dagrun import itself
-from dagrun.clock import to_rfc3339
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.runs.base import Request, RunStore
 from dagrun.runs.ends import last_text
-from dagrun.schedules.model import minute_number
+from dagrun.schedules.model import Schedule
 from dagrun.schedules.openruns import OpenRun, OpenRuns
-from dagrun.schedules.runner import Child, Ending, Fate
+from dagrun.schedules.runner import Child, Ending, Fate, KnownDag
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -30,15 +30,19 @@ _LONGEST = 2000  # bytes of what a run that did not begin complained about
 class Processes:
     """Starts runs as processes and looks at them through the store of runs."""
 
-    def __init__(self, runs: RunStore, open_runs: OpenRuns, root: Path, tenant: Callable[[str], str]) -> None:
+    def __init__(
+        self, runs: RunStore, open_runs: OpenRuns, root: Path, dag: Callable[[Schedule], KnownDag]
+    ) -> None:
         self.runs = runs
         self.open = open_runs
         self.root = root
-        self._tenant = tenant
+        self._dag = dag
+        #: Its children by process id, until their ends are known.
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    def tenant(self, dag: str) -> str:
-        """The tenant of a DAG. Raises DagProblem."""
-        return self._tenant(dag)
+    def dag(self, schedule: Schedule) -> KnownDag:
+        """What a schedule runs. Raises DagProblem."""
+        return self._dag(schedule)
 
     def start(self, run: OpenRun, *, again: bool = False) -> Child:
         """`dagrun run`, or `dagrun resume`, in a session of its own: Ctrl-C is the scheduler's."""
@@ -47,13 +51,24 @@ class Processes:
         if not again:
             self._clear(run.run_id)
         complaints = self.open.path(run.run_id).with_suffix(".err")
-        with complaints.open("wb") as file:
+        with _written(complaints) as file:
             process = subprocess.Popen(
                 itself.command(*words, "--quiet"),
-                cwd=self.root, env={**os.environ, **_told(run)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=file, start_new_session=True,
+                cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True,
             )  # fmt: skip
+        self.processes = {pid: child for pid, child in self.processes.items() if child.returncode is None} | {
+            process.pid: process
+        }
         return _Process(self.runs, run.run_id, process, complaints)
+
+    def reap(self) -> None:
+        """As process 1: take note of the ends of processes that others have left behind."""
+        while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+            child = self.processes.get(ended.si_pid)
+            if child is not None and child.returncode is None:
+                child.poll()  # so that whoever waits for it learns how it ended
+            else:
+                os.waitpid(ended.si_pid, os.WNOHANG)
 
     def watch(self, run_id: str) -> Child:
         """A run that somebody else drives."""
@@ -98,6 +113,13 @@ class Processes:
         error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
         return Ending(run.status, run.duration, error)
 
+    def last_sign(self, run_id: str) -> float | None:
+        """The moment of the last fact in its journal."""
+        try:
+            return max((event.timestamp for event in self.runs.read(run_id).events), default=None)
+        except NotFoundError:
+            return None
+
     def cancel(self, run_id: str, reason: str) -> bool:
         """Leave a wish with whoever drives the run."""
         if not self.runs.is_live(run_id):
@@ -124,12 +146,16 @@ class Processes:
                 writer.abandon()
 
 
-def _told(run: OpenRun) -> dict[str, str]:
-    """What bodies may want to know of their fire."""
-    return {
-        "DAGRUN_SCHEDULE_ID": run.schedule_id,
-        "DAGRUN_SCHEDULED_AT": to_rfc3339(minute_number(run.minute) * 60.0),
-    }
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[IO[bytes] | int]:
+    """A file to write to; nowhere, when there is no room for one."""
+    try:
+        file = path.open("wb")
+    except OSError:
+        yield subprocess.DEVNULL
+        return
+    with file:
+        yield file
 
 
 class _Process:
@@ -197,20 +223,25 @@ class _Watched:
 
 
 class SignalBell:
-    """Rung by SIGINT and SIGTERM, and whenever a child ends. Only for the main thread."""
+    """Rung by SIGINT, SIGTERM and SIGHUP, and whenever a child ends. Only for the main thread.
 
-    def __init__(self) -> None:
+    As process 1, which every process without a parent becomes a child of, it calls `reap` whenever it wakes up.
+    """
+
+    def __init__(self, reap: Callable[[], None] = lambda: None) -> None:
         self.stops = 0
+        self.reloads = 0
+        self._reap = reap if os.getpid() == 1 and hasattr(os, "waitid") else lambda: None
         self._reader, self._writer = (
             os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
         )
         self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._handlers = {
             signum: signal.signal(signum, self._stop)
-            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-            if signal.getsignal(signum)
-            is not signal.SIG_IGN  # started by nohup, or in the background of a script
+            for signum in (signal.SIGINT, signal.SIGTERM)
+            if signal.getsignal(signum) is not signal.SIG_IGN  # started in the background of a script
         }
+        self._handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._reload)
         self._handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def wait(self, seconds: float) -> None:
@@ -219,6 +250,8 @@ class SignalBell:
         if readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._reader, 4096)
+        with contextlib.suppress(ChildProcessError):  # there is no child at all
+            self._reap()
 
     def close(self) -> None:
         """Signals mean again what they meant before."""
@@ -230,6 +263,9 @@ class SignalBell:
 
     def _stop(self, _signum: int, _frame: FrameType | None) -> None:
         self.stops += 1
+
+    def _reload(self, _signum: int, _frame: FrameType | None) -> None:
+        self.reloads += 1
 
 
 def _pipe() -> tuple[int, int]:

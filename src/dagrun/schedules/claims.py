@@ -16,10 +16,11 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dagrun.clock import to_rfc3339
 from dagrun.errors import EnvironmentFailure, RecordError
@@ -48,8 +49,19 @@ class Claim:
     reason: str = ""
     first: str = ""
     count: int = 1
-    #: Whether the schedule was enabled.
+    #: Whether the schedule was enabled, its definition, and whether it was gone, as in `Account`.
     enabled: bool = True
+    when: str = ""
+    what: str = ""
+    is_gone: bool = False
+
+    @staticmethod
+    def under(account: Account, **facts: Any) -> Claim:
+        """A claim that leaves this account behind."""
+        return Claim(
+            enabled=account.enabled, when=account.when, what=account.what, is_gone=account.is_gone,
+            **{"minute": account.minute, **facts},
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,17 @@ class Claims:
             found = _find(fd, minute) if fd is not None else None
         return _claim(found) if found else None
 
+    def newer(self, schedule_id: str, run_id: str) -> Sequence[str]:
+        """The runs that were claimed after a run, the newest first; none if that run's claim is not there."""
+        found: list[str] = []
+        with _turn, _reading(self.path(schedule_id)) as fd:
+            for line in _backwards(fd) if fd is not None else ():
+                if line.get("run_id") == run_id:
+                    return found
+                if line.get("run_id"):
+                    found.append(str(line["run_id"]))
+        return []
+
 
 class Held:
     """The hand of whoever owns a schedule's fires just now."""
@@ -121,7 +144,7 @@ class Held:
         known = max(self.standing.watermark, self.standing.ahead)
         return minute > known or _find(self._fd, minute) is None
 
-    def append(self, claim: Claim, *, asked: bool = False) -> None:
+    def append(self, claim: Claim, *, asked: bool = False, event: str = "claim") -> None:
         """Write a claim down; one that says anything outlives a power loss.
 
         Raises RecordError: then it may not be acted upon.
@@ -129,13 +152,13 @@ class Held:
         standing = _moved(self.standing, claim, asked=asked)
         account = standing.account
         facts: dict[str, Json] = {
-            "timestamp": to_rfc3339(self._now), "event": "claim", "minute": claim.minute,
+            "timestamp": to_rfc3339(self._now), "event": event, "minute": claim.minute,
             **({"run_id": claim.run_id} if claim.run_id else {"last_run_id": standing.run_id}),
             **({"reason": claim.reason} if claim.reason else {}),
             **({"first": claim.first, "count": claim.count} if claim.first else {}),
             **({"watermark": standing.watermark} if standing.watermark != claim.minute else {}),
             **({"ahead": standing.ahead} if standing.ahead else {}),
-            **({"enabled": False} if account and not account.enabled else {}),
+            **(_definition(account) if account else {}),
         }  # fmt: skip
         data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         try:
@@ -148,6 +171,32 @@ class Held:
             raise _failure(self._path, error) from error
         self.standing = standing
 
+    def reset(self, minute: str) -> None:
+        """Move the watermark back, because somebody asked for it. A minute that has become a run is still not fired again.
+
+        Raises RecordError.
+        """
+        standing = self.standing
+        assert standing.account is not None  # else there is no watermark
+        self.standing = Standing(
+            replace(standing.account, minute=""), max(standing.ahead, standing.watermark), standing.run_id
+        )
+        try:
+            self.append(Claim.under(replace(standing.account, minute=minute)), event="reset")
+        except BaseException:
+            self.standing = standing
+            raise
+
+
+def _definition(account: Account) -> dict[str, Json]:
+    """What a line says of the schedule itself."""
+    return {
+        **({} if account.enabled else {"enabled": False}),
+        **({"gone": True} if account.is_gone else {}),
+        **({"when": account.when} if account.when else {}),
+        **({"what": account.what} if account.what else {}),
+    }
+
 
 def _moved(standing: Standing, claim: Claim, *, asked: bool) -> Standing:
     """How the schedule stands once a claim is made."""
@@ -155,7 +204,8 @@ def _moved(standing: Standing, claim: Claim, *, asked: bool) -> Standing:
     if asked:
         ahead = max(ahead, claim.minute)
     else:
-        account = Account(max(claim.minute, standing.watermark), claim.enabled)
+        minute = max(claim.minute, standing.watermark)
+        account = Account(minute, claim.enabled, claim.when, claim.what, claim.is_gone)
     left = ahead if account is None or ahead > account.minute else ""
     return Standing(account, left, claim.run_id or standing.run_id)
 
@@ -241,7 +291,12 @@ def _standing(fd: int) -> Standing:
     if newest is None:
         return Standing()
     watermark = str(newest.get("watermark", newest["minute"]))
-    account = Account(watermark, newest.get("enabled") is not False) if watermark else None
+    account = None
+    if watermark:
+        account = Account(
+            watermark, newest.get("enabled") is not False, str(newest.get("when", "")),
+            str(newest.get("what", "")), newest.get("gone") is True,
+        )  # fmt: skip
     run_id = str(newest.get("run_id") or newest.get("last_run_id") or "")
     return Standing(account, str(newest.get("ahead", "")), run_id)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from dagrun.schedules.firing import Record, Report
-from dagrun.schedules.openruns import OpenRun, OpenRuns
+from dagrun.errors import DagrunError, RecordError
+from dagrun.schedules.firing import Firing
+from dagrun.schedules.openruns import OpenRun
 from dagrun.schedules.runner import Child, Ending, Fate, Runner
 from dagrun.work import Json
 
@@ -35,21 +37,19 @@ class Tally:
 class Crew:
     """At most `limit` runs of this scheduler's own at once; the rest wait. Remembers no more than is in hand."""
 
-    def __init__(
-        self, open_runs: OpenRuns, runner: Runner, limit: int, is_active: Callable[[str], bool],
-        record: Record, report: Report, tally: Tally | None = None,
-    ) -> None:  # fmt: skip
-        self.open = open_runs
+    def __init__(self, firing: Firing, runner: Runner, limit: int, tally: Tally | None = None) -> None:
+        self.firing = firing
+        self.open = firing.open
         self.runner = runner
         self.limit = limit
-        self.is_active = is_active
-        self.record = record
-        self.report = report
+        self.record = firing.record
+        self.report = firing.report
         #: Only for who asks for it: it grows.
         self.tally = tally
-        self._waiting: dict[str, tuple[OpenRun, bool]] = {}
+        self._waiting: dict[str, OpenRun] = {}
         self._working: dict[str, _Working] = {}
         self._asked: set[str] = set()  # to end, so that another may start
+        self._troubles: dict[str, str] = {}
 
     def __contains__(self, run_id: str) -> bool:
         return run_id in self._waiting or run_id in self._working
@@ -64,18 +64,30 @@ class Crew:
         """The runs that are processes of this scheduler."""
         return [run_id for run_id, working in self._working.items() if working.child.own]
 
-    def add(self, run: OpenRun, *, again: bool = False) -> None:
-        """A run whose turn will come; `again`: it has begun before."""
-        self._waiting[run.run_id] = (run, again)
+    def add(self, run: OpenRun) -> None:
+        """A run whose turn will come."""
+        self._waiting[run.run_id] = run
 
     def watch(self, run: OpenRun) -> None:
         """A run that somebody else drives: its end is told here."""
-        self._working[run.run_id] = _Working(run, self.runner.watch(run.run_id))
+        begun = self._is_told(run, "run_started")
+        self._working[run.run_id] = _Working(run, self.runner.watch(run.run_id), begun)
+
+    def drop(self, reason_for: Callable[[OpenRun], tuple[str, str] | None]) -> None:
+        """Drop runs that have not begun: those for which there is a reason, which is a word and a sentence."""
+        for run in list(self._waiting.values()):
+            if not run.again and (why := reason_for(run)) is not None:
+                del self._waiting[run.run_id]
+                self._skipped(run, *why)
+                self._let_go(run)
 
     def poll(self, now: float, *, starting: bool = True) -> None:
-        """See what has begun and ended; start what may start."""
+        """See what has begun and ended; start what may start. What fails for one run does not stop the others."""
         for working in list(self._working.values()):
-            self._look_at(working)
+            self._try(working.run, partial(self._look_at, working))
+        for run in list(self._waiting.values()):
+            if not run.again:
+                self._try(run, partial(self._notice, run))
         if starting and self._waiting:
             self._make_room()
             self._start_some(now)
@@ -86,49 +98,88 @@ class Crew:
             working = self._working.pop(run_id)
             working.child.kill()
             if self.runner.fate(run_id) is not Fate.UNBORN:  # else it stays in hand as if nobody had begun it
-                self._end(working)
+                self._end(working.run, working.child.error())
+
+    def _try(self, run: OpenRun, step: Callable[[], None]) -> None:
+        """Do something for one run; a problem is reported once, and the step is repeated with the next poll."""
+        try:
+            step()
+            self._troubles.pop(run.run_id, None)
+        except (DagrunError, OSError) as error:
+            if self._troubles.get(run.run_id) != str(error):
+                self._troubles[run.run_id] = str(error)
+                self.report(f"Error: run {run.run_id} of schedule '{run.schedule_id}': {error}")
 
     # --- starting ------------------------------------------------------------------------------------------
 
     def _start_some(self, now: float) -> None:
-        free = self.limit - len(self.own)
-        for run, again in list(self._waiting.values()):
-            if free <= 0:
+        for run in list(self._waiting.values()):
+            if len(self.own) >= self.limit:
                 return
-            if run.start <= now and not self._is_held_up(run):
-                del self._waiting[run.run_id]
-                free -= self._start(run, again)
+            if run.run_id in self._waiting and run.start <= now and not self._is_held_up(run):
+                self._try(run, partial(self._start, run, now))
 
     def _is_held_up(self, run: OpenRun) -> bool:
-        """Whether the run before it has not ended."""
-        return bool(run.after) and (run.after in self or self.is_active(run.after))
+        """Whether a run before it has not ended, or another one of its schedule is at work."""
+        if any(other in self or self.firing.is_active(other) for other in run.after):
+            return True
+        if run.parallel:
+            return False
+        beside = any(working.run.schedule_id == run.schedule_id for working in self._working.values())
+        return beside or bool(self.firing.live(run.schedule_id, run.run_id))
 
     def _make_room(self) -> None:
         """Ask runs that are to be replaced to end, each once, as soon as there is somebody to ask."""
-        for run in [run for run, _ in self._waiting.values() if run.replaces]:
-            if run.after in self._waiting:
-                self._take_place(run, self._waiting[run.after][0])
-            elif run.after not in self._asked and self.runner.cancel(run.after, f"replaced by {run.run_id}"):
-                self._asked.add(run.after)
-        self._asked &= {run.after for run, _ in self._waiting.values()}
+        for run in [run for run in self._waiting.values() if run.replaces]:
+            for other in run.after:
+                if other in self._waiting:
+                    self._try(run, partial(self._take_place, run, self._waiting[other]))
+                elif other not in self._asked and self.runner.cancel(other, f"replaced by {run.run_id}"):
+                    self._asked.add(other)
+        self._asked &= {other for run in self._waiting.values() for other in run.after}
 
     def _take_place(self, run: OpenRun, other: OpenRun) -> None:
         """One that still waits is replaced without ever having begun; what it waited for is waited for still."""
-        del self._waiting[other.run_id]
-        run = replace(run, after=other.after, replaces=other.replaces)
+        run = self._waiting.get(run.run_id, run)
+        after = dict.fromkeys([*other.after, *(each for each in run.after if each != other.run_id)])
+        run = replace(run, after=tuple(after))
         self.open.put(run)
-        self._waiting[run.run_id] = (run, False)
+        del self._waiting[other.run_id]
+        self._waiting[run.run_id] = run
+        if other.again:
+            self.leave(other, f"it is replaced by {run.run_id}")
+            return
         self._skipped(other, "Replaced", f"replaced by {run.run_id} before it began")
-        self.open.drop(other.run_id)
+        self._let_go(other)
 
-    def _start(self, run: OpenRun, again: bool) -> bool:
+    def _start(self, run: OpenRun, now: float) -> None:
+        """Start a run, or resume it, unless something has happened to it while it waited."""
+        begun = False
+        if run.again:
+            fate = self.runner.fate(run.run_id)
+            why = self.firing.why_not_resumed(run, now) if fate is Fate.INTERRUPTED else ""
+            if fate is not Fate.INTERRUPTED or why:
+                del self._waiting[run.run_id]
+                if why:
+                    self.leave(run, why)
+                else:
+                    self._end(run, "")
+                return
+            begun = self._is_told(run, "run_started")
         try:
-            child = self.runner.start(run, again=again)
+            child = self.runner.start(run, again=run.again)
         except OSError as error:
+            del self._waiting[run.run_id]
             self._not_started(run, f"cannot start a process: {error.strerror}")
-            return False
-        self._working[run.run_id] = _Working(run, child, begun=again)
-        return True
+            return
+        del self._waiting[run.run_id]
+        self._working[run.run_id] = _Working(run, child, begun)
+
+    def _notice(self, run: OpenRun) -> None:
+        """See whether somebody has begun, or cancelled, a run that still waits here."""
+        if self.runner.has_begun(run.run_id):
+            del self._waiting[run.run_id]
+            self._end(run, "")
 
     # --- ending --------------------------------------------------------------------------------------------
 
@@ -138,20 +189,20 @@ class Crew:
             working.begun = True
             self._tell("run_started", working.run)
         if ended:
-            del self._working[run_id]
-            self._end(working)
+            self._end(working.run, working.child.error())
+            if self._working.get(run_id) is working:
+                del self._working[run_id]
 
-    def _end(self, working: _Working) -> None:
-        run = working.run
+    def _end(self, run: OpenRun, error: str) -> None:
         match self.runner.fate(run.run_id):
             case Fate.UNBORN:
-                self._not_started(run, working.child.error() or "it ended before it began")
+                self._not_started(run, error or "it ended before it began")
             case Fate.LIVE:  # somebody else was quicker
                 self.watch(run)
             case fate:
                 ending = self.runner.ending(run.run_id)
                 if fate is Fate.INTERRUPTED:  # what it complained about says why, where it could
-                    ending = replace(ending, error=working.child.error() or ending.error)
+                    ending = replace(ending, error=error or ending.error)
                 self.finished(run, ending, is_over=fate is Fate.ENDED)
 
     def finished(self, run: OpenRun, ending: Ending, *, is_over: bool = True) -> None:
@@ -166,17 +217,53 @@ class Crew:
         if self.tally is not None:
             self.tally.endings.append((run, ending))
         if is_over:
-            self.open.drop(run.run_id)
+            self._let_go(run)
+        elif run.again:
+            self._put(replace(run, again=False))
+
+    def inherit(self, run: OpenRun) -> None:
+        """Tell of a run that ended while its scheduler was dead what that one had not told yet."""
+        ending = self.runner.ending(run.run_id)
+        if not self._is_told(run, "run_started"):
+            self._tell("run_started", run)
+        last = next((line for line in self.firing.told(run.run_id) if line["event"] == "run_finished"), None)
+        if last is None or last.get("status") != ending.status:
+            self.finished(run, ending)
+        else:
+            self._let_go(run)
+
+    def leave(self, run: OpenRun, why: str) -> None:
+        """Leave a run interrupted for good, unless somebody resumes it."""
+        self.report(
+            f"Run {run.run_id} of schedule '{run.schedule_id}' ({run.minute}) stays interrupted: {why}"
+            f" (`dagrun resume {run.run_id}` resumes it)"
+        )
+        self.inherit(run)
 
     def _not_started(self, run: OpenRun, error: str) -> None:
         self.report(f"Error: schedule '{run.schedule_id}': the run of {run.minute} did not begin: {error}")
         self._skipped(run, "NotStarted", error)
         if self.tally is not None:
             self.tally.endings.append((run, Ending("failed", error=error)))
-        self.open.drop(run.run_id)
+        self._let_go(run)
 
     def _skipped(self, run: OpenRun, reason: str, error: str) -> None:
         self._tell("schedule_skipped", run, minute=run.minute, reason=reason, error=error)
+
+    def _is_told(self, run: OpenRun, event: str) -> bool:
+        return any(line["event"] == event for line in self.firing.told(run.run_id))
+
+    def _let_go(self, run: OpenRun) -> None:
+        try:
+            self.open.drop(run.run_id)
+        except RecordError as error:  # whoever finds it sees that it has ended
+            self.report(f"Error: {error.message}")
+
+    def _put(self, run: OpenRun) -> None:
+        try:
+            self.open.put(run)
+        except RecordError as error:
+            self.report(f"Error: {error.message}")
 
     def _tell(self, event: str, run: OpenRun, **facts: Json) -> None:
         self.record(

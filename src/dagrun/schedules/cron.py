@@ -44,6 +44,9 @@ class Cron:
     #: The minutes of a day, in order.
     times: tuple[int, ...] = field(compare=False, repr=False)
     days: Days = field(compare=False, repr=False)
+    #: What people may not expect of it, and how to write what they may have meant.
+    advice: str = field(default="", compare=False, repr=False)
+    way_out: str = field(default="", compare=False, repr=False)
 
     def first(self, local: int) -> int | None:
         """The first match at or after a local minute; None: none before the end of time."""
@@ -81,8 +84,10 @@ class Cron:
 class Days:
     """The days on which an expression may come true, counted from the epoch. Shared by all that mean the same days."""
 
-    def __init__(self, days: str, months: str, weekdays: str) -> None:
+    def __init__(self, days: str, months: str, weekdays: str, both: bool = False) -> None:
         self.text = f"0 0 {days} {months} {weekdays}"
+        #: Whether the day of month and the weekday must both fit; else one of them will do, where both are restricted.
+        self.both = both
         self._every = self.text == "0 0 * * *"
         self._walker: Any = None  # croniter has no types
         # The walker moves, so threads take turns.
@@ -126,7 +131,7 @@ class Days:
                 # 28 ms that nobody without a schedule needs
                 from croniter import croniter  # type: ignore[import-untyped]
 
-                self._walker = croniter(self.text, start)
+                self._walker = croniter(self.text, start, day_or=not self.both)
             self._walker.set_current(start, force=True)
             step = self._walker.get_next if is_ahead else self._walker.get_prev
             moment: datetime = step(datetime)
@@ -185,21 +190,35 @@ def parse(text: str) -> Cron:
     values = [_read(one, word, at) for one, (word, at) in zip(_FIELDS, words, strict=True)]
     minutes, hours, days, months, _ = values
     free = [_is_free(word) for word, _ in words]
-    if not free[2] and free[4]:
+    # As in Debian's cron, a field that starts with `*` restricts nothing that the other one allows, whatever its step.
+    both = not free[2] and not free[4] and any(words[i][0].startswith("*") for i in (2, 4))
+    if not free[2] and (free[4] or both):
         _refuse_dates_that_never_come(days, months, words[2][1])
     return Cron(
         text=text,
         fixed=not any(word.startswith("*") for word, _ in words[:2]),
         times=_times(minutes, hours),
-        days=_days(*_days_text(values, free)),
+        days=_days(*_days_text(values, free, both), both),
+        **(_advice(words[2][0], words[4][0]) if both else {}),
     )
 
 
-def _days_text(values: Sequence[frozenset[int]], free: Sequence[bool]) -> tuple[str, str, str]:
+def _advice(days: str, weekdays: str) -> dict[str, str]:
+    """About an expression whose day of month and weekday must both fit, which is easily read as one or the other."""
+    starred = days if days.startswith("*") else weekdays
+    written = starred.replace("*", "1-31" if starred is days else "0-6", 1)
+    return {
+        "advice": f"it is due on days that fit both '{days}' (day of month) and '{weekdays}' (day of week), as in Debian's"
+        f" cron, because '{starred}' starts with '*'",
+        "way_out": f"for days that fit either, write '{written}'",
+    }
+
+
+def _days_text(values: Sequence[frozenset[int]], free: Sequence[bool], both: bool) -> tuple[str, str, str]:
     """The fields that choose days as croniter takes them without second thoughts: lists, whatever was written."""
     _, _, days, months, weekdays = values
     every = len(days) == 31 or len(weekdays) == 7
-    if every and not free[2] and not free[4]:
+    if every and not both and not free[2] and not free[4]:
         return "*", _listed(months, free[3]), "*"  # one OR the other is any day
     return _listed(days, free[2]), _listed(months, free[3]), _listed(weekdays, free[4])
 

@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from heapq import heapify, heappop, heapreplace
+from itertools import islice
 
+from dagrun.schedules.cron import parse
 from dagrun.schedules.model import (
     Account,
     Catchup,
@@ -30,30 +33,82 @@ from dagrun.schedules.model import (
     minute_number,
     minute_text,
 )
+from dagrun.schedules.timetable import Timetable
+from dagrun.schedules.zones import zone
+
+#: Decisions that one look at a schedule takes while others wait for theirs.
+AT_ONCE = 100
 
 
-def decide(schedule: Schedule, account: Account | None, now: float) -> list[Decision]:
+def decide(
+    schedule: Schedule, account: Account | None, now: float, most: int | None = None
+) -> list[Decision]:
     """What is to be recorded for a schedule at `now`, oldest first. `account` None: the schedule was never seen before.
 
     A fire is on time throughout its own minute; after that it was missed. A fire that is on time comes whatever became of
-    those before it. Counting what was missed costs a step for each day that passed; with `catchup: all` there is a decision
-    for each fire within the window.
+    those before it. What was due under another definition than the present one is recorded and never made up for.
+    Counting what was missed costs a step for each day that passed; with `catchup: all` there is a decision for each fire
+    within the window. With `most` only so many are returned; the rest is what the next call returns.
     """
     this = int(now // 60)
     decisions: list[Decision] = []
-    if account is None:
-        account = Account(minute_text(this - 1), schedule.enabled)
-        decisions.append(Seen(schedule=schedule, account=account))
-    known = minute_number(account.minute)
-    if known < this - 1:
-        decisions += _passed(schedule, account, known + 1, this, now)
-    enabled_then = decisions[-1].account.enabled if decisions else account.enabled
-    if enabled_then != schedule.enabled:
-        switched = Account(minute_text(max(known, this - 1)), schedule.enabled)
-        decisions.append(Seen(schedule=schedule, account=switched))
+    known = this - 1 if account is None else minute_number(account.minute)
+    if account is not None and not account.is_gone and known < this - 1:
+        decisions += islice(_passed(schedule, account, known + 1, this, now), most)
+        if len(decisions) == most:
+            return decisions
+    then = decisions[-1].account if decisions else account
+    present = schedule.account(minute_text(max(known, this - 1)))
+    if then is None or not _continues(then, present):
+        decisions.append(Seen(schedule=schedule, account=present))
     if schedule.enabled and known < this and schedule.timetable.first(this) == this:
         decisions.append(_now(schedule, this))
     return decisions
+
+
+def retire(schedule: Schedule, account: Account, now: float) -> list[Decision]:
+    """What is to be recorded for a schedule that is no longer there: from now on nothing of it is due.
+
+    What was passed over while it was disabled is recorded first.
+    """
+    if account.is_gone:
+        return []
+    before = int(now // 60)
+    known = minute_number(account.minute)
+    decisions: list[Decision] = []
+    if not account.enabled and (as_it_was := _as_it_was(schedule, account)) is not None:
+        decisions += _skips(as_it_was, SkipReason.DISABLED, known + 1, before, account)
+    gone = replace(account, minute=minute_text(max(known, before - 1)), is_gone=True)
+    return [*decisions, Seen(schedule=schedule, account=gone)]
+
+
+def timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
+    """What `Schedule.when` says: the timetable and the bounds; None when it cannot be read."""
+    cron, name, start, end = [*when.split("|"), "", "", ""][:4]
+    try:
+        return (
+            Timetable(parse(cron), zone(name or "UTC")), int(start) if start else None, int(end) if end else None
+        )  # fmt: skip
+    except ValueError:
+        return None
+
+
+def _continues(account: Account, present: Account) -> bool:
+    """Whether an account is one of the present definition."""
+    is_known = bool(account.when)
+    same = (account.when, account.what) == (present.when, present.what)
+    return not account.is_gone and account.enabled == present.enabled and (same or not is_known)
+
+
+def _as_it_was(schedule: Schedule, account: Account) -> Schedule | None:
+    """The schedule with the timing that its account was kept under; None when that cannot be read."""
+    if account.when in ("", schedule.when):
+        return schedule
+    then = timing(account.when)
+    if then is None:
+        return None
+    timetable, start, end = then
+    return replace(schedule, timetable=timetable, start=start, end=end)
 
 
 def decide_minute(schedule: Schedule, minute: str) -> Due | Skip | None:
@@ -78,34 +133,41 @@ def _now(schedule: Schedule, minute: int) -> Due | Skip:
 
 
 def _passed(schedule: Schedule, account: Account, first: int, before: int, now: float) -> Iterator[Decision]:
-    """What becomes of the fires of a stretch in which nobody looked."""
-    if not account.enabled:
-        if schedule.enabled:  # else it still is disabled, and is told of when that ends
-            yield from _skips(schedule, SkipReason.DISABLED, first, before)
+    """What becomes of the fires of a stretch in which nobody looked, under the definition that was in force."""
+    is_same = _continues(replace(account, enabled=schedule.enabled), schedule.account(account.minute))
+    under = replace(schedule.account(account.minute) if is_same else account, enabled=True)
+    then = _as_it_was(schedule, account)
+    if then is None:
         return
-    begin = first if schedule.start is None else min(max(first, schedule.start), before)
-    end = before if schedule.end is None else max(min(before, schedule.end + 1), begin)
-    yield from _skips(schedule, SkipReason.OUT_OF_BOUNDS, first, begin)
-    yield from _missed(schedule, begin, end, now)
-    yield from _skips(schedule, SkipReason.OUT_OF_BOUNDS, end, before)
+    if not account.enabled:
+        if schedule.enabled or not is_same:  # else it still is disabled, which is recorded when that ends
+            yield from _skips(then, SkipReason.DISABLED, first, before, under if is_same else account)
+        return
+    begin = first if then.start is None else min(max(first, then.start), before)
+    end = before if then.end is None else max(min(before, then.end + 1), begin)
+    yield from _skips(then, SkipReason.OUT_OF_BOUNDS, first, begin, under)
+    yield from _missed(then, begin, end, now, under, is_same=is_same)
+    yield from _skips(then, SkipReason.OUT_OF_BOUNDS, end, before, under)
 
 
-def _missed(schedule: Schedule, first: int, before: int, now: float) -> Iterator[Decision]:
+def _missed(
+    schedule: Schedule, first: int, before: int, now: float, under: Account, *, is_same: bool
+) -> Iterator[Decision]:
     """What becomes of fires that should have become runs."""
     lost = before  # where those begin that are made up for
-    if schedule.enabled and schedule.catchup is not Catchup.NONE:
+    if is_same and schedule.enabled and schedule.catchup is not Catchup.NONE:
         oldest = math.ceil((now - schedule.catchup_window) / 60)
         if schedule.catchup is Catchup.ALL:
             lost = min(max(first, oldest), before)
         elif (latest := schedule.timetable.last(before)) is not None and latest >= max(first, oldest):
             lost = latest
-    yield from _skips(schedule, SkipReason.MISSED, first, lost)
+    yield from _skips(schedule, SkipReason.MISSED, first, lost, under)
     while (minute := schedule.timetable.first(lost)) is not None and minute < before:
         yield _due(schedule, minute, caught_up=True)
         lost = minute + 1
 
 
-def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int) -> Iterator[Skip]:
+def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int, under: Account) -> Iterator[Skip]:
     """One record for all fires of a stretch, if there are any."""
     table = schedule.timetable
     begin = table.first(first) if first < before else None
@@ -115,7 +177,7 @@ def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int) -> I
     assert last is not None  # `begin` is one
     yield Skip(
         schedule=schedule, reason=reason, count=table.count(begin, before),
-        first=minute_text(begin), last=minute_text(last),
+        first=minute_text(begin), last=minute_text(last), under=under,
     )  # fmt: skip
 
 
@@ -171,6 +233,10 @@ class Agenda:
             else:
                 heapreplace(heap, (moment, schedule.id))
         return found
+
+    def replan(self) -> None:
+        """Look at every schedule in the next tick: the clock was set."""
+        self._heap = [(-math.inf, name) for name in self._schedules]
 
     def again(self, schedule_id: str) -> None:
         """Look at a schedule in the next tick too: its claim could not be written."""

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -67,6 +67,7 @@ class ScheduleFiles:
     def __init__(
         self, directory: Path, shown: str | None = None, *, check: Check = bool, limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time,
+        only: Container[str] | None = None,
     ) -> None:  # fmt: skip
         self.directory = directory
         self.shown = str(directory) if shown is None else shown
@@ -74,6 +75,8 @@ class ScheduleFiles:
         self._limits = limits or Limits()
         self._sleep = sleep
         self._now = now
+        #: The names of the files to read; None: all.
+        self._only = only
         self._files: dict[str, _File] = {}
         #: As of the last `load`; None: the directory was not there, or nobody asked yet.
         self._stamps: Mapping[str, _Stamp] | None = None
@@ -107,12 +110,17 @@ class ScheduleFiles:
                 return {
                     entry.name: _stamp(entry.stat())
                     for entry in sorted(entries, key=lambda entry: entry.name)
-                    if entry.name.endswith(_SUFFIXES) and not entry.name.startswith(".") and _is_there(entry)
+                    if self._is_one(entry.name) and _is_there(entry)
                 }
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise UsageError(f"cannot read {self.shown}: {error.strerror}") from error
+
+    def _is_one(self, name: str) -> bool:
+        if self._only is not None:
+            return name in self._only
+        return name.endswith(_SUFFIXES) and not name.startswith(".")
 
     # --- reading -------------------------------------------------------------------------------------------
 
@@ -239,6 +247,9 @@ class _Schedule(Wire):
     start: str | None = Field(None, description="The first day, or moment, in the schedule's zone.")
     end: str | None = Field(None, description="The last day, or moment, in the schedule's zone.")
     jitter: Duration = Field(0.0, description="A fire starts up to this much later than its minute.")
+    resume_window: Annotated[float, BeforeValidator(_window)] = Field(
+        86_400.0, description="How long ago a run may have been interrupted to be resumed by a scheduler."
+    )
 
 
 def _file(path: Path, shown: str, limits: Limits) -> _File:
@@ -272,7 +283,7 @@ class _Reader:
 
     def schedule(self, entry: Any, path: tuple[int, ...]) -> Schedule | None:
         """The schedule in an entry; None, and findings, when something is wrong with it."""
-        before = len(self.findings)
+        before = self._errors
         if not isinstance(entry, dict):
             self._tell(path, "a schedule must be a mapping with 'id', 'cron' and 'dag'", "invalid-value")
             return None
@@ -289,14 +300,14 @@ class _Reader:
             self._tell((*path, "end"), "the end comes before the start", "invalid-value")
         if wired.params:
             self._look_at_params(wired.params, (*path, "params"))
-        if cron is None or zone is None or len(self.findings) > before:
+        if cron is None or zone is None or self._errors > before:
             return None
         self.findings += changed_numbers(self.source, wired.params, (*path, "params"))
         return Schedule(
             id=wired.id, timetable=Timetable(cron, zone), dag=wired.dag, tenant=wired.tenant, enabled=wired.enabled,
             params=wired.params, overlap=Overlap(wired.overlap), catchup=Catchup(wired.catchup),
             catchup_window=wired.catchup_window, start=start, end=end, jitter=wired.jitter,
-            origin=Origin(self.source, path),
+            resume_window=wired.resume_window, origin=Origin(self.source, path),
         )  # fmt: skip
 
     def _look_at_time(
@@ -308,6 +319,13 @@ class _Reader:
         if isinstance(cron, str):
             try:
                 found_cron = parse_cron(cron)
+                if found_cron.advice:
+                    place = self.source.place((*path, "cron"))
+                    self.findings.append(
+                        Finding(
+                            place, f"'cron': {found_cron.advice}", "cron-days", found_cron.way_out, "warning"
+                        )
+                    )
             except CronError as error:
                 place = self.source.place_within((*path, "cron"), error.offset)
                 self.findings.append(Finding(place, f"'cron': {error}", "invalid-cron", error.suggestion))
@@ -338,6 +356,10 @@ class _Reader:
             except ValueError:
                 message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
                 self._tell((*path, name), message, "invalid-value")
+
+    @property
+    def _errors(self) -> int:
+        return sum(finding.level == "error" for finding in self.findings)
 
     def _tell(self, path: tuple[str | int, ...], message: str, code: str, suggestion: str = "") -> None:
         self.findings.append(Finding(self.source.place(path), message, code, suggestion))

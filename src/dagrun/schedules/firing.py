@@ -3,50 +3,88 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dagrun.errors import RecordError
 from dagrun.runs.base import new_run_id
 from dagrun.schedules.claims import Claim, Claims, Held
-from dagrun.schedules.due import decide, decide_minute
-from dagrun.schedules.model import Decision, Due, Overlap, Schedule, Seen, Skip, minute_text
+from dagrun.schedules.due import decide, decide_minute, retire, timing
+from dagrun.schedules.model import (
+    Account,
+    Decision,
+    Due,
+    Overlap,
+    Schedule,
+    Seen,
+    Skip,
+    minute_number,
+    minute_text,
+)
 from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
 from dagrun.schedules.runner import DagProblem, Fate, Runner
+from dagrun.views.wording import seconds
 from dagrun.work import Json
 
 Record = Callable[[Mapping[str, Json]], None]
 Report = Callable[[str], None]
+Told = Callable[[str], Sequence[Mapping[str, Json]]]
 
 
 class Firing:
     """Settles the fires of schedules, each exactly once among all schedulers of a store."""
 
     def __init__(
-        self, directory: Path, life: Life, runner: Runner, record: Record, report: Report = lambda _: None
-    ) -> None:
+        self, directory: Path, life: Life, runner: Runner, record: Record, report: Report = lambda _: None,
+        told: Told = lambda _: (), home: str = "",
+    ) -> None:  # fmt: skip
         self.claims = Claims(directory)
         self.open = OpenRuns(directory / ".open")
         self.life = life
         self.runner = runner
         self.record = record
         self.report = report
-        #: Fires that could not become runs, because of their DAGs.
+        #: What the state store says of a run, the newest first.
+        self.told = told
+        #: The directory of the schedules.
+        self.home = home
+        #: Fires that could not become runs: their DAGs cannot be run, or nothing can be recorded.
         self.failed = 0
         self._ahead: set[str] = set()
 
-    def take(self, schedule: Schedule, now: float, again: Callable[[str], None]) -> list[OpenRun]:
-        """The runs that are due, claimed. Calls `again` with the schedule's id if a claim cannot be written."""
+    def take(
+        self, schedule: Schedule, now: float, again: Callable[[str], None], most: int | None = None
+    ) -> list[OpenRun]:
+        """The runs that are due, claimed. Calls `again` with the schedule's id if a claim cannot be written.
+
+        Also when there are more decisions than `most`: then it is the turn of other schedules first.
+        """
         taken: list[OpenRun] = []
         try:
             with self.claims.hold(schedule.id, now) as held:
                 self._tell_if_ahead(schedule, held, now)
-                for decision in decide(schedule, held.standing.account, now):
+                decisions = decide(schedule, held.standing.account, now, most)
+                for decision in decisions:
                     taken += self._settle(held, decision, now)
+                if most is not None and len(decisions) >= most:
+                    again(schedule.id)
         except RecordError as error:
+            self.failed += 1
             self.report(f"Error: {error.message}")
             again(schedule.id)
         return taken
+
+    def retire(self, schedule_id: str, schedule: Schedule | None, now: float) -> None:
+        """Record that a schedule is no longer there; `schedule` is what it was, where that is known. Raises RecordError."""
+        with self.claims.hold(schedule_id, now) as held:
+            account = held.standing.account
+            if account is None:
+                return
+            if schedule is None and (then := timing(account.when)) is not None:
+                schedule = Schedule(id=schedule_id, timetable=then[0], dag="", start=then[1], end=then[2])
+            if schedule is not None:
+                for decision in retire(schedule, account, now):
+                    self._settle(held, decision, now)
 
     def take_minute(
         self, schedule: Schedule, minute: str, now: float, trigger: str = "schedule"
@@ -68,7 +106,30 @@ class Firing:
         if self.runner.is_live(run_id):
             return True
         run = self.open.get(run_id)
-        return run is not None and self.life.lives(run.by) and self.runner.fate(run_id) is Fate.UNBORN
+        if run is None or not self.life.lives(run.by):
+            return False
+        fate = self.runner.fate(run_id)
+        return fate in (Fate.UNBORN, Fate.LIVE) or (fate is Fate.INTERRUPTED and run.again)
+
+    def live(self, schedule_id: str, but: str = "") -> list[str]:
+        """The runs of a schedule that some process drives now; `but` does not count."""
+        runs = (run.run_id for run in self.open.of(schedule_id) if run.run_id != but)
+        return [run_id for run_id in runs if self.runner.is_live(run_id)]
+
+    def why_not_resumed(self, run: OpenRun, now: float) -> str:
+        """Why an interrupted run is left as it is; empty when it is to be resumed."""
+        last = self.runner.last_sign(run.run_id)
+        if last is not None and now - last > run.resume_window:
+            return f"it was interrupted more than {seconds(run.resume_window)} ago, its schedule's 'resume_window'"
+        for other in self.claims.newer(run.schedule_id, run.run_id):
+            if self.runner.ending(other).status == "success":
+                return f"a newer run of its schedule, {other}, has succeeded"
+        return ""
+
+    def _active(self, schedule_id: str, newest: str) -> list[str]:
+        """Every run of a schedule that has not ended, the oldest first."""
+        ids = dict.fromkeys([*(run.run_id for run in self.open.of(schedule_id)), *filter(None, [newest])])
+        return [run_id for run_id in ids if self.is_active(run_id)]
 
     def _settle(
         self, held: Held, decision: Decision, now: float, trigger: str = "schedule", *, asked: bool = False
@@ -79,51 +140,51 @@ class Firing:
             case Skip() if not asked or held.may_fire(decision.minute, asked=True):
                 # A minute that somebody named stands for itself, so that it is told once.
                 first = "" if asked else decision.first
-                held.append(
-                    Claim(
-                        minute=decision.minute, reason=decision.reason, first=first, count=decision.count,
-                        enabled=decision.account.enabled,
-                    ),
-                    asked=asked,
-                )  # fmt: skip
+                claim = Claim.under(
+                    decision.account, reason=str(decision.reason), first=first, count=decision.count
+                )
+                held.append(claim, asked=asked)
                 self._skipped(decision, str(decision.reason))
             case Seen():
-                held.append(Claim(minute=decision.minute, enabled=decision.account.enabled))
+                held.append(Claim.under(decision.account))
         return []
 
     def _fire(self, held: Held, due: Due, now: float, trigger: str, *, asked: bool) -> list[OpenRun]:
         if not held.may_fire(due.minute, asked=asked):
             if not asked:  # somebody had it fired before its time
-                held.append(Claim(minute=due.minute))
+                held.append(Claim.under(due.account))
             return []
+        schedule = due.schedule
         try:
-            tenant = self.runner.tenant(due.schedule.dag)
+            dag = self.runner.dag(schedule)
         except DagProblem as problem:
-            held.append(Claim(minute=due.minute, reason=problem.reason), asked=asked)
+            held.append(Claim.under(due.account, reason=problem.reason), asked=asked)
             self._refused(due, problem)
             return []
-        overlap, last = due.schedule.overlap, held.standing.run_id
+        overlap = schedule.overlap
         # What is made up for comes late as it is: it waits for its turn.
         is_late = due.caught_up or trigger == "backfill"
-        blocked = overlap is not Overlap.PARALLEL and bool(last) and self.is_active(last)
-        if blocked and overlap is Overlap.SKIP and not is_late:
-            held.append(Claim(minute=due.minute, reason="Overlap"), asked=asked)
-            self._skipped(due, "Overlap", run_id=last)
+        before = [] if overlap is Overlap.PARALLEL else self._active(schedule.id, held.standing.run_id)
+        if before and overlap is Overlap.SKIP and not is_late:
+            held.append(Claim.under(due.account, reason="Overlap"), asked=asked)
+            self._skipped(due, "Overlap", run_id=before[-1])
             return []
         run = OpenRun(
-            schedule_id=due.schedule.id, minute=due.minute, run_id=f"{new_run_id(now)}{secrets.token_hex(4)}",
-            dag=due.schedule.dag, tenant=due.schedule.tenant or tenant, params=due.schedule.params, trigger=trigger,
-            start=now if asked else due.start, after=last if blocked else "",
-            replaces=blocked and overlap is Overlap.REPLACE and not is_late, by=self.life.name,
+            schedule_id=schedule.id, minute=due.minute, run_id=f"{new_run_id(now)}{secrets.token_hex(4)}",
+            dag=schedule.dag, tenant=schedule.tenant or dag.tenant, params=schedule.params, trigger=trigger,
+            start=now if asked else due.start, after=tuple(before),
+            replaces=bool(before) and overlap is Overlap.REPLACE and not is_late,
+            parallel=overlap is Overlap.PARALLEL, resume_window=schedule.resume_window, dag_name=dag.name,
+            home=self.home, file=schedule.origin.source.path if schedule.origin else "", by=self.life.name,
         )  # fmt: skip
-        self._claim(held, run, asked=asked)
+        self._claim(held, run, due.account, asked=asked)
         return [run]
 
-    def _claim(self, held: Held, run: OpenRun, *, asked: bool) -> None:
+    def _claim(self, held: Held, run: OpenRun, account: Account, *, asked: bool) -> None:
         """Taken in hand first: a crash in between leaves a run that was never claimed, which is dropped."""
         self.open.put(run)
         try:
-            held.append(Claim(minute=run.minute, run_id=run.run_id), asked=asked)
+            held.append(Claim.under(account, run_id=run.run_id), asked=asked)
         except RecordError:
             self.open.drop(run.run_id)
             raise
@@ -159,5 +220,12 @@ class Firing:
             self._ahead.add(schedule.id)
             self.report(
                 f"Warning: schedule '{schedule.id}' is settled until {watermark} UTC, which is still to come:"
-                f" was a clock wrong? It fires again after that ({self.claims.path(schedule.id)})"
+                f" was a clock wrong? It fires next at {_next(schedule, watermark)}"
+                f" (`dagrun schedules reset {schedule.id}` moves that back to now)"
             )
+
+
+def _next(schedule: Schedule, watermark: str) -> str:
+    """The first fire after the last minute that is settled."""
+    moment = next(schedule.fires(minute_number(watermark) * 60.0), None)
+    return "no time" if moment is None else f"{minute_text(int(moment) // 60)} UTC"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from dagrun.clock import to_rfc3339
-from dagrun.errors import NotFoundError
+from dagrun.errors import NotFoundError, UsageError
+from dagrun.model import Dag
+from dagrun.parameters import resolve
 from dagrun.schedules.claims import Claims
 from dagrun.schedules.due import decide, decide_minute
 from dagrun.schedules.files import Loaded, ScheduleFiles
-from dagrun.schedules.model import Due, Schedule, Skip
-from dagrun.source import Finding
+from dagrun.schedules.model import Due, Schedule, Skip, minute_number, minute_text
+from dagrun.schedules.runner import DagProblem
+from dagrun.source import DocumentError, Finding
+from dagrun.source.text import Text
 from dagrun.views.status import RunView
 from dagrun.work import Json
 
@@ -25,6 +30,8 @@ class ScheduleView:
     next: Sequence[float]
     last_id: str
     last: RunView | None
+    #: The last minute that is settled, when that is still to come: a clock was wrong, or has been put back.
+    settled_until: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """The shape of one entry of `schedules` (CONTRACT 6)."""
@@ -40,6 +47,7 @@ class ScheduleView:
             "catchup": str(schedule.catchup),
             "next": [to_rfc3339(moment) for moment in self.next],
             "last": self._last(),
+            **({"settled_until": self.settled_until} if self.settled_until else {}),
         }
 
     def _last(self) -> Json:
@@ -54,15 +62,39 @@ class ScheduleView:
         }
 
 
-class CheckedFiles:
-    """The files of a directory, with a finding for each schedule whose DAG is not there. It is served all the same.
+def known_dag(schedule: Schedule, find: Callable[[str], Dag]) -> Dag:
+    """The DAG of a schedule, which has the parameters that the schedule gives it. Raises DagProblem.
 
-    So its fires have a record, and it runs as soon as the DAG is there. `find` raises NotFoundError.
+    `find` raises NotFoundError, or DocumentError when the document is invalid.
+    """
+    try:
+        dag = find(schedule.dag)
+    except NotFoundError as error:
+        raise DagProblem("MissingDag", error.message, hint=error.hint) from None
+    except DocumentError as error:
+        first = next(finding for finding in error.findings if finding.level == "error")
+        raise DagProblem("InvalidDag", f"{first.place}: {first.message}", hint=first.suggestion) from None
+    try:
+        resolve(dag, schedule.params)
+    except UsageError as error:
+        raise DagProblem("InvalidParams", error.message, hint=error.hint) from None
+    return dag
+
+
+_PARAMETER = re.compile("parameter '([^']*)'")
+_CODES = {"MissingDag": "unknown-dag", "InvalidDag": "invalid-dag", "InvalidParams": "invalid-params"}
+
+
+class CheckedFiles:
+    """The files of a directory, with findings for each schedule whose DAG cannot be run. It is served all the same.
+
+    So its fires have a record, and it runs as soon as the DAG is right. `find` is that of `known_dag`.
     """
 
-    def __init__(self, files: ScheduleFiles, find: Callable[[str], object]) -> None:
+    def __init__(self, files: ScheduleFiles, find: Callable[[str], Dag]) -> None:
         self.files = files
         self.shown = files.shown
+        self.directory = files.directory.absolute()
         self._find = find
 
     def changed(self) -> bool:
@@ -70,22 +102,26 @@ class CheckedFiles:
         return self.files.changed()
 
     def load(self) -> Loaded:
-        """All schedules and findings. Raises UsageError when the directory is not there."""
+        """All schedules and findings, in the order of the files and lines. Raises UsageError when the directory is not there."""
         loaded = self.files.load()
-        dags = {schedule.dag: self._missing(schedule.dag) for schedule in loaded.schedules}
-        findings = [
-            (Finding(origin.place("dag"), error.message, "unknown-dag", error.hint), origin.source)
-            for schedule in loaded.schedules
-            if (error := dags[schedule.dag]) is not None and (origin := schedule.origin) is not None
-        ]
-        return Loaded(loaded.schedules, (*loaded.findings, *findings))
+        findings = [*loaded.findings]
+        for schedule in loaded.schedules:
+            findings += self._problems(schedule)
+        findings.sort(key=lambda pair: (pair[0].place.path, pair[0].place.line, pair[0].place.column))
+        return Loaded(loaded.schedules, tuple(findings))
 
-    def _missing(self, dag: str) -> NotFoundError | None:
+    def _problems(self, schedule: Schedule) -> Iterator[tuple[Finding, Text]]:
+        origin = schedule.origin
         try:
-            self._find(dag)
-        except NotFoundError as error:
-            return error
-        return None
+            known_dag(schedule, self._find)
+        except DagProblem as problem:
+            for line in problem.message.splitlines() if origin is not None else ():
+                assert origin is not None  # the line above has seen to it
+                name = _PARAMETER.search(line) if problem.reason == "InvalidParams" else None
+                given = name is not None and name[1] in schedule.params
+                at = ("params", name[1]) if given and name else ("params",) if name else ("dag",)
+                finding = Finding(origin.place(*at), line, _CODES[problem.reason], problem.hint)
+                yield finding, origin.source
 
 
 def views(
@@ -95,26 +131,49 @@ def views(
     now: float,
     count: int,
 ) -> list[ScheduleView]:
-    """Every schedule with its next `count` fires; none where it is disabled."""
+    """Every schedule with its next `count` fires; none where it is disabled. No minute that is settled is fired."""
     found = []
     for schedule in schedules:
-        last_id = claims.standing(schedule.id).run_id
-        fires = list(islice(schedule.fires(now), count)) if schedule.enabled else []
-        found.append(ScheduleView(schedule, fires, last_id, look(last_id) if last_id else None))
+        standing = claims.standing(schedule.id)
+        last_id, watermark = standing.run_id, standing.watermark
+        ahead = watermark if watermark > minute_text(int(now // 60)) else ""
+        after = max(now, minute_number(ahead) * 60.0) if ahead else now
+        fires = list(islice(schedule.fires(after), count)) if schedule.enabled else []
+        found.append(ScheduleView(schedule, fires, last_id, look(last_id) if last_id else None, ahead))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A fire that a tick would run or skip, and why it would be skipped."""
+
+    what: Due | Skip
+    reason: str
 
 
 def preview(
-    schedules: Iterable[Schedule], claims: Claims, now: float, minute: str | None
-) -> list[Due | Skip]:
+    schedules: Iterable[Schedule], claims: Claims, find: Callable[[str], Dag], now: float, minute: str | None
+) -> list[Preview]:
     """What a tick would fire and skip; runs that go on are left out of account."""
-    found: list[Due | Skip] = []
+    found: list[Preview] = []
     for schedule in schedules:
-        if minute is not None:
+        if minute is None:
+            decisions = decide(schedule, claims.standing(schedule.id).account, now)
+        else:
             named = decide_minute(schedule, minute)
-            if named is not None and claims.find(schedule.id, minute) is None:
-                found.append(named)
-            continue
-        decisions = decide(schedule, claims.standing(schedule.id).account, now)
-        found += [decision for decision in decisions if isinstance(decision, Due | Skip)]
+            is_new = named is not None and claims.find(schedule.id, minute) is None
+            decisions = [named] if named is not None and is_new else []
+        for decision in decisions:
+            if isinstance(decision, Skip):
+                found.append(Preview(decision, str(decision.reason)))
+            elif isinstance(decision, Due):
+                found.append(Preview(decision, _hindrance(schedule, find)))
     return found
+
+
+def _hindrance(schedule: Schedule, find: Callable[[str], Dag]) -> str:
+    try:
+        known_dag(schedule, find)
+    except DagProblem as problem:
+        return problem.reason
+    return ""

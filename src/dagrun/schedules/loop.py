@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.errors import DagrunError, RecordError, UsageError
 from dagrun.schedules.crew import Crew, Tally
-from dagrun.schedules.due import Agenda
+from dagrun.schedules.due import AT_ONCE, Agenda
 from dagrun.schedules.files import Loaded
-from dagrun.schedules.firing import Firing, Record, Report
+from dagrun.schedules.firing import Firing, Record, Report, Told
+from dagrun.schedules.ledger import Ledger
+from dagrun.schedules.model import minute_text
 from dagrun.schedules.openruns import Life, OpenRun
+from dagrun.schedules.roster import Roster
 from dagrun.schedules.runner import Fate, Runner
 from dagrun.source import render
-from dagrun.work import Json
 
 RELOAD = 5.0  # seconds between two looks at the directory and at other schedulers
 LITTER = 3600.0  # seconds after which nobody is still writing a file
+CLOCK_NOISE = 1.0  # seconds that a clock may be put back without a word
 NEVER = float("-inf")
 
 
@@ -37,8 +41,9 @@ class Files(Protocol):
 class Bell(Protocol):
     """What wakes a scheduler."""
 
-    #: How often it was asked to stop.
+    #: How often it was asked to stop, and to read the schedules again.
     stops: int
+    reloads: int
 
     def wait(self, seconds: float) -> None:
         """Return after so long, or as soon as a run has ended or somebody wants an end."""
@@ -50,7 +55,8 @@ class Scheduler:
 
     def __init__(
         self, files: Files, directory: Path, runner: Runner, record: Record, report: Report, now: Callable[[], float],
-        bell: Bell, *, limit: int = 3, tick: float = 1.0, grace: float = 30.0,
+        bell: Bell, *, limit: int = 3, tick: float = 1.0, grace: float = 30.0, home: str = "",
+        told: Told = lambda _: (), tell: Record = lambda _: None,
     ) -> None:  # fmt: skip
         self.files = files
         self.now = now
@@ -60,16 +66,21 @@ class Scheduler:
         self.report = report
         self.runner = runner
         self.life = Life(directory / ".alive", now())
-        self.firing = Firing(directory, self.life, runner, self._recording(record), report)
-        self.crew = Crew(
-            self.firing.open, runner, limit, self.firing.is_active, self.firing.record, report
-        )  # fmt: skip
+        self.ledger = Ledger(record, report, now, tell)
+        self.firing = Firing(directory, self.life, runner, self.ledger.record, report, told, home)
+        self.crew = Crew(self.firing, runner, limit)
         self.firing.open.tidy(now() - LITTER)
         self.agenda = Agenda()
+        self.roster = Roster(directory, home)
         self._told: frozenset[str] = frozenset()
+        self._broken: frozenset[str] = frozenset()
+        self._is_loaded = False
         self._gone = ""
         self._left: set[str] = set()
         self._looked = NEVER
+        self._time = now()
+        self._reloads = bell.reloads
+        self._trouble = ""
 
     def close(self) -> None:
         """Let go of everything; what is still in hand is left to other schedulers."""
@@ -81,8 +92,9 @@ class Scheduler:
         """One tick for a moment, or for a minute that somebody named; then everything that it started to its end."""
         self.crew.tally = tally = Tally()
         self._sweep(resume=False)
+        self._drop_those_without_a_schedule()
         if minute is None:
-            self._take_due(now)
+            self._take_due(now, None)
         else:
             for schedule in list(self.agenda.schedules.values()):
                 self._add(self.firing.take_minute(schedule, minute, now))
@@ -91,33 +103,59 @@ class Scheduler:
             self.bell.wait(self.tick)
             self.crew.poll(self.now())
         self._wind_up()
+        self.firing.failed += not self.ledger.is_empty
         return tally
 
     def serve(self) -> None:
-        """A tick every `tick` seconds until somebody wants an end."""
-        self._sweep(resume=True)
+        """A tick every `tick` seconds until somebody wants an end. Whatever fails meanwhile is reported, and tried again."""
+        swept = False
         self._looked = self.now()
         while not self.bell.stops:
-            self.turn()
+            try:
+                if not swept:
+                    self._sweep(resume=True)
+                    self._drop_those_without_a_schedule()
+                    swept = True
+                self.turn()
+                self._trouble = ""
+            except (DagrunError, OSError) as error:
+                if self._trouble != str(error):
+                    self.report(f"Error: {error}")
+                self._trouble = str(error)
             self.bell.wait(self.tick)
         self._wind_up()
 
     def turn(self) -> None:
         """One tick."""
         now = self.now()
-        if not 0 <= now - self._looked < RELOAD:  # also when a clock was put back
+        self._watch_the_clock(now)
+        self.ledger.flush()
+        if not 0 <= now - self._looked < RELOAD or self.bell.reloads != self._reloads:
             self._looked = now
             self.reload()
             try:
                 self._sweep(resume=False)
             except (OSError, DagrunError) as error:  # what others have left can wait
                 self.report(f"Error: cannot see what other schedulers have left: {error}")
+            self._drop_those_without_a_schedule()
         self._take_due(now)
         self.crew.poll(now)
 
-    def _take_due(self, now: float) -> None:
+    def _watch_the_clock(self, now: float) -> None:
+        """Report a clock that was put back, and look at every schedule anew."""
+        before, self._time = self._time, now
+        if now >= before - CLOCK_NOISE:
+            return
+        self.agenda.replan()
+        self.report(
+            f"Warning: the clock went back from {_utc(before)} to {_utc(now)}: no minute is fired twice, so a schedule fires"
+            f" next in its first minute after {minute_text(int(before // 60))} UTC (`dagrun schedules` shows it,"
+            " `dagrun schedules reset ID` moves that back to now)"
+        )
+
+    def _take_due(self, now: float, most: int | None = AT_ONCE) -> None:
         for schedule in self.agenda.due(now):
-            self._add(self.firing.take(schedule, now, self.agenda.again))
+            self._add(self.firing.take(schedule, now, self.agenda.again, most))
 
     def _add(self, runs: Iterable[OpenRun]) -> None:
         for run in runs:
@@ -139,7 +177,12 @@ class Scheduler:
     def load(self) -> Loaded:
         """Read the schedules. Raises UsageError when the directory is not there."""
         loaded = self.files.load()
+        self._retire({schedule.id for schedule in loaded.schedules})
         self.agenda.replace(loaded.schedules)
+        self._broken = frozenset(
+            finding.place.path for finding, _ in loaded.findings if finding.level == "error"
+        )
+        self._is_loaded = True
         told = [render(finding, source) for finding, source in loaded.findings]
         for text in told:
             if text not in self._told:
@@ -147,10 +190,40 @@ class Scheduler:
         self._told = frozenset(told)
         return loaded
 
+    def _retire(self, present: set[str]) -> None:
+        """Record which schedules are no longer there, so that none makes up for that time when it comes back."""
+        former, kept = self.agenda.schedules, set(present)
+        for name in sorted((self.roster.names() | former.keys()) - present):
+            try:
+                self.firing.retire(name, former.get(name), self.now())
+            except RecordError as error:  # the next look tries again
+                self.report(f"Error: {error.message}")
+                kept.add(name)
+        try:
+            self.roster.write(kept)
+        except RecordError as error:
+            self.report(f"Error: {error.message}")
+
+    def _drop_those_without_a_schedule(self) -> None:
+        """Runs that have not begun are dropped when their schedule is removed or disabled."""
+
+        def reason(run: OpenRun) -> tuple[str, str] | None:
+            schedule = self.agenda.schedules.get(run.schedule_id)
+            if run.home != self.firing.home or not self._is_loaded:  # of another directory
+                return None
+            if schedule is None and run.file not in self._broken:
+                return "Removed", "its schedule was removed before it began"
+            if schedule is not None and not schedule.enabled:
+                return "Disabled", "its schedule was disabled before it began"
+            return None
+
+        self.crew.drop(reason)
+
     def reload(self) -> None:
         """Take up what has changed. A directory that has vanished is told of once; its schedules go on as they were."""
+        asked, self._reloads = self.bell.reloads != self._reloads, self.bell.reloads
         try:
-            if self.files.changed():
+            if asked or self.files.changed():
                 self.load()
                 if self._gone:
                     self.report("The schedules are there again")
@@ -180,19 +253,34 @@ class Scheduler:
     def _inherit(self, run: OpenRun, *, resume: bool) -> None:
         fate = self.runner.fate(run.run_id)
         if fate is Fate.ENDED:
-            self.crew.finished(run, self.runner.ending(run.run_id))
+            self.crew.inherit(run)
         elif fate is Fate.UNBORN:
             claim = self.firing.claims.find(run.schedule_id, run.minute)
             if claim is None or claim.run_id != run.run_id:
                 self.firing.open.drop(run.run_id)
             else:
-                self._take_over(run)
-        elif resume or (fate is Fate.LIVE and self.crew.tally is None):
+                self._take_over(replace(run, again=False), fate)
+        elif fate is Fate.LIVE and self.crew.tally is None:
             self._take_over(run, fate)
+        elif fate is Fate.INTERRUPTED and run.trigger == "rerun":  # nobody but its user resumes it
+            self.firing.open.drop(run.run_id)
+        elif fate is Fate.INTERRUPTED and resume:
+            self._take_up(run)
         else:
             self._left.add(run.run_id)
 
-    def _take_over(self, run: OpenRun, fate: Fate = Fate.UNBORN) -> None:
+    def _take_up(self, run: OpenRun) -> None:
+        """Resume an interrupted run, once those of its schedule that are at work have ended; or say why not."""
+        schedule = self.agenda.schedules.get(run.schedule_id)
+        if schedule is not None:
+            run = replace(run, resume_window=schedule.resume_window)
+        if why := self.firing.why_not_resumed(run, self.now()):
+            self.crew.leave(run, why)
+            return
+        after = () if run.parallel else tuple(self.firing.live(run.schedule_id, run.run_id))
+        self._take_over(replace(run, again=True, after=after, replaces=False), Fate.INTERRUPTED)
+
+    def _take_over(self, run: OpenRun, fate: Fate) -> None:
         run = replace(run, by=self.life.name)
         try:
             self.firing.open.put(run)
@@ -202,15 +290,8 @@ class Scheduler:
         if fate is Fate.LIVE:
             self.crew.watch(run)
         else:
-            self.crew.add(run, again=fate is Fate.INTERRUPTED)
+            self.crew.add(run)
 
-    def _recording(self, record: Record) -> Record:
-        """What cannot be told does not stop what can be done: claims are the truth, the state store is for people."""
 
-        def attempt(line: Mapping[str, Json]) -> None:
-            try:
-                record(line)
-            except (RecordError, ValueError) as error:
-                self.report(f"Error: {error}")
-
-        return attempt
+def _utc(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(moment))

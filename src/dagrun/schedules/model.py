@@ -6,11 +6,13 @@ A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts a
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from calendar import timegm
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from dagrun.schedules.timetable import Timetable
@@ -62,7 +64,7 @@ class Origin:
 DAY = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """One entry of a file of schedules. Two are equal when they mean the same, wherever they were written."""
 
@@ -84,7 +86,31 @@ class Schedule:
     end: int | None = None
     #: A fire starts up to so many seconds after its minute.
     jitter: float = 0.0
+    #: How long ago, in seconds, a run may have been interrupted to be resumed.
+    resume_window: float = DAY
     origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def when(self) -> str:
+        """When it is due, as text: the expression, the zone and the bounds. `due.timing` reads it back."""
+        cron = " ".join(self.timetable.cron.text.split())
+        bounds = ["" if bound is None else str(bound) for bound in (self.start, self.end)]
+        zone = "" if self.timetable.zone.name == "UTC" else self.timetable.zone.name
+        return "|".join([cron, zone, *bounds]).rstrip("|")
+
+    @cached_property
+    def what(self) -> str:
+        """A fingerprint of all else that it says, but for whether it is enabled."""
+        said = [
+            self.dag, self.tenant, self.params, self.overlap, self.catchup, self.catchup_window, self.jitter,
+            self.resume_window,
+        ]  # fmt: skip
+        text = json.dumps(said, sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+
+    def account(self, minute: str) -> Account:
+        """The account of this schedule, settled up to a minute."""
+        return Account(minute, self.enabled, self.when, self.what)
 
     def fires(self, after: float) -> Iterator[float]:
         """The moments later than `after` at which the schedule would fire, within its bounds, enabled or not."""
@@ -113,6 +139,11 @@ class Account:
     minute: str
     #: False: the schedule was seen disabled then, and what came later was passed over, not missed.
     enabled: bool = True
+    #: The definition that was in force (`Schedule.when` and `.what`); empty where an older version wrote the record.
+    when: str = ""
+    what: str = ""
+    #: True: the schedule had been removed, or could not be read, and nothing was due from then on.
+    is_gone: bool = False
 
 
 class SkipReason(StrEnum):
@@ -135,8 +166,8 @@ class Due:
 
     @property
     def account(self) -> Account:
-        """Where the account stands once this is recorded."""
-        return Account(self.minute)
+        """The account once this is recorded."""
+        return self.schedule.account(self.minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +179,8 @@ class Skip:
     count: int
     first: str
     last: str
+    #: The account that these fires belong to; None: the schedule's present one.
+    under: Account | None = None
 
     @property
     def minute(self) -> str:
@@ -156,8 +189,10 @@ class Skip:
 
     @property
     def account(self) -> Account:
-        """Where the account stands once this is recorded."""
-        return Account(self.last)
+        """The account once this is recorded."""
+        if self.under is None:
+            return replace(self.schedule.account(self.last), enabled=True)
+        return replace(self.under, minute=self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

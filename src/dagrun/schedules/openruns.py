@@ -18,14 +18,16 @@ import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from dagrun.clock import to_rfc3339
 from dagrun.errors import RecordError
 from dagrun.runs import lock
 from dagrun.runs.base import new_run_id
 from dagrun.runs.disk import sync_directory
 from dagrun.runs.layout import file_name
+from dagrun.schedules.model import DAY, minute_number
 from dagrun.work import Json
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
@@ -44,17 +46,36 @@ class OpenRun:
     trigger: str = "schedule"
     #: The moment at which it is to start.
     start: float = 0.0
-    #: The run that must have ended first, and whether it is to be cancelled for this one.
-    after: str = ""
+    #: The runs that must have ended first, and whether they are to be cancelled for this one.
+    after: Sequence[str] = ()
     replaces: bool = False
-    #: The scheduler that has it in hand.
+    #: Whether it may run beside other runs of its schedule.
+    parallel: bool = False
+    #: How long ago, in seconds, it may have been interrupted to be resumed.
+    resume_window: float = DAY
+    #: The DAG's name, the directory of the schedule and the file in it.
+    dag_name: str = ""
+    home: str = ""
+    file: str = ""
+    #: The scheduler that has it in hand, and whether that one is going to resume it.
     by: str = ""
+    again: bool = False
+
+    @property
+    def scheduled_at(self) -> str:
+        """Its minute as runs know it."""
+        return to_rfc3339(minute_number(self.minute) * 60.0)
 
     @staticmethod
     def read(path: Path) -> OpenRun | None:
         """The run in a file; None when it is gone, or none is in there."""
         try:
-            return OpenRun(**json.loads(path.read_bytes()))
+            found = json.loads(path.read_bytes())
+            facts = {one.name: found[one.name] for one in fields(OpenRun) if one.name in found}
+            after = facts.get("after", ())  # one id, where an older version wrote it
+            return OpenRun(
+                **{**facts, "after": tuple(after if isinstance(after, list) else filter(None, [after]))}
+            )
         except (OSError, ValueError, TypeError):
             return None
 
@@ -64,6 +85,8 @@ class OpenRuns:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        #: The schedule of each run in hand, which never changes: so every file is read once to learn it.
+        self._schedules: dict[str, str] = {}
 
     def path(self, run_id: str) -> Path:
         """Where a run in hand is written down."""
@@ -88,8 +111,11 @@ class OpenRuns:
 
     def drop(self, run_id: str) -> None:
         """Let go of a run, and of what its process complained about."""
-        self.path(run_id).with_suffix(".err").unlink(missing_ok=True)
-        self.path(run_id).unlink(missing_ok=True)
+        try:
+            self.path(run_id).with_suffix(".err").unlink(missing_ok=True)
+            self.path(run_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise RecordError(f"cannot remove {self.path(run_id)}: {error.strerror}") from error
 
     def tidy(self, before: float) -> None:
         """Remove what crashes have left behind: half-written files, and complaints of runs that are not in hand."""
@@ -102,14 +128,28 @@ class OpenRuns:
         """A run in hand; None when it is not."""
         return OpenRun.read(self.path(run_id)) if run_id else None
 
-    def all(self) -> Sequence[OpenRun]:
-        """Every run in hand, in the order of their ids."""
+    def ids(self) -> Sequence[str]:
+        """The ids of all runs in hand, in order."""
         try:
-            names = sorted(entry for entry in os.listdir(self.directory) if entry.endswith(".json"))  # noqa: PTH208
+            names = os.listdir(self.directory)  # noqa: PTH208 - names are all that is asked
         except FileNotFoundError:
             return []
-        runs = (OpenRun.read(self.directory / name) for name in names)
-        return [run for run in runs if run is not None]
+        return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+    def all(self) -> Sequence[OpenRun]:
+        """Every run in hand, in the order of their ids."""
+        return [run for run_id in self.ids() if (run := self.get(run_id)) is not None]
+
+    def of(self, schedule_id: str) -> Sequence[OpenRun]:
+        """The runs of one schedule that are in hand, in the order of their ids."""
+        known, ids = self._schedules, self.ids()
+        self._schedules = {run_id: known.get(run_id) or self._schedule_of(run_id) for run_id in ids}
+        mine = (self.get(run_id) for run_id in ids if self._schedules[run_id] == schedule_id)
+        return [run for run in mine if run is not None]
+
+    def _schedule_of(self, run_id: str) -> str:
+        run = self.get(run_id)
+        return "" if run is None else run.schedule_id
 
 
 class Life:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from dagrun.errors import DagrunError
+from dagrun.schedules.model import Schedule
 from dagrun.schedules.openruns import OpenRun
 
 
@@ -34,11 +35,19 @@ class Ending:
         return self.status in ("success", "waiting")
 
 
-class DagProblem(DagrunError):
-    """A DAG cannot be run: `reason` is a word, `MissingDag` or `InvalidDag`."""
+@dataclass(frozen=True, slots=True)
+class KnownDag:
+    """What a scheduler knows of a DAG that can be run."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    name: str
+    tenant: str
+
+
+class DagProblem(DagrunError):
+    """A DAG cannot be run as a schedule says. The message has a line for each problem; `reason` is a word, `MissingDag`, `InvalidDag` or `InvalidParams`."""
+
+    def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
         self.reason = reason
 
 
@@ -64,8 +73,8 @@ class Child(Protocol):
 class Runner(Protocol):
     """Starts runs and looks at them."""
 
-    def tenant(self, dag: str) -> str:
-        """The tenant of a DAG that can be run, for all that is known. Raises DagProblem."""
+    def dag(self, schedule: Schedule) -> KnownDag:
+        """What a schedule runs, if it can be run with its parameters, for all that is known. Raises DagProblem."""
         ...
 
     def start(self, run: OpenRun, *, again: bool = False) -> Child:
@@ -90,6 +99,10 @@ class Runner(Protocol):
 
     def ending(self, run_id: str) -> Ending:
         """How a run ended, or that it was interrupted."""
+        ...
+
+    def last_sign(self, run_id: str) -> float | None:
+        """The moment of a run's last fact; None when it has none."""
         ...
 
     def cancel(self, run_id: str, reason: str) -> bool:

@@ -94,7 +94,7 @@ def _hits(masks: list[list[int]], words: list[str]) -> int:
         reduce(or_, (masks[n][value] for value in values(word, *LIMITS[n])), 0)
         for n, word in enumerate(words)
     )
-    either = words[2] != "*" and words[4] != "*"
+    either = not words[2].startswith("*") and not words[4].startswith("*")
     return minute & hour & month & (day | weekday if either else day & weekday)
 
 

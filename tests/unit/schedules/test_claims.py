@@ -117,6 +117,37 @@ def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
     assert sorted(won) == list(range(30))
 
 
+def test_a_claim_tells_the_definition_that_was_in_force(claims: Claims) -> None:
+    account = Account(NINE, enabled=False, when="0 9 * * *|Europe/Berlin", what="12345678", is_gone=True)
+    with claims.hold("job") as held:
+        held.append(Claim.under(account))
+    assert claims.standing("job") == Standing(account)
+    claim(claims, ELEVEN, asked=True)
+    assert claims.standing("job").account == account
+
+
+def test_a_reset_lowers_the_watermark_and_forgets_no_run(claims: Claims) -> None:
+    claim(claims, NINE, "first")
+    claim(claims, ELEVEN, "last")
+    with claims.hold("job") as held:
+        held.reset("2026-11-20 09:30")
+    assert claims.standing("job") == Standing(Account("2026-11-20 09:30"), ELEVEN, "last")
+    assert not claim(claims, NINE)
+    assert claim(claims, TEN)
+    assert not claim(claims, ELEVEN)
+    assert claim(claims, "2026-11-20 11:01")
+    assert claims.standing("job").ahead == ""
+
+
+def test_the_runs_that_were_claimed_later_are_found_from_the_end(claims: Claims) -> None:
+    for minute, run_id in ((NINE, "a"), (TEN, "b"), (ELEVEN, "c")):
+        claim(claims, minute, run_id)
+    assert claims.newer("job", "a") == ["c", "b"]
+    assert claims.newer("job", "c") == []
+    assert claims.newer("job", "gone") == []
+    assert claims.newer("nobody", "a") == []
+
+
 def race(directory: Path, rounds: int, start: object) -> None:
     """One of eight processes: each round a tick at the same instant, every other one for a minute that was named."""
     from tests.unit.schedules.world import Site

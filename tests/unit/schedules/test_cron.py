@@ -64,11 +64,32 @@ def test_days_of_month_or_of_week_when_both_are_restricted() -> None:
     assert upcoming("0 0 1 * MON", 4) == [
         "26-11-23 Mon 00:00", "26-11-30 Mon 00:00", "26-12-01 Tue 00:00", "26-12-07 Mon 00:00",
     ]  # fmt: skip
-    assert upcoming("0 0 */10 * MON", 3) == [
+    assert upcoming("0 0 1-31/10 * MON", 3) == [
         "26-11-21 Sat 00:00", "26-11-23 Mon 00:00", "26-11-30 Mon 00:00",
     ]  # fmt: skip
     assert upcoming("0 0 1 * 0-6", 2) == ["26-11-20 Fri 00:00", "26-11-21 Sat 00:00"]
     assert upcoming("0 0 30 2 MON", 1) == ["27-02-01 Mon 00:00"]
+
+
+def test_a_field_that_starts_with_a_star_restricts_as_in_debians_cron_what_the_other_one_allows() -> None:
+    assert upcoming("0 9 */2 * 1", 3) == ["26-11-23 Mon 09:00", "26-12-07 Mon 09:00", "26-12-21 Mon 09:00"]
+    assert upcoming("0 9 13 * */5", 2) == ["26-12-13 Sun 09:00", "27-06-13 Sun 09:00"]
+    assert upcoming("0 0 29 2 */6", 2) == ["32-02-29 Sun 00:00", "48-02-29 Sat 00:00"]
+    with pytest.raises(CronError, match="the date never comes: there is no day 30"):
+        parse("0 0 30 2 */2")
+
+
+@pytest.mark.parametrize(
+    ("text", "way_out"),
+    [
+        ("0 9 */2 * 1", "for days that fit either, write '1-31/2'"),
+        ("0 9 13 * */5", "for days that fit either, write '0-6/5'"),
+        ("0 9 1-31/2 * 1", ""), ("0 9 */2 * *", ""), ("0 9 * * */2", ""), ("0 9 */1 * 1", ""), ("*/5 */2 1 * 1", ""),
+    ],
+)  # fmt: skip
+def test_days_that_must_both_fit_come_with_advice(text: str, way_out: str) -> None:
+    assert parse(text).way_out == way_out
+    assert bool(parse(text).advice) == bool(way_out)
 
 
 def test_one_restriction_alone_must_hold() -> None:
@@ -171,7 +192,8 @@ def test_what_is_read_is_what_croniter_reads_where_both_agree_on_the_grammar(see
     (text,) = expressions(seed, 1)
     assume(not re.search(r"\b(\d+)-\1\b", text))  # `1-1` is every minute to croniter
     start = datetime(1970, 1, 1) + timedelta(minutes=local)  # noqa: DTZ001 - a clock without a zone
-    expected: Any = croniter(text, start).get_next(datetime)
+    either = not any(word.startswith("*") for word in text.split()[2::2])
+    expected: Any = croniter(text, start, day_or=either).get_next(datetime)
     found = parse(text).first(local + 1)
     assert found is not None
     assert datetime(1970, 1, 1) + timedelta(minutes=found) == expected  # noqa: DTZ001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.schedules.cron import Cron
-from dagrun.schedules.due import Agenda, decide, decide_minute
+from dagrun.schedules.due import Agenda, decide, decide_minute, retire, timing
 from dagrun.schedules.model import (
     Account,
     Catchup,
@@ -60,7 +61,7 @@ def test_what_was_missed_is_one_record() -> None:
     (skip,) = decide(schedule(), Account("2026-11-19 23:50"), at("10:02"))
     assert isinstance(skip, Skip)
     assert (skip.count, skip.first, skip.last) == (122, "2026-11-19 23:55", "2026-11-20 10:00")
-    assert (skip.minute, skip.account) == ("2026-11-20 10:00", Account("2026-11-20 10:00"))
+    assert (skip.minute, skip.account) == ("2026-11-20 10:00", schedule().account("2026-11-20 10:00"))
 
 
 def test_nothing_is_recorded_when_nothing_was_missed() -> None:
@@ -144,8 +145,9 @@ def test_what_was_missed_before_anybody_saw_it_disabled_was_missed() -> None:
 
 def test_disabled_and_enabled_again_within_a_minute_that_has_fired() -> None:
     fired = Account("2026-11-20 10:00")
-    (seen,) = decide(schedule(enabled=False), fired, at("10:00:20"))
-    assert seen == Seen(schedule=schedule(enabled=False), account=Account("2026-11-20 10:00", enabled=False))
+    off = schedule(enabled=False)
+    (seen,) = decide(off, fired, at("10:00:20"))
+    assert seen == Seen(schedule=off, account=off.account("2026-11-20 10:00"))
     assert told(decide(schedule(), seen.account, at("10:00:40"))) == ["seen 10:00 enabled"]
 
 
@@ -153,6 +155,58 @@ def test_switching_while_the_clock_is_behind_the_account() -> None:
     assert told(decide(schedule(enabled=False), Account("2026-11-20 12:00"), at("10:00"))) == [
         "seen 12:00 disabled"
     ]
+
+
+# --- definitions -------------------------------------------------------------------------------------------
+
+
+def test_the_timing_of_a_schedule_is_written_and_read() -> None:
+    one = schedule("*/5  1 * * MON", "Europe/Berlin", start="2026-11-20 10:05", end="2026-11-20 12:00")
+    assert one.when == "*/5 1 * * MON|Europe/Berlin|29919485|29919600"
+    assert timing(one.when) == (schedule("*/5 1 * * MON", "Europe/Berlin").timetable, one.start, one.end)
+    assert schedule("0 9 * * *").when == "0 9 * * *"
+    for unreadable in ("", "61 * * * *", "0 9 * * *|Mars", "0 9 * * *|UTC|soon"):
+        assert timing(unreadable) is None
+
+
+def test_what_was_missed_before_an_edit_is_counted_as_it_was_and_not_made_up_for() -> None:
+    before = schedule("*/30 * * * *", catchup=Catchup.ALL).account("2026-11-20 09:00")
+    edited = schedule("*/5 * * * *", catchup=Catchup.ALL)
+    assert told(decide(edited, before, at("10:05"))) == [
+        "Missed 2: 09:30-10:00",
+        "seen 10:04 enabled",
+        "fire 10:05",
+    ]
+    (missed, *_) = decide(edited, before, at("10:05"))
+    assert missed.account == replace(before, minute="2026-11-20 10:00")  # a crash here loses nothing
+    assert told(decide(edited, missed.account, at("10:05"))) == ["seen 10:04 enabled", "fire 10:05"]
+
+
+def test_a_definition_that_cannot_be_read_any_more_counts_nothing() -> None:
+    before = replace(schedule().account("2026-11-20 09:00"), when="0 9 * * *|Mars")
+    assert told(decide(schedule(catchup=Catchup.ALL), before, at("10:05"))) == [
+        "seen 10:04 enabled",
+        "fire 10:05",
+    ]
+
+
+def test_a_schedule_that_was_gone_counts_from_now() -> None:
+    (gone,) = retire(schedule(), NINE, at("09:07"))
+    assert (gone.minute, gone.account.is_gone) == ("2026-11-20 09:06", True)
+    assert retire(schedule(), gone.account, at("11:00")) == []
+    assert told(decide(schedule(catchup=Catchup.ALL), gone.account, at("10:05"))) == [
+        "seen 10:04 enabled",
+        "fire 10:05",
+    ]
+
+
+def test_many_decisions_are_taken_some_at_a_time() -> None:
+    one, account, found = schedule("* * * * *", catchup=Catchup.ALL), NINE, []
+    while decisions := decide(one, account, at("09:30"), most=7):
+        assert len(decisions) <= 8
+        found += told(decisions)
+        account = decisions[-1].account
+    assert found == [*(f"catch up 09:{minute:02d}" for minute in range(1, 30)), "fire 09:30"]
 
 
 # --- bounds ------------------------------------------------------------------------------------------------

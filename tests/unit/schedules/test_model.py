@@ -72,10 +72,10 @@ def test_a_schedule_knows_where_it_was_written() -> None:
 def test_every_decision_says_where_the_account_stands_once_it_is_recorded() -> None:
     one = schedule()
     due = Due(schedule=one, minute="2026-11-20 09:00", start=at("09:00"))
-    assert due.account == Account("2026-11-20 09:00")
+    assert due.account == one.account("2026-11-20 09:00")
     skip = Skip(
         schedule=one, reason=SkipReason.MISSED, count=2, first="2026-11-20 09:00", last="2026-11-20 09:05"
     )
-    assert (skip.minute, skip.account) == ("2026-11-20 09:05", Account("2026-11-20 09:05"))
+    assert (skip.minute, skip.account) == ("2026-11-20 09:05", one.account("2026-11-20 09:05"))
     seen = Seen(schedule=one, account=Account("2026-11-20 09:00", enabled=False))
     assert seen.minute == "2026-11-20 09:00"

@@ -15,7 +15,7 @@ from dagrun.schedules.files import Loaded
 from dagrun.schedules.loop import Scheduler
 from dagrun.schedules.model import Schedule, minute_number
 from dagrun.schedules.openruns import OpenRun
-from dagrun.schedules.runner import Child, DagProblem, Ending, Fate
+from dagrun.schedules.runner import Child, DagProblem, Ending, Fate, KnownDag
 from dagrun.schedules.timetable import Timetable
 from dagrun.schedules.zones import zone
 
@@ -54,6 +54,7 @@ class Run:
     ends_at: float
     status: str = "success"
     is_interrupted: bool = False
+    last_sign: float = 0.0
     resumed: int = 0
 
 
@@ -69,10 +70,10 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def tenant(self, dag: str) -> str:
-        if not dag.isdigit():
-            raise DagProblem("MissingDag", f"DAG '{dag}' not found")
-        return "local-dev"
+    def dag(self, schedule: Schedule) -> KnownDag:
+        if not schedule.dag.isdigit():
+            raise DagProblem("MissingDag", f"DAG '{schedule.dag}' not found")
+        return KnownDag("sleeper", "local-dev")
 
     def start(self, run: OpenRun, *, again: bool = False) -> Child:
         known = self.runs.get(run.run_id)
@@ -107,7 +108,9 @@ class World:
         return Fate.INTERRUPTED if run.is_interrupted else Fate.ENDED
 
     def ending(self, run_id: str) -> Ending:
-        run = self.runs[run_id]
+        run = self.runs.get(run_id)
+        if run is None:
+            return Ending("interrupted", error="its records are gone")
         return Ending("interrupted" if run.is_interrupted else run.status, run.ends_at - run.begun_at)
 
     def cancel(self, run_id: str, reason: str) -> bool:
@@ -116,6 +119,14 @@ class World:
         self.cancelled.append(run_id)
         self.runs[run_id].status, self.runs[run_id].ends_at = "cancelled", self.now + 2
         return True
+
+    def last_sign(self, run_id: str) -> float | None:
+        return self.runs[run_id].last_sign
+
+    def interrupt(self, run_id: str) -> None:
+        """The process of a run dies."""
+        self.runs[run_id].is_interrupted = True
+        self.runs[run_id].last_sign = self.now
 
     def minutes(self, schedule_id: str = "job") -> list[str]:
         """The minutes that became runs, in the order of their starts."""
@@ -134,7 +145,7 @@ class Process:
         return not self._world.is_live(self._run_id)
 
     def kill(self) -> None:
-        self._world.runs[self._run_id].is_interrupted = True
+        self._world.interrupt(self._run_id)
 
     def error(self) -> str:
         return ""
@@ -146,6 +157,7 @@ class Bell:
     def __init__(self, world: World) -> None:
         self.world = world
         self.stops = 0
+        self.reloads = 0
         self.at: dict[float, Callable[[], object]] = {}
 
     def stop_at(self, moment: float) -> None:
@@ -171,17 +183,21 @@ class Site:
         self.bell = Bell(self.world)
         self.lines: list[dict[str, Any]] = []
         self.reports: list[str] = []
+        self.home = "configs/schedules"
 
     def scheduler(self, tick: float = 10.0, **more: Any) -> Scheduler:
         made = Scheduler(
             self.shelf, self.directory, self.world, self.record, self.reports.append, self.world.clock, self.bell,
-            tick=tick, **more,
+            tick=tick, home=self.home, told=self.about, **more,
         )  # fmt: skip
         made.load()
         return made
 
     def record(self, line: Mapping[str, Any]) -> None:
         self.lines.append(dict(line))
+
+    def about(self, run_id: str) -> list[dict[str, Any]]:
+        return [line for line in reversed(self.lines) if line.get("run_id") == run_id]
 
     def serve(self, minutes: float, **more: Any) -> None:
         """A scheduler that serves for so long and is then asked to stop."""
