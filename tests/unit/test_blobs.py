@@ -42,8 +42,8 @@ def _make_a_pipe(path: Path) -> None:
     [
         (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was changed: it has 8 bytes, and 9 were recorded"),
-        (lambda path: path.write_bytes(b'{"k":"b"}'), "was changed: its SHA-256 is not the recorded one"),
-        (lambda path: path.write_bytes(b"{" * 9), "was changed: its SHA-256 is not the recorded one"),
+        (lambda path: path.write_bytes(b'{"k":"b"}'), "was changed: its SHA-256 is not the one that was recorded"),
+        (lambda path: path.write_bytes(b"{" * 9), "was changed: its SHA-256 is not the one that was recorded"),
         (_make_a_directory, "cannot be read: it is not an ordinary file"),
         (_make_a_pipe, "cannot be read: it is not an ordinary file"),
     ],

@@ -137,14 +137,14 @@ def test_a_matrix_value_is_a_variable_whatever_characters_its_name_has() -> None
 
 
 @pytest.mark.parametrize(
-    ("environment", "minute"),
-    [({}, "1970-01-01T00:00:00.000Z"), ({"DAGRUN_SCHEDULED_AT": "2026-01-31T09:00:00.000Z"}, "2026-01-31T09:00:00.000Z")],
+    ("scheduled_at", "minute"),
+    [(None, "1970-01-01T00:00:00.000Z"), ("2026-01-31T09:00:00.000Z", "2026-01-31T09:00:00.000Z")],
 )  # fmt: skip
 def test_the_time_that_a_run_is_scheduled_for_is_the_minute_of_its_fire_else_its_start(
-    environment: dict[str, str], minute: str
+    scheduled_at: str | None, minute: str
 ) -> None:
     dag = Dag(name="d", tasks=(task("t", env={"AT": "${{ run.scheduled_at }}"}),))
-    assert work(dag, environment).own_env["AT"] == minute
+    assert work(dag, scheduled_at=scheduled_at).own_env["AT"] == minute
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_a_default_sees_the_run_the_environment_and_github() -> None:
         dotenv=("a.env",),
         env={"E": "${{ env.F }}!", "P": "${{ params.id }}"},
     )
-    environment = {"OUT": "out", "GITHUB_REF": "main", "DAGRUN_SCHEDULED_AT": "2026-01-31T23:30:00.000Z"}
-    assert defaults(dag, environment) == {
+    environment = {"OUT": "out", "GITHUB_REF": "main"}
+    assert defaults(dag, environment, scheduled_at="2026-01-31T23:30:00.000Z") == {
         "id": "r1 of d",
         "day": "2026-02-01",
         "env": "a!, out, ",

@@ -49,7 +49,7 @@ def entry(number: int, **keys: object) -> dict[str, object]:
         (changed(tasks=[entry(0), entry(0)]), "two tasks have the same id"),
         (changed(tasks=[entry(0, needs=[{"task": "b"}]), entry(1)]), "its tasks depend on one another in a circle"),
         (changed(tasks=[entry(0), entry(1, needs=[{"task": "a[os=x]"}])]), "a task needs 'a[os=x]', which does not exist"),
-        (changed(tasks=[entry(0, matrix={"axes": {c: [str(i) for i in range(100)] for c in "abcd"}})]), "100,000,000 variants"),
+        (changed(tasks=[entry(0, matrix={"axes": {c: [str(i) for i in range(100)] for c in "abcd"}})]), "100,000,000 combinations"),
         (changed(tasks=[entry(0, condition="((")]), "it is no DAG any more: "),
     ],
 )  # fmt: skip
