@@ -36,12 +36,11 @@ class Status(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. `interrupted` is for readers: no end is recorded and nobody holds the run.
+    """The state of a run. `pending`: it has not begun, such as one that a schedule has queued.
 
-    `queued` is a run that a schedule has fired and that has not begun.
+    `interrupted` is for readers: no end is recorded and nobody holds the run.
     """
 
-    QUEUED = "queued"
     PENDING = "pending"
     RUNNING = "running"
     SUCCESS = "success"

@@ -598,7 +598,7 @@ def _queued_view(run: OpenRun) -> RunView:
     after = f", after {', '.join(run.after)}" if run.after else ""
     return RunView(
         run_id=run.run_id, dag=Dag(name=run.dag_name or Path(run.dag).stem, tasks=()), tenant=run.tenant or "",
-        status=str(RunStatus.QUEUED), reason=f"schedule '{run.schedule_id}', {run.minute} UTC{after}",
+        status=str(RunStatus.PENDING), reason=f"queued by schedule '{run.schedule_id}', {run.minute} UTC{after}",
         params=dict(run.params), outputs={}, started_at=None, finished_at=None, duration=None, tasks=(),
     )  # fmt: skip
 

@@ -264,9 +264,9 @@ def test_a_queued_run_is_listed_shown_and_cancelled(project: Project) -> None:
     second = project.start("scheduler", "--once", "--at", "2026-11-16T08:01Z")
     wait_for("the second run", lambda: told(project).count("schedule_enqueued") == 2)
     queued, running = project.dagrun("runs", "-o", "json").json["runs"]
-    assert (queued["status"], running["status"]) == ("queued", "running")
+    assert (queued["status"], running["status"]) == ("pending", "running")
     run_id = queued["run_id"]
-    assert project.dagrun("runs", "--status", "queued", "-o", "json").json["runs"] == [queued]
+    assert project.dagrun("runs", "--status", "pending", "-o", "json").json["runs"] == [queued]
     assert project.dagrun("status", run_id, "-o", "json").json["params"] == {}
     assert f"after {running['run_id']}" in project.dagrun("status", run_id).out
     logs = project.dagrun("logs", run_id)
