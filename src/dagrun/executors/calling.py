@@ -13,9 +13,10 @@ from dagrun import registry
 from dagrun.work import Json, Result, TaskContext
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-_ROOM = 200
+#: How deep lists and mappings of outputs may be nested; every interpreter can read that, with stack to spare.
+MOST_NESTING = 500
 _PLAIN = (str, int, float, bool, dict, list)
-_FLAT = frozenset({str, int, float, bool, type(None)})
+_CONTAINERS = (Mapping, list, tuple)
 
 
 class BadCall(ValueError):
@@ -168,27 +169,29 @@ def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
         if not isinstance(key, str):
             raise BadCall(f"output key {key!r} is not text")
     try:
-        return _encode_with_room(outputs)
+        return _encoded(outputs)
     except (TypeError, ValueError, RecursionError):
         for key, value in outputs.items():
             try:
-                _encode_with_room({key: value})
+                _encoded({key: value})
             except (TypeError, ValueError, RecursionError) as error:
                 raise BadCall(f"output '{key}' is not JSON-serialisable: {_why_not(error)}") from None
         raise
 
 
-def _encode_with_room(value: Mapping[Any, Json]) -> bytes:
-    """As JSON. What can only just be encoded here could not be read where more of the stack is in use.
+def _encoded(value: Mapping[Any, Json]) -> bytes:
+    """As JSON. Raises RecursionError for what is nested so deep that not every reader could follow.
 
-    So it is encoded within `_ROOM` lists, whose brackets are taken off again; a flat value needs no room.
+    How deep that is does not depend on the interpreter, or on how much of its stack is in use.
     """
-    if all(type(item) in _FLAT for item in value.values()):
-        return _encode(value).encode()
-    nested: Any = value
-    for _ in range(_ROOM):
-        nested = [nested]
-    return _encode(nested)[_ROOM:-_ROOM].encode()
+    text = _encode(value)  # first: it refuses what contains itself
+    level: list[Any] = [value]
+    for _ in range(MOST_NESTING + 1):
+        inside = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [item for items in inside for item in items if isinstance(item, _CONTAINERS)]
+        if not level:
+            return text.encode()
+    raise RecursionError
 
 
 def _why_not(error: Exception) -> str:

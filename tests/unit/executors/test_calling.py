@@ -254,6 +254,12 @@ def nested(depth: int) -> Any:
     return value
 
 
+def test_how_deep_outputs_may_be_nested_depends_on_no_interpreter() -> None:
+    assert encode_outputs({"deep": nested(500)}) == b'{"deep":' + b"[" * 500 + b"1" + b"]" * 500 + b"}"
+    with pytest.raises(BadCall, match="output 'deep' is not JSON-serialisable: it is nested too deeply"):
+        encode_outputs({"deep": nested(501)})
+
+
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
