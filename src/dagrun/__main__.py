@@ -32,7 +32,16 @@ def main() -> None:
     sys.exit(code)
 
 
+def _leave_out_the_current_directory() -> None:
+    """`python -m` puts it on the path of modules: those in it must not pass for Python's own."""
+    try:
+        here = os.getcwd()  # noqa: PTH109
+    except OSError:  # it was removed
+        return
+    if not sys.flags.safe_path and sys.path[:1] == [here]:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
-    if not sys.flags.safe_path and sys.path[:1] == [os.getcwd()]:  # noqa: PTH109
-        del sys.path[0]  # `python -m` has put it there: modules in it must not pass for Python's own
+    _leave_out_the_current_directory()
     main()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.beside import check_beside
 from dagrun.dialects.base import Places, Written
 from dagrun.errors import did_you_mean
 from dagrun.graph import cycles
 from dagrun.ids import variant_ids
-from dagrun.kinds.interpreter import interpreter
 from dagrun.language import check_language
 from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.parameters import problem_with_default
@@ -108,6 +108,14 @@ def _dangling(written: Written) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
+#: Scripts without any of these have no bash syntax in them: what reads shell is not even imported.
+_BASH: Final = re.compile(
+    r"\[\[|\(\(|[&|]>|\|&|;;?&|<<<|[<>]\(|>&|=\(|\+=|\]=|==|\$'|\$\[|\$\{[!\w]*[\[/^,:@]|\$\{!|\{[^\s{}]*(?:,|\.\.)|\{\w+\}[<>]|pipefail"
+    r"|\b(?:function|source|local|declare|typeset|let|shopt|mapfile|readarray|pushd|popd|dirs|enable|builtin|caller|compgen"
+    r"|complete|disown|select|coproc|echo|read|printf|test|exec|wait|type|export|readonly|trap)\b"
+)
+
+
 def _bash_in_sh(written: Written) -> Iterator[Finding]:
     """Bash syntax in scripts for `sh`, each kind once in a script. Tasks may share one script."""
     places = written.places
@@ -116,6 +124,10 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
         action = task.action
         if places is None or not isinstance(action, ShellAction | ContainerAction):
             continue
+        if not any(map(_BASH.search, action.commands)):  # as most have nothing of it
+            continue
+        from dagrun.kinds.interpreter import interpreter
+
         if interpreter(action).shell not in ("sh", "dash"):
             continue
         if action.commands not in known:

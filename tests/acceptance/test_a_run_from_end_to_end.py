@@ -207,7 +207,7 @@ def test_wrong_parameters_are_told_all_at_once_and_nothing_runs(project: Project
     run = project.dagrun("run", "chain", "-p", "regoin=us", "-p", "size=big", "-p", "size", "-p", "region=[")
     assert run.code == 2
     lines = [line for line in run.err.splitlines() if line.startswith("Error: ")]
-    assert len(lines) == 4
+    assert len(lines) == 3  # a region is text, and may be any
     assert "did you mean 'region'?" in run.err
     assert "parameter 'size' must be of type integer, not string" in run.err
     assert project.files() == before

@@ -24,7 +24,7 @@ TRAPS: dict[str, tuple[str, str | None]] = {
     "output_is_a_link_to_itself": ('ln -s "$DAGRUN_OUTPUT" "$DAGRUN_OUTPUT"', "Too many levels of symbolic links"),
     "output_is_a_link_to_a_device": ('ln -s /dev/zero "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is no ordinary file"),
     "output_is_no_text": ("printf 'a=\\377' > \"$DAGRUN_OUTPUT\"", "is not UTF-8"),
-    "output_is_nested": (nested(500), "nested too deeply"),
+    "output_is_nested": (nested(600), "nested too deeply"),
     "output_is_nested_deeper": (nested(100_000), "nested"),
     "params_are_a_directory": ('rm -f "$DAGRUN_PARAMS_FILE"; mkdir "$DAGRUN_PARAMS_FILE"', None),
     "params_are_a_full_directory": (
@@ -61,7 +61,7 @@ WORKFLOWS = """
 """
 
 CALLS: dict[str, tuple[str, dict[str, Any], str | None]] = {
-    "nests": ("nests", {"depth": 500}, "nested too deeply"),
+    "nests": ("nests", {"depth": 600}, "nested too deeply"),
     "writes_text": ("writes to every descriptor", {"what": "hello world\n"}, "cannot be read"),
     "writes_a_message": ("writes to every descriptor", {"what": "\0\0\0\2[]"}, "cannot be read"),
     "writes_another_message": ("writes to every descriptor", {"what": '\0\0\0\r{"op":"ended"}'}, "cannot be read"),
@@ -119,8 +119,6 @@ DAMAGE = {
     "rm -rf logs; touch logs": "Not a directory",
     "mkfifo logs/b.1.log": "logs/b.1.log",
     "mkdir logs/b.1.log": "logs/b.1.log",
-    "mkfifo scratch/b.1.params.json": "scratch/b.1.params.json",
-    "mkdir scratch/b.1.params.json": "scratch/b.1.params.json",
     "rm -rf scratch; touch scratch": "scratch",
 }
 BELOW: dict[str, dict[str, Any]] = {
@@ -157,6 +155,13 @@ def test_a_task_that_cannot_be_prepared_fails_alone(project: Project, damage: st
     outcome = after(project, damage, BELOW["command"])
     failed = next(task for task in outcome.json["tasks"] if task["status"] == "failed")
     assert DAMAGE[damage] in failed["error"]
+    project.assert_clean()
+
+
+@pytest.mark.parametrize("damage", ["mkfifo scratch/b.1.params.json", "mkdir scratch/b.1.params.json"])
+def test_what_lies_where_a_task_gets_its_parameters_is_replaced(project: Project, damage: str) -> None:
+    outcome = after(project, damage, BELOW["command"])
+    assert outcome.task("b")["status"] == "success"
     project.assert_clean()
 
 

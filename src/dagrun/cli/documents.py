@@ -55,7 +55,7 @@ def validate(
 
     named = [*(files or []), *([dag] if dag else [])]
     with wiring.documents(settings.load(flags=flags(workflows))) as documents:
-        found = [documents.find(name) for name in named] or documents.of_project()
+        found = [_found(documents, name) for name in named] or documents.of_project()
         if not found:
             chosen = documents.settings
             where = f"{chosen.dags_dir} or {chosen.schedules_dir}"
@@ -94,6 +94,20 @@ def validate(
             f"{errors} error{'s'[: errors != 1]} in {sum(bool(report.errors) for report in reports)} of {len(reports)} file{'s'[: len(reports) != 1]}"
         )
     return 2 if errors else 0
+
+
+def _found(documents: Documents, name: str) -> tuple[Path, str]:
+    """One document; a directory too, whose report says that it is one, so that the other files are reported."""
+    from pathlib import Path
+
+    from dagrun.errors import NotFoundError
+
+    try:
+        return documents.find(name)
+    except NotFoundError:
+        if not Path(name).is_dir():
+            raise
+        return Path(name), name
 
 
 def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[FileReport]:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from dagrun.expressions import Span, spans
 from dagrun.scripts.holes import HOLE
 from dagrun.scripts.shell.grammar import Grammar
-
-#: Scripts without any of these need no look.
-_CANDIDATES: Final = re.compile(
-    r"\[\[|\(\(|[&|]>|\|&|;;?&|<<<|[<>]\(|>&|=\(|\+=|\]=|==|\$'|\$\[|\$\{[!\w]*[\[/^,:@]|\$\{!|\{[^\s{}]*(?:,|\.\.)|\{\w+\}[<>]|pipefail"
-    r"|\b(?:function|source|local|declare|typeset|let|shopt|mapfile|readarray|pushd|popd|dirs|enable|builtin|caller|compgen"
-    r"|complete|disown|select|coproc|echo|read|printf|test|exec|wait|type|export|readonly|trap)\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +20,6 @@ class Bashism:
 
 def bashisms(text: str) -> Iterator[Bashism]:
     """The first of each kind in a script, in order."""
-    if not _CANDIDATES.search(text):
-        return
     grammar = Grammar(_without_expressions(text), "bash")
     grammar.run()
     told = set[str]()
