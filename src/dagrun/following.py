@@ -10,11 +10,12 @@ from dagrun import events
 from dagrun.clock import Clock
 from dagrun.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.graph import Graph
+from dagrun.record import fold, mark_interrupted
 from dagrun.runs.base import RunStore
 from dagrun.runs.follow import Follower
 from dagrun.state import RunState
 from dagrun.variants import is_of
-from dagrun.views.status import RunView, fold, mark_interrupted, view_of
+from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.work import Json

@@ -14,12 +14,13 @@ from dagrun.following import LogFollower, Watch
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.prepared import at_once
-from dagrun.runs.base import RunRecord, RunStore, Tail
+from dagrun.record import RunRecord, fold
+from dagrun.runs.base import RunStore, Tail
 from dagrun.runs.ends import log_end
 from dagrun.selection import which
 from dagrun.state import RunState
 from dagrun.variants import base_id, is_of
-from dagrun.views.status import DAMAGED, DamagedRun, RunView, fold, view
+from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 from dagrun.work import Json
 
 if TYPE_CHECKING:

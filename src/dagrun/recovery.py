@@ -8,22 +8,14 @@ from dataclasses import dataclass, replace
 
 from dagrun.errors import DamagedError
 from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
-from dagrun.graph import Graph, Node
+from dagrun.graph import Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, Status
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord, replay
 from dagrun.selection import Selection, chosen, part
 from dagrun.state import RunState
 from dagrun.variants import base_id
-from dagrun.views.status import fold as fold_in
 from dagrun.work import Blob
-
-
-def fold(record: RunRecord, dag: Dag | None = None) -> RunState:
-    """The state of a recorded run. With `dag` that of a run of it in which the same tasks have already ended well."""
-    state = RunState(Graph.compile(dag or record.dag))
-    fold_in(state, record.events)
-    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,7 @@ def reuse(record: RunRecord, dag: Dag, again: Selection) -> Reuse:
     Of a group those variants run that are selected or have no good result; but all of a for_each whose list is made
     anew, because a task runs that stands above it. Raises NotFoundError, UsageError.
     """
-    state = fold(record, dag)
+    state = replay(record, dag)
     items = {
         node.task.id: [state.nodes[i].task.id for i in node.members or ()]
         for node in state.nodes

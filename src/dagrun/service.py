@@ -19,9 +19,10 @@ from dagrun.history import History
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
-from dagrun.recovery import fold, needed_files, resumption, reuse, usable
+from dagrun.record import RunRecord, replay
+from dagrun.recovery import needed_files, resumption, reuse, usable
 from dagrun.registry import Registry
-from dagrun.runs.base import Request, RunRecord, RunStore, RunWriter, new_run_id
+from dagrun.runs.base import Request, RunStore, RunWriter, new_run_id
 from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.signals import held
@@ -208,7 +209,7 @@ class Service(History):
         from dagrun.engine import close_interrupted  # asyncio, which only a cancel needs
 
         self.end_bodies(writer.run_id)
-        state = fold(self.runs.read(writer.run_id))
+        state = replay(self.runs.read(writer.run_id))
         writer.begin()
         for request in writer.requests():
             close_interrupted(state, writer, request, self.clock)
@@ -229,7 +230,7 @@ class Service(History):
                 writer.run_id
             )  # as the owner: what has happened until now is all that has
             dag = self._resumed_dag(record, use_current, notice)
-            state = fold(record, dag)
+            state = replay(record, dag)
             if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
                 writer.close()
                 return None
@@ -334,7 +335,7 @@ class Service(History):
         """
         record = self.record(named)
         reused = reuse(record, record.dag, again)
-        state = fold(record)
+        state = replay(record)
         params = state.start.params if state.start else {}
         params = self._params_again(record, record.dag, state.start, params, given)
         prepared = self.documents.recorded(

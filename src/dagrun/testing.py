@@ -30,8 +30,8 @@ from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.graph import Graph
 from dagrun.model import Dag, WorkflowAction
 from dagrun.prepared import Prepared
+from dagrun.record import RunRecord
 from dagrun.registry import Origin, Registry, Workflow
-from dagrun.runs.base import RunRecord
 from dagrun.runs.memory import MemoryRuns
 from dagrun.settings import Settings
 from dagrun.source import DocumentError, Source

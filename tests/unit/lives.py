@@ -14,7 +14,7 @@ from dagrun.executors.inline import InlineExecutor
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.prepared import Prepared
-from dagrun.recovery import fold
+from dagrun.record import replay
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.base import Request
 from dagrun.runs.memory import MemoryRun, MemoryRuns
@@ -86,7 +86,7 @@ class Life:
 
     def folded(self) -> RunState:
         """The state that the journal tells."""
-        return fold(self.runs.read("r"))
+        return replay(self.runs.read("r"))
 
     def cut(self, length: int) -> Life:
         """The same run, killed when so many facts were on record."""

@@ -15,7 +15,8 @@ from dagrun.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSki
 from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.outcomes import FINAL
-from dagrun.recovery import fold, remainder
+from dagrun.record import replay
+from dagrun.recovery import remainder
 from dagrun.selection import Selection
 from dagrun.state import RunState
 from dagrun.testing import HANG, Outcome, fails
@@ -510,7 +511,7 @@ def test_a_run_with_a_damaged_line_anywhere_ends_all_the_same(lost: int) -> None
 
 def left(life: Life, *tasks: Task) -> list[str]:
     """What a resume with a changed document would run."""
-    state = fold(life.runs.read("r"), Dag(name="d", tasks=tasks))
+    state = replay(life.runs.read("r"), Dag(name="d", tasks=tasks))
     return list(remainder(state).rerun)
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from dagrun.events import Event, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.outcomes import FINAL, Status
-from dagrun.recovery import fold
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord, replay
 from dagrun.selection import Selection
 from dagrun.variants import base_id, is_of
 from dagrun.views.status import view_of
@@ -223,9 +222,9 @@ def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: 
 
 
 def folded(runs: Any) -> Any:
-    from dagrun.recovery import fold
+    from dagrun.record import replay
 
-    return fold(runs.read("r"))
+    return replay(runs.read("r"))
 
 
 CHAIN = Dag(
@@ -290,7 +289,7 @@ def test_a_rerun_repeats_nothing_good_that_nobody_asked_for(
     before = life.folded()
     asked = data.draw(st.lists(st.sampled_from(sorted(before.index)), min_size=1, max_size=2, unique=True))
     ended = life.service.rerun("r", Selection(only=asked), "again")
-    after = fold(life.runs.read("again"))
+    after = replay(life.runs.read("again"))
     assert all(task.status in FINAL for task in after.tasks)
     assert [task.status for task in after.tasks] == [task.status for task in ended.state.tasks]
 

@@ -13,8 +13,8 @@ from dagrun.documents import Given
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.events import DagResume, DagStart, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction
-from dagrun.recovery import fold, remainder, reuse
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord, replay
+from dagrun.recovery import remainder, reuse
 from dagrun.runs.files import FileRuns
 from dagrun.runs.inbox import Inbox
 from dagrun.runs.memory import MemoryRuns
@@ -443,8 +443,8 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
     life, _ = lived()
     record: RunRecord = life.runs.read("r")
     assert [result.task_id for result in reuse(record, CHAIN, Selection(only=["c"])).results] == ["a"]
-    assert remainder(fold(record)).reused == ["a"]
-    assert isinstance(fold(record), RunState)
+    assert remainder(replay(record)).reused == ["a"]
+    assert isinstance(replay(record), RunState)
 
 
 # --- the inbox, and runs that were never born -------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from dagrun.events import Event
 from dagrun.model import Dag
+from dagrun.record import RunRecord
 from dagrun.work import INLINE_BYTES, Attempt, Blob, Json
 
 WISHES = frozenset({"cancel"})  # what a request may ask for
@@ -38,17 +39,6 @@ class Request:
     what: str
     by: str
     facts: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """All that is stored about one run. `live`: a process drives it now. `corrupt`: lines that are no events."""
-
-    run_id: str
-    dag: Dag
-    events: Sequence[Event]
-    live: bool
-    corrupt: int = 0
 
 
 def items_document(items: Sequence[Json]) -> bytes | None:

@@ -26,8 +26,9 @@ from dagrun.errors import (
     UsageError,
 )  # fmt: skip
 from dagrun.model import NAME_RULE, Dag
+from dagrun.record import RunRecord
 from dagrun.runs import disk, documents, lines, lock
-from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
+from dagrun.runs.base import Request, is_run_id, items_document, new_run_id
 from dagrun.runs.follow import FileTail
 from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name

@@ -11,7 +11,8 @@ from dagrun import events
 from dagrun.clock import from_rfc3339
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.model import NAME_RULE, Dag
-from dagrun.runs.base import Request, RunRecord, is_run_id, items_document, new_run_id
+from dagrun.record import RunRecord
+from dagrun.runs.base import Request, is_run_id, items_document, new_run_id
 from dagrun.runs.layout import RunLayout
 from dagrun.work import Attempt, Blob, Json
 

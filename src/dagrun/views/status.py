@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
-from dagrun.events import CancelIgnored, CancelRequested, DagResume, DagStart, Event
+from dagrun.events import CancelIgnored, CancelRequested
 from dagrun.graph import Graph, Node
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus, Status
 from dagrun.payloads import by_output
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord, fold, mark_interrupted
 from dagrun.state import RunState
 from dagrun.work import Blob, Json, Outputs
 
@@ -171,30 +171,6 @@ def view(record: RunRecord, now: float) -> RunView:
     if not record.live:
         mark_interrupted(state)
     return view_of(state, record.run_id, now, corrupt)
-
-
-def fold(state: RunState, facts: Iterable[Event]) -> int:
-    """Fold recorded facts in; how many of them do not fit."""
-    misfits = 0
-    hashes: set[str] = set()
-    for event in facts:
-        if isinstance(event, DagStart | DagResume) and event.dag_hash not in hashes:
-            hashes.add(event.dag_hash)
-            misfits = 0  # what came before was about another DAG, which a resume has replaced
-        try:
-            state.apply(event)
-        except (LookupError, ValueError, TypeError, AttributeError):
-            # About a task that the recorded DAG does not have, a status nobody knows, or facts in an order that no run
-            # has: lines are missing, or were changed.
-            misfits += 1
-    return misfits
-
-
-def mark_interrupted(state: RunState) -> None:
-    """What has not ended, and is held by nobody, was interrupted."""
-    if state.status in (RunStatus.RUNNING, RunStatus.PENDING):
-        state.status = RunStatus.INTERRUPTED
-        state.reason = "its process ended without recording an end"
 
 
 def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int = 0) -> RunView:

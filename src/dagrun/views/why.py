@@ -26,9 +26,8 @@ from dagrun.events import (
 from dagrun.graph import Graph, Node
 from dagrun.model import Need, Task, Trigger
 from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord, fold, mark_interrupted
 from dagrun.state import RunState
-from dagrun.views.status import fold, mark_interrupted
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 from dagrun.work import Json
 

@@ -9,8 +9,8 @@ import pytest
 
 from dagrun.events import DagResume, TaskOk
 from dagrun.graph import Graph
+from dagrun.record import RunRecord
 from dagrun.registry import Registry
-from dagrun.runs.base import RunRecord
 from dagrun.service import Service
 from dagrun.settings import Settings
 from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario

@@ -19,7 +19,7 @@ from dagrun.events import (
     TaskStart,
 )
 from dagrun.model import Dag, Matrix
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord
 from dagrun.testing import fails
 from dagrun.views.status import RunView, view
 from dagrun.work import Blob

@@ -20,7 +20,7 @@ from dagrun.events import (
     TaskStart,
 )
 from dagrun.model import Matrix, OnError
-from dagrun.runs.base import RunRecord
+from dagrun.record import RunRecord
 from dagrun.testing import HANG, Outcome, dag, fails, scenario
 from dagrun.views.why import Why, explain
 from dagrun.work import Ended

@@ -1,0 +1,54 @@
+"""What is stored about one run, and its replay: recorded events folded into a state again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dagrun.events import DagResume, DagStart, Event
+from dagrun.graph import Graph
+from dagrun.model import Dag
+from dagrun.outcomes import RunStatus
+from dagrun.state import RunState
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """All that is stored about one run. `live`: a process drives it now. `corrupt`: lines that are no events."""
+
+    run_id: str
+    dag: Dag
+    events: Sequence[Event]
+    live: bool
+    corrupt: int = 0
+
+
+def replay(record: RunRecord, dag: Dag | None = None) -> RunState:
+    """The state of a recorded run. With `dag` that of a run of it in which the same tasks have already ended well."""
+    state = RunState(Graph.compile(dag or record.dag))
+    fold(state, record.events)
+    return state
+
+
+def fold(state: RunState, events: Iterable[Event]) -> int:
+    """Apply recorded events to a state; how many of them do not fit."""
+    misfits = 0
+    hashes: set[str] = set()
+    for event in events:
+        if isinstance(event, DagStart | DagResume) and event.dag_hash not in hashes:
+            hashes.add(event.dag_hash)
+            misfits = 0  # what came before was about another DAG, which a resume has replaced
+        try:
+            state.apply(event)
+        except (LookupError, ValueError, TypeError, AttributeError):
+            # About a task that the recorded DAG does not have, a status nobody knows, or events in an order that no run
+            # has: lines are missing, or were changed.
+            misfits += 1
+    return misfits
+
+
+def mark_interrupted(state: RunState) -> None:
+    """A run that has not ended, and that no live process holds, was interrupted."""
+    if state.status in (RunStatus.RUNNING, RunStatus.PENDING):
+        state.status = RunStatus.INTERRUPTED
+        state.reason = "its process ended without recording an end"
