@@ -186,7 +186,7 @@ def usual(path: str) -> str:
 
 def loaded(path: str) -> str:
     """dagrun: read, validated, linked, ordered."""
-    from dagrun.documents import Documents
+    from dagrun.app.documents import Documents
     from dagrun.registry import Origin, Registry, Workflow
     from dagrun.settings import Settings
 

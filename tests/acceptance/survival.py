@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagrun.app.run_queries import History
 from dagrun.clock import SteadyClock
 from dagrun.errors import NotFoundError
-from dagrun.history import History
 from dagrun.runs.files import FileRuns
 from tests.acceptance.harness import PATIENCE, Outcome, Project
 

@@ -49,7 +49,11 @@ def test_help_and_short_answers_import_nothing_heavy(project: Project, args: lis
     modules = loaded(project, *args)
     assert modules & HEAVY == set()
     if "--help" in args:
-        assert not modules & {"dagrun.model", "dagrun.work", "dagrun.service"}  # their dataclasses cost 20 ms
+        assert not modules & {
+            "dagrun.model",
+            "dagrun.work",
+            "dagrun.app.service",
+        }  # their dataclasses cost 20 ms
 
 
 def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
@@ -57,7 +61,7 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     (project.root / "dagrun.toml").unlink()  # only where there is one it is read
     modules = loaded(project, "validate", "dag.yaml")
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
-    assert not modules & {"dagrun.executors.local", "dagrun.events", "dagrun.service", "dagrun.scripts"}
+    assert not modules & {"dagrun.executors.local", "dagrun.events", "dagrun.app.service", "dagrun.scripts"}
     assert not modules & {"dagrun.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
 
 
@@ -66,7 +70,7 @@ def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "validate", "dag.yaml")
     assert "dagrun.executors.local" in modules
-    assert not modules & {"rich", "asyncio", "ssl", "dagrun.events", "dagrun.service", "dagrun.scripts"}
+    assert not modules & {"rich", "asyncio", "ssl", "dagrun.events", "dagrun.app.service", "dagrun.scripts"}
 
 
 def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dagrun import settings, wiring
-from dagrun.documents import RunRequest
+from dagrun import settings
+from dagrun.app import wiring
+from dagrun.app.documents import RunRequest
+from dagrun.app.service import Service
 from dagrun.outcomes import RunStatus
 from dagrun.selection import Selection
-from dagrun.service import Service
 
 FLOWS = """
 from dagrun import workflow

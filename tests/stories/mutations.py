@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dagrun.documents import Documents
+from dagrun.app.documents import Documents
 from dagrun.registry import Registry
 from dagrun.settings import Settings
 from dagrun.source import render

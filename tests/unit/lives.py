@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dagrun.app.service import Ended, Service, Shown
 from dagrun.clock import FakeClock
 from dagrun.engine import Engine
 from dagrun.events import Event
@@ -18,7 +19,6 @@ from dagrun.record import replay
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.base import Request
 from dagrun.runs.memory import MemoryRun, MemoryRuns
-from dagrun.service import Ended, Service, Shown
 from dagrun.settings import Settings
 from dagrun.state import RunState
 

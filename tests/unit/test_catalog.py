@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun import catalog
-from dagrun.documents import Documents
+from dagrun.app.documents import Documents
 from dagrun.errors import NotFoundError
 from dagrun.registry import Registry
 from dagrun.settings import Settings

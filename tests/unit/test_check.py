@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.app.service import Service
 from dagrun.clock import FakeClock
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Failure, Origin, Parameter, Registry
 from dagrun.runs.memory import MemoryRuns
-from dagrun.service import Service
 from dagrun.settings import Settings
 from dagrun.source import render
 from tests.unit.harness import read, registry, shown, told, workflow

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.documents import Given
+from dagrun.app.documents import Given
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.events import DagResume, DagStart, TaskOk, TaskStart
 from dagrun.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dagrun import itself
+from dagrun.app.service import Service
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
 from dagrun.runs.disk import make_directory, unwritable
 from dagrun.runs.ends import last_text
-from dagrun.service import Service
 
 PATIENCE = 60.0  # seconds until the run must have begun
 _MOST_COMPLAINTS = 64 * 1024  # bytes of what a run that did not begin has to say

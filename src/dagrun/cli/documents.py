@@ -16,7 +16,7 @@ from dagrun.cli.output import Form, Output
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dagrun.documents import Documents, FileReport
+    from dagrun.app.documents import Documents, FileReport
 
 Workflows = Annotated[
     list[str] | None,
@@ -49,7 +49,8 @@ def validate(
 
     Without FILE: of all documents and schedules of the project.
     """
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
     from dagrun.errors import UsageError
     from dagrun.source import render
 
@@ -121,7 +122,7 @@ def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -
     """What was found in files of schedules, those of the project checked together with all others there."""
     from pathlib import Path
 
-    from dagrun.documents import FileReport
+    from dagrun.app.documents import FileReport
     from dagrun.schedules.files import ScheduleFiles
     from dagrun.schedules.listing import CheckedFiles
     from dagrun.source import Source
@@ -151,7 +152,8 @@ def _coloured(text: str, level: str) -> str:
 
 def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
     """List the registered workflows with their parameters."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
 
     with wiring.service(settings.load(flags=flags(workflows))) as service:
         registry = service.workflows()

@@ -28,7 +28,8 @@ def why(
 
     From the recorded facts, back to the first cause.
     """
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
         answer, now = service.why(run, task), service.clock.now()

@@ -59,7 +59,8 @@ def status(
     ] = StatusForm.TEXT,
 ) -> int:
     """Show one run: its tasks, their states, reasons and durations."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
         if watch:
@@ -200,7 +201,8 @@ def runs(
     form: Output = Form.TEXT,
 ) -> int:
     """List the runs, newest first."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
     from dagrun.outcomes import RunStatus
     from dagrun.views.status import RunView
 
@@ -286,7 +288,8 @@ def logs(
     form: Output = Form.TEXT,
 ) -> int:
     """Print what a run's tasks have printed."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
     from dagrun.errors import UsageError
 
     if follow and (failed or tail is not None):

@@ -46,8 +46,9 @@ def plan(
 
     Expected times are the medians of each task's newest 20 successes in the newest 50 runs of all DAGs.
     """
-    from dagrun import settings, wiring
-    from dagrun.documents import RunRequest
+    from dagrun import settings
+    from dagrun.app import wiring
+    from dagrun.app.documents import RunRequest
     from dagrun.errors import UsageError
     from dagrun.views import drawing
     from dagrun.views import plan as plans

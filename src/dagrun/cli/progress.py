@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.app.service import Shown
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.events import (
@@ -28,7 +29,6 @@ from dagrun.events import (
 from dagrun.graph import Graph, Node
 from dagrun.outcomes import FINAL
 from dagrun.runs.base import RunStore
-from dagrun.service import Shown
 from dagrun.state import RunState
 
 if TYPE_CHECKING:

@@ -47,7 +47,8 @@ def cancel(
     form: Output = Form.TEXT,
 ) -> int:
     """End a run, whoever drives it, and what it started."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
     from dagrun.running import login
 
     with wiring.service(settings.load()) as service:
@@ -87,9 +88,10 @@ def resume(
 
     A value that held a secret is not recorded: give it again.
     """
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
+    from dagrun.app.documents import Given
     from dagrun.cli.progress import progress
-    from dagrun.documents import Given
 
     given = Given(params=param or (), params_file=params_file, kept=_kept(fire))
 
@@ -141,9 +143,10 @@ def rerun(
     --from and --only say what runs; all else is taken over. Without them everything runs. A value that held a secret is
     not recorded: give it again.
     """
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
+    from dagrun.app.documents import Given
     from dagrun.cli.progress import progress
-    from dagrun.documents import Given
     from dagrun.selection import Selection
 
     silent = quiet or form is Form.JSON

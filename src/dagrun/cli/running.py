@@ -16,8 +16,8 @@ from dagrun.cli.output import Form, Output
 from dagrun.outcomes import OnError, RunStatus
 
 if TYPE_CHECKING:
-    from dagrun.documents import RunRequest
-    from dagrun.service import Ended, Service
+    from dagrun.app.documents import RunRequest
+    from dagrun.app.service import Ended, Service
 
 
 def register(app: typer.Typer) -> None:
@@ -88,9 +88,10 @@ def run(
     form: Output = Form.TEXT,
 ) -> int:
     """Run a DAG to its end."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
+    from dagrun.app.documents import RunRequest
     from dagrun.cli.progress import progress
-    from dagrun.documents import RunRequest
     from dagrun.errors import UsageError
     from dagrun.selection import Selection
 

@@ -15,11 +15,11 @@ from dagrun.cli.output import Form, Output
 from dagrun.cli.streams import unhurried
 
 if TYPE_CHECKING:
+    from dagrun.app.service import Service
     from dagrun.schedules.files import Loaded
     from dagrun.schedules.listing import CheckedFiles, Preview
     from dagrun.schedules.loop import Scheduler
     from dagrun.schedules.model import Skip
-    from dagrun.service import Service
     from dagrun.work import Json
 
 PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
@@ -46,7 +46,8 @@ def scheduler(
     form: Output = Form.TEXT,
 ) -> int:
     """Run what the schedules say: one tick, or until stopped."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
     from dagrun.clock import process_start
     from dagrun.errors import UsageError
 
@@ -222,7 +223,8 @@ def schedules(
     Also how its last run ended. After a clock was wrong, `schedules reset ID` lets a schedule fire again from now on; a
     minute that has become a run is still not fired again.
     """
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
         files = service.schedule_files(directory)

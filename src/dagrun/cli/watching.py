@@ -20,9 +20,9 @@ from dagrun.cli.streams import OWN_COLOURS, visible
 if TYPE_CHECKING:
     from types import FrameType
 
-    from dagrun.following import Watch
+    from dagrun.app.following import Watch
+    from dagrun.app.service import Service
     from dagrun.runs.base import Tail
-    from dagrun.service import Service
     from dagrun.views.status import RunView
     from dagrun.work import Json
 
@@ -60,7 +60,8 @@ def events(
     form: Output = Form.TEXT,
 ) -> int:
     """Print the events of all runs, or of one, the newest last."""
-    from dagrun import settings, wiring
+    from dagrun import settings
+    from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
         run_id = None if run is None else service.run_id(run)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dagrun.app.service import Service
 from dagrun.cli.history import _lines
 from dagrun.cli.watching import EventLines
 from dagrun.clock import FakeClock
@@ -24,7 +25,6 @@ from dagrun.model import Dag, Matrix, OnError, Retry, WorkflowAction
 from dagrun.prepared import Prepared
 from dagrun.runs.files import FileRuns
 from dagrun.selection import Selection
-from dagrun.service import Service
 from dagrun.settings import Settings
 from dagrun.testing import fails
 from dagrun.views.orchestration_run import orchestration_run

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.app.service import Service
 from dagrun.events import DagResume, TaskOk
 from dagrun.graph import Graph
 from dagrun.record import RunRecord
 from dagrun.registry import Registry
-from dagrun.service import Service
 from dagrun.settings import Settings
 from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario
 from dagrun.views.estimate import MOST_SUCCESSES, Estimate, History, estimate, longest_path

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 from dagrun.settings import Settings
 
 if TYPE_CHECKING:
-    from dagrun.documents import Documents
+    from dagrun.app.documents import Documents
+    from dagrun.app.service import Service
     from dagrun.executors.local import LocalExecutor
     from dagrun.registry import Registry
     from dagrun.schedules.firing import Record, Report
     from dagrun.schedules.listing import CheckedFiles
     from dagrun.schedules.loop import Scheduler
-    from dagrun.service import Service
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class _Means:
 @contextmanager
 def documents(settings: Settings) -> Iterator[Documents]:
     """Answers about one project's documents, for those who ask nothing about runs and need not wait for it."""
-    from dagrun.documents import Documents
+    from dagrun.app.documents import Documents
 
     means = _Means(settings)
     try:
@@ -81,10 +81,10 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
 
     With `runs` the keeper is forked at once, while this process is small and holds no lock.
     """
+    from dagrun.app.service import Service
     from dagrun.clock import SteadyClock
     from dagrun.runs.files import FileRuns
     from dagrun.runs.lines import Rotation
-    from dagrun.service import Service
 
     means = _Means(settings)
     if runs:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.app.following import LogFollower, Watch
+from dagrun.app.run_queries import History
 from dagrun.clock import FakeClock
 from dagrun.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
-from dagrun.following import LogFollower, Watch
-from dagrun.history import History
 from dagrun.model import Dag
 from dagrun.runs.base import RunWriter
 from dagrun.runs.files import FileRuns

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.app.following import LogFollower, Watch
 from dagrun.clock import Clock
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.events import EVENTS
-from dagrun.following import LogFollower, Watch
 from dagrun.graph import Graph
 from dagrun.model import Dag
 from dagrun.prepared import at_once

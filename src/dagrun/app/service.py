@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.app.run_queries import History
 from dagrun.clock import Clock
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.events import CancelIgnored, DagStart, Event
 from dagrun.graph import Graph
-from dagrun.history import History
 from dagrun.model import Dag
 from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
@@ -31,7 +31,7 @@ from dagrun.views.status import DamagedRun, RunView, view_of
 from dagrun.work import Executor, Json
 
 if TYPE_CHECKING:
-    from dagrun.documents import Documents, Given
+    from dagrun.app.documents import Documents, Given
     from dagrun.schedules.listing import CheckedFiles, Preview, ScheduleView
     from dagrun.schedules.model import Schedule
     from dagrun.schedules.openruns import OpenRun
@@ -93,7 +93,7 @@ class Service(History):
     @cached_property
     def documents(self) -> Documents:
         """Answers about documents."""
-        from dagrun.documents import Documents  # YAML and the wire models, 80 ms that no look back needs
+        from dagrun.app.documents import Documents  # YAML and the wire models, 80 ms that no look back needs
 
         return Documents(self.settings, self.read_registry, self.foresee_registry)
 
