@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagrun import encoding, expressions, parameters
+from dagrun import encoding, expressions
 from dagrun.clock import to_rfc3339
+from dagrun.documents import parameters
 from dagrun.errors import UsageError
 from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun import dotenvs, parameters
 from dagrun.bodies import Bodies, with_defaults
-from dagrun.check import check
 from dagrun.clock import FakeClock
-from dagrun.dialects import detect
+from dagrun.documents import dotenv, parameters
+from dagrun.documents.dialects import detect
+from dagrun.documents.validation.check import check
+from dagrun.documents.yaml import DocumentError, Source
 from dagrun.engine import Engine
 from dagrun.events import DagStart, Event
 from dagrun.executors.inline import HANG, InlineExecutor
@@ -34,7 +35,6 @@ from dagrun.record import RunRecord
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.memory import MemoryRuns
 from dagrun.settings import Settings
-from dagrun.source import DocumentError, Source
 from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
 from dagrun.work import Json
@@ -185,5 +185,5 @@ def _prepared(graph: Graph, params: Mapping[str, Json]) -> Prepared:
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)
     values = parameters.resolve(graph.dag, params)
-    files = {path: dotenvs.read(Path(path), path).values for path in dotenvs.paths(graph.dag)}
+    files = {path: dotenv.read(Path(path), path).values for path in dotenv.paths(graph.dag)}
     return Prepared(graph, "<scenario>", values, known, dotenv=files, deferred=deferred)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.acceptance.harness import Project
-from tests.unit.dialects.test_seeds import S0, S3_PIPELINE
+from tests.unit.documents.dialects.test_seeds import S0, S3_PIPELINE
 
 
 def test_steps_without_an_action_end_well_at_once(project: Project) -> None:

@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 
 from dagrun.clock import from_rfc3339
-from dagrun.dialects import detect
+from dagrun.documents.dialects import detect
+from dagrun.documents.yaml import Source
 from dagrun.events import DagStart, Encoder, TaskOk, TaskStart
 from dagrun.model import Dag
 from dagrun.runs.files import FileRuns
-from dagrun.source import Source
 from tests.acceptance.harness import Project, wait_for
 from tests.acceptance.survival import kill_both, left_behind, lines_of
 from tests.acceptance.test_disks import mounted

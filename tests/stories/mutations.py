@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dagrun.app.documents import Documents
+from dagrun.documents.yaml import render
 from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.source import render
 from dagrun.views.plan import dry_run
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun.dialects.schema import dialects, schema
+from dagrun.documents.dialects.schema import dialects, schema
 from dagrun.model import Trigger
 from dagrun.outcomes import EDGES, End
 

@@ -10,12 +10,12 @@ import pytest
 import typer
 from jsonschema import Draft7Validator
 
-from dagrun.check import check
 from dagrun.cli.app import app
-from dagrun.dialects.detect import to_dag
-from dagrun.dialects.schema import dialects, schema
+from dagrun.documents.dialects.detect import to_dag
+from dagrun.documents.dialects.schema import dialects, schema
+from dagrun.documents.validation.check import check
+from dagrun.documents.yaml import Source, render
 from dagrun.schedules.files import ScheduleFiles
-from dagrun.source import Source, render
 from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, alike, blocks, fresh, rows, words_of
 
 DOCUMENTS = [

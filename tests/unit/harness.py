@@ -9,12 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from dagrun.check import check
-from dagrun.dialects import detect
+from dagrun.documents.dialects import detect
+from dagrun.documents.validation.check import check
+from dagrun.documents.yaml import DocumentError, Source, render
 from dagrun.graph import Graph
 from dagrun.model import Dag, Matrix, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
-from dagrun.source import DocumentError, Source, render
 from dagrun.testing import InlineExecutor, Outcome, run
 from dagrun.variants import variant_id, variants
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun import catalog, encoding, parameters
-from dagrun.check import check
+from dagrun import encoding
 from dagrun.collector import resting
-from dagrun.dialects import detect
-from dagrun.dialects.base import Written
+from dagrun.documents import lookup, parameters
+from dagrun.documents.dialects import detect
+from dagrun.documents.dialects.base import Written
+from dagrun.documents.validation.check import check
+from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.graph import Graph
 from dagrun.masking import SHORTEST, Masker
 from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
 from dagrun.selection import EVERYTHING, Selection, select
 from dagrun.settings import Settings
-from dagrun.source import DocumentError, Finding, Limits, Source
 
 if TYPE_CHECKING:
     from dagrun.prepared import Prepared
@@ -116,7 +117,7 @@ class Documents:
         return [
             (path, _shown(path))
             for directory in directories
-            for path in catalog.documents(self.settings.path(directory))
+            for path in lookup.documents(self.settings.path(directory))
         ]
 
     def is_schedules_directory(self, directory: Path) -> bool:
@@ -125,7 +126,7 @@ class Documents:
 
     def holds_schedules(self, path: Path) -> bool:
         """Whether a file holds schedules: it lies among the project's, or looks like one and not like a document."""
-        return self.is_schedules_directory(path.absolute().parent) or catalog.looks_like_schedules(path)
+        return self.is_schedules_directory(path.absolute().parent) or lookup.looks_like_schedules(path)
 
     def report(self, path: Path, shown: str, *, calls: bool = True) -> FileReport:
         """All findings of one file; without `calls` those about workflows are left out, and nothing is imported."""
@@ -137,7 +138,7 @@ class Documents:
             self.foresee_registry()
         try:
             with resting():
-                written = detect.to_dag(source.load(), source, catalog.stem(path))
+                written = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
             return FileReport(shown, source, error.findings)
         # Not while the collector rests: this may fork the keeper, whose children would never collect.
@@ -169,7 +170,7 @@ class Documents:
         here = Path(os.path.expanduser(named))  # noqa: PTH111 - this one leaves `~nobody` as it is
         if here.is_absolute():
             return here, named
-        is_word = "/" not in named and not named.endswith(catalog.SUFFIXES)
+        is_word = "/" not in named and not named.endswith(lookup.SUFFIXES)
         if is_word and (found := self._named(named)) is not None:
             return found
         for path in (here, self.settings.path(named)):
@@ -179,14 +180,14 @@ class Documents:
             # What is not there either is said by who reads it.
             return (None if "/" in named else self._named(named)) or (here, named)
         directory = self.settings.path(self.settings.dags_dir)
-        known = {catalog.declared_name(path) or catalog.stem(path) for path in catalog.documents(directory)}
+        known = {lookup.declared_name(path) or lookup.stem(path) for path in lookup.documents(directory)}
         raise NotFoundError(
             "DAG", named, known, hint=f"there is none of that name in {self.settings.dags_dir}"
         )
 
     def _named(self, name: str) -> tuple[Path, str] | None:
         """The one document of the DAG directory that has the name."""
-        found = catalog.named(self.settings.path(self.settings.dags_dir), name)
+        found = lookup.named(self.settings.path(self.settings.dags_dir), name)
         if len(found) > 1:
             raise NotFoundError(
                 "DAG", name, hint=f"{', '.join(map(_shown, found))} all have that name; give the path of one"
@@ -224,7 +225,7 @@ class Documents:
     def at_root(self, named: str) -> tuple[Path, str]:
         """A DAG as a schedule names it, from the project root whatever directory we are in. Raises NotFoundError."""
         path = self.settings.path(named)
-        if os.path.isfile(path) and ("/" in named or named.endswith(catalog.SUFFIXES)):  # noqa: PTH113 - never raises
+        if os.path.isfile(path) and ("/" in named or named.endswith(lookup.SUFFIXES)):  # noqa: PTH113 - never raises
             return path, named
         if "/" not in named:
             path, _ = self.find(named)
@@ -328,11 +329,11 @@ class Documents:
 
     def _dotenv(self, dag: Dag) -> Mapping[str, Mapping[str, str]]:
         """What the files of variables say, by path. Raises UsageError for all that is wrong with them."""
-        from dagrun import dotenvs
+        from dagrun.documents import dotenv
 
         values: dict[str, Mapping[str, str]] = {}
         problems: list[Finding] = []
-        for path in dotenvs.paths(dag):
+        for path in dotenv.paths(dag):
             values[path], found = self._variables(path)
             problems += found
         if problems:
@@ -341,10 +342,10 @@ class Documents:
 
     def _variables(self, path: str) -> tuple[Mapping[str, str], Sequence[Finding]]:
         """What one of them says, and what is wrong with it."""
-        from dagrun import dotenvs
+        from dagrun.documents import dotenv
 
         try:
-            read = dotenvs.read(self.settings.path(path), path)
+            read = dotenv.read(self.settings.path(path), path)
         except DocumentError as error:
             return {}, error.findings
         return read.values, read.findings

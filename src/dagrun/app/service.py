@@ -280,7 +280,7 @@ class Service(History):
         if dag == record.dag:
             return prepared
         # The document has parameters that the run had not.
-        from dagrun.parameters import deferred
+        from dagrun.documents.parameters import deferred
 
         new = replace(prepared, deferred=deferred(dag, known))
         return _with_defaults(new, record.run_id, start.timestamp if start else self.clock.now())

@@ -202,11 +202,11 @@ def _variants(task: Mapping[str, Any], layout: RunLayout) -> Iterable[str]:
 @_silent
 def complete_dag(incomplete: str) -> Iterator[str]:
     """DAGs by name, and YAML files. Where directories could be meant, nothing: then the shell completes paths."""
-    from dagrun import catalog
+    from dagrun.documents import lookup
 
     directory, _, start = incomplete.rpartition("/")
     here = Path(f"{directory}/").expanduser() if directory or incomplete.startswith("/") else Path()
-    files = [path.name for path in catalog.documents(here) if path.name.startswith(start)]
+    files = [path.name for path in lookup.documents(here) if path.name.startswith(start)]
     if "/" in incomplete:
         if not any(entry.is_dir() for entry in here.glob(f"{start}*")):
             yield from (f"{directory}/{name}" for name in files)
@@ -218,24 +218,24 @@ def complete_dag(incomplete: str) -> Iterator[str]:
 @_silent
 def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     """The tasks of the document that stands before (parameter `file` or `dag`); behind a bracket the variants of one."""
-    from dagrun import catalog
+    from dagrun.documents import lookup
 
     # Before an option without its value Typer leaves the arguments unread.
     named = ctx.params.get("file") or ctx.params.get("dag") or next(iter(ctx.args), "")
     settings = _settings()
-    by_name = catalog.named(settings.path(settings.dags_dir), named)
+    by_name = lookup.named(settings.path(settings.dags_dir), named)
     by_path = [path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file()]
     path = next(iter(by_path if "/" in named or not by_name else by_name), None)
     if path is None:
         return iter(())
-    return _starting(incomplete, _written_variants(path) if "[" in incomplete else catalog.task_ids(path))
+    return _starting(incomplete, _written_variants(path) if "[" in incomplete else lookup.task_ids(path))
 
 
 def _written_variants(path: Path) -> Iterable[str]:
     """All variants that are known from a document. It has to be read for them, which takes a moment."""
-    from dagrun.dialects import detect
+    from dagrun.documents.dialects import detect
+    from dagrun.documents.yaml import Source
     from dagrun.selection import REST, variants_of
-    from dagrun.source import Source
 
     source = Source.read(path)
     for task in detect.to_dag(source.load(), source, path.stem).dag.tasks:
@@ -258,11 +258,11 @@ def _starting(incomplete: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _dag_names() -> Iterator[str]:
-    from dagrun import catalog
+    from dagrun.documents import lookup
 
     settings = _settings()
-    for path in catalog.documents(settings.path(settings.dags_dir)):
-        yield catalog.declared_name(path) or catalog.stem(path)
+    for path in lookup.documents(settings.path(settings.dags_dir)):
+        yield lookup.declared_name(path) or lookup.stem(path)
 
 
 def _runs() -> FileRuns:

@@ -51,8 +51,8 @@ def validate(
     """
     from dagrun import settings
     from dagrun.app import wiring
+    from dagrun.documents.yaml import render
     from dagrun.errors import UsageError
-    from dagrun.source import render
 
     named = [*(files or []), *([dag] if dag else [])]
     with wiring.documents(settings.load(flags=flags(workflows))) as documents:
@@ -123,9 +123,9 @@ def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -
     from pathlib import Path
 
     from dagrun.app.documents import FileReport
+    from dagrun.documents.yaml import Source
     from dagrun.schedules.files import ScheduleFiles
     from dagrun.schedules.listing import CheckedFiles
-    from dagrun.source import Source
 
     reports = {}
     for directory in dict.fromkeys(path.absolute().parent for path, _ in found):
@@ -200,7 +200,7 @@ def schema(
     """Print a dialect's JSON Schema, for editors."""
     import json
 
-    from dagrun.dialects import schema as schemas
+    from dagrun.documents.dialects import schema as schemas
 
     if dialect is not None:
         print(json.dumps(schemas.schema(dialect), indent=None if form is Form.JSON else 2))

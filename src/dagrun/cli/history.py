@@ -70,7 +70,7 @@ def status(
     if form is StatusForm.JSON:
         output.print_json(view.to_json())
     elif form is StatusForm.YAML:
-        from dagrun.source import dump
+        from dagrun.documents.yaml import dump
         from dagrun.views.orchestration_run import orchestration_run
 
         print(dump(orchestration_run(view)), end="")

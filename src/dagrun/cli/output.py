@@ -24,7 +24,7 @@ from dagrun.views.wording import seconds as seconds
 if TYPE_CHECKING:  # rich is slow, and reading YAML is nothing that help and completion need
     from rich.console import Console
 
-    from dagrun.source import DocumentError, Finding
+    from dagrun.documents.yaml import DocumentError, Finding
     from dagrun.work import Json
 
 
@@ -151,7 +151,7 @@ def error(problem: DagrunError, *, as_json: bool) -> None:
         print_json({"error": _error_json(problem)})
         return
     if (document := _document_error(problem)) is not None:
-        from dagrun.source import render
+        from dagrun.documents.yaml import render
 
         for finding in document.findings:
             if finding.level == "error":
@@ -166,7 +166,7 @@ def error(problem: DagrunError, *, as_json: bool) -> None:
 
 
 def _document_error(problem: DagrunError) -> DocumentError | None:
-    from dagrun.source import DocumentError
+    from dagrun.documents.yaml import DocumentError
 
     return problem if isinstance(problem, DocumentError) else None
 

@@ -121,7 +121,7 @@ def _preview(service: Service, files: CheckedFiles, now: float, minute: str | No
 
 def _report(loaded: Loaded) -> int:
     """Every finding, and the exit code that they come to."""
-    from dagrun.source import render
+    from dagrun.documents.yaml import render
 
     for finding, text in loaded.findings:
         output.say(render(finding, text))

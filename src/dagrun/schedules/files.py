@@ -14,8 +14,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from dagrun.dialects import wire
-from dagrun.dialects.wire import Duration, Name, Wire
+from dagrun.documents.dialects import wire
+from dagrun.documents.dialects.wire import Duration, Name, Wire
+from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
+from dagrun.documents.yaml.text import Text
 from dagrun.errors import DagrunError, UsageError
 from dagrun.model import seconds
 from dagrun.schedules.cron import Cron, CronError
@@ -24,8 +26,6 @@ from dagrun.schedules.model import Catchup, Origin, Overlap, Schedule
 from dagrun.schedules.timetable import Timetable
 from dagrun.schedules.zones import LAST_YEAR, Zone, ZoneError
 from dagrun.schedules.zones import zone as find_zone
-from dagrun.source import DocumentError, Finding, Limits, Source, changed_numbers
-from dagrun.source.text import Text
 
 _SUFFIXES: Final = (".yaml", ".yml")
 #: A file that is wrong so soon after it changed, in seconds, may be half-written: it is read again before it is told of.

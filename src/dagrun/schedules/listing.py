@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import islice
 
 from dagrun.clock import to_rfc3339
+from dagrun.documents.parameters import resolve
+from dagrun.documents.yaml import DocumentError, Finding
+from dagrun.documents.yaml.text import Text
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.model import Dag
-from dagrun.parameters import resolve
 from dagrun.schedules.claims import Claims
 from dagrun.schedules.due import decide, decide_minute
 from dagrun.schedules.files import Loaded, ScheduleFiles
 from dagrun.schedules.model import Due, Schedule, Skip, minute_number, minute_text
 from dagrun.schedules.runner import DagProblem
-from dagrun.source import DocumentError, Finding
-from dagrun.source.text import Text
 from dagrun.views.status import RunView
 from dagrun.work import Json
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from dagrun.documents.yaml import render
 from dagrun.errors import DagrunError, RecordError, UsageError
 from dagrun.schedules.crew import Crew, Tally
 from dagrun.schedules.due import AT_ONCE, Agenda
@@ -18,7 +19,6 @@ from dagrun.schedules.model import minute_text
 from dagrun.schedules.openruns import Life, OpenRun
 from dagrun.schedules.roster import Roster
 from dagrun.schedules.runner import Fate, Runner
-from dagrun.source import render
 
 RELOAD = 5.0  # seconds between two looks at the directory and at other schedulers
 LITTER = 3600.0  # seconds after which nobody is still writing a file

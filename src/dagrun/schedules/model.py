@@ -15,8 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from dagrun.documents.yaml import Place, Source
 from dagrun.schedules.timetable import Timetable
-from dagrun.source import Place, Source
 
 _FORM = "%Y-%m-%d %H:%M"
 

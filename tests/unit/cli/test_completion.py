@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dagrun import catalog
 from dagrun.cli import completion
 from dagrun.cli.app import run
+from dagrun.documents import lookup
 from dagrun.runs.files import FileRuns
 from dagrun.testing import dag
 from tests.unit.harness import chain
@@ -175,7 +175,7 @@ def test_a_tab_imports_nothing_heavy(project: Path, shell: str, words: list[str]
         "croniter",
         "tenacity",
         "dagrun.app.service",
-        "dagrun.source",
+        "dagrun.documents.yaml",
     }
     assert not heavy & set(done.stderr.split())
 
@@ -215,5 +215,5 @@ def test_task_ids_are_seen_without_yaml(tmp_path: Path) -> None:
     path.write_text(
         "tasks:\n  - id: a\n    run: x\n  - {run: x, id: 'b'}\n  -   name: c\n      id: not-seen\n  - {id: a}\n# id: d\n"
     )
-    assert catalog.task_ids(path) == ["a", "b"]
-    assert catalog.task_ids(tmp_path / "missing.yaml") == []
+    assert lookup.task_ids(path) == ["a", "b"]
+    assert lookup.task_ids(tmp_path / "missing.yaml") == []

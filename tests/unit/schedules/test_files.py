@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from dagrun.documents.yaml import Source, render
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.schedules import files as module
 from dagrun.schedules.files import ScheduleFiles
 from dagrun.schedules.model import Catchup, Overlap, Schedule, minute_number, minute_text
-from dagrun.source import Source, render
 
 GOOD = "{id: good, cron: '0 9 * * *', dag: x.yaml}"
 

@@ -210,8 +210,8 @@ def test_a_queued_run_is_dropped_when_its_schedule_goes(
 def test_a_queued_run_whose_file_cannot_be_read_for_a_while_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from dagrun.documents.yaml import Finding, Place, Source
     from dagrun.schedules.model import Origin
-    from dagrun.source import Finding, Place, Source
 
     written = Source.inline("[{id: job}]", "configs/schedules/job.yaml")
     job = schedule(dag="900", overlap=Overlap.QUEUE, origin=Origin(written, (0,)))

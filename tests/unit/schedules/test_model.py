@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagrun.documents.yaml import Place, Source
 from dagrun.schedules.model import Account, Due, Origin, Seen, Skip, SkipReason, minute_number, minute_text
-from dagrun.source import Place, Source
 from tests.unit.schedules.harness import at, schedule
 
 NINE = int(at("09:00")) // 60

@@ -1,0 +1,63 @@
+"""Which dialect a document is written in: its top-level key says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from dagrun.documents.dialects.base import ToDag, Written
+from dagrun.documents.yaml import Finding, Source
+from dagrun.errors import nearest
+from dagrun.model import Dag
+
+#: One row per top-level key: the dialect, which is also the name of its module. Only the one that is asked for is
+#: imported: each one's models cost more than most documents do.
+DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "steps", "jobs": "jobs"}
+
+
+#: The words of all dialects that call a registered workflow.
+CALLS = ("workflow_ref", "toolRef", "agentRef")
+
+_BELOW = "write the list below 'tasks:'"
+
+
+def to_dag(data: Any, source: Source, name: str | None) -> Written:
+    """Read a document of any dialect; `name` is the DAG's where the document gives none."""
+    if not isinstance(data, dict):
+        return _refused(
+            source,
+            Finding(
+                source.place(()),
+                "a DAG is a mapping with 'tasks:'",
+                "no-mapping",
+                _BELOW if isinstance(data, list) else "",
+            ),
+        )
+    present = [key for key in data if key in DIALECTS]
+    if len(present) > 1:
+        place = source.place((present[1],), key=True)
+        both = " and ".join(f"'{key}:'" for key in present)
+        message = f"one document has one dialect, but this one has {both}"
+        return _refused(source, Finding(place, message, "two-dialects", "keep one, or write two documents"))
+    dialect = DIALECTS[present[0] if present else _meant(data)]
+    reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
+    return reader(data, source, name)
+
+
+def _meant(data: Mapping[str, Any]) -> str:
+    """The key that a document without one lacks: one that it nearly has (`job:`, `Jobs:`), or the native one."""
+    if "apiVersion" in data or "metadata" in data:
+        return "spec"
+    known = (*DIALECTS, "stages")  # a word of CI services that is near to 'steps'
+    near = (nearest(key.lower(), known) for key in data)
+    return next((each for each in near if each is not None and each in DIALECTS), "tasks")
+
+
+def may_call(source: Source) -> bool:
+    """Whether the document calls registered workflows, as far as can be told without reading it as YAML."""
+    return any(word in source.text for word in CALLS)
+
+
+def _refused(source: Source, finding: Finding) -> Written:
+    return Written(Dag(name="unnamed", tasks=()), (finding,), source, None)

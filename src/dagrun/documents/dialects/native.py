@@ -1,0 +1,126 @@
+"""The native dialect (`tasks:`, S2): its wire models and the way to a Dag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from dagrun.documents.dialects import words
+from dagrun.documents.dialects.base import Written
+from dagrun.documents.dialects.places import Spelling
+from dagrun.documents.dialects.reading import Reader
+from dagrun.documents.dialects.wire import Name, Timeout, Wire
+from dagrun.documents.yaml import Source
+from dagrun.model import LATER_TASK_KEYS, Need, OnError, Task, Trigger
+
+_SPELLING = Spelling(
+    noun="task", id="id", needs=("depends_on",), entry="task", trigger="trigger", params="params",
+    actions=("workflow_ref", "run", "commands", "image"), later=LATER_TASK_KEYS,
+)  # fmt: skip
+
+_Trigger = Literal["success", "failure", "always", "none_failed"]
+
+
+class _Edge(Wire):
+    """A dependency with a trigger of its own."""
+
+    task: str = Field(description="The id of the task that must end first.")
+    trigger: _Trigger | None = Field(
+        None, description="How that task must have ended, in place of what `trigger` says for all."
+    )
+
+
+class _Common(words.Common):
+    """What a task may say and `defaults` may say for it."""
+
+    model_config = ConfigDict(json_schema_extra=words.ONE_SPELLING)
+
+
+class _Node(Wire):
+    """A task among the others."""
+
+    id: Name = Field(description="The task's name, which no other task of the document has.")
+    depends_on: list[str | _Edge] = Field(
+        [], description="The tasks that must end first, each by its id or as `{task: id, trigger: ...}`."
+    )
+    trigger: _Trigger = Field(
+        "success", description="How the dependencies must have ended for the task to run."
+    )
+
+
+class _Task(_Common, words.Body, _Node):
+    """One task, which does exactly one thing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={**words.task_rules(), "oneOf": words.one_action("workflow_ref")}
+    )
+
+
+class _Document(words.Document, words.Named):
+    """A DAG in dagrun's native dialect."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["tasks"]})
+
+    on_error: Literal["stop_all", "continue"] = Field(
+        "stop_all",
+        description="What a failure that is not tolerated does: end the run, or leave the tasks that do not depend on it alone.",
+    )
+    timeout: Timeout | None = Field(None, description="How long the whole run may take.")
+    defaults: _Common = Field(_Common(), description="What holds for every task that does not say otherwise.")
+    #: Each task is read by itself, so that one that is wrong does not hide the others.
+    tasks: Any = Field(
+        None,
+        description="The tasks, in the order in which those that are ready start.",
+        json_schema_extra={"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/_Task"}},
+    )
+
+
+#: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
+ROOTS: Mapping[str, type[Wire]] = {"tasks": _Document}
+PARTS: Sequence[type[Wire]] = (_Task, words.Declaration)
+
+
+def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+    """Read a native document."""
+    reader = Reader(source, _SPELLING, _Task)
+    document = reader.document(_Document, data)
+    name = reader.name(document.name, name)
+    nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]
+    said = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
+    reader.one_retry(said, ("defaults",))
+    whole = [_with(said, node) for _, node in nodes] if said else None
+    need, trigger = cache(_need), cache(Trigger)  # the same few are named thousands of times
+
+    def task(i: int, wired: _Task) -> Task:
+        return reader.task(
+            i, wired, id=wired.id, needs=map(need, wired.depends_on), trigger=trigger(wired.trigger),
+            params=wired.params, timeout=wired.timeout, continue_on_failure=wired.continue_on_failure,
+        )  # fmt: skip
+
+    return reader.written(
+        document, reader.tasks(_Task, nodes, task, whole), name=name, on_error=OnError(document.on_error),
+        timeout=document.timeout,
+    )  # fmt: skip
+
+
+def _need(entry: str | _Edge) -> Need:
+    if isinstance(entry, str):
+        return Need(entry)
+    return Need(entry.task, Trigger(entry.trigger) if entry.trigger else None)
+
+
+def _with(said: Mapping[str, Any], node: Any) -> Any:
+    """A task with what the defaults say for it. `params` and `env` are merged; a retry is the task's own or theirs."""
+    if not isinstance(node, dict):
+        return node
+    own = node.keys() | ({"retries", "retry"} if "retries" in node or "retry" in node else set())
+    merged = {word: value for word, value in said.items() if word not in own} | node
+    for word in ("params", "env"):
+        if isinstance(node.get(word), dict):
+            # In the task's own order: a value of `env` may refer to those that stand before it.
+            others = {name: value for name, value in said.get(word, {}).items() if name not in node[word]}
+            merged[word] = {**others, **node[word]}
+    return merged

@@ -1,0 +1,113 @@
+"""Where a document wrote what, for any dialect: only the spelling of a few words differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagrun.documents.dialects.base import Path
+
+#: A node of the document that is to be a task, and where it stands.
+Node = tuple[Path, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """A dialect's own words."""
+
+    #: What a task is called.
+    noun: str
+    #: The key of its id; None where the key of the node is the id.
+    id: str | None
+    #: The lists of its dependencies, and the key of the other task where an entry is a mapping.
+    needs: tuple[str, ...]
+    entry: str
+    trigger: str
+    params: str
+    #: What it does, one of them; or nothing at all.
+    actions: tuple[str, ...]
+    idle: bool = False
+    #: Words that a later version brings.
+    later: Mapping[str, str]
+
+
+class NodePlaces:
+    """The places of one document, whose words about the whole run stand below `root`."""
+
+    def __init__(self, spelling: Spelling, nodes: Sequence[Node], root: Path = ()) -> None:
+        self.spelling = spelling
+        self.nodes = nodes
+        self.root = root
+        #: The parameters that are declared, and not just given a default.
+        self.declared: set[str] = set()
+
+    def document(self, word: str) -> Path:
+        return (*self.root, word)
+
+    def task(self, task: int) -> Path:
+        return self.nodes[task][0]
+
+    def name(self, task: int) -> Path:
+        own = self.spelling.id
+        return (*self.task(task), own) if own else self.task(task)
+
+    def action(self, task: int) -> Path:
+        path, node = self.nodes[task]
+        word = next((word for word in self.spelling.actions if word in node), None)
+        if word is None:
+            return path
+        return (*path, word, "name") if isinstance(node[word], dict) else (*path, word)
+
+    def script(self, task: int, number: int) -> Path:
+        path, node = self.nodes[task]
+        return (*path, "run") if "run" in node else (*path, "commands", number)
+
+    def image(self, task: int, service: int | None = None) -> Path:
+        if service is None:
+            return (*self.task(task), "image")
+        path = self.service(task, service)
+        return path if isinstance(path[-1], int) else (*path, "image")
+
+    def service(self, task: int, service: int) -> Path:
+        path, node = self.nodes[task]
+        services = node["services"]
+        return (*path, "services", service if isinstance(services, list) else list(services)[service])
+
+    def trigger(self, task: int) -> Path:
+        return (*self.task(task), self.spelling.trigger)
+
+    def edge(self, task: int, need: str) -> Path:
+        # It may follow from other words, or from the order of the steps.
+        return next(iter(self.edges(task, need)), self.trigger(task))
+
+    def edges(self, task: int, need: str) -> list[Path]:
+        """Every entry that makes the task depend on `need`."""
+        path, node = self.nodes[task]
+        return [
+            (*path, word, j)
+            for word in self.spelling.needs
+            for j, entry in enumerate(node.get(word) or ())
+            if need in (entry, isinstance(entry, dict) and entry.get(self.spelling.entry))
+        ]
+
+    def beside(self, task: int, other: str) -> Path:
+        path, node = self.nodes[task]
+        return (*path, "parallel_with", node["parallel_with"].index(other))
+
+    def param(self, task: int, name: str) -> Path:
+        return self._given(task, self.spelling.params, name)
+
+    def variable(self, task: int, name: str) -> Path:
+        return self._given(task, "env", name)
+
+    def default(self, name: str) -> Path:
+        return (*self.document("params"), name, *(("default",) if name in self.declared else ()))
+
+    def said(self, task: int, word: str) -> Path:
+        path, node = self.nodes[task]
+        return (*(path if word in node else ("defaults",)), word)
+
+    def _given(self, task: int, word: str, name: str) -> Path:
+        path, node = self.nodes[task]
+        return (*(path if name in node.get(word, ()) else ("defaults",)), word, name)

@@ -1,0 +1,108 @@
+"""A dialect's wire models as a JSON Schema for editors: draft-07, which all of them understand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from dagrun.documents.dialects import jobs, native, steps
+from dagrun.errors import NotFoundError
+
+DRAFT: Final = "http://json-schema.org/draft-07/schema#"
+#: Of each dialect its documents by their top-level keys, and the models that these do not name by themselves.
+_MODELS: Final[Mapping[str, tuple[Mapping[str, type[BaseModel]], Sequence[type[BaseModel]]]]] = {
+    "native": (native.ROOTS, native.PARTS),
+    "steps": (steps.ROOTS, steps.PARTS),
+    "jobs": (jobs.ROOTS, jobs.PARTS),
+}
+
+_ONE: Final = ("items", "additionalProperties", "propertyNames", "not", "if", "then", "else")
+_SEVERAL: Final = ("anyOf", "oneOf", "allOf")
+_NAMED: Final = ("properties", "patternProperties", "definitions")
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A dialect, and the top-level keys that tell it."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+def dialects() -> list[Dialect]:
+    """Every dialect."""
+    return [Dialect(name, tuple(roots)) for name, (roots, _) in _MODELS.items()]
+
+
+def schema(dialect: str) -> Schema:
+    """The schema of a dialect's documents. Raises NotFoundError."""
+    if dialect not in _MODELS:
+        raise NotFoundError("dialect", dialect, _MODELS, hint=f"there is {', '.join(_MODELS)}")
+    roots, parts = _MODELS[dialect]
+    _, whole = models_json_schema(
+        [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
+    )
+    definitions = {_plain(name): _draft07(node) for name, node in whole["$defs"].items()}
+    (_, first), *others = ((key, _plain(model.__name__)) for key, model in roots.items())
+    root: Schema = definitions.pop(first)
+    for (
+        key,
+        name,
+    ) in others:  # whichever key is there says which document it is to be; with none it is the first
+        root = {"if": {"required": [key]}, "then": {"$ref": f"#/definitions/{name}"}, "else": root}
+    return {
+        "$schema": DRAFT,
+        "title": f"dagrun, {dialect} dialect",
+        **root,
+        "definitions": dict(sorted(definitions.items())),
+    }
+
+
+def _plain(name: str) -> str:
+    """`_Task` as people are to see it."""
+    return name.lstrip("_")
+
+
+def _draft07(node: Any) -> Any:
+    """One schema without what only pydantic says, in the words of draft-07."""
+    if not isinstance(node, dict):  # true and false are schemas too
+        return node
+    new: Schema = {}
+    for word, value in _said(node).items():
+        if word in _ONE:
+            new[word] = _draft07(value)
+        elif word in _SEVERAL:
+            new[word] = [_draft07(each) for each in value]
+        elif word in _NAMED:
+            new[word] = {name: _draft07(each) for name, each in value.items()}
+        elif word == "$ref":
+            folder, _, name = value.rpartition("/")
+            new[word] = f"{folder}/{_plain(name)}"
+        elif word != "title" and not (
+            word == "default" and (value is None or isinstance(value, dict | list))
+        ):
+            new[word] = value
+    if "patternProperties" in new:
+        new.setdefault("additionalProperties", False)
+    if "$ref" in new and len(new) > 1:  # draft-07 looks at nothing that stands beside a $ref
+        new["allOf"] = [{"$ref": new.pop("$ref")}]
+    return new
+
+
+def _said(node: Schema) -> Schema:
+    """A node without the null that only stands for a key that is left out, and with plain types in one list."""
+    members = node.get("anyOf", [])
+    if node.get("default", ...) is None:
+        members = [member for member in members if member != {"type": "null"}]
+    rest = {word: value for word, value in node.items() if word != "anyOf"}
+    if len(members) == 1:
+        return {**rest, **members[0]}
+    if members and all(set(member) == {"type"} for member in members):
+        return {**rest, "type": [member["type"] for member in members]}
+    return node

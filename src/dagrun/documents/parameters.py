@@ -1,0 +1,259 @@
+"""A DAG's parameters: what was declared, what was given, and whether the two fit."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from dagrun import expressions
+from dagrun.documents.yaml import DocumentError, Source
+from dagrun.errors import UsageError, did_you_mean
+from dagrun.expressions import EvaluationError, ExpressionError, Kind, Scope
+from dagrun.model import Dag, Param
+
+if TYPE_CHECKING:
+    from dagrun.work import Json
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list,),
+    "object": (dict,),
+}
+_KINDS: Final[Mapping[str, Kind]] = {
+    "string": "text", "integer": "number", "number": "number", "boolean": "boolean"
+}  # fmt: skip
+#: A value is quoted whole up to this length. A longer one is not cut, for a cut could hide a secret from the masker.
+_SHOWN_AT_MOST: Final = 200
+
+
+# --- values that are given ---------------------------------------------------------------------------------
+
+
+def resolve(dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
+    """Every parameter's value: the given one, else its default as it is written. UsageError lists all that is wrong."""
+    if found := problems(dag, given):
+        raise UsageError("\n".join(found))
+    return {param.name: given.get(param.name, param.default) for param in dag.params}
+
+
+def problems(dag: Dag, given: Mapping[str, Json], *, give: str = "give it with --param {}=...") -> list[str]:
+    """Everything that is wrong with given values: unknown names, types that do not fit, values that are missing.
+
+    `give` says how a missing value is given.
+    """
+    declared = {param.name: param for param in dag.params}
+    found = [_unknown(dag, name, declared) for name in given if name not in declared]
+    for param in dag.params:
+        if param.name in given:
+            problem = _problem(param, given[param.name])
+            found += [problem] if problem else []
+        elif param.required and param.default is None:
+            found.append(f"parameter '{param.name}' is required: {give.format(param.name)}")
+    return found
+
+
+def from_flags(dag: Dag, flags: Sequence[str]) -> tuple[dict[str, Json], list[str]]:
+    """The values of `name=value` texts, and what is wrong with those that have none."""
+    values: dict[str, Json] = {}
+    found: list[str] = []
+    for text in flags:
+        try:
+            name, value = from_flag(dag, text)
+            values[name] = value
+        except UsageError as error:
+            found.append(f"{error.message}: {error.hint}" if error.hint else error.message)
+    return values, found
+
+
+def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
+    """`region=us` as a name and a value. Raises UsageError when it is none.
+
+    Where text is wanted the value is the text as it stands, else a YAML scalar or flow collection.
+    """
+    name, equals, written = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"--param {text!r} is not of the form name=value")
+    declared = next((param for param in dag.params if param.name == name), None)
+    if not written or (declared and takes_text(declared)):
+        return name, written
+    start = written.lstrip()[:1]
+    if start not in tuple("[{\"'"):
+        value = Source.scalar(written.strip())
+        return name, written if isinstance(value, str) else value
+    try:
+        value = Source.inline(written, f"--param {name}").load()
+    except DocumentError as error:
+        why = error.findings[0].message
+        hint = "close what is opened, quote it for YAML as well, or declare the parameter as `type: string`"
+        raise UsageError(f"--param {name}={written} is no YAML value: {why}", hint=hint) from None
+    if isinstance(value, dict) and start != "{":
+        raise UsageError(
+            f"--param {name}={written} is a mapping without braces",
+            hint="write {key: value}, or quote it all",
+        )
+    return name, value
+
+
+def from_file(dag: Dag, source: Source) -> dict[str, Json]:
+    """The values of a file of parameters; a number where text is wanted keeps its text. DocumentError, UsageError."""
+    data = source.load()
+    if not isinstance(data, dict):
+        raise UsageError(f"{source.path} must hold a mapping of parameters")
+    for param in dag.params:
+        value = data.get(param.name)
+        if takes_text(param) and isinstance(value, bool | int | float):
+            data[param.name] = source.written((param.name,)) or value
+    return data
+
+
+def takes_text(param: Param) -> bool:
+    """Whether a value is taken as it is written: the parameter is declared as text, or its default or choices are text."""
+    if param.type is not None:
+        return param.type == "string"
+    if param.default is not None:
+        return isinstance(param.default, str)
+    return bool(param.enum) and all(isinstance(choice, str) for choice in param.enum)
+
+
+def kind_of_param(param: Param) -> Kind | None:
+    """What kind of scalar the value is for certain; None: that cannot be told, or it may be null."""
+    if param.type is None or is_deferred(param.default) or (param.default is None and not param.required):
+        return None
+    return _KINDS.get(param.type)
+
+
+def problem_with_default(param: Param) -> str | None:
+    """What is wrong with a declaration itself. What an expression comes to is seen when it is evaluated."""
+    for choice in param.enum:
+        if problem := _misfit(param, choice, "a choice of "):
+            return problem
+    if param.default is None or is_deferred(param.default):
+        return None
+    return _problem(param, param.default, "the default of ")
+
+
+def _unknown(dag: Dag, name: str, declared: Mapping[str, Param]) -> str:
+    hint = did_you_mean(name, declared) or (f"it has: {', '.join(declared)}" if declared else "it has none")
+    return f"DAG '{dag.name}' has no parameter '{name}' ({hint})"
+
+
+def _problem(param: Param, value: Json, which: str = "") -> str | None:
+    if problem := _misfit(param, value, which):
+        return problem
+    if param.enum and not any(expressions.equal(value, choice) for choice in param.enum):
+        choices = ", ".join(str(choice) for choice in param.enum)
+        return f"{which}parameter '{param.name}' must be one of {choices}, not {_described(value)}"
+    return None
+
+
+def _misfit(param: Param, value: Json, which: str) -> str | None:
+    """Why a value cannot be one of the parameter's, whatever its choices are."""
+    if param.type is not None:
+        fits = isinstance(value, _TYPES[param.type])
+        if not fits or (isinstance(value, bool) and param.type != "boolean"):
+            quote = "; put it in quotes" if param.type == "string" and isinstance(value, int | float) else ""
+            return f"{which}parameter '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
+    if flaw := _unrecordable(value):
+        return f"{which}parameter '{param.name}' holds {flaw}"
+    return None
+
+
+def _unrecordable(value: Any) -> str:
+    """What in a value cannot be recorded, for parameters are recorded as JSON in UTF-8; empty if it can be."""
+    pile = [value]
+    while pile:
+        value = pile.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return "a number that JSON cannot write: .inf or .nan"
+        if isinstance(value, str) and not _is_text(value):
+            return f"bytes that are no UTF-8 text: {value!a}"
+        if isinstance(value, dict):
+            pile.extend(value)
+            pile.extend(value.values())
+        elif isinstance(value, list):
+            pile.extend(value)
+    return ""
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text is Unicode; what is not UTF-8 on the command line or in the environment becomes half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _described(value: Any) -> str:
+    """A value for a sentence: its type, and the value itself."""
+    if value is None:
+        return "null"
+    kind = (
+        "boolean"
+        if isinstance(value, bool)
+        else next(name for name, types in _TYPES.items() if isinstance(value, types))
+    )
+    written = (
+        (repr(value) if _is_text(value) else ascii(value))
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )
+    return f"{kind} {written}" if len(written) <= _SHOWN_AT_MOST else f"{kind} of {len(written):,} characters"
+
+
+# --- defaults that are expressions -------------------------------------------------------------------------
+
+
+def is_deferred(default: Any) -> bool:
+    """Whether a default holds a `${{ }}`, so that its value is known only when a run is created."""
+    if isinstance(default, str):
+        return "${{" in default
+    if isinstance(default, Mapping):
+        return any(map(is_deferred, default.values()))
+    return isinstance(default, list | tuple) and any(map(is_deferred, default))
+
+
+def deferred(dag: Dag, given: Mapping[str, Json]) -> frozenset[str]:
+    """The parameters whose values are still to be evaluated, for nobody gave one."""
+    return frozenset(
+        param.name for param in dag.params if param.name not in given and is_deferred(param.default)
+    )
+
+
+def evaluated(dag: Dag, params: Mapping[str, Json], names: frozenset[str], scope: Scope) -> dict[str, Json]:
+    """The values of all parameters, those of `names` evaluated. UsageError lists all that is wrong."""
+    values, found = dict(params), list[str]()
+    for param in dag.params:
+        if param.name not in names:
+            continue
+        try:
+            values[param.name] = expressions.rendered(
+                params[param.name], lambda text: expressions.template(text).render(scope)
+            )
+        except (EvaluationError, ExpressionError) as error:
+            found.append(f"the default of parameter '{param.name}': {error.message}")
+            continue
+        value = values[param.name]
+        problem = None if value is None and not param.required else _problem(param, value, "the default of ")
+        found += [problem] if problem else []
+    if found:
+        raise UsageError("\n".join(found))
+    return values
+
+
+def env_beyond_defaults(dag: Dag) -> frozenset[str]:
+    """The names of the document's `env` that a default cannot read: they need parameters, or hold secrets."""
+    found: set[str] = set()
+    for name, text in dag.env.items():
+        for reference in expressions.references(text):
+            read = reference.path[0] if reference.path else None
+            if reference.root in ("params", "secrets") or (
+                reference.root == "env" and read in found - {name}
+            ):
+                found.add(name)
+    return frozenset(found)

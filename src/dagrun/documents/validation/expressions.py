@@ -1,0 +1,528 @@
+"""Every `${{ }}` of a document held against what exists where it stands."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from dagrun import expressions
+from dagrun.documents.dialects.base import Path, Places, Written
+from dagrun.documents.parameters import env_beyond_defaults, is_deferred, kind_of_param
+from dagrun.documents.yaml import Finding
+from dagrun.expressions import (
+    OUTCOME_FIELDS,
+    RUN_FIELDS,
+    STATUS_FUNCTIONS,
+    TASK_ROOTS,
+    Expression,
+    ExpressionError,
+    Kind,
+    Kinds,
+    Known,
+    Reference,
+)
+from dagrun.ids import variant_ids
+from dagrun.model import ContainerAction, Matrix, ShellAction, Task
+
+if TYPE_CHECKING:
+    from dagrun.scripts import Fitted
+
+ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
+
+
+#: How many tasks one pass over the document finds the descendants of.
+BLOCK = 1024
+
+
+def check_language(written: Written) -> Iterator[Finding]:
+    """All findings about expressions, each at its own column. Costs O(text) and a walk per task that is named from afar."""
+    return _Language(written).findings()
+
+
+class _Language:
+    """One document's names."""
+
+    def __init__(self, written: Written) -> None:
+        self.written = written
+        self.dag = written.dag
+        self.variants = variant_ids(self.dag.tasks)
+        self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
+        #: None: they could not be read, which is told as that.
+        self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
+        self.secrets = None if "secrets" in written.unread else self.dag.secrets
+        self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
+        self.kinds: Kinds = {
+            ("params", param.name): kind
+            for param in self.dag.params
+            if (kind := kind_of_param(param)) is not None
+        }
+        self._below: dict[str, set[int]] = {}
+        self._blocks: dict[int, list[int]] = {}
+        self._above: dict[int, set[int]] = {}
+        self._loose: set[int] | None = None
+        self._dependents: dict[str, list[int]] | None = None
+        self._scripts_read: dict[
+            tuple[tuple[str, ...], str], tuple[list[int], Fitted | tuple[ExpressionError, ...]]
+        ] = {}
+
+    def findings(self) -> Iterator[Finding]:
+        places = self.written.places
+        if places is None:
+            return
+        yield from self._defaults(places)
+        nowhere = self._known(frozenset(), secrets=True)
+        at = places.document("env")
+        yield from self._env(self.dag.env, lambda name: (*at, name), nowhere, frozenset())
+        yield from self._values(
+            self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
+        )
+        for i, task in enumerate(self.dag.tasks):
+            if i not in self.written.broken and _has_expressions(task):
+                yield from self._task(i, task, places)
+
+    def _task(self, i: int, task: Task, places: Places) -> Iterator[Finding]:
+        ancestors, path = _Ancestors(self, i), places.task(i)
+        known = self._known(ancestors, task)
+        hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
+        in_env = self._known(ancestors, task, secrets=True)
+        yield from self._env(task.env, lambda name: places.variable(i, name), in_env, self.secret_env)
+        for name, value in task.params.items():
+            yield from self._values(value, places.param(i, name), known, hidden)
+        asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
+        for word, text in (("if", task.condition), ("unless", task.unless)):
+            if text is not None:
+                yield from self._condition(text, (*path, word), asking, hidden)
+        if task.for_each is not None:
+            yield from self._for_each(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
+        if isinstance(task.action, ContainerAction):
+            yield from self._values(task.action.image, places.image(i), known, hidden)
+        for number, service in enumerate(task.services):
+            yield from self._values(service.image, places.image(i, number), known, hidden)
+            at = (*places.service(i, number), "env")
+            yield from self._env(service.env, partial(_below, at), in_env, self.secret_env)
+        yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
+        if task.working_dir is not None:
+            yield from self._values(task.working_dir, places.said(i, "working_dir"), known, hidden)
+        if isinstance(task.action, ShellAction | ContainerAction):
+            yield from self._scripts(i, task.action, known, hidden)
+
+    def _known(
+        self,
+        ancestors: Collection[str] | None,
+        variant_of: Task | None = None,
+        *,
+        secrets: bool = False,
+        functions: Collection[str] = (),
+    ) -> Known:
+        """What exists for one task; `variant_of` is that task where one of its variants speaks."""
+        matrix = variant_of.matrix if variant_of else None
+        misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
+        more = {
+            "secrets": secrets,
+            "matrix": matrix is not None or "matrix" in misspelt,
+            "item": (variant_of is not None and variant_of.for_each is not None) or "for_each" in misspelt,
+        }
+        known = Known(
+            roots=ROOTS.union(root for root, exists in more.items() if exists),
+            functions=functions,
+            params=self.params,
+            tasks=self.index,
+            ancestors=ancestors,
+            matrix=None
+            if matrix is None
+            else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
+            secrets=self.secrets,
+            run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
+            kinds=self.kinds if matrix is None else {**self.kinds, **_matrix_kinds(matrix)},
+        )
+        return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
+
+    def _defaults(self, places: Places) -> Iterator[Finding]:
+        """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
+        closed = env_beyond_defaults(self.dag)
+        known = Known(roots=("env", "run", "github"))
+        secret = closed & self.secret_env
+        for param in self.dag.params:
+            if not is_deferred(param.default):
+                continue
+            path = places.default(param.name)
+            yield from self._values(param.default, path, known, secret)
+            for at, text in _texts(param.default, path):
+                for reference in expressions.references(text):
+                    name = reference.path[0] if reference.root == "env" and reference.path else None
+                    if name in closed - secret:
+                        message = f"env.{name} is made of parameters, which have no values yet"
+                        yield self._finding(at, ExpressionError(message, reference.offset))
+
+    def _env(
+        self, env: Mapping[str, str], where: Callable[[str], Path], known: Known, below: Collection[str]
+    ) -> Iterator[Finding]:
+        """The values of a mapping of variables. Each sees the names before it, and the layers below.
+
+        `below` are the names that hold secrets there.
+        """
+        hidden, later = set(below), set(env)
+        known_below = set[str]() if env is self.dag.env else self.dag.env.keys()
+        for name, text in env.items():
+            later.discard(name)
+            if "${{" in text:
+                path = where(name)
+                yield from self._template(text, path, known, hidden)
+                for reference in expressions.references(text):
+                    if (
+                        reference.root == "env"
+                        and reference.path[:1]
+                        and reference.path[0] in later - known_below
+                    ):
+                        yield self._early(path, str(reference.path[0]), reference.offsets[0])
+                yield from self._evaluated(name, text, path)
+            if _reads_secrets(text):
+                hidden.add(name)
+            else:
+                hidden.discard(name)
+            if shell := _SHELL.search(text):
+                yield self._unexpanded(where(name), text, shell)
+
+    def _early(self, path: Path, name: str, offset: int) -> Finding:
+        place = self.written.source.place_within(path, offset)
+        message = f"env.{name} stands further down, so this is its value in the layers below, or nothing"
+        return Finding(place, message, "env-order", f"move '{name}' up to use its value", "warning")
+
+    def _unexpanded(self, path: Path, text: str, shell: re.Match[str]) -> Finding:
+        written, name = shell["written"], shell["name"] or shell["braced"] or "HOME"
+        place = self.written.source.place_within(path, shell.start("written"))
+        message = f"'{written}' stays as it is written: no shell expands a value of 'env'"
+        return Finding(place, message, "unexpanded-variable", f"write ${{{{ env.{name} }}}}", "warning")
+
+    # --- the places that hold expressions ------------------------------------------------------------------
+
+    def _values(self, value: Any, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+        if isinstance(value, str):
+            if "${{" in value:
+                yield from self._template(value, path, known, hidden)
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                yield from self._values(item, (*path, key), known, hidden)
+        elif isinstance(value, list | tuple):
+            for i, item in enumerate(value):
+                yield from self._values(item, (*path, i), known, hidden)
+
+    def _evaluated(self, name: str, text: str, path: Path) -> Iterator[Finding]:
+        """A variable whose value a shell runs or expands must not get one from elsewhere."""
+        if "${{" not in text:
+            return
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+
+        if scripts.is_evaluated(name):
+            for piece in expressions.spans(text):
+                if isinstance(piece, expressions.Span):
+                    message = f"a value cannot stand here: a shell evaluates the value of {name}"
+                    suggestion = "give the variable another name"
+                    yield self._finding(path, ExpressionError(message, piece.start, suggestion))
+                    return
+
+    def _template(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+        try:
+            holes = expressions.template(text).holes
+        except ExpressionError as error:
+            yield self._finding(path, error)
+            return
+        for hole in holes:
+            yield from self._expression(hole.expression, path, known, hidden)
+
+    def _condition(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+        try:
+            expression = expressions.condition(text)
+        except ExpressionError as error:
+            yield self._finding(path, error)
+            return
+        yield from self._expression(expression, path, known, hidden)
+
+    def _for_each(
+        self, wanted: str | tuple[Any, ...], path: Path, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
+        if isinstance(wanted, str):
+            try:
+                if not expressions.template(wanted.strip()).is_whole:
+                    yield self._finding(
+                        path, ExpressionError("a list is given by one ${{ }}, without text around it", 0)
+                    )
+                    return
+            except ExpressionError:
+                pass  # told below
+        yield from self._values(wanted, path, known, hidden)
+
+    def _scripts(
+        self, i: int, action: ShellAction | ContainerAction, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
+        """All commands together, as the shell will read them: a quote left open in one changes the next."""
+        if not any("${{" in command for command in action.commands):
+            return
+        starts, fitted = self._fitted(action.commands, action.shell)
+        for problem in fitted if isinstance(fitted, tuple) else ():
+            yield self._finding(*self._command(i, starts, problem))
+        for variable in () if isinstance(fitted, tuple) else fitted.variables:
+            for error in self._problems(variable.expression, known, hidden):
+                yield self._finding(*self._command(i, starts, error))
+
+    def _fitted(
+        self, commands: tuple[str, ...], shell: str
+    ) -> tuple[list[int], Fitted | tuple[ExpressionError, ...]]:
+        """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
+        from dagrun import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.kinds import shell as kind
+
+        if (known := self._scripts_read.get((commands, shell))) is None:
+            script = ShellAction(commands, shell)
+            fitted: Fitted | tuple[ExpressionError, ...]
+            try:
+                fitted = kind.fitted(script)
+            except scripts.ScriptProblems as problems:
+                fitted = problems.errors
+            known = self._scripts_read[commands, shell] = (list(kind.starts(script)), fitted)
+        return known
+
+    def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
+        """The command in which an error of the whole script stands, and the error as that command's own."""
+        assert self.written.places is not None
+        found = bisect_right(starts, error.offset) - 1
+        path = self.written.places.script(i, found)
+        return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
+
+    # --- one expression ------------------------------------------------------------------------------------
+
+    def _expression(
+        self, expression: Expression, path: Path, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
+        for error in self._problems(expression, known, hidden):
+            yield self._finding(path, error)
+
+    def _problems(
+        self, expression: Expression, known: Known, hidden: Collection[str]
+    ) -> Iterator[ExpressionError]:
+        yield from expressions.problems(expression, known)
+        for reference in expression.references:
+            if reference.root in TASK_ROOTS and not reference.path:
+                message = f"'{reference.root}' is asked for one task at a time"
+                yield ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
+            yield from self._reach(reference, known)
+            if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
+                name = reference.path[0]
+                message = f"env.{name} holds a secret, which an expression cannot pass on"
+                in_env = "secrets" in known.roots
+                advice = (
+                    "read the secret itself: ${{ secrets.NAME }}"
+                    if in_env
+                    else f"read the variable ${name} in the task"
+                )
+                yield ExpressionError(message, reference.offset, advice)
+
+    def _reach(self, reference: Reference, known: Known) -> Iterator[ExpressionError]:
+        """An expression without a name may reach any variable, and any secret."""
+        if reference.path:
+            return
+        if reference.root == "env" and self.secrets:
+            message = (
+                "where secrets are declared, an expression can read 'env' only by a name that is written out"
+            )
+            yield ExpressionError(message, reference.offset, "write env.NAME")
+        elif reference.root == "secrets" and "secrets" in known.roots:
+            message = "an expression can read 'secrets' only by a name that is written out"
+            yield ExpressionError(message, reference.offset, "write secrets.NAME")
+
+    def _finding(self, path: Path, error: ExpressionError) -> Finding:
+        place = self.written.source.place_within(path, error.offset)
+        return Finding(place, error.message, "invalid-expression", error.suggestion)
+
+    # --- who stands above whom -----------------------------------------------------------------------------
+
+    def is_above(self, name: str, i: int) -> bool:
+        """Whether the task or variant `name` is an ancestor of task number `i`."""
+        if any(need.task == name for need in self.dag.tasks[i].needs):
+            return True
+        if name in self.variants:
+            if name not in self._below:
+                whole = self.dag.tasks[self.variants[name]].id
+                self._below[name] = self._walk_down([name, whole])
+            return i in self._below[name]
+        block, bit = divmod(self.index[name], BLOCK)
+        if block not in self._blocks:
+            self._blocks[block] = self._ancestors_in(block)
+        return bool(self._blocks[block][i] >> bit & 1)
+
+    def _ancestors_in(self, block: int) -> list[int]:
+        """Of every task the ancestors among the `BLOCK` tasks of one block, as a set of bits.
+
+        One pass for all of them: a walk for each name would make a document of n tasks cost n squared.
+        """
+        first = block * BLOCK
+        found = [0] * len(self.dag.tasks)
+        for i in self._order:
+            above = 0
+            for need in self.dag.tasks[i].needs:
+                j = self.index.get(need.task)
+                if j is not None:
+                    above |= found[j]
+                    if first <= j < first + BLOCK and need.task not in self.variants:
+                        above |= 1 << (j - first)
+            found[i] = above
+        return found
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The tasks, each after all that it depends on; without those in or below a cycle, which is an error by itself."""
+        needs = [
+            {self.index[need.task] for need in task.needs if need.task in self.index}
+            for task in self.dag.tasks
+        ]
+        dependents: list[list[int]] = [[] for _ in needs]
+        for i, above in enumerate(needs):
+            for j in above:
+                dependents[j].append(i)
+        missing = [len(above) for above in needs]
+        order = [i for i, count in enumerate(missing) if not count]
+        for i in order:  # it grows meanwhile
+            for j in dependents[i]:
+                missing[j] -= 1
+                if not missing[j]:
+                    order.append(j)
+        return order
+
+    def waits_for(self, i: int, other: int) -> bool:
+        """The same by number, found from below: one walk serves all that ask for the same task too early."""
+        if i not in self._above:
+            above, pile = set[int](), [i]
+            while pile:
+                needs = self.dag.tasks[pile.pop()].needs
+                new = {self.index[need.task] for need in needs if need.task in self.index} - above
+                above |= new
+                pile += new
+            self._above[i] = above
+        return other in self._above[i]
+
+    def is_loose(self, i: int) -> bool:
+        """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
+        if self._loose is None:
+            written = self.written
+            known = {*range(len(self.dag.tasks))}.difference(self._order)
+            known |= {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
+            for j, task in enumerate(self.dag.tasks):
+                if any(need.task not in self.index for need in task.needs):
+                    known.add(j)
+            self._loose = known | self._walk_down([self.dag.tasks[j].id for j in known])
+        return i in self._loose
+
+    def _walk_down(self, pile: list[str]) -> set[int]:
+        """All tasks below these. Below a variant is also who waits for all of them."""
+        tasks = self.dag.tasks
+        if self._dependents is None:
+            self._dependents = {}
+            for i, task in enumerate(tasks):
+                for need in task.needs:
+                    self._dependents.setdefault(need.task, []).append(i)
+        variants: dict[int, list[str]] = {}
+        for variant, i in self.variants.items():
+            variants.setdefault(i, []).append(variant)
+        found: set[int] = set()
+        while pile:
+            for i in self._dependents.get(pile.pop(), ()):
+                if i not in found:
+                    found.add(i)
+                    pile += [tasks[i].id, *variants.get(i, ())]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ancestors(Collection[str]):
+    """The ancestors of one task, found out only when somebody asks for one."""
+
+    language: _Language
+    task: int
+
+    def __contains__(self, name: object) -> bool:
+        return (
+            isinstance(name, str)
+            and name in self.language.index
+            and (self.language.is_above(name, self.task) or self.language.is_loose(self.task))
+        )
+
+    def late(self, name: str) -> str:
+        """What to do about a task that is no ancestor."""
+        other = self.language.index[name]
+        if other == self.task:
+            return "it is this task itself"
+        if self.language.waits_for(other, self.task):
+            return f"'{name}' waits for this task"
+        return f"add '{name}' to what this task depends on"
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.language.index if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _matrix_kinds(matrix: Matrix) -> Kinds:
+    """The kinds of those keys whose values are all of one kind."""
+    found: dict[str, set[Kind]] = {}
+    for name, values in matrix.axes.items():
+        found.setdefault(name, set()).update(
+            "boolean" if isinstance(each, bool) else "text" for each in values
+        )
+    for entry in matrix.include:
+        for name, value in entry.items():
+            found.setdefault(name, set()).add("boolean" if isinstance(value, bool) else "text")
+    return {("matrix", name): kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+
+
+#: What a shell would expand: `$NAME`, `${NAME}`, and a `~` where a path begins.
+_SHELL: Final = re.compile(
+    r"(?P<written>(?<!\$)\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\})"
+    r"|(?:(?<=^)|(?<=:))~(?=/|:|$))"
+)
+
+
+def _below(path: Path, name: str) -> Path:
+    return (*path, name)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a value, with its place."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _texts(item, (*path, i))
+
+
+def _has_expressions(task: Task) -> bool:
+    """Whether there is anything to look at in a task; in most there is not."""
+    if task.condition is not None or task.unless is not None or task.for_each is not None or task.services:
+        return True
+    if any("$" in text or "~" in text for text in task.env.values()):
+        return True
+    action = task.action
+    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
+    image = (action.image,) if isinstance(action, ContainerAction) else ()
+    directory = (task.working_dir,) if task.working_dir else ()
+    parts = (task.params.values(), task.env.values(), task.artifacts, commands, image, directory)
+    return any(_holds(value) for part in parts for value in part)
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${{" in value
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    return isinstance(value, Mapping) and any(map(_holds, value.values()))
+
+
+def _reads_secrets(text: str) -> bool:
+    return any(reference.root == "secrets" for reference in expressions.references(text))

@@ -1,0 +1,57 @@
+"""Findings for people: the line they are about, a caret under it, and nothing that could upset a terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagrun.documents.yaml.text import Text
+from dagrun.documents.yaml.values import Finding, Place
+
+#: How many characters of a line are shown, and how many of them from the caret on when both sides are cut.
+_ROOM: Final = 100
+_ROOM_RIGHT: Final = 40
+
+
+def render(finding: Finding, source: Text | None) -> str:
+    """A finding's place and message, the line with a caret, and what to do."""
+    place = finding.place
+    parts = [_printable(f"{place}: {finding.level}: {finding.message} [{finding.code}]")]
+    # A finding may speak of another file than the one at hand; a line of the wrong file would mislead.
+    if source is not None and source.path == place.path:
+        parts.append(excerpt(source, place))
+    if finding.suggestion:
+        parts.append(_printable(f"  help: {finding.suggestion}"))
+    return "\n".join(parts)
+
+
+def excerpt(text: Text, place: Place) -> str:
+    """The line at `place`, or what there is room for, and under it a caret."""
+    line = text.line(place.line)
+    column = min(place.column - 1, len(line))
+    last = min(len(line), max(column + _ROOM_RIGHT, _ROOM))
+    first = max(0, last - _ROOM)
+    left = "…" * (first > 0) + _printable(line[first:column].replace("\t", "    "))
+    right = _printable(line[column:last].replace("\t", "    ")) + "…" * (last < len(line))
+    quoted = f"{place.line:>5} | {left}{right}".rstrip()
+    return f"{quoted}\n{'|':>7} {' ' * _columns(left)}^"
+
+
+def _printable(text: str) -> str:
+    """Text that cannot move the cursor, ring a bell or hide itself in a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import (
+        category,
+        east_asian_width,
+    )  # seldom needed, and start-up is counted in milliseconds
+
+    return sum(
+        0 if category(char) in ("Mn", "Me") else 2 if east_asian_width(char) in "WF" else 1 for char in text
+    )

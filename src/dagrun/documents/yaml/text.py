@@ -1,0 +1,56 @@
+"""One document's text: its lines, the places in it, and the error that brings it along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Final
+
+from dagrun.documents.yaml.values import Finding, Place
+from dagrun.errors import DagrunError
+
+#: What YAML takes for the end of a line; its reader counts lines by them.
+_LINE_ENDS: Final = "\r\n\x85\u2028\u2029"
+_LINE_END: Final = f"\r\n|[{_LINE_ENDS}]"
+
+
+class Text:
+    """A text and the name it goes by. Nothing is counted until the first question about a line."""
+
+    def __init__(self, text: str, path: str) -> None:
+        self.text = text.removeprefix("\ufeff")
+        self.path = path
+
+    def line(self, number: int) -> str:
+        """One line, counted from 1, without its end; empty if there is no such line."""
+        starts = self._line_starts
+        if not 1 <= number <= len(starts):
+            return ""
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip(_LINE_ENDS)
+
+    def at(self, index: int) -> Place:
+        """The place of the character at `index`, counted from 0."""
+        from bisect import bisect_right
+
+        starts = self._line_starts
+        row = bisect_right(starts, index)
+        return Place(self.path, row, index - starts[row - 1] + 1)
+
+    @cached_property
+    def _line_starts(self) -> Sequence[int]:
+        from array import array  # a list would take ten times the memory; most runs need neither
+
+        starts = array("L", [0])
+        starts.extend(match.end() for match in re.finditer(_LINE_END, self.text))
+        return starts
+
+
+class DocumentError(DagrunError):
+    """A document has errors; `findings` tells them all, `source` is its text where there is any."""
+
+    def __init__(self, findings: Iterable[Finding], source: Text | None = None) -> None:
+        self.findings = tuple(findings)
+        self.source = source
+        super().__init__("\n".join(finding.message for finding in self.findings))

@@ -1,0 +1,30 @@
+"""Names that follow from what was written: of services, of artifacts."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagrun.documents.dialects.building import artifact_name, base_name
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("postgres", "postgres"), ("postgres:15", "postgres"), ("ghcr.io/org/postgres:15", "postgres"),
+        ("host:5000/redis@sha256:1f", "redis"), ("pg:${{ matrix.version }}", "pg"),
+        ("${{ params.registry }}/pg:1", "pg"), ("${{ params.image }}", None), ("org/", None),
+    ],
+)  # fmt: skip
+def test_a_service_is_called_after_its_image(image: str, name: str | None) -> None:
+    assert base_name(image) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("out/a.txt", "out/a.txt"), ("./out//a", "out/a"), ("a/../b", "b"), ("/build/digest.txt", "digest.txt"),
+        ("*.xml", "*.xml"), ("../a", None), ("a/../../b", None), ("/", None),
+    ],
+)  # fmt: skip
+def test_an_artifact_is_kept_under_its_path_from_the_working_directory(path: str, name: str | None) -> None:
+    assert artifact_name(path) == name

@@ -1,0 +1,556 @@
+"""What a document means together with the registry: everything beyond the shape of its nodes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from dagrun.app.service import Service
+from dagrun.clock import FakeClock
+from dagrun.documents.yaml import render
+from dagrun.executors.inline import InlineExecutor
+from dagrun.registry import Failure, Origin, Parameter, Registry
+from dagrun.runs.memory import MemoryRuns
+from dagrun.settings import Settings
+from tests.unit.harness import read, registry, shown, told, workflow
+
+SWEEP = workflow("sweep", Parameter("inbox", "str", None, True), Parameter("limit", "int", "10", False))
+KNOWN = registry(SWEEP, workflow("anything", rest=True), workflow("nothing"))
+
+
+def test_a_duplicate_id() -> None:
+    document = """
+        tasks:
+          - {id: a, run: x}
+          - {id: b, run: x}
+          - {id: a, run: x}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:4:10: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
+            4 |   - {id: a, run: x}
+              |          ^
+          help: the first one is in line 2
+        """
+    )
+
+
+def test_an_id_that_stands_three_times_is_told_once() -> None:
+    assert told("tasks: [{id: a, run: x}, {id: a, run: x}, {id: a, run: x}]").count("Duplicate task IDs") == 1
+
+
+def test_a_dependency_that_does_not_exist() -> None:
+    document = """
+        tasks:
+          - {id: extract, run: x}
+          - {id: load, run: x, depends_on: [extrat]}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: ValidationError: Task 'load' depends on non-existent task 'extrat' [unknown-task]
+            3 |   - {id: load, run: x, depends_on: [extrat]}
+              |                                     ^
+          help: did you mean 'extract'?
+        """
+    )
+
+
+def test_of_a_few_tasks_all_are_told_where_none_is_near() -> None:
+    found = told("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
+    assert found.endswith("  help: there is build, test")
+
+
+def test_nobody_means_the_task_itself() -> None:
+    assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
+
+
+def test_a_cycle_begins_with_the_task_that_stands_first() -> None:
+    document = """
+        tasks:
+          - {id: x, run: x}
+          - {id: a, run: x, depends_on: [x, b]}
+          - {id: b, run: x, depends_on: [{task: a}]}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:3:37: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
+            3 |   - {id: a, run: x, depends_on: [x, b]}
+              |                                     ^
+          help: each depends on the next; take one of these dependencies out
+        """
+    )
+
+
+def test_a_task_that_depends_on_itself() -> None:
+    assert "CycleDetectedError: Cycle detected in DAG 'my_dag': a -> a [cycle]" in told(
+        "tasks: [{id: a, run: x, depends_on: [a]}]"
+    )
+
+
+def test_a_cycle_through_a_duplicate_id_follows_from_that() -> None:
+    found = told(
+        """
+        tasks:
+          - {id: a, run: x}
+          - {id: b, run: x, depends_on: [a]}
+          - {id: a, run: x, depends_on: [b]}
+        """
+    )
+    assert "Duplicate task IDs found: a" in found
+    assert found.count("error:") == 1
+
+
+def test_a_long_cycle_is_told_in_short() -> None:
+    tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 10_000}]}}\n" for i in range(10_000))
+    begun = time.process_time()
+    message = told(f"tasks:\n{tasks}").splitlines()[0]
+    assert message.startswith(
+        "dag.yaml:2:35: error: CycleDetectedError: Cycle detected in DAG 'my_dag': t0 -> t1 -> "
+    )
+    assert message.endswith(" -> t9 -> (9980 more) -> t9990 -> t9991 -> t9992 -> t9993 -> t9994 -> t9995 -> t9996"
+                            " -> t9997 -> t9998 -> t9999 -> t0 [cycle]")  # fmt: skip
+    assert time.process_time() - begun < 20
+
+
+def test_an_unknown_workflow_with_a_near_one() -> None:
+    assert told("tasks:\n  - {id: a, workflow_ref: sweeep, params: {inbox: x}}", KNOWN) == shown(
+        """
+        dag.yaml:2:27: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]
+            2 |   - {id: a, workflow_ref: sweeep, params: {inbox: x}}
+              |                           ^
+          help: did you mean 'sweep'?
+        """
+    )
+
+
+def test_an_unknown_workflow_without_a_near_one() -> None:
+    assert "  help: `dagrun workflows` lists those that are registered, `--workflows FILE` adds some" in told(
+        "tasks: [{id: a, workflow_ref: quite_another}]", KNOWN
+    )
+
+
+def test_without_a_registry_nothing_is_said_about_workflows() -> None:
+    assert told("tasks: [{id: a, workflow_ref: quite_another}]") == ""
+
+
+def test_parameters_are_held_against_the_signature() -> None:
+    document = """
+        tasks:
+          - id: a
+            workflow_ref: sweep
+            params: {limti: 3, colour: blue}
+        """
+    assert told(document, KNOWN) == shown(
+        """
+        dag.yaml:3:19: error: workflow 'sweep' needs the parameter 'inbox' [missing-parameter]
+            3 |     workflow_ref: sweep
+              |                   ^
+          help: add it to the 'params' of 'a'
+        dag.yaml:4:14: error: workflow 'sweep' has no parameter 'limti' [unknown-parameter]
+            4 |     params: {limti: 3, colour: blue}
+              |              ^
+          help: did you mean 'limit'?
+        dag.yaml:4:24: error: workflow 'sweep' has no parameter 'colour' [unknown-parameter]
+            4 |     params: {limti: 3, colour: blue}
+              |                        ^
+          help: it takes: inbox, limit
+        """
+    )
+
+
+@pytest.mark.parametrize("params", ["{inbox: x}", "{inbox: x, limit: 3}"])
+def test_parameters_that_fit(params: str) -> None:
+    assert told(f"tasks: [{{id: a, workflow_ref: sweep, params: {params}}}]", KNOWN) == ""
+
+
+def test_a_workflow_that_takes_the_rest_takes_anything() -> None:
+    assert told("tasks: [{id: a, workflow_ref: anything, params: {any: 1}}]", KNOWN) == ""
+
+
+def test_a_workflow_without_parameters_takes_none() -> None:
+    assert "  help: it takes: none" in told("tasks: [{id: a, workflow_ref: nothing, params: {x: 1}}]", KNOWN)
+
+
+def test_a_required_parameter_may_come_from_a_dependency() -> None:
+    known = registry(workflow("brief", Parameter("report__path", "str", None, True)))
+    task = "{id: brief, workflow_ref: brief, depends_on: [%s]}"
+    assert told(f"tasks: [{{id: report, run: x}}, {task % 'report'}]", known) == ""
+    assert "[missing-parameter]" in told(f"tasks: [{{id: other, run: x}}, {task % 'other'}]", known)
+
+
+def test_a_parameter_that_an_output_would_shadow_is_a_warning() -> None:
+    document = """
+        tasks:
+          - {id: a, run: x}
+          - id: b
+            run: x
+            depends_on: [a]
+            params: {a__k: 1}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:6:14: warning: an output of 'a' would win over the parameter 'a__k' [shadowed-parameter]
+            6 |     params: {a__k: 1}
+              |              ^
+        """
+    )
+
+
+def test_two_parameters_of_a_script_would_share_a_variable() -> None:
+    document = """
+        tasks:
+          - id: a
+            run: x
+            params: {x-y: 1, x.y: 2}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both be $DAGRUN_PARAM_X_Y [variable-collision]
+            4 |     params: {x-y: 1, x.y: 2}
+              |                      ^
+          help: rename one of them
+        """
+    )
+
+
+def test_the_parameters_of_a_workflow_are_no_variables() -> None:
+    assert told("tasks: [{id: a, workflow_ref: anything, params: {x-y: 1, x.y: 2}}]", KNOWN) == ""
+
+
+def test_a_default_that_its_declaration_does_not_allow() -> None:
+    document = """
+        params:
+          n: {type: integer, default: many}
+        tasks: [{id: a, run: x}]
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string 'many' [invalid-value]
+            2 |   n: {type: integer, default: many}
+              |      ^
+        """
+    )
+
+
+@pytest.mark.parametrize(("listed", "level"), [(True, "error"), (False, "warning")])
+def test_workflows_that_cannot_be_read_are_told_where_they_are_needed(listed: bool, level: str) -> None:
+    known = Registry(
+        KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
+    )
+    message = "cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
+    found = told("tasks: [{id: a, workflow_ref: unheard_of}, {id: b, workflow_ref: unheard_of}]", known)
+    assert f"{level}: {message}" in found
+    assert ("help: it may be in flows, which cannot be read" in found) is listed
+    assert found.count("Unknown workflow") == (1 if listed else 2)
+    assert f"warning: {message}" in told("tasks: [{id: a, workflow_ref: nothing}]", known)
+    assert told("tasks: [{id: a, run: x}]", known) == ""
+
+
+def test_a_number_that_json_has_not_is_no_parameter() -> None:
+    assert "holds .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
+
+
+def test_a_parameter_of_a_script_may_give_no_variable() -> None:
+    assert told("tasks:\n  - {id: a, run: x, params: {two words: 1}}") == shown(
+        """
+        dag.yaml:2:30: warning: the parameter 'two words' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE [no-variable]
+            2 |   - {id: a, run: x, params: {two words: 1}}
+              |                              ^
+          help: use letters, digits, '_', '-' and '.'
+        """
+    )
+
+
+def test_every_finding_is_told_in_the_order_of_the_lines() -> None:
+    findings = told(
+        """
+        tasks:
+          - {id: a, workflow_ref: unheard_of, depends_on: [ghost]}
+          - {id: b, run: x, params: {x-y: 1, x.y: 2}}
+          - {id: b, workflow_ref: nothing, params: {p: 1}}
+          - {id: c, run: x, depends_on: [c]}
+        """,
+        KNOWN,
+    )
+    assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
+        "unknown-workflow]", "unknown-task]", "variable-collision]", "duplicate-id]", "unknown-parameter]", "cycle]",
+    ]  # fmt: skip
+
+
+def test_a_valid_document_has_no_findings() -> None:
+    dag = read(
+        "tasks: [{id: a, workflow_ref: sweep, params: {inbox: x}}, {id: b, run: x, depends_on: [a]}]", KNOWN
+    )
+    assert [task.id for task in dag.tasks] == ["a", "b"]
+
+
+# --- through the service ---
+
+
+def validate(where: Path, text: str) -> list[str]:
+    """The first line of every finding, as `dagrun validate` prints them."""
+    (where / "dag.yaml").write_text(text)
+    service = Service(Settings(root=where), MemoryRuns(), FakeClock(), InlineExecutor, lambda: KNOWN)
+    (report,) = service.documents.validate([str(where / "dag.yaml")])
+    return [
+        render(finding, report.source).splitlines()[0].partition("dag.yaml:")[2]
+        for finding in report.findings
+    ]
+
+
+def test_the_service_tells_a_files_findings(tmp_path: Path) -> None:
+    assert validate(tmp_path, "tasks: [{id: a, workflow_ref: sweeep}]") == [
+        "1:31: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]"
+    ]
+
+
+def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    found = validate(
+        tmp_path,
+        "params:\n  n: {type: integer, default: many}\n  m: {type: int}\n"
+        "tasks:\n  - {id: a, run: x, depends_on: [b]}\n  - {id: c, colour: blue, run: x}\ntenant_id: 5\n",
+    )
+    assert [each.partition(":")[0] for each in found] == ["2", "3", "5", "6", "7"]
+
+
+def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> None:
+    assert told(
+        """
+        defaults: {params: {a: "${{ nope }}"}}
+        tasks: [{id: a, run: x}, {id: b, run: x}]
+        """
+    ) == shown(
+        """
+        dag.yaml:1:29: error: unknown name 'nope' [invalid-expression]
+            1 | defaults: {params: {a: "${{ nope }}"}}
+              |                             ^
+          help: a text is written in quotes: 'nope'
+        """
+    )
+
+
+def test_a_misspelt_key_hides_no_other_mistake_of_its_task() -> None:
+    findings = told('tasks: [{id: a, run: x, tigger: always, if: "params.n = 1"}]')
+    assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
+        "unknown-key]",
+        "invalid-expression]",
+    ]
+
+
+# --- variants ---
+
+VARIANTS = "tasks:\n  - {{id: t, run: x, matrix: {{os: [a, b]}}}}\n  - {{id: u, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run: x, depends_on: ['t[os=a]']",
+        "run: 'echo ${{ tasks.t.status }}', depends_on: [t]",
+        "if: \"tasks['t[os=a]'].status == 'failed'\", run: x, depends_on: ['t[os=a]']",
+        "if: \"tasks['t[os=b]'].status == 'failed'\", run: x, depends_on: [t]",
+    ],
+)
+def test_a_variant_can_be_named_as_a_task_can(line: str) -> None:
+    assert told(VARIANTS.format(line)) == ""
+
+
+def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
+    assert told(VARIANTS.format("run: x, depends_on: ['t[v=3.10]']")) == shown(
+        """
+        dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
+            3 |   - {id: u, run: x, depends_on: ['t[v=3.10]']}
+              |                                  ^
+          help: there is 't[os=a]', 't[os=b]'
+        """
+    )
+
+
+def test_one_variant_above_is_not_all_of_them() -> None:
+    found = told(VARIANTS.format("run: x, depends_on: ['t[os=a]'], if: tasks.t.changed"))
+    assert "'t' is not an ancestor of this task" in found
+
+
+def test_a_cycle_through_a_variant_is_one() -> None:
+    found = told(
+        "tasks: [{id: t, run: x, matrix: {os: [a]}, depends_on: [u]}, {id: u, run: x, depends_on: ['t[os=a]']}]"
+    )
+    assert "Cycle detected in DAG 'my_dag': t -> u -> t" in found
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("image: 'x:${{ matrix.os }}'", "'matrix' exists only in a task that has one"),
+        ("image: x, run: 'echo ${{ params.p }}'", "undeclared parameter 'p'"),
+        ("run: x, services: ['pg:${{ params.p }}']", "undeclared parameter 'p'"),
+        ("run: x, services: {pg: {image: x, env: {A: '${{ secrets.S }}'}}}", "undeclared secret 'S'"),
+        ("run: x, for_each: '${{ tasks.t.outputs.files }}'", "'t' is not an ancestor of this task"),
+        ("run: x, for_each: ['${{ item }}']", "'item' exists only in what a 'for_each' repeats"),
+    ],
+)
+def test_every_expression_is_looked_at(line: str, expected: str) -> None:
+    assert expected in told(VARIANTS.format(line))
+
+
+@pytest.mark.parametrize(
+    ("named", "help"),
+    [
+        ("m[py=1,os=a]", "did you mean 'm[os=a,py=1]'?"),
+        ("m[py=1, os=a]", "did you mean 'm[os=a,py=1]'?"),
+        ("m[os=c,py=1]", "did you mean 'm[os=b,py=1]'?"),
+        ("m[x]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[py=1]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
+        ("m[os=b]", "there is 'm[os=b,py=1]'"),
+        ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
+        ("a[5]", "'a' has no variants: name it alone"),
+    ],
+)
+def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: str) -> None:
+    document = f"""
+        tasks:
+          - {{id: a, run: x}}
+          - {{id: m, run: x, matrix: {{os: [a, b], py: [1]}}}}
+          - {{id: t, run: x, for_each: [1, 2]}}
+          - {{id: z, run: x, depends_on: ["{named}"]}}
+        """
+    assert told(document).splitlines()[3] == f"  help: {help}"
+
+
+def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
+    assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
+        """
+        dag.yaml:2:37: warning: 3.10 is the number 3.1 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                     ^
+          help: put it in quotes to keep what is written: "3.10"
+        dag.yaml:2:47: warning: 1.20 is the number 1.2 here [changed-number]
+            2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
+              |                                               ^
+          help: put it in quotes to keep what is written: "1.20"
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("a", "it is this task itself"),
+        ("b", "'b' waits for this task"),
+        ("c", "'c' waits for this task"),
+        ("d", "add 'd' to what this task depends on"),
+    ],
+)
+def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, advice: str) -> None:
+    found = told(
+        f"""
+        tasks:
+          - {{id: a, run: "echo ${{{{ tasks.{asked}.outputs.x }}}}"}}
+          - {{id: b, run: x, depends_on: [a]}}
+          - {{id: c, run: x, depends_on: [b]}}
+          - {{id: d, run: x}}
+        """
+    )
+    assert f"'{asked}' is not an ancestor of this task" in found
+    assert found.endswith(f"  help: {advice}")
+
+
+@pytest.mark.parametrize(
+    "line", ["toolRef: {name: sweeep}", "agentRef: {name: sweeep}", "workflow_ref: sweeep"]
+)
+def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
+    document = f"steps: [{{name: a, {line}}}]"
+    assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")
+
+
+@pytest.mark.parametrize(
+    ("document", "advice"),
+    [
+        ("tasks: [{id: a, workflow_ref: sweep}]", "add it to the 'params' of 'a'"),
+        ("steps: [{name: a, toolRef: {name: sweep}}]", "add it to the 'with' of 'a'"),
+    ],
+)
+def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice: str) -> None:
+    assert told(document, KNOWN).endswith(f"  help: {advice}")
+
+
+def test_parameters_under_another_name_are_not_missing_as_well() -> None:
+    assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1
+
+
+def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
+    found = told(
+        """
+        tasks:
+          - {id: a, run: "echo ${{ matrix.so }}", matrix: {os: [x], exclude: [{os: y}]}}
+          - {id: b, run: x, depends_on: ["a[os=z]"]}
+        """
+    )
+    assert "no combination of the matrix has os=y" in found
+    assert "the matrix has no key 'so'" in found
+    assert "Task 'b' depends on non-existent task 'a[os=z]'" in found
+    assert found.count("error:") == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("3.10", "3.1"), ("0644", "644"), ("00501", "501"), ("1e-5", "1e-05"), ("0x1F", "31"), ("0o17", "15"), ("+5", "5"), (".5", "0.5"),
+     ("5.", "5.0"), ("1E3", "1000.0")],
+)  # fmt: skip
+def test_a_parameter_that_is_another_number_than_it_seems_is_warned_of(written: str, read: str) -> None:
+    warning = f"warning: {written} is the number {read} here [changed-number]"
+    for document in (
+        f"params: {{v: {written}}}\ntasks: [{{id: a, run: x}}]",
+        f"params: {{v: {{default: {written}}}}}\ntasks: [{{id: a, run: x}}]",
+        f"params: {{v: {{enum: [{written}]}}}}\ntasks: [{{id: a, run: x}}]",
+        f"tasks: [{{id: a, run: x, params: {{v: {{deep: [{written}]}}}}}}]",
+        f"defaults: {{params: {{v: {written}}}}}\ntasks: [{{id: a, run: x}}, {{id: b, run: x}}]",
+        f"jobs: {{a: {{commands: [x], params: {{v: {written}}}}}}}",
+        f"steps: [{{name: a, run: x, with: {{v: {written}}}}}]",
+    ):
+        assert told(document).count(warning) == 1, document
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["3.1", "644", "1.0", "1e-05", "-5", "1_000", "1:30", "'3.10'", "1.10.2", "yes", "2026-01-31", "0"],
+)
+def test_a_parameter_that_keeps_its_text_is_not(written: str) -> None:
+    read(f"params: {{v: {written}}}\ntasks: [{{id: a, run: x, params: {{w: [{written}]}}}}]")
+
+
+def test_where_a_number_is_declared_any_way_to_write_it_is_fine() -> None:
+    read(
+        "params: {v: {type: number, default: 1e-5}, n: {type: integer, default: 0x1F}}\ntasks: [{id: a, run: x}]"
+    )
+
+
+def test_variables_and_matrix_values_keep_their_text() -> None:
+    dag = read(
+        "env: {A: 3.10, B: on, C: 0644}\ntasks: [{id: a, run: x, env: {D: yes, E: 1e-5}, matrix: {v: [3.10, 0644]}}]"
+    )
+    assert (dag.env, dag.tasks[0].env) == ({"A": "3.10", "B": "on", "C": "0644"}, {"D": "yes", "E": "1e-5"})
+    assert dag.tasks[0].matrix is not None
+    assert dag.tasks[0].matrix.axes == {"v": ("3.10", "0644")}
+
+
+def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
+    document = """
+        tasks:
+          - id: a
+            commands:
+              - echo ${{ run.id }}
+              - x=$(cat f &> log)
+          - {id: b, shell: bash, run: "[[ a ]]"}
+          - {id: c, run: "#!/bin/bash\\n[[ a ]]"}
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:5:19: warning: `&>` is bash syntax, which sh may read as something else [bash-syntax]
+            5 |       - x=$(cat f &> log)
+              |                   ^
+          help: write shell: bash
+        """
+    )

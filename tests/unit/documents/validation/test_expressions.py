@@ -1,0 +1,276 @@
+"""Where `matrix` and `item` may stand."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dagrun.documents.dialects import detect
+from dagrun.documents.validation.expressions import check_language
+from dagrun.documents.yaml import Source
+from dagrun.model import Matrix
+from tests.unit.harness import shown, told
+
+MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))
+
+
+def found(task: str, **more: Any) -> list[str]:
+    """What is wrong with a task that has a matrix or a list."""
+    text = f"name: d\ntasks:\n  - {{id: t, {task}}}\n"
+    source = Source.inline(text, "dag.yaml")
+    written = detect.to_dag(source.load(), source, "d")
+    (only,) = written.dag.tasks
+    written = replace(written, dag=replace(written.dag, tasks=(replace(only, **more),)))
+    return [finding.message for finding in check_language(written)]
+
+
+EVERYWHERE = (
+    'run: "echo ${{ X }}"',
+    'run: x, if: "!X"',
+    'run: x, unless: "!X"',
+    'run: x, params: {p: "${{ X }}"}',
+    'run: x, env: {E: "${{ X }}"}',
+    'run: x, artifacts: ["out/${{ X }}.txt"]',
+    'run: x, working_dir: "out/${{ X }}"',
+)
+
+
+@pytest.mark.parametrize("place", EVERYWHERE)
+def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: str) -> None:
+    for name in ("matrix.os", "matrix.slow"):
+        assert found(place.replace("X", name), matrix=MATRIX) == []
+    assert found(place.replace("X", "item.k"), for_each=("a",)) == []
+    assert found(place.replace("X", "matrix.os")) == ["'matrix' exists only in a task that has one"]
+    assert found(place.replace("X", "item"), matrix=MATRIX) == [
+        "'item' exists only in what a 'for_each' repeats"
+    ]
+    assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]
+
+
+@pytest.mark.parametrize(
+    ("task", "help"),
+    [
+        ("matrix: {os: [a]}, run: 'echo ${{ item }}'", "a task with 'matrix' has `matrix.<axis>`"),
+        ("for_each: [a], run: 'echo ${{ matrix.os }}'", "a task with 'for_each' has `item`"),
+    ],
+)
+def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: str) -> None:
+    assert told(f"tasks: [{{id: a, {task}}}]").splitlines()[-1] == f"  help: {help}"
+
+
+@pytest.mark.parametrize("root", ["github", "env"])
+def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
+    assert found(f"""run: x, if: "{root}.event_name == '1'" """) == []
+    assert found(f'run: x, if: "{root}.event_name == 1"') == [
+        "'==' compares a text with a number, which are never alike"
+    ]
+    assert found(f'run: x, if: "{root}.event.name == 1"') == [
+        f"'{root}.event' is text: there is no 'name' in it"
+    ]
+
+
+# --- what could reach a secret -----------------------------------------------------------------------------------
+
+SECRETIVE = """
+name: d
+secrets: [S]
+params: {{p: A}}
+env: {{DOC: "${{{{ secrets.S }}}}"}}
+tasks:
+  - {{id: t, env: {{A: "${{{{ secrets.S }}}}"}}, {}}}
+"""
+BY_NAME = "an expression can read 'env' only by a name that is written out"
+
+
+@pytest.mark.parametrize(
+    "expression", ["env[params.p]", "env", "toJSON(env)", "env['A' && params.p]", "contains(env, 'x')"]
+)
+@pytest.mark.parametrize("place", [each for each in EVERYWHERE if "env" not in each])
+def test_where_secrets_are_declared_env_is_read_by_name(expression: str, place: str) -> None:
+    assert BY_NAME in told(SECRETIVE.format(place.replace("X", expression)))
+
+
+@pytest.mark.parametrize("expression", ["env[params.p]", "toJSON(env)"])
+def test_without_secrets_env_is_a_mapping_like_any_other(expression: str) -> None:
+    assert told(f"params: {{p: A}}\ntasks: [{{id: t, run: 'echo ${{{{ {expression} }}}}'}}]") == ""
+
+
+@pytest.mark.parametrize("expression", ["secrets", "secrets[params.p]", "toJSON(secrets)"])
+def test_a_secret_is_read_by_name(expression: str) -> None:
+    text = SECRETIVE.replace("DOC: ", "OTHER: '${{{{ " + expression.replace("'", "''") + " }}}}', DOC: ")
+    assert "an expression can read 'secrets' only by a name that is written out" in told(
+        text.format("run: x")
+    )
+
+
+@pytest.mark.parametrize("name", ["DOC", "A"])
+def test_a_variable_that_holds_a_secret_is_passed_on_by_no_expression(name: str) -> None:
+    for place in EVERYWHERE:
+        if "env" not in place:
+            assert f"env.{name} holds a secret" in told(SECRETIVE.format(place.replace("X", f"env.{name}")))
+
+
+def test_a_variable_that_holds_a_secret_is_passed_on_to_no_other() -> None:
+    text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
+    assert "env.A holds a secret" in told(text.format("run: x"))
+
+
+@pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
+def test_a_secret_is_not_taken_apart(expression: str) -> None:
+    text = SECRETIVE.format("run: x").replace("DOC: ", f'OTHER: "${{{{ {expression} }}}}", DOC: ')
+    assert "a part of a secret would not be masked" in told(text)
+
+
+def test_a_secret_may_stand_within_a_text() -> None:
+    text = SECRETIVE.format("run: x").replace(
+        "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
+    )
+    assert told(text) == ""
+
+
+# --- variables ---
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "name"),
+    [("$HOME/x", "$HOME", "HOME"), ("a ${USER}", "${USER}", "USER"), ("~/x", "~", "HOME"), ("/bin:~/bin", "~", "HOME"), ("~", "~", "HOME")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "document",
+    ["env: {{A: '{}'}}\ntasks: [{{id: a, run: x}}]", "tasks: [{{id: a, run: x, env: {{A: '{}'}}}}]"],
+)
+def test_what_only_a_shell_would_expand_is_warned_of(
+    document: str, value: str, written: str, name: str
+) -> None:
+    first, *_, last = told(document.format(value)).splitlines()
+    assert f"warning: '{written}' stays as it is written: no shell expands a value of 'env'" in first
+    assert last == f"  help: write ${{{{ env.{name} }}}}"
+
+
+@pytest.mark.parametrize(
+    "value", ["${{ env.X }}", "$${{ x }}", "$5", "a$", "$$HOME", "a~b", "x ~", "100 %", "${}"]
+)
+def test_other_values_are_taken_as_they_are(value: str) -> None:
+    assert told(f"tasks: [{{id: a, run: x, env: {{A: '{value}'}}}}]") == ""
+
+
+def test_a_value_that_names_a_variable_further_down_is_warned_of() -> None:
+    (line, *_) = told("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
+    assert line.endswith(
+        "warning: env.B stands further down, so this is its value in the layers below, or nothing [env-order]"
+    )
+    assert told("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
+    assert told("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
+
+
+def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_is_set_anew() -> None:
+    secret = "secrets: [S]\nenv: {A: '${{ secrets.S }}', B: '${{ env.A }}'}\ntasks: [{id: a, run: x}]"
+    assert "env.A holds a secret" in told(secret)
+    anew = (
+        "secrets: [S]\nenv: {A: '${{ secrets.S }}'}\n"
+        "tasks: [{id: a, run: x, env: {A: plain, B: '${{ env.A }}'}}]"
+    )
+    assert told(anew) == ""
+
+
+# --- defaults of parameters ---
+
+
+@pytest.mark.parametrize(
+    ("default", "message"),
+    [
+        ("${{ params.y }}", "'params' have no values yet where their defaults are evaluated"),
+        (
+            "${{ tasks.a.status }}",
+            "'tasks' have no results yet where the defaults of parameters are evaluated",
+        ),
+        ("${{ secrets.S }}", "'secrets' can be read only in 'env'"),
+        ("${{ run.status }}", "'run' has no field 'status'"),
+        ("${{ success() }}", "success() can be asked only in 'if' and 'unless'"),
+        ("${{ nope }}", "unknown name 'nope'"),
+        ("${{ run.id", "'${{' is never closed"),
+        ("${{ env.P }}", "env.P is made of parameters, which have no values yet"),
+        ("${{ env.S }}", "env.S holds a secret, which an expression cannot pass on"),
+    ],
+)
+@pytest.mark.parametrize("declared", ["'{}'", "{{default: '{}'}}", "[{{a: '{}'}}]"])
+def test_what_a_default_cannot_read_is_told(declared: str, default: str, message: str) -> None:
+    text = told(
+        "secrets: [S]\nenv: {P: '${{ params.y }}', S: '${{ secrets.S }}'}\n"
+        f"params: {{y: 1, x: {declared.format(default)}}}\ntasks: [{{id: a, run: x}}]"
+    )
+    assert f"error: {message} [invalid-expression]" in text
+    assert text.count("error:") == 1
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["${{ run.scheduled_at }}", "${{ env.HOME }}/x", "${{ github.ref }}", "$${{ x }}", "${{ env.E }}"],
+)
+def test_what_a_default_can_read_is_fine(default: str) -> None:
+    assert (
+        told(f"env: {{E: '${{{{ env.X }}}}'}}\nparams: {{x: '{default}'}}\ntasks: [{{id: a, run: x}}]") == ""
+    )
+
+
+# --- comparisons ---
+
+
+@pytest.mark.parametrize(
+    ("params", "condition", "message"),
+    [
+        ("{n: {type: integer, default: 1}}", "params.n == '1'", "'==' compares a number with a text, which are never alike"),
+        ("{s: {type: string, required: true}}", "params.s < 1", "'<' compares a text with a number, which are never alike"),
+        ("{b: {type: boolean, default: false}}", "params.b != 'true'", "'!=' compares a boolean with a text, which are never alike"),
+    ],
+)  # fmt: skip
+def test_a_declared_parameter_is_of_one_kind(params: str, condition: str, message: str) -> None:
+    assert message in told(f'params: {params}\ntasks: [{{id: a, run: x, if: "{condition}"}}]')
+
+
+@pytest.mark.parametrize(
+    "params",
+    ["{p: 1}", "{p: text}", "{p: {type: string}}", "{p: {type: string, default: '${{ env.X }}'}}", "{p: }"],
+)
+def test_a_parameter_that_may_be_anything_is_not(params: str) -> None:
+    assert told(f"params: {params}\ntasks: [{{id: a, run: x, if: params.p == 1}}]") == ""
+
+
+def test_a_matrix_value_is_text_or_a_boolean() -> None:
+    assert found("run: x, if: matrix.os == 1", matrix=MATRIX) == [
+        "'==' compares a text with a number, which are never alike"
+    ]
+    assert found("run: x, if: matrix.slow == true", matrix=MATRIX) == []
+
+
+@pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "PS4", "PROMPT_COMMAND"])
+def test_a_variable_that_a_shell_evaluates_gets_no_value(name: str) -> None:
+    message = [f"a value cannot stand here: a shell evaluates the value of {name}"]
+    assert found(f"run: x, env: {{'{name}': 'a ${{{{ run.id }}}}'}}") == message
+    assert found(f"run: x, env: {{'{name}': 'a'}}") == []
+
+
+def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
+    document = """
+        env: {PS4: "+ ${{ run.id }}"}
+        tasks: [{id: a, run: x}]
+        """
+    assert told(document) == shown(
+        """
+        dag.yaml:1:15: error: a value cannot stand here: a shell evaluates the value of PS4 [invalid-expression]
+            1 | env: {PS4: "+ ${{ run.id }}"}
+              |               ^
+          help: give the variable another name
+        """
+    )
+
+
+def test_a_script_that_many_tasks_share_is_read_once() -> None:
+    lines = "".join(f"      echo {i} ${{{{ run.id }}}}\n" for i in range(300))
+    more = "".join(f"  - {{id: t{i}, run: *script}}\n" for i in range(1000))
+    began = time.process_time()
+    assert told(f"tasks:\n  - id: a\n    run: &script |\n{lines}{more}") == ""
+    assert time.process_time() - began < 20

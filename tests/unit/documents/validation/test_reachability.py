@@ -1,0 +1,276 @@
+"""What a person reads about tasks that can never start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagrun.bodies import Bodies
+from dagrun.decisions import Ask, Drop, Finish, Skip, Start, Stop
+from dagrun.documents.dialects.native import _SPELLING
+from dagrun.documents.dialects.places import NodePlaces
+from dagrun.documents.validation.reachability import never_starting
+from dagrun.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.expressions import EvaluationError
+from dagrun.graph import Graph
+from dagrun.model import Action, Dag, Need, NoAction, OnError, ShellAction, Task, Trigger
+from dagrun.outcomes import Status
+from dagrun.prepared import Prepared
+from dagrun.registry import Registry
+from dagrun.settings import Settings
+from dagrun.state import RunState
+from dagrun.work import Blob, Json
+from tests.unit.harness import shown, told
+
+WRONG: dict[str, tuple[str, str]] = {
+    "a condition that is false": (
+        "tasks:\n  - {id: a, run: x, if: false}",
+        """
+        dag.yaml:2:25: warning: 'a' can never start: 'if' is always false [unreachable]
+            2 |   - {id: a, run: x, if: false}
+              |                         ^
+        """,
+    ),
+    "an `unless` that is true": (
+        "tasks:\n  - {id: a, run: x, unless: true}",
+        """
+        dag.yaml:2:29: warning: 'a' can never start: 'unless' is always true [unreachable]
+            2 |   - {id: a, run: x, unless: true}
+              |                             ^
+        """,
+    ),
+    "a failure of nothing": (
+        "tasks:\n  - {id: a, run: x, trigger: failure}",
+        """
+        dag.yaml:2:30: warning: 'a' can never start: it runs after a failure, and it depends on no task [unreachable]
+            2 |   - {id: a, run: x, trigger: failure}
+              |                              ^
+        """,
+    ),
+    "a failure of nothing, asked for": (
+        "tasks:\n  - {id: a, run: x, if: failure()}",
+        """
+        dag.yaml:2:25: warning: 'a' can never start: it runs after a failure, and it depends on no task [unreachable]
+            2 |   - {id: a, run: x, if: failure()}
+              |                         ^
+        """,
+    ),
+    "a finaliser of nothing": (
+        "jobs:\n  alert: {run: x, on_complete: failure}",
+        """
+        dag.yaml:2:32: warning: 'alert' can never start: it runs after a failure, and it depends on no task [unreachable]
+            2 |   alert: {run: x, on_complete: failure}
+              |                                ^
+        """,
+    ),
+    "a failure of what cannot fail": (
+        "steps:\n  - {name: a, dependsOn: []}\n  - {name: b, dependsOn: [a], run: x, trigger: failure}",
+        """
+        dag.yaml:3:48: warning: 'b' can never start: it runs after a failure, and no task above it can fail [unreachable]
+            3 |   - {name: b, dependsOn: [a], run: x, trigger: failure}
+              |                                                ^
+        """,
+    ),
+    "an edge that waits for a failure of what cannot fail": (
+        "jobs:\n  a: {run: x, continue_on_failure: true}\n  b: {run: x}\n  c: {run: x, requires: [b, {job: a, condition: failure}]}",
+        """
+        dag.yaml:4:29: warning: 'c' can never start: it waits for a failure of 'a', which cannot fail [unreachable]
+            4 |   c: {run: x, requires: [b, {job: a, condition: failure}]}
+              |                             ^
+        """,
+    ),
+    "a change of nothing": (
+        "tasks:\n  - {id: a, run: x, only_if_changed: true}",
+        """
+        dag.yaml:2:38: warning: 'a' can never start: it waits for a change, and it depends on no task [unreachable]
+            2 |   - {id: a, run: x, only_if_changed: true}
+              |                                      ^
+        """,
+    ),
+    "two ends that exclude each other": (
+        "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: failure}]}\n  c: {run: x, requires: [a, b]}",
+        """
+        dag.yaml:4:29: warning: 'c' can never start: 'b' runs only when 'a' failed, and it needs both to succeed [unreachable]
+            4 |   c: {run: x, requires: [a, b]}
+              |                             ^
+        """,
+    ),
+    "a failure that ends the run of jobs": (
+        "on_error: stop_all\njobs:\n  a: {run: x}\n  b: {run: x, requires: [a], on_complete: failure}\n  c: {run: x, requires: [b]}",
+        """
+        dag.yaml:5:6: warning: 'c' can never start: 'b' runs after a failure, which ends the run (on_error: stop_all) [unreachable]
+            5 |   c: {run: x, requires: [b]}
+              |      ^
+          help: write `on_complete: always`, or let the run continue after failures: `on_error: continue`
+        """,
+    ),
+    "a failure that ends the run": (
+        "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a], trigger: failure}\n  - {id: c, run: x, depends_on: [b]}",
+        """
+        dag.yaml:4:5: warning: 'c' can never start: 'b' runs after a failure, which ends the run (on_error: stop_all) [unreachable]
+            4 |   - {id: c, run: x, depends_on: [b]}
+              |     ^
+          help: write `trigger: always`, or let the run continue after failures: `on_error: continue`
+        """,
+    ),
+    "only the first of a chain": (
+        "tasks:\n  - {id: a, run: x, if: false}\n  - {id: b, run: x, depends_on: [a]}\n  - {id: c, run: x, depends_on: [b]}",
+        """
+        dag.yaml:2:25: warning: 'a' can never start: 'if' is always false [unreachable]
+            2 |   - {id: a, run: x, if: false}
+              |                         ^
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
+def test_a_task_that_can_never_start_says_why(document: str, expected: str) -> None:
+    assert told(document) == shown(expected)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "tasks: [{id: a, run: x}, {id: b, run: x, trigger: failure, depends_on: [a]}]",
+        "tasks: [{id: a, run: x, if: env.X == 'y'}]",
+        "tasks: [{id: a, run: x, only_if_changed: true, depends_on: [b]}, {id: b, run: x}]",
+        "jobs: {a: {run: x}, b: {run: x, on_complete: failure}, c: {run: x, on_complete: always}}",
+        "steps: [{name: a, if: env.X}, {name: b, run: x, trigger: failure}]",
+    ],
+)
+def test_what_can_start_is_left_alone(document: str) -> None:
+    assert told(document) == ""
+
+
+def test_other_mistakes_come_first() -> None:
+    """Where a dependency is missing nobody knows what can start."""
+    assert "[unreachable]" not in told("tasks: [{id: a, run: x, if: false, depends_on: [b]}]")
+
+
+# --- what is reported never happens: small DAGs, driven through the real fold in every way ---
+
+CONDITIONS = [
+    None, None, None, "failure()", "success()", "cancelled()", "always()", "true", "false", "!failure()",
+    "failure() && success()", "failure() || cancelled()", "params.x", "!success() && params.x", "false && params.x",
+]  # fmt: skip
+
+
+@st.composite
+def dags(draw: st.DrawFn) -> Dag:
+    """Any small DAG."""
+    names = [f"t{i}" for i in range(draw(st.integers(1, 6)))]
+    return Dag(
+        name="any",
+        tasks=tuple(draw(tasks(names[:i], name)) for i, name in enumerate(names)),
+        on_error=draw(st.sampled_from(OnError)),
+    )
+
+
+@st.composite
+def tasks(draw: st.DrawFn, above: list[str], name: str) -> Task:
+    needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=3)) if above else []
+    actions: list[Action] = [ShellAction(("true",)), ShellAction(("true",)), NoAction()]
+    return Task(
+        id=name,
+        action=(action := draw(st.sampled_from(actions))),
+        tolerated_exit_codes=draw(st.sampled_from([(), (), (2,)])),
+        skip_on_exit_codes=draw(st.sampled_from([(), (), (9,)])) if isinstance(action, ShellAction) else (),
+        needs=tuple(Need(need, draw(st.sampled_from([None, None, *Trigger]))) for need in needs),
+        trigger=draw(st.sampled_from([Trigger.SUCCESS, Trigger.SUCCESS, *Trigger])),
+        condition=draw(st.sampled_from(CONDITIONS)),
+        unless=draw(st.sampled_from([None, None, None, "failure()", "params.x", "true"])),
+        only_if_changed=draw(st.sampled_from([False, False, False, True])),
+        continue_on_failure=draw(st.sampled_from([False, False, True])),
+        on_error=draw(st.sampled_from([None, None, *OnError])),
+    )
+
+
+def started(dag: Dag, draw: st.DataObject) -> set[str]:
+    """The tasks that start in one run, in which chance decides how and when each ends."""
+    graph = Graph.compile(dag)
+    state = RunState(graph)
+    state.apply(DagStart(timestamp=0, task_count=len(dag.tasks), dag_path="", dag_hash="", max_parallel=9))
+    ever: set[str] = set()
+    while True:
+        match state.next(1):
+            case Start(node, attempt):
+                ever.add(node.task.id)
+                state.apply(
+                    TaskStart(timestamp=1, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
+                )
+                if isinstance(node.task.action, NoAction):
+                    state.apply(
+                        TaskOk(
+                            timestamp=1,
+                            task_id=node.task.id,
+                            attempt=attempt,
+                            duration_seconds=0,
+                            changed=True,
+                        )
+                    )
+            case Skip(node, reason, detail):
+                state.apply(TaskSkip(timestamp=1, task_id=node.task.id, reason=str(reason), detail=detail))
+            case Drop(node, reason) | Stop(node, reason):
+                state.apply(TaskCancel(timestamp=1, task_id=node.task.id, reason=str(reason)))
+            case Ask(node):
+                answer = condition(state, graph, node.index, draw)
+                if answer is None:
+                    state.apply(
+                        TaskFail(
+                            timestamp=1, task_id=node.task.id, attempt=1, error="no value", error_type="E"
+                        )
+                    )
+                else:
+                    state.answer(node, answer)
+            case Finish():
+                return ever
+            case None:
+                running = [
+                    task
+                    for task, each in zip(dag.tasks, state.tasks, strict=True)
+                    if each.status is Status.RUNNING
+                ]
+                end(state, draw.draw(st.sampled_from(running)), draw.draw(st.sampled_from("OUF29")))
+
+
+def end(state: RunState, task: Task, how: str) -> None:
+    """An attempt ends well, having changed something or not; or it fails, perhaps with an exit code."""
+    if how in "OU":
+        state.apply(TaskOk(timestamp=1, task_id=task.id, attempt=1, duration_seconds=1, changed=how == "O"))
+        return
+    code = int(how) if how.isdecimal() else None
+    if code in task.skip_on_exit_codes:
+        state.apply(TaskSkip(timestamp=1, task_id=task.id, reason="ExitCode", attempt=1, exit_code=code))
+    else:
+        state.apply(
+            TaskFail(timestamp=1, task_id=task.id, attempt=1, error="boom", error_type="E", exit_code=code)
+        )
+
+
+def condition(state: RunState, graph: Graph, i: int, draw: st.DataObject) -> bool | None:
+    """What the condition says, with a parameter that may hold anything or be missing; None: it has no value."""
+    params = draw.draw(st.sampled_from([{"x": True}, {"x": False}, {}]))
+    prepared = Prepared(graph, "", params, Registry())
+    try:
+        return Bodies(prepared, Settings(root=Path()), state, "run", no_file, environment={}).condition(
+            graph.nodes[i]
+        )
+    except EvaluationError:
+        return None
+
+
+def no_file(_: Blob) -> dict[str, Json]:
+    raise AssertionError
+
+
+@settings(max_examples=200)
+@given(dags(), st.data())
+def test_what_is_reported_never_starts(dag: Dag, draw: st.DataObject) -> None:
+    reported = {
+        dag.tasks[i].id for i in never_starting(dag, NodePlaces(_SPELLING, [((), {})] * len(dag.tasks)))
+    }
+    assert not reported & started(dag, draw)
