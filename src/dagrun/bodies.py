@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dagrun import encoding, expressions
+from dagrun import encoding
 from dagrun.clock import to_rfc3339
 from dagrun.documents import parameters
 from dagrun.errors import UsageError
-from dagrun.expressions import EvaluationError, Expression, Scope
 from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
+from dagrun.language import expressions
+from dagrun.language.expressions import EvaluationError, Expression, Scope
 from dagrun.model import ContainerAction, Dag, MatrixValue, WorkflowAction
 from dagrun.outcomes import FAILED, End, Status
 from dagrun.payloads import by_output

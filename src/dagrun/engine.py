@@ -23,8 +23,8 @@ from dagrun.events import (
     TaskStart,
     masked,
 )
-from dagrun.expressions import EvaluationError
 from dagrun.graph import Node
+from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.model import WorkflowAction
 from dagrun.outcomes import Reason, RunStatus, Status

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
-from dagrun import expressions
+from dagrun.language import expressions
 from dagrun.model import Dag, MatrixValue, Task, Trigger
 from dagrun.variants import variant_id, variants
 

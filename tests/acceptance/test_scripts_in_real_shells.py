@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dagrun.expressions import Scope
-from dagrun.scripts import ScriptProblems, fit
+from dagrun.language.expressions import Scope
+from dagrun.language.scripts import ScriptProblems, fit
 
 SHELLS = ("bash", "dash", "sh", "zsh", "ksh")
 #: What POSIX does not know.

@@ -61,7 +61,12 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     (project.root / "dagrun.toml").unlink()  # only where there is one it is read
     modules = loaded(project, "validate", "dag.yaml")
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
-    assert not modules & {"dagrun.executors.local", "dagrun.events", "dagrun.app.service", "dagrun.scripts"}
+    assert not modules & {
+        "dagrun.executors.local",
+        "dagrun.events",
+        "dagrun.app.service",
+        "dagrun.language.scripts",
+    }
     assert not modules & {"dagrun.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
 
 
@@ -70,7 +75,14 @@ def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "validate", "dag.yaml")
     assert "dagrun.executors.local" in modules
-    assert not modules & {"rich", "asyncio", "ssl", "dagrun.events", "dagrun.app.service", "dagrun.scripts"}
+    assert not modules & {
+        "rich",
+        "asyncio",
+        "ssl",
+        "dagrun.events",
+        "dagrun.app.service",
+        "dagrun.language.scripts",
+    }
 
 
 def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:
@@ -78,7 +90,7 @@ def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "run", "dag.yaml")
     assert "dagrun.engine" in modules
-    assert not modules & {"dagrun.scripts", "dagrun.views.plan", "statistics"}
+    assert not modules & {"dagrun.language.scripts", "dagrun.views.plan", "statistics"}
 
 
 def test_a_run_imports_no_terminal_where_there_is_none(project: Project) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from dagrun.bodies import Bodies, with_defaults
 from dagrun.errors import UsageError
 from dagrun.events import DagStart
-from dagrun.expressions import EvaluationError
 from dagrun.graph import Graph
+from dagrun.language.expressions import EvaluationError
 from dagrun.model import Dag, Matrix, Param, Task
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry

@@ -7,10 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dagrun import expressions
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.errors import UsageError, did_you_mean
-from dagrun.expressions import EvaluationError, ExpressionError, Kind, Scope
+from dagrun.language import expressions
+from dagrun.language.expressions import EvaluationError, ExpressionError, Kind, Scope
 from dagrun.model import Dag, Param
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagrun.expressions import Expression
+from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
 from dagrun.work import Body
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from dagrun import expressions
-from dagrun.expressions import EvaluationError
 from dagrun.kinds.base import Evaluate, Kind
 from dagrun.kinds.interpreter import interpreter
+from dagrun.language import expressions
+from dagrun.language.expressions import EvaluationError
 from dagrun.model import ShellAction
 from dagrun.payloads import MOST_IN_ENVIRONMENT, MOST_TOGETHER, size_of
 from dagrun.registry import Registry
 from dagrun.work import Command
 
 if TYPE_CHECKING:
-    from dagrun import scripts
+    from dagrun.language import scripts
 
 # Between two commands: a command that failed ends the script, also where `set -e` looks away (`false && true`).
 # The empty line before it is for a command that ends in a backslash.
@@ -41,7 +41,7 @@ def _between(action: ShellAction) -> str:
 
 def fitted(action: ShellAction) -> scripts.Fitted:
     """The whole script with every `${{ }}` fitted. Raises ScriptProblems."""
-    from dagrun import scripts  # what reads shell, 5 ms that a run without scripts does not need
+    from dagrun.language import scripts  # what reads shell, 5 ms that a run without scripts does not need
 
     return scripts.fit(script(action), interpreter(action).reader)
 

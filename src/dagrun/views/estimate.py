@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from dagrun import expressions
 from dagrun.decisions import Ask, Conclude, Expand, Skip, Start
 from dagrun.documents.parameters import is_deferred
 from dagrun.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
-from dagrun.expressions import EvaluationError, Scope
 from dagrun.graph import Graph, Node
+from dagrun.language import expressions
+from dagrun.language.expressions import EvaluationError, Scope
 from dagrun.outcomes import End, Status
 from dagrun.state import RunState
 from dagrun.work import Json

@@ -20,7 +20,7 @@ from dagrun.documents.parameters import (
 )
 from dagrun.documents.yaml import Source
 from dagrun.errors import UsageError
-from dagrun.expressions import Scope
+from dagrun.language.expressions import Scope
 from dagrun.model import Dag, Param, ParamType
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun import scripts
 from dagrun.kinds.interpreter import SHELLS, Interpreter, interpreter
+from dagrun.language import scripts
 from dagrun.model import ShellAction
 
 

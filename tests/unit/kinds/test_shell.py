@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.expressions import EvaluationError
 from dagrun.kinds import KINDS, kind_of, shell
+from dagrun.language.expressions import EvaluationError
+from dagrun.language.scripts import ScriptProblems
 from dagrun.model import ShellAction, WorkflowAction
 from dagrun.registry import Registry
-from dagrun.scripts import ScriptProblems
 from dagrun.work import Command
 from tests.unit.harness import task
 

@@ -144,7 +144,7 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
 def _bashisms(commands: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
     """Number of the command, offset in it, and what it is."""
     from dagrun.kinds import shell
-    from dagrun.scripts import bashisms  # what reads shell, 5 ms
+    from dagrun.language.scripts import bashisms  # what reads shell, 5 ms
 
     script = ShellAction(commands)
     starts = list(shell.starts(script))

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from dagrun import expressions
 from dagrun.documents.dialects.base import Path, Places, Written
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, kind_of_param
 from dagrun.documents.yaml import Finding
-from dagrun.expressions import (
+from dagrun.ids import variant_ids
+from dagrun.language import expressions
+from dagrun.language.expressions import (
     OUTCOME_FIELDS,
     RUN_FIELDS,
     STATUS_FUNCTIONS,
@@ -25,11 +26,10 @@ from dagrun.expressions import (
     Known,
     Reference,
 )
-from dagrun.ids import variant_ids
 from dagrun.model import ContainerAction, Matrix, ShellAction, Task
 
 if TYPE_CHECKING:
-    from dagrun.scripts import Fitted
+    from dagrun.language.scripts import Fitted
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
@@ -215,7 +215,7 @@ class _Language:
         """A variable whose value a shell runs or expands must not get one from elsewhere."""
         if "${{" not in text:
             return
-        from dagrun import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
 
         if scripts.is_evaluated(name):
             for piece in expressions.spans(text):
@@ -273,8 +273,8 @@ class _Language:
         self, commands: tuple[str, ...], shell: str
     ) -> tuple[list[int], Fitted | tuple[ExpressionError, ...]]:
         """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
-        from dagrun import scripts  # what reads shell: most documents have nothing for it
         from dagrun.kinds import shell as kind
+        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
 
         if (known := self._scripts_read.get((commands, shell))) is None:
             script = ShellAction(commands, shell)

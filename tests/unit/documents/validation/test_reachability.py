@@ -14,8 +14,8 @@ from dagrun.documents.dialects.native import _SPELLING
 from dagrun.documents.dialects.places import NodePlaces
 from dagrun.documents.validation.reachability import never_starting
 from dagrun.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
-from dagrun.expressions import EvaluationError
 from dagrun.graph import Graph
+from dagrun.language.expressions import EvaluationError
 from dagrun.model import Action, Dag, Need, NoAction, OnError, ShellAction, Task, Trigger
 from dagrun.outcomes import Status
 from dagrun.prepared import Prepared

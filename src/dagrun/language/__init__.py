@@ -1,0 +1,1 @@
+"""The language of `${{ }}`, and where a value may appear in a script."""

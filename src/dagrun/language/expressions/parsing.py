@@ -1,0 +1,314 @@
+"""Text to tree: a tokenizer and a Pratt parser, bounded in length and depth."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final, NoReturn, cast
+
+from dagrun.errors import did_you_mean
+from dagrun.language.expressions.tree import (
+    Apply,
+    Compare,
+    Comparison,
+    Constant,
+    ExpressionError,
+    Logic,
+    Lookup,
+    Node,
+    Not,
+    Root,
+)
+
+MOST_CHARACTERS: Final = 8_000
+MOST_DEPTH: Final = 50
+MOST_DIGITS: Final = 40
+
+#: How many arguments a function takes: the fewest and the most (None: any number).
+ARGUMENTS: Final[dict[str, tuple[int, int | None]]] = {
+    "success": (0, 0),
+    "failure": (0, 0),
+    "always": (0, 0),
+    "cancelled": (0, 0),
+    "changed": (1, 1),
+    "contains": (2, 2),
+    "startsWith": (2, 2),
+    "endsWith": (2, 2),
+    "format": (1, None),
+    "join": (1, 2),
+    "toJSON": (1, 1),
+    "fromJSON": (1, 1),
+    "default": (2, 2),
+    "keys": (1, 1),
+    "values": (1, 1),
+    "length": (1, 1),
+    "date": (2, 3),
+    "shift": (2, 2),
+}
+CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
+_WORDS: Final = {"and": "&&", "or": "||", "not": "not"}
+
+# How tightly an operator binds. `not` takes what stands above `&&`, `!` only an operand.
+_OR, _AND, _NOT, _COMPARE, _OPERAND = range(1, 6)
+_POWER: Final = {"||": _OR, "&&": _AND, **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE)}
+
+_TOKEN: Final = re.compile(
+    r"""\s*(?:
+      (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_])
+    | (?P<name>[A-Za-z_][A-Za-z0-9_-]*)
+    | \.\s*(?P<field>[A-Za-z0-9_][A-Za-z0-9_-]*)
+    | (?P<single>'(?:[^']|'')*')
+    | (?P<double>"(?:[^"\\]|\\.)*")
+    | (?P<sign>==|!=|<=|>=|&&|\|\||[<>!()\[\],])
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_SPACE: Final = re.compile(r"\s*")
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES: Final = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
+_INSTEAD: Final = {
+    "=": "'==' compares",
+    "&": "write '&&' or 'and'",
+    "|": "write '||' or 'or'",
+    "'": "the quote is never closed; in '..' write '' for '",
+    '"': "the quote is never closed",
+    "`": "write the text in '..'",
+    "{": "write ${{ .. }} around the expression, or nothing",
+    "+": "there is no arithmetic; format('{0}{1}', a, b) puts text together",
+    "-": "there is no arithmetic",
+    "*": "there is no arithmetic",
+    "/": "there is no arithmetic",
+    "%": "there is no arithmetic",
+    "(": "only functions are asked with parentheses, each by its name: contains(a, 'x')",
+    "?": "write a && b || c",
+    "if": "write a && b || c",
+    "is": "'==' compares",
+    "in": "write contains(list, value)",
+    "and": "write '&&' or 'and'",
+    "or": "write '||' or 'or'",
+    "not": "write '!' or 'not'",
+    **dict.fromkeys("‘’“”", "a text is written in straight quotes: '..'"),
+    "$": "is the '${{' before it closed with '}}'? inside it a name needs no '$'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """`kind` is number, name, field, text, end, or the operator itself."""
+
+    kind: str
+    text: str
+    offset: int
+
+
+def parse_tree(text: str, shift: int = 0) -> Node:
+    """The tree of an expression. `shift` is where `text` begins in what the user wrote; offsets count from there."""
+    if len(text) > MOST_CHARACTERS:
+        _fail(
+            f"the expression has {len(text):,} characters, more than the {MOST_CHARACTERS:,} allowed", shift
+        )
+    return _Parser(text, shift).whole()
+
+
+def _fail(message: str, offset: int, suggestion: str = "") -> NoReturn:
+    raise ExpressionError(message, offset, suggestion)
+
+
+class _Parser:
+    """Reads one token ahead."""
+
+    def __init__(self, text: str, shift: int) -> None:
+        self.text = text
+        self.shift = shift
+        self.depth = 0
+        self.token = self._read(0)
+
+    def whole(self) -> Node:
+        if self.token.kind == "end":
+            _fail("the expression is empty", self.shift)
+        tree = self.expression(_OR)
+        if self.token.kind != "end":
+            raise self._unexpected()
+        return tree
+
+    def expression(self, power: int) -> Node:
+        """The longest expression whose operators bind at least as tightly as `power`."""
+        left = self._operand(power)
+        while (level := _POWER.get(self.token.kind, 0)) >= power:
+            left = self._comparison(left) if level == _COMPARE else self._logic(left, level)
+        return left
+
+    def _comparison(self, left: Node) -> Node:
+        operator = self._advance()
+        right = self.expression(_OPERAND)
+        if _POWER.get(self.token.kind) == _COMPARE:
+            _fail("comparisons are not chained", self.token.offset, "write a < b && b < c")
+        return Compare(cast("Comparison", operator.kind), left, right, operator.offset)
+
+    def _logic(self, left: Node, level: int) -> Node:
+        operator = self.token.kind
+        operands = [left]
+        while self.token.kind == operator:
+            self._advance()
+            operands.append(self.expression(level + 1))
+        return Logic("&&" if operator == "&&" else "||", tuple(operands), left.offset)
+
+    def _operand(self, power: int) -> Node:
+        token = self.token
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            _fail(f"the expression is nested deeper than {MOST_DEPTH} levels", token.offset)
+        node = self._steps(self._first(power))
+        self.depth -= 1
+        return node
+
+    def _first(self, power: int) -> Node:
+        token = self.token
+        match token.kind:
+            case "!":
+                self._advance()
+                return Not(self._operand(_OPERAND), token.offset)
+            case "not":
+                if power > _NOT:
+                    _fail("'not' cannot stand here", token.offset, "put it in parentheses: (not ...)")
+                self._advance()
+                return Not(self.expression(_NOT), token.offset)
+            case "(":
+                self._advance()
+                inner = self.expression(_OR)
+                self._expect(")", token)
+                return inner
+            case "text" | "number":
+                self._advance()
+                return Constant(self._value(token), token.offset)
+            case "name":
+                return self._named(self._advance())
+            case _:
+                raise self._unexpected()
+
+    def _named(self, token: _Token) -> Node:
+        if token.text in CONSTANTS:
+            return Constant(CONSTANTS[token.text], token.offset)
+        if self.token.kind != "(":
+            return Root(token.text, token.offset)
+        opened = self._advance()
+        arguments: list[Node] = []
+        while self.token.kind != ")":
+            if arguments and self.token.kind != ",":
+                self._expect(")", opened)
+            if arguments:
+                self._advance()
+            arguments.append(self.expression(_OR))
+        self._advance()
+        _check_count(token, len(arguments))
+        return Apply(token.text, tuple(arguments), token.offset)
+
+    def _steps(self, base: Node) -> Node:
+        steps: list[Node] = []
+        while self.token.kind in ("field", "["):
+            if isinstance(base, Constant):
+                raise self._unexpected()
+            token = self._advance()
+            if token.kind == "field":
+                steps.append(Constant(token.text, token.offset))
+            else:
+                steps.append(self.expression(_OR))
+                self._expect("]", token)
+        return Lookup(base, tuple(steps), base.offset) if steps else base
+
+    # --- tokens ---
+
+    def _advance(self) -> _Token:
+        token = self.token
+        self.token = self._read(token.offset - self.shift + len(token.text))
+        return token
+
+    def _expect(self, kind: str, opened: _Token) -> None:
+        if self.token.kind == "end":
+            _fail(f"'{opened.text}' is never closed", opened.offset, f"add '{kind}'")
+        if self.token.kind != kind:
+            raise self._unexpected()
+        self._advance()
+
+    def _read(self, at: int) -> _Token:
+        match = _TOKEN.match(self.text, at)
+        if match is None:
+            return self._no_token(_SPACE.match(self.text, at))
+        kind = match.lastgroup or ""
+        text = match[kind]
+        if kind == "sign":
+            kind = text
+        elif kind in ("single", "double"):
+            kind = "text"
+        elif kind == "name":
+            kind = _WORDS.get(text, kind)
+        return _Token(kind, text, match.start(match.lastgroup or 0) + self.shift)
+
+    def _no_token(self, space: re.Match[str] | None) -> _Token:
+        at = space.end() if space else 0
+        if at == len(self.text):
+            return _Token("end", "", at + self.shift)
+        char = self.text[at]
+        shown = char if char.isprintable() else char.encode("unicode_escape", "replace").decode()
+        if char.isdigit() or (char == "-" and self.text[at + 1 : at + 2].isdigit()):
+            _fail("this is neither a number nor a name", at + self.shift, "a text is written in quotes: '..'")
+        _fail(
+            f"unexpected {shown if char in _QUOTES else repr(shown)}", at + self.shift, _INSTEAD.get(char, "")
+        )
+
+    def _unexpected(self) -> ExpressionError:
+        token = self.token
+        if token.kind == "end":
+            message = "the expression ends where a value is expected"
+            return ExpressionError(message, max(self.shift, token.offset - 1))
+        shown = token.text if len(token.text) < 40 else token.text[:36] + "..."
+        hint = _INSTEAD.get(token.text.lower(), "")
+        if not hint and token.kind == "name":
+            hint = "an operator is missing before it, or the quotes around a text"
+        return ExpressionError(
+            f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset, hint
+        )
+
+    def _value(self, token: _Token) -> str | int | float:
+        if token.kind == "text":
+            inner = token.text[1:-1]
+            if token.text[0] == "'":
+                return inner.replace("''", "'")
+            return _ESCAPE.sub(lambda found: _unescaped(found, token.offset + 1), inner)
+        if len(token.text) > MOST_DIGITS:
+            _fail(f"the number has more than {MOST_DIGITS} digits", token.offset)
+        if re.fullmatch(r"-?[0-9]+", token.text):
+            return int(token.text)
+        number = float(token.text)
+        if not math.isfinite(number):
+            _fail("the number is too large", token.offset)
+        return number
+
+
+_QUOTES: Final = "'\""
+
+
+def _unescaped(found: re.Match[str], at: int) -> str:
+    if found[1] not in _ESCAPES:
+        known = 'inside ".." a backslash writes \\" \\\\ \\n \\t; \'..\' takes it as it is'
+        _fail("this is not an escape", at + found.start(), known)
+    return _ESCAPES[found[1]]
+
+
+def _check_count(token: _Token, given: int) -> None:
+    fewest, most = ARGUMENTS.get(token.text, (0, None))
+    if given < fewest or (most is not None and given > most):
+        wanted = (
+            f"{fewest}" if most == fewest else f"{fewest} or more" if most is None else f"{fewest} or {most}"
+        )
+        plural = "argument" if wanted == "1" else "arguments"
+        _fail(f"{token.text}() takes {wanted if wanted != '0' else 'no'} {plural}, not {given}", token.offset)
+
+
+def unknown_function(name: str, offset: int) -> ExpressionError:
+    """The error for a function that does not exist."""
+    same = next((known for known in ARGUMENTS if known.lower() == name.lower()), None)
+    near = f"did you mean '{same}'?" if same else did_you_mean(name, ARGUMENTS)
+    suggestion = near or f"there is {', '.join(sorted(ARGUMENTS))}"
+    return ExpressionError(f"unknown function '{name}'", offset, suggestion)
