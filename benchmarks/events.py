@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import Row, Spread, turns
 from benchmarks.place import NotDone, Place
-from dagrun.events import Encoder, Event, TaskOk, TaskStart
-from dagrun.model import Dag
+from dagrun.core.events import Encoder, Event, TaskOk, TaskStart
+from dagrun.core.model import Dag
 from dagrun.runs.files import FileRuns
 
 DAG = Dag(name="events", tasks=())

@@ -6,13 +6,13 @@ TYPE_CHECKING = False  # without `typing`, which takes longer to import than all
 if TYPE_CHECKING:
     from typing import Any
 
+    from dagrun.core.work import Result, TaskContext
     from dagrun.registry import workflow
-    from dagrun.work import Result, TaskContext
 
 __all__ = ["Result", "TaskContext", "workflow"]
 __version__ = "0.1.0"
 
-_HOMES = {"Result": "dagrun.work", "TaskContext": "dagrun.work", "workflow": "dagrun.registry"}
+_HOMES = {"Result": "dagrun.core.work", "TaskContext": "dagrun.core.work", "workflow": "dagrun.registry"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 from threading import Thread
 
+from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError
-from dagrun.work import Blob, Json
 
 _BESIDE = 1 << 20  # bytes from which a hash is worth a thread of its own
 

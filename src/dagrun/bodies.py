@@ -11,29 +11,20 @@ from typing import Any
 
 from dagrun import encoding
 from dagrun.clock import to_rfc3339
+from dagrun.core.graph import Node, Variant
+from dagrun.core.model import ContainerAction, Dag, MatrixValue, WorkflowAction
+from dagrun.core.outcomes import FAILED, End, Status
+from dagrun.core.payloads import by_output
+from dagrun.core.state import RunState
+from dagrun.core.variants import MOST_VARIANTS, as_text, variable, variant_id
+from dagrun.core.work import Attempt, Blob, Body, Call, Json, Outputs, Service, Work
 from dagrun.documents import parameters
 from dagrun.errors import UsageError
-from dagrun.graph import Node, Variant
 from dagrun.kinds import kind_of
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Expression, Scope
-from dagrun.model import ContainerAction, Dag, MatrixValue, WorkflowAction
-from dagrun.outcomes import FAILED, End, Status
-from dagrun.payloads import by_output
 from dagrun.prepared import Prepared
 from dagrun.settings import Settings
-from dagrun.state import RunState
-from dagrun.variants import MOST_VARIANTS, as_text, variable, variant_id
-from dagrun.work import (
-    Attempt,
-    Blob,
-    Body,
-    Call,
-    Json,
-    Outputs,
-    Service,
-    Work,
-)
 
 TASKS = ("tasks", "jobs", "steps")
 _NOTHING: Mapping[str, str] = {}

@@ -10,8 +10,8 @@ from enum import Enum, auto
 from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.decisions import Ask, Conclude, Drop, Expand, Finish, Queue, Skip, Start, Stop
-from dagrun.events import (
+from dagrun.core.decisions import Ask, Conclude, Drop, Expand, Finish, Queue, Skip, Start, Stop
+from dagrun.core.events import (
     CancelIgnored,
     CancelRequested,
     DagDone,
@@ -23,14 +23,14 @@ from dagrun.events import (
     TaskStart,
     masked,
 )
-from dagrun.graph import Node
+from dagrun.core.graph import Node
+from dagrun.core.model import WorkflowAction
+from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.state import RunState
+from dagrun.core.work import Attempt, Ended, Executor, Json, Outputs, Work
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.model import WorkflowAction
-from dagrun.outcomes import Reason, RunStatus, Status
 from dagrun.runs.base import Request, RunWriter
-from dagrun.state import RunState
-from dagrun.work import Attempt, Ended, Executor, Json, Outputs, Work
 
 
 class Bodies(Protocol):

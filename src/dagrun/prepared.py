@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dagrun.graph import Graph
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
 from dagrun.masking import Masker
-from dagrun.model import Dag
 
 if TYPE_CHECKING:
+    from dagrun.core.work import Json
     from dagrun.registry import Registry
-    from dagrun.work import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dagrun.work import Json, TaskContext
+from dagrun.core.work import Json, TaskContext
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

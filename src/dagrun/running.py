@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 from dagrun.bodies import Bodies
 from dagrun.clock import Clock
-from dagrun.endings import RetryDefaults
+from dagrun.core.completion import RetryDefaults
+from dagrun.core.events import Event
+from dagrun.core.state import RunState
+from dagrun.core.work import Executor
 from dagrun.engine import Engine, Listener
-from dagrun.events import Event
 from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.state import RunState
-from dagrun.work import Executor
 
 TICK = 0.1  # seconds
 

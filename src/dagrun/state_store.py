@@ -17,9 +17,9 @@ from pathlib import Path
 
 from dagrun import settings
 from dagrun.clock import to_rfc3339
+from dagrun.core.work import Json
 from dagrun.runs import lines
 from dagrun.runs.follow import Follower
-from dagrun.work import Json
 
 Line = dict[str, Json]
 

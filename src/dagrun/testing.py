@@ -21,23 +21,23 @@ from typing import Any
 
 from dagrun.bodies import Bodies, with_defaults
 from dagrun.clock import FakeClock
+from dagrun.core.events import DagStart, Event
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.record import RunRecord
+from dagrun.core.state import RunState
+from dagrun.core.work import Json
 from dagrun.documents import dotenv, parameters
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.engine import Engine
-from dagrun.events import DagStart, Event
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.graph import Graph
-from dagrun.model import Dag, WorkflowAction
 from dagrun.prepared import Prepared
-from dagrun.record import RunRecord
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.memory import MemoryRuns
 from dagrun.settings import Settings
-from dagrun.state import RunState
 from dagrun.views.status import RunView, view_of
-from dagrun.work import Json
 
 __all__ = ["HANG", "FakeClock", "InlineExecutor", "MemoryRuns", "Outcome", "dag", "fails", "run", "scenario"]
 

@@ -50,8 +50,8 @@ def test_help_and_short_answers_import_nothing_heavy(project: Project, args: lis
     assert modules & HEAVY == set()
     if "--help" in args:
         assert not modules & {
-            "dagrun.model",
-            "dagrun.work",
+            "dagrun.core.model",
+            "dagrun.core.work",
             "dagrun.app.service",
         }  # their dataclasses cost 20 ms
 
@@ -63,11 +63,11 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
     assert not modules & {
         "dagrun.executors.local",
-        "dagrun.events",
+        "dagrun.core.events",
         "dagrun.app.service",
         "dagrun.language.scripts",
     }
-    assert not modules & {"dagrun.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
+    assert not modules & {"dagrun.core.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
 
 
 def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
@@ -79,7 +79,7 @@ def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
         "rich",
         "asyncio",
         "ssl",
-        "dagrun.events",
+        "dagrun.core.events",
         "dagrun.app.service",
         "dagrun.language.scripts",
     }

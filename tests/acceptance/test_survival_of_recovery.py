@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from dagrun.clock import from_rfc3339
+from dagrun.core.events import DagStart, Encoder, TaskOk, TaskStart
+from dagrun.core.model import Dag
 from dagrun.documents.dialects import detect
 from dagrun.documents.yaml import Source
-from dagrun.events import DagStart, Encoder, TaskOk, TaskStart
-from dagrun.model import Dag
 from dagrun.runs.files import FileRuns
 from tests.acceptance.harness import Project, wait_for
 from tests.acceptance.survival import kill_both, left_behind, lines_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dagrun.work import Attempt, Body, Ended, Work
+from dagrun.core.work import Attempt, Body, Ended, Work
 
 PATIENCE = 60.0  # seconds; no test comes near it unless something is wrong
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dagrun.graph import Graph
-from dagrun.model import Dag, OnError
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, OnError
 from dagrun.testing import dag, scenario
 from dagrun.views import drawing
 from tests.contract.shapes import SHAPES, written

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import pytest
 
+from dagrun.core.payloads import merged_params
+from dagrun.core.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
 from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local import LocalExecutor
 from dagrun.executors.processes import descendants
-from dagrun.payloads import merged_params
-from dagrun.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
 from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, until, work
 
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import pytest
 
+from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
 from dagrun.runs.base import Request, RunStore, RunWriter, is_run_id
 from dagrun.runs.files import FileRuns
 from dagrun.runs.memory import MemoryRun, MemoryRuns

@@ -11,8 +11,8 @@ from dagrun import settings
 from dagrun.app import wiring
 from dagrun.app.documents import RunRequest
 from dagrun.app.service import Service
-from dagrun.outcomes import RunStatus
-from dagrun.selection import Selection
+from dagrun.core.outcomes import RunStatus
+from dagrun.core.selection import Selection
 
 FLOWS = """
 from dagrun import workflow

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagrun.core.model import Trigger
+from dagrun.core.outcomes import EDGES, End
 from dagrun.documents.dialects.schema import dialects, schema
-from dagrun.model import Trigger
-from dagrun.outcomes import EDGES, End
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dagrun.core.work import Ended
 from dagrun.engine import Engine
 from dagrun.testing import HANG, fails, scenario
-from dagrun.work import Ended
 
 DIAMOND = """
     name: diamond

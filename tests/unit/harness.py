@@ -9,14 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, Need, ShellAction, Task
+from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source, render
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, Need, ShellAction, Task
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.testing import InlineExecutor, Outcome, run
-from dagrun.variants import variant_id, variants
 
 HERE = Origin("module", "flows")
 

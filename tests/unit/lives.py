@@ -9,18 +9,18 @@ from typing import Any
 
 from dagrun.app.service import Ended, Service, Shown
 from dagrun.clock import FakeClock
+from dagrun.core.events import Event
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
+from dagrun.core.record import replay
+from dagrun.core.state import RunState
 from dagrun.engine import Engine
-from dagrun.events import Event
 from dagrun.executors.inline import InlineExecutor
-from dagrun.graph import Graph
-from dagrun.model import Dag
 from dagrun.prepared import Prepared
-from dagrun.record import replay
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.base import Request
 from dagrun.runs.memory import MemoryRun, MemoryRuns
 from dagrun.settings import Settings
-from dagrun.state import RunState
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.events import TaskFail, TaskOk
-from dagrun.model import Dag, Param, WorkflowAction
+from dagrun.core.events import TaskFail, TaskOk
+from dagrun.core.model import Dag, Param, WorkflowAction
 from tests.unit.harness import task
 from tests.unit.lives import Life
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dagrun.blobs import load, open_regular, read_regular, write_regular
+from dagrun.core.work import Blob
 from dagrun.errors import DamagedError
-from dagrun.work import Blob
 
 LARGE = b'{"page": "' + b"x" * 2_000_000 + b'"}'
 

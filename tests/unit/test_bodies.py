@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.bodies import Bodies, with_defaults
+from dagrun.core.events import DagStart
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, Param, Task
+from dagrun.core.state import RunState
+from dagrun.core.work import Attempt, Blob, Json, Work
 from dagrun.errors import UsageError
-from dagrun.events import DagStart
-from dagrun.graph import Graph
 from dagrun.language.expressions import EvaluationError
-from dagrun.model import Dag, Matrix, Param, Task
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.state import RunState
-from dagrun.work import Attempt, Blob, Json, Work
 from tests.unit.harness import task
 
 FILES = {"a.env": {"F": "a", "G": "a"}, "b.env": {"G": "b"}}

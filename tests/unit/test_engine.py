@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.work import Attempt
 from dagrun.engine import Engine
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.model import Dag, WorkflowAction
 from dagrun.testing import Outcome, run
-from dagrun.work import Attempt
 from tests.unit.harness import task
 
 THREE = Dag(name="d", tasks=tuple(task(name, action=WorkflowAction("w")) for name in "abc"))

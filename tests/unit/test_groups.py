@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from dagrun.decisions import Conclude, Expand, Finish, Start
+from dagrun.core.decisions import Conclude, Expand, Finish, Start
+from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.outcomes import FINAL
+from dagrun.core.record import replay
+from dagrun.core.resume import remainder
+from dagrun.core.selection import Selection
+from dagrun.core.state import RunState
+from dagrun.core.work import Ended, Result
 from dagrun.engine import Engine
 from dagrun.errors import NotFoundError
-from dagrun.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
-from dagrun.outcomes import FINAL
-from dagrun.record import replay
-from dagrun.recovery import remainder
-from dagrun.selection import Selection
-from dagrun.state import RunState
 from dagrun.testing import HANG, Outcome, fails
-from dagrun.work import Ended, Result
 from tests.unit.harness import played, task
 from tests.unit.lives import Life
 

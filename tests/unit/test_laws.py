@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.decisions import Drop, Finish, Skip, Start
-from dagrun.engine import Engine
-from dagrun.events import (
+from dagrun.core.decisions import Drop, Finish, Skip, Start
+from dagrun.core.events import (
     CancelRequested,
     DagDone,
     DagStart,
@@ -28,14 +27,15 @@ from dagrun.events import (
     TaskStart,
     decode,
 )
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.outcomes import FINAL, Status
+from dagrun.core.state import RunState
+from dagrun.core.variants import base_id
+from dagrun.core.work import Attempt, Ended, Json, Result, Watch, Work
+from dagrun.engine import Engine
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.graph import Graph
-from dagrun.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
-from dagrun.outcomes import FINAL, Status
-from dagrun.state import RunState
 from dagrun.testing import Outcome, run
-from dagrun.variants import base_id
-from dagrun.work import Attempt, Ended, Json, Result, Watch, Work
 from tests.unit.harness import names_of, shapes, task
 
 MANY = 100_000

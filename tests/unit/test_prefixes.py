@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.events import Event, TaskOk, TaskStart
-from dagrun.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
-from dagrun.outcomes import FINAL, Status
-from dagrun.record import RunRecord, replay
-from dagrun.selection import Selection
-from dagrun.variants import base_id, is_of
+from dagrun.core.events import Event, TaskOk, TaskStart
+from dagrun.core.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.outcomes import FINAL, Status
+from dagrun.core.record import RunRecord, replay
+from dagrun.core.selection import Selection
+from dagrun.core.variants import base_id, is_of
+from dagrun.core.work import Result
 from dagrun.views.status import view_of
-from dagrun.work import Result
 from tests.unit.harness import names_of, shapes
 from tests.unit.lives import Body, Life, cancelled_at
 
@@ -222,7 +222,7 @@ def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: 
 
 
 def folded(runs: Any) -> Any:
-    from dagrun.record import replay
+    from dagrun.core.record import replay
 
     return replay(runs.read("r"))
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dagrun import registry
+from dagrun.core.work import TaskContext
 from dagrun.registry import Origin, Parameter, describe, hints, load, origins, pack, unpack, workflow
-from dagrun.work import TaskContext
 
 HERE = Origin("module", "here")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.decisions import Drop, Finish, Skip, Start, Stop
-from dagrun.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
-from dagrun.graph import Graph
-from dagrun.model import Dag, Retry, Trigger
-from dagrun.outcomes import End
-from dagrun.state import RunState
+from dagrun.core.decisions import Drop, Finish, Skip, Start, Stop
+from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Retry, Trigger
+from dagrun.core.outcomes import End
+from dagrun.core.state import RunState
 from tests.unit.harness import task
 
 CANCELLED = TaskCancel(timestamp=1.0, task_id="stopped", reason="StopAll", attempt=1)

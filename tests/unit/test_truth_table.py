@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from dagrun.bodies import Bodies
-from dagrun.decisions import Ask, Skip, Start
-from dagrun.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
-from dagrun.graph import Graph
-from dagrun.model import Dag, Need, OnError, ShellAction, Task, Trigger
+from dagrun.core.decisions import Ask, Skip, Start
+from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Need, OnError, ShellAction, Task, Trigger
+from dagrun.core.state import RunState
+from dagrun.core.work import Blob, Json
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.state import RunState
-from dagrun.work import Blob, Json
 
 ENDS = (
     "success",

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 from dagrun import encoding
 from dagrun.collector import resting
+from dagrun.core.graph import Graph
+from dagrun.core.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
+from dagrun.core.selection import EVERYTHING, Selection, select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
 from dagrun.documents.dialects.base import Written
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.graph import Graph
 from dagrun.masking import SHORTEST, Masker
-from dagrun.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
-from dagrun.selection import EVERYTHING, Selection, select
 from dagrun.settings import Settings
 
 if TYPE_CHECKING:
+    from dagrun.core.work import Json
     from dagrun.prepared import Prepared
     from dagrun.registry import Registry
-    from dagrun.work import Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagrun import events
 from dagrun.clock import Clock
-from dagrun.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
-from dagrun.graph import Graph
-from dagrun.record import fold, mark_interrupted
+from dagrun.core import events
+from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.core.graph import Graph
+from dagrun.core.record import fold, mark_interrupted
+from dagrun.core.state import RunState
+from dagrun.core.variants import is_of
 from dagrun.runs.base import RunStore
 from dagrun.runs.follow import Follower
-from dagrun.state import RunState
-from dagrun.variants import is_of
 from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
-    from dagrun.work import Json
+    from dagrun.core.work import Json
 
 
 LONGEST_LINE = 1 << 20  # bytes of a log's line that are handed out at once

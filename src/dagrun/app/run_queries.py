@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from dagrun.app.following import LogFollower, Watch
 from dagrun.clock import Clock
+from dagrun.core.events import EVENTS
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
+from dagrun.core.record import RunRecord, fold
+from dagrun.core.selection import which
+from dagrun.core.state import RunState
+from dagrun.core.variants import base_id, is_of
+from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
-from dagrun.events import EVENTS
-from dagrun.graph import Graph
-from dagrun.model import Dag
 from dagrun.prepared import at_once
-from dagrun.record import RunRecord, fold
 from dagrun.runs.base import RunStore, Tail
 from dagrun.runs.ends import log_end
-from dagrun.selection import which
-from dagrun.state import RunState
-from dagrun.variants import base_id, is_of
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
-from dagrun.work import Json
 
 if TYPE_CHECKING:
     from dagrun.views.estimate import Estimate

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING
 
 from dagrun.app.run_queries import History
 from dagrun.clock import Clock
+from dagrun.core.events import CancelIgnored, DagStart, Event
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
+from dagrun.core.outcomes import FINAL, RunStatus
+from dagrun.core.record import RunRecord, replay
+from dagrun.core.resume import needed_files, resumption, reuse, usable
+from dagrun.core.selection import Selection, names, part
+from dagrun.core.state import RunState
+from dagrun.core.work import Executor, Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
-from dagrun.events import CancelIgnored, DagStart, Event
-from dagrun.graph import Graph
-from dagrun.model import Dag
-from dagrun.outcomes import FINAL, RunStatus
 from dagrun.prepared import Prepared
-from dagrun.record import RunRecord, replay
-from dagrun.recovery import needed_files, resumption, reuse, usable
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunStore, RunWriter, new_run_id
-from dagrun.selection import Selection, names, part
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.state import RunState
 from dagrun.views.status import DamagedRun, RunView, view_of
-from dagrun.work import Executor, Json
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents, Given

@@ -183,8 +183,8 @@ def _tasks(tasks: Iterable[Mapping[str, Any]], incomplete: str, layout: RunLayou
 
 def _variants(task: Mapping[str, Any], layout: RunLayout) -> Iterable[str]:
     """Those of a matrix; of a list those that have a log, for the journal is not read."""
-    from dagrun.model import Matrix
-    from dagrun.variants import variant_id, variants
+    from dagrun.core.model import Matrix
+    from dagrun.core.variants import variant_id, variants
 
     if (matrix := task.get("matrix")) is not None:
         axes = {name: tuple(values) for name, values in matrix["axes"].items()}
@@ -233,9 +233,9 @@ def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]
 
 def _written_variants(path: Path) -> Iterable[str]:
     """All variants that are known from a document. It has to be read for them, which takes a moment."""
+    from dagrun.core.selection import REST, variants_of
     from dagrun.documents.dialects import detect
     from dagrun.documents.yaml import Source
-    from dagrun.selection import REST, variants_of
 
     source = Source.read(path)
     for task in detect.to_dag(source.load(), source, path.stem).dag.tasks:
@@ -248,7 +248,7 @@ def _written_variants(path: Path) -> Iterable[str]:
 @_silent
 def complete_event(incomplete: str) -> Iterator[str]:
     """The names of events."""
-    from dagrun.events import EVENTS
+    from dagrun.core.events import EVENTS
 
     return _starting(incomplete, EVENTS)
 

@@ -203,7 +203,7 @@ def runs(
     """List the runs, newest first."""
     from dagrun import settings
     from dagrun.app import wiring
-    from dagrun.outcomes import RunStatus
+    from dagrun.core.outcomes import RunStatus
     from dagrun.views.status import RunView
 
     if status is not None:
@@ -256,8 +256,8 @@ def since_moment(text: str, now: float) -> float:
     """The moment that `--since` names: an age, or a date or time, local unless it says otherwise. Raises UsageError."""
     from datetime import datetime
 
+    from dagrun.core.model import seconds
     from dagrun.errors import UsageError
-    from dagrun.model import seconds
 
     age = re.fullmatch(r"(?:(\d{1,9}(?:\.\d+)?)d)?(.*)", text.strip())
     if age is not None and any(age.groups()):

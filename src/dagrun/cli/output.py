@@ -24,8 +24,8 @@ from dagrun.views.wording import seconds as seconds
 if TYPE_CHECKING:  # rich is slow, and reading YAML is nothing that help and completion need
     from rich.console import Console
 
+    from dagrun.core.work import Json
     from dagrun.documents.yaml import DocumentError, Finding
-    from dagrun.work import Json
 
 
 class Form(StrEnum):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dagrun.app.service import Shown
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
-from dagrun.events import (
+from dagrun.core.events import (
     CancelRequested,
     DagResume,
     DagStart,
@@ -26,10 +26,10 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.graph import Graph, Node
-from dagrun.outcomes import FINAL
+from dagrun.core.graph import Graph, Node
+from dagrun.core.outcomes import FINAL
+from dagrun.core.state import RunState
 from dagrun.runs.base import RunStore
-from dagrun.state import RunState
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -16,7 +16,7 @@ from dagrun.cli.output import Form, Output
 from dagrun.cli.running import close
 
 if TYPE_CHECKING:
-    from dagrun.work import Json
+    from dagrun.core.work import Json
 
 Run = Annotated[
     str,
@@ -147,7 +147,7 @@ def rerun(
     from dagrun.app import wiring
     from dagrun.app.documents import Given
     from dagrun.cli.progress import progress
-    from dagrun.selection import Selection
+    from dagrun.core.selection import Selection
 
     silent = quiet or form is Form.JSON
     given = Given(params=param or (), params_file=params_file)

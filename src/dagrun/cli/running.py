@@ -13,7 +13,7 @@ from dagrun.cli import output
 from dagrun.cli.completion import complete_dag, complete_document_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
-from dagrun.outcomes import OnError, RunStatus
+from dagrun.core.outcomes import OnError, RunStatus
 
 if TYPE_CHECKING:
     from dagrun.app.documents import RunRequest
@@ -92,8 +92,8 @@ def run(
     from dagrun.app import wiring
     from dagrun.app.documents import RunRequest
     from dagrun.cli.progress import progress
+    from dagrun.core.selection import Selection
     from dagrun.errors import UsageError
-    from dagrun.selection import Selection
 
     if (file is None) == (dag is None):
         raise UsageError(

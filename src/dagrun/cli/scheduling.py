@@ -16,11 +16,11 @@ from dagrun.cli.streams import unhurried
 
 if TYPE_CHECKING:
     from dagrun.app.service import Service
+    from dagrun.core.work import Json
     from dagrun.schedules.files import Loaded
     from dagrun.schedules.listing import CheckedFiles, Preview
     from dagrun.schedules.loop import Scheduler
     from dagrun.schedules.model import Skip
-    from dagrun.work import Json
 
 PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
 

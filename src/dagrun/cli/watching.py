@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from dagrun.app.following import Watch
     from dagrun.app.service import Service
+    from dagrun.core.work import Json
     from dagrun.runs.base import Tail
     from dagrun.views.status import RunView
-    from dagrun.work import Json
 
 PAUSE = 0.1  # seconds between two looks
 PAST = 20  # events of all runs that are shown before the first new one

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Place, Source
-from dagrun.model import Dag
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WRITE: Final = "write NAME=value, with quotes around a value that has spaces or '#' in it"

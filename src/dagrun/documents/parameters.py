@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from dagrun.core.model import Dag, Param
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.errors import UsageError, did_you_mean
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, ExpressionError, Kind, Scope
-from dagrun.model import Dag, Param
 
 if TYPE_CHECKING:
-    from dagrun.work import Json
+    from dagrun.core.work import Json
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dagrun.core.work import Ended, Work
 from dagrun.executors.outputs import note
-from dagrun.work import Ended, Work
 
 _MAGIC = re.compile(r"[*?[]")
 _CHUNK = 1 << 20

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dagrun import blobs
+from dagrun.core.payloads import merged_params
+from dagrun.core.work import Blob, TaskContext
 from dagrun.errors import DamagedError
 from dagrun.executors import calling
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.home import Home
 from dagrun.executors.outputs import INLINE_BYTES, store
 from dagrun.executors.wire import Message
-from dagrun.payloads import merged_params
-from dagrun.work import Blob, TaskContext
 
 ERROR_LENGTH = 4000
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from dagrun import registry
-from dagrun.work import Json, Result, TaskContext
+from dagrun.core.work import Json, Result, TaskContext
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 #: How deep lists and mappings of outputs may be nested; every interpreter can read that, with stack to spare.

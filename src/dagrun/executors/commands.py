@@ -18,12 +18,7 @@ from typing import Any
 
 from dagrun import encoding
 from dagrun.blobs import load, open_regular, write_regular
-from dagrun.executors import processes
-from dagrun.executors.artifacts import set_aside
-from dagrun.executors.calling import encode_outputs
-from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
-from dagrun.masking import Masker
-from dagrun.payloads import (
+from dagrun.core.payloads import (
     MOST_IN_ENVIRONMENT,
     MOST_TOGETHER,
     Handed,
@@ -32,16 +27,12 @@ from dagrun.payloads import (
     merged_params,
     size_of,
 )
-from dagrun.work import (
-    SCRIPT_FILE,
-    Attempt,
-    Blob,
-    Command,
-    Ended,
-    Json,
-    Outputs,
-    Work,
-)
+from dagrun.core.work import SCRIPT_FILE, Attempt, Blob, Command, Ended, Json, Outputs, Work
+from dagrun.executors import processes
+from dagrun.executors.artifacts import set_aside
+from dagrun.executors.calling import encode_outputs
+from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
+from dagrun.masking import Masker
 
 _BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+\r?)\Z")
 _PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)

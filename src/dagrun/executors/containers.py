@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.work import Container, Ended, Work
+from dagrun.core.work import Container, Ended, Work
 
 
 def needed(work: Work) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from dagrun.core.work import Call, Work
 from dagrun.executors.jobs import Job
 from dagrun.executors.warm import DEPTH, MOST_QUEUED, WarmWorker, packed_call
-from dagrun.work import Call, Work
 
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick

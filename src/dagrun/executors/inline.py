@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from dagrun.core.payloads import merged_params
+from dagrun.core.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work
 from dagrun.executors.calling import outputs_of
-from dagrun.payloads import merged_params
-from dagrun.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work
 
 HANG: Final = object()
 """What a body returns to say: I am still running, until somebody stops me."""

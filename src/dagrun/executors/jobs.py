@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dagrun.core.work import Attempt, Blob, Ended, Outputs, Watch, Work
 from dagrun.executors.processes import signal_name
 from dagrun.executors.wire import Message
-from dagrun.work import Attempt, Blob, Ended, Outputs, Watch, Work
 
 if TYPE_CHECKING:
     import asyncio

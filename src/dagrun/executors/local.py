@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.core.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, commands, containers, keeper, leftovers, processes
 from dagrun.executors.describing import IMPORT_PATIENCE, Describer
@@ -21,7 +22,6 @@ from dagrun.executors.pool import Pool
 from dagrun.executors.processes import BODY, signal_name
 from dagrun.executors.wire import Message, pack
 from dagrun.registry import Registry
-from dagrun.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none

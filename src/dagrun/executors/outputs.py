@@ -8,9 +8,9 @@ from pathlib import Path
 from threading import Thread
 
 from dagrun.blobs import open_regular, write_regular
+from dagrun.core.work import INLINE_BYTES as INLINE_BYTES
+from dagrun.core.work import Blob, Work
 from dagrun.masking import Masker
-from dagrun.work import INLINE_BYTES as INLINE_BYTES
-from dagrun.work import Blob, Work
 
 
 def note(work: Work, sentence: str) -> None:

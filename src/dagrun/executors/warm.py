@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dagrun.core.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
 from dagrun.executors.jobs import Job
 from dagrun.executors.wire import TICKET, Channel, Message, pack
-from dagrun.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
 
 DEPTH = 64  # bodies that are queued for one worker
 #: Bytes of queued calls that a worker may not have read yet. They mostly find room in its socket, which nobody reads

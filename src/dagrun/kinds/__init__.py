@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dagrun.core.model import Task
 from dagrun.kinds import container, noop, shell, workflow
 from dagrun.kinds.base import Kind
-from dagrun.model import Task
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (workflow.KIND, shell.KIND, container.KIND, noop.KIND)

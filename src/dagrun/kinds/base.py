@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dagrun.core.work import Body
 from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
-from dagrun.work import Body
 
 Evaluate = Callable[[Expression], Any]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dagrun.core.model import ContainerAction, ShellAction
+from dagrun.core.work import Command, Container
 from dagrun.kinds import shell
 from dagrun.kinds.base import Evaluate, Kind
-from dagrun.model import ContainerAction, ShellAction
 from dagrun.registry import Registry
-from dagrun.work import Command, Container
 
 
 def _body(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dagrun.model import ContainerAction, ShellAction
-from dagrun.work import SCRIPT_FILE
+from dagrun.core.model import ContainerAction, ShellAction
+from dagrun.core.work import SCRIPT_FILE
 
 #: The shells that run a script with `-e`; `dagrun.scripts` reads the language of each.
 SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from dagrun.core.work import Nothing
 from dagrun.kinds.base import Kind
-from dagrun.work import Nothing
 
 KIND = Kind(name="noop", label=lambda _: "noop", body=lambda *_: (Nothing(), {}))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from dagrun.core.model import ShellAction
+from dagrun.core.payloads import MOST_IN_ENVIRONMENT, MOST_TOGETHER, size_of
+from dagrun.core.work import Command
 from dagrun.kinds.base import Evaluate, Kind
 from dagrun.kinds.interpreter import interpreter
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
-from dagrun.model import ShellAction
-from dagrun.payloads import MOST_IN_ENVIRONMENT, MOST_TOGETHER, size_of
 from dagrun.registry import Registry
-from dagrun.work import Command
 
 if TYPE_CHECKING:
     from dagrun.language import scripts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dagrun.core.model import WorkflowAction
+from dagrun.core.work import Call
 from dagrun.kinds.base import Evaluate, Kind
-from dagrun.model import WorkflowAction
 from dagrun.registry import Registry
-from dagrun.work import Call
 
 
 def _body(action: WorkflowAction, registry: Registry, _: Evaluate) -> tuple[Call, Mapping[str, str]]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dagrun.events import Event
-from dagrun.model import Dag
-from dagrun.record import RunRecord
-from dagrun.work import INLINE_BYTES, Attempt, Blob, Json
+from dagrun.core.events import Event
+from dagrun.core.model import Dag
+from dagrun.core.record import RunRecord
+from dagrun.core.work import INLINE_BYTES, Attempt, Blob, Json
 
 WISHES = frozenset({"cancel"})  # what a request may ask for
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from dagrun.graph import Graph
-from dagrun.model import Dag
-from dagrun.variants import base_id
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
+from dagrun.core.variants import base_id
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

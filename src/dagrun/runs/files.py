@@ -13,8 +13,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from dagrun import blobs, events
+from dagrun import blobs
 from dagrun.clock import to_rfc3339
+from dagrun.core import events
+from dagrun.core.model import NAME_RULE, Dag
+from dagrun.core.record import RunRecord
+from dagrun.core.work import Attempt, Blob, Json
 from dagrun.durability import Durability
 from dagrun.errors import (
     DamagedError,
@@ -25,14 +29,11 @@ from dagrun.errors import (
     RefusedError,
     UsageError,
 )  # fmt: skip
-from dagrun.model import NAME_RULE, Dag
-from dagrun.record import RunRecord
 from dagrun.runs import disk, documents, lines, lock
 from dagrun.runs.base import Request, is_run_id, items_document, new_run_id
 from dagrun.runs.follow import FileTail
 from dagrun.runs.inbox import Inbox
 from dagrun.runs.layout import RunLayout, file_name
-from dagrun.work import Attempt, Blob, Json
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
 _BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # how a journal begins

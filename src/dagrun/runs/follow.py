@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 
+from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure
 from dagrun.runs import disk, lines
-from dagrun.work import Json
 
 PAUSE = 0.1  # seconds between two looks at a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file

@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from dagrun.work import Attempt
+from dagrun.core.work import Attempt
 
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
 _SAFE = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")

@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dagrun import events
 from dagrun.clock import from_rfc3339
+from dagrun.core import events
+from dagrun.core.model import NAME_RULE, Dag
+from dagrun.core.record import RunRecord
+from dagrun.core.work import Attempt, Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.model import NAME_RULE, Dag
-from dagrun.record import RunRecord
 from dagrun.runs.base import Request, is_run_id, items_document, new_run_id
 from dagrun.runs.layout import RunLayout
-from dagrun.work import Attempt, Blob, Json
 
 
 class MemoryRuns:

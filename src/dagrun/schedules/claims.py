@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.clock import to_rfc3339
+from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure, RecordError
 from dagrun.runs import lines
 from dagrun.runs.disk import FILE_MODE, sync_directory
 from dagrun.runs.layout import file_name
 from dagrun.schedules.model import Account
-from dagrun.work import Json
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from dagrun.core.work import Json
 from dagrun.errors import DagrunError, RecordError
 from dagrun.schedules.firing import Firing
 from dagrun.schedules.openruns import OpenRun
 from dagrun.schedules.runner import Child, Ending, Fate, Runner
-from dagrun.work import Json
 
 
 @dataclass(slots=True)

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from dagrun.core.model import seconds
 from dagrun.documents.dialects import wire
 from dagrun.documents.dialects.wire import Duration, Name, Wire
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import Text
 from dagrun.errors import DagrunError, UsageError
-from dagrun.model import seconds
 from dagrun.schedules.cron import Cron, CronError
 from dagrun.schedules.cron import parse as parse_cron
 from dagrun.schedules.model import Catchup, Origin, Overlap, Schedule

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from dagrun.core.work import Json
 from dagrun.errors import RecordError
 from dagrun.runs.base import new_run_id
 from dagrun.schedules.claims import Claim, Claims, Held
@@ -24,7 +25,6 @@ from dagrun.schedules.model import (
 from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
 from dagrun.schedules.runner import DagProblem, Fate, Runner
 from dagrun.views.wording import seconds
-from dagrun.work import Json
 
 Record = Callable[[Mapping[str, Json]], None]
 Report = Callable[[str], None]

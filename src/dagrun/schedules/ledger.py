@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from dagrun.clock import to_rfc3339
+from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.work import Json
 
 MOST = 10_000  # lines that are kept while nothing can be written; then the oldest are given up
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from itertools import islice
 
 from dagrun.clock import to_rfc3339
+from dagrun.core.model import Dag
+from dagrun.core.work import Json
 from dagrun.documents.parameters import resolve
 from dagrun.documents.yaml import DocumentError, Finding
 from dagrun.documents.yaml.text import Text
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.model import Dag
 from dagrun.schedules.claims import Claims
 from dagrun.schedules.due import decide, decide_minute
 from dagrun.schedules.files import Loaded, ScheduleFiles
 from dagrun.schedules.model import Due, Schedule, Skip, minute_number, minute_text
 from dagrun.schedules.runner import DagProblem
 from dagrun.views.status import RunView
-from dagrun.work import Json
 
 
 @dataclass(frozen=True, slots=True)

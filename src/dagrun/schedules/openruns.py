@@ -22,13 +22,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from dagrun.clock import to_rfc3339
+from dagrun.core.work import Json
 from dagrun.errors import RecordError
 from dagrun.runs import lock
 from dagrun.runs.base import new_run_id
 from dagrun.runs.disk import sync_directory
 from dagrun.runs.layout import file_name
 from dagrun.schedules.model import DAY, minute_number
-from dagrun.work import Json
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
 

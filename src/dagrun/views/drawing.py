@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from dagrun.graph import Graph
-from dagrun.model import Need, Task, Trigger
+from dagrun.core.graph import Graph
+from dagrun.core.model import Need, Task, Trigger
+from dagrun.core.work import Json
 from dagrun.views.wording import count, plain
-from dagrun.work import Json
 
 #: Characters of a condition that a drawing shows.
 _LONGEST: Final = 60

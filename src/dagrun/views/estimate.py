@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from dagrun.decisions import Ask, Conclude, Expand, Skip, Start
+from dagrun.core.decisions import Ask, Conclude, Expand, Skip, Start
+from dagrun.core.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
+from dagrun.core.graph import Graph, Node
+from dagrun.core.outcomes import End, Status
+from dagrun.core.state import RunState
+from dagrun.core.work import Json
 from dagrun.documents.parameters import is_deferred
-from dagrun.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
-from dagrun.graph import Graph, Node
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
-from dagrun.outcomes import End, Status
-from dagrun.state import RunState
-from dagrun.work import Json
 
 #: A task's expected duration is the median of so many of its newest successes.
 MOST_SUCCESSES: Final = 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dagrun.clock import to_rfc3339
+from dagrun.core.work import Json
 from dagrun.views.status import RunView, TaskView
-from dagrun.work import Json
 
 _RUN_PHASES = {
     "pending": "Pending", "running": "Running", "waiting": "Waiting", "success": "Succeeded", "partial": "Partial",

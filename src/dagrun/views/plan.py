@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from dagrun.graph import Graph, Node
+from dagrun.core.graph import Graph, Node
+from dagrun.core.model import Need, Task, Trigger
+from dagrun.core.variants import base_id
+from dagrun.core.work import Json
 from dagrun.kinds import kind_of
-from dagrun.model import Need, Task, Trigger
-from dagrun.variants import base_id
 from dagrun.views.estimate import Estimate
 from dagrun.views.wording import clock, count, elided, plain, seconds
-from dagrun.work import Json
 
 #: Names of a path or a list that people are shown; JSON has them all.
 _MOST_NAMES: Final = 20

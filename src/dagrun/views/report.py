@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from dagrun.outcomes import Reason
+from dagrun.core.outcomes import Reason
 from dagrun.views.status import RunView
 from dagrun.views.wording import count
 

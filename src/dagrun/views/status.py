@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
-from dagrun.events import CancelIgnored, CancelRequested
-from dagrun.graph import Graph, Node
-from dagrun.model import Dag
-from dagrun.outcomes import FINAL, RunStatus, Status
-from dagrun.payloads import by_output
-from dagrun.record import RunRecord, fold, mark_interrupted
-from dagrun.state import RunState
-from dagrun.work import Blob, Json, Outputs
+from dagrun.core.events import CancelIgnored, CancelRequested
+from dagrun.core.graph import Graph, Node
+from dagrun.core.model import Dag
+from dagrun.core.outcomes import FINAL, RunStatus, Status
+from dagrun.core.payloads import by_output
+from dagrun.core.record import RunRecord, fold, mark_interrupted
+from dagrun.core.state import RunState
+from dagrun.core.work import Blob, Json, Outputs
 
 DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 

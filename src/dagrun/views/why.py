@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
-from dagrun.endings import TaskState
-from dagrun.events import (
+from dagrun.core.completion import TaskState
+from dagrun.core.events import (
     CancelRequested,
     DagResume,
     DagStart,
@@ -23,13 +23,13 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.graph import Graph, Node
-from dagrun.model import Need, Task, Trigger
-from dagrun.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
-from dagrun.record import RunRecord, fold, mark_interrupted
-from dagrun.state import RunState
+from dagrun.core.graph import Graph, Node
+from dagrun.core.model import Need, Task, Trigger
+from dagrun.core.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
+from dagrun.core.record import RunRecord, fold, mark_interrupted
+from dagrun.core.state import RunState
+from dagrun.core.work import Json
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
-from dagrun.work import Json
 
 #: Says where an attempt's log ends, `test.3.log:41`; empty when nothing was printed.
 LogEnd = Callable[[str, int], str]

@@ -10,8 +10,8 @@ import pytest
 from dagrun.app.following import LogFollower, Watch
 from dagrun.app.run_queries import History
 from dagrun.clock import FakeClock
-from dagrun.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
-from dagrun.model import Dag
+from dagrun.core.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
+from dagrun.core.model import Dag
 from dagrun.runs.base import RunWriter
 from dagrun.runs.files import FileRuns
 from tests.unit.harness import chain, task

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dagrun.core.model import Matrix
 from dagrun.errors import NotFoundError
-from dagrun.model import Matrix
 from tests.unit.test_groups import EACH, call, lists, lived
 
 LIFE = lived(

@@ -13,8 +13,8 @@ import pytest
 from dagrun.cli.app import run
 from dagrun.cli.history import since_moment
 from dagrun.clock import from_rfc3339
+from dagrun.core.events import DagStart, TaskFail, TaskStart
 from dagrun.errors import UsageError
-from dagrun.events import DagStart, TaskFail, TaskStart
 from dagrun.runs.files import FileRuns
 from tests.unit.harness import chain
 

@@ -9,11 +9,11 @@ import pytest
 
 from dagrun.cli.history import _lines
 from dagrun.cli.progress import PlainProgress
-from dagrun.graph import Graph
-from dagrun.model import Dag, OnError
-from dagrun.state import RunState
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, OnError
+from dagrun.core.state import RunState
+from dagrun.core.work import Ended
 from dagrun.testing import Outcome, fails, scenario
-from dagrun.work import Ended
 from tests.unit.harness import played, task
 
 

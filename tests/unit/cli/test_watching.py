@@ -12,9 +12,9 @@ from dagrun.cli import output
 from dagrun.cli.app import run
 from dagrun.cli.history import _lines
 from dagrun.cli.watching import EventLines, follow_events
+from dagrun.core.work import Json
 from dagrun.runs.files import FileRuns
 from dagrun.testing import scenario
-from dagrun.work import Json
 
 
 @pytest.fixture(autouse=True)

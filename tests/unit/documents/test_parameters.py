@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagrun.core.model import Dag, Param, ParamType
 from dagrun.documents.parameters import (
     deferred,
     env_beyond_defaults,
@@ -21,7 +22,6 @@ from dagrun.documents.parameters import (
 from dagrun.documents.yaml import Source
 from dagrun.errors import UsageError
 from dagrun.language.expressions import Scope
-from dagrun.model import Dag, Param, ParamType
 
 
 def dag(*params: Param) -> Dag:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from dagrun.core.work import Ended, Nothing
 from dagrun.executors import artifacts
 from dagrun.executors.artifacts import collected, set_aside
-from dagrun.work import Ended, Nothing
 from tests.contract.harness import attempt, work
 
 WELL = Ended(duration=1.0, outputs={"k": "v"}, exit_code=0)

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, RootModel
 
+from dagrun.core.work import Result, TaskContext
 from dagrun.executors.calling import BadCall, call, encode_outputs, outputs_of, takes_context
-from dagrun.work import Result, TaskContext
 
 CONTEXT = TaskContext("run", "task", 1, None, logging.getLogger("test"), Path("artifacts"))
 

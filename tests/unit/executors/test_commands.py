@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagrun.core.work import Attempt, Blob, Command, Work
 from dagrun.executors.commands import (
     BadSurroundings,
     ValueTooLarge,
@@ -22,7 +23,6 @@ from dagrun.executors.commands import (
     prepared,
 )
 from dagrun.executors.outputs import store
-from dagrun.work import Attempt, Blob, Command, Work
 
 MOST = 32 * 1024
 

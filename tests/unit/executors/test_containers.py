@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dagrun.core.work import Command, Container, Nothing, Service
 from dagrun.executors import containers
-from dagrun.work import Command, Container, Nothing, Service
 from tests.contract.harness import work
 
 SCRIPT = Command(argv=("sh", "-c"), script="true")

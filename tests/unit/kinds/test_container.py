@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dagrun.core.model import ContainerAction, ShellAction
+from dagrun.core.work import Command, Container
 from dagrun.kinds import KINDS, kind_of
-from dagrun.model import ContainerAction, ShellAction
 from dagrun.registry import Registry
-from dagrun.work import Command, Container
 from tests.unit.harness import task
 
 

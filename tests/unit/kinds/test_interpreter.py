@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dagrun.core.model import ShellAction
 from dagrun.kinds.interpreter import SHELLS, Interpreter, interpreter
 from dagrun.language import scripts
-from dagrun.model import ShellAction
 
 
 def of(shell: str, script: str = "x") -> Interpreter:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dagrun.core.model import NoAction
+from dagrun.core.work import Nothing
 from dagrun.kinds import KINDS, kind_of
-from dagrun.model import NoAction
 from dagrun.registry import Registry
-from dagrun.work import Nothing
 from tests.unit.harness import task
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.core.model import ShellAction, WorkflowAction
+from dagrun.core.work import Command
 from dagrun.kinds import KINDS, kind_of, shell
 from dagrun.language.expressions import EvaluationError
 from dagrun.language.scripts import ScriptProblems
-from dagrun.model import ShellAction, WorkflowAction
 from dagrun.registry import Registry
-from dagrun.work import Command
 from tests.unit.harness import task
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dagrun.core.model import WorkflowAction
+from dagrun.core.work import Call
 from dagrun.kinds import kind_of
-from dagrun.model import WorkflowAction
-from dagrun.work import Call
 from tests.unit.harness import registry, task, workflow
 
 

@@ -18,18 +18,18 @@ from dagrun.app.service import Service
 from dagrun.cli.history import _lines
 from dagrun.cli.watching import EventLines
 from dagrun.clock import FakeClock
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, OnError, Retry, WorkflowAction
+from dagrun.core.selection import Selection
+from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, OnError, Retry, WorkflowAction
 from dagrun.prepared import Prepared
 from dagrun.runs.files import FileRuns
-from dagrun.selection import Selection
 from dagrun.settings import Settings
 from dagrun.testing import fails
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import DamagedRun, RunView
-from dagrun.work import INLINE_BYTES
 from tests.unit.harness import task
 from tests.unit.lives import REGISTRY
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.core.events import DagStart, TaskOk
+from dagrun.core.work import Blob
 from dagrun.durability import Durability
 from dagrun.errors import NotOwnedError, RecordError, RefusedError
-from dagrun.events import DagStart, TaskOk
 from dagrun.runs.base import Request
 from dagrun.runs.files import FileRun, FileRuns
-from dagrun.work import Blob
 from tests.unit.harness import chain
 
 START = DagStart(timestamp=0.0, task_count=1, dag_path="d.yaml", dag_hash="ff")

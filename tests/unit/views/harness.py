@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dagrun.graph import Graph
+from dagrun.core.graph import Graph
+from dagrun.core.work import Ended
 from dagrun.testing import dag, scenario
 from dagrun.views.estimate import Estimate, History, estimate
-from dagrun.work import Ended
 
 
 def took(seconds: float) -> Callable[[Any], Ended]:

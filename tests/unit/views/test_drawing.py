@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, Need, Trigger
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, Need, Trigger
 from dagrun.testing import dag
 from dagrun.views import drawing
 from tests.unit.harness import shown, task

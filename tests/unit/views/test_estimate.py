@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dagrun.app.service import Service
-from dagrun.events import DagResume, TaskOk
-from dagrun.graph import Graph
-from dagrun.record import RunRecord
+from dagrun.core.events import DagResume, TaskOk
+from dagrun.core.graph import Graph
+from dagrun.core.record import RunRecord
 from dagrun.registry import Registry
 from dagrun.settings import Settings
 from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from dagrun.core.events import CancelIgnored
+from dagrun.core.model import OnError
 from dagrun.engine import Engine
-from dagrun.events import CancelIgnored
-from dagrun.model import OnError
 from dagrun.testing import HANG, Outcome, fails, scenario
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import view_of

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix
+from dagrun.core.work import Ended
 from dagrun.testing import dag, scenario
 from dagrun.views import plan
 from dagrun.views.estimate import Estimate, History, estimate
-from dagrun.work import Ended
 from tests.unit.harness import played, shown, task
 from tests.unit.views.harness import planned, took
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.model import Dag, OnError, ShellAction, Task
+from dagrun.core.model import Dag, OnError, ShellAction, Task
 from dagrun.testing import fails
 from dagrun.views.report import failures, report, summary
 from dagrun.views.status import RunView, TaskView

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dagrun.events import (
+from dagrun.core.events import (
     DagDone,
     DagResume,
     DagStart,
@@ -18,11 +18,11 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.model import Dag, Matrix
-from dagrun.record import RunRecord
+from dagrun.core.model import Dag, Matrix
+from dagrun.core.record import RunRecord
+from dagrun.core.work import Blob
 from dagrun.testing import fails
 from dagrun.views.status import RunView, view
-from dagrun.work import Blob
 from tests.unit.harness import chain, played, task
 
 START = DagStart(timestamp=100.0, task_count=2, dag_path="d.yaml", dag_hash="ff", params={"p": 1})

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dagrun.engine import Engine
-from dagrun.events import (
+from dagrun.core.events import (
     CancelRequested,
     DagResume,
     DagStart,
@@ -19,11 +18,12 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.model import Matrix, OnError
-from dagrun.record import RunRecord
+from dagrun.core.model import Matrix, OnError
+from dagrun.core.record import RunRecord
+from dagrun.core.work import Ended
+from dagrun.engine import Engine
 from dagrun.testing import HANG, Outcome, dag, fails, scenario
 from dagrun.views.why import Why, explain
-from dagrun.work import Ended
 from tests.unit.harness import played, shown, task
 
 TEN = 1_759_485_600.0  # 2025-10-03 10:00:00 UTC, where the fake clock begins

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Source
-from dagrun.model import Dag
 
 Path = tuple[str | int, ...]
 

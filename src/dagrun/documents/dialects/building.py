@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
+from dagrun.core.model import Action, ContainerAction, HealthCheck, NoAction, Retry, ShellAction, is_name
 from dagrun.documents.dialects import words
-from dagrun.model import Action, ContainerAction, HealthCheck, NoAction, Retry, ShellAction, is_name
 
 
 def action(wired: words.Body) -> Action:

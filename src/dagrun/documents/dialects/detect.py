@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from dagrun.core.model import Dag
 from dagrun.documents.dialects.base import ToDag, Written
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import nearest
-from dagrun.model import Dag
 
 #: One row per top-level key: the dialect, which is also the name of its module. Only the one that is asked for is
 #: imported: each one's models cost more than most documents do.

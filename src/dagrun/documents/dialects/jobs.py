@@ -9,13 +9,13 @@ from typing import Any, Literal, get_args
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
+from dagrun.core.model import LATER_TASK_KEYS, NAME_PATTERN, NAME_RULE, Need, OnError, Task, Trigger, is_name
 from dagrun.documents.dialects import words
 from dagrun.documents.dialects.base import Written
 from dagrun.documents.dialects.places import Spelling
 from dagrun.documents.dialects.reading import Reader
 from dagrun.documents.dialects.wire import Axis, Timeout, Value, Wire
 from dagrun.documents.yaml import Source
-from dagrun.model import LATER_TASK_KEYS, NAME_PATTERN, NAME_RULE, Need, OnError, Task, Trigger, is_name
 
 _SPELLING = Spelling(
     noun="job", id=None, needs=("requires", "after"), entry="job", trigger="on_complete", params="params",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from dagrun.core.model import Matrix, MatrixValue
+from dagrun.core.variants import as_text, key, namesakes, variable, variants
+from dagrun.core.variants import too_large as too_large
 from dagrun.documents.dialects.base import Path
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
-from dagrun.model import Matrix, MatrixValue
-from dagrun.variants import as_text, key, namesakes, variable, variants
-from dagrun.variants import too_large as too_large
 
 #: How many combinations all matrices of a document may have.
 MOST_IN_DOCUMENT: Final = 250_000

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from dagrun.core.model import LATER_TASK_KEYS, Need, OnError, Task, Trigger
 from dagrun.documents.dialects import words
 from dagrun.documents.dialects.base import Written
 from dagrun.documents.dialects.places import Spelling
 from dagrun.documents.dialects.reading import Reader
 from dagrun.documents.dialects.wire import Name, Timeout, Wire
 from dagrun.documents.yaml import Source
-from dagrun.model import LATER_TASK_KEYS, Need, OnError, Task, Trigger
 
 _SPELLING = Spelling(
     noun="task", id="id", needs=("depends_on",), entry="task", trigger="trigger", params="params",

@@ -10,11 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from dagrun.documents.dialects import building, elsewhere, matrices, wire, words
-from dagrun.documents.dialects.base import Path, Written
-from dagrun.documents.dialects.places import Node, NodePlaces, Spelling
-from dagrun.documents.yaml import Finding, Source
-from dagrun.model import (
+from dagrun.core.model import (
     LATER_DAG_KEYS,
     NAME_RULE,
     Action,
@@ -31,6 +27,10 @@ from dagrun.model import (
     WorkflowAction,
     is_name,
 )
+from dagrun.documents.dialects import building, elsewhere, matrices, wire, words
+from dagrun.documents.dialects.base import Path, Written
+from dagrun.documents.dialects.places import Node, NodePlaces, Spelling
+from dagrun.documents.yaml import Finding, Source
 
 AnyWire = TypeVar("AnyWire", bound=wire.Wire)
 AnyBody = TypeVar("AnyBody", bound=words.Body)

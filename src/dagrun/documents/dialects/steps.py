@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
+from dagrun.core.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.documents.dialects import wire, words
 from dagrun.documents.dialects.base import Path, Written
 from dagrun.documents.dialects.places import Node, Spelling
@@ -16,7 +17,6 @@ from dagrun.documents.dialects.reading import Reader
 from dagrun.documents.dialects.wire import Called, Name, Seconds, Wire
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
-from dagrun.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
 
 _LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
 _SPELLING = Spelling(

@@ -19,11 +19,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from dagrun.core.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, seconds
 from dagrun.documents.dialects import elsewhere
 from dagrun.documents.dialects.base import Path
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
-from dagrun.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, seconds
 
 
 class Wire(BaseModel):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
+from dagrun.core.model import ParamType
 from dagrun.documents.dialects.wire import (
     AXIS,
     Axis,
@@ -25,7 +26,6 @@ from dagrun.documents.dialects.wire import (
     Variable,
     Wire,
 )
-from dagrun.model import ParamType
 
 #: A parameter that is a mapping with one of these keys is a declaration, not a default.
 DECLARING = ("type", "default", "enum", "required")

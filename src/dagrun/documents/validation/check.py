@@ -10,6 +10,11 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from dagrun.core.graph import cycles
+from dagrun.core.ids import variant_ids
+from dagrun.core.model import ContainerAction, ShellAction, Task, WorkflowAction
+from dagrun.core.payloads import parameter_variable
+from dagrun.core.variants import meant
 from dagrun.documents.dialects.base import Places, Written
 from dagrun.documents.parameters import problem_with_default
 from dagrun.documents.validation.expressions import check_language
@@ -17,11 +22,6 @@ from dagrun.documents.validation.parallel import check_beside
 from dagrun.documents.validation.reachability import check_unreachable
 from dagrun.documents.yaml import Finding, Place, changed_numbers
 from dagrun.errors import did_you_mean
-from dagrun.graph import cycles
-from dagrun.ids import variant_ids
-from dagrun.model import ContainerAction, ShellAction, Task, WorkflowAction
-from dagrun.payloads import parameter_variable
-from dagrun.variants import meant
 
 if TYPE_CHECKING:
     from dagrun.registry import Failure, Registry, Workflow

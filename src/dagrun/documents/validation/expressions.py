@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from dagrun.core.ids import variant_ids
+from dagrun.core.model import ContainerAction, Matrix, ShellAction, Task
 from dagrun.documents.dialects.base import Path, Places, Written
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, kind_of_param
 from dagrun.documents.yaml import Finding
-from dagrun.ids import variant_ids
 from dagrun.language import expressions
 from dagrun.language.expressions import (
     OUTCOME_FIELDS,
@@ -26,7 +27,6 @@ from dagrun.language.expressions import (
     Known,
     Reference,
 )
-from dagrun.model import ContainerAction, Matrix, ShellAction, Task
 
 if TYPE_CHECKING:
     from dagrun.language.scripts import Fitted

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dagrun.core.graph import cycles
+from dagrun.core.ids import variant_ids
 from dagrun.documents.dialects.base import Written
 from dagrun.documents.yaml import Finding
 from dagrun.errors import did_you_mean
-from dagrun.graph import cycles
-from dagrun.ids import variant_ids
 
 
 def check_beside(written: Written) -> Iterator[Finding]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from dagrun.core.graph import looks_back_and_survives
+from dagrun.core.ids import variant_ids
+from dagrun.core.model import Dag, Need, NoAction, OnError, Task, Trigger
 from dagrun.documents.dialects.base import Path, Places, Written
 from dagrun.documents.yaml import Finding
-from dagrun.graph import looks_back_and_survives
-from dagrun.ids import variant_ids
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
-from dagrun.model import Dag, Need, NoAction, OnError, Task, Trigger
 
 _PASSES_OVER = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 

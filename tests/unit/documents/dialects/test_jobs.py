@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.model import ContainerAction, Dag, Need, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import ContainerAction, Dag, Need, OnError, ShellAction, Task, Trigger
 from tests.unit.harness import load, read, shown, told
 
 

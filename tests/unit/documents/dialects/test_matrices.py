@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.model import Matrix
+from dagrun.core.model import Matrix
 from tests.unit.harness import read, shown, told
 
 

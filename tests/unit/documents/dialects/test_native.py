@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.model import (
+from dagrun.core.model import (
     ContainerAction,
     HealthCheck,
     OnError,

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from dagrun.core.model import LATER_DAG_KEYS, LATER_TASK_KEYS, seconds
 from dagrun.documents.dialects.detect import to_dag
 from dagrun.documents.dialects.schema import dialects, schema
 from dagrun.documents.yaml import Source
 from dagrun.errors import NotFoundError
-from dagrun.model import LATER_DAG_KEYS, LATER_TASK_KEYS, seconds
 
 SCHEMAS = {dialect.name: schema(dialect.name) for dialect in dialects()}
 VALIDATORS = {name: Draft7Validator(each) for name, each in SCHEMAS.items()}

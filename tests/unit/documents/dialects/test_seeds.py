@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dagrun.model import ContainerAction, Dag, HealthCheck, NoAction, Service, WorkflowAction
-from dagrun.variants import variants
+from dagrun.core.model import ContainerAction, Dag, HealthCheck, NoAction, Service, WorkflowAction
+from dagrun.core.variants import variants
 from tests.unit.harness import read
 
 S0 = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.model import Dag, NoAction, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, NoAction, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
 from tests.unit.harness import load, read, shown, told
 
 

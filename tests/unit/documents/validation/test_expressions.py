@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from dagrun.core.model import Matrix
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.expressions import check_language
 from dagrun.documents.yaml import Source
-from dagrun.model import Matrix
 from tests.unit.harness import shown, told
 
 MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))

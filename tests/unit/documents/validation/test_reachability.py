@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.bodies import Bodies
-from dagrun.decisions import Ask, Drop, Finish, Skip, Start, Stop
+from dagrun.core.decisions import Ask, Drop, Finish, Skip, Start, Stop
+from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.core.graph import Graph
+from dagrun.core.model import Action, Dag, Need, NoAction, OnError, ShellAction, Task, Trigger
+from dagrun.core.outcomes import Status
+from dagrun.core.state import RunState
+from dagrun.core.work import Blob, Json
 from dagrun.documents.dialects.native import _SPELLING
 from dagrun.documents.dialects.places import NodePlaces
 from dagrun.documents.validation.reachability import never_starting
-from dagrun.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
-from dagrun.graph import Graph
 from dagrun.language.expressions import EvaluationError
-from dagrun.model import Action, Dag, Need, NoAction, OnError, ShellAction, Task, Trigger
-from dagrun.outcomes import Status
 from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.settings import Settings
-from dagrun.state import RunState
-from dagrun.work import Blob, Json
 from tests.unit.harness import shown, told
 
 WRONG: dict[str, tuple[str, str]] = {

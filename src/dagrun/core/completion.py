@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dagrun.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip
-from dagrun.graph import Node
-from dagrun.model import Retry
-from dagrun.outcomes import FAILED, LASTING, STOPS, Reason, Status
-from dagrun.work import Blob, Ended, Outputs
+from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip
+from dagrun.core.graph import Node
+from dagrun.core.model import Retry
+from dagrun.core.outcomes import FAILED, LASTING, STOPS, Reason, Status
+from dagrun.core.work import Blob, Ended, Outputs
 
 _MOST_NAMES = 5  # of variants, in one sentence
 

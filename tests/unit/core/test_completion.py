@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from dagrun.decisions import Finish
-from dagrun.endings import Circumstances, RetryDefaults, TaskState, conclusion, fact_of
+from dagrun.core.completion import Circumstances, RetryDefaults, TaskState, conclusion, fact_of
+from dagrun.core.decisions import Finish
+from dagrun.core.events import DagStart, TaskFail, TaskOk, TaskSkip
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
+from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.state import RunState
+from dagrun.core.work import Blob, Ended, Json
 from dagrun.engine import ending
-from dagrun.events import DagStart, TaskFail, TaskOk, TaskSkip
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, OnError, Retry, Task, Trigger
-from dagrun.outcomes import Reason, RunStatus, Status
-from dagrun.state import RunState
 from dagrun.testing import Outcome
-from dagrun.work import Blob, Ended, Json
 from tests.unit.harness import graph, played, task
 
 SKIPS: Mapping[str, Any] = {"skip_on_exit_codes": (99,)}

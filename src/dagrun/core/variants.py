@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import product
 from typing import Final
 
+from dagrun.core.model import Matrix, MatrixValue, Task
 from dagrun.errors import MOST_COMPARED, did_you_mean, one_line
-from dagrun.model import Matrix, MatrixValue, Task
 
 #: How many variants one task may have, of a matrix or of a list.
 MOST_VARIANTS: Final = 100_000

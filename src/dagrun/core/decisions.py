@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dagrun.graph import Node
-from dagrun.outcomes import Reason, RunStatus
+from dagrun.core.graph import Node
+from dagrun.core.outcomes import Reason, RunStatus
 
 
 @dataclass(frozen=True, slots=True)

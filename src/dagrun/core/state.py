@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dagrun.decisions import Ask, Conclude, Decision, Drop, Expand, Finish, Queue, Skip, Start, Stop
-from dagrun.endings import Circumstances, RetryDefaults, TaskState, conclusion, fact_of, summary_of
-from dagrun.events import (
+from dagrun.core.completion import Circumstances, RetryDefaults, TaskState, conclusion, fact_of, summary_of
+from dagrun.core.decisions import Ask, Conclude, Decision, Drop, Expand, Finish, Queue, Skip, Start, Stop
+from dagrun.core.events import (
     CancelIgnored,
     CancelRequested,
     DagDone,
@@ -24,12 +24,12 @@ from dagrun.events import (
     TaskSkip,
     TaskStart,
 )
-from dagrun.graph import Graph, Node
-from dagrun.model import OnError, Task, Trigger
-from dagrun.outcomes import EDGES, FAILED, FINAL, STOPS, End, Reason, RunStatus, Status, end_of
-from dagrun.ready import Ready
-from dagrun.variants import item_numbers
-from dagrun.work import Blob, Ended, Json
+from dagrun.core.graph import Graph, Node
+from dagrun.core.model import OnError, Task, Trigger
+from dagrun.core.outcomes import EDGES, FAILED, FINAL, STOPS, End, Reason, RunStatus, Status, end_of
+from dagrun.core.ready_queue import Ready
+from dagrun.core.variants import item_numbers
+from dagrun.core.work import Blob, Ended, Json
 
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
 

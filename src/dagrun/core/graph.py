@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
+from dagrun.core.model import Dag, MatrixValue, Task, Trigger
+from dagrun.core.variants import variant_id, variants
 from dagrun.language import expressions
-from dagrun.model import Dag, MatrixValue, Task, Trigger
-from dagrun.variants import variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dagrun.model import Task
-from dagrun.variants import variant_id, variants
+from dagrun.core.model import Task
+from dagrun.core.variants import variant_id, variants
 
 
 def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:

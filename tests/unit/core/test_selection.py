@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag, Matrix, Trigger
+from dagrun.core.selection import Selection, names, part, select, variants_of
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.graph import Graph
-from dagrun.model import Dag, Matrix, Trigger
-from dagrun.selection import Selection, names, part, select, variants_of
 from dagrun.testing import dag
 from tests.unit.harness import task
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.payloads import Handed, handed, mentioned, parameter_variable
+from dagrun.core.payloads import Handed, handed, mentioned, parameter_variable
 
 MOST = 32 * 1024
 ROOM = 256 * 1024

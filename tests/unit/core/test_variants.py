@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.model import Matrix, MatrixValue
-from dagrun.variants import base_id, item_numbers, key, meant, namesakes, variant_id, variants
+from dagrun.core.model import Matrix, MatrixValue
+from dagrun.core.variants import base_id, item_numbers, key, meant, namesakes, variant_id, variants
 from tests.unit.harness import task
 
 AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}

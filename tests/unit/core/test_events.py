@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.events import (
+from dagrun.core.events import (
     EVENTS,
     CancelRequested,
     DagStart,
@@ -24,8 +24,8 @@ from dagrun.events import (
     decode,
     masked,
 )
+from dagrun.core.work import Blob, Json, Outputs
 from dagrun.masking import Masker
-from dagrun.work import Blob, Json, Outputs
 
 MOMENTS = st.integers(0, 4_102_444_800_000).map(lambda millis: millis / 1000)
 JSON: st.SearchStrategy[Json] = st.recursive(

@@ -11,8 +11,8 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from dagrun.clock import from_rfc3339, to_rfc3339
-from dagrun.variants import MOST_VARIANTS
-from dagrun.work import Blob, Json, Outputs
+from dagrun.core.variants import MOST_VARIANTS
+from dagrun.core.work import Blob, Json, Outputs
 
 if TYPE_CHECKING:
     from dagrun.masking import Masker

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dagrun.graph import Node
+from dagrun.core.graph import Node
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dagrun.events import DagResume, DagStart, Event
-from dagrun.graph import Graph
-from dagrun.model import Dag
-from dagrun.outcomes import RunStatus
-from dagrun.state import RunState
+from dagrun.core.events import DagResume, DagStart, Event
+from dagrun.core.graph import Graph
+from dagrun.core.model import Dag
+from dagrun.core.outcomes import RunStatus
+from dagrun.core.state import RunState
 
 
 @dataclass(frozen=True, slots=True)

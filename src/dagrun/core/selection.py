@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dagrun.core.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
+from dagrun.core.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.language import expressions
-from dagrun.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
-from dagrun.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from dagrun.core.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
+from dagrun.core.graph import Node
+from dagrun.core.model import Dag
+from dagrun.core.outcomes import FINAL, Status
+from dagrun.core.record import RunRecord, replay
+from dagrun.core.selection import Selection, chosen, part
+from dagrun.core.state import RunState
+from dagrun.core.variants import base_id
+from dagrun.core.work import Blob
 from dagrun.errors import DamagedError
-from dagrun.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
-from dagrun.graph import Node
-from dagrun.model import Dag
-from dagrun.outcomes import FINAL, Status
-from dagrun.record import RunRecord, replay
-from dagrun.selection import Selection, chosen, part
-from dagrun.state import RunState
-from dagrun.variants import base_id
-from dagrun.work import Blob
 
 
 @dataclass(frozen=True, slots=True)

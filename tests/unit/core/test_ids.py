@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dagrun.ids import variant_ids
-from dagrun.model import Matrix
+from dagrun.core.ids import variant_ids
+from dagrun.core.model import Matrix
 from tests.unit.harness import task
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.graph import Graph, cycles
-from dagrun.model import Dag, Matrix, Need, Task, Trigger
+from dagrun.core.graph import Graph, cycles
+from dagrun.core.model import Dag, Matrix, Need, Task, Trigger
 from tests.unit.harness import chain, graph, task
 
 MANY = 100_000

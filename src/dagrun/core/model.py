@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dagrun.outcomes import OnError as OnError
-from dagrun.outcomes import Trigger as Trigger
+from dagrun.core.outcomes import OnError as OnError
+from dagrun.core.outcomes import Trigger as Trigger
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.model import Dag, is_name, seconds
+from dagrun.core.model import Dag, is_name, seconds
 from tests.unit.harness import task
 
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from dagrun.app.documents import Given
+from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
+from dagrun.core.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction
+from dagrun.core.record import RunRecord, replay
+from dagrun.core.resume import remainder, reuse
+from dagrun.core.selection import Selection
+from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, RefusedError, UsageError
-from dagrun.events import DagResume, DagStart, TaskOk, TaskStart
-from dagrun.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction
-from dagrun.record import RunRecord, replay
-from dagrun.recovery import remainder, reuse
 from dagrun.runs.files import FileRuns
 from dagrun.runs.inbox import Inbox
 from dagrun.runs.memory import MemoryRuns
-from dagrun.selection import Selection
-from dagrun.state import RunState
 from dagrun.testing import HANG
 from tests.unit.lives import Body, Life
 
@@ -137,7 +137,7 @@ def test_the_runs_timeout_counts_anew_in_every_stretch() -> None:
 
 
 def test_a_timeout_ends_also_those_that_a_failure_had_spared() -> None:
-    from dagrun.model import Trigger
+    from dagrun.core.model import Trigger
 
     tasks = (call("b"), call("a", "b", trigger=Trigger.ALWAYS))
     life = Life(
@@ -259,7 +259,7 @@ def test_a_request_that_nobody_took_is_answered_when_the_run_is_resumed() -> Non
 
 
 def test_a_failure_that_happens_again_is_seen_through_what_was_kept() -> None:
-    from dagrun.model import Trigger
+    from dagrun.core.model import Trigger
 
     tasks = (call("b"), call("a", "b", trigger=Trigger.FAILURE), call("c", "a", trigger=Trigger.FAILURE))
     life, world = lived(dag(*tasks))
@@ -496,8 +496,8 @@ def test_a_run_that_is_abandoned_was_never_there(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_to_a_journal_that_was_removed(tmp_path: Path) -> None:
+    from dagrun.core.events import CancelRequested
     from dagrun.errors import RecordError
-    from dagrun.events import CancelRequested
 
     runs = FileRuns(tmp_path / "runs", tmp_path / "events.jsonl")
     run = runs.create(CHAIN, 0.0, "it")
