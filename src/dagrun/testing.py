@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun.bodies import Bodies, with_defaults
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.graph import Graph
@@ -31,11 +30,12 @@ from dagrun.documents import dotenv, parameters
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source
-from dagrun.engine import Engine
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.prepared import Prepared
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.memory import MemoryRuns
+from dagrun.runtime.engine import Engine
+from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.work_builder import Bodies, with_defaults
 from dagrun.settings import Settings
 from dagrun.views.status import RunView, view_of
 

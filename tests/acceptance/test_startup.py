@@ -67,7 +67,13 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
         "dagrun.app.service",
         "dagrun.language.scripts",
     }
-    assert not modules & {"dagrun.core.work", "dagrun.registry", "dagrun.prepared", "dagrun.clock", "tomllib"}
+    assert not modules & {
+        "dagrun.core.work",
+        "dagrun.registry",
+        "dagrun.runtime.prepared_run",
+        "dagrun.clock",
+        "tomllib",
+    }
 
 
 def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
@@ -89,7 +95,7 @@ def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:
     project.workflows(NOOP)
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "run", "dag.yaml")
-    assert "dagrun.engine" in modules
+    assert "dagrun.runtime.engine" in modules
     assert not modules & {"dagrun.language.scripts", "dagrun.views.plan", "statistics"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dagrun.core.work import Ended
-from dagrun.engine import Engine
+from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, fails, scenario
 
 DIAMOND = """

@@ -14,12 +14,12 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.record import replay
 from dagrun.core.state import RunState
-from dagrun.engine import Engine
 from dagrun.executors.inline import InlineExecutor
-from dagrun.prepared import Prepared
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runs.base import Request
 from dagrun.runs.memory import MemoryRun, MemoryRuns
+from dagrun.runtime.engine import Engine
+from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
 
 Body = Callable[[dict[str, Any]], Any]
@@ -113,7 +113,7 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
     watcher = Watcher(moment)
 
     async def drive() -> RunState:
-        from dagrun.bodies import Bodies
+        from dagrun.runtime.work_builder import Bodies
 
         engine = Engine(
             state=state, writer=writer, executor=InlineExecutor(bodies), clock=clock, chance=lambda: 0.5,

@@ -18,8 +18,8 @@ from dagrun.core.resume import remainder
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.core.work import Ended, Result
-from dagrun.engine import Engine
 from dagrun.errors import NotFoundError
+from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails
 from tests.unit.harness import played, task
 from tests.unit.lives import Life

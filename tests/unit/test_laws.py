@@ -33,8 +33,8 @@ from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
 from dagrun.core.work import Attempt, Ended, Json, Result, Watch, Work
-from dagrun.engine import Engine
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
 from tests.unit.harness import names_of, shapes, task
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.bodies import Bodies
 from dagrun.core.decisions import Ask, Skip, Start
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Need, OnError, ShellAction, Task, Trigger
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
-from dagrun.prepared import Prepared
 from dagrun.registry import Registry
+from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.work_builder import Bodies
 from dagrun.settings import Settings
 
 ENDS = (

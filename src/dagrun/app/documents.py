@@ -25,8 +25,8 @@ from dagrun.settings import Settings
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
-    from dagrun.prepared import Prepared
     from dagrun.registry import Registry
+    from dagrun.runtime.prepared_run import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +255,8 @@ class Documents:
 
     def prepare(self, request: RunRequest) -> Prepared:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
-        from dagrun.prepared import Prepared
         from dagrun.registry import Registry
+        from dagrun.runtime.prepared_run import Prepared
 
         path, shown = self.find(request.dag)
         report = self.report(path, shown)
@@ -275,7 +275,7 @@ class Documents:
             request.trigger, request.schedule_id, request.scheduled_at, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
         if prepared.deferred:  # what they come to is refused before a run is created
-            from dagrun.bodies import with_defaults
+            from dagrun.runtime.work_builder import with_defaults
 
             try:
                 with_defaults(prepared, "run", time.time())
@@ -377,8 +377,8 @@ class Documents:
 
     def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""
-        from dagrun.prepared import Prepared
         from dagrun.registry import Registry
+        from dagrun.runtime.prepared_run import Prepared
 
         registry = self._registry_for(dag) or Registry()
         refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]

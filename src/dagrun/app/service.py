@@ -23,9 +23,9 @@ from dagrun.core.selection import Selection, names, part
 from dagrun.core.state import RunState
 from dagrun.core.work import Executor, Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
-from dagrun.prepared import Prepared
 from dagrun.registry import Registry
 from dagrun.runs.base import Request, RunStore, RunWriter, new_run_id
+from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
 from dagrun.signals import held
 from dagrun.views.status import DamagedRun, RunView, view_of
@@ -148,7 +148,7 @@ class Service(History):
             try:
                 import asyncio
 
-                from dagrun.running import Drive
+                from dagrun.runtime.driver import Drive
 
                 shown.announce(writer.run_id, self.runs)
                 drive = Drive(
@@ -206,7 +206,7 @@ class Service(History):
 
     def _settle(self, writer: RunWriter) -> None:
         """As the owner of a run that nobody drives: end what it left, turn every request into what it comes to."""
-        from dagrun.engine import close_interrupted  # asyncio, which only a cancel needs
+        from dagrun.runtime.engine import close_interrupted  # asyncio, which only a cancel needs
 
         self.end_bodies(writer.run_id)
         state = replay(self.runs.read(writer.run_id))
@@ -586,7 +586,7 @@ def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
 
 
 def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
-    from dagrun.bodies import with_defaults  # what runs bodies: a look back needs none of it
+    from dagrun.runtime.work_builder import with_defaults  # what runs bodies: a look back needs none of it
 
     try:
         return with_defaults(prepared, run_id, now)

@@ -49,7 +49,7 @@ def cancel(
     """End a run, whoever drives it, and what it started."""
     from dagrun import settings
     from dagrun.app import wiring
-    from dagrun.running import login
+    from dagrun.runtime.driver import login
 
     with wiring.service(settings.load()) as service:
         before = service.status(run)

@@ -15,7 +15,7 @@ from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Ended, Json
-from dagrun.engine import ending
+from dagrun.runtime.engine import ending
 from dagrun.testing import Outcome
 from tests.unit.harness import graph, played, task
 

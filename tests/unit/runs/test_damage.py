@@ -24,8 +24,8 @@ from dagrun.core.selection import Selection
 from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
-from dagrun.prepared import Prepared
 from dagrun.runs.files import FileRuns
+from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
 from dagrun.testing import fails
 from dagrun.views.orchestration_run import orchestration_run

@@ -6,7 +6,7 @@ from typing import Any
 
 from dagrun.core.events import CancelIgnored
 from dagrun.core.model import OnError
-from dagrun.engine import Engine
+from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails, scenario
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import view_of

@@ -21,7 +21,7 @@ from dagrun.core.events import (
 from dagrun.core.model import Matrix, OnError
 from dagrun.core.record import RunRecord
 from dagrun.core.work import Ended
-from dagrun.engine import Engine
+from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, dag, fails, scenario
 from dagrun.views.why import Why, explain
 from tests.unit.harness import played, shown, task

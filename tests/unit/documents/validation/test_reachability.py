@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.bodies import Bodies
 from dagrun.core.decisions import Ask, Drop, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
@@ -20,8 +19,9 @@ from dagrun.documents.dialects.native import _SPELLING
 from dagrun.documents.dialects.places import NodePlaces
 from dagrun.documents.validation.reachability import never_starting
 from dagrun.language.expressions import EvaluationError
-from dagrun.prepared import Prepared
 from dagrun.registry import Registry
+from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.work_builder import Bodies
 from dagrun.settings import Settings
 from tests.unit.harness import shown, told
 

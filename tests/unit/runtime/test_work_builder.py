@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.bodies import Bodies, with_defaults
 from dagrun.core.events import DagStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix, Param, Task
@@ -19,8 +18,9 @@ from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, Blob, Json, Work
 from dagrun.errors import UsageError
 from dagrun.language.expressions import EvaluationError
-from dagrun.prepared import Prepared
 from dagrun.registry import Registry
+from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.work_builder import Bodies, with_defaults
 from dagrun.settings import Settings
 from tests.unit.harness import task
 

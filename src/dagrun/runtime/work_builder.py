@@ -23,7 +23,7 @@ from dagrun.errors import UsageError
 from dagrun.kinds import kind_of
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Expression, Scope
-from dagrun.prepared import Prepared
+from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
 
 TASKS = ("tasks", "jobs", "steps")

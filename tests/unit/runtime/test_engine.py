@@ -6,8 +6,8 @@ import asyncio
 
 from dagrun.core.model import Dag, WorkflowAction
 from dagrun.core.work import Attempt
-from dagrun.engine import Engine
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
 from tests.unit.harness import task
 

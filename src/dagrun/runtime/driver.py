@@ -9,15 +9,15 @@ import random
 import signal
 from collections.abc import Callable
 
-from dagrun.bodies import Bodies
 from dagrun.clock import Clock
 from dagrun.core.completion import RetryDefaults
 from dagrun.core.events import Event
 from dagrun.core.state import RunState
 from dagrun.core.work import Executor
-from dagrun.engine import Engine, Listener
-from dagrun.prepared import Prepared
 from dagrun.runs.base import RunWriter
+from dagrun.runtime.engine import Engine, Listener
+from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.work_builder import Bodies
 from dagrun.settings import Settings
 from dagrun.signals import held
 
