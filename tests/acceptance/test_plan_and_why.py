@@ -119,4 +119,7 @@ def test_looking_needs_no_loop_no_colours_and_no_processes(project: Project, com
         cwd=project.root, env=project.environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     loaded = set(json.loads(done.stderr))
-    assert loaded & {"asyncio", "rich", "dagrun.executors.keeper", "dagrun.executors.local"} == set()
+    assert (
+        loaded & {"asyncio", "rich", "dagrun.executors.local.keeper", "dagrun.executors.local.executor"}
+        == set()
+    )

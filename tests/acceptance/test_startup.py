@@ -62,7 +62,7 @@ def test_validate_imports_no_loop_and_no_terminal(project: Project) -> None:
     modules = loaded(project, "validate", "dag.yaml")
     assert not modules & {"rich", "asyncio", "croniter", "tenacity"}
     assert not modules & {
-        "dagrun.executors.local",
+        "dagrun.executors.local.executor",
         "dagrun.core.events",
         "dagrun.app.service",
         "dagrun.language.scripts",
@@ -80,7 +80,7 @@ def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
     project.workflows(NOOP)
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
     modules = loaded(project, "validate", "dag.yaml")
-    assert "dagrun.executors.local" in modules
+    assert "dagrun.executors.local.executor" in modules
     assert not modules & {
         "rich",
         "asyncio",

@@ -14,8 +14,8 @@ from dagrun.core.payloads import merged_params
 from dagrun.core.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
 from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
-from dagrun.executors.local import LocalExecutor
-from dagrun.executors.processes import descendants
+from dagrun.executors.local.executor import LocalExecutor
+from dagrun.executors.local.processes import descendants
 from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, until, work
 
 
@@ -109,7 +109,7 @@ class Inline:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What counts as tiny shall not depend on how busy the machine is."""
-    monkeypatch.setattr("dagrun.executors.dealing.TINY", PATIENCE)
+    monkeypatch.setattr("dagrun.executors.local.prefetch.TINY", PATIENCE)
 
 
 @pytest.fixture(params=[Inline, Local], ids=["inline", "local"])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.executors import keeper
-from dagrun.executors.wire import Channel, Message
+from dagrun.executors.local import keeper
+from dagrun.executors.local.channel import Channel, Message
 from tests.contract.harness import PATIENCE
 
 MANY = 600

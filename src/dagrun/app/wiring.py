@@ -13,7 +13,7 @@ from dagrun.settings import Settings
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents
     from dagrun.app.service import Service
-    from dagrun.executors.local import LocalExecutor
+    from dagrun.executors.local.executor import LocalExecutor
     from dagrun.registry import Registry
     from dagrun.schedules.firing import Record, Report
     from dagrun.schedules.listing import CheckedFiles
@@ -32,7 +32,9 @@ class _Means:
 
     def executor(self) -> LocalExecutor:
         """An executor that is open. Each run closes its own, so the next run gets a new one. Forks the keeper."""
-        from dagrun.executors.local import LocalExecutor  # asyncio, which no answer needs that runs nothing
+        from dagrun.executors.local.executor import (
+            LocalExecutor,  # asyncio, which no answer needs that runs nothing
+        )
 
         if self._executor is None or self._executor.is_closed:
             self._executor = LocalExecutor(
@@ -53,10 +55,10 @@ class _Means:
 
     def end_bodies(self, run_id: str) -> None:
         """End what a run that nobody drives any more has left running."""
-        from dagrun.executors import leftovers
+        from dagrun.executors.local import orphans
         from dagrun.runs.layout import RunLayout
 
-        leftovers.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
+        orphans.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
 
     def shut(self) -> None:
         if self._executor is not None:

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dagrun.blobs import open_regular, read_regular
-from dagrun.executors import processes
-from dagrun.executors.processes import Process
+from dagrun.executors.local import processes
+from dagrun.executors.local.processes import Process
 
 GRACE = 1.0  # seconds between TERM and KILL
 

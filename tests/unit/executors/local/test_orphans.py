@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.executors import leftovers, processes
-from dagrun.executors.leftovers import Owner
-from dagrun.executors.processes import Process
+from dagrun.executors.local import orphans, processes
+from dagrun.executors.local.orphans import Owner
+from dagrun.executors.local.processes import Process
 
 OWNER = Owner(mark="7-abc", name="dagrun-waaaaaaa", since=1000, boot="b")
 WORKER = Process(pid=1 << 23, parent=1, group=1, session=1, dead=False, started=1001, name=OWNER.name)
@@ -19,8 +19,8 @@ WORKER = Process(pid=1 << 23, parent=1, group=1, session=1, dead=False, started=
 def test_executors_are_recorded_one_after_the_other(tmp_path: Path) -> None:
     owners = [OWNER, replace(OWNER, mark="8-abc")]
     for owner in owners:
-        leftovers.record(owner, tmp_path / "bodies.lock")
-    assert leftovers.recorded(tmp_path / "bodies.lock") == owners
+        orphans.record(owner, tmp_path / "bodies.lock")
+    assert orphans.recorded(tmp_path / "bodies.lock") == owners
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_executors_are_recorded_one_after_the_other(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_line_that_says_something_else_says_nothing(tmp_path: Path, line: str) -> None:
     (tmp_path / "bodies.lock").write_text(line + "\n")
-    leftovers.record(OWNER, tmp_path / "bodies.lock")
-    assert leftovers.recorded(tmp_path / "bodies.lock") == [OWNER]
+    orphans.record(OWNER, tmp_path / "bodies.lock")
+    assert orphans.recorded(tmp_path / "bodies.lock") == [OWNER]
 
 
 def test_a_run_of_an_earlier_version_says_nothing(tmp_path: Path) -> None:
-    assert leftovers.recorded(tmp_path / "bodies.lock") == []
+    assert orphans.recorded(tmp_path / "bodies.lock") == []
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_run_of_an_earlier_version_says_nothing(tmp_path: Path) -> None:
     ids=["its own", "a dead one", "one that began before", "another executor's", "a foreign one"],
 )
 def test_a_worker_is_known_by_its_name_and_its_start(process: Process, own: bool) -> None:
-    assert leftovers._is_of(OWNER, process) is own
+    assert orphans._is_of(OWNER, process) is own
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_a_worker_is_known_by_its_name_and_its_start(process: Process, own: bool
 )
 def test_a_command_is_known_by_its_mark(monkeypatch: pytest.MonkeyPatch, mark: str | None, own: bool) -> None:
     monkeypatch.setattr(processes, "mark_of", lambda _: mark)
-    assert leftovers._is_of(OWNER, replace(WORKER, name="sleep")) is own
+    assert orphans._is_of(OWNER, replace(WORKER, name="sleep")) is own
 
 
 def test_what_was_recorded_before_the_system_started_anew_ends_nothing(tmp_path: Path) -> None:
     me = processes.table().get(os.getpid())
-    leftovers.record(replace(OWNER, name=me.name if me else "x", since=0), tmp_path / "bodies.lock")
-    leftovers.end(tmp_path / "bodies.lock")
+    orphans.record(replace(OWNER, name=me.name if me else "x", since=0), tmp_path / "bodies.lock")
+    orphans.end(tmp_path / "bodies.lock")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.executors.wire import Channel, Message, pack
+from dagrun.executors.local.channel import Channel, Message, pack
 
 MESSAGES = st.lists(
     st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20), max_size=3), max_size=5

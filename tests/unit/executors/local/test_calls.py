@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dagrun.executors.calls import Calls
-from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.executors.local.calls import Calls
+from dagrun.executors.local.channel import TICKET, Channel, Message
 
 
 class Desk:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.core.work import Attempt, Blob, Command, Work
-from dagrun.executors.commands import (
+from dagrun.executors.local.commands import (
     BadSurroundings,
     ValueTooLarge,
     clean,

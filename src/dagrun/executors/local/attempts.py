@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.core.work import Attempt, Blob, Ended, Outputs, Watch, Work
-from dagrun.executors.processes import signal_name
-from dagrun.executors.wire import Message
+from dagrun.executors.local.channel import Message
+from dagrun.executors.local.processes import signal_name
 
 if TYPE_CHECKING:
     import asyncio

@@ -28,9 +28,9 @@ from dagrun.core.payloads import (
     size_of,
 )
 from dagrun.core.work import SCRIPT_FILE, Attempt, Blob, Command, Ended, Json, Outputs, Work
-from dagrun.executors import processes
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import encode_outputs
+from dagrun.executors.local import processes
 from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
 from dagrun.masking import Masker
 

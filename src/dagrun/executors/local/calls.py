@@ -6,7 +6,7 @@ import marshal
 import os
 from collections import deque
 
-from dagrun.executors.wire import TICKET, Channel, Message
+from dagrun.executors.local.channel import TICKET, Channel, Message
 from dagrun.registry import Origin
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from dagrun.core.work import Call, Work
-from dagrun.executors.jobs import Job
-from dagrun.executors.warm import DEPTH, MOST_QUEUED, WarmWorker, packed_call
+from dagrun.executors.local.attempts import Job
+from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker, packed_call
 
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
 TINY_BODIES = 8  # ... once so many of them in a row were as quick

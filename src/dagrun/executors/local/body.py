@@ -21,9 +21,9 @@ from dagrun.core.work import Blob, TaskContext
 from dagrun.errors import DamagedError
 from dagrun.executors import calling
 from dagrun.executors.artifacts import set_aside
-from dagrun.executors.home import Home
+from dagrun.executors.local.channel import Message
+from dagrun.executors.local.sandbox import Home
 from dagrun.executors.outputs import INLINE_BYTES, store
-from dagrun.executors.wire import Message
 
 ERROR_LENGTH = 4000
 

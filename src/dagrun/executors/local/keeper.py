@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from dagrun.encoding import to_bytes
-from dagrun.executors import processes
-from dagrun.executors.masked import through_masker
+from dagrun.executors.local import processes
+from dagrun.executors.local.channel import Channel, Message
+from dagrun.executors.local.masking_pipe import through_masker
 from dagrun.executors.outputs import open_log
-from dagrun.executors.wire import Channel, Message
 
 #: Signals that Python ignores, and that a command should find as they are.
 _SPOILT = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -151,7 +151,7 @@ class Keeper:
                 self._hold(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
-        from dagrun.executors.worker import serve  # once, for all workers; commands have no need of it
+        from dagrun.executors.local.worker import serve  # once, for all workers; commands have no need of it
 
         me = os.getpid()
         pipe: tuple[int, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dagrun.executors import processes
+from dagrun.executors.local import processes
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

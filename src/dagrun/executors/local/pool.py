@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dagrun.core.work import Ended
-from dagrun.executors import commands
-from dagrun.executors.dealing import Dealer, Pace, ref_of
-from dagrun.executors.jobs import Job, death, ended_of, failure, sentence, since
-from dagrun.executors.processes import BODY
-from dagrun.executors.warm import DEPTH, WarmWorker, packed_call
-from dagrun.executors.wire import Channel, Message
+from dagrun.executors.local import commands
+from dagrun.executors.local.attempts import Job, death, ended_of, failure, sentence, since
+from dagrun.executors.local.channel import Channel, Message
+from dagrun.executors.local.prefetch import Dealer, Pace, ref_of
+from dagrun.executors.local.processes import BODY
+from dagrun.executors.local.worker_handle import DEPTH, WarmWorker, packed_call
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none

@@ -18,11 +18,12 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from dagrun import registry
-from dagrun.executors import calling, processes
-from dagrun.executors.body import Body, clean, describe_error, ended
-from dagrun.executors.calls import Calls
-from dagrun.executors.home import Home, open_streams
-from dagrun.executors.wire import LOOK_OUT, Channel, Message
+from dagrun.executors import calling
+from dagrun.executors.local import processes
+from dagrun.executors.local.body import Body, clean, describe_error, ended
+from dagrun.executors.local.calls import Calls
+from dagrun.executors.local.channel import LOOK_OUT, Channel, Message
+from dagrun.executors.local.sandbox import Home, open_streams
 from dagrun.registry import Origin
 
 MOST_BODIES = 1000

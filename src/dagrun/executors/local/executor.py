@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from dagrun.core.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
-from dagrun.executors import artifacts, commands, containers, keeper, leftovers, processes
-from dagrun.executors.describing import IMPORT_PATIENCE, Describer
-from dagrun.executors.jobs import Job, failure, key_of, since
-from dagrun.executors.pool import Pool
-from dagrun.executors.processes import BODY, signal_name
-from dagrun.executors.wire import Message, pack
+from dagrun.executors import artifacts, containers
+from dagrun.executors.local import commands, keeper, orphans, processes
+from dagrun.executors.local.attempts import Job, failure, key_of, since
+from dagrun.executors.local.channel import Message, pack
+from dagrun.executors.local.pool import Pool
+from dagrun.executors.local.processes import BODY, signal_name
+from dagrun.executors.local.registry_reader import IMPORT_PATIENCE, Describer
 from dagrun.registry import Registry
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class LocalExecutor:
         self._bodies_lock = bodies_lock
         if bodies_lock is not None:
             try:
-                leftovers.record(leftovers.owner(self._mark, self._worker_name), bodies_lock)
+                orphans.record(orphans.owner(self._mark, self._worker_name), bodies_lock)
             except OSError as error:
                 raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
         self._hold_lock()

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from dagrun.core.work import Call, Work
-from dagrun.executors.dealing import TINY, TINY_BODIES, Dealer, Pace
-from dagrun.executors.jobs import Job
-from dagrun.executors.warm import DEPTH, MOST_QUEUED, WarmWorker
-from dagrun.executors.wire import Channel, Message
+from dagrun.executors.local.attempts import Job
+from dagrun.executors.local.channel import Channel, Message
+from dagrun.executors.local.prefetch import TINY, TINY_BODIES, Dealer, Pace
+from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker
 from tests.contract.harness import work
 
 CALL = Call(ref="tiny", origin={"kind": "file", "target": "flows.py"})

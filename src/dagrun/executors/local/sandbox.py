@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagrun import encoding
-from dagrun.executors import processes
-from dagrun.executors.masked import through_masker
+from dagrun.executors.local import processes
+from dagrun.executors.local.channel import Message
+from dagrun.executors.local.masking_pipe import through_masker
 from dagrun.executors.outputs import open_log, spool_path
-from dagrun.executors.wire import Message
 from dagrun.masking import Masker
 
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dagrun.core.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
-from dagrun.executors.jobs import Job
-from dagrun.executors.wire import TICKET, Channel, Message, pack
+from dagrun.executors.local.attempts import Job
+from dagrun.executors.local.channel import TICKET, Channel, Message, pack
 
 DEPTH = 64  # bodies that are queued for one worker
 #: Bytes of queued calls that a worker may not have read yet. They mostly find room in its socket, which nobody reads

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dagrun.errors import MORE_FILES, EnvironmentFailure
-from dagrun.executors.pool import NO_MORE_FILES, Pool
-from dagrun.executors.warm import WarmWorker
-from dagrun.executors.wire import Channel
+from dagrun.executors.local.channel import Channel
+from dagrun.executors.local.pool import NO_MORE_FILES, Pool
+from dagrun.executors.local.worker_handle import WarmWorker
 from dagrun.registry import Failure, Origin, Registry, Workflow, unpack
 
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
