@@ -11,7 +11,7 @@ from benchmarks.measure import Row, Spread, turns
 from benchmarks.place import NotDone, Place
 from dagrun.core.events import Encoder, Event, TaskOk, TaskStart
 from dagrun.core.model import Dag
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 
 DAG = Dag(name="events", tasks=())
 

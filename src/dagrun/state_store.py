@@ -18,8 +18,8 @@ from pathlib import Path
 from dagrun import settings
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
-from dagrun.runs import lines
-from dagrun.runs.follow import Follower
+from dagrun.storage import jsonl
+from dagrun.storage.tail import Follower
 
 Line = dict[str, Json]
 
@@ -41,7 +41,7 @@ class Index(dict[Json, list[Line]]):
 class StateStore:
     """One state store. Many processes may write to it, and nothing is held open between two calls."""
 
-    def __init__(self, path: Path, rotation: lines.Rotation = lines.Rotation()) -> None:  # noqa: B008 - frozen
+    def __init__(self, path: Path, rotation: jsonl.Rotation = jsonl.Rotation()) -> None:  # noqa: B008 - frozen
         self.path = path
         self.rotation = rotation
 
@@ -53,7 +53,7 @@ class StateStore:
             text = _encode({**line, **{name: value for name, value in event.items() if name not in line}})
         except (TypeError, RecursionError) as error:
             raise ValueError(f"an event of the state store must be JSON: {error}") from None
-        file = lines.LineFile(self.path, renew=True, rotation=self.rotation)
+        file = jsonl.LineFile(self.path, renew=True, rotation=self.rotation)
         try:
             file.append(text.encode("utf-8", "backslashreplace") + b"\n")
         finally:
@@ -77,7 +77,7 @@ class StateStore:
             backwards = source.backwards()
             for rest in (source.finish(), backwards):
                 for line in rest:
-                    value = lines.parse(line) if needle in line else None
+                    value = jsonl.parse(line) if needle in line else None
                     if value is not None and value.get("run_id") == run_id and "event" in value:
                         found.append(value)
                         if value["event"] == "schedule_enqueued":
@@ -101,7 +101,7 @@ class StateStore:
         backwards = source.backwards()
         for rest in (source.finish(), backwards):  # a last line without its end is the newest
             for line in rest:
-                if (value := lines.parse(line)) is not None:
+                if (value := jsonl.parse(line)) is not None:
                     yield value
                 elif line.strip():
                     found.corrupt += 1
@@ -128,4 +128,4 @@ def _store() -> StateStore:
 
 def of(chosen: settings.Settings) -> StateStore:
     """The state store that these settings name."""
-    return StateStore(chosen.path(chosen.state_path), lines.Rotation(chosen.rotate_bytes, chosen.rotate_keep))
+    return StateStore(chosen.path(chosen.state_path), jsonl.Rotation(chosen.rotate_bytes, chosen.rotate_keep))

@@ -32,11 +32,11 @@ from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
-from dagrun.runs.memory import MemoryRuns
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import Prepared
 from dagrun.runtime.work_builder import Bodies, with_defaults
 from dagrun.settings import Settings
+from dagrun.storage.memory import MemoryRuns
 from dagrun.views.status import RunView, view_of
 
 __all__ = ["HANG", "FakeClock", "InlineExecutor", "MemoryRuns", "Outcome", "dag", "fails", "run", "scenario"]

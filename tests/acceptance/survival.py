@@ -21,7 +21,7 @@ from typing import Any
 from dagrun.app.run_queries import History
 from dagrun.clock import SteadyClock
 from dagrun.errors import NotFoundError
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from tests.acceptance.harness import PATIENCE, Outcome, Project
 
 LIVES = 40  # so many are begun at most: on a busy machine a task may run out of time on each of its attempts

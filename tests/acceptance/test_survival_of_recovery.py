@@ -22,7 +22,7 @@ from dagrun.core.events import DagStart, Encoder, TaskOk, TaskStart
 from dagrun.core.model import Dag
 from dagrun.documents.dialects import detect
 from dagrun.documents.yaml import Source
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from tests.acceptance.harness import Project, wait_for
 from tests.acceptance.survival import kill_both, left_behind, lines_of
 from tests.acceptance.test_disks import mounted

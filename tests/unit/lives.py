@@ -16,11 +16,11 @@ from dagrun.core.record import replay
 from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
-from dagrun.runs.base import Request
-from dagrun.runs.memory import MemoryRun, MemoryRuns
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
+from dagrun.storage.base import Request
+from dagrun.storage.memory import MemoryRun, MemoryRuns
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.runs.follow import BLOCK, Follower
-from dagrun.runs.lines import Rotation
 from dagrun.state_store import StateStore, index_by, last_runs, record_event
+from dagrun.storage.jsonl import Rotation
+from dagrun.storage.tail import BLOCK, Follower
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from dagrun.core.graph import Graph
 from dagrun.core.record import fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.variants import is_of
-from dagrun.runs.base import RunStore
-from dagrun.runs.follow import Follower
+from dagrun.storage.base import RunStore
+from dagrun.storage.tail import Follower
 from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:

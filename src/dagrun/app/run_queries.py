@@ -18,9 +18,9 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
-from dagrun.runs.base import RunStore, Tail
-from dagrun.runs.ends import log_end
 from dagrun.runtime.prepared_run import at_once
+from dagrun.storage.base import RunStore, Tail
+from dagrun.storage.log_position import log_end
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from dagrun.core.state import RunState
 from dagrun.core.work import Executor, Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.registry import Registry
-from dagrun.runs.base import Request, RunStore, RunWriter, new_run_id
 from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
 from dagrun.signals import held
+from dagrun.storage.base import Request, RunStore, RunWriter, new_run_id
 from dagrun.views.status import DamagedRun, RunView, view_of
 
 if TYPE_CHECKING:

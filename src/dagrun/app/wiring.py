@@ -56,7 +56,7 @@ class _Means:
     def end_bodies(self, run_id: str) -> None:
         """End what a run that nobody drives any more has left running."""
         from dagrun.executors.local import orphans
-        from dagrun.runs.layout import RunLayout
+        from dagrun.storage.layout import RunLayout
 
         orphans.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
 
@@ -85,8 +85,8 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
     """
     from dagrun.app.service import Service
     from dagrun.clock import SteadyClock
-    from dagrun.runs.files import FileRuns
-    from dagrun.runs.lines import Rotation
+    from dagrun.storage.files import FileRuns
+    from dagrun.storage.jsonl import Rotation
 
     means = _Means(settings)
     if runs:

@@ -16,8 +16,8 @@ from dagrun import itself
 from dagrun.app.service import Service
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
-from dagrun.runs.disk import make_directory, unwritable
-from dagrun.runs.ends import last_text
+from dagrun.storage.disk import make_directory, unwritable
+from dagrun.storage.log_position import last_text
 
 PATIENCE = 60.0  # seconds until the run must have begun
 _MOST_COMPLAINTS = 64 * 1024  # bytes of what a run that did not begin has to say

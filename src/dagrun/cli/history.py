@@ -319,7 +319,7 @@ def logs(
 
 def _print_log(task_id: str, attempt: int, path: Path, tail: int | None, form: Form, *, alone: bool) -> None:
     """One log, however large: it is read and written in blocks. Raises OSError."""
-    from dagrun.runs.ends import prefixed, tail_start, text_blocks
+    from dagrun.storage.log_position import prefixed, tail_start, text_blocks
 
     texts = text_blocks(path, 0 if tail is None else tail_start(path, tail))
     if form is Form.JSON:

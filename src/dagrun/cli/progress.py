@@ -29,7 +29,7 @@ from dagrun.core.events import (
 from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import FINAL
 from dagrun.core.state import RunState
-from dagrun.runs.base import RunStore
+from dagrun.storage.base import RunStore
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -181,7 +181,7 @@ def _in_background(
     service: Service, words: list[str], params: Sequence[str], run_id: str | None, form: Form
 ) -> int:
     from dagrun.cli.detaching import detach
-    from dagrun.runs.base import new_run_id
+    from dagrun.storage.base import new_run_id
 
     name = run_id or new_run_id(service.clock.now())
     code = detach(service, words, params, name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagrun.app.following import Watch
     from dagrun.app.service import Service
     from dagrun.core.work import Json
-    from dagrun.runs.base import Tail
+    from dagrun.storage.base import Tail
     from dagrun.views.status import RunView
 
 PAUSE = 0.1  # seconds between two looks

@@ -14,12 +14,12 @@ from dagrun.core.completion import RetryDefaults
 from dagrun.core.events import Event
 from dagrun.core.state import RunState
 from dagrun.core.work import Executor
-from dagrun.runs.base import RunWriter
 from dagrun.runtime.engine import Engine, Listener
 from dagrun.runtime.prepared_run import Prepared
 from dagrun.runtime.work_builder import Bodies
 from dagrun.settings import Settings
 from dagrun.signals import held
+from dagrun.storage.base import RunWriter
 
 TICK = 0.1  # seconds
 

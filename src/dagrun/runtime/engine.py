@@ -30,7 +30,7 @@ from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, Ended, Executor, Json, Outputs, Work
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.runs.base import Request, RunWriter
+from dagrun.storage.base import Request, RunWriter
 
 
 class Bodies(Protocol):

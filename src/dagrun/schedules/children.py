@@ -15,11 +15,11 @@ from typing import IO
 
 from dagrun import itself
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
-from dagrun.runs.base import Request, RunStore
-from dagrun.runs.ends import last_text
 from dagrun.schedules.model import Schedule
 from dagrun.schedules.openruns import OpenRun, OpenRuns
 from dagrun.schedules.runner import Child, Ending, Fate, KnownDag
+from dagrun.storage.base import Request, RunStore
+from dagrun.storage.log_position import last_text
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 

@@ -25,10 +25,10 @@ from typing import Any
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure, RecordError
-from dagrun.runs import lines
-from dagrun.runs.disk import FILE_MODE, sync_directory
-from dagrun.runs.layout import file_name
 from dagrun.schedules.model import Account
+from dagrun.storage import jsonl
+from dagrun.storage.disk import FILE_MODE, sync_directory
+from dagrun.storage.layout import file_name
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
@@ -277,7 +277,7 @@ def _find(fd: int, minute: str) -> Mapping[str, Json] | None:
 
 
 def _parsed(line: bytes) -> Mapping[str, Json] | None:
-    claim = lines.parse(line) if line.strip() else None
+    claim = jsonl.parse(line) if line.strip() else None
     return claim if claim is not None and _MINUTE.match(str(claim.get("minute"))) else None
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.runs.base import new_run_id
 from dagrun.schedules.claims import Claim, Claims, Held
 from dagrun.schedules.due import decide, decide_minute, retire, timing
 from dagrun.schedules.model import (
@@ -24,6 +23,7 @@ from dagrun.schedules.model import (
 )
 from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
 from dagrun.schedules.runner import DagProblem, Fate, Runner
+from dagrun.storage.base import new_run_id
 from dagrun.views.wording import seconds
 
 Record = Callable[[Mapping[str, Json]], None]

@@ -24,11 +24,11 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.runs import lock
-from dagrun.runs.base import new_run_id
-from dagrun.runs.disk import sync_directory
-from dagrun.runs.layout import file_name
 from dagrun.schedules.model import DAY, minute_number
+from dagrun.storage import lock
+from dagrun.storage.base import new_run_id
+from dagrun.storage.disk import sync_directory
+from dagrun.storage.layout import file_name
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
 

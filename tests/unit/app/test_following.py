@@ -12,8 +12,8 @@ from dagrun.app.run_queries import History
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
 from dagrun.core.model import Dag
-from dagrun.runs.base import RunWriter
-from dagrun.runs.files import FileRuns
+from dagrun.storage.base import RunWriter
+from dagrun.storage.files import FileRuns
 from tests.unit.harness import chain, task
 
 NOW = 1_759_485_600.0

@@ -14,7 +14,7 @@ import pytest
 from dagrun.cli import completion
 from dagrun.cli.app import run
 from dagrun.documents import lookup
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from dagrun.testing import dag
 from tests.unit.harness import chain
 

@@ -15,7 +15,7 @@ from dagrun.cli.history import since_moment
 from dagrun.clock import from_rfc3339
 from dagrun.core.events import DagStart, TaskFail, TaskStart
 from dagrun.errors import UsageError
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0  # 2025-10-03T10:00:00Z

@@ -13,7 +13,7 @@ from dagrun.cli.app import run
 from dagrun.cli.history import _lines
 from dagrun.cli.watching import EventLines, follow_events
 from dagrun.core.work import Json
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from dagrun.testing import scenario
 
 

@@ -17,9 +17,9 @@ from dagrun.core.resume import remainder, reuse
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, RefusedError, UsageError
-from dagrun.runs.files import FileRuns
-from dagrun.runs.inbox import Inbox
-from dagrun.runs.memory import MemoryRuns
+from dagrun.storage.files import FileRuns
+from dagrun.storage.inbox import Inbox
+from dagrun.storage.memory import MemoryRuns
 from dagrun.testing import HANG
 from tests.unit.lives import Body, Life
 
@@ -451,7 +451,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.runs.base import Request
+    from dagrun.storage.base import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -462,7 +462,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.runs.base import Request
+    from dagrun.storage.base import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms

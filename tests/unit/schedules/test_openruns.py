@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.runs import lock
 from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
+from dagrun.storage import lock
 
 BUSY = """
 import sys

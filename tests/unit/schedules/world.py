@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.errors import UsageError
-from dagrun.runs import lock
 from dagrun.schedules.crew import Tally
 from dagrun.schedules.cron import parse
 from dagrun.schedules.files import Loaded
@@ -18,6 +17,7 @@ from dagrun.schedules.openruns import OpenRun
 from dagrun.schedules.runner import Child, DagProblem, Ending, Fate, KnownDag
 from dagrun.schedules.timetable import Timetable
 from dagrun.schedules.zones import zone
+from dagrun.storage import lock
 
 START = minute_number("2026-11-20 12:00") * 60.0
 

@@ -12,8 +12,8 @@ from dagrun.clock import FakeClock
 from dagrun.documents.yaml import render
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Failure, Origin, Parameter, Registry
-from dagrun.runs.memory import MemoryRuns
 from dagrun.settings import Settings
+from dagrun.storage.memory import MemoryRuns
 from tests.unit.harness import read, registry, shown, told, workflow
 
 SWEEP = workflow("sweep", Parameter("inbox", "str", None, True), Parameter("limit", "int", "10", False))

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.runs import lines
-from dagrun.runs.follow import FileTail
-from dagrun.runs.lines import LineFile, Rotation, former
+from dagrun.storage import jsonl
+from dagrun.storage.jsonl import LineFile, Rotation, former
+from dagrun.storage.tail import FileTail
 
 
 @pytest.fixture(autouse=True)
 def _look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "LOOK", 0.0)
+    monkeypatch.setattr(jsonl, "LOOK", 0.0)
 
 
 def line(number: int) -> bytes:

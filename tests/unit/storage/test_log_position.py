@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.runs import ends
+from dagrun.storage import log_position
 
 
 @pytest.mark.parametrize(
@@ -23,24 +23,24 @@ from dagrun.runs import ends
 def test_the_last_line_is_counted_with_or_without_its_end(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "a.1.log"
     path.write_text(text)
-    assert ends.log_end(path) == expected
+    assert log_position.log_end(path) == expected
 
 
 def test_a_log_of_several_reads_is_counted_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.1.log"
     path.write_bytes(b"0123456789abcde\n" * 200_000 + b"last")
-    assert ends.log_end(path) == "a.1.log:200001"
+    assert log_position.log_end(path) == "a.1.log:200001"
 
 
 def test_a_huge_log_is_named_and_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.1.log"
     with path.open("wb") as file:
-        file.truncate(ends.MOST_BYTES)
-    assert ends.log_end(path) == "a.1.log"
+        file.truncate(log_position.MOST_BYTES)
+    assert log_position.log_end(path) == "a.1.log"
 
 
 def test_without_a_log_there_is_nothing_to_name(tmp_path: Path) -> None:
-    assert ends.log_end(tmp_path / "a.1.log") == ""
+    assert log_position.log_end(tmp_path / "a.1.log") == ""
 
 
 # --- the last lines, and text in blocks ---
@@ -58,26 +58,30 @@ def written(path: Path, data: bytes) -> Path:
 def test_the_last_lines_are_those_that_the_whole_text_ends_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, block: int
 ) -> None:
-    monkeypatch.setattr(ends, "BLOCK", block)
+    monkeypatch.setattr(log_position, "BLOCK", block)
     path, lines = written(tmp_path / "log", data), data.splitlines(keepends=True)
     for number in range(6):
-        assert data[ends.tail_start(path, number) :] == b"".join(
+        assert data[log_position.tail_start(path, number) :] == b"".join(
             lines[len(lines) - min(number, len(lines)) :]
         )
 
 
 @pytest.mark.parametrize("block", [1, 2, 5])
 def test_text_is_the_same_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(ends, "BLOCK", block)
+    monkeypatch.setattr(log_position, "BLOCK", block)
     data = "aä€𝄞\n".encode() + b"\xff\xe2\x82"
-    assert "".join(ends.text_blocks(written(tmp_path / "log", data))) == data.decode("utf-8", "replace")
+    assert "".join(log_position.text_blocks(written(tmp_path / "log", data))) == data.decode(
+        "utf-8", "replace"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "a", "a\n", "a\nb", "\n\n", "a\r\nb\rc\n", "a\r", "x\x0by\u2028z"])
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_every_line_has_its_prefix_however_the_text_comes(text: str, size: int) -> None:
     parts = [text[at : at + size] for at in range(0, len(text), size)]
-    assert "".join(ends.prefixed(parts, "p | ")) == "".join(f"p | {line}\n" for line in text.splitlines())
+    assert "".join(log_position.prefixed(parts, "p | ")) == "".join(
+        f"p | {line}\n" for line in text.splitlines()
+    )
 
 
 def test_a_line_without_an_end_costs_no_more_memory_than_a_block(tmp_path: Path) -> None:
@@ -85,9 +89,11 @@ def test_a_line_without_an_end_costs_no_more_memory_than_a_block(tmp_path: Path)
     with path.open("wb") as file:
         file.truncate(64 * 1024 * 1024)
     tracemalloc.start()
-    assert ends.tail_start(path, 3) == 0
-    assert sum(map(len, ends.prefixed(ends.text_blocks(path), "p | "))) == 64 * 1024 * 1024 + 5
-    assert len(ends.last_text(path, 100)) == 100
+    assert log_position.tail_start(path, 3) == 0
+    assert (
+        sum(map(len, log_position.prefixed(log_position.text_blocks(path), "p | "))) == 64 * 1024 * 1024 + 5
+    )
+    assert len(log_position.last_text(path, 100)) == 100
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * 1024 * 1024

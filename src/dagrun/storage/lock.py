@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from dagrun.runs.disk import FILE_MODE
+from dagrun.storage.disk import FILE_MODE
 
 # Closing *any* descriptor of a locked file drops the process's lock on it. So each lock file is opened once per
 # process and remembered here, and a reader in the owner's own process asks this table, not the file.

@@ -15,7 +15,7 @@ from typing import Any
 
 from dagrun.durability import Durability
 from dagrun.errors import RecordError
-from dagrun.runs import disk
+from dagrun.storage import disk
 
 START = b'{"timestamp":'  # every line that dagrun writes begins so
 LOOK = 1.0  # seconds between two looks at what bears a shared file's name

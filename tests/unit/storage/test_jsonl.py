@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.errors import RecordError
-from dagrun.runs import lines
-from dagrun.runs.lines import LineFile
+from dagrun.storage import jsonl
+from dagrun.storage.jsonl import LineFile
 
 WHOLE = b'{"timestamp":"2025-10-03T10:00:00Z","n":1}\n'
 
@@ -27,7 +27,7 @@ def line(**facts: Any) -> bytes:
 
 def numbers(path: Path) -> tuple[list[int], int]:
     """Each line's `n`, and how many lines are none."""
-    found, corrupt = lines.read(path)
+    found, corrupt = jsonl.read(path)
     return [each["n"] for each in found], corrupt
 
 
@@ -40,7 +40,7 @@ def test_what_is_appended_is_read_in_order(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_empty(tmp_path: Path) -> None:
-    assert lines.read(tmp_path / "none") == ([], 0)
+    assert jsonl.read(tmp_path / "none") == ([], 0)
 
 
 def test_a_torn_last_line_does_not_swallow_the_next_one(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_wherever_a_line_is_torn_the_others_are_had(data: st.DataObject) -> None
     facts = data.draw(st.dictionaries(st.text("ab"), text | st.dictionaries(st.text("ab"), text)))
     torn = line(torn=True, **facts)
     cut = data.draw(st.integers(0, len(torn) - 2))
-    assert lines.parse(torn[:cut] + line(n=1).rstrip()) == {"timestamp": "t", "n": 1}
+    assert jsonl.parse(torn[:cut] + line(n=1).rstrip()) == {"timestamp": "t", "n": 1}
 
 
 def test_lines_that_are_none_are_counted(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_four_processes_append_to_one_file_and_no_line_is_lost_or_torn(tmp_path:
     path = tmp_path / "stream.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(who)]) for who in range(4)]
     assert [writer.wait(240) for writer in writers] == [0, 0, 0, 0]
-    found, corrupt = lines.read(path)
+    found, corrupt = jsonl.read(path)
     assert (len(found), corrupt) == (8000, 0)
     for who in range(4):
         assert [each["n"] for each in found if each["who"] == who] == list(range(2000))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from dagrun.runs import disk
+from dagrun.storage import disk
 
 #: Larger logs are named without a line: counting would take longer than anybody waits.
 MOST_BYTES: Final = 64 * 1024 * 1024

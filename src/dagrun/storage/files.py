@@ -29,11 +29,11 @@ from dagrun.errors import (
     RefusedError,
     UsageError,
 )  # fmt: skip
-from dagrun.runs import disk, documents, lines, lock
-from dagrun.runs.base import Request, is_run_id, items_document, new_run_id
-from dagrun.runs.follow import FileTail
-from dagrun.runs.inbox import Inbox
-from dagrun.runs.layout import RunLayout, file_name
+from dagrun.storage import disk, documents, jsonl, lock
+from dagrun.storage.base import Request, is_run_id, items_document, new_run_id
+from dagrun.storage.inbox import Inbox
+from dagrun.storage.layout import RunLayout, file_name
+from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
 _BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # how a journal begins
@@ -49,7 +49,7 @@ class FileRuns:
         directory: Path,
         stream: Path,
         durability: Durability = Durability.OS,
-        rotation: lines.Rotation = lines.Rotation(),  # noqa: B008 - frozen
+        rotation: jsonl.Rotation = jsonl.Rotation(),  # noqa: B008 - frozen
     ) -> None:
         self.directory = directory
         self.stream = stream
@@ -161,7 +161,7 @@ class FileRuns:
         live = lock.is_held(layout.lock)
         dag = self.dag(run_id)
         try:
-            found, corrupt = lines.read(layout.journal)
+            found, corrupt = jsonl.read(layout.journal)
         except OSError as error:
             raise _damaged(run_id, layout.journal, error.strerror or str(error)) from error
         facts = []
@@ -223,7 +223,7 @@ class FileRun:
     """The owner's hand on one run."""
 
     def __init__(
-        self, directory: Path, run_id: str, stream: Path, durability: Durability, rotation: lines.Rotation
+        self, directory: Path, run_id: str, stream: Path, durability: Durability, rotation: jsonl.Rotation
     ) -> None:
         """Take the run's lock. Raises RefusedError when another process has it, RecordError when nobody can."""
         self.run_id = run_id
@@ -234,7 +234,7 @@ class FileRun:
         self.bodies_lock: Path | None = self.layout.bodies_lock
         self.dag_hash = ""
         self._inbox = Inbox(self.layout.inbox)
-        self._files: list[lines.LineFile] = []
+        self._files: list[jsonl.LineFile] = []
         self._private: list[str] = []
         self._public: list[str] = []
         try:
@@ -254,9 +254,9 @@ class FileRun:
             raise disk.unwritable(error.filename or self.layout.directory, error) from error
         dag = dag or documents.from_json(data)
         self.dag_hash = hashlib.sha256(data).hexdigest()
-        self._files.append(lines.LineFile(self.layout.journal, self._durability))
+        self._files.append(jsonl.LineFile(self.layout.journal, self._durability))
         self._sync_names(self.layout.directory)
-        self._files.append(lines.LineFile(self._stream, renew=True, rotation=self._rotation))
+        self._files.append(jsonl.LineFile(self._stream, renew=True, rotation=self._rotation))
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant)
 
     def _write_dag(self, dag: Dag) -> bytes:

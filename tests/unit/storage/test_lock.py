@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.runs import lock
+from dagrun.storage import lock
 
 PROGRAM = """
 import os, sys, time

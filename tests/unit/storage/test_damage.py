@@ -24,9 +24,9 @@ from dagrun.core.selection import Selection
 from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
-from dagrun.runs.files import FileRuns
 from dagrun.runtime.prepared_run import Prepared
 from dagrun.settings import Settings
+from dagrun.storage.files import FileRuns
 from dagrun.testing import fails
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import DamagedRun, RunView

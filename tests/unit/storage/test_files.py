@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dagrun.errors import RefusedError
-from dagrun.runs.files import FileRuns
+from dagrun.storage.files import FileRuns
 from tests.unit.harness import chain
-from tests.unit.runs.test_lock import Other
+from tests.unit.storage.test_lock import Other
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def bodies(runs: FileRuns) -> Path:
 def test_a_run_is_not_taken_over_while_a_body_of_it_lives(
     runs: FileRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagrun.runs.files.PATIENCE", 0.05)
+    monkeypatch.setattr("dagrun.storage.files.PATIENCE", 0.05)
     other = Other("say(lock.take(path))", bodies(runs))
     with pytest.raises(RefusedError, match="bodies that its former owner started are still running") as error:
         runs.own("it")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagrun.runs.layout import RunLayout, file_name
+from dagrun.storage.layout import RunLayout, file_name
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 LIKELY = st.text("aA.%-/ä_1", min_size=1, max_size=200)

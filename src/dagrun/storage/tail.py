@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure
-from dagrun.runs import disk, lines
+from dagrun.storage import disk, jsonl
 
 PAUSE = 0.1  # seconds between two looks at a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file
@@ -237,7 +237,7 @@ def _put_aside(path: Path) -> Iterator[_File]:
     """The files that once bore the name, newest first."""
     for number in count(1):
         try:
-            yield _File(lines.former(path, number))
+            yield _File(jsonl.former(path, number))
         except OSError:
             return
 
@@ -286,7 +286,7 @@ class FileTail:
         for line in read:
             if not line.strip() or self._is_surely_another(line):
                 continue
-            value = lines.parse(line)
+            value = jsonl.parse(line)
             if value is None or not isinstance(value.get("event"), str):
                 self.corrupt += 1
             elif not self._names or value["event"] in self._names:
@@ -294,5 +294,5 @@ class FileTail:
 
     def _is_surely_another(self, line: bytes) -> bool:
         """A whole line that does not even contain a wanted name: seen at a tenth of the cost of reading it."""
-        whole = line.startswith(lines.START) and line.endswith(b"}")
+        whole = line.startswith(jsonl.START) and line.endswith(b"}")
         return bool(self._needles) and whole and not any(needle in line for needle in self._needles)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.errors import EnvironmentFailure
-from dagrun.runs import follow
-from dagrun.runs.follow import BLOCK, FileTail, Follower
+from dagrun.storage import tail
+from dagrun.storage.tail import BLOCK, FileTail, Follower
 
 
 def write(path: Path, data: bytes) -> None:
@@ -120,7 +120,7 @@ def test_closing_keeps_the_place(path: Path) -> None:
 
 
 def test_a_line_longer_than_any_is_handed_out_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LONGEST", 2 * 1024 * 1024)
+    monkeypatch.setattr(tail, "LONGEST", 2 * 1024 * 1024)
     write(path, b"x" * 5 * 1024 * 1024 + b"\nshort\n")
     follower = Follower(path)
     found = []
@@ -173,7 +173,7 @@ def test_backwards_is_the_file_the_other_way_round(
     path = tmp_path_factory.mktemp("back") / "file"
     path.write_bytes(b"".join(line + b"\n" for line in lines) + rest)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(follow, "BLOCK", block)
+        patch.setattr(tail, "BLOCK", block)
         follower = Follower(path)
         assert list(follower.backwards()) == lines[::-1]
         assert follower.bytes_read == path.stat().st_size
@@ -189,7 +189,7 @@ def test_however_it_is_written_the_lines_are_the_same(
 ) -> None:
     path = tmp_path_factory.mktemp("follow") / "file"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(follow, "_CHUNK", chunk)
+        patch.setattr(tail, "_CHUNK", chunk)
         follower = Follower(path)
         found = []
         for part in data:
