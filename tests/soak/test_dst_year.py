@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dagrun.schedules.cron import parse
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import zone
-from tests.unit.schedules.oracle import ZONES, Wall, expressions
+from dagrun.scheduling.cron import parse
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import zone
+from tests.unit.scheduling.oracle import ZONES, Wall, expressions
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from dagrun import starter
 from dagrun.errors import RefusedError, UsageError
-from dagrun.schedules.files import ScheduleFiles
+from dagrun.scheduling.files import ScheduleFiles
 
 TEMPLATES = Path(starter.__file__).parent / "project"
 

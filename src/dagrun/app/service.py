@@ -32,10 +32,10 @@ from dagrun.views.status import DamagedRun, RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents, Given
-    from dagrun.schedules.listing import CheckedFiles, Preview, ScheduleView
-    from dagrun.schedules.model import Schedule
-    from dagrun.schedules.openruns import OpenRun
-    from dagrun.schedules.runner import KnownDag
+    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.model import Schedule
+    from dagrun.scheduling.queries import CheckedFiles, Preview, ScheduleView
+    from dagrun.scheduling.runner import KnownDag
 
 
 class Shown:
@@ -379,8 +379,8 @@ class Service(History):
             yield
             return
         from dagrun.clock import from_rfc3339
-        from dagrun.schedules.model import minute_text
-        from dagrun.schedules.openruns import OpenRun, OpenRuns
+        from dagrun.scheduling.inflight import OpenRun, OpenRuns
+        from dagrun.scheduling.model import minute_text
 
         open_runs = OpenRuns(self.claims_directory / ".open")
         if open_runs.get(run_id) is not None:  # a scheduler has it in hand
@@ -413,7 +413,7 @@ class Service(History):
         try:
             self.runs.dag(run_id)
         except NotFoundError:
-            from dagrun.schedules.openruns import OpenRun
+            from dagrun.scheduling.inflight import OpenRun
 
             return OpenRun.read(path)
         return None
@@ -500,8 +500,8 @@ class Service(History):
 
         Raises NotFoundError, RecordError.
         """
-        from dagrun.schedules.claims import Claims
-        from dagrun.schedules.model import minute_text
+        from dagrun.scheduling.claims import Claims
+        from dagrun.scheduling.model import minute_text
 
         claims, this, names = Claims(self.claims_directory), minute_text(int(now // 60)), list(known)
         if not claims.path(schedule_id).exists():
@@ -517,8 +517,8 @@ class Service(History):
 
     def schedule_files(self, directory: Path | None = None) -> CheckedFiles:
         """The project's schedules, or those of another directory."""
-        from dagrun.schedules.files import ScheduleFiles
-        from dagrun.schedules.listing import CheckedFiles
+        from dagrun.scheduling.files import ScheduleFiles
+        from dagrun.scheduling.queries import CheckedFiles
 
         shown = self.settings.schedules_dir if directory is None else str(directory)
         path = self.settings.path(shown) if directory is None else directory.absolute()
@@ -526,8 +526,8 @@ class Service(History):
 
     def schedules(self, found: Iterable[Schedule], now: float, count: int = 1) -> list[ScheduleView]:
         """Schedules with their next fires and how their last runs ended."""
-        from dagrun.schedules.claims import Claims
-        from dagrun.schedules.listing import views
+        from dagrun.scheduling.claims import Claims
+        from dagrun.scheduling.queries import views
 
         def look(run_id: str) -> RunView | None:
             try:
@@ -541,15 +541,15 @@ class Service(History):
         self, found: Iterable[Schedule], now: float, minute: str | None = None
     ) -> list[Preview]:
         """What a tick would fire and skip, now or in a minute that somebody named."""
-        from dagrun.schedules.claims import Claims
-        from dagrun.schedules.listing import preview
+        from dagrun.scheduling.claims import Claims
+        from dagrun.scheduling.queries import preview
 
         return preview(found, Claims(self.claims_directory), self.documents.dag_at_root, now, minute)
 
     def known_dag(self, schedule: Schedule) -> KnownDag:
         """What a schedule runs, as far as it can be told without its workflows. Raises DagProblem."""
-        from dagrun.schedules.listing import known_dag
-        from dagrun.schedules.runner import KnownDag
+        from dagrun.scheduling.queries import known_dag
+        from dagrun.scheduling.runner import KnownDag
 
         dag = known_dag(schedule, self.documents.dag_at_root)
         return KnownDag(dag.name, dag.tenant)

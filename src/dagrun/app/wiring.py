@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dagrun.app.service import Service
     from dagrun.executors.local.executor import LocalExecutor
     from dagrun.registry import Registry
-    from dagrun.schedules.firing import Record, Report
-    from dagrun.schedules.listing import CheckedFiles
-    from dagrun.schedules.loop import Scheduler
+    from dagrun.scheduling.dispatcher import Record, Report
+    from dagrun.scheduling.loop import Scheduler
+    from dagrun.scheduling.queries import CheckedFiles
 
 T = TypeVar("T")
 
@@ -124,9 +124,9 @@ def unheard(say: Callable[[T], None]) -> Callable[[T], None]:
 def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
     """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
     from dagrun import state_store
-    from dagrun.schedules.children import Processes, SignalBell
-    from dagrun.schedules.loop import Scheduler
-    from dagrun.schedules.openruns import OpenRuns
+    from dagrun.scheduling.inflight import OpenRuns
+    from dagrun.scheduling.launcher import Processes, SignalBell
+    from dagrun.scheduling.loop import Scheduler
 
     settings = serving.settings
     directory, store = serving.claims_directory, state_store.of(settings)

@@ -124,8 +124,8 @@ def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -
 
     from dagrun.app.documents import FileReport
     from dagrun.documents.yaml import Source
-    from dagrun.schedules.files import ScheduleFiles
-    from dagrun.schedules.listing import CheckedFiles
+    from dagrun.scheduling.files import ScheduleFiles
+    from dagrun.scheduling.queries import CheckedFiles
 
     reports = {}
     for directory in dict.fromkeys(path.absolute().parent for path, _ in found):

@@ -133,7 +133,7 @@ def _fired(path: Path, request: RunRequest) -> RunRequest:
     from dataclasses import replace
 
     from dagrun.errors import NotFoundError
-    from dagrun.schedules.openruns import OpenRun
+    from dagrun.scheduling.inflight import OpenRun
 
     run = OpenRun.read(path)
     if run is None:

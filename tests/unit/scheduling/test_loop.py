@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dagrun.errors import RecordError
-from dagrun.schedules.model import Catchup, Overlap
-from tests.unit.schedules.world import START, Site, World, die, schedule
+from dagrun.scheduling.model import Catchup, Overlap
+from tests.unit.scheduling.world import START, Site, World, die, schedule
 
 
 def test_a_served_schedule_fires_at_each_of_its_minutes(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from dagrun.schedules.cron import parse
-from dagrun.schedules.due import decide
-from dagrun.schedules.model import Account, Decision, Due, Schedule, Seen, Skip, minute_number
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import zone
+from dagrun.scheduling.cron import parse
+from dagrun.scheduling.due import decide
+from dagrun.scheduling.model import Account, Decision, Due, Schedule, Seen, Skip, minute_number
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import zone
 
 
 def schedule(cron: str = "*/5 * * * *", timezone: str = "UTC", **more: Any) -> Schedule:

@@ -11,20 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.schedules.cron import Cron
-from dagrun.schedules.due import Agenda, decide, decide_minute, retire, timing
-from dagrun.schedules.model import (
-    Account,
-    Catchup,
-    Due,
-    Schedule,
-    Seen,
-    Skip,
-    minute_number,
-    minute_text,
-)
-from dagrun.schedules.timetable import Timetable
-from tests.unit.schedules.harness import Store, at, schedule, told
+from dagrun.scheduling.cron import Cron
+from dagrun.scheduling.due import Agenda, decide, decide_minute, retire, timing
+from dagrun.scheduling.model import Account, Catchup, Due, Schedule, Seen, Skip, minute_number, minute_text
+from dagrun.scheduling.timetable import Timetable
+from tests.unit.scheduling.harness import Store, at, schedule, told
 
 NINE = Account("2026-11-20 09:00")
 

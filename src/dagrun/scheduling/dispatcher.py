@@ -8,9 +8,10 @@ from pathlib import Path
 
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.schedules.claims import Claim, Claims, Held
-from dagrun.schedules.due import decide, decide_minute, retire, timing
-from dagrun.schedules.model import (
+from dagrun.scheduling.claims import Claim, Claims, Held
+from dagrun.scheduling.due import decide, decide_minute, retire, timing
+from dagrun.scheduling.inflight import Life, OpenRun, OpenRuns
+from dagrun.scheduling.model import (
     Account,
     Decision,
     Due,
@@ -21,8 +22,7 @@ from dagrun.schedules.model import (
     minute_number,
     minute_text,
 )
-from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
-from dagrun.schedules.runner import DagProblem, Fate, Runner
+from dagrun.scheduling.runner import DagProblem, Fate, Runner
 from dagrun.storage.base import new_run_id
 from dagrun.views.wording import seconds
 

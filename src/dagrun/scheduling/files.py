@@ -20,12 +20,12 @@ from dagrun.documents.dialects.wire import Duration, Name, Wire
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import Text
 from dagrun.errors import DagrunError, UsageError
-from dagrun.schedules.cron import Cron, CronError
-from dagrun.schedules.cron import parse as parse_cron
-from dagrun.schedules.model import Catchup, Origin, Overlap, Schedule
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import LAST_YEAR, Zone, ZoneError
-from dagrun.schedules.zones import zone as find_zone
+from dagrun.scheduling.cron import Cron, CronError
+from dagrun.scheduling.cron import parse as parse_cron
+from dagrun.scheduling.model import Catchup, Origin, Overlap, Schedule
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import LAST_YEAR, Zone, ZoneError
+from dagrun.scheduling.zones import zone as find_zone
 
 _SUFFIXES: Final = (".yaml", ".yml")
 #: A file that is wrong so soon after it changed, in seconds, may be half-written: it is read again before it is told of.

@@ -11,9 +11,9 @@ import pytest
 
 from dagrun.documents.yaml import Source, render
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.schedules import files as module
-from dagrun.schedules.files import ScheduleFiles
-from dagrun.schedules.model import Catchup, Overlap, Schedule, minute_number, minute_text
+from dagrun.scheduling import files as module
+from dagrun.scheduling.files import ScheduleFiles
+from dagrun.scheduling.model import Catchup, Overlap, Schedule, minute_number, minute_text
 
 GOOD = "{id: good, cron: '0 9 * * *', dag: x.yaml}"
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.schedules.model import DAY, minute_number
+from dagrun.scheduling.model import DAY, minute_number
 from dagrun.storage import lock
 from dagrun.storage.base import new_run_id
 from dagrun.storage.disk import sync_directory

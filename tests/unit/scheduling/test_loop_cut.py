@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dagrun.schedules import claims
-from dagrun.schedules.loop import Scheduler
-from dagrun.schedules.model import Catchup, Overlap, Schedule
-from dagrun.schedules.openruns import OpenRuns
-from tests.unit.schedules.world import START, Site, World, die, schedule
+from dagrun.scheduling import claims
+from dagrun.scheduling.inflight import OpenRuns
+from dagrun.scheduling.loop import Scheduler
+from dagrun.scheduling.model import Catchup, Overlap, Schedule
+from tests.unit.scheduling.world import START, Site, World, die, schedule
 
 EVE = (
     START - 130
@@ -110,7 +110,7 @@ def _fires(job: Schedule) -> list[float]:
 
 
 def _moment(minute: str) -> float:
-    from dagrun.schedules.model import minute_number
+    from dagrun.scheduling.model import minute_number
 
     return minute_number(minute) * 60.0
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagrun.errors import RecordError
-from dagrun.schedules import ledger as module
-from dagrun.schedules.ledger import Ledger
+from dagrun.scheduling import ledger as module
+from dagrun.scheduling.ledger import Ledger
 
 
 class Store:

@@ -11,9 +11,9 @@ from croniter import croniter  # type: ignore[import-untyped]
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dagrun.schedules import cron as module
-from dagrun.schedules.cron import Cron, CronError, Days, parse
-from tests.unit.schedules.oracle import expressions
+from dagrun.scheduling import cron as module
+from dagrun.scheduling.cron import Cron, CronError, Days, parse
+from tests.unit.scheduling.oracle import expressions
 
 NOVEMBER_20 = datetime(2026, 11, 20, tzinfo=UTC)  # a Friday
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.documents.yaml import Place, Source
-from dagrun.schedules.model import Account, Due, Origin, Seen, Skip, SkipReason, minute_number, minute_text
-from tests.unit.schedules.harness import at, schedule
+from dagrun.scheduling.model import Account, Due, Origin, Seen, Skip, SkipReason, minute_number, minute_text
+from tests.unit.scheduling.harness import at, schedule
 
 NINE = int(at("09:00")) // 60
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.schedules.openruns import Life, OpenRun, OpenRuns
+from dagrun.scheduling.inflight import Life, OpenRun, OpenRuns
 from dagrun.storage import lock
 
 BUSY = """

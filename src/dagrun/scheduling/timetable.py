@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dagrun.schedules.cron import Cron
-from dagrun.schedules.zones import Span, Zone
+from dagrun.scheduling.cron import Cron
+from dagrun.scheduling.zones import Span, Zone
 
 
 @dataclass(frozen=True, slots=True)

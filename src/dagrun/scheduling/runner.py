@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from dagrun.errors import DagrunError
-from dagrun.schedules.model import Schedule
-from dagrun.schedules.openruns import OpenRun
+from dagrun.scheduling.inflight import OpenRun
+from dagrun.scheduling.model import Schedule
 
 
 class Fate(StrEnum):

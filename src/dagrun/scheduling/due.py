@@ -20,8 +20,8 @@ from dataclasses import replace
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 
-from dagrun.schedules.cron import parse
-from dagrun.schedules.model import (
+from dagrun.scheduling.cron import parse
+from dagrun.scheduling.model import (
     Account,
     Catchup,
     Decision,
@@ -33,8 +33,8 @@ from dagrun.schedules.model import (
     minute_number,
     minute_text,
 )
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import zone
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import zone
 
 #: Decisions that one look at a schedule takes while others wait for theirs.
 AT_ONCE = 100

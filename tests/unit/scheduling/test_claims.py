@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.schedules.claims import Claim, Claims, Standing
-from dagrun.schedules.model import Account
-from tests.unit.schedules.world import START, World, schedule
+from dagrun.scheduling.claims import Claim, Claims, Standing
+from dagrun.scheduling.model import Account
+from tests.unit.scheduling.world import START, World, schedule
 
 NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))
 
@@ -150,7 +150,7 @@ def test_the_runs_that_were_claimed_later_are_found_from_the_end(claims: Claims)
 
 def race(directory: Path, rounds: int, start: object) -> None:
     """One of eight processes: each round a tick at the same instant, every other one for a minute that was named."""
-    from tests.unit.schedules.world import Site
+    from tests.unit.scheduling.world import Site
 
     world = World()
     jobs = [schedule(f"job{n}", "* * * * *", dag="1") for n in range(4)]

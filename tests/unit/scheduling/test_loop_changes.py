@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dagrun.errors import RecordError
-from dagrun.schedules.claims import Claims
-from dagrun.schedules.files import Loaded
-from dagrun.schedules.model import Catchup, Overlap, Schedule, minute_text
-from tests.unit.schedules.world import START, Run, Site, die, schedule
+from dagrun.scheduling.claims import Claims
+from dagrun.scheduling.files import Loaded
+from dagrun.scheduling.model import Catchup, Overlap, Schedule, minute_text
+from tests.unit.scheduling.world import START, Run, Site, die, schedule
 
 
 def skipped(site: Site) -> list[tuple[str, str]]:
@@ -174,7 +174,7 @@ def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_pat
 def test_a_run_that_somebody_resumes_by_hand_counts(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     scheduler = site.scheduler()
-    from dagrun.schedules.openruns import OpenRun
+    from dagrun.scheduling.inflight import OpenRun
 
     # An old run that had ended: `dagrun resume` drives it and has put it in hand.
     scheduler.firing.open.put(OpenRun(schedule_id="job", minute="2026-11-20 11:00", run_id="old", dag="900"))
@@ -211,7 +211,7 @@ def test_a_queued_run_whose_file_cannot_be_read_for_a_while_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dagrun.documents.yaml import Finding, Place, Source
-    from dagrun.schedules.model import Origin
+    from dagrun.scheduling.model import Origin
 
     written = Source.inline("[{id: job}]", "configs/schedules/job.yaml")
     job = schedule(dag="900", overlap=Overlap.QUEUE, origin=Origin(written, (0,)))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagrun.schedules.cron import parse
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import zone
-from tests.unit.schedules.oracle import ZONES, Wall, expressions, transitions
+from dagrun.scheduling.cron import parse
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import zone
+from tests.unit.scheduling.oracle import ZONES, Wall, expressions, transitions
 
 SEED = 20261120
 

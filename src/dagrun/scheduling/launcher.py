@@ -15,9 +15,9 @@ from typing import IO
 
 from dagrun import itself
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
-from dagrun.schedules.model import Schedule
-from dagrun.schedules.openruns import OpenRun, OpenRuns
-from dagrun.schedules.runner import Child, Ending, Fate, KnownDag
+from dagrun.scheduling.inflight import OpenRun, OpenRuns
+from dagrun.scheduling.model import Schedule
+from dagrun.scheduling.runner import Child, Ending, Fate, KnownDag
 from dagrun.storage.base import Request, RunStore
 from dagrun.storage.log_position import last_text
 from dagrun.views.report import failures

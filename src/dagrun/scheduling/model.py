@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from dagrun.documents.yaml import Place, Source
-from dagrun.schedules.timetable import Timetable
+from dagrun.scheduling.timetable import Timetable
 
 _FORM = "%Y-%m-%d %H:%M"
 

@@ -14,11 +14,11 @@ from dagrun.documents.parameters import resolve
 from dagrun.documents.yaml import DocumentError, Finding
 from dagrun.documents.yaml.text import Text
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.schedules.claims import Claims
-from dagrun.schedules.due import decide, decide_minute
-from dagrun.schedules.files import Loaded, ScheduleFiles
-from dagrun.schedules.model import Due, Schedule, Skip, minute_number, minute_text
-from dagrun.schedules.runner import DagProblem
+from dagrun.scheduling.claims import Claims
+from dagrun.scheduling.due import decide, decide_minute
+from dagrun.scheduling.files import Loaded, ScheduleFiles
+from dagrun.scheduling.model import Due, Schedule, Skip, minute_number, minute_text
+from dagrun.scheduling.runner import DagProblem
 from dagrun.views.status import RunView
 
 

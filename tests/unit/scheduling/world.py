@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.errors import UsageError
-from dagrun.schedules.crew import Tally
-from dagrun.schedules.cron import parse
-from dagrun.schedules.files import Loaded
-from dagrun.schedules.loop import Scheduler
-from dagrun.schedules.model import Schedule, minute_number
-from dagrun.schedules.openruns import OpenRun
-from dagrun.schedules.runner import Child, DagProblem, Ending, Fate, KnownDag
-from dagrun.schedules.timetable import Timetable
-from dagrun.schedules.zones import zone
+from dagrun.scheduling.cron import parse
+from dagrun.scheduling.files import Loaded
+from dagrun.scheduling.inflight import OpenRun
+from dagrun.scheduling.loop import Scheduler
+from dagrun.scheduling.model import Schedule, minute_number
+from dagrun.scheduling.run_queue import Tally
+from dagrun.scheduling.runner import Child, DagProblem, Ending, Fate, KnownDag
+from dagrun.scheduling.timetable import Timetable
+from dagrun.scheduling.zones import zone
 from dagrun.storage import lock
 
 START = minute_number("2026-11-20 12:00") * 60.0

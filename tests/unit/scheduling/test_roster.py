@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.errors import RecordError
-from dagrun.schedules.roster import Roster
+from dagrun.scheduling.roster import Roster
 
 
 def test_what_was_written_is_there_for_the_next_scheduler(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from functools import partial
 
 from dagrun.core.work import Json
 from dagrun.errors import DagrunError, RecordError
-from dagrun.schedules.firing import Firing
-from dagrun.schedules.openruns import OpenRun
-from dagrun.schedules.runner import Child, Ending, Fate, Runner
+from dagrun.scheduling.dispatcher import Firing
+from dagrun.scheduling.inflight import OpenRun
+from dagrun.scheduling.runner import Child, Ending, Fate, Runner
 
 
 @dataclass(slots=True)
