@@ -19,16 +19,16 @@ def main() -> None:
 
         print(f"dagrun {__version__}")
         sys.exit(streams.finish())
-    from dagrun import collector
+    from dagrun import gc_pause
 
-    collector.be_patient()
+    gc_pause.be_patient()
     from dagrun.cli.app import run
 
     try:
         code = run(sys.argv[1:])
     except SystemExit as end:  # how Typer ends a completion
         sys.exit(streams.finish() or end.code)
-    collector.leave_the_rest()
+    gc_pause.leave_the_rest()
     sys.exit(code)
 
 

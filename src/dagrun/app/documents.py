@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun import encoding
-from dagrun.collector import resting
 from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
 from dagrun.core.selection import EVERYTHING, Selection, select
@@ -20,6 +19,7 @@ from dagrun.documents.dialects.base import Written
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
+from dagrun.gc_pause import resting
 from dagrun.masking import SHORTEST, Masker
 from dagrun.settings import Settings
 

@@ -28,9 +28,9 @@ def init(
     """
     import shlex
 
-    from dagrun import starter
+    from dagrun import project_template
 
-    written = starter.write(directory)
+    written = project_template.write(directory)
     commands = ["dagrun run backup", "dagrun why latest report"]
     if form is Form.JSON:
         output.print_json({

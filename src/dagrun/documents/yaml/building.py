@@ -9,10 +9,10 @@ from typing import Any, Final, NoReturn
 import yaml
 from yaml import events as ev
 
-from dagrun.collector import resting
 from dagrun.documents.yaml.scalars import MISFIT, NUMERIC, TAGS, WORDS, YAML_TAG, number, plain, tagged
 from dagrun.documents.yaml.values import Finding, Limits, Place, brief
 from dagrun.errors import nearest
+from dagrun.gc_pause import resting
 
 #: Where a value stands: index of its key (its own for list items), index of the value, and the value: text,
 #: list of entries, or dict of entries.

@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from dagrun import Result, workflow
-from dagrun.workflows._activity import Activity, Entry, line_numbers, read_activity
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._text import (
+from dagrun.shipped_workflows._activity import Activity, Entry, line_numbers, read_activity
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._text import (
     Source,
     cell,
     count,

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from dagrun.collector import resting
+from dagrun.gc_pause import resting
 
 
 def test_it_works_again_after_the_outermost_block() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dagrun.workflows._pattern import Pattern
+from dagrun.shipped_workflows._pattern import Pattern
 
 
 def phrases(table: str, *, opening: bool = False) -> Pattern:

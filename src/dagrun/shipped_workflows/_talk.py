@@ -7,9 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._text import content_words
-from dagrun.workflows._transcript import Sentence, Turn, is_name, sentences
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._text import content_words
+from dagrun.shipped_workflows._transcript import Sentence, Turn, is_name, sentences
 
 ADVERBS = (
     r"(?:(?:also|just|then|definitely|quickly|personally|gladly|happily|still|simply|now"

@@ -7,13 +7,21 @@ from datetime import date
 from pathlib import Path
 
 from dagrun import Result, workflow
-from dagrun.workflows._actions import Action
-from dagrun.workflows._dates import full_date, literal_date
-from dagrun.workflows._decisions import Decision
-from dagrun.workflows._findings import Findings, find
-from dagrun.workflows._questions import Question
-from dagrun.workflows._text import Source, cell, count, load, squeeze, upstream_values, write_if_changed
-from dagrun.workflows._transcript import Turn, read_turns
+from dagrun.shipped_workflows._actions import Action
+from dagrun.shipped_workflows._dates import full_date, literal_date
+from dagrun.shipped_workflows._decisions import Decision
+from dagrun.shipped_workflows._findings import Findings, find
+from dagrun.shipped_workflows._questions import Question
+from dagrun.shipped_workflows._text import (
+    Source,
+    cell,
+    count,
+    load,
+    squeeze,
+    upstream_values,
+    write_if_changed,
+)
+from dagrun.shipped_workflows._transcript import Turn, read_turns
 
 MOST_CARRIED_OVER = 10  # lines in the section on upstream
 

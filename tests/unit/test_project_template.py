@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dagrun import starter
+from dagrun import project_template
 from dagrun.errors import RefusedError, UsageError
 from dagrun.scheduling.files import ScheduleFiles
 
-TEMPLATES = Path(starter.__file__).parent / "project"
+TEMPLATES = Path(project_template.__file__).parent / "project"
 
 
 def files(directory: Path) -> list[str]:
@@ -22,17 +22,18 @@ def files(directory: Path) -> list[str]:
 
 
 def test_every_template_is_written_as_it_is(tmp_path: Path) -> None:
-    written = starter.write(tmp_path / "a" / "b")
-    assert [str(path.relative_to(tmp_path / "a" / "b")) for path in written] == list(starter.FILES)
-    assert files(tmp_path / "a" / "b") == sorted(starter.FILES)
-    assert files(TEMPLATES) == sorted(name.lstrip(".") for name in starter.FILES)
+    written = project_template.write(tmp_path / "a" / "b")
+    assert [str(path.relative_to(tmp_path / "a" / "b")) for path in written] == list(project_template.FILES)
+    assert files(tmp_path / "a" / "b") == sorted(project_template.FILES)
+    assert files(TEMPLATES) == sorted(name.lstrip(".") for name in project_template.FILES)
     assert all(
-        path.read_bytes() == starter.template(name) for name, path in zip(starter.FILES, written, strict=True)
+        path.read_bytes() == project_template.template(name)
+        for name, path in zip(project_template.FILES, written, strict=True)
     )
 
 
 def test_the_schedule_is_right_and_waits_to_be_enabled(tmp_path: Path) -> None:
-    starter.write(tmp_path)
+    project_template.write(tmp_path)
     loaded = ScheduleFiles(tmp_path / "configs" / "schedules").load()
     assert loaded.findings == ()
     assert [(schedule.id, schedule.dag, schedule.enabled) for schedule in loaded.schedules] == [
@@ -44,7 +45,7 @@ def test_what_is_there_is_listed_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "dagrun.toml").write_text("mine")
     (tmp_path / ".gitignore").symlink_to("nowhere")
     with pytest.raises(RefusedError) as refused:
-        starter.write(tmp_path)
+        project_template.write(tmp_path)
     assert refused.value.message.splitlines() == [
         f"{tmp_path}/dagrun.toml is there already", f"{tmp_path}/.gitignore is there already"
     ]  # fmt: skip
@@ -55,22 +56,22 @@ def test_what_is_there_is_listed_and_nothing_is_written(tmp_path: Path) -> None:
 def test_a_project_beside_other_files_leaves_them_alone(tmp_path: Path) -> None:
     (tmp_path / "configs" / "dags").mkdir(parents=True)
     (tmp_path / "configs" / "dags" / "own.yaml").write_text("mine")
-    starter.write(tmp_path)
-    assert files(tmp_path) == sorted([*starter.FILES, "configs/dags/own.yaml"])
+    project_template.write(tmp_path)
+    assert files(tmp_path) == sorted([*project_template.FILES, "configs/dags/own.yaml"])
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "file/a/b"])
 def test_below_a_file_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError) as problem:
-        starter.write(tmp_path / name)
+        project_template.write(tmp_path / name)
     assert problem.value.message == f"cannot write {tmp_path}/file: Not a directory"
 
 
 def test_what_cannot_be_finished_is_taken_back(tmp_path: Path) -> None:
     (tmp_path / "configs").touch()
     with pytest.raises(UsageError) as problem:
-        starter.write(tmp_path)
+        project_template.write(tmp_path)
     assert problem.value.message == f"cannot write {tmp_path}/configs: Not a directory"
     assert files(tmp_path) == ["configs"]
 
@@ -81,7 +82,7 @@ def test_where_one_may_not_write_nothing_is_left(tmp_path: Path, monkeypatch: py
             raise OSError(28, "No space left on device")
         return b""
 
-    monkeypatch.setattr(starter, "template", full)
+    monkeypatch.setattr(project_template, "template", full)
     with pytest.raises(UsageError, match=r"cannot write .*/new: No space left on device"):
-        starter.write(tmp_path / "new")
+        project_template.write(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from dagrun.workflows._pattern import Pattern
+from dagrun.shipped_workflows._pattern import Pattern
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",

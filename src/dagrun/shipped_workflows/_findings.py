@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dagrun.workflows._actions import Action, find_actions
-from dagrun.workflows._decisions import Decision, find_decisions
-from dagrun.workflows._questions import Question, find_questions
-from dagrun.workflows._talk import Attendee, Talk
-from dagrun.workflows._transcript import Turn
+from dagrun.shipped_workflows._actions import Action, find_actions
+from dagrun.shipped_workflows._decisions import Decision, find_decisions
+from dagrun.shipped_workflows._questions import Question, find_questions
+from dagrun.shipped_workflows._talk import Attendee, Talk
+from dagrun.shipped_workflows._transcript import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

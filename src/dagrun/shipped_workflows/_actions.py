@@ -6,13 +6,21 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dagrun.workflows._dates import due_words
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._questions import Question, question
-from dagrun.workflows._talk import ADVERBS, SECTION_LABEL, Talk, body_of
-from dagrun.workflows._text import content_words, overlap
-from dagrun.workflows._transcript import Sentence, is_name
-from dagrun.workflows._wording import CONDITIONAL, REPORTED, VERBS, is_firm, is_question, is_work, phrases
+from dagrun.shipped_workflows._dates import due_words
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._questions import Question, question
+from dagrun.shipped_workflows._talk import ADVERBS, SECTION_LABEL, Talk, body_of
+from dagrun.shipped_workflows._text import content_words, overlap
+from dagrun.shipped_workflows._transcript import Sentence, is_name
+from dagrun.shipped_workflows._wording import (
+    CONDITIONAL,
+    REPORTED,
+    VERBS,
+    is_firm,
+    is_question,
+    is_work,
+    phrases,
+)
 
 LONGEST = 200  # action items back to which a repetition is looked for
 

@@ -10,12 +10,12 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 
 from dagrun import Result, workflow
-from dagrun.workflows._dates import deadline_words, due_words, resolve
-from dagrun.workflows._mail import Item, read_files, read_inbox
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._text import cell, count, load, shorten, squeeze, write_if_changed
-from dagrun.workflows._transcript import split_sentences
-from dagrun.workflows._wording import phrases
+from dagrun.shipped_workflows._dates import deadline_words, due_words, resolve
+from dagrun.shipped_workflows._mail import Item, read_files, read_inbox
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._text import cell, count, load, shorten, squeeze, write_if_changed
+from dagrun.shipped_workflows._transcript import split_sentences
+from dagrun.shipped_workflows._wording import phrases
 
 URGENT = 50  # points from which an item counts as urgent
 SOON = 25  # points from which it is worth this week's time

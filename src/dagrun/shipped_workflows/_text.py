@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from dagrun.workflows._pattern import Pattern
+from dagrun.shipped_workflows._pattern import Pattern
 
 
 @dataclass(frozen=True, slots=True)

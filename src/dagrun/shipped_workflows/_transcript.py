@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dagrun.workflows._pattern import Pattern
+from dagrun.shipped_workflows._pattern import Pattern
 
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,3})?)?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _NAME = r"(?P<name>[^\W\d_][^:<>*\[\](){}|]{0,39}?(?:\s?\([^()]{1,20}\))?)"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dagrun.workflows._dates import full_date
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._text import squeeze
+from dagrun.shipped_workflows._dates import full_date
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._text import squeeze
 
 
 @dataclass(slots=True, kw_only=True)

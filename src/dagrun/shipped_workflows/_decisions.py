@@ -6,11 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dagrun.workflows._pattern import Pattern
-from dagrun.workflows._talk import SECTION_LABEL, Talk, body_of
-from dagrun.workflows._text import content_words, overlap
-from dagrun.workflows._transcript import Sentence
-from dagrun.workflows._wording import AGREE, CONDITIONAL, HISTORY, is_hedged, is_question, objects, phrases
+from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows._talk import SECTION_LABEL, Talk, body_of
+from dagrun.shipped_workflows._text import content_words, overlap
+from dagrun.shipped_workflows._transcript import Sentence
+from dagrun.shipped_workflows._wording import (
+    AGREE,
+    CONDITIONAL,
+    HISTORY,
+    is_hedged,
+    is_question,
+    objects,
+    phrases,
+)
 
 LONGEST = 200  # decisions back to which a reversal is looked for
 
