@@ -16,7 +16,7 @@ from dagrun.core.work import Json, TaskContext
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-ENTRY_POINTS = "dagrun.shipped_workflows"
+ENTRY_POINTS = "dagrun.workflows"
 
 _registered: dict[str, Callable[..., Any]] = {}
 _project: list[str] = []  # directories whose modules may be imported, after all others

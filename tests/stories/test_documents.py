@@ -20,7 +20,7 @@ from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, alike, blocks, fre
 
 DOCUMENTS = [
     path
-    for folder in ("configs/dags", "examples", "src/dagrun/starter/project/configs/dags")
+    for folder in ("configs/dags", "examples", "src/dagrun/project_template/project/configs/dags")
     for path in sorted((ROOT / folder).rglob("*.y*ml"))
 ]
 SNIPPETS = [block for block in blocks("yaml") if re.search(r"^(tasks|spec|jobs):", block.text, re.MULTILINE)]

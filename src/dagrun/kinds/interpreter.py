@@ -11,7 +11,7 @@ from functools import cache
 from dagrun.core.model import ContainerAction, ShellAction
 from dagrun.core.work import SCRIPT_FILE
 
-#: The shells that run a script with `-e`; `dagrun.scripts` reads the language of each.
+#: The shells that run a script with `-e`; `dagrun.language.scripts` reads the language of each.
 SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
 #: Options of these shells that take the next word as their value.
 _VALUED = frozenset({"--rcfile", "--init-file", "--emulate"})

@@ -14,7 +14,7 @@ from dagrun.storage import lock
 BUSY = """
 import sys
 from pathlib import Path
-from dagrun.schedules.openruns import Life
+from dagrun.scheduling.inflight import Life
 for _ in range(150):
     life = Life(Path(sys.argv[1]), 0.0)
     for name in life.dead():

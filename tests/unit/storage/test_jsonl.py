@@ -128,7 +128,7 @@ def test_when_the_rest_does_not_fit_either_it_is_told(
 WRITER = """
 import json, sys
 from pathlib import Path
-from dagrun.runs.lines import LineFile
+from dagrun.storage.jsonl import LineFile
 file = LineFile(Path(sys.argv[1]))
 for n in range(2000):
     line = {"timestamp": "t", "who": int(sys.argv[2]), "n": n, "pad": "x" * (n % 7 * 400)}

@@ -17,7 +17,7 @@ from dagrun.storage import lock
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from dagrun.runs import lock
+from dagrun.storage import lock
 path = Path(sys.argv[1])
 def say(word):
     print(word, flush=True)

@@ -41,7 +41,7 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
         message = f"one document has one dialect, but this one has {both}"
         return _refused(source, Finding(place, message, "two-dialects", "keep one, or write two documents"))
     dialect = DIALECTS[present[0] if present else _meant(data)]
-    reader: ToDag = import_module(f"dagrun.dialects.{dialect}").to_dag
+    reader: ToDag = import_module(f"dagrun.documents.dialects.{dialect}").to_dag
     return reader(data, source, name)
 
 

@@ -35,6 +35,9 @@ class Terminated(SystemExit):
     """
 
 
+#: The frames of dagrun itself say nothing to a user.
+_OWN = Path(__file__).parents[1]
+
 class Body:
     """One attempt: call the function, keep its outputs or its error."""
 
@@ -147,7 +150,7 @@ def _error(error: BaseException, mask: Callable[[str], str]) -> tuple[str, str]:
             print(f"dagrun: {error}", file=sys.stderr)
         return clean(mask(str(error))), type(error).__name__
     inner = error.__traceback__
-    while inner is not None and Path(inner.tb_frame.f_code.co_filename).parent == Path(__file__).parent:
+    while inner is not None and Path(inner.tb_frame.f_code.co_filename).is_relative_to(_OWN):
         inner = inner.tb_next  # the frames of dagrun itself tell a user nothing
     with contextlib.suppress(BaseException):
         traceback.print_exception(type(error), error, inner)
