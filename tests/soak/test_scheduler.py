@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import Project, wait_for
-from tests.unit.schedules.test_claims import all_fires, compete
+from tests.unit.scheduling.test_claims import all_fires, compete
 
 MINUTES = float(os.environ.get("DAGRUN_SOAK_MINUTES", "10"))
 

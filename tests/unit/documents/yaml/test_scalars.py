@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from tests.unit.source.helpers import load, told
+from tests.unit.documents.yaml.helpers import load, told
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.source.helpers import findings
+from tests.unit.documents.yaml.helpers import findings
 
 
 @pytest.mark.parametrize(

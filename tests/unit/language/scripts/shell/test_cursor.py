@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.unit.scripts.helpers import fitted, not_followed, refused
+from tests.unit.language.scripts.helpers import fitted, not_followed, refused
 
 
 @pytest.mark.parametrize(
