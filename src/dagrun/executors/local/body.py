@@ -38,6 +38,7 @@ class Terminated(SystemExit):
 #: The frames of dagrun itself say nothing to a user.
 _OWN = Path(__file__).parents[1]
 
+
 class Body:
     """One attempt: call the function, keep its outputs or its error."""
 

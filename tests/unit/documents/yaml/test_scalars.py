@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+
 from tests.unit.documents.yaml.helpers import load, told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from tests.unit.language.scripts.helpers import fitted, not_followed, refused
 
 
