@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.survival import every_write, rounds
 
-ROUNDS = 20
+ROUNDS = 14
 
 
 def test_a_run_that_is_struck_at_random_moments_and_resumed(tmp_path: Path) -> None:
