@@ -41,7 +41,7 @@ DAG = """
 
 SLEEPS = """
 import sys, time
-from dagrun.executors import processes
+from dagrun.executors.local import processes
 processes.call_me(sys.argv[1])
 print(flush=True)
 time.sleep(300)

@@ -112,7 +112,7 @@ def test_a_child_dies_with_its_parent() -> None:
     """The parent forks a child that asks to die with it, says who it is, and is killed."""
     code = """
 import os, time
-from dagrun.executors import processes
+from dagrun.executors.local import processes
 parent = os.getpid()
 if os.fork() == 0:
     processes.die_with_parent(parent)
