@@ -33,8 +33,8 @@ from dagrun.documents.yaml import DocumentError, Source
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runtime.engine import Engine
-from dagrun.runtime.prepared_run import Prepared
-from dagrun.runtime.work_builder import Bodies, with_defaults
+from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.work_builder import WorkBuilder, with_defaults
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from dagrun.views.status import RunView, view_of
@@ -134,7 +134,7 @@ async def run(
     writer = runs.create(what, clock.now())
     state = RunState(graph)
     prepared = with_defaults(_prepared(graph, params or {}), writer.run_id, clock.now(), {})
-    bodies = Bodies(
+    bodies = WorkBuilder(
         prepared,
         Settings(root=Path.cwd()),
         state,
@@ -179,11 +179,11 @@ class _Interrupting:
             self.at.pop(due)(self.engine)
 
 
-def _prepared(graph: Graph, params: Mapping[str, Json]) -> Prepared:
+def _prepared(graph: Graph, params: Mapping[str, Json]) -> PreparedRun:
     refs = {node.task.action.ref for node in graph.nodes if isinstance(node.task.action, WorkflowAction)}
     origin = Origin("module", "scenario")
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)
     values = parameters.resolve(graph.dag, params)
     files = {path: dotenv.read(Path(path), path).values for path in dotenv.paths(graph.dag)}
-    return Prepared(graph, "<scenario>", values, known, dotenv=files, deferred=deferred)
+    return PreparedRun(graph, "<scenario>", values, known, dotenv=files, deferred=deferred)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagrun.app.run_queries import History
+from dagrun.app.run_queries import RunQueries
 from dagrun.clock import SteadyClock
 from dagrun.errors import NotFoundError
 from dagrun.storage.files import FileRuns
@@ -256,7 +256,7 @@ class Reader:
     def __init__(self, project: Project, torn: int) -> None:
         logs = project.root / "logs"
         self.torn = torn
-        self.history = History(FileRuns(logs / "runs", logs / "orchestrator_events.jsonl"), SteadyClock())
+        self.history = RunQueries(FileRuns(logs / "runs", logs / "orchestrator_events.jsonl"), SteadyClock())
         self.looks = 0
         self.problem = ""
         self._done = threading.Event()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dagrun.core.work import Attempt, Body, Ended, Work
+from dagrun.core.work import Attempt, AttemptResult, Body, Work
 
 PATIENCE = 60.0  # seconds; no test comes near it unless something is wrong
 
@@ -69,14 +69,14 @@ class Ends:
     """Takes the ends of attempts, in the order in which they come."""
 
     def __init__(self) -> None:
-        self.all: list[tuple[str, Ended]] = []
+        self.all: list[tuple[str, AttemptResult]] = []
         self.news: list[tuple[str, str]] = []  # of those that were queued: begun, returned, ended
         self._news = asyncio.Event()
 
-    def of(self, task: str) -> Callable[[Ended], None]:
+    def of(self, task: str) -> Callable[[AttemptResult], None]:
         """The `done` to give to an executor."""
 
-        def done(ended: Ended) -> None:
+        def done(ended: AttemptResult) -> None:
             self.all.append((task, ended))
             self._news.set()
 
@@ -108,7 +108,7 @@ class Watched:
     def returned(self) -> None:
         self.ends.news.append((self.task, "returned"))
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: AttemptResult) -> None:
         self.ends.news.append((self.task, "ended"))
         self.ends.of(self.task)(ended)
 

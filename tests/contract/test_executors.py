@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from dagrun.core.payloads import merged_params
-from dagrun.core.work import Blob, Call, Command, Container, Ended, Executor, Nothing, Work
+from dagrun.core.work import AttemptResult, Blob, Call, Command, Container, Executor, Nothing, Work
 from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local.executor import LocalExecutor
@@ -89,8 +89,8 @@ class Inline:
         raise ValueError("no such luck")
 
     @staticmethod
-    def _outputs(params: dict[str, Any]) -> Ended:
-        return Ended(duration=0.0, outputs={"got": params}, changed=False)
+    def _outputs(params: dict[str, Any]) -> AttemptResult:
+        return AttemptResult(duration=0.0, outputs={"got": params}, changed=False)
 
     def work(self, name: str, task: str = "t", **more: Any) -> Work:
         return work(self.where, Call(ref=name, origin={}), task, **more)
@@ -100,7 +100,7 @@ class Inline:
         await asyncio.sleep(0)
 
     def let_end(self, task: str) -> None:
-        self.executor._hanging.pop(task)(Ended(duration=0.0))
+        self.executor._hanging.pop(task)(AttemptResult(duration=0.0))
 
     def shut(self) -> None:
         """Nothing to end."""
@@ -120,10 +120,10 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     house.shut()
 
 
-def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[str, Ended]]:
+def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[str, AttemptResult]]:
     """What ended while the story was told, in order."""
 
-    async def tell() -> list[tuple[str, Ended]]:
+    async def tell() -> list[tuple[str, AttemptResult]]:
         ends = Ends()
         await house.executor.open(None)
         try:
@@ -135,7 +135,7 @@ def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[s
     return asyncio.run(tell())
 
 
-def end(house: House, its: Work) -> Ended:
+def end(house: House, its: Work) -> AttemptResult:
     """How one attempt ends."""
 
     async def story(ends: Ends) -> None:
@@ -387,7 +387,7 @@ def test_large_outputs_lie_in_a_file_and_reach_the_next(local: Local) -> None:
     assert outputs.file == "next.1.json"
 
 
-def shell(local: Local, script: str, **more: Any) -> Ended:
+def shell(local: Local, script: str, **more: Any) -> AttemptResult:
     return end(local, work(local.where, Command(argv=("sh", "-e", "-c"), script=script), **more))
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.storage.base import Request, RunStore, RunWriter, is_run_id
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
+from dagrun.storage.run_store import Request, RunStore, RunWriter, is_run_id
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0

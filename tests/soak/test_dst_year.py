@@ -9,7 +9,7 @@ import pytest
 
 from dagrun.scheduling.cron import parse
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import zone
+from dagrun.scheduling.timezones import zone
 from tests.unit.scheduling.oracle import ZONES, Wall, expressions
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.core.model import Trigger
-from dagrun.core.outcomes import EDGES, End
+from dagrun.core.outcomes import EDGES, Outcome
 from dagrun.documents.dialects.schema import dialects, schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,8 +62,8 @@ def rows(page: Path) -> Iterator[list[str]]:
 
 def truth_table() -> str:
     """What each trigger makes of each end of a dependency, from the table that dagrun itself goes by."""
-    lines = [_row("trigger", *(f"dependency {end}" for end in End)), _row(*["---"] * (len(End) + 1))]
-    lines += [_row(f"`{trigger}`", *(_cell(EDGES[trigger, end]) for end in End)) for trigger in Trigger]
+    lines = [_row("trigger", *(f"dependency {end}" for end in Outcome)), _row(*["---"] * (len(Outcome) + 1))]
+    lines += [_row(f"`{trigger}`", *(_cell(EDGES[trigger, end]) for end in Outcome)) for trigger in Trigger]
     return "\n".join(lines) + "\n"
 
 

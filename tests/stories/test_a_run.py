@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, fails, scenario
 
@@ -163,7 +163,7 @@ def test_retries_may_be_for_certain_errors_only() -> None:
 
 
 def test_what_no_further_attempt_would_mend_is_not_retried() -> None:
-    ended = Ended(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
+    ended = AttemptResult(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
     text = "name: r\ntasks: [{id: a, image: x, retries: 3}]"
     assert scenario(text, {"a": lambda _: ended}).started == ["a"]
 

@@ -15,7 +15,7 @@ from dagrun.documents.dialects.detect import to_dag
 from dagrun.documents.dialects.schema import dialects, schema
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import Source, render
-from dagrun.scheduling.files import ScheduleFiles
+from dagrun.scheduling.schedule_files import ScheduleFiles
 from tests.stories.pages import COOKBOOK, PAGES, ROOT, Block, alike, blocks, fresh, rows, words_of
 
 DOCUMENTS = [

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, Need, ShellAction, Task
+from dagrun.core.model import Dag, Dependency, Matrix, ShellAction, Task
 from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
@@ -24,7 +24,7 @@ HERE = Origin("module", "flows")
 def task(name: str, *needs: str, **more: Any) -> Task:
     """A task that does nothing and depends on `needs`."""
     more.setdefault("action", ShellAction(("true",)))
-    return Task(id=name, needs=tuple(Need(need) for need in needs), **more)
+    return Task(id=name, needs=tuple(Dependency(need) for need in needs), **more)
 
 
 def names_of(task: Task) -> list[str]:

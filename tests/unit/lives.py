@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagrun.app.service import Ended, Service, Shown
+from dagrun.app.service import RunObserver, RunResult, Service
 from dagrun.clock import FakeClock
 from dagrun.core.events import Event
 from dagrun.core.graph import Graph
@@ -17,16 +17,16 @@ from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runtime.engine import Engine
-from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
-from dagrun.storage.base import Request
 from dagrun.storage.memory import MemoryRun, MemoryRuns
+from dagrun.storage.run_store import Request
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})
 
 
-class Watcher(Shown):
+class Watcher(RunObserver):
     """Hears of every fact; does `then` after the fact number `at`."""
 
     def __init__(self, at: int | None = None, then: Callable[[], None] = lambda: None) -> None:
@@ -59,11 +59,11 @@ class Life:
         self.executors.append(executor)
         return Service(Settings(root=self.root), self.runs, self.clock, lambda: executor, lambda: REGISTRY)
 
-    def begin(self, path: str = "", **params: Any) -> Ended:
+    def begin(self, path: str = "", **params: Any) -> RunResult:
         """The first stretch."""
-        return self.service.run(Prepared(Graph.compile(self.dag), path, params, REGISTRY), "r")
+        return self.service.run(PreparedRun(Graph.compile(self.dag), path, params, REGISTRY), "r")
 
-    def resume(self, **more: Any) -> Ended | None:
+    def resume(self, **more: Any) -> RunResult | None:
         """The next one."""
         return self.service.resume("r", **more)
 
@@ -109,16 +109,16 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
     service = Service(
         Settings(root=Path("/nowhere")), runs, clock, lambda: InlineExecutor(), lambda: REGISTRY
     )
-    prepared = Prepared(state.graph, "", {}, REGISTRY)
+    prepared = PreparedRun(state.graph, "", {}, REGISTRY)
     watcher = Watcher(moment)
 
     async def drive() -> RunState:
-        from dagrun.runtime.work_builder import Bodies
+        from dagrun.runtime.work_builder import WorkBuilder
 
         engine = Engine(
             state=state, writer=writer, executor=InlineExecutor(bodies), clock=clock, chance=lambda: 0.5,
             listener=watcher.event,
-            bodies=Bodies(prepared, service.settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
+            bodies=WorkBuilder(prepared, service.settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
         )  # fmt: skip
         watcher.then = lambda: engine.cancel("me", "enough")
         if not moment:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.decisions import Conclude, Expand, Finish, Start
+from dagrun.core.decisions import EndGroup, Expand, Finish, Start
 from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
@@ -17,7 +17,7 @@ from dagrun.core.record import replay
 from dagrun.core.resume import remainder
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
-from dagrun.core.work import Ended, Result
+from dagrun.core.work import AttemptResult, Result
 from dagrun.errors import NotFoundError
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails
@@ -544,10 +544,10 @@ def test_a_long_list_costs_a_few_steps_for_each_item(most: int | None) -> None:
         match decision:
             case Start(node, attempt):
                 state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
-                state.apply(state.fact_of(node, Ended(duration=0.0), 0.0, 0.5))
+                state.apply(state.fact_of(node, AttemptResult(duration=0.0), 0.0, 0.5))
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=MANY, items=[0] * MANY))
-            case Conclude(node):
+            case EndGroup(node):
                 state.apply(state.conclusion(node, 0.0))
             case _:
                 raise AssertionError(decision)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.core.decisions import Drop, Finish, Skip, Start
+from dagrun.core.decisions import Cancel, Finish, Skip, Start
 from dagrun.core.events import (
     CancelRequested,
     DagDone,
@@ -28,11 +28,11 @@ from dagrun.core.events import (
     decode,
 )
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Need, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
-from dagrun.core.work import Attempt, Ended, Json, Result, Watch, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, PrefetchListener, Result, Work
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
@@ -76,19 +76,19 @@ class Shuffling(InlineExecutor):
         if not self._active or self.chance.random() < 0.7:
             super()._follow()
 
-    def _give_back(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+    def _give_back(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         self.early -= {work.attempt.task_id for work, _ in attempts}
         super()._give_back(attempts)
 
-    def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
+    def _run(self, work: Work, finish: Callable[[AttemptResult], None]) -> None:
         self._after(self.turns[base_id(work.attempt.task_id)], work, finish)
 
-    def _after(self, turns: int, work: Work, finish: Callable[[Ended], None]) -> None:
+    def _after(self, turns: int, work: Work, finish: Callable[[AttemptResult], None]) -> None:
         if turns and work.attempt.task_id not in self.early:
             asyncio.get_running_loop().call_soon(self._after, turns - 1, work, finish)
         elif work.attempt.task_id in self.early:
             self.early.discard(work.attempt.task_id)
-            finish(Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated"))
+            finish(AttemptResult(duration=0.0, error="ended by SIGTERM", error_type="Terminated"))
         else:
             super()._run(work, finish)
 
@@ -109,7 +109,7 @@ def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     return Task(
         id=name,
         action=ShellAction(("true",)) if draw(st.booleans()) else WorkflowAction("w"),
-        needs=tuple(Need(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
+        needs=tuple(Dependency(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
         only_if_changed=bool(needs) and draw(st.booleans()),
         retry=retry,
@@ -408,10 +408,10 @@ def driven(dag: Dag, *, failing: str = "") -> RunState:
             case Start(node, attempt):
                 state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
                 error = "boom" if node.task.id == failing else None
-                state.apply(state.fact_of(node, Ended(duration=0.0, error=error), 0.0, 0.5))
+                state.apply(state.fact_of(node, AttemptResult(duration=0.0, error=error), 0.0, 0.5))
             case Skip(node, reason, detail):
                 state.apply(TaskSkip(timestamp=0.0, task_id=node.task.id, reason=str(reason), detail=detail))
-            case Drop(node, reason):
+            case Cancel(node, reason):
                 state.apply(TaskCancel(timestamp=0.0, task_id=node.task.id, reason=str(reason)))
             case Finish():
                 return state
@@ -458,10 +458,10 @@ SURVIVOR = Task(id="cleanup", action=ShellAction(("true",)), trigger=Trigger.ALW
 def test_a_cancel_reaches_a_survivor_that_waits_for_a_retry() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad"))))
     state.apply(CancelRequested(timestamp=1.0, by="me"))
-    assert isinstance(state.next(1.0), Drop)
+    assert isinstance(state.next(1.0), Cancel)
 
 
 def test_the_runs_timeout_reaches_a_survivor() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad")), timeout=60.0))
     assert state.wake_at() == 60.0
-    assert isinstance(state.next(60.0), Drop)
+    assert isinstance(state.next(60.0), Cancel)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.events import Event, TaskOk, TaskStart
-from dagrun.core.model import Dag, Need, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection
@@ -58,7 +58,7 @@ def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, 
             )
         tasks.append(
             Task(
-                id=name, action=WorkflowAction("w"), needs=tuple(map(Need, needs)), condition=condition,
+                id=name, action=WorkflowAction("w"), needs=tuple(map(Dependency, needs)), condition=condition,
                 trigger=draw(st.sampled_from(Trigger)), only_if_changed=bool(needs) and draw(st.booleans()),
                 retry=Retry(retries=draw(st.integers(0, 2))), continue_on_failure=draw(st.booleans()),
                 **draw(shapes()),
@@ -231,8 +231,8 @@ CHAIN = Dag(
     name="d",
     tasks=(
         Task(id="a", action=WorkflowAction("w")),
-        Task(id="b", action=WorkflowAction("w"), needs=(Need("a"),)),
-        Task(id="c", action=WorkflowAction("w"), needs=(Need("b"),)),
+        Task(id="b", action=WorkflowAction("w"), needs=(Dependency("a"),)),
+        Task(id="c", action=WorkflowAction("w"), needs=(Dependency("b"),)),
     ),
 )
 

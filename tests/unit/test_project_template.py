@@ -8,7 +8,7 @@ import pytest
 
 from dagrun import project_template
 from dagrun.errors import RefusedError, UsageError
-from dagrun.scheduling.files import ScheduleFiles
+from dagrun.scheduling.schedule_files import ScheduleFiles
 
 TEMPLATES = Path(project_template.__file__).parent / "project"
 

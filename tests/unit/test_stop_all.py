@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.decisions import Drop, Finish, Skip, Start, Stop
+from dagrun.core.decisions import Cancel, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Retry, Trigger
-from dagrun.core.outcomes import End
+from dagrun.core.outcomes import Outcome
 from dagrun.core.state import RunState
 from tests.unit.harness import task
 
@@ -58,7 +58,7 @@ class World:
                 case Skip(node, reason):
                     self.skipped[node.task.id] = str(reason)
                     self.apply(TaskSkip(timestamp=1.0, task_id=node.task.id, reason=str(reason)))
-                case Drop(node, reason):
+                case Cancel(node, reason):
                     self.apply(TaskCancel(timestamp=1.0, task_id=node.task.id, reason=str(reason), attempt=1))
                 case Finish():
                     return
@@ -81,7 +81,7 @@ def test_what_the_stop_ends_counts_as_failed_from_then_on(end: Event, late: bool
     world.decide()
     assert world.started == {"direct", "further"}
     assert world.skipped == {"between": "StopAll", "elsewhere": "NoFailure", "apart": "StopAll"}
-    assert world.state.end(world.state.index["stopped"]) is End.FAILED
+    assert world.state.end(world.state.index["stopped"]) is Outcome.FAILED
 
 
 def test_so_does_what_waits_for_a_retry() -> None:

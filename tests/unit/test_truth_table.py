@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.core.decisions import Ask, Skip, Start
+from dagrun.core.decisions import EvaluateCondition, Skip, Start
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Need, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, ShellAction, Task, Trigger
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
 from dagrun.registry import Registry
-from dagrun.runtime.prepared_run import Prepared
-from dagrun.runtime.work_builder import Bodies
+from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 
 ENDS = (
@@ -76,7 +76,7 @@ def decide(
         Task(id=name, action=NOOP, continue_on_failure=end == "tolerated")
         for name, end in zip("ab", ends, strict=True)
     ]
-    needs = (Need("a", edges[0]), Need("b", edges[1]))
+    needs = (Dependency("a", edges[0]), Dependency("b", edges[1]))
     tasks.append(
         Task(
             id="c",
@@ -93,11 +93,11 @@ def decide(
     for task_id, end in zip("ab", ends, strict=True):
         for event in events_of(task_id, end):
             state.apply(event)
-    bodies = Bodies(
-        Prepared(graph, "", {}, Registry()), Settings(root=Path()), state, "run", _no_file, environment={}
+    bodies = WorkBuilder(
+        PreparedRun(graph, "", {}, Registry()), Settings(root=Path()), state, "run", _no_file, environment={}
     )
     decision = state.next(3)
-    if isinstance(decision, Ask):
+    if isinstance(decision, EvaluateCondition):
         state.answer(decision.node, bodies.condition(decision.node))
         decision = state.next(3)
     if isinstance(decision, Start):
@@ -173,8 +173,8 @@ def test_a_failure_is_seen_through_tasks_that_were_skipped_for_it() -> None:
     """`failure` looks at all ancestors, not only at direct dependencies."""
     tasks = (
         Task(id="a", action=NOOP),
-        Task(id="b", action=NOOP, needs=(Need("a"),)),
-        Task(id="c", action=NOOP, needs=(Need("b"),), trigger=Trigger.FAILURE),
+        Task(id="b", action=NOOP, needs=(Dependency("a"),)),
+        Task(id="c", action=NOOP, needs=(Dependency("b"),), trigger=Trigger.FAILURE),
     )
     state = RunState(Graph.compile(Dag(name="far", tasks=tasks, on_error=OnError.CONTINUE)))
     state.apply(DagStart(timestamp=0, task_count=3, dag_path="", dag_hash="", max_parallel=9))

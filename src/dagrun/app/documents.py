@@ -15,7 +15,7 @@ from dagrun.core.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
 from dagrun.core.selection import EVERYTHING, Selection, select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
-from dagrun.documents.dialects.base import Written
+from dagrun.documents.dialects.dialect import Written
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
@@ -26,7 +26,7 @@ from dagrun.settings import Settings
 if TYPE_CHECKING:
     from dagrun.core.work import Json
     from dagrun.registry import Registry
-    from dagrun.runtime.prepared_run import Prepared
+    from dagrun.runtime.prepared_run import PreparedRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +253,10 @@ class Documents:
             known = self._dags[path] = (stamp, report.graph.dag)
         return known[1]
 
-    def prepare(self, request: RunRequest) -> Prepared:
+    def prepare(self, request: RunRequest) -> PreparedRun:
         """Everything that can be known before the run begins. Raises DocumentError, NotFoundError, UsageError."""
         from dagrun.registry import Registry
-        from dagrun.runtime.prepared_run import Prepared
+        from dagrun.runtime.prepared_run import PreparedRun
 
         path, shown = self.find(request.dag)
         report = self.report(path, shown)
@@ -270,7 +270,7 @@ class Documents:
         secrets = self._secrets(dag)
         registry = self._registry_for(dag) or Registry()
         partial = dag.tasks is not report.graph.dag.tasks
-        prepared = Prepared(
+        prepared = PreparedRun(
             report.graph.of(dag), self._from_root(path, shown), params, registry, secrets, partial,
             request.trigger, request.schedule_id, request.scheduled_at, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
@@ -375,17 +375,19 @@ class Documents:
             raise report.error()
         return report.graph.of(select(_overridden(report.graph.dag, request), request.selection))
 
-    def recorded(self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False) -> Prepared:
+    def recorded(
+        self, dag: Dag, path: str, params: Mapping[str, Json], *, partial: bool = False
+    ) -> PreparedRun:
         """A recorded DAG ready to run. Raises UsageError when a workflow of it is gone."""
         from dagrun.registry import Registry
-        from dagrun.runtime.prepared_run import Prepared
+        from dagrun.runtime.prepared_run import PreparedRun
 
         registry = self._registry_for(dag) or Registry()
         refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]
         gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
         if gone:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
-        return Prepared(
+        return PreparedRun(
             Graph.compile(dag), path, params, registry, self._secrets(dag), partial, dotenv=self._dotenv(dag)
         )
 

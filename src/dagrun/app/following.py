@@ -13,7 +13,7 @@ from dagrun.core.graph import Graph
 from dagrun.core.record import fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.variants import is_of
-from dagrun.storage.base import RunStore
+from dagrun.storage.run_store import RunStore
 from dagrun.storage.tail import Follower
 from dagrun.views.status import RunView, view_of
 

@@ -19,8 +19,8 @@ from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.runtime.prepared_run import at_once
-from dagrun.storage.base import RunStore, Tail
 from dagrun.storage.log_position import log_end
+from dagrun.storage.run_store import RunStore, Tail
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_RUNS_LOOKED_AT = 50  # for an estimate: what it costs does not grow with the history
 
 
-class History:
+class RunQueries:
     """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
 
     def __init__(self, runs: RunStore, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.app.run_queries import History
+from dagrun.app.run_queries import RunQueries
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, DagStart, Event
 from dagrun.core.graph import Graph
@@ -24,21 +24,21 @@ from dagrun.core.state import RunState
 from dagrun.core.work import Executor, Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.registry import Registry
-from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.storage.base import Request, RunStore, RunWriter, new_run_id
+from dagrun.storage.run_store import Request, RunStore, RunWriter, new_run_id
 from dagrun.views.status import DamagedRun, RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents, Given
     from dagrun.scheduling.inflight import OpenRun
-    from dagrun.scheduling.model import Schedule
     from dagrun.scheduling.queries import CheckedFiles, Preview, ScheduleView
     from dagrun.scheduling.runner import KnownDag
+    from dagrun.scheduling.schedule import Schedule
 
 
-class Shown:
+class RunObserver:
     """What a face wants to hear of a run while it runs; this one wants nothing."""
 
     def announce(self, run_id: str, runs: RunStore) -> None:
@@ -52,7 +52,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunResult:
     """A run as it ended in this process, and the signal that ended it, if one did."""
 
     run_id: str
@@ -70,7 +70,7 @@ class Ended:
         return view_of(self.state, self.run_id)
 
 
-class Service(History):
+class Service(RunQueries):
     """A project's runs, past and to come. Made by `wiring`; holds no state of its own."""
 
     def __init__(
@@ -97,7 +97,9 @@ class Service(History):
 
         return Documents(self.settings, self.read_registry, self.foresee_registry)
 
-    def run(self, prepared: Prepared, run_id: str | None = None, shown: Shown | None = None) -> Ended:
+    def run(
+        self, prepared: PreparedRun, run_id: str | None = None, shown: RunObserver | None = None
+    ) -> RunResult:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when it can no longer be recorded."""
         with held():  # from here on a signal is a cancel, which is recorded
             if prepared.deferred:
@@ -107,17 +109,17 @@ class Service(History):
             writer = self._create(prepared, run_id)
             return self._drive(prepared, writer, shown, lambda: [self._start(prepared, writer)])
 
-    def foresee(self, prepared: Prepared, run_id: str | None = None) -> Prepared:
+    def foresee(self, prepared: PreparedRun, run_id: str | None = None) -> PreparedRun:
         """What a run that began now would have for its parameters. Raises UsageError."""
         now = self.clock.now()
         return _with_defaults(prepared, run_id or new_run_id(now), now)
 
-    def _create(self, prepared: Prepared, run_id: str | None) -> RunWriter:
+    def _create(self, prepared: PreparedRun, run_id: str | None) -> RunWriter:
         """A new run."""
         return self.runs.create(_recorded(prepared), self.clock.now(), run_id)
 
     def _start(
-        self, prepared: Prepared, writer: RunWriter, trigger: str | None = None, parent: str | None = None
+        self, prepared: PreparedRun, writer: RunWriter, trigger: str | None = None, parent: str | None = None
     ) -> DagStart:
         return DagStart(
             timestamp=self.clock.now(),
@@ -136,22 +138,22 @@ class Service(History):
 
     def _drive(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         writer: RunWriter,
-        shown: Shown | None,
+        shown: RunObserver | None,
         first: Callable[[], Sequence[Event]],
         state: RunState | None = None,
-    ) -> Ended:
+    ) -> RunResult:
         """One stretch of a run that this process owns, begun by the facts `first`."""
-        shown = shown or Shown()
+        shown = shown or RunObserver()
         with held() as signals:
             try:
                 import asyncio
 
-                from dagrun.runtime.driver import Drive
+                from dagrun.runtime.driver import RunDriver
 
                 shown.announce(writer.run_id, self.runs)
-                drive = Drive(
+                drive = RunDriver(
                     prepared,
                     self.settings,
                     writer,
@@ -165,7 +167,7 @@ class Service(History):
                     state = asyncio.run(drive.run(*first(), held=signals))
             finally:
                 writer.close()
-        return Ended(writer.run_id, state, drive.signal)
+        return RunResult(writer.run_id, state, drive.signal)
 
     # --- runs that something happened to -------------------------------------------------------------------
 
@@ -215,9 +217,9 @@ class Service(History):
             close_interrupted(state, writer, request, self.clock)
 
     def resume(
-        self, named: str, *, use_current: bool = False, given: Given | None = None, shown: Shown | None = None,
+        self, named: str, *, use_current: bool = False, given: Given | None = None, shown: RunObserver | None = None,
         notice: Callable[[str], None] = lambda _: None,
-    ) -> Ended | None:  # fmt: skip
+    ) -> RunResult | None:  # fmt: skip
         """Go on with a run: what ended well is kept, the rest runs (CONTRACT 7.3). None: nothing is left to do.
 
         `given` are values for parameters, from now on. `notice` is told when the document has changed since. Raises
@@ -261,7 +263,9 @@ class Service(History):
 
         return self._drive(prepared, writer, shown, first, state)
 
-    def _resumed(self, record: RunRecord, dag: Dag, start: DagStart | None, given: Given | None) -> Prepared:
+    def _resumed(
+        self, record: RunRecord, dag: Dag, start: DagStart | None, given: Given | None
+    ) -> PreparedRun:
         """What a resumed run runs, with the values that its parameters had, or are given now. Raises UsageError, RefusedError."""
         params: Mapping[str, Json] = start.params if start else {}
         known = params
@@ -325,9 +329,9 @@ class Service(History):
         return record.dag
 
     def rerun(
-        self, named: str, again: Selection, run_id: str | None = None, shown: Shown | None = None,
+        self, named: str, again: Selection, run_id: str | None = None, shown: RunObserver | None = None,
         given: Given | None = None,
-    ) -> Ended:  # fmt: skip
+    ) -> RunResult:  # fmt: skip
         """A new run of an earlier one's DAG and parameters that takes over its results but for what `again` selects.
 
         `given` are values for parameters. Raises NotFoundError, UsageError, and RefusedError when the id is taken or a
@@ -370,7 +374,7 @@ class Service(History):
         return self.settings.path(self.settings.state_path).parent / "schedules"
 
     @contextmanager
-    def _in_hand(self, run_id: str, prepared: Prepared) -> Iterator[None]:
+    def _in_hand(self, run_id: str, prepared: PreparedRun) -> Iterator[None]:
         """Let schedulers know, for as long as the block lasts, that a run of a schedule is at work: `overlap` counts it.
 
         A run that ends interrupted stays in hand.
@@ -380,7 +384,7 @@ class Service(History):
             return
         from dagrun.clock import from_rfc3339
         from dagrun.scheduling.inflight import OpenRun, OpenRuns
-        from dagrun.scheduling.model import minute_text
+        from dagrun.scheduling.schedule import minute_text
 
         open_runs = OpenRuns(self.claims_directory / ".open")
         if open_runs.get(run_id) is not None:  # a scheduler has it in hand
@@ -427,7 +431,7 @@ class Service(History):
             dag = Dag(name=queued.dag_name or Path(queued.dag).stem, tasks=())
         dag = replace(dag, tenant=queued.tenant or dag.tenant)
         params = {param.name: param.default for param in dag.params} | dict(queued.params)
-        prepared = Prepared(
+        prepared = PreparedRun(
             Graph.compile(dag), path, params, Registry(), {}, trigger=queued.trigger,
             schedule_id=queued.schedule_id, scheduled_at=queued.scheduled_at,
         )  # fmt: skip
@@ -464,7 +468,7 @@ class Service(History):
         if named in matches:
             return named
         try:
-            begun = [History.run_id(self, named)]
+            begun = [RunQueries.run_id(self, named)]
         except NotFoundError:
             if not matches:
                 raise
@@ -501,7 +505,7 @@ class Service(History):
         Raises NotFoundError, RecordError.
         """
         from dagrun.scheduling.claims import Claims
-        from dagrun.scheduling.model import minute_text
+        from dagrun.scheduling.schedule import minute_text
 
         claims, this, names = Claims(self.claims_directory), minute_text(int(now // 60)), list(known)
         if not claims.path(schedule_id).exists():
@@ -517,8 +521,8 @@ class Service(History):
 
     def schedule_files(self, directory: Path | None = None) -> CheckedFiles:
         """The project's schedules, or those of another directory."""
-        from dagrun.scheduling.files import ScheduleFiles
         from dagrun.scheduling.queries import CheckedFiles
+        from dagrun.scheduling.schedule_files import ScheduleFiles
 
         shown = self.settings.schedules_dir if directory is None else str(directory)
         path = self.settings.path(shown) if directory is None else directory.absolute()
@@ -559,7 +563,7 @@ class Service(History):
         return self.read_registry()
 
 
-def _recorded(prepared: Prepared) -> Dag:
+def _recorded(prepared: PreparedRun) -> Dag:
     """The DAG to record: this run's parameters are its defaults, so that they are known even if no fact is."""
     dag, values = prepared.graph.dag, prepared.recorded_params
     params = tuple(replace(param, default=values.get(param.name)) for param in dag.params)
@@ -585,7 +589,7 @@ def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
         )
 
 
-def _with_defaults(prepared: Prepared, run_id: str, now: float) -> Prepared:
+def _with_defaults(prepared: PreparedRun, run_id: str, now: float) -> PreparedRun:
     from dagrun.runtime.work_builder import with_defaults  # what runs bodies: a look back needs none of it
 
     try:
@@ -604,7 +608,7 @@ def _queued_view(run: OpenRun) -> RunView:
     )  # fmt: skip
 
 
-def _fired_as(prepared: Prepared, start: DagStart | None) -> Prepared:
+def _fired_as(prepared: PreparedRun, start: DagStart | None) -> PreparedRun:
     """A run that continues or repeats another keeps the schedule and the minute that the other was fired for."""
     if start is None:
         return prepared

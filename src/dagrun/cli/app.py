@@ -10,7 +10,6 @@ from copy import copy
 import typer
 
 from dagrun.cli import (
-    completion,
     documents,
     explaining,
     history,
@@ -19,6 +18,7 @@ from dagrun.cli import (
     recovery,
     running,
     scheduling,
+    shell_completion,
     starting,
     streams,
     watching,
@@ -51,7 +51,7 @@ def _options(
 
 
 for group in (
-    starting, documents, planning, running, history, explaining, watching, completion, recovery, scheduling,
+    starting, documents, planning, running, history, explaining, watching, shell_completion, recovery, scheduling,
 ):  # fmt: skip
     group.register(app)
 

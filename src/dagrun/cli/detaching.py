@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from dagrun import itself
+from dagrun import own_command
 from dagrun.app.service import Service
 from dagrun.cli import output
 from dagrun.errors import EnvironmentFailure, RefusedError
@@ -40,7 +40,7 @@ def detach(service: Service, arguments: Sequence[str], params: Sequence[str], ru
         given.write(json.dumps(list(params)).encode())
         given.seek(0)
         process = subprocess.Popen(
-            itself.command("run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"),
+            own_command.command("run", *arguments, "--run-id", run_id, "--quiet", "--params-from-stdin"),
             stdin=given, stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + PATIENCE

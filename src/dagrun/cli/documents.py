@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_dag
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_dag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,8 +124,8 @@ def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -
 
     from dagrun.app.documents import FileReport
     from dagrun.documents.yaml import Source
-    from dagrun.scheduling.files import ScheduleFiles
     from dagrun.scheduling.queries import CheckedFiles
+    from dagrun.scheduling.schedule_files import ScheduleFiles
 
     reports = {}
     for directory in dict.fromkeys(path.absolute().parent for path, _ in found):

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_task
 from dagrun.cli.history import Run
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_task
 
 
 def register(app: typer.Typer) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output, watching
-from dagrun.cli.completion import complete_dag, complete_run, complete_task
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_dag, complete_run, complete_task
 from dagrun.cli.watching import Follow
 from dagrun.views.wording import plain
 

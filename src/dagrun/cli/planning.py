@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_dag
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_dag
 
 
 class Drawing(StrEnum):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.app.service import Shown
+from dagrun.app.service import RunObserver
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.core.events import (
@@ -29,7 +29,7 @@ from dagrun.core.events import (
 from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import FINAL
 from dagrun.core.state import RunState
-from dagrun.storage.base import RunStore
+from dagrun.storage.run_store import RunStore
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MOST_SHOWN = 256 * 1024  # bytes of one attempt's output that are shown while it runs; the log has them all
 
 
-class PlainProgress(Shown):
+class PlainProgress(RunObserver):
     """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
 
     def __init__(self, graph: Graph) -> None:
@@ -245,11 +245,11 @@ class LiveProgress(PlainProgress):
 
 
 @contextmanager
-def progress(graph: Graph, *, quiet: bool) -> Iterator[Shown]:
+def progress(graph: Graph, *, quiet: bool) -> Iterator[RunObserver]:
     """The progress that suits where stderr goes. The run that it shows waits for nobody who reads it."""
     with unhurried():
         if quiet:
-            yield Shown()
+            yield RunObserver()
         elif output.is_colourful(sys.stderr):
             live = LiveProgress(graph)
             with live.live:

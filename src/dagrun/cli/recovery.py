@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_run, complete_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
 from dagrun.cli.running import close
+from dagrun.cli.shell_completion import complete_run, complete_task
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_dag, complete_document_task
 from dagrun.cli.documents import Workflows, flags
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_dag, complete_document_task
 from dagrun.core.outcomes import OnError, RunStatus
 
 if TYPE_CHECKING:
     from dagrun.app.documents import RunRequest
-    from dagrun.app.service import Ended, Service
+    from dagrun.app.service import RunResult, Service
 
 
 def register(app: typer.Typer) -> None:
@@ -181,7 +181,7 @@ def _in_background(
     service: Service, words: list[str], params: Sequence[str], run_id: str | None, form: Form
 ) -> int:
     from dagrun.cli.detaching import detach
-    from dagrun.storage.base import new_run_id
+    from dagrun.storage.run_store import new_run_id
 
     name = run_id or new_run_id(service.clock.now())
     code = detach(service, words, params, name)
@@ -195,7 +195,7 @@ def _in_background(
     return code
 
 
-def close(ended: Ended, form: Form, *, quiet: bool = False) -> int:
+def close(ended: RunResult, form: Form, *, quiet: bool = False) -> int:
     """The closing lines of a run that was driven here, and its exit code."""
     from dagrun.views.report import failures, report
 

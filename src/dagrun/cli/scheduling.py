@@ -17,10 +17,10 @@ from dagrun.cli.streams import unhurried
 if TYPE_CHECKING:
     from dagrun.app.service import Service
     from dagrun.core.work import Json
-    from dagrun.scheduling.files import Loaded
     from dagrun.scheduling.loop import Scheduler
-    from dagrun.scheduling.model import Skip
     from dagrun.scheduling.queries import CheckedFiles, Preview
+    from dagrun.scheduling.schedule import Skip
+    from dagrun.scheduling.schedule_files import Loaded
 
 PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
 
@@ -148,7 +148,7 @@ def _sentence(each: Preview) -> str:
 
 
 def _passed_over(each: Preview) -> Skip | None:
-    from dagrun.scheduling.model import Skip
+    from dagrun.scheduling.schedule import Skip
 
     return each.what if isinstance(each.what, Skip) else None
 

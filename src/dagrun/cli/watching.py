@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.completion import complete_event, complete_run
 from dagrun.cli.output import Form, Output
+from dagrun.cli.shell_completion import complete_event, complete_run
 from dagrun.cli.streams import OWN_COLOURS, visible
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagrun.app.following import Watch
     from dagrun.app.service import Service
     from dagrun.core.work import Json
-    from dagrun.storage.base import Tail
+    from dagrun.storage.run_store import Tail
     from dagrun.views.status import RunView
 
 PAUSE = 0.1  # seconds between two looks

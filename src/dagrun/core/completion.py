@@ -9,7 +9,7 @@ from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, T
 from dagrun.core.graph import Node
 from dagrun.core.model import Retry
 from dagrun.core.outcomes import FAILED, LASTING, STOPS, Reason, Status
-from dagrun.core.work import Blob, Ended, Outputs
+from dagrun.core.work import AttemptResult, Blob, Outputs
 
 _MOST_NAMES = 5  # of variants, in one sentence
 
@@ -63,7 +63,7 @@ class Circumstances:
 
 
 def fact_of(
-    node: Node, task: TaskState, ended: Ended, given: Circumstances, now: float, chance: float
+    node: Node, task: TaskState, ended: AttemptResult, given: Circumstances, now: float, chance: float
 ) -> Event:
     """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
     task_id, attempt, left = node.task.id, task.attempt, ended.left_running or None

@@ -17,7 +17,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class Prefetch:
     """Hand the attempt to a worker that is to begin it when its present body has ended."""
 
     node: Node
@@ -34,7 +34,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Cancel:
     """End a task that has no body to stop: it is waiting for a retry, or was never started."""
 
     node: Node
@@ -50,7 +50,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class EvaluateCondition:
     """Evaluate the task's condition and tell the answer to `answer`."""
 
     node: Node
@@ -64,7 +64,7 @@ class Expand:
 
 
 @dataclass(frozen=True, slots=True)
-class Conclude:
+class EndGroup:
     """All variants of the group have ended: record its end, which `RunState.conclusion` tells."""
 
     node: Node
@@ -78,4 +78,4 @@ class Finish:
     reason: str
 
 
-Decision = Start | Queue | Skip | Drop | Stop | Ask | Expand | Conclude | Finish
+Decision = Start | Prefetch | Skip | Cancel | Stop | EvaluateCondition | Expand | EndGroup | Finish

@@ -13,7 +13,7 @@ from dagrun.core.outcomes import Trigger as Trigger
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Dependency:
     """A dependency; with a trigger of its own the edge is judged by that, not by the task's."""
 
     task: str
@@ -87,7 +87,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class ServiceContainer:
     """A container that runs beside a task, for as long as the task does."""
 
     name: str
@@ -120,7 +120,7 @@ class Task:
     id: str
     action: Action
     description: str = ""
-    needs: tuple[Need, ...] = ()
+    needs: tuple[Dependency, ...] = ()
     trigger: Trigger = Trigger.SUCCESS
     condition: str | None = None
     unless: str | None = None
@@ -146,7 +146,7 @@ class Task:
     only_items: tuple[int, ...] | None = None
     #: How many variants run at once.
     max_parallel: int | None = None
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceContainer, ...] = ()
     #: Files and directories, from the working directory, that are collected when the task has run; globs are fine.
     artifacts: tuple[str, ...] = ()
     #: Tasks that stand in the same wave of the plan.

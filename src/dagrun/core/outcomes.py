@@ -75,7 +75,7 @@ FAILED = frozenset({Status.FAILED, Status.TIMED_OUT})
 FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
 
 
-class End(StrEnum):
+class Outcome(StrEnum):
     """What a dependency's end counts as."""
 
     #: It succeeded; or it failed and that is tolerated; or it was skipped because nothing had changed.
@@ -86,13 +86,13 @@ class End(StrEnum):
     SKIPPED = "skipped"
 
 
-def end_of(status: Status, reason: str, *, tolerated: bool) -> End:
+def outcome_of(status: Status, reason: str, *, tolerated: bool) -> Outcome:
     """What a task that has ended counts as for its dependents; `tolerated` is what its `continue_on_failure` makes of it."""
     if status is Status.SKIPPED:
-        return End.GOOD if reason == Reason.UNCHANGED else End.SKIPPED
+        return Outcome.GOOD if reason == Reason.UNCHANGED else Outcome.SKIPPED
     if status is Status.CANCELLED:
-        return End.FAILED
-    return End.FAILED if status is not Status.SUCCESS and not tolerated else End.GOOD
+        return Outcome.FAILED
+    return Outcome.FAILED if status is not Status.SUCCESS and not tolerated else Outcome.GOOD
 
 
 #: Types of errors that no further attempt would mend.
@@ -100,17 +100,17 @@ LASTING = frozenset({"NoContainerEngine", "ValueTooLarge"})
 
 #: Why a task is skipped when a dependency of it ended so; None: this dependency does not hinder it. `failure` looks
 #: further: it is content when something *above* the dependency failed, which `RunState` adds.
-EDGES: Mapping[tuple[Trigger, End], Reason | None] = {
-    (Trigger.SUCCESS, End.GOOD): None,
-    (Trigger.SUCCESS, End.FAILED): Reason.DEPENDENCY_FAILED,
-    (Trigger.SUCCESS, End.SKIPPED): Reason.DEPENDENCY_SKIPPED,
-    (Trigger.NONE_FAILED, End.GOOD): None,
-    (Trigger.NONE_FAILED, End.FAILED): Reason.DEPENDENCY_FAILED,
-    (Trigger.NONE_FAILED, End.SKIPPED): None,
-    (Trigger.FAILURE, End.GOOD): Reason.NO_FAILURE,
-    (Trigger.FAILURE, End.FAILED): None,
-    (Trigger.FAILURE, End.SKIPPED): Reason.NO_FAILURE,
-    (Trigger.ALWAYS, End.GOOD): None,
-    (Trigger.ALWAYS, End.FAILED): None,
-    (Trigger.ALWAYS, End.SKIPPED): None,
+EDGES: Mapping[tuple[Trigger, Outcome], Reason | None] = {
+    (Trigger.SUCCESS, Outcome.GOOD): None,
+    (Trigger.SUCCESS, Outcome.FAILED): Reason.DEPENDENCY_FAILED,
+    (Trigger.SUCCESS, Outcome.SKIPPED): Reason.DEPENDENCY_SKIPPED,
+    (Trigger.NONE_FAILED, Outcome.GOOD): None,
+    (Trigger.NONE_FAILED, Outcome.FAILED): Reason.DEPENDENCY_FAILED,
+    (Trigger.NONE_FAILED, Outcome.SKIPPED): None,
+    (Trigger.FAILURE, Outcome.GOOD): Reason.NO_FAILURE,
+    (Trigger.FAILURE, Outcome.FAILED): None,
+    (Trigger.FAILURE, Outcome.SKIPPED): Reason.NO_FAILURE,
+    (Trigger.ALWAYS, Outcome.GOOD): None,
+    (Trigger.ALWAYS, Outcome.FAILED): None,
+    (Trigger.ALWAYS, Outcome.SKIPPED): None,
 }

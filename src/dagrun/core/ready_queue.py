@@ -27,7 +27,7 @@ class _Lane:
         return bool(self.ready) and (self.most is None or self.running < self.most)
 
 
-class Ready:
+class ReadyQueue:
     """The line of the tasks that may start. Every change costs O(log tasks).
 
     `waits` says whether a task is still to be started: one that is not any more is dropped when its turn comes.

@@ -8,7 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dagrun.core.completion import Circumstances, RetryDefaults, TaskState, conclusion, fact_of, summary_of
-from dagrun.core.decisions import Ask, Conclude, Decision, Drop, Expand, Finish, Queue, Skip, Start, Stop
+from dagrun.core.decisions import (
+    Cancel,
+    Decision,
+    EndGroup,
+    EvaluateCondition,
+    Expand,
+    Finish,
+    Prefetch,
+    Skip,
+    Start,
+    Stop,
+)
 from dagrun.core.events import (
     CancelIgnored,
     CancelRequested,
@@ -26,10 +37,10 @@ from dagrun.core.events import (
 )
 from dagrun.core.graph import Graph, Node
 from dagrun.core.model import OnError, Task, Trigger
-from dagrun.core.outcomes import EDGES, FAILED, FINAL, STOPS, End, Reason, RunStatus, Status, end_of
-from dagrun.core.ready_queue import Ready
+from dagrun.core.outcomes import EDGES, FAILED, FINAL, STOPS, Outcome, Reason, RunStatus, Status, outcome_of
+from dagrun.core.ready_queue import ReadyQueue
 from dagrun.core.variants import item_numbers
-from dagrun.core.work import Blob, Ended, Json
+from dagrun.core.work import AttemptResult, Blob, Json
 
 _WORSE = (Reason.DEPENDENCY_SKIPPED, Reason.DEPENDENCY_FAILED)  # the second is the one to tell
 
@@ -97,7 +108,7 @@ class RunState:
         self._whole = deque(
             i for i in free if nodes[i].members is not None
         )  # groups whose variants have ended
-        self._ready = Ready(nodes, self._waits)
+        self._ready = ReadyQueue(nodes, self._waits)
         self._retries: list[tuple[float, int]] = []
         self._deadlines: list[tuple[float, int, int]] = []
         self._deadline: float | None = None
@@ -281,7 +292,7 @@ class RunState:
     def _tell_dependents(self, i: int) -> None:
         over = [i]
         for each in over:  # it grows where a dependent had ended in an earlier stretch
-            failed = self._failed_above[each] or self.end(each) is End.FAILED
+            failed = self._failed_above[each] or self.end(each) is Outcome.FAILED
             for dependent in self.nodes[each].dependents:
                 self.steps += 1
                 self._failed_above[dependent] |= failed
@@ -366,7 +377,7 @@ class RunState:
         if status is Status.RUNNING or node.index in self._ready.queued:
             return Stop(node, self.stopping) if node.index not in self._told else None
         if status is Status.RETRYING or (status is Status.PENDING and self.stopping is Reason.CANCELLED):
-            return Drop(node, self.stopping)
+            return Cancel(node, self.stopping)
         return Skip(node, self.stopping, self.cause) if status is Status.PENDING else None
 
     def _next_timeout(self, now: float) -> Decision | None:
@@ -396,14 +407,14 @@ class RunState:
             first = self._ready.first()
             return None if first is None else Start(self.nodes[first], self.tasks[first].attempt + 1)
         if self.ahead and (first := self._ready.first()) is not None and self._ready.may_be_queued(first):
-            return Queue(self.nodes[first], self.tasks[first].attempt + 1)
+            return Prefetch(self.nodes[first], self.tasks[first].attempt + 1)
         return None
 
     def _waits(self, i: int) -> bool:
         self.steps += 1
         return self.tasks[i].status in (Status.PENDING, Status.RETRYING)
 
-    def _judge(self, node: Node) -> Skip | Ask | Expand | None:
+    def _judge(self, node: Node) -> Skip | EvaluateCondition | Expand | None:
         """What becomes of a task whose dependencies have all ended; None: it may start (CONTRACT 5, top to bottom)."""
         self.steps += len(node.needs)
         task = node.task
@@ -412,7 +423,7 @@ class RunState:
             return skip
         if task.condition is not None or task.unless is not None:
             if node.index not in self._answers:
-                return Ask(node)
+                return EvaluateCondition(node)
             if not self._answers[node.index]:
                 return Skip(node, Reason.CONDITION_FALSE, _condition_text(task))
             if skip is not None and not implied:
@@ -512,13 +523,13 @@ class RunState:
         while self._whole:
             i = self._whole[0]
             if not self._missing[i] and self.tasks[i].status not in FINAL:
-                return Conclude(self.nodes[i])
+                return EndGroup(self.nodes[i])
             self._whole.popleft()
         return None
 
     # --- what follows from an attempt's end ----------------------------------------------------------------
 
-    def note(self, decision: Stop | Queue) -> None:
+    def note(self, decision: Stop | Prefetch) -> None:
         """Remember that the attempt has been told to end, and why; or that it is queued."""
         if isinstance(decision, Stop):
             self._told[decision.node.index] = decision.reason
@@ -537,7 +548,7 @@ class RunState:
         """Remember what the task's condition says; the fact that follows from it records it."""
         self._answers[node.index] = holds
 
-    def fact_of(self, node: Node, ended: Ended, now: float, chance: float) -> Event:
+    def fact_of(self, node: Node, ended: AttemptResult, now: float, chance: float) -> Event:
         """The fact to record for an attempt that ended; `chance` in [0, 1) is the retry's share of the jitter."""
         given = Circumstances(
             why=self._told.get(node.index), cause=self.cause, defaults=self.defaults,
@@ -555,12 +566,12 @@ class RunState:
 
     # --- readers -------------------------------------------------------------------------------------------
 
-    def end(self, i: int) -> End:
+    def end(self, i: int) -> Outcome:
         """What the task, which has ended, counts as for its dependents."""
         if i in self._ending:
-            return End.FAILED
+            return Outcome.FAILED
         task = self.tasks[i]
-        return end_of(task.status, task.reason, tolerated=self.nodes[i].task.tolerates(task.exit_code))
+        return outcome_of(task.status, task.reason, tolerated=self.nodes[i].task.tolerates(task.exit_code))
 
     def failed_above(self, i: int) -> bool:
         """Whether some ancestor of the task failed."""

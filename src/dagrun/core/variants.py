@@ -203,3 +203,13 @@ def there_is(names: Sequence[str]) -> str:
     """Some variants by name, of many the first; in quotes, for the sake of a shell, and of YAML's `[a[os=x]]`."""
     told = ", ".join(f"'{name}'" for name in names[:MOST_TOLD])
     return f"there is {told}{f' and {len(names) - MOST_TOLD} more' if len(names) > MOST_TOLD else ''}"
+
+
+def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:
+    """The number of each variant's task. A `for_each` has none before it runs."""
+    return {
+        variant_id(task.id, key): i
+        for i, task in enumerate(tasks)
+        if task.matrix is not None
+        for key in variants(task.matrix)
+    }

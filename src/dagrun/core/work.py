@@ -126,7 +126,7 @@ Body = Call | Command | Container | Nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceBody:
     """A container that is to run beside a body."""
 
     name: str
@@ -140,7 +140,7 @@ class Work:
 
     attempt: Attempt
     body: Body
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceBody, ...] = ()
     params: Mapping[str, Json]
     upstream: Mapping[str, Outputs]
     #: The environment that all of the run's bodies have, as one object, and what this one has besides.
@@ -157,7 +157,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class AttemptResult:
     """How an attempt ended. `error` is None exactly when it ended well. Durations are in seconds."""
 
     duration: float
@@ -170,7 +170,7 @@ class Ended:
     left_running: int = 0
 
 
-class Watch(Protocol):
+class PrefetchListener(Protocol):
     """What becomes of an attempt that was queued; called on the loop."""
 
     def begun(self) -> None:
@@ -181,7 +181,7 @@ class Watch(Protocol):
         """It has not begun and is the engine's again."""
         ...
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: AttemptResult) -> None:
         """It has begun, and ended."""
         ...
 
@@ -193,7 +193,7 @@ class Executor(Protocol):
         """Get ready to start bodies; keep the file `bodies_lock` locked for as long as one of them may live."""
         ...
 
-    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+    def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Begin the attempt; `done` is called on the loop, once, when it has ended, however it ends."""
         ...
 
@@ -205,7 +205,7 @@ class Executor(Protocol):
         """Whether the end of an attempt may be told at any moment, because its body is over in no time."""
         ...
 
-    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+    def queue(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """Take attempts that begin when others end, on the places of those: no more at once than were started.
 
         So a worker need not wait for the engine between two tiny bodies. What has not begun can be given back at any time.

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dagrun.core.work import Ended, Work
+from dagrun.core.work import AttemptResult, Work
 from dagrun.executors.outputs import note
 
 _MAGIC = re.compile(r"[*?[]")
@@ -40,7 +40,7 @@ def set_aside(directory: str, to: str) -> None:
         Path(directory).rename(to)
 
 
-def collected(work: Work, ended: Ended, halt: threading.Event) -> Ended:
+def collected(work: Work, ended: AttemptResult, halt: threading.Event) -> AttemptResult:
     """The end of an attempt once its artifacts are kept: all of them, or none; of one that failed those that are there.
 
     One that failed keeps its own error; its log says what could not be kept. It may take long; another thread sets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.core.work import Container, Ended, Work
+from dagrun.core.work import AttemptResult, Container, Work
 
 
 def needed(work: Work) -> bool:
@@ -10,7 +10,7 @@ def needed(work: Work) -> bool:
     return isinstance(work.body, Container) or bool(work.services)
 
 
-def refusal(work: Work) -> Ended:
+def refusal(work: Work) -> AttemptResult:
     """The end of an attempt that needs one."""
     images = [work.body.image] if isinstance(work.body, Container) else []
     images += [service.image for service in work.services]
@@ -18,4 +18,4 @@ def refusal(work: Work) -> Ended:
         f"no container of {', '.join(map(repr, images))}: this version of dagrun runs no containers yet; "
         "without 'image' and 'services' a task runs on this machine"
     )
-    return Ended(duration=0.0, error=error, error_type="NoContainerEngine")
+    return AttemptResult(duration=0.0, error=error, error_type="NoContainerEngine")

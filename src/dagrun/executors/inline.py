@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagrun.core.payloads import merged_params
-from dagrun.core.work import Attempt, Blob, Call, Ended, Json, Nothing, Watch, Work
+from dagrun.core.work import Attempt, AttemptResult, Blob, Call, Json, Nothing, PrefetchListener, Work
 from dagrun.executors.calling import outputs_of
 
 HANG: Final = object()
@@ -28,12 +28,12 @@ class InlineExecutor:
         self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]] | None = None, ahead: int = 0
     ) -> None:
         self.ahead = ahead
-        self._line: list[tuple[Work, Watch]] = []
+        self._line: list[tuple[Work, PrefetchListener]] = []
         self.bodies = dict(bodies or {})
         self.started: list[tuple[str, int]] = []
         self.params: dict[str, dict[str, Json]] = {}
         self.most_at_once = 0
-        self._hanging: dict[str, Callable[[Ended], None]] = {}
+        self._hanging: dict[str, Callable[[AttemptResult], None]] = {}
         self._active = 0
 
     async def open(self, bodies_lock: Path | None) -> None:
@@ -42,13 +42,13 @@ class InlineExecutor:
     async def close(self) -> None:
         """Nothing to end."""
 
-    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+    def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Call the body at the loop's next turn."""
         self.started.append((work.attempt.task_id, work.attempt.number))
         self._active += 1
         self.most_at_once = max(self.most_at_once, self._active)
 
-        def finish(ended: Ended) -> None:
+        def finish(ended: AttemptResult) -> None:
             self._active -= 1
             done(ended)
             self._follow()
@@ -70,7 +70,7 @@ class InlineExecutor:
         """Never: a fake clock does not wait."""
         return False
 
-    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+    def queue(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """Each begins when another one ends."""
         self._line += attempts
 
@@ -79,18 +79,18 @@ class InlineExecutor:
         self._give_back([queued for queued in self._line if queued[0].attempt == attempt])
         finish = self._hanging.pop(attempt.task_id, None)
         if finish is not None:
-            ended = Ended(duration=0.0, error="ended by SIGTERM", error_type="Terminated")
+            ended = AttemptResult(duration=0.0, error="ended by SIGTERM", error_type="Terminated")
             asyncio.get_running_loop().call_soon(finish, ended)
 
-    def _give_back(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+    def _give_back(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """To the engine, at the loop's next turn."""
         for queued in attempts:
             self._line.remove(queued)
             asyncio.get_running_loop().call_soon(queued[1].returned)
 
-    def _run(self, work: Work, finish: Callable[[Ended], None]) -> None:
+    def _run(self, work: Work, finish: Callable[[AttemptResult], None]) -> None:
         if isinstance(work.body, Nothing):
-            finish(Ended(duration=0.0, changed=False))
+            finish(AttemptResult(duration=0.0, changed=False))
             return
         upstream = {task: {} if isinstance(out, Blob) else out for task, out in work.upstream.items()}
         params = self.params[work.attempt.task_id] = merged_params(work.params, upstream)
@@ -102,13 +102,15 @@ class InlineExecutor:
             value = body(params)
         except Exception as error:
             finish(
-                Ended(duration=0.0, error=f"{type(error).__name__}: {error}", error_type=type(error).__name__)
+                AttemptResult(
+                    duration=0.0, error=f"{type(error).__name__}: {error}", error_type=type(error).__name__
+                )
             )
             return
         if value is HANG:
             self._hanging[work.attempt.task_id] = finish
-        elif isinstance(value, Ended):
+        elif isinstance(value, AttemptResult):
             finish(value)
         else:
             outputs, changed = outputs_of(value)
-            finish(Ended(duration=0.0, outputs=outputs, changed=changed))
+            finish(AttemptResult(duration=0.0, outputs=outputs, changed=changed))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dagrun.core.model import Task
 from dagrun.kinds import container, noop, shell, workflow
-from dagrun.kinds.base import Kind
+from dagrun.kinds.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (workflow.KIND, shell.KIND, container.KIND, noop.KIND)

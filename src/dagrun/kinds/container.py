@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dagrun.core.model import ContainerAction, ShellAction
 from dagrun.core.work import Command, Container
 from dagrun.kinds import shell
-from dagrun.kinds.base import Evaluate, Kind
+from dagrun.kinds.kind import Evaluate, Kind
 from dagrun.registry import Registry
 
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from dagrun.core.work import Nothing
-from dagrun.kinds.base import Kind
+from dagrun.kinds.kind import Kind
 
 KIND = Kind(name="noop", label=lambda _: "noop", body=lambda *_: (Nothing(), {}))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dagrun.core.model import ShellAction
 from dagrun.core.payloads import MOST_IN_ENVIRONMENT, MOST_TOGETHER, size_of
 from dagrun.core.work import Command
-from dagrun.kinds.base import Evaluate, Kind
 from dagrun.kinds.interpreter import interpreter
+from dagrun.kinds.kind import Evaluate, Kind
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dagrun.core.model import WorkflowAction
 from dagrun.core.work import Call
-from dagrun.kinds.base import Evaluate, Kind
+from dagrun.kinds.kind import Evaluate, Kind
 from dagrun.registry import Registry
 
 

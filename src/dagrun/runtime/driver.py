@@ -15,21 +15,21 @@ from dagrun.core.events import Event
 from dagrun.core.state import RunState
 from dagrun.core.work import Executor
 from dagrun.runtime.engine import Engine, Listener
-from dagrun.runtime.prepared_run import Prepared
-from dagrun.runtime.work_builder import Bodies
+from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.storage.base import RunWriter
+from dagrun.storage.run_store import RunWriter
 
 TICK = 0.1  # seconds
 
 
-class Drive:
+class RunDriver:
     """Drives one run; the first Ctrl-C or SIGTERM cancels it, the second kills its bodies at once."""
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         settings: Settings,
         writer: RunWriter,
         executor: Executor,
@@ -51,7 +51,7 @@ class Drive:
         state.defaults = defaults
         self.engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
-            bodies=Bodies(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
+            bodies=WorkBuilder(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
             cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
         )  # fmt: skip
 

@@ -10,7 +10,17 @@ from enum import Enum, auto
 from typing import Protocol
 
 from dagrun.clock import Clock
-from dagrun.core.decisions import Ask, Conclude, Drop, Expand, Finish, Queue, Skip, Start, Stop
+from dagrun.core.decisions import (
+    Cancel,
+    EndGroup,
+    EvaluateCondition,
+    Expand,
+    Finish,
+    Prefetch,
+    Skip,
+    Start,
+    Stop,
+)
 from dagrun.core.events import (
     CancelIgnored,
     CancelRequested,
@@ -27,13 +37,13 @@ from dagrun.core.graph import Node
 from dagrun.core.model import WorkflowAction
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, Ended, Executor, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Executor, Json, Outputs, Work
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.storage.base import Request, RunWriter
+from dagrun.storage.run_store import Request, RunWriter
 
 
-class Bodies(Protocol):
+class WorkSource(Protocol):
     """What only a run's parameters, environment and earlier outputs can tell.
 
     May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
@@ -71,7 +81,7 @@ class _News(Enum):
     RETURNED = auto()
 
 
-class _Attempt:
+class _AttemptListener:
     """What the executor tells of one attempt, whatever becomes of it; taken in at the loop's next turn."""
 
     __slots__ = ("engine", "node", "number")
@@ -87,7 +97,7 @@ class _Attempt:
     def returned(self) -> None:
         self.engine.hear(self, _News.RETURNED)
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: AttemptResult) -> None:
         self.engine.hear(self, ended)
 
 
@@ -101,7 +111,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        bodies: Bodies,
+        bodies: WorkSource,
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
@@ -117,13 +127,13 @@ class Engine:
         self._cancel_timeout = cancel_timeout
         self._masker = masker or Masker(())
         self._wake = asyncio.Event()
-        self._news: deque[tuple[_Attempt, Ended | _News]] = deque()
+        self._news: deque[tuple[_AttemptListener, AttemptResult | _News]] = deque()
         self._requests: deque[Request] = deque()
         self._wished = False
         self._given_up: list[str] = []
         self._attempts: dict[int, Attempt] = {}
-        self._launches: list[tuple[Work, _Attempt]] = []
-        self._queue: list[tuple[Work, _Attempt]] = []
+        self._launches: list[tuple[Work, _AttemptListener]] = []
+        self._queue: list[tuple[Work, _AttemptListener]] = []
         self._queued: dict[int, Attempt] = {}
         self._room: dict[str, int] = {}  # by workflow, in this turn
 
@@ -203,13 +213,13 @@ class Engine:
             match decision:
                 case Start(node, attempt):
                     self._begin(node, attempt, now)
-                case Queue(node):
+                case Prefetch(node):
                     self._queue_up(decision, now)
                 case Skip(node, reason, detail):
                     self.record(
                         TaskSkip(timestamp=now, task_id=node.task.id, reason=str(reason), detail=detail)
                     )
-                case Drop(node, reason):
+                case Cancel(node, reason):
                     self.record(
                         TaskCancel(
                             timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
@@ -219,11 +229,11 @@ class Engine:
                 case Stop(node):
                     self.state.note(decision)
                     self.executor.stop(self._attempts.get(node.index) or self._queued[node.index])
-                case Ask(node):
+                case EvaluateCondition(node):
                     self._ask(node, now)
                 case Expand(node):
                     self._expand(node, now)
-                case Conclude(node):
+                case EndGroup(node):
                     self.record(self.state.conclusion(node, now))
                 case Finish():
                     self._finish(decision, now)
@@ -246,7 +256,7 @@ class Engine:
             attempt, news = self._news.popleft()
             node = attempt.node
             match news:
-                case Ended():
+                case AttemptResult():
                     if self._attempts.pop(node.index, None) is not None:  # else given up before it ended
                         self._record_end(node, news, now)
                 case _ if node.index not in self._queued:  # given up before this was told
@@ -268,10 +278,10 @@ class Engine:
         work = self._work(node, number, now)
         if work is not None:
             self._attempts[node.index] = work.attempt
-            self._launches.append((work, _Attempt(self, node, number)))
+            self._launches.append((work, _AttemptListener(self, node, number)))
             self.record(_start(node, number, now))
 
-    def _queue_up(self, queue: Queue, now: float) -> None:
+    def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
         node, action = queue.node, queue.node.task.action
         ref = action.ref if isinstance(action, WorkflowAction) else None
@@ -285,7 +295,7 @@ class Engine:
             return
         self.state.note(queue)
         self._queued[node.index] = work.attempt
-        self._queue.append((work, _Attempt(self, node, queue.attempt)))
+        self._queue.append((work, _AttemptListener(self, node, queue.attempt)))
 
     def _work(self, node: Node, number: int, now: float) -> Work | None:
         """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
@@ -336,7 +346,7 @@ class Engine:
             TaskFail(timestamp=now, task_id=node.task.id, error=_sentence(error), error_type=error_type)
         )
 
-    def hear(self, attempt: _Attempt, news: Ended | _News) -> None:
+    def hear(self, attempt: _AttemptListener, news: AttemptResult | _News) -> None:
         """Something became of an attempt: called by the executor, outside the attempt."""
         self._news.append((attempt, news))
         self._wake.set()
@@ -377,7 +387,7 @@ class Engine:
                 )
             )
 
-    def _record_end(self, node: Node, ended: Ended, now: float) -> None:
+    def _record_end(self, node: Node, ended: AttemptResult, now: float) -> None:
         """An attempt ended. One whose outputs cannot be recorded has failed for it."""
         chance = self._chance()
         try:
@@ -432,14 +442,14 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
     while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
         now = clock.now()
         match decision:
-            case Stop(node) | Drop(node) | Skip(node):
+            case Stop(node) | Cancel(node) | Skip(node):
                 record(
                     TaskCancel(
                         timestamp=now, task_id=node.task.id, reason=str(Reason.CANCELLED),
                         attempt=state.tasks[node.index].attempt or None,
                     )
                 )  # fmt: skip
-            case Conclude(node):
+            case EndGroup(node):
                 record(state.conclusion(node, now))
             case Finish():
                 record(ending(state, finish=decision, now=now))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """The graph, where its document was found, the values of its parameters, and what its workflows are."""
 
     graph: Graph

@@ -13,24 +13,24 @@ from dagrun import encoding
 from dagrun.clock import to_rfc3339
 from dagrun.core.graph import Node, Variant
 from dagrun.core.model import ContainerAction, Dag, MatrixValue, WorkflowAction
-from dagrun.core.outcomes import FAILED, End, Status
+from dagrun.core.outcomes import FAILED, Outcome, Status
 from dagrun.core.payloads import by_output
 from dagrun.core.state import RunState
 from dagrun.core.variants import MOST_VARIANTS, as_text, variable, variant_id
-from dagrun.core.work import Attempt, Blob, Body, Call, Json, Outputs, Service, Work
+from dagrun.core.work import Attempt, Blob, Body, Call, Json, Outputs, ServiceBody, Work
 from dagrun.documents import parameters
 from dagrun.errors import UsageError
 from dagrun.kinds import kind_of
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Expression, Scope
-from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 
 TASKS = ("tasks", "jobs", "steps")
 _NOTHING: Mapping[str, str] = {}
 
 
-class Bodies:
+class WorkBuilder:
     """Makes the Work of one run's attempts, and answers its conditions. Reads the state, never changes it.
 
     `read_outputs` reads outputs that lie in a file; `artifacts` is where a task has kept something, if it has. All methods raise EvaluationError for an expression that fails.
@@ -38,7 +38,7 @@ class Bodies:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         settings: Settings,
         state: RunState,
         run_id: str,
@@ -180,14 +180,14 @@ class Bodies:
             self._calls[body.ref] = body
         return body, variables
 
-    def _services(self, node: Node) -> tuple[Service, ...]:
+    def _services(self, node: Node) -> tuple[ServiceBody, ...]:
         """What is to run beside the body. An `env` of theirs sees what the task's own does."""
         env, below = self._env(node), {**self._common(), **self._below(node)}
         found = []
         for service in node.task.services:
             with _place(f"services.{service.name}"):
                 image = _text(self._rendered(service.image, node, env))
-                found.append(Service(service.name, image, self._layer(service.env, node, below)))
+                found.append(ServiceBody(service.name, image, self._layer(service.env, node, below)))
         return tuple(found)
 
     def _named(self, node: Node, env: Mapping[str, str]) -> tuple[str, ...]:
@@ -366,7 +366,7 @@ class Bodies:
         state, index = self.state, self.state.index
         needs = node.needs if node is not None else ()
         return {
-            "success": lambda: all(state.end(i) is End.GOOD for i in needs),
+            "success": lambda: all(state.end(i) is Outcome.GOOD for i in needs),
             "failure": lambda: node is not None and state.failed_above(node.index),
             "always": lambda: True,
             "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in needs),
@@ -382,8 +382,8 @@ class _Unfinished(dict[str, Json]):
 
 
 def with_defaults(
-    prepared: Prepared, run_id: str, started_at: float, environment: Mapping[str, str] | None = None
-) -> Prepared:
+    prepared: PreparedRun, run_id: str, started_at: float, environment: Mapping[str, str] | None = None
+) -> PreparedRun:
     """The same with the values of defaults that are expressions, for a run that is created now. Raises UsageError.
 
     They see no parameters, and of the document's `env` what needs none.

@@ -25,7 +25,7 @@ from typing import Any
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure, RecordError
-from dagrun.scheduling.model import Account
+from dagrun.scheduling.schedule import Account
 from dagrun.storage import jsonl
 from dagrun.storage.disk import FILE_MODE, sync_directory
 from dagrun.storage.layout import file_name

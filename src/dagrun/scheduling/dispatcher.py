@@ -11,7 +11,8 @@ from dagrun.errors import RecordError
 from dagrun.scheduling.claims import Claim, Claims, Held
 from dagrun.scheduling.due import decide, decide_minute, retire, timing
 from dagrun.scheduling.inflight import Life, OpenRun, OpenRuns
-from dagrun.scheduling.model import (
+from dagrun.scheduling.runner import DagProblem, Fate, Runner
+from dagrun.scheduling.schedule import (
     Account,
     Decision,
     Due,
@@ -22,8 +23,7 @@ from dagrun.scheduling.model import (
     minute_number,
     minute_text,
 )
-from dagrun.scheduling.runner import DagProblem, Fate, Runner
-from dagrun.storage.base import new_run_id
+from dagrun.storage.run_store import new_run_id
 from dagrun.views.wording import seconds
 
 Record = Callable[[Mapping[str, Json]], None]

@@ -21,7 +21,7 @@ from heapq import heapify, heappop, heapreplace
 from itertools import islice
 
 from dagrun.scheduling.cron import parse
-from dagrun.scheduling.model import (
+from dagrun.scheduling.schedule import (
     Account,
     Catchup,
     Decision,
@@ -34,7 +34,7 @@ from dagrun.scheduling.model import (
     minute_text,
 )
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import zone
+from dagrun.scheduling.timezones import zone
 
 #: Decisions that one look at a schedule takes while others wait for theirs.
 AT_ONCE = 100

@@ -24,11 +24,11 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.scheduling.model import DAY, minute_number
+from dagrun.scheduling.schedule import DAY, minute_number
 from dagrun.storage import lock
-from dagrun.storage.base import new_run_id
 from dagrun.storage.disk import sync_directory
 from dagrun.storage.layout import file_name
+from dagrun.storage.run_store import new_run_id
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
 

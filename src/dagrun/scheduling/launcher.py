@@ -13,13 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from dagrun import itself
+from dagrun import own_command
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.scheduling.inflight import OpenRun, OpenRuns
-from dagrun.scheduling.model import Schedule
 from dagrun.scheduling.runner import Child, Ending, Fate, KnownDag
-from dagrun.storage.base import Request, RunStore
+from dagrun.scheduling.schedule import Schedule
 from dagrun.storage.log_position import last_text
+from dagrun.storage.run_store import Request, RunStore
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -53,7 +53,7 @@ class Processes:
         complaints = self.open.path(run.run_id).with_suffix(".err")
         with _written(complaints) as file:
             process = subprocess.Popen(
-                itself.command(*words, "--quiet"),
+                own_command.command(*words, "--quiet"),
                 cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True,
             )  # fmt: skip
         self.processes = {pid: child for pid, child in self.processes.items() if child.returncode is None} | {

@@ -12,13 +12,13 @@ from dagrun.documents.yaml import render
 from dagrun.errors import DagrunError, RecordError, UsageError
 from dagrun.scheduling.dispatcher import Firing, Record, Report, Told
 from dagrun.scheduling.due import AT_ONCE, Agenda
-from dagrun.scheduling.files import Loaded
 from dagrun.scheduling.inflight import Life, OpenRun
 from dagrun.scheduling.ledger import Ledger
-from dagrun.scheduling.model import minute_text
 from dagrun.scheduling.roster import Roster
 from dagrun.scheduling.run_queue import Crew, Tally
 from dagrun.scheduling.runner import Fate, Runner
+from dagrun.scheduling.schedule import minute_text
+from dagrun.scheduling.schedule_files import Loaded
 
 RELOAD = 5.0  # seconds between two looks at the directory and at other schedulers
 LITTER = 3600.0  # seconds after which nobody is still writing a file

@@ -16,9 +16,9 @@ from dagrun.documents.yaml.text import Text
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.scheduling.claims import Claims
 from dagrun.scheduling.due import decide, decide_minute
-from dagrun.scheduling.files import Loaded, ScheduleFiles
-from dagrun.scheduling.model import Due, Schedule, Skip, minute_number, minute_text
 from dagrun.scheduling.runner import DagProblem
+from dagrun.scheduling.schedule import Due, Schedule, Skip, minute_number, minute_text
+from dagrun.scheduling.schedule_files import Loaded, ScheduleFiles
 from dagrun.views.status import RunView
 
 

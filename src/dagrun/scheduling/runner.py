@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dagrun.errors import DagrunError
 from dagrun.scheduling.inflight import OpenRun
-from dagrun.scheduling.model import Schedule
+from dagrun.scheduling.schedule import Schedule
 
 
 class Fate(StrEnum):

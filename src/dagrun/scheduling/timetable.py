@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dagrun.scheduling.cron import Cron
-from dagrun.scheduling.zones import Span, Zone
+from dagrun.scheduling.timezones import Span, Zone
 
 
 @dataclass(frozen=True, slots=True)

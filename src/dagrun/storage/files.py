@@ -29,10 +29,10 @@ from dagrun.errors import (
     RefusedError,
     UsageError,
 )  # fmt: skip
-from dagrun.storage import disk, documents, jsonl, lock
-from dagrun.storage.base import Request, is_run_id, items_document, new_run_id
+from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
 from dagrun.storage.layout import RunLayout, file_name
+from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
 from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
@@ -179,7 +179,7 @@ class FileRuns:
         """What the run runs."""
         layout = self._layout(run_id)
         try:
-            return documents.from_json(disk.read_file(layout.dag))
+            return recorded_dag.from_json(disk.read_file(layout.dag))
         except FileNotFoundError:
             if layout.journal.exists():
                 raise _damaged(run_id, layout.dag, "it is gone") from None
@@ -252,7 +252,7 @@ class FileRun:
             data = disk.read_file(self.layout.dag) if dag is None else self._write_dag(dag)
         except OSError as error:
             raise disk.unwritable(error.filename or self.layout.directory, error) from error
-        dag = dag or documents.from_json(data)
+        dag = dag or recorded_dag.from_json(data)
         self.dag_hash = hashlib.sha256(data).hexdigest()
         self._files.append(jsonl.LineFile(self.layout.journal, self._durability))
         self._sync_names(self.layout.directory)
@@ -260,7 +260,7 @@ class FileRun:
         self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant)
 
     def _write_dag(self, dag: Dag) -> bytes:
-        data = documents.to_json(dag)
+        data = recorded_dag.to_json(dag)
         self._write_whole(self.layout.dag, data)
         return data
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagrun.storage.base import WISHES, Request
 from dagrun.storage.disk import sync_directory, unwritable
+from dagrun.storage.run_store import WISHES, Request
 
 MOST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
 _UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure

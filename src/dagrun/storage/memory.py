@@ -13,8 +13,8 @@ from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.work import Attempt, Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.storage.base import Request, is_run_id, items_document, new_run_id
 from dagrun.storage.layout import RunLayout
+from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
 
 
 class MemoryRuns:

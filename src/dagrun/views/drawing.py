@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Need, Task, Trigger
+from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.work import Json
 from dagrun.views.wording import count, plain
 
@@ -65,17 +65,17 @@ def as_json(graph: Graph) -> str:
 FORMS: Final[Mapping[str, Callable[[Graph], str]]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
 
 
-def _edges(graph: Graph) -> Iterator[tuple[Task, Need]]:
+def _edges(graph: Graph) -> Iterator[tuple[Task, Dependency]]:
     return ((task, need) for task in graph.dag.tasks for need in task.needs)
 
 
-def _above(graph: Graph, need: Need) -> str:
+def _above(graph: Graph, need: Dependency) -> str:
     """The task that a dependency is drawn from: of a variant its group."""
     variant = graph.nodes[graph.index[need.task]].variant
     return need.task if variant is None else graph.nodes[variant.group].task.id
 
 
-def _edge_label(graph: Graph, task: Task, need: Need) -> str:
+def _edge_label(graph: Graph, task: Task, need: Dependency) -> str:
     """Which variant the edge is about, and what it asks of that end, unless it is what every edge asks."""
     trigger = need.trigger or task.trigger
     which = need.task.removeprefix(_above(graph, need))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from dagrun.core.decisions import Ask, Conclude, Expand, Skip, Start
+from dagrun.core.decisions import EndGroup, EvaluateCondition, Expand, Skip, Start
 from dagrun.core.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph, Node
-from dagrun.core.outcomes import End, Status
+from dagrun.core.outcomes import Outcome, Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Json
 from dagrun.documents.parameters import is_deferred
@@ -166,12 +166,12 @@ def _play(
                 skips[node.index] = str(reason)
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=1))
-            case Conclude(node):
+            case EndGroup(node):
                 end = state.conclusion(node, 0.0)
                 state.apply(end)
                 if isinstance(end, TaskSkip):
                     skips[node.index] = end.reason
-            case Ask(node):
+            case EvaluateCondition(node):
                 state.answer(node, _holds(state, node, params))
             case None if ends:
                 now, i = heapq.heappop(ends)
@@ -222,7 +222,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
 
 def _functions(state: RunState, node: Node) -> dict[str, expressions.Function]:
     return {
-        "success": lambda: all(state.end(i) is End.GOOD for i in node.needs),
+        "success": lambda: all(state.end(i) is Outcome.GOOD for i in node.needs),
         "failure": lambda: state.failed_above(node.index),
         "always": lambda: True,
         "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in node.needs),

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 
 from dagrun.core.graph import Graph, Node
-from dagrun.core.model import Need, Task, Trigger
+from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.variants import base_id
 from dagrun.core.work import Json
 from dagrun.kinds import kind_of
@@ -120,7 +120,7 @@ def _label(task: Task) -> str:
     return f"{label}, for_each: {listed}{only}"
 
 
-def _need(task: Task, need: Need) -> str:
+def _need(task: Task, need: Dependency) -> str:
     """A dependency, with its trigger where that is not the usual one."""
     trigger = need.trigger or task.trigger
     return need.task if trigger is Trigger.SUCCESS else f"{need.task} [{trigger}]"

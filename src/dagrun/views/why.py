@@ -24,8 +24,8 @@ from dagrun.core.events import (
     TaskStart,
 )
 from dagrun.core.graph import Graph, Node
-from dagrun.core.model import Need, Task, Trigger
-from dagrun.core.outcomes import FINAL, LASTING, End, Reason, RunStatus, Status
+from dagrun.core.model import Dependency, Task, Trigger
+from dagrun.core.outcomes import FINAL, LASTING, Outcome, Reason, RunStatus, Status
 from dagrun.core.record import RunRecord, fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.work import Json
@@ -291,7 +291,7 @@ class _Story:
             self.hops.append(hop)
             self._link(fact, hop)
             return None
-        tolerated = self.state.end(node.index) is End.GOOD and task.status is Status.FAILED
+        tolerated = self.state.end(node.index) is Outcome.GOOD and task.status is Status.FAILED
         if not node.members:
             hop += ": its list is empty"
         began = self._began(node) if task.status is Status.SUCCESS else ""
@@ -471,7 +471,7 @@ class _Story:
             because = f"when {name} {how}, {waited} after {after}; {bound}"
         return f"started {because}{_condition(node.task)}"
 
-    def _is_tolerated(self, need: Need, end: Event) -> bool:
+    def _is_tolerated(self, need: Dependency, end: Event) -> bool:
         """Whether the dependency failed, and counts as good all the same."""
         above = self.state.nodes[self.state.index[need.task]].task
         return isinstance(end, TaskFail) and above.tolerates(end.exit_code)
@@ -521,7 +521,7 @@ class _Story:
         triggers = {need.trigger or node.task.trigger for need in node.task.needs}
         if Trigger.FAILURE not in triggers:
             return None
-        failed = [i for i in self._above(node) if self.state.end(i) is End.FAILED]
+        failed = [i for i in self._above(node) if self.state.end(i) is Outcome.FAILED]
         first = min(failed, key=lambda i: self._facts[self.state.nodes[i].task.id][-1].place, default=None)
         return None if first is None else self.state.nodes[first].task.id
 
@@ -604,7 +604,7 @@ def _ended(event: Event) -> str:
     return "succeeded"
 
 
-def _asks(task: Task, need: Need) -> str:
+def _asks(task: Task, need: Dependency) -> str:
     trigger = need.trigger or task.trigger
     return "" if trigger is Trigger.SUCCESS else f"; trigger: {trigger}"
 

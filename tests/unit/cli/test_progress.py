@@ -12,7 +12,7 @@ from dagrun.cli.progress import PlainProgress
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, OnError
 from dagrun.core.state import RunState
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.testing import Outcome, fails, scenario
 from tests.unit.harness import played, task
 
@@ -90,7 +90,7 @@ def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None
 
 
 def test_an_attempt_that_skips_its_task_is_over() -> None:
-    skips = Ended(duration=1.0, error="exit code 99", error_type="CommandFailed", exit_code=99)
+    skips = AttemptResult(duration=1.0, error="exit code 99", error_type="CommandFailed", exit_code=99)
     outcome = played(task("sync", skip_on_exit_codes=(99,)), bodies={"sync": lambda _: skips})
     assert "sync skipped: ExitCode exit code 99" in heard(outcome)
 

@@ -14,7 +14,7 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
-from dagrun.core.work import Blob, Ended, Json
+from dagrun.core.work import AttemptResult, Blob, Json
 from dagrun.runtime.engine import ending
 from dagrun.testing import Outcome
 from tests.unit.harness import graph, played, task
@@ -23,9 +23,9 @@ SKIPS: Mapping[str, Any] = {"skip_on_exit_codes": (99,)}
 TOLERATES: Mapping[str, Any] = {"tolerated_exit_codes": (1, 2)}
 
 
-def exits(code: int | None, **outputs: Json) -> Ended:
+def exits(code: int | None, **outputs: Json) -> AttemptResult:
     """An attempt that failed with this exit code."""
-    return Ended(duration=1.0, error="failed", error_type="Failed", exit_code=code, outputs=outputs)
+    return AttemptResult(duration=1.0, error="failed", error_type="Failed", exit_code=code, outputs=outputs)
 
 
 def ended(*tasks: Task, on_error: OnError = OnError.CONTINUE, **codes: int | None) -> Outcome:
@@ -125,7 +125,7 @@ def test_a_task_that_failed_has_the_outputs_that_it_wrote() -> None:
 
 def test_large_ones_lie_in_a_file() -> None:
     blob = Blob("a.1.json", 70_000, "0" * 64)
-    large = Ended(duration=1.0, error="failed", error_type="Failed", exit_code=1, outputs=blob)
+    large = AttemptResult(duration=1.0, error="failed", error_type="Failed", exit_code=1, outputs=blob)
     outcome = played(task("a"), bodies={"a": lambda _: large})
     (fail,) = (event for event in outcome.events() if isinstance(event, TaskFail))
     assert (fail.outputs, fail.outputs_file) == (None, blob)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph, cycles
-from dagrun.core.model import Dag, Matrix, Need, Task, Trigger
+from dagrun.core.model import Dag, Dependency, Matrix, Task, Trigger
 from tests.unit.harness import chain, graph, task
 
 MANY = 100_000
@@ -282,6 +282,6 @@ def test_wishes_for_one_wave_that_go_round_in_a_circle_are_not_heard() -> None:
 def test_an_edge_that_only_sets_an_order_makes_no_survivor(
     trigger: Trigger, edges: tuple[Trigger | None, ...], survives: bool
 ) -> None:
-    needs = tuple(Need(name, edge) for name, edge in zip("ab", edges, strict=False))
+    needs = tuple(Dependency(name, edge) for name, edge in zip("ab", edges, strict=False))
     last = Task(id="c", action=task("x").action, needs=needs, trigger=trigger)
     assert compiled(task("a"), task("b"), last).nodes[-1].survives is survives

@@ -11,7 +11,7 @@ import pytest
 
 from dagrun.app.documents import Given
 from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
-from dagrun.core.model import Dag, Need, OnError, Param, Retry, Task, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task, WorkflowAction
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import remainder, reuse
 from dagrun.core.selection import Selection
@@ -27,7 +27,7 @@ CALL = WorkflowAction("w")
 
 
 def call(name: str, *needs: str, **more: Any) -> Task:
-    return Task(id=name, action=CALL, needs=tuple(map(Need, needs)), **more)
+    return Task(id=name, action=CALL, needs=tuple(map(Dependency, needs)), **more)
 
 
 def dag(*tasks: Task, **more: Any) -> Dag:
@@ -117,7 +117,7 @@ def test_a_live_run_is_not_resumed() -> None:
 
 def test_a_refused_resume_changes_nothing_and_holds_nothing() -> None:
     life, _ = lived()
-    life.run.dag = dag(call("a"), Task(id="b", action=WorkflowAction("gone"), needs=(Need("a"),)))
+    life.run.dag = dag(call("a"), Task(id="b", action=WorkflowAction("gone"), needs=(Dependency("a"),)))
     before = list(life.run.journal)
     with pytest.raises(Exception, match="Unknown workflow: gone"):
         life.resume()
@@ -451,7 +451,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.storage.base import Request
+    from dagrun.storage.run_store import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -462,7 +462,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.storage.base import Request
+    from dagrun.storage.run_store import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.core.model import Matrix, MatrixValue
-from dagrun.core.variants import base_id, item_numbers, key, meant, namesakes, variant_id, variants
+from dagrun.core.variants import (
+    base_id,
+    item_numbers,
+    key,
+    meant,
+    namesakes,
+    variant_id,
+    variant_ids,
+    variants,
+)
 from tests.unit.harness import task
 
 AXES = {"os": ("ubuntu", "alpine"), "python": ("3.9", "3.10")}
@@ -194,3 +203,8 @@ def test_any_matrix_has_the_variants_that_the_definition_gives(
     for values in one_by_one(matrix):
         expected.setdefault(key(values), values)
     assert list(variants(matrix).items()) == list(expected.items())
+
+
+def test_variants_have_ids_and_lists_that_come_later_have_none() -> None:
+    tasks = [task("a"), task("t", matrix=Matrix(axes={"os": ("x", "y")})), task("l", for_each=(1, 2))]
+    assert variant_ids(tasks) == {"t[os=x]": 1, "t[os=y]": 1}

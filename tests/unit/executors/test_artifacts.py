@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.work import Ended, Nothing
+from dagrun.core.work import AttemptResult, Nothing
 from dagrun.executors import artifacts
 from dagrun.executors.artifacts import collected, set_aside
 from tests.contract.harness import attempt, work
 
-WELL = Ended(duration=1.0, outputs={"k": "v"}, exit_code=0)
+WELL = AttemptResult(duration=1.0, outputs={"k": "v"}, exit_code=0)
 
 
 class House:
@@ -36,7 +36,7 @@ class House:
         path.write_text(text)
         return path
 
-    def collect(self, *patterns: str, ended: Ended = WELL, **more: Any) -> Ended:
+    def collect(self, *patterns: str, ended: AttemptResult = WELL, **more: Any) -> AttemptResult:
         its = attempt(self.run, **more)
         return collected(
             work(self.cwd, Nothing(), attempt=its, artifacts=patterns, cwd=self.cwd), ended, self.halt
@@ -131,7 +131,7 @@ def test_what_earlier_runs_have_kept_is_not_found_again(house: House) -> None:
 
 def test_what_is_not_there_is_told_with_its_directory(house: House) -> None:
     ended = house.collect("dist", "*.whl", "/no/such/file", "gone/x.txt")
-    assert ended == Ended(
+    assert ended == AttemptResult(
         duration=ended.duration, outputs={"k": "v"}, exit_code=0, error_type="MissingArtifact",
         error=f"artifact '*.whl' found nothing in {house.cwd}; artifact '/no/such/file' found nothing; "
         f"artifact 'gone/x.txt' found nothing in {house.cwd}",
@@ -260,7 +260,9 @@ def test_before_a_further_attempt_what_is_there_is_set_aside(house: House) -> No
 
 # --- of an attempt that failed ---
 
-FAILED = Ended(duration=1.0, outputs={"k": "v"}, error="exit code 3", error_type="CommandFailed", exit_code=3)
+FAILED = AttemptResult(
+    duration=1.0, outputs={"k": "v"}, error="exit code 3", error_type="CommandFailed", exit_code=3
+)
 
 
 def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagrun.core.work import Command, Container, Nothing, Service
+from dagrun.core.work import Command, Container, Nothing, ServiceBody
 from dagrun.executors import containers
 from tests.contract.harness import work
 
 SCRIPT = Command(argv=("sh", "-c"), script="true")
 IMAGE = Container(image="python:3.12", command=SCRIPT, mount=(), pull="missing")
-POSTGRES = Service("postgres", "postgres:15", {})
+POSTGRES = ServiceBody("postgres", "postgres:15", {})
 
 
 def test_an_image_needs_one_and_so_does_a_service(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from dagrun.core.work import Attempt, Blob, Json, Work
 from dagrun.errors import UsageError
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry
-from dagrun.runtime.prepared_run import Prepared
-from dagrun.runtime.work_builder import Bodies, with_defaults
+from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.work_builder import WorkBuilder, with_defaults
 from dagrun.settings import Settings
 from tests.unit.harness import task
 
@@ -31,15 +31,15 @@ def no_file(_: Blob) -> Mapping[str, Json]:
     raise AssertionError
 
 
-def prepared(dag: Dag, **more: Any) -> Prepared:
-    return Prepared(Graph.compile(dag), "", {}, Registry(), dotenv=FILES, **more)
+def prepared(dag: Dag, **more: Any) -> PreparedRun:
+    return PreparedRun(Graph.compile(dag), "", {}, Registry(), dotenv=FILES, **more)
 
 
-def bodies(dag: Dag, environment: Mapping[str, str], **more: Any) -> Bodies:
+def bodies(dag: Dag, environment: Mapping[str, str], **more: Any) -> WorkBuilder:
     ready = prepared(dag, **more)
     state = RunState(ready.graph)
     state.apply(DagStart(timestamp=0, task_count=1, dag_path="", dag_hash="", max_parallel=1))
-    return Bodies(ready, Settings(root=Path("/project")), state, "r1", no_file, environment=environment)
+    return WorkBuilder(ready, Settings(root=Path("/project")), state, "r1", no_file, environment=environment)
 
 
 def work(dag: Dag, environment: Mapping[str, str] | None = None, **more: Any) -> Work:
@@ -162,7 +162,7 @@ def test_what_a_condition_comes_to(condition: str, holds: bool) -> None:
 
 def defaults(dag: Dag, environment: Mapping[str, str], **more: Any) -> Mapping[str, Json]:
     params = {param.name: param.default for param in dag.params}
-    ready = Prepared(
+    ready = PreparedRun(
         Graph.compile(dag), "", params, Registry(), dotenv=FILES, deferred=frozenset(params), **more
     )  # fmt: skip
     done = with_defaults(ready, "r1", 0.0, environment)

@@ -7,9 +7,9 @@ from typing import Any
 
 from dagrun.scheduling.cron import parse
 from dagrun.scheduling.due import decide
-from dagrun.scheduling.model import Account, Decision, Due, Schedule, Seen, Skip, minute_number
+from dagrun.scheduling.schedule import Account, Decision, Due, Schedule, Seen, Skip, minute_number
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import zone
+from dagrun.scheduling.timezones import zone
 
 
 def schedule(cron: str = "*/5 * * * *", timezone: str = "UTC", **more: Any) -> Schedule:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.scheduling.claims import Claim, Claims, Standing
-from dagrun.scheduling.model import Account
+from dagrun.scheduling.schedule import Account
 from tests.unit.scheduling.world import START, World, schedule
 
 NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))

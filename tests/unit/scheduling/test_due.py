@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dagrun.scheduling.cron import Cron
 from dagrun.scheduling.due import Agenda, decide, decide_minute, retire, timing
-from dagrun.scheduling.model import Account, Catchup, Due, Schedule, Seen, Skip, minute_number, minute_text
+from dagrun.scheduling.schedule import Account, Catchup, Due, Schedule, Seen, Skip, minute_number, minute_text
 from dagrun.scheduling.timetable import Timetable
 from tests.unit.scheduling.harness import Store, at, schedule, told
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.errors import RecordError
-from dagrun.scheduling.model import Catchup, Overlap
+from dagrun.scheduling.schedule import Catchup, Overlap
 from tests.unit.scheduling.world import START, Site, World, die, schedule
 
 

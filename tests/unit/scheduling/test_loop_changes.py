@@ -10,8 +10,8 @@ import pytest
 
 from dagrun.errors import RecordError
 from dagrun.scheduling.claims import Claims
-from dagrun.scheduling.files import Loaded
-from dagrun.scheduling.model import Catchup, Overlap, Schedule, minute_text
+from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, minute_text
+from dagrun.scheduling.schedule_files import Loaded
 from tests.unit.scheduling.world import START, Run, Site, die, schedule
 
 
@@ -211,7 +211,7 @@ def test_a_queued_run_whose_file_cannot_be_read_for_a_while_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dagrun.documents.yaml import Finding, Place, Source
-    from dagrun.scheduling.model import Origin
+    from dagrun.scheduling.schedule import Origin
 
     written = Source.inline("[{id: job}]", "configs/schedules/job.yaml")
     job = schedule(dag="900", overlap=Overlap.QUEUE, origin=Origin(written, (0,)))

@@ -11,7 +11,7 @@ import pytest
 from dagrun.scheduling import claims
 from dagrun.scheduling.inflight import OpenRuns
 from dagrun.scheduling.loop import Scheduler
-from dagrun.scheduling.model import Catchup, Overlap, Schedule
+from dagrun.scheduling.schedule import Catchup, Overlap, Schedule
 from tests.unit.scheduling.world import START, Site, World, die, schedule
 
 EVE = (
@@ -110,7 +110,7 @@ def _fires(job: Schedule) -> list[float]:
 
 
 def _moment(minute: str) -> float:
-    from dagrun.scheduling.model import minute_number
+    from dagrun.scheduling.schedule import minute_number
 
     return minute_number(minute) * 60.0
 

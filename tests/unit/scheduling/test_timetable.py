@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dagrun.scheduling.cron import parse
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import zone
+from dagrun.scheduling.timezones import zone
 from tests.unit.scheduling.oracle import ZONES, Wall, expressions, transitions
 
 SEED = 20261120

@@ -9,14 +9,14 @@ from typing import Any
 
 from dagrun.errors import UsageError
 from dagrun.scheduling.cron import parse
-from dagrun.scheduling.files import Loaded
 from dagrun.scheduling.inflight import OpenRun
 from dagrun.scheduling.loop import Scheduler
-from dagrun.scheduling.model import Schedule, minute_number
 from dagrun.scheduling.run_queue import Tally
 from dagrun.scheduling.runner import Child, DagProblem, Ending, Fate, KnownDag
+from dagrun.scheduling.schedule import Schedule, minute_number
+from dagrun.scheduling.schedule_files import Loaded
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import zone
+from dagrun.scheduling.timezones import zone
 from dagrun.storage import lock
 
 START = minute_number("2026-11-20 12:00") * 60.0

@@ -24,7 +24,7 @@ from dagrun.core.selection import Selection
 from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
-from dagrun.runtime.prepared_run import Prepared
+from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.files import FileRuns
 from dagrun.testing import fails
@@ -64,7 +64,7 @@ class Project:
 
     def run(self, run_id: str) -> Path:
         """A run that has failed in part; the outputs of `large` lie in a file."""
-        self.service.run(Prepared(Graph.compile(DAG), "", {}, REGISTRY), run_id)
+        self.service.run(PreparedRun(Graph.compile(DAG), "", {}, REGISTRY), run_id)
         directory = self.runs.directory / run_id
         (directory / "outputs" / "large.1.json").write_bytes(LARGE)
         file = {"file": "large.1.json", "size": len(LARGE), "sha256": hashlib.sha256(LARGE).hexdigest()}

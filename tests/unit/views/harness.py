@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from dagrun.core.graph import Graph
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.testing import dag, scenario
 from dagrun.views.estimate import Estimate, History, estimate
 
 
-def took(seconds: float) -> Callable[[Any], Ended]:
+def took(seconds: float) -> Callable[[Any], AttemptResult]:
     """A body that takes so long."""
-    return lambda _: Ended(duration=seconds, outputs={})
+    return lambda _: AttemptResult(duration=seconds, outputs={})
 
 
 def planned(text: str, *runs: dict[str, float], max_parallel: int = 8) -> Estimate:

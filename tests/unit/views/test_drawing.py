@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, Need, Trigger
+from dagrun.core.model import Dag, Dependency, Matrix, Trigger
 from dagrun.testing import dag
 from dagrun.views import drawing
 from tests.unit.harness import shown, task
@@ -97,7 +97,7 @@ MERMAID_LINE = re.compile(rf" {{4}}(?:n\d+\[{MERMAID_TEXT}\]|n\d+ -->(?:\|{MERMA
 def hostile(name: str, text: str) -> Graph:
     """A task of any name at all, on an edge with a trigger, and one with any text in its condition."""
     condition = "'" + text.replace("'", "''") + "' == 'x'"
-    deploy = replace(task("deploy", condition=condition), needs=(Need(name, Trigger.ALWAYS),))
+    deploy = replace(task("deploy", condition=condition), needs=(Dependency(name, Trigger.ALWAYS),))
     return Graph.compile(Dag(name="hostile", tasks=(task(name), deploy)))
 
 

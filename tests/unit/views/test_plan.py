@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.testing import dag, scenario
 from dagrun.views import plan
 from dagrun.views.estimate import Estimate, History, estimate
@@ -162,7 +162,7 @@ def expected(*runs: dict[str, float], what: Dag = SEVERAL) -> Estimate:
     history = History(graph)
     for durations in runs:
         bodies = {name: took(seconds) for name, seconds in durations.items()}
-        bodies["list"] = lambda _: Ended(duration=1.0, outputs={"x": [1, 2]})
+        bodies["list"] = lambda _: AttemptResult(duration=1.0, outputs={"x": [1, 2]})
         history.add(played(*what.tasks, bodies=bodies).events())
     return estimate(graph, history, 8)
 

@@ -20,7 +20,7 @@ from dagrun.core.events import (
 )
 from dagrun.core.model import Matrix, OnError
 from dagrun.core.record import RunRecord
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, dag, fails, scenario
 from dagrun.views.why import Why, explain
@@ -41,7 +41,7 @@ RELEASE = """
 
 
 def exits(code: int) -> Any:
-    return lambda _: Ended(
+    return lambda _: AttemptResult(
         duration=1.0, error=f"exit code {code}", error_type="CommandFailed", exit_code=code
     )
 
@@ -163,7 +163,7 @@ def test_unchanged_names_those_that_changed_nothing() -> None:
           - {id: b, run: "true"}
           - {id: c, run: "true", depends_on: [a, b], only_if_changed: true}
     """
-    same = {name: lambda _: Ended(duration=0.0, changed=False) for name in "ab"}
+    same = {name: lambda _: AttemptResult(duration=0.0, changed=False) for name in "ab"}
     why = asked(scenario(textwrap.dedent(text), same), "c")
     assert why.summary == "c skipped: Unchanged <- a and b changed nothing"
     assert [link.text for link in why.chain] == [
@@ -238,7 +238,7 @@ def test_an_expression_can_fail_before_the_task_begins() -> None:
 
 
 def test_a_failure_that_no_attempt_would_mend_says_so() -> None:
-    ended = Ended(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
+    ended = AttemptResult(duration=0.0, error="no container of 'x'", error_type="NoContainerEngine")
     assert summary("name: n\ntasks: [{id: a, image: x, retries: 3}]\n", "a", {"a": lambda _: ended}) == (
         "a failed: no container of 'x' (attempt 1 of 4, not retried: another attempt would not help, a.1.log:41)"
     )
@@ -335,7 +335,7 @@ def test_triggers_and_conditions_that_let_a_task_run_are_named() -> None:
 
 def test_a_success_that_changed_nothing_says_so() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true'}]\n"
-    assert summary(text, "a", {"a": lambda _: Ended(duration=0.0, changed=False)}) == (
+    assert summary(text, "a", {"a": lambda _: AttemptResult(duration=0.0, changed=False)}) == (
         "a succeeded and changed nothing; it started with the run: it depends on nothing"
     )
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from dagrun.core.model import Dag
-from dagrun.documents.dialects.base import ToDag, Written
+from dagrun.documents.dialects.dialect import ToDag, Written
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import nearest
 

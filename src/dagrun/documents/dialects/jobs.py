@@ -9,12 +9,21 @@ from typing import Any, Literal, get_args
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
-from dagrun.core.model import LATER_TASK_KEYS, NAME_PATTERN, NAME_RULE, Need, OnError, Task, Trigger, is_name
-from dagrun.documents.dialects import words
-from dagrun.documents.dialects.base import Written
-from dagrun.documents.dialects.places import Spelling
-from dagrun.documents.dialects.reading import Reader
-from dagrun.documents.dialects.wire import Axis, Timeout, Value, Wire
+from dagrun.core.model import (
+    LATER_TASK_KEYS,
+    NAME_PATTERN,
+    NAME_RULE,
+    Dependency,
+    OnError,
+    Task,
+    Trigger,
+    is_name,
+)
+from dagrun.documents.dialects import shared_models
+from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.fields import Axis, Timeout, Value, Wire
+from dagrun.documents.dialects.locations import Spelling
+from dagrun.documents.dialects.reader import Reader
 from dagrun.documents.yaml import Source
 
 _SPELLING = Spelling(
@@ -63,17 +72,20 @@ _BESIDE: JsonDict = {
 }
 
 
-class _Job(words.Common, words.Body, _Node):
+class _Job(shared_models.Common, shared_models.Body, _Node):
     """One job, which does exactly one thing."""
 
     model_config = ConfigDict(
-        json_schema_extra={**words.task_rules(**_BESIDE), "oneOf": words.one_action("workflow_ref")}
+        json_schema_extra={
+            **shared_models.task_rules(**_BESIDE),
+            "oneOf": shared_models.one_action("workflow_ref"),
+        }
     )
 
     timeout: Timeout = Field(300.0, description="How long one attempt may take.")
 
 
-class _Workflow(words.Document, words.Named):
+class _Workflow(shared_models.Document, shared_models.Named):
     """A DAG in the CI style."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["jobs"]})
@@ -100,7 +112,7 @@ class _Workflow(words.Document, words.Named):
 
 #: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
 ROOTS: Mapping[str, type[Wire]] = {"jobs": _Workflow}
-PARTS: Sequence[type[Wire]] = (_Job, words.Declaration)
+PARTS: Sequence[type[Wire]] = (_Job, shared_models.Declaration)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
@@ -152,19 +164,19 @@ class _Reader(Reader):
             else task
         )
 
-    def _needs(self, node: Any, wired: _Job) -> Iterator[Need]:
+    def _needs(self, node: Any, wired: _Job) -> Iterator[Dependency]:
         """What it requires, what it comes after; or, for a finaliser, every job that is none."""
         if _is_finaliser(node):
-            yield from map(Need, self.awaited)
+            yield from map(Dependency, self.awaited)
         for entry in wired.requires:
             if isinstance(entry, str):
-                yield Need(entry)
+                yield Dependency(entry)
             else:
-                yield Need(entry.job, Trigger(entry.condition) if entry.condition else None)
+                yield Dependency(entry.job, Trigger(entry.condition) if entry.condition else None)
         required = {entry if isinstance(entry, str) else entry.job for entry in wired.requires}
         for name in wired.after:
             if name not in required:  # which says more
-                yield Need(name, Trigger.ALWAYS)
+                yield Dependency(name, Trigger.ALWAYS)
 
 
 def _is_finaliser(job: Any) -> bool:

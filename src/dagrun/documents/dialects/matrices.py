@@ -8,7 +8,7 @@ from typing import Any, Final
 from dagrun.core.model import Matrix, MatrixValue
 from dagrun.core.variants import as_text, key, namesakes, variable, variants
 from dagrun.core.variants import too_large as too_large
-from dagrun.documents.dialects.base import Path
+from dagrun.documents.dialects.dialect import Path
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from dagrun.core.model import LATER_TASK_KEYS, Need, OnError, Task, Trigger
-from dagrun.documents.dialects import words
-from dagrun.documents.dialects.base import Written
-from dagrun.documents.dialects.places import Spelling
-from dagrun.documents.dialects.reading import Reader
-from dagrun.documents.dialects.wire import Name, Timeout, Wire
+from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Task, Trigger
+from dagrun.documents.dialects import shared_models
+from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.fields import Name, Timeout, Wire
+from dagrun.documents.dialects.locations import Spelling
+from dagrun.documents.dialects.reader import Reader
 from dagrun.documents.yaml import Source
 
 _SPELLING = Spelling(
@@ -33,10 +33,10 @@ class _Edge(Wire):
     )
 
 
-class _Common(words.Common):
+class _Common(shared_models.Common):
     """What a task may say and `defaults` may say for it."""
 
-    model_config = ConfigDict(json_schema_extra=words.ONE_SPELLING)
+    model_config = ConfigDict(json_schema_extra=shared_models.ONE_SPELLING)
 
 
 class _Node(Wire):
@@ -51,15 +51,15 @@ class _Node(Wire):
     )
 
 
-class _Task(_Common, words.Body, _Node):
+class _Task(_Common, shared_models.Body, _Node):
     """One task, which does exactly one thing."""
 
     model_config = ConfigDict(
-        json_schema_extra={**words.task_rules(), "oneOf": words.one_action("workflow_ref")}
+        json_schema_extra={**shared_models.task_rules(), "oneOf": shared_models.one_action("workflow_ref")}
     )
 
 
-class _Document(words.Document, words.Named):
+class _Document(shared_models.Document, shared_models.Named):
     """A DAG in dagrun's native dialect."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["tasks"]})
@@ -80,7 +80,7 @@ class _Document(words.Document, words.Named):
 
 #: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
 ROOTS: Mapping[str, type[Wire]] = {"tasks": _Document}
-PARTS: Sequence[type[Wire]] = (_Task, words.Declaration)
+PARTS: Sequence[type[Wire]] = (_Task, shared_models.Declaration)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
@@ -106,10 +106,10 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     )  # fmt: skip
 
 
-def _need(entry: str | _Edge) -> Need:
+def _need(entry: str | _Edge) -> Dependency:
     if isinstance(entry, str):
-        return Need(entry)
-    return Need(entry.task, Trigger(entry.trigger) if entry.trigger else None)
+        return Dependency(entry)
+    return Dependency(entry.task, Trigger(entry.trigger) if entry.trigger else None)
 
 
 def _with(said: Mapping[str, Any], node: Any) -> Any:

@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-from dagrun.core.model import LATER_TASK_KEYS, Need, OnError, Retry, Task, Trigger, WorkflowAction
-from dagrun.documents.dialects import wire, words
-from dagrun.documents.dialects.base import Path, Written
-from dagrun.documents.dialects.places import Node, Spelling
-from dagrun.documents.dialects.reading import Reader
-from dagrun.documents.dialects.wire import Called, Name, Seconds, Wire
+from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.documents.dialects import fields, shared_models
+from dagrun.documents.dialects.dialect import Path, Written
+from dagrun.documents.dialects.fields import Called, Name, Seconds, Wire
+from dagrun.documents.dialects.locations import Node, Spelling
+from dagrun.documents.dialects.reader import Reader
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
 
@@ -72,7 +72,7 @@ class _Node(Wire):
     timeoutSeconds: Seconds | None = Field(
         None, description="How long one attempt may take; 0 means as long as it likes."
     )
-    continueOnFailure: bool | words.Tolerated = Field(
+    continueOnFailure: bool | shared_models.Tolerated = Field(
         False,
         description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
     )
@@ -91,19 +91,19 @@ def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
     }
 
 
-class _Step(words.Body, _Node):
+class _Step(shared_models.Body, _Node):
     """One step, which does one thing or nothing."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            **words.task_rules(retryBackoffSeconds=_NO_OTHER_DELAY),
-            "oneOf": words.one_action("workflow_ref", "toolRef", "agentRef", idle=True),
+            **shared_models.task_rules(retryBackoffSeconds=_NO_OTHER_DELAY),
+            "oneOf": shared_models.one_action("workflow_ref", "toolRef", "agentRef", idle=True),
             "allOf": [_asked_of(kind, does) for kind, does in _KINDS.items()],
         }
     )
 
 
-class _Spec(words.Document):
+class _Spec(shared_models.Document):
     """What an orchestration consists of."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["steps"]})
@@ -120,7 +120,7 @@ class _Spec(words.Document):
     )
 
 
-class _Fragment(_Spec, words.Named):
+class _Fragment(_Spec, shared_models.Named):
     """Steps without their orchestration."""
 
 
@@ -152,7 +152,7 @@ class _Orchestration(Wire):
 
 #: What `dialects/schema.py` makes a schema of: the documents by their keys, then what they do not name by themselves.
 ROOTS: Mapping[str, type[Wire]] = {"spec": _Orchestration, "steps": _Fragment}
-PARTS: Sequence[type[Wire]] = (_Spec, _Step, words.Declaration)
+PARTS: Sequence[type[Wire]] = (_Spec, _Step, shared_models.Declaration)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
@@ -162,7 +162,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     if not whole:
         fragment = reader.document(_Fragment, data)
         return reader.read(fragment, data, reader.name(fragment.name, name), {})
-    below = dict.fromkeys(wire.words(_Spec), "it stands below 'spec'")
+    below = dict.fromkeys(fields.words(_Spec), "it stands below 'spec'")
     orchestration = reader.document(_Orchestration, data, level=below)
     metadata = orchestration.metadata or _Metadata()
     name = reader.name(metadata.name, name, "metadata: {name: my-dag}")
@@ -248,13 +248,13 @@ class _Reader(Reader):
             retry=self._backoff(wired), timeout=wired.timeoutSeconds or None, continue_on_failure=wired.continueOnFailure,
         )  # fmt: skip
 
-    def _needs(self, i: int, wired: _Step) -> Iterator[Need]:
+    def _needs(self, i: int, wired: _Step) -> Iterator[Dependency]:
         if not self.sequential:
-            yield from map(Need, wired.dependsOn)
+            yield from map(Dependency, wired.dependsOn)
         elif i - 1 in self.broken:
             self.loosen(i)
         elif i and wired.name not in self.named:
-            yield Need(self.places.nodes[i - 1][1]["name"])
+            yield Dependency(self.places.nodes[i - 1][1]["name"])
         self.named.add(wired.name)  # a name that stands twice is told as that, not as a circle
 
     def _backoff(self, wired: _Step) -> Retry | None:

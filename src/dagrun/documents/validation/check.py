@@ -11,11 +11,10 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.graph import cycles
-from dagrun.core.ids import variant_ids
 from dagrun.core.model import ContainerAction, ShellAction, Task, WorkflowAction
 from dagrun.core.payloads import parameter_variable
-from dagrun.core.variants import meant
-from dagrun.documents.dialects.base import Places, Written
+from dagrun.core.variants import meant, variant_ids
+from dagrun.documents.dialects.dialect import Places, Written
 from dagrun.documents.parameters import problem_with_default
 from dagrun.documents.validation.expressions import check_language
 from dagrun.documents.validation.parallel import check_beside

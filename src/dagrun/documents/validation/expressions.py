@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from dagrun.core.ids import variant_ids
 from dagrun.core.model import ContainerAction, Matrix, ShellAction, Task
-from dagrun.documents.dialects.base import Path, Places, Written
+from dagrun.core.variants import variant_ids
+from dagrun.documents.dialects.dialect import Path, Places, Written
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, kind_of_param
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dagrun.core.graph import cycles
-from dagrun.core.ids import variant_ids
-from dagrun.documents.dialects.base import Written
+from dagrun.core.variants import variant_ids
+from dagrun.documents.dialects.dialect import Written
 from dagrun.documents.yaml import Finding
 from dagrun.errors import did_you_mean
 

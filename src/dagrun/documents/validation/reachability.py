@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from dagrun.core.graph import looks_back_and_survives
-from dagrun.core.ids import variant_ids
-from dagrun.core.model import Dag, Need, NoAction, OnError, Task, Trigger
-from dagrun.documents.dialects.base import Path, Places, Written
+from dagrun.core.model import Dag, Dependency, NoAction, OnError, Task, Trigger
+from dagrun.core.variants import variant_ids
+from dagrun.documents.dialects.dialect import Path, Places, Written
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
@@ -134,7 +134,7 @@ class _Reasons:
         return failing, sparing
 
 
-def _wants_success(task: Task, need: Need) -> bool:
+def _wants_success(task: Task, need: Dependency) -> bool:
     return (need.trigger or task.trigger) is Trigger.SUCCESS
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagrun.core.work import Attempt, Blob, Ended, Outputs, Watch, Work
+from dagrun.core.work import Attempt, AttemptResult, Blob, Outputs, PrefetchListener, Work
 from dagrun.executors.local.channel import Message
 from dagrun.executors.local.processes import signal_name
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class RunningAttempt:
     """An attempt that was started here and has not ended."""
 
     work: Work
-    done: Callable[[Ended], None]
+    done: Callable[[AttemptResult], None]
     begun: float
-    watch: Watch | None = None  # who is told more than the end: it was queued
+    watch: PrefetchListener | None = None  # who is told more than the end: it was queued
     pid: int | None = None
     stop: int | None = None  # the signal it was last asked to end with
     told: bool = False  # a signal may be on its way to its process
@@ -36,7 +36,7 @@ def key_of(attempt: Attempt) -> tuple[str, str]:
     return attempt.run_id, attempt.task_id
 
 
-def since(job: Job) -> float:
+def since(job: RunningAttempt) -> float:
     """Seconds since the attempt began."""
     return round(time.monotonic() - job.begun, 6)
 
@@ -48,29 +48,29 @@ def sentence(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def failure(job: Job, error: Exception) -> Ended:
+def failure(job: RunningAttempt, error: Exception) -> AttemptResult:
     """How an attempt ended that could not be prepared, or whose end could not be taken in."""
-    return Ended(duration=since(job), error=sentence(error), error_type=type(error).__name__)
+    return AttemptResult(duration=since(job), error=sentence(error), error_type=type(error).__name__)
 
 
-def death(job: Job, code: int) -> Ended:
+def death(job: RunningAttempt, code: int) -> AttemptResult:
     """How an attempt ended whose worker is gone."""
     how = (
         f"was killed by {signal_name(-code)}"
         if code < 0
         else f"exited with code {code} before the body ended"
     )
-    return Ended(
+    return AttemptResult(
         duration=since(job), error=f"the worker process {how}", error_type="WorkerDied", exit_code=code
     )
 
 
-def ended_of(message: Message) -> Ended:
+def ended_of(message: Message) -> AttemptResult:
     """How an attempt ended, as its worker says."""
     duration, left = message["duration"], message.get("left", 0)
     if "error" in message:
         error, error_type = message["error"], message["error_type"]
-        return Ended(duration=duration, error=error, error_type=error_type, left_running=left)
+        return AttemptResult(duration=duration, error=error, error_type=error_type, left_running=left)
     blob = message.get("blob")
     outputs: Outputs = Blob(**blob) if blob else message["outputs"]
-    return Ended(duration=duration, outputs=outputs, changed=message["changed"], left_running=left)
+    return AttemptResult(duration=duration, outputs=outputs, changed=message["changed"], left_running=left)

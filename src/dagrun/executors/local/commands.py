@@ -27,7 +27,7 @@ from dagrun.core.payloads import (
     merged_params,
     size_of,
 )
-from dagrun.core.work import SCRIPT_FILE, Attempt, Blob, Command, Ended, Json, Outputs, Work
+from dagrun.core.work import SCRIPT_FILE, Attempt, AttemptResult, Blob, Command, Json, Outputs, Work
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import encode_outputs
 from dagrun.executors.local import processes
@@ -230,12 +230,14 @@ def _command_line(work: Work, body: Command) -> list[str]:
     return [word.replace(SCRIPT_FILE, named) for word in body.file_argv]
 
 
-def unspawned(error: str) -> Ended:
+def unspawned(error: str) -> AttemptResult:
     """How an attempt ended whose command could not be run at all."""
-    return Ended(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
+    return AttemptResult(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
 
 
-def ended(work: Work, code: int, duration: float, killed_by: str | None, *, was_asked: bool = False) -> Ended:
+def ended(
+    work: Work, code: int, duration: float, killed_by: str | None, *, was_asked: bool = False
+) -> AttemptResult:
     """How a command ended: its exit code, and its outputs. What it wrote counts also when it failed.
 
     With `was_asked` it was asked to end: one that then chose to end well was ended all the same.
@@ -259,7 +261,9 @@ def ended(work: Work, code: int, duration: float, killed_by: str | None, *, was_
         else:
             with contextlib.suppress(OSError):
                 note(work, f"its outputs are lost: {why}")
-    return Ended(duration=duration, outputs=outputs, error=error, error_type=error_type, exit_code=code)
+    return AttemptResult(
+        duration=duration, outputs=outputs, error=error, error_type=error_type, exit_code=code
+    )
 
 
 def _told(problem: Exception) -> str:

@@ -13,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.core.work import Attempt, Call, Command, Ended, Nothing, Watch, Work
+from dagrun.core.work import Attempt, AttemptResult, Call, Command, Nothing, PrefetchListener, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, containers
 from dagrun.executors.local import commands, keeper, orphans, processes
-from dagrun.executors.local.attempts import Job, failure, key_of, since
+from dagrun.executors.local.attempts import RunningAttempt, failure, key_of, since
 from dagrun.executors.local.channel import Message, pack
 from dagrun.executors.local.pool import Pool
 from dagrun.executors.local.processes import BODY, signal_name
-from dagrun.executors.local.registry_reader import IMPORT_PATIENCE, Describer
+from dagrun.executors.local.registry_reader import IMPORT_PATIENCE, RegistryReader
 from dagrun.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ class LocalExecutor:
         processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
         self._keeper_pid, self._keeper = keeper.launch()
         self._pool = Pool(self, root, self._mark, self._worker_name)
-        self._describer = Describer(self._pool, self._keeper, root, import_patience)
+        self._describer = RegistryReader(self._pool, self._keeper, root, import_patience)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._jobs: dict[tuple[str, str], Job] = {}
+        self._jobs: dict[tuple[str, str], RunningAttempt] = {}
         self._most = 0  # attempts that ran at once
-        self._spawning: dict[int, Job] = {}
-        self._commands: dict[int, Job] = {}
-        self._copying: set[asyncio.Future[Ended]] = set()
+        self._spawning: dict[int, RunningAttempt] = {}
+        self._commands: dict[int, RunningAttempt] = {}
+        self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._closed = False
@@ -98,9 +98,9 @@ class LocalExecutor:
         if self._bodies_lock is not None:
             self.tell_keeper({"op": "hold", "path": str(self._bodies_lock)})
 
-    def start(self, work: Work, done: Callable[[Ended], None]) -> None:
+    def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Begin an attempt."""
-        job = Job(work, done, time.monotonic())
+        job = RunningAttempt(work, done, time.monotonic())
         self._jobs[key_of(work.attempt)] = job
         self._most = max(self._most, self._running())
         try:
@@ -108,7 +108,7 @@ class LocalExecutor:
         except Exception as error:  # whatever keeps an attempt from beginning is its end
             self._finish_soon(job, failure(job, error))
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: RunningAttempt) -> None:
         work = job.work
         match work.body:
             case _ if containers.needed(work):
@@ -118,7 +118,7 @@ class LocalExecutor:
             case Command():
                 self._start_command(job, work.body)
             case Nothing():
-                self._finish_soon(job, Ended(duration=0.0, changed=False))
+                self._finish_soon(job, AttemptResult(duration=0.0, changed=False))
 
     def room(self, ref: str) -> int:
         """How many calls of this workflow can be queued."""
@@ -128,10 +128,10 @@ class LocalExecutor:
         """Whether a worker runs a tiny body."""
         return self._pool.is_brisk()
 
-    def queue(self, attempts: Sequence[tuple[Work, Watch]]) -> None:
+    def queue(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """Queue calls for the workers that run tiny bodies; what finds no room goes back."""
         now = time.monotonic()
-        jobs = [Job(work, watch.ended, now, watch) for work, watch in attempts]
+        jobs = [RunningAttempt(work, watch.ended, now, watch) for work, watch in attempts]
         self._jobs.update((key_of(job.work.attempt), job) for job in jobs)
         self._pool.queue(jobs)
 
@@ -186,7 +186,7 @@ class LocalExecutor:
 
     # --- commands -------------------------------------------------------------------------------------------
 
-    def _start_command(self, job: Job, body: Command) -> None:
+    def _start_command(self, job: RunningAttempt, body: Command) -> None:
         spawn = commands.prepared(job.work, body)
         number = next(self._numbers)
         mark = f"{self._mark}-{number}"
@@ -269,7 +269,8 @@ class LocalExecutor:
         self._hold_lock()
         for job in [job for job in self._jobs.values() if job.halt is None]:
             self.finish(
-                job, Ended(duration=since(job), error="the keeper process died", error_type="KeeperDied")
+                job,
+                AttemptResult(duration=since(job), error="the keeper process died", error_type="KeeperDied"),
             )
 
     def _end_orphans(self, leaders: list[int]) -> None:
@@ -293,7 +294,7 @@ class LocalExecutor:
 
     # --- ends -----------------------------------------------------------------------------------------------
 
-    def _signal(self, job: Job) -> None:
+    def _signal(self, job: RunningAttempt) -> None:
         if job.halt is not None:  # its body has ended, and its worker may have another
             job.halt.set()
         elif isinstance(job.work.body, Call):
@@ -301,16 +302,16 @@ class LocalExecutor:
         elif job.pid is not None:
             self.kill(job)
 
-    def kill(self, job: Job) -> None:
+    def kill(self, job: RunningAttempt) -> None:
         """Have the keeper send the job's process the signal that it is to stop with."""
         job.told = True
         self.tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})
 
-    def _finish_soon(self, job: Job, ended: Ended) -> None:
+    def _finish_soon(self, job: RunningAttempt, ended: AttemptResult) -> None:
         assert self._loop is not None
         self._loop.call_soon(lambda: self.finish(job, ended, began=False))
 
-    def _collect(self, job: Job, ended: Ended) -> None:
+    def _collect(self, job: RunningAttempt, ended: AttemptResult) -> None:
         """Keep what the attempt's artifacts name, in a thread. Only then has it ended; until then it can be stopped."""
         assert self._loop is not None
         job.halt = threading.Event()
@@ -321,7 +322,7 @@ class LocalExecutor:
         copying.add_done_callback(self._copying.discard)
         copying.add_done_callback(lambda copied: self.finish(job, copied.result()))
 
-    def give_back(self, job: Job) -> None:
+    def give_back(self, job: RunningAttempt) -> None:
         """It has not begun: it is the engine's again at the loop's next turn."""
         assert self._loop is not None
         assert job.watch is not None
@@ -330,7 +331,7 @@ class LocalExecutor:
                 job.kill.cancel()
             self._loop.call_soon(job.watch.returned)
 
-    def finish(self, job: Job, ended: Ended, *, began: bool = True) -> None:
+    def finish(self, job: RunningAttempt, ended: AttemptResult, *, began: bool = True) -> None:
         """Its body has ended, or never began; with what it leaves behind, so has the attempt."""
         if job.work.artifacts and (began or ended.error is None) and job.halt is None:
             self._collect(job, ended)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dagrun.core.work import Ended
+from dagrun.core.work import AttemptResult
 from dagrun.executors.local import commands
-from dagrun.executors.local.attempts import Job, death, ended_of, failure, sentence, since
+from dagrun.executors.local.attempts import RunningAttempt, death, ended_of, failure, sentence, since
 from dagrun.executors.local.channel import Channel, Message
 from dagrun.executors.local.prefetch import Dealer, Pace, ref_of
 from dagrun.executors.local.processes import BODY
@@ -37,15 +37,15 @@ class Owner(Protocol):
         """Ask the keeper for something."""
         ...
 
-    def kill(self, job: Job) -> None:
+    def kill(self, job: RunningAttempt) -> None:
         """Have the keeper send the job's process the signal that it is to stop with."""
         ...
 
-    def finish(self, job: Job, ended: Ended) -> None:
+    def finish(self, job: RunningAttempt, ended: AttemptResult) -> None:
         """The job's body has ended."""
         ...
 
-    def give_back(self, job: Job) -> None:
+    def give_back(self, job: RunningAttempt) -> None:
         """The job was queued, and has not begun."""
         ...
 
@@ -65,9 +65,9 @@ class Pool:
         self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[WarmWorker] = []
-        self._waiting: list[Job] = []  # for workers that are being forked
+        self._waiting: list[RunningAttempt] = []  # for workers that are being forked
         self._asked = 0  # workers asked for and not here yet
-        self._dead: dict[int, Job] = {}  # what they ran, until the keeper says how they died
+        self._dead: dict[int, RunningAttempt] = {}  # what they ran, until the keeper says how they died
         self._codes: dict[int, int] = {}  # what it said before their channels told us
         self._pace = Pace()
         self._dealer = Dealer(self._pace)
@@ -113,7 +113,7 @@ class Pool:
         """One that was asked for cannot be had: what waits for it waits for another, if there is one."""
         self._asked -= 1
         if self._waiting and not self.workers and not self._asked:
-            ended = Ended(duration=0.0, error=error, error_type="WorkerNotStarted")
+            ended = AttemptResult(duration=0.0, error=error, error_type="WorkerNotStarted")
             self._owner.finish(self._waiting.pop(0), ended)
             self._ask_for_those_that_wait()
 
@@ -172,7 +172,7 @@ class Pool:
             return
         commands.keep_spool(job.work.attempt, worker.pid)
         if why:
-            self._owner.finish(job, Ended(duration=since(job), error=why, error_type="WorkerDied"))
+            self._owner.finish(job, AttemptResult(duration=since(job), error=why, error_type="WorkerDied"))
         elif worker.pid in self._codes:
             self._owner.finish(job, death(job, self._codes.pop(worker.pid)))
         else:
@@ -202,7 +202,7 @@ class Pool:
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def start(self, job: Job) -> None:
+    def start(self, job: RunningAttempt) -> None:
         """Begin a call: now, or when there is a worker for it."""
         while self._idle:
             worker = self._idle.pop()
@@ -215,7 +215,7 @@ class Pool:
         if self._asked < len(self._waiting):
             self.ask_for_worker()
 
-    def _hand_over(self, worker: WarmWorker, job: Job) -> bool:
+    def _hand_over(self, worker: WarmWorker, job: RunningAttempt) -> bool:
         """Let a free worker begin the call; False when it cannot be sent, and has failed for it."""
         quick = self._pace.is_quick(ref_of(job.work))
         try:
@@ -229,13 +229,13 @@ class Pool:
             worker.channel.send_packed(call)
         return True
 
-    def _let_begin(self, worker: WarmWorker, job: Job) -> None:
+    def _let_begin(self, worker: WarmWorker, job: RunningAttempt) -> None:
         worker.job, job.pid = job, worker.pid
         job.begun = time.monotonic()
         if job.stop is not None:
             self.signal(job)
 
-    def signal(self, job: Job) -> None:
+    def signal(self, job: RunningAttempt) -> None:
         """Tell the job to stop, wherever it is."""
         if job.pid is not None:
             worker = self.workers.get(job.pid)
@@ -254,7 +254,7 @@ class Pool:
         elif job in self._waiting:
             assert self._loop is not None
             self._waiting.remove(job)
-            ended = Ended(duration=0.0, error="ended before it began", error_type="Terminated")
+            ended = AttemptResult(duration=0.0, error="ended before it began", error_type="Terminated")
             self._loop.call_soon(self._owner.finish, job, ended)
 
     # --- queued calls ---------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Pool:
         """How many calls are, for all we have heard."""
         return sum(len(worker.queue) for worker in self.workers.values())
 
-    def queue(self, jobs: Sequence[Job]) -> None:
+    def queue(self, jobs: Sequence[RunningAttempt]) -> None:
         """Queue calls; what finds no room is given back."""
         found = self._dealer.deal([(next(self._numbers), job) for job in jobs], self.workers.values())
         for job in jobs[found:]:

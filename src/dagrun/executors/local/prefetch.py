@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from dagrun.core.work import Call, Work
-from dagrun.executors.local.attempts import Job
+from dagrun.executors.local.attempts import RunningAttempt
 from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker, packed_call
 
 TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
@@ -68,7 +68,7 @@ class Dealer:
             and self.pace.is_quick(ref_of(job.work))
         )
 
-    def deal(self, jobs: Sequence[tuple[int, Job]], workers: Iterable[WarmWorker]) -> int:
+    def deal(self, jobs: Sequence[tuple[int, RunningAttempt]], workers: Iterable[WarmWorker]) -> int:
         """Deal numbered jobs out, the shortest queue first; how many of them found room."""
         takers = self._takers(workers)
         dealt: dict[int, list[tuple[int, bytes]]] = {worker.pid: [] for worker in takers}

@@ -14,7 +14,7 @@ from dagrun.registry import Failure, Origin, Registry, Workflow, unpack
 IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
-class Describer:
+class RegistryReader:
     """Asks workers what is registered. A module that crashes or hangs while it is imported costs one of them."""
 
     def __init__(self, pool: Pool, keeper: Channel, root: Path, patience: float) -> None:

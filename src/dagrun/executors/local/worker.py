@@ -21,7 +21,7 @@ from dagrun import registry
 from dagrun.executors import calling
 from dagrun.executors.local import processes
 from dagrun.executors.local.body import Body, clean, describe_error, ended
-from dagrun.executors.local.calls import Calls
+from dagrun.executors.local.call_queue import CallQueue
 from dagrun.executors.local.channel import LOOK_OUT, Channel, Message
 from dagrun.executors.local.sandbox import Home, open_streams
 from dagrun.registry import Origin
@@ -84,7 +84,7 @@ class Worker:
 
     def __init__(self, channel: Channel, tickets: int) -> None:
         self.channel = channel
-        self.calls = Calls(channel, tickets)
+        self.calls = CallQueue(channel, tickets)
         self.functions: dict[tuple[str, str], dict[str, Callable[..., Any]]] = {}
         self.bodies = 0
         self.brisk = False  # whether its last body was over in no time: the next call may come as quickly

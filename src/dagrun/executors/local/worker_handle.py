@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dagrun.core.work import Attempt, Blob, Call, Ended, Json, Outputs, Work
-from dagrun.executors.local.attempts import Job
+from dagrun.core.work import Attempt, AttemptResult, Blob, Call, Json, Outputs, Work
+from dagrun.executors.local.attempts import RunningAttempt
 from dagrun.executors.local.channel import TICKET, Channel, Message, pack
 
 DEPTH = 64  # bodies that are queued for one worker
@@ -27,14 +27,16 @@ class WarmWorker:
     channel: Channel
     tickets: int  # the pipe that holds the numbers of the queued calls it may begin: to take them back,
     granting: int  # and to write them
-    job: Job | None = None
-    queue: dict[int, Job] = field(default_factory=dict)  # by number, in the order in which they begin
+    job: RunningAttempt | None = None
+    queue: dict[int, RunningAttempt] = field(
+        default_factory=dict
+    )  # by number, in the order in which they begin
     #: Calls that it may not have come to, with their bytes.
     unread: deque[tuple[int, int]] = field(default_factory=deque)
     backlog: int = 0  # bytes of them all
     late: bool = False  # others have taken work from it since it was last heard
     #: How its job ended, while it is about to begin one of its queue: both are told together, for it was never free.
-    parting: Ended | None = None
+    parting: AttemptResult | None = None
     #: What it was told already: what the bodies of the run have in common, and where it finds which workflows.
     surroundings: tuple[Any, ...] = ()
     knows: set[str] = field(default_factory=set)
@@ -46,7 +48,7 @@ class WarmWorker:
         """How many more calls of that size may be queued."""
         return min(DEPTH - len(self.queue), (MOST_QUEUED - self.backlog) // size)
 
-    def put(self, number: int, job: Job, size: int) -> None:
+    def put(self, number: int, job: RunningAttempt, size: int) -> None:
         """A call of that size is going to be sent to be begun when it can."""
         self.queue[number] = job
         self.unread.append((number, size))
@@ -65,7 +67,7 @@ class WarmWorker:
             os.write(self.granting, b"".join(map(TICKET.pack, numbers)))
             self.channel.send_packed(b"".join(calls))
 
-    def take_back(self, most: int) -> list[Job]:
+    def take_back(self, most: int) -> list[RunningAttempt]:
         """Queued calls that it has not begun, and now cannot begin."""
         with contextlib.suppress(BlockingIOError):
             tickets = os.read(self.tickets, TICKET.size * most)

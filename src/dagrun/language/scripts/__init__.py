@@ -12,9 +12,9 @@ a program does with data that it is handed or reads is the script's affair: `eva
 
 from __future__ import annotations
 
-from dagrun.language.scripts.dialect import Bashism, bashisms
 from dagrun.language.scripts.fitting import Fitted, ScriptProblems, Variable, fit
 from dagrun.language.scripts.rules import is_evaluated
 from dagrun.language.scripts.shell import SHELLS
+from dagrun.language.scripts.shell_language import Bashism, bashisms
 
 __all__ = ["SHELLS", "Bashism", "Fitted", "ScriptProblems", "Variable", "bashisms", "fit", "is_evaluated"]

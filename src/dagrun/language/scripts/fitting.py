@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from dagrun.language.expressions import Expression, ExpressionError, Span, parse, spans
-from dagrun.language.scripts.holes import HOLE, Fit, Place
+from dagrun.language.scripts.placeholders import HOLE, Fit, Place
 from dagrun.language.scripts.shell import SHELLS, places
 
 INSTEAD = "put it in `env:` and read the variable"

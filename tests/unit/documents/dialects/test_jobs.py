@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import ContainerAction, Dag, Need, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import ContainerAction, Dag, Dependency, OnError, ShellAction, Task, Trigger
 from tests.unit.harness import load, read, shown, told
 
 
-def needs(text: str) -> dict[str, list[Need]]:
+def needs(text: str) -> dict[str, list[Dependency]]:
     """What each job waits for."""
     return {task.id: list(task.needs) for task in read(text).tasks}
 
@@ -47,7 +47,7 @@ def test_a_whole_workflow() -> None:
     assert build.action == ContainerAction("builder:1", ("make", "make check"))
     assert (build.artifacts, build.timeout, test.timeout) == (("dist/*.whl",), 600, 300)
     assert (test.action, test.retry.retries) == (ShellAction(("pytest",), "bash"), 1)
-    assert (test.needs, test.condition) == ((Need("build"),), "${{ jobs.build.status == 'success' }}")
+    assert (test.needs, test.condition) == ((Dependency("build"),), "${{ jobs.build.status == 'success' }}")
 
 
 def test_an_image_alone_runs_its_own_command() -> None:
@@ -56,12 +56,15 @@ def test_an_image_alone_runs_its_own_command() -> None:
 
 def test_conditions_belong_to_their_edges() -> None:
     assert job("run: x, requires: [b, {job: c, condition: failure}]").needs == (
-        Need("b"), Need("c", Trigger.FAILURE),
+        Dependency("b"), Dependency("c", Trigger.FAILURE),
     )  # fmt: skip
 
 
 def test_after_is_order_only_and_requires_wins() -> None:
-    assert job("run: x, after: [b, c], requires: [b]").needs == (Need("b"), Need("c", Trigger.ALWAYS))
+    assert job("run: x, after: [b, c], requires: [b]").needs == (
+        Dependency("b"),
+        Dependency("c", Trigger.ALWAYS),
+    )
 
 
 def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
@@ -73,7 +76,7 @@ def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
           alert: {run: x, on_complete: failure, requires: []}
           clean: {run: x, on_complete: always, after: [build]}
     """
-    expected = [Need("build"), Need("test"), Need("clean")]
+    expected = [Dependency("build"), Dependency("test"), Dependency("clean")]
     assert (needs(text)["report"], needs(text)["alert"]) == (expected, expected)
     assert [str(task.trigger) for task in read(text).tasks] == [
         "always",

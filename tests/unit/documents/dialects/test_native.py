@@ -12,7 +12,7 @@ from dagrun.core.model import (
     OnError,
     Param,
     Retry,
-    Service,
+    ServiceContainer,
     ShellAction,
     Task,
     WorkflowAction,
@@ -730,7 +730,9 @@ def test_services_in_a_list_are_called_after_their_images() -> None:
 
 def test_services_in_a_mapping_have_names() -> None:
     (service,) = one("services: {db: {image: postgres, env: {V: 1.10}, ports: [5432, '80:80']}}").services
-    assert service == Service(name="db", image="postgres", env={"V": "1.10"}, ports=("5432", "80:80"))
+    assert service == ServiceContainer(
+        name="db", image="postgres", env={"V": "1.10"}, ports=("5432", "80:80")
+    )
 
 
 @pytest.mark.parametrize(

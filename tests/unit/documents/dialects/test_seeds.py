@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.core.model import ContainerAction, Dag, HealthCheck, NoAction, Service, WorkflowAction
+from dagrun.core.model import ContainerAction, Dag, HealthCheck, NoAction, ServiceContainer, WorkflowAction
 from dagrun.core.variants import variants
 from tests.unit.harness import read
 
@@ -167,8 +167,10 @@ def test_s3_services() -> None:
     check = HealthCheck(test=("CMD", "pg_isready"), interval=5, timeout=5, retries=5)
     assert job.action == ContainerAction("python:3.11")
     assert job.services == (
-        Service(name="postgres", image="postgres:15", env={"POSTGRES_PASSWORD": "test"}, health_check=check),
-        Service(name="redis", image="redis:7"),
+        ServiceContainer(
+            name="postgres", image="postgres:15", env={"POSTGRES_PASSWORD": "test"}, health_check=check
+        ),
+        ServiceContainer(name="redis", image="redis:7"),
     )
 
 

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dagrun.core.decisions import Ask, Drop, Finish, Skip, Start, Stop
+from dagrun.core.decisions import Cancel, EvaluateCondition, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Action, Dag, Need, NoAction, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Action, Dag, Dependency, NoAction, OnError, ShellAction, Task, Trigger
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
+from dagrun.documents.dialects.locations import NodePlaces
 from dagrun.documents.dialects.native import _SPELLING
-from dagrun.documents.dialects.places import NodePlaces
 from dagrun.documents.validation.reachability import never_starting
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry
-from dagrun.runtime.prepared_run import Prepared
-from dagrun.runtime.work_builder import Bodies
+from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from tests.unit.harness import shown, told
 
@@ -179,7 +179,7 @@ def tasks(draw: st.DrawFn, above: list[str], name: str) -> Task:
         action=(action := draw(st.sampled_from(actions))),
         tolerated_exit_codes=draw(st.sampled_from([(), (), (2,)])),
         skip_on_exit_codes=draw(st.sampled_from([(), (), (9,)])) if isinstance(action, ShellAction) else (),
-        needs=tuple(Need(need, draw(st.sampled_from([None, None, *Trigger]))) for need in needs),
+        needs=tuple(Dependency(need, draw(st.sampled_from([None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, Trigger.SUCCESS, *Trigger])),
         condition=draw(st.sampled_from(CONDITIONS)),
         unless=draw(st.sampled_from([None, None, None, "failure()", "params.x", "true"])),
@@ -214,9 +214,9 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
                     )
             case Skip(node, reason, detail):
                 state.apply(TaskSkip(timestamp=1, task_id=node.task.id, reason=str(reason), detail=detail))
-            case Drop(node, reason) | Stop(node, reason):
+            case Cancel(node, reason) | Stop(node, reason):
                 state.apply(TaskCancel(timestamp=1, task_id=node.task.id, reason=str(reason)))
-            case Ask(node):
+            case EvaluateCondition(node):
                 answer = condition(state, graph, node.index, draw)
                 if answer is None:
                     state.apply(
@@ -254,9 +254,9 @@ def end(state: RunState, task: Task, how: str) -> None:
 def condition(state: RunState, graph: Graph, i: int, draw: st.DataObject) -> bool | None:
     """What the condition says, with a parameter that may hold anything or be missing; None: it has no value."""
     params = draw.draw(st.sampled_from([{"x": True}, {"x": False}, {}]))
-    prepared = Prepared(graph, "", params, Registry())
+    prepared = PreparedRun(graph, "", params, Registry())
     try:
-        return Bodies(prepared, Settings(root=Path()), state, "run", no_file, environment={}).condition(
+        return WorkBuilder(prepared, Settings(root=Path()), state, "run", no_file, environment={}).condition(
             graph.nodes[i]
         )
     except EvaluationError:

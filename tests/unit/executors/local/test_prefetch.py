@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dagrun.core.work import Call, Work
-from dagrun.executors.local.attempts import Job
+from dagrun.executors.local.attempts import RunningAttempt
 from dagrun.executors.local.channel import Channel, Message
 from dagrun.executors.local.prefetch import TINY, TINY_BODIES, Dealer, Pace
 from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker
@@ -49,10 +49,10 @@ class Crew:
     def work(self, task: str, **more: Any) -> Work:
         return work(self.where, CALL, task, **more)
 
-    def job(self, task: str, **more: Any) -> Job:
-        return Job(self.work(task, **more), lambda _: None, 0.0)
+    def job(self, task: str, **more: Any) -> RunningAttempt:
+        return RunningAttempt(self.work(task, **more), lambda _: None, 0.0)
 
-    def deal(self, *jobs: Job) -> int:
+    def deal(self, *jobs: RunningAttempt) -> int:
         return self.dealer.deal([*enumerate(jobs, 1)], self.workers)
 
     def room(self) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dagrun.language.scripts.holes import Place
+from dagrun.language.scripts.placeholders import Place
 from dagrun.language.scripts.shell.grammar import Grammar
 
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ksh", "zsh"})

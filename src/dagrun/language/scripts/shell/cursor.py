@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dagrun.language.scripts.holes import Holes
 from dagrun.language.scripts.parts import Heredoc, Word
+from dagrun.language.scripts.placeholders import Holes
 from dagrun.language.scripts.rules.assignments import Variables
 
 MOST_NESTING: Final = 40

@@ -6,8 +6,8 @@ import re
 from bisect import bisect_left
 from typing import Final
 
-from dagrun.language.scripts.holes import Place
 from dagrun.language.scripts.parts import Command, Word
+from dagrun.language.scripts.placeholders import Place
 from dagrun.language.scripts.rules import Verdict, judge, judge_condition
 from dagrun.language.scripts.rules.assignments import assign
 from dagrun.language.scripts.rules.bashisms import note_builtin

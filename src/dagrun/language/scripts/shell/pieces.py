@@ -6,8 +6,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import Final
 
-from dagrun.language.scripts.holes import HOLE, Fit
 from dagrun.language.scripts.parts import Word
+from dagrun.language.scripts.placeholders import HOLE, Fit
 from dagrun.language.scripts.rules.assignments import CALCULATING
 from dagrun.language.scripts.shell.cursor import Cursor, Lost
 

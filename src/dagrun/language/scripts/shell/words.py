@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dagrun.language.scripts.holes import Fit
 from dagrun.language.scripts.parts import Word
+from dagrun.language.scripts.placeholders import Fit
 from dagrun.language.scripts.shell.cursor import Lost
 from dagrun.language.scripts.shell.pieces import IN_SUBSCRIPT, Pieces
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from dagrun.scheduling.zones import Zone, ZoneError, zone
+from dagrun.scheduling.timezones import Zone, ZoneError, zone
 
 
 def minute(text: str) -> int:

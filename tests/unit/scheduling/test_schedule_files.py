@@ -11,9 +11,9 @@ import pytest
 
 from dagrun.documents.yaml import Source, render
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.scheduling import files as module
-from dagrun.scheduling.files import ScheduleFiles
-from dagrun.scheduling.model import Catchup, Overlap, Schedule, minute_number, minute_text
+from dagrun.scheduling import schedule_files as module
+from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, minute_number, minute_text
+from dagrun.scheduling.schedule_files import ScheduleFiles
 
 GOOD = "{id: good, cron: '0 9 * * *', dag: x.yaml}"
 

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagrun.documents.yaml import Place, Source
-from dagrun.scheduling.model import Account, Due, Origin, Seen, Skip, SkipReason, minute_number, minute_text
+from dagrun.scheduling.schedule import (
+    Account,
+    Due,
+    Origin,
+    Seen,
+    Skip,
+    SkipReason,
+    minute_number,
+    minute_text,
+)
 from tests.unit.scheduling.harness import at, schedule
 
 NINE = int(at("09:00")) // 60

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagrun.documents.dialects.base import Path
+from dagrun.documents.dialects.dialect import Path
 
 #: A node of the document that is to be a task, and where it stands.
 Node = tuple[Path, Any]

@@ -10,7 +10,7 @@ from dagrun.executors.local.channel import TICKET, Channel, Message
 from dagrun.registry import Origin
 
 
-class Calls:
+class CallQueue:
     """The worker's end of its queue.
 
     A queued call is begun by whoever reads its number from the pipe `tickets`: the worker, or dagrun, which so takes

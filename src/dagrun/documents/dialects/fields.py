@@ -20,8 +20,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from dagrun.core.model import DURATION_PATTERN, NAME_PATTERN, NAME_RULE, seconds
-from dagrun.documents.dialects import elsewhere
-from dagrun.documents.dialects.base import Path
+from dagrun.documents.dialects import synonyms
+from dagrun.documents.dialects.dialect import Path
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
 
@@ -211,7 +211,7 @@ def findings(
     def advice(steps: Path) -> str:
         word, node = str(steps[-1]), steps[:-1]
         here = level if not node or node == ("defaults",) else _NOTHING
-        said = elsewhere.advice(word, _keys_at(model, steps), here, values.get(steps))
+        said = synonyms.advice(word, _keys_at(model, steps), here, values.get(steps))
         if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
             (key,) = missing[node]
             return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
@@ -221,7 +221,7 @@ def findings(
         """Whether a missing key follows from others: it is there under another name, or the node is no such thing."""
         strangers = unknown.get(node, ())
         return (bool(strangers) and len(strangers) == sizes[node]) or any(
-            elsewhere.names(advice(each), {key}) for each in strangers
+            synonyms.names(advice(each), {key}) for each in strangers
         )
 
     for (steps, code), details in groups.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.language.scripts.holes import Fit, Holes, Place
+from dagrun.language.scripts.placeholders import Fit, Holes, Place
 
 UNKNOWN = Place(Fit.REFUSED, "unknown")
 

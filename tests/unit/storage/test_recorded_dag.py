@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dagrun.core.model import Dag, OnError, Param, Retry, ShellAction, WorkflowAction
-from dagrun.storage.documents import from_json, to_json
+from dagrun.storage.recorded_dag import from_json, to_json
 from tests.unit.harness import chain, task
 
 

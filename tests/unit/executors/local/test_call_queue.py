@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dagrun.executors.local.calls import Calls
+from dagrun.executors.local.call_queue import CallQueue
 from dagrun.executors.local.channel import TICKET, Channel, Message
 
 
@@ -21,7 +21,7 @@ class Desk:
         tickets, self.granting = os.pipe()
         os.set_blocking(tickets, False)
         self.dagrun = Channel(ours)
-        self.calls = Calls(Channel(theirs), tickets)
+        self.calls = CallQueue(Channel(theirs), tickets)
 
     def send(self, op: str, number: int, *, ticket: bool = False, more: Message | None = None) -> None:
         if ticket:

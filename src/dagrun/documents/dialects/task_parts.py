@@ -6,10 +6,10 @@ import posixpath
 import re
 
 from dagrun.core.model import Action, ContainerAction, HealthCheck, NoAction, Retry, ShellAction, is_name
-from dagrun.documents.dialects import words
+from dagrun.documents.dialects import shared_models
 
 
-def action(wired: words.Body) -> Action:
+def action(wired: shared_models.Body) -> Action:
     """What a task does that calls no workflow."""
     commands = tuple(wired.commands or ()) if wired.run is None else (wired.run,)
     shell = wired.shell or "sh"
@@ -19,7 +19,7 @@ def action(wired: words.Body) -> Action:
     return ShellAction(commands, shell) if commands else NoAction()
 
 
-def retry(retries: int | None, fine: words.Retry) -> Retry:
+def retry(retries: int | None, fine: shared_models.Retry) -> Retry:
     """A retry of which more is said than how often."""
     return Retry(
         retries=(fine.max_attempts or 1) - 1 if retries is None else retries,
@@ -28,12 +28,12 @@ def retry(retries: int | None, fine: words.Retry) -> Retry:
     )  # fmt: skip
 
 
-def tolerated(wired: bool | words.Tolerated) -> tuple[int, ...]:
+def tolerated(wired: bool | shared_models.Tolerated) -> tuple[int, ...]:
     """The exit codes with which a failure is tolerated, where not every one is."""
     return () if isinstance(wired, bool) else tuple(dict.fromkeys(wired.exit_codes))
 
 
-def health_check(wired: words.HealthCheck | None) -> HealthCheck | None:
+def health_check(wired: shared_models.HealthCheck | None) -> HealthCheck | None:
     """A health check whose test says how it is run: `CMD` and words, or `CMD-SHELL` and a text."""
     if wired is None:
         return None

@@ -15,17 +15,17 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 
 from dagrun.core.model import seconds
-from dagrun.documents.dialects import wire
-from dagrun.documents.dialects.wire import Duration, Name, Wire
+from dagrun.documents.dialects import fields
+from dagrun.documents.dialects.fields import Duration, Name, Wire
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import Text
 from dagrun.errors import DagrunError, UsageError
 from dagrun.scheduling.cron import Cron, CronError
 from dagrun.scheduling.cron import parse as parse_cron
-from dagrun.scheduling.model import Catchup, Origin, Overlap, Schedule
+from dagrun.scheduling.schedule import Catchup, Origin, Overlap, Schedule
 from dagrun.scheduling.timetable import Timetable
-from dagrun.scheduling.zones import LAST_YEAR, Zone, ZoneError
-from dagrun.scheduling.zones import zone as find_zone
+from dagrun.scheduling.timezones import LAST_YEAR, Zone, ZoneError
+from dagrun.scheduling.timezones import zone as find_zone
 
 _SUFFIXES: Final = (".yaml", ".yml")
 #: A file that is wrong so soon after it changed, in seconds, may be half-written: it is read again before it is told of.
@@ -290,7 +290,7 @@ class _Reader:
         try:
             wired = _Schedule.model_validate(entry)
         except ValidationError as error:
-            self.findings += wire.findings(error, self.source, path, _Schedule, {})
+            self.findings += fields.findings(error, self.source, path, _Schedule, {})
             self._look_at_time(entry, path)
             return None
         cron, zone = self._look_at_time(entry, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.documents.dialects.building import artifact_name, base_name
+from dagrun.documents.dialects.task_parts import artifact_name, base_name
 
 
 @pytest.mark.parametrize(

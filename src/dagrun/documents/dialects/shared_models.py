@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict, JsonValue
 
 from dagrun.core.model import ParamType
-from dagrun.documents.dialects.wire import (
+from dagrun.documents.dialects.fields import (
     AXIS,
     Axis,
     Called,

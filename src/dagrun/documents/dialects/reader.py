@@ -15,25 +15,25 @@ from dagrun.core.model import (
     NAME_RULE,
     Action,
     Dag,
+    Dependency,
     Matrix,
-    Need,
     OnError,
     Param,
     Retry,
-    Service,
+    ServiceContainer,
     ShellAction,
     Task,
     Trigger,
     WorkflowAction,
     is_name,
 )
-from dagrun.documents.dialects import building, elsewhere, matrices, wire, words
-from dagrun.documents.dialects.base import Path, Written
-from dagrun.documents.dialects.places import Node, NodePlaces, Spelling
+from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts
+from dagrun.documents.dialects.dialect import Path, Written
+from dagrun.documents.dialects.locations import Node, NodePlaces, Spelling
 from dagrun.documents.yaml import Finding, Source
 
-AnyWire = TypeVar("AnyWire", bound=wire.Wire)
-AnyBody = TypeVar("AnyBody", bound=words.Body)
+AnyWire = TypeVar("AnyWire", bound=fields.Wire)
+AnyBody = TypeVar("AnyBody", bound=shared_models.Body)
 
 NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
@@ -69,11 +69,13 @@ _STUB = ShellAction(("true",))
 class Reader:
     """One document on its way to a Dag; collects every finding."""
 
-    def __init__(self, source: Source, spelling: Spelling, body: type[words.Body], root: Path = ()) -> None:
+    def __init__(
+        self, source: Source, spelling: Spelling, body: type[shared_models.Body], root: Path = ()
+    ) -> None:
         self.source = source
         self.spelling = spelling
         #: What a task may say, and what a document may say beside its tasks.
-        self._words = frozenset(wire.words(body))
+        self._words = frozenset(fields.words(body))
         self._beside: frozenset[str] = frozenset()
         #: Words that could not be read: what they declare is not known.
         self.unread: set[str] = set()
@@ -111,16 +113,16 @@ class Reader:
         `level` says where words stand that are not for this node.
         """
         good = dict(data)
-        if issubclass(model, words.Document):
-            self._beside = frozenset(wire.words(model))
+        if issubclass(model, shared_models.Document):
+            self._beside = frozenset(fields.words(model))
         each = self._words - {"kind"}  # that of a document is another thing
         level = {**dict.fromkeys(each, f"each {self.spelling.noun} says it for itself"), **level}
         while True:
             try:
                 return model.model_validate(good)
             except ValidationError as error:
-                self.findings += wire.findings(error, self.source, path, model, LATER_DAG_KEYS, level)
-                known = wire.words(model)
+                self.findings += fields.findings(error, self.source, path, model, LATER_DAG_KEYS, level)
+                known = fields.words(model)
                 for word in {str(detail["loc"][0]) for detail in error.errors()}:
                     self.unread |= {word, *(() if word in known else _meant(word, known, level))}
                     good.pop(word, None)
@@ -139,7 +141,7 @@ class Reader:
     def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
         """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
         path, nodes = self.places.document(word), data.get(word)
-        if word not in data and any(elsewhere.names(each.suggestion, path) for each in self.findings):
+        if word not in data and any(synonyms.names(each.suggestion, path) for each in self.findings):
             return kind()  # a misspelt key was told of already
         if nodes is None or nodes in ([], {}):
             hint = f"write the {self.spelling.noun}s under '{word}:'" if word not in data else ""
@@ -153,7 +155,7 @@ class Reader:
             self.tell(path, message, "invalid-value", suggestion=f"begin each with `{begin}`")
         return kind()
 
-    def written(self, document: words.Document, tasks: Iterable[Task], **own: Any) -> Written:
+    def written(self, document: shared_models.Document, tasks: Iterable[Task], **own: Any) -> Written:
         """The Dag with everything that could be read."""
         dag = Dag(
             description=document.description,
@@ -178,14 +180,14 @@ class Reader:
         )
 
     def _param(self, name: str, value: Any) -> Param:
-        if not isinstance(value, dict) or value.keys().isdisjoint(words.DECLARING):
+        if not isinstance(value, dict) or value.keys().isdisjoint(shared_models.DECLARING):
             return Param(name=name, default=value)
         self.places.declared.add(name)
         try:
-            declared = words.Declaration.model_validate(value)
+            declared = shared_models.Declaration.model_validate(value)
         except ValidationError as error:
             path = (*self.places.document("params"), name)
-            self.findings += wire.findings(error, self.source, path, words.Declaration, {})
+            self.findings += fields.findings(error, self.source, path, shared_models.Declaration, {})
             return Param(name=name)
         return Param(
             name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
@@ -242,7 +244,7 @@ class Reader:
         try:
             return model.model_validate(node)
         except ValidationError as error:
-            self.findings += wire.findings(
+            self.findings += fields.findings(
                 error, self.source, path, model, self.spelling.later, self._level()
             )
             wrong = {str(detail["loc"][0]) for detail in error.errors(include_url=False)}
@@ -281,7 +283,7 @@ class Reader:
         return Task(
             id=task_id if isinstance(task_id, str) else self._text(path) or f"#{i}",
             action=_STUB,
-            needs=tuple(map(Need, dict.fromkeys(names))),
+            needs=tuple(map(Dependency, dict.fromkeys(names))),
         )
 
     def _text(self, path: Path) -> str | None:
@@ -290,7 +292,7 @@ class Reader:
 
     # --- what the words of one task ask of one another -----------------------------------------------------
 
-    def _check(self, i: int, wired: words.Body) -> None:
+    def _check(self, i: int, wired: shared_models.Body) -> None:
         path, node = self.places.nodes[i]
         actions = self._actions(node, path)
         if "retry" in node:
@@ -356,7 +358,7 @@ class Reader:
     def _artifacts(self, artifacts: Sequence[str], path: Path) -> None:
         kept: dict[str, str] = {}
         for j, artifact in enumerate(artifacts):
-            name, at = building.artifact_name(artifact), (*path, "artifacts", j)
+            name, at = task_parts.artifact_name(artifact), (*path, "artifacts", j)
             if name is None:
                 self.tell(at, f"'{artifact}' names nothing in the working directory", "invalid-value")
             elif name in kept:
@@ -370,16 +372,16 @@ class Reader:
     def task(
         self,
         i: int,
-        wired: words.Body,
+        wired: shared_models.Body,
         action: Action | None = None,
         *,
         id: str,
-        needs: Iterable[Need],
+        needs: Iterable[Dependency],
         trigger: Trigger,
         params: Mapping[str, Any] | None,
         retry: Retry | None = None,
         timeout: float | None,
-        continue_on_failure: bool | words.Tolerated,
+        continue_on_failure: bool | shared_models.Tolerated,
     ) -> Task:
         """A task, given what its dialect spells in a way of its own."""
         task = Task(
@@ -398,7 +400,7 @@ class Reader:
             timeout=timeout,
             working_dir=wired.working_dir,
             continue_on_failure=continue_on_failure is True,
-            tolerated_exit_codes=building.tolerated(continue_on_failure),
+            tolerated_exit_codes=task_parts.tolerated(continue_on_failure),
             skip_on_exit_codes=tuple(dict.fromkeys(wired.skip_on_exit_codes or ())),
             on_error=OnError(wired.on_error) if wired.on_error else None,
         )
@@ -413,12 +415,12 @@ class Reader:
             artifacts=tuple(wired.artifacts or ()),
         )
 
-    def _once(self, i: int, needs: Iterable[Need], trigger: Trigger) -> tuple[Need, ...]:
+    def _once(self, i: int, needs: Iterable[Dependency], trigger: Trigger) -> tuple[Dependency, ...]:
         """Each dependency once. Two entries for one that ask for different ends cannot both be meant."""
         every = tuple(needs)
         if len({need.task for need in every}) == len(every):
             return every
-        first: dict[str, Need] = {}
+        first: dict[str, Dependency] = {}
         for need in every:
             known = first.setdefault(need.task, need)
             if (known.trigger or trigger) is not (need.trigger or trigger):
@@ -427,31 +429,33 @@ class Reader:
                 self.tell(path, message, "contradiction", suggestion="keep one of the entries")
         return tuple(first.values())
 
-    def _action(self, wired: words.Body) -> Action:
+    def _action(self, wired: shared_models.Body) -> Action:
         ref = wired.workflow_ref
-        return building.action(wired) if ref is None else self._workflow(ref)
+        return task_parts.action(wired) if ref is None else self._workflow(ref)
 
-    def retry(self, wired: words.Shared) -> Retry:
+    def retry(self, wired: shared_models.Shared) -> Retry:
         """How often and when a failed attempt is tried again."""
         return (
-            building.retry(wired.retries, wired.retry) if wired.retry else self._retries(wired.retries or 0)
+            task_parts.retry(wired.retries, wired.retry) if wired.retry else self._retries(wired.retries or 0)
         )
 
     def env(self, env: Mapping[str, Any], where: Callable[[str], Path]) -> dict[str, str]:
         """Environment values as the text that was written: `3.10` stays `3.10`, nothing stays empty (CONTRACT 2.4)."""
         return {
-            name: value if isinstance(value, str) else wire.written(self.source, where(name))
+            name: value if isinstance(value, str) else fields.written(self.source, where(name))
             for name, value in env.items()
         }
 
-    def _services(self, i: int, wired: Sequence[str] | Mapping[str, words.Service]) -> tuple[Service, ...]:
-        services: dict[str, Service] = {}
+    def _services(
+        self, i: int, wired: Sequence[str] | Mapping[str, shared_models.Service]
+    ) -> tuple[ServiceContainer, ...]:
+        services: dict[str, ServiceContainer] = {}
         for j, each in enumerate(wired):
             path = self.places.service(i, j)
             if isinstance(wired, Mapping):
                 services[each] = self._service(each, wired[each], path)
                 continue
-            name, hint = building.base_name(each), "write `services` as a mapping of names"
+            name, hint = task_parts.base_name(each), "write `services` as a mapping of names"
             if name is None:
                 self.tell(
                     path,
@@ -462,19 +466,19 @@ class Reader:
             elif name in services:
                 self.tell(path, f"two services would be called '{name}'", "name-collision", suggestion=hint)
             else:
-                services[name] = Service(name=name, image=each)
+                services[name] = ServiceContainer(name=name, image=each)
         return tuple(services.values())
 
-    def _service(self, name: str, wired: words.Service, path: Path) -> Service:
-        return Service(
+    def _service(self, name: str, wired: shared_models.Service, path: Path) -> ServiceContainer:
+        return ServiceContainer(
             name=name,
             image=wired.image,
             env=self.env(wired.env, lambda variable: (*path, "env", variable)),
             ports=tuple(map(str, wired.ports)),
-            health_check=building.health_check(wired.health_check),
+            health_check=task_parts.health_check(wired.health_check),
         )
 
-    def _matrix(self, i: int, wired: words.Matrix) -> Matrix:
+    def _matrix(self, i: int, wired: shared_models.Matrix) -> Matrix:
         path, node = self.places.nodes[i]
 
         def where(word: str) -> Path:
@@ -503,8 +507,8 @@ class Reader:
 
 def _meant(word: str, known: Collection[str], level: Mapping[str, str]) -> set[str]:
     """The words that one which nobody knows was told to be."""
-    advice = elsewhere.advice(word, known, level)
-    return {each for each in known if elsewhere.names(advice, {each})}
+    advice = synonyms.advice(word, known, level)
+    return {each for each in known if synonyms.names(advice, {each})}
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dagrun.language.expressions import Span, spans
-from dagrun.language.scripts.holes import HOLE
+from dagrun.language.scripts.placeholders import HOLE
 from dagrun.language.scripts.shell.grammar import Grammar
 
 

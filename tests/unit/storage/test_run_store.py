@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.storage.base import is_run_id, new_run_id
+from dagrun.storage.run_store import is_run_id, new_run_id
 
 MOMENTS = st.floats(0, 4e9)
 

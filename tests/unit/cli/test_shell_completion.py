@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.cli import completion
+from dagrun.cli import shell_completion
 from dagrun.cli.app import run
 from dagrun.documents import lookup
 from dagrun.storage.files import FileRuns
@@ -44,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def tab(shell: str, *words: str) -> list[str]:
     """What a shell is told when the last word is to be completed."""
-    env = {**os.environ, completion.VARIABLE: f"complete_{shell}"}
+    env = {**os.environ, shell_completion.VARIABLE: f"complete_{shell}"}
     if shell == "bash":
         env |= {"COMP_WORDS": "\n".join(["dagrun", *words]), "COMP_CWORD": str(len(words))}
     else:
@@ -140,9 +140,9 @@ def test_other_shells_quote_by_themselves(several: None) -> None:
 
 
 def test_only_the_newest_runs_are_offered(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(completion, "NEWEST", 1)
-    assert completion.complete_run("") == ["latest", "night-2"]
-    assert completion.complete_run("night-1") == ["night-1"]
+    monkeypatch.setattr(shell_completion, "NEWEST", 1)
+    assert shell_completion.complete_run("") == ["latest", "night-2"]
+    assert shell_completion.complete_run("night-1") == ["night-1"]
 
 
 def test_when_something_is_wrong_a_tab_says_nothing(project: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_tab_imports_nothing_heavy(project: Path, shell: str, words: list[str]
     spy = "import sys\ntry:\n    from dagrun.__main__ import main\n    main()\nexcept SystemExit:\n    pass\n"
     spy += "print(' '.join(sys.modules), file=sys.stderr)"
     env = {
-        **os.environ, completion.VARIABLE: f"complete_{shell}", "COMP_CWORD": str(len(words)),
+        **os.environ, shell_completion.VARIABLE: f"complete_{shell}", "COMP_CWORD": str(len(words)),
         "COMP_WORDS": "\n".join(["dagrun", *words]), "_TYPER_COMPLETE_ARGS": " ".join(["dagrun", *words]),
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
     }  # fmt: skip
