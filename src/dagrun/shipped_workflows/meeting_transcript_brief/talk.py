@@ -1,4 +1,4 @@
-"""A transcript prepared for the rules: sentences, who answers whom, who is called by name, who attended."""
+"""A transcript prepared for the rules: its sentences, replies, people addressed by name, attendees."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._text import content_words
-from dagrun.shipped_workflows._transcript import Sentence, Turn, is_name, sentences
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Sentence, Turn, is_name, sentences
+from dagrun.shipped_workflows.meeting_transcript_brief.vocabulary import content_words
+from dagrun.shipped_workflows.shared.pattern import Pattern
 
 ADVERBS = (
     r"(?:(?:also|just|then|definitely|quickly|personally|gladly|happily|still|simply|now"
@@ -17,13 +17,13 @@ ADVERBS = (
 )
 
 
-FARTHEST = 12  # sentences of one turn that count as "just before"
-LATEST = 2000  # sentences in which a question may still find its answer
+FARTHEST = 12  # how many sentences of one turn count as "just before"
+LATEST = 2000  # how many later sentences may answer a question
 
 
 @dataclass(slots=True, kw_only=True)
 class Attendee:
-    """A person who spoke, or whom the minutes list as present; the name stands at `line`."""
+    """A person who spoke or is listed as present; `line` is where the name first appears."""
 
     name: str
     line: int
@@ -37,10 +37,10 @@ class Talk:
         self.turns = turns
         self.sentences = _with_sections(sentences(turns))
         self.by_turn: dict[int, list[Sentence]] = {}
-        self._place: dict[int, int] = {}  # of a sentence, by identity, within its turn
+        self._position: dict[int, int] = {}  # index within its turn, by identity of the sentence
         for sentence in self.sentences:
             said = self.by_turn.setdefault(sentence.turn, [])
-            self._place[id(sentence)] = len(said)
+            self._position[id(sentence)] = len(said)
             said.append(sentence)
         self.attendees = _attendees(turns)
         person = _person_pattern(attendee.name for attendee in self.attendees)
@@ -61,12 +61,12 @@ class Talk:
         return content_words(sentence.text)
 
     def after(self, sentence: Sentence) -> list[Sentence]:
-        """What is said from the next turn but one, up to a limit that no meeting of a day reaches."""
+        """The sentences from the next turn but one; the limit is more than a whole day of talk."""
         first = bisect_right(self.sentences, sentence.turn + 1, key=lambda later: later.turn)
         return self.sentences[first : first + LATEST]
 
     def replies(self, sentence: Sentence, turns: int) -> Iterator[list[Sentence]]:
-        """The following turns, at most `turns`, that are somebody else's, each as its sentences."""
+        """The turns of other speakers among the next `turns`, each as a list of sentences."""
         for index in range(sentence.turn + 1, min(sentence.turn + 1 + turns, len(self.turns))):
             said = self.by_turn.get(index)
             if said and (said[0].speaker is None or said[0].speaker != sentence.speaker):
@@ -74,26 +74,26 @@ class Talk:
 
     def before(self, sentence: Sentence, turns: int) -> Iterator[Sentence]:
         """Sentences before this one, nearest first, back to `turns` turns ago."""
-        place = self._place[id(sentence)]
-        yield from reversed(self.by_turn[sentence.turn][max(place - FARTHEST, 0) : place])
+        position = self._position[id(sentence)]
+        yield from reversed(self.by_turn[sentence.turn][max(position - FARTHEST, 0) : position])
         for index in range(sentence.turn - 1, max(sentence.turn - 1 - turns, -1), -1):
             yield from reversed(self.by_turn.get(index, [])[-FARTHEST:])
 
     def addressed(self, sentence: Sentence) -> str | None:
-        """The person called at the beginning or end, as written: `Ana, could you ...`, `..., Ana?`."""
+        """The person addressed at the beginning or end, as written: `Ana, could you ...`, `..., Ana?`."""
         match = self._called.search(sentence.text)
         return (match["front"] or match["back"]) if match else None
 
-    def the_one_named(self, sentence: Sentence) -> str | None:
-        """The one person whose name stands in the sentence."""
+    def only_name(self, sentence: Sentence) -> str | None:
+        """The person whom the sentence names; None for several, or nobody."""
         names = set(self._named.findall(sentence.text))
         return names.pop() if len(names) == 1 else None
 
     def next_in_turn(self, sentence: Sentence) -> Sentence | None:
-        """The sentence that the same speaker says right after."""
+        """The next sentence of the same turn."""
         said = self.by_turn[sentence.turn]
-        place = self._place[id(sentence)] + 1
-        return said[place] if place < len(said) else None
+        following = self._position[id(sentence)] + 1
+        return said[following] if following < len(said) else None
 
 
 _HEADING = Pattern(
@@ -109,7 +109,7 @@ SECTION_LABEL = {"action": "ACTION: ", "decision": "DECISION: ", "question": "OP
 
 
 def _with_sections(said: list[Sentence]) -> list[Sentence]:
-    """Gives each bullet under a heading such as "Actions" the label that the rules look for; headings go."""
+    """Labels each bullet under a heading such as "Actions" as the rules expect it, and removes the headings."""
     kept: list[Sentence] = []
     section, seen_turn = None, -1
     for sentence in said:
@@ -127,7 +127,7 @@ def _with_sections(said: list[Sentence]) -> list[Sentence]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Labelled(Sentence):
-    """A bullet under a heading; `label` is the heading's meaning and no part of the text."""
+    """A bullet under a heading; `label` is the meaning of the heading and not part of the text."""
 
     label: str
 
@@ -139,7 +139,7 @@ class _Labelled(Sentence):
 
 
 def body_of(sentence: Sentence, pattern: Pattern, label: str) -> str | None:
-    """The text after a label such as `ACTION:`, or of a bullet in such a section; else None."""
+    """The text after a label such as `ACTION:`, or the text of a bullet in such a section; else None."""
     text = sentence.text
     if bullet := _BULLET.match(text):
         text = text[bullet.end() :]
@@ -160,7 +160,7 @@ _ROLE = Pattern(r"\s*[(\[].*$|\s+[-–—]\s.*$")
 
 
 def _attendees(turns: list[Turn]) -> list[Attendee]:
-    """Who spoke, and who is listed as present, by the line where the name first stands."""
+    """The people who spoke or are listed as present, by the line where the name first appears."""
     people: dict[str, Attendee] = {}
     for name, line in _listed(turns):
         people.setdefault(name, Attendee(name=name, line=line, turns=0))
@@ -191,7 +191,7 @@ def _names(text: str, line: int) -> Iterator[tuple[str, int]]:
 
 
 def _same_person(label: str, people: Iterable[str]) -> str | None:
-    """The one listed name that holds every word of a speaker's label."""
+    """The only listed name that contains every word of a speaker's label; None if several do, or none."""
     words = set(label.split())
     found = [name for name in people if words <= set(name.split())]
     return found[0] if len(found) == 1 else None

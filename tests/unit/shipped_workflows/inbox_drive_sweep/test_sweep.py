@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.shipped_workflows.inbox_drive_sweep import inbox_drive_sweep
+from dagrun.shipped_workflows.inbox_drive_sweep.sweep import inbox_drive_sweep
 
 SUPPORT = """\
 From: Billing Robot <no-reply@shop.example>

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows.shared.pattern import Pattern
+from dagrun.shipped_workflows.shared.plain_text import split_sentences
 
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,3})?)?(?:\s?[AaPp]\.?[Mm]\.?)?"
 _NAME = r"(?P<name>[^\W\d_][^:<>*\[\](){}|]{0,39}?(?:\s?\([^()]{1,20}\))?)"
@@ -51,19 +52,19 @@ _NOT_A_NAME = frozenset(" ".join(label.split()) for label in _LABELS.split(","))
 
 @dataclass(slots=True)
 class Turn:
-    """What one speaker says until the next one speaks; `speaker` is None for text such as minutes."""
+    """The lines of one speaker until the next one speaks; `speaker` is None for text such as minutes."""
 
     speaker: str | None
     #: 1-based line of the label
     line: int
     time: str | None = None
-    #: (1-based line, text) for every line of it
+    #: (1-based line number, text) of each line
     parts: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentence:
-    """One sentence; it begins at `line`, its speaker's label is at `speaker_line`; `turn` counts from 0."""
+    """One sentence. It begins at `line`; the speaker's label is at `speaker_line`; `turn` counts from 0."""
 
     text: str
     line: int
@@ -73,10 +74,10 @@ class Sentence:
 
 
 def read_turns(lines: tuple[str, ...]) -> list[Turn]:
-    """The turns in order. Any text will do: without labels its paragraphs are turns of nobody."""
+    """The turns in order, for any text: without labels, each paragraph is a turn without a speaker."""
     speakers = _bare_speakers(lines)
     turns: list[Turn] = []
-    fresh = True  # after an empty line text is no continuation
+    fresh = True  # after an empty line, text does not continue the turn before
     for number, text in _spoken_lines(lines):
         if not text:
             fresh = bool(turns and turns[-1].parts)
@@ -92,12 +93,12 @@ def read_turns(lines: tuple[str, ...]) -> list[Turn]:
 
 
 def _continues(turn: Turn, text: str) -> bool:
-    """Whether a line is wrapped text of the turn; a line of minutes only when it begins in lower case."""
+    """Whether a line continues the turn; in minutes, only a line that begins in lower case does."""
     return not _BULLET.match(text) and (turn.speaker is not None or text[0].islower())
 
 
 def _spoken_lines(lines: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """Numbered lines without subtitle furniture; an empty text for a blank line."""
+    """Numbered lines without the headers and timings of subtitles; an empty text for a blank line."""
     subtitles = any(_CUE_TIMING.match(line.strip()) for line in lines)
     for number, raw in enumerate(lines, 1):
         text = raw.strip()
@@ -107,7 +108,7 @@ def _spoken_lines(lines: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 
 def _labelled(number: int, text: str, bare: frozenset[str]) -> Turn | None:
-    """The turn that a labelled line begins."""
+    """The turn that begins at a labelled line."""
     match = _match_label(text) or _match_bare(text, bare)
     if match is None:
         return None
@@ -137,7 +138,7 @@ def _match_bare(text: str, speakers: frozenset[str]) -> re.Match[str] | None:
 
 
 def _bare_speakers(lines: tuple[str, ...]) -> frozenset[str]:
-    """The labels of `Name: text` lines that are people: they recur, or most lines have one."""
+    """The labels of `Name: text` lines that are people: those that recur, or all if most lines have one."""
     texts = [line.strip() for line in lines if line.strip()]
     timed = {match["name"].strip() for text in texts if (match := _match_label(text))}
     if timed:
@@ -161,15 +162,8 @@ def is_name(label: str, *, chat: bool = False) -> bool:
     )
 
 
-_END = Pattern(r"[.!?…]+[\"')\]”’]*(?=\s)")
-_NO_END = Pattern(
-    r"(?:\b(?:e\.g|i\.e|etc|vs|approx|ca|no|nos|mr|mrs|ms|dr|prof|st|inc|ltd|fig)|(?<![^\W_])[^\W\d_])\.$",
-    re.I,
-)
-
-
 def sentences(turns: list[Turn]) -> list[Sentence]:
-    """Every sentence of every turn, in order; wrapped lines are joined by one blank."""
+    """Every sentence of every turn, in order; wrapped lines are joined by one space."""
     return [sentence for index, turn in enumerate(turns) for sentence in _turn_sentences(index, turn)]
 
 
@@ -182,19 +176,3 @@ def _turn_sentences(index: int, turn: Turn) -> Iterator[Sentence]:
     for start, text in split_sentences(" ".join(pieces)):
         line = turn.parts[bisect_right(starts, start) - 1][0]
         yield Sentence(text=text, line=line, turn=index, speaker=turn.speaker, speaker_line=turn.line)
-
-
-def split_sentences(text: str) -> Iterator[tuple[int, str]]:
-    """`(offset, sentence)`; a full stop after an initial or a usual abbreviation ends nothing."""
-    start = 0
-    for match in _END.finditer(text):
-        if match.group() == "." and _NO_END.search(text[start : match.end()]):
-            continue
-        yield from _stripped(start, text[start : match.end()])
-        start = match.end()
-    yield from _stripped(start, text[start:])
-
-
-def _stripped(start: int, text: str) -> Iterator[tuple[int, str]]:
-    if text.strip():
-        yield start + len(text) - len(text.lstrip()), text.strip()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.shipped_workflows.weekly_report_pack import weekly_report_pack
+from dagrun.shipped_workflows.weekly_report_pack.weekly_report import weekly_report_pack
 
 BAKERY = """\
 Log of the bakery

@@ -1,31 +1,37 @@
-"""Everything the rules find in a transcript: attendees, decisions, action items and what is left open.
+"""Everything the rules find in a transcript: attendees, decisions, action items, open questions.
 
-All of it is quoted: owners, due words and texts are pieces of the input, with the line they stand in.
+All of it is quoted: owners, due dates and texts are parts of the input, with their line.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dagrun.shipped_workflows._actions import Action, find_actions
-from dagrun.shipped_workflows._decisions import Decision, find_decisions
-from dagrun.shipped_workflows._questions import Question, find_questions
-from dagrun.shipped_workflows._talk import Attendee, Talk
-from dagrun.shipped_workflows._transcript import Turn
+from dagrun.shipped_workflows.meeting_transcript_brief.action_items import ActionItem, find_actions
+from dagrun.shipped_workflows.meeting_transcript_brief.meeting_decisions import (
+    MeetingDecision,
+    find_decisions,
+)
+from dagrun.shipped_workflows.meeting_transcript_brief.open_questions import (
+    OpenQuestion,
+    find_questions,
+)
+from dagrun.shipped_workflows.meeting_transcript_brief.talk import Attendee, Talk
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """All that was found, each list in the order of the transcript."""
+    """The findings, each list in the order of the transcript."""
 
     attendees: list[Attendee]
-    decisions: list[Decision]
-    actions: list[Action]
-    questions: list[Question]
+    decisions: list[MeetingDecision]
+    actions: list[ActionItem]
+    questions: list[OpenQuestion]
 
 
 def find(turns: list[Turn]) -> Findings:
-    """Read a transcript's turns by all rules."""
+    """Applies all rules to the turns of a transcript."""
     talk = Talk(turns)
     decisions = find_decisions(talk)
     reversals = {decision.superseded_line for decision in decisions if decision.superseded_line is not None}
@@ -40,8 +46,8 @@ def find(turns: list[Turn]) -> Findings:
     )
 
 
-def _settle_by_answers(actions: list[Action], questions: list[Question]) -> None:
-    """A promise to find something out is done when the transcript itself has the answer."""
+def _settle_by_answers(actions: list[ActionItem], questions: list[OpenQuestion]) -> None:
+    """Settles a promise to find something out if the answer comes later in the transcript."""
     answers = {question.line: question.answered_line for question in questions}
     for action in actions:
         if action.about_line is not None and action.settled_line is None:

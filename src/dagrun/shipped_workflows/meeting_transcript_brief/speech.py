@@ -1,28 +1,10 @@
-"""How people say things in meetings: phrases that several rules share, and a way to write phrases down."""
+"""Phrases of meetings that several rules use: promises, hedges, agreement, objection, questions."""
 
 from __future__ import annotations
 
 import re
 
-from dagrun.shipped_workflows._pattern import Pattern
-
-
-def phrases(table: str, *, opening: bool = False) -> Pattern:
-    """A pattern for any of the phrases, one per line, in any case: a blank is white space, an apostrophe may
-    be missing.
-
-    A line is otherwise a regular expression. With `opening` the phrase must begin the sentence, after words
-    such as "well" and "okay" that say nothing.
-    """
-    lines = (line.strip() for line in table.splitlines())
-    options = "|".join(line.replace("'", "['’]?").replace(" ", r"\s+") for line in lines if line)
-    head = rf"^(?:{_FILLER}[,.!\s]+)*" if opening else r"(?<!\w)"
-    return Pattern(rf"{head}(?:{options})(?!\w)", re.IGNORECASE)
-
-
-_FILLER = (
-    r"(?:um+|uh|oh|ah|hm+|well|right|and|so|then|but|lovely|perfect|great|good|nice|cool|excellent|ok(?:ay)?)"
-)
+from dagrun.shipped_workflows.shared.pattern import Pattern, phrases
 
 _VERBS_OF_WORK = """
     adapt adjust analyse analyze announce answer approve archive arrange ask assemble audit book bring
@@ -42,10 +24,10 @@ _VERBS_OF_WORK = """
     track train transfer translate turn update upgrade upload validate verify visit walk wire work wrap
     write
 """
-#: A promise needs one: "I'll be back", "I'll see" and "I'll admit" promise nothing.
+#: A promise needs one of these verbs: "I'll be back", "I'll see" and "I'll admit" are no promises.
 VERBS = frozenset(_VERBS_OF_WORK.split())
 
-# Those verbs promise nothing with these words after them: talk about the meeting, and figures of speech.
+# No promises in spite of such a verb: remarks about the meeting itself, and figures of speech.
 _IDLE = phrases(
     r"""
     add (that|to that|one)
@@ -118,10 +100,10 @@ _ONLY_OBJECTIONS = phrases(
 )
 _TAG = Pattern(r",?\s*(?:ok(?:ay)?|right|alright|all right|yes|deal|good)\?$", re.IGNORECASE)
 
-#: Words before a promise that make it somebody's report.
+#: Words that, before a promise, make it a report of what somebody said.
 REPORTED = phrases("(said|says|told|promised|thought|thinks|heard|wrote|asked|wish|hope|imagine|pretend)")
 
-#: Stories from another time.
+#: Reports from the past.
 HISTORY = phrases(
     """
     last (week|month|quarter|year|sprint|time|spring|summer|autumn|winter|meeting)
@@ -184,7 +166,7 @@ def is_question(text: str) -> bool:
 
 
 def is_firm(text: str) -> bool:
-    """Neither a question (a mere ", okay?" aside) nor hedged nor conditional."""
+    """Whether the sentence is no question (a mere ", okay?" at its end is none), not hedged and not conditional."""
     if is_question(text) and not _TAG.search(text):
         return False
     if CONDITIONAL.match(text) and not _ONLY_OBJECTIONS.match(text):
@@ -193,12 +175,12 @@ def is_firm(text: str) -> bool:
 
 
 def is_hedged(text: str) -> bool:
-    """Whether the sentence says maybe."""
+    """Whether the sentence is uncertain: maybe, possibly, at some point."""
     return bool(_HEDGE.search(text))
 
 
 def is_work(verb: str, rest: str) -> bool:
-    """Whether verb and object are work rather than talk."""
+    """Whether verb and object name work to do."""
     phrase = f"{verb} {rest.strip()}".lower()
     if verb.lower() == "have":
         return bool(_READY.match(phrase))

@@ -1,4 +1,4 @@
-"""Finds who promised to do what by when; the hedged, conditional, reported and unowned is no action item."""
+"""Finds action items: who promised to do what by when. A hedged, conditional or reported promise is none."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dagrun.shipped_workflows._dates import due_words
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._questions import Question, question
-from dagrun.shipped_workflows._talk import ADVERBS, SECTION_LABEL, Talk, body_of
-from dagrun.shipped_workflows._text import content_words, overlap
-from dagrun.shipped_workflows._transcript import Sentence, is_name
-from dagrun.shipped_workflows._wording import (
+from dagrun.shipped_workflows.meeting_transcript_brief.open_questions import OpenQuestion, question
+from dagrun.shipped_workflows.meeting_transcript_brief.speech import (
     CONDITIONAL,
     REPORTED,
     VERBS,
     is_firm,
     is_question,
     is_work,
-    phrases,
 )
+from dagrun.shipped_workflows.meeting_transcript_brief.talk import ADVERBS, SECTION_LABEL, Talk, body_of
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Sentence, is_name
+from dagrun.shipped_workflows.meeting_transcript_brief.vocabulary import content_words, overlap
+from dagrun.shipped_workflows.shared.dates import due_words
+from dagrun.shipped_workflows.shared.pattern import Pattern, phrases
 
-LONGEST = 200  # action items back to which a repetition is looked for
+LONGEST = 200  # how many earlier action items are searched for a repetition
 
 
 @dataclass(slots=True, kw_only=True)
-class Action:
-    """A promise; the owner stands at `line` (perhaps as the speaker's label), texts at their own lines."""
+class ActionItem:
+    """A promise. `line` is where the owner is named (perhaps by the speaker's label); each text has its own line."""
 
     owner: str
     action: str
@@ -36,31 +35,31 @@ class Action:
     turn: int
     due: str | None = None
     due_line: int | None = None
-    #: what an "I'll do that" refers to, quoted
+    #: for "I'll do that": the sentence it refers to, quoted
     about: str | None = None
     about_line: int | None = None
-    #: where it was no longer needed, or done
+    #: the line that says it is done or no longer needed
     settled_line: int | None = None
-    #: said again at the end: "Ana to ..., Ben to ..."
+    #: a repetition at the end of the meeting: "Ana to ..., Ben to ..."
     recap: bool = False
 
     @property
     def subject(self) -> frozenset[str]:
-        """The words that say what it is about."""
+        """The content words of the task, without its owner."""
         return content_words(f"{self.action} {self.about or ''}", without=VERBS) - content_words(self.owner)
 
 
 @dataclass(slots=True)
 class Promises:
-    """The action items, the requests nobody agreed to, and the items of action lists that name nobody."""
+    """Action items, requests that nobody agreed to, and items of action lists without an owner."""
 
-    actions: list[Action] = field(default_factory=list)
-    requests: list[Question] = field(default_factory=list)
+    actions: list[ActionItem] = field(default_factory=list)
+    requests: list[OpenQuestion] = field(default_factory=list)
     unowned: list[tuple[Sentence, str]] = field(default_factory=list)
 
 
 def find_actions(talk: Talk, reversals: Collection[int] = ()) -> Promises:
-    """All promises in order, repetitions as one item. `reversals` are the lines that take back decisions."""
+    """All promises in order, repetitions as one item. `reversals` are the lines that revoke decisions."""
     found = Promises()
     accepting: set[int] = set()  # sentences, by identity, that only accept a request
     for sentence in talk.sentences:
@@ -74,7 +73,7 @@ def find_actions(talk: Talk, reversals: Collection[int] = ()) -> Promises:
     return found
 
 
-def _stated(talk: Talk, sentence: Sentence, found: Promises) -> list[Action]:
+def _stated(talk: Talk, sentence: Sentence, found: Promises) -> list[ActionItem]:
     """The actions that one sentence states by itself."""
     body = body_of(sentence, _LABEL, SECTION_LABEL["action"])
     if body is not None:
@@ -88,9 +87,9 @@ def _stated(talk: Talk, sentence: Sentence, found: Promises) -> list[Action]:
     return [own] if own else list(_assigned(talk, sentence))
 
 
-def _action(sentence: Sentence, owner: str, text: str, about: Sentence | None = None) -> Action:
+def _action(sentence: Sentence, owner: str, text: str, about: Sentence | None = None) -> ActionItem:
     due = due_words(text)
-    return Action(
+    return ActionItem(
         owner=owner,
         action=text,
         line=sentence.speaker_line if owner == sentence.speaker else sentence.line,
@@ -127,8 +126,8 @@ _OWNER_FORMS = tuple(
 )
 
 
-def _labelled(sentence: Sentence, body: str) -> Action | None:
-    """An action that a label vouches for; None when no owner is named."""
+def _labelled(sentence: Sentence, body: str) -> ActionItem | None:
+    """An action item from a labelled line; None when no owner is named."""
     for form in _OWNER_FORMS:
         match = form.match(body)
         if match and is_name(re.sub(r"\s(?:and|&)\s", " ", match["who"]), chat="@" in body):
@@ -143,7 +142,7 @@ _PROMISE = Pattern(
     rf"{ADVERBS}(?P<verb>[a-z-]+)(?P<rest>.*)$",
     re.IGNORECASE,
 )
-# Means something only after a wish or a question.
+# These count only after a request or a question.
 _TAKEN = phrases(
     r"""
     ((yes|yeah|sure|fine|no|actually|thanks),? )*I can (take|do|handle) (that|it|this|those|them|one)
@@ -182,8 +181,8 @@ _ASK = Pattern(
 _PRONOUN_EARLY = Pattern(r"^\s*(?:\w+\s+)?(?:it|that|this|them|those|one|him|her)\b", re.IGNORECASE)
 
 
-def _promised(talk: Talk, sentence: Sentence) -> Action | None:
-    """The speaker's own promise; an "I'll do that" with what it refers to."""
+def _promised(talk: Talk, sentence: Sentence) -> ActionItem | None:
+    """The speaker's own promise; for "I'll do that", with the sentence it refers to."""
     if sentence.speaker is None:
         return None
     if _TAKEN.match(sentence.text):
@@ -196,7 +195,7 @@ def _promised(talk: Talk, sentence: Sentence) -> Action | None:
     if not _is_vague(match["rest"]):
         return _action(sentence, sentence.speaker, sentence.text)
     points_back = _PRONOUN_EARLY.match(match["rest"]) is not None
-    about = _wish_before(talk, sentence) or _question_before(talk, sentence, 1)
+    about = _request_before(talk, sentence) or _question_before(talk, sentence, 1)
     if about is None and points_back:
         about = _statement_before(talk, sentence)
     empty = not points_back and not content_words(match["rest"]) and not due_words(match["rest"])
@@ -205,9 +204,9 @@ def _promised(talk: Talk, sentence: Sentence) -> Action | None:
     return _action(sentence, sentence.speaker, sentence.text, about)
 
 
-def _taken(talk: Talk, sentence: Sentence, speaker: str) -> Action | None:
-    """An "I can take that", when there is something to take; the next sentence may hold its due."""
-    about = _wish_before(talk, sentence) or _question_before(talk, sentence, 3)
+def _taken(talk: Talk, sentence: Sentence, speaker: str) -> ActionItem | None:
+    """For "I can take that": the request it answers, if there is one; the next sentence may have the due date."""
+    about = _request_before(talk, sentence) or _question_before(talk, sentence, 3)
     if about is None:
         return None
     action = _action(sentence, speaker, sentence.text, about)
@@ -229,8 +228,8 @@ def _is_vague(rest: str) -> bool:
     return not words or (len(words) <= 1 and _PRONOUN_EARLY.match(rest) is not None)
 
 
-def _wish_before(talk: Talk, sentence: Sentence) -> Sentence | None:
-    """The nearest wish just before: "somebody needs to ...", "who can ...?", "could you ...?"."""
+def _request_before(talk: Talk, sentence: Sentence) -> Sentence | None:
+    """The nearest earlier request: "somebody needs to ...", "who can ...?", "could you ...?"."""
     for earlier in talk.before(sentence, 3):
         if _SOMEBODY.search(earlier.text) or _NEEDED.search(earlier.text):
             return earlier
@@ -240,7 +239,7 @@ def _wish_before(talk: Talk, sentence: Sentence) -> Sentence | None:
 
 
 def _question_before(talk: Talk, sentence: Sentence, turns: int) -> Sentence | None:
-    """A question of somebody else in the turns just before."""
+    """The nearest question of another speaker, at most `turns` turns back."""
     for earlier in talk.before(sentence, turns):
         if (
             earlier.speaker != sentence.speaker
@@ -252,7 +251,7 @@ def _question_before(talk: Talk, sentence: Sentence, turns: int) -> Sentence | N
 
 
 def _statement_before(talk: Talk, sentence: Sentence) -> Sentence | None:
-    """The nearest telling statement of somebody else, for "I'll tell them where it is"."""
+    """The nearest statement of another speaker with some content, for "I'll tell them where it is"."""
     for earlier in talk.before(sentence, 3):
         others = earlier.speaker != sentence.speaker and not is_question(earlier.text)
         if others and len(talk.words(earlier)) >= 3:
@@ -263,7 +262,7 @@ def _statement_before(talk: Talk, sentence: Sentence) -> Sentence | None:
 # --- assignments: "Ana will ..." ----------------------------------------------------------------------------
 
 
-def _assigned(talk: Talk, sentence: Sentence) -> Iterator[Action]:
+def _assigned(talk: Talk, sentence: Sentence) -> Iterator[ActionItem]:
     """`Ana will ...`, and in a recap `Ana to ..., Ben to ...`, for people of this meeting."""
     text = sentence.text
     matches = [match for match in talk.assignment.finditer(text) if _begins_clause(text, match)]
@@ -278,7 +277,7 @@ def _assigned(talk: Talk, sentence: Sentence) -> Iterator[Action]:
 
 
 def _begins_clause(text: str, match: re.Match[str]) -> bool:
-    """`Ana to ...` counts only at the start of a clause: "I spoke with Ana to clear this" assigns nothing."""
+    """Whether the match is at the start of a clause, as `Ana to ...` must be: "I spoke with Ana to ..." assigns nothing."""
     before = text[: match.start()].rstrip()
     return (
         match["how"].strip().lower() != "to"
@@ -319,7 +318,7 @@ _DECLINE = phrases(
 
 
 def _asked(talk: Talk, sentence: Sentence, found: Promises) -> Iterator[int]:
-    """Files a request as an action or as open; yields the ids of the sentences that only accept it."""
+    """Records a request as an action item or as open; yields the ids of the sentences that only accept it."""
     match = _ASK.search(sentence.text)
     if not match or sentence.speaker is None or CONDITIONAL.match(sentence.text):
         return
@@ -336,7 +335,7 @@ def _asked(talk: Talk, sentence: Sentence, found: Promises) -> Iterator[int]:
 
 
 def _reply(talk: Talk, sentence: Sentence, name: str | None) -> list[Sentence]:
-    """What the person asked says next; without a name, the next turn."""
+    """The reply of the person asked; without a name, the next turn."""
     for said in talk.replies(sentence, 3 if name else 1):
         if said[0].speaker and (name is None or _is_called(said[0].speaker, name)):
             return said[:3]
@@ -344,13 +343,13 @@ def _reply(talk: Talk, sentence: Sentence, name: str | None) -> list[Sentence]:
 
 
 def _is_called(label: str, name: str) -> bool:
-    """Whether a name, or one of two joined by "and", is the label or a part of it."""
+    """Whether a name, or one of two joined by "and", is the label or part of it."""
     words = set(label.lower().split())
     return any(set(one.split()) <= words for one in re.split(r"\s+(?:and|&)\s+", name.lower()))
 
 
-def _accepted(sentence: Sentence, name: str | None, reply: list[Sentence]) -> Action:
-    """The request as an action of whoever agreed, with a due from the request, else from the agreement."""
+def _accepted(sentence: Sentence, name: str | None, reply: list[Sentence]) -> ActionItem:
+    """The request as an action item of the person who agreed; the due date is in the request, else in the reply."""
     first = reply[0]
     action = _action(sentence, name or first.speaker or "", sentence.text)
     action.line = sentence.line if name else first.speaker_line
@@ -362,12 +361,12 @@ def _accepted(sentence: Sentence, name: str | None, reply: list[Sentence]) -> Ac
 
 
 def _only_accepts(said: Sentence) -> bool:
-    """Whether a sentence of the reply only says again that the request will be done."""
+    """Whether a sentence of the reply only confirms the request."""
     match = _PROMISE.search(said.text)
     return bool(_TAKEN.match(said.text)) or (match is not None and _is_vague(match["rest"]))
 
 
-# --- the same again, and no longer --------------------------------------------------------------------------
+# --- repetitions, and items no longer needed --------------------------------------------------------------------------
 
 _NO_NEED = phrases(
     """
@@ -383,8 +382,8 @@ _NO_NEED = phrases(
 )
 
 
-def _merge(new: Action, found: list[Action]) -> None:
-    """Adds an action, or lets it complete the same one that was said before."""
+def _merge(new: ActionItem, found: list[ActionItem]) -> None:
+    """Adds an action item, or completes the earlier one that it repeats."""
     for old in found[: -LONGEST - 1 : -1]:
         same_owner = _is_called(old.owner, new.owner) or _is_called(new.owner, old.owner)
         if old.settled_line is None and same_owner and _is_same(old, new):
@@ -396,8 +395,8 @@ def _merge(new: Action, found: list[Action]) -> None:
     found.append(new)
 
 
-def _is_same(old: Action, new: Action) -> bool:
-    """Whether two promises of one person are about the same work, by their words."""
+def _is_same(old: ActionItem, new: ActionItem) -> bool:
+    """Whether two promises of one person share enough words to be the same work."""
     shared, ratio = len(old.subject & new.subject), overlap(old.subject, new.subject)
     if old.about and new.turn == old.turn:  # "I can take that. I'll call Greta this afternoon."
         return shared >= 1
@@ -406,11 +405,11 @@ def _is_same(old: Action, new: Action) -> bool:
     return ratio >= 0.6 and shared >= (1 if new.turn - old.turn <= 2 else 2)
 
 
-def _settle(talk: Talk, sentence: Sentence, found: Sequence[Action]) -> None:
-    """Marks the action that "no need then, Aiko" lets go."""
+def _settle(talk: Talk, sentence: Sentence, found: Sequence[ActionItem]) -> None:
+    """Marks the action item that "no need then, Aiko" refers to."""
     if not _NO_NEED.search(sentence.text) or is_question(sentence.text):
         return
-    name = talk.addressed(sentence) or talk.the_one_named(sentence)
+    name = talk.addressed(sentence) or talk.only_name(sentence)
     for action in reversed(found):
         distance = sentence.turn - action.turn
         if distance > (6 if name else 2):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dagrun.shipped_workflows._dates import full_date
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._text import squeeze
+from dagrun.shipped_workflows.shared.dates import full_date
+from dagrun.shipped_workflows.shared.pattern import Pattern
+from dagrun.shipped_workflows.shared.plain_text import squeeze
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Item:
     to: str = ""
     cc: str = ""
     day: date | None = None
-    #: what counts as said: a mail's body without quoted text, a note's line, a file's remarks
+    #: a mail's body without quoted text, a note's line, a file's remarks
     text: str = ""
 
 
@@ -54,7 +54,7 @@ def read_inbox(lines: Sequence[str]) -> list[Item]:
 
 
 def _mail_starts(lines: Sequence[str], index: int) -> bool:
-    """A header, with a second one below it, at the start of a paragraph; not of a forwarded mail."""
+    """Whether a mail starts here: two header lines at the start of a paragraph, not those of a forwarded mail."""
     header = _HEADER.match(lines[index])
     following = lines[index + 1] if index + 1 < len(lines) else ""
     if (
@@ -90,12 +90,12 @@ def _mail(block: Sequence[str], line: int) -> Item:
         to=headers.get("to", ""),
         cc=headers.get("cc", ""),
         day=full_date(headers.get("date") or headers.get("sent") or ""),
-        text=_said(block[body_at:]),
+        text=_body_text(block[body_at:]),
     )
 
 
-def _said(body: Sequence[str]) -> str:
-    """The body without what it quotes; paragraphs stay apart."""
+def _body_text(body: Sequence[str]) -> str:
+    """The body without quoted text; paragraphs stay separate."""
     kept: list[str] = []
     for line in body:
         text = line.strip()
@@ -123,7 +123,7 @@ def _notes(lines: Sequence[str], offset: int) -> Iterator[Item]:
 
 
 def _note(text: str, line: int) -> Item:
-    """One line of a list: `date | sender | subject`, `Ana <a@x.org>: subject`, or just words."""
+    """One line of a list: `date | sender | subject`, `Ana <a@x.org>: subject`, or plain text."""
     fields = [field.strip() for field in re.split(r"\s*[|\t]\s*", text) if field.strip()]
     if len(fields) > 1:
         return _note_of_fields(fields, line)
@@ -196,8 +196,8 @@ def _named_columns(fields: list[str]) -> dict[str, int] | None:
 
 def _file(fields: list[str], columns: dict[str, int], line: int) -> Item:
     def field(key: str) -> str:
-        place = columns.get(key, -1)
-        return fields[place] if 0 <= place < len(fields) else ""
+        index = columns.get(key, -1)
+        return fields[index] if 0 <= index < len(fields) else ""
 
     if columns:
         path, owner, modified = field("path"), field("owner"), field("modified")

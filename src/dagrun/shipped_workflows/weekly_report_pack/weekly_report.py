@@ -1,30 +1,31 @@
-"""A Markdown report of a date range: numbers, people, days, incidents, and upstream's priorities."""
+"""Writes a Markdown report of a date range: figures, people, days, incidents, and priorities from upstream."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from dagrun import Result, workflow
-from dagrun.shipped_workflows._activity import Activity, Entry, line_numbers, read_activity
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._text import (
-    Source,
-    cell,
-    count,
-    load,
-    shorten,
-    squeeze,
-    upstream_values,
-    write_if_changed,
+from dagrun.shipped_workflows.shared.local_files import InputText, load, write_if_changed
+from dagrun.shipped_workflows.shared.plain_text import cell, count, shorten, squeeze
+from dagrun.shipped_workflows.shared.upstream import upstream_values
+from dagrun.shipped_workflows.weekly_report_pack.activity import Activity, Entry, line_numbers, read_activity
+from dagrun.shipped_workflows.weekly_report_pack.figures import (
+    Incident,
+    Week,
+    duration,
+    rollbacks,
+    still_open,
+    totals,
+    week_of,
 )
 
 MOST_PRIORITIES = 10  # upstream items in the report
-MOST_DAYS = 31  # in a longer range days without an entry are left out
+MOST_DAYS = 31  # in a longer range, days without an entry are left out
 
 
 @workflow("weekly_report_pack")
@@ -43,17 +44,17 @@ def weekly_report_pack(
     The activity is text or a file: CSV (or `|`, tab) with a heading that has a date column, JSON lines, or
     plain lines that begin with an ISO date. Columns: date, time, kind (commit, ticket opened, ticket closed,
     deployment, incident opened, incident resolved, ... any word), person, item, detail. Entries outside the
-    range are left out and counted. The priorities are `<task>__summary` and `<task>__items` of upstream
-    tasks. Without activity the report is written from upstream and says so. A short version is printed;
-    `output` gets the whole.
+    range are left out and counted. The priorities are the values `<task>__summary` and `<task>__items` of
+    upstream tasks. Without activity, the report is written from those alone and says so. A short version is
+    printed; the whole report is written to `output`.
 
-    `changed` is false when `output` held exactly that already (without `output` it is true).
+    `changed` is false when `output` already had exactly this content (without `output` it is true).
 
     Outputs: `summary`, `totals` {entries, left_out, people, tickets_closed, tickets_opened, deployments,
     rollbacks, incidents, open_incidents, by_kind}, `highlights` [str], `start_date`, `end_date`, `path`.
 
-    Raises ValueError for an end before the start, an unreadable date, activity given twice or not UTF-8;
-    FileNotFoundError for a missing file.
+    Raises ValueError for an end before the start, an unreadable date, or activity that is given both as text
+    and as a file or is not UTF-8; FileNotFoundError for a missing file.
     """
     if end_date < start_date:
         raise ValueError(
@@ -61,7 +62,7 @@ def weekly_report_pack(
         )
     source = load(activity, activity_file, "activity")
     known = read_activity(source) if source else Activity((), ())
-    week = _week(known, start_date, end_date)
+    week = week_of(known, start_date, end_date)
     priorities = _priorities(upstream)
     summary = _summary(week, source, priorities)
     highlights = [*_highlights(week), *priorities.lines[:5]]
@@ -69,7 +70,7 @@ def weekly_report_pack(
     print(_log(summary, highlights, output), end="")
     outputs = {
         "summary": summary,
-        "totals": _totals(week),
+        "totals": totals(week),
         "highlights": [shorten(line, 300) for line in highlights],
         "start_date": start_date.isoformat(),
         "end_date": end_date.isoformat(),
@@ -78,121 +79,12 @@ def weekly_report_pack(
     return Result(outputs, changed)
 
 
-# --- figures ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """One incident by its id: its first entry, and when it ended if it did within the range."""
-
-    name: str
-    first: Entry
-    end: Entry | None
-
-    @property
-    def minutes(self) -> int | None:
-        """How long it lasted, when both ends have a time."""
-        if self.end is None or not self.end.time or not self.first.time:
-            return None
-        return (
-            (self.end.day - self.first.day).days * 1440 + _minutes(self.end.time) - _minutes(self.first.time)
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Week:
-    """The entries of the range in order of time, those left out, and the incidents."""
-
-    start: date
-    end: date
-    entries: tuple[Entry, ...]
-    left_out: tuple[Entry, ...]
-    incidents: tuple[Incident, ...]
-
-    def of(self, pattern: Pattern) -> list[Entry]:
-        """The entries whose kind matches."""
-        return [entry for entry in self.entries if pattern.search(entry.kind)]
-
-
-_ID = Pattern(r"\b[A-Z]{2,}-\d+\b|#\d+")
-_CLOSED = Pattern(
-    r"(?:ticket|issue|bug|task|story).*(?:clos|resolv|done|fix|finish)|^(?:closed|resolved|fixed|done)$"
-)
-_OPENED = Pattern(
-    r"(?:ticket|issue|bug|task|story).*(?:open|creat|report|new|rais)|^(?:opened|created|reported)$"
-)
-_DEPLOYED = Pattern(r"deploy|release|rollout|roll-?back")
-_INCIDENT = Pattern(r"incident|outage")
-_ENDED = Pattern(r"resolv|clos|end|mitigat|over|fixed", re.IGNORECASE)
-_ROLLBACK = Pattern(r"roll(?:ed)?[- ]?back|revert", re.IGNORECASE)
-
-
-def _week(known: Activity, start: date, end: date) -> Week:
-    inside = sorted(
-        (e for e in known.entries if start <= e.day <= end), key=lambda e: (e.day, e.time, e.line)
-    )
-    outside = [entry for entry in known.entries if not start <= entry.day <= end]
-    incidents = tuple(_incidents([entry for entry in inside if _INCIDENT.search(entry.kind)]))
-    return Week(start=start, end=end, entries=tuple(inside), left_out=tuple(outside), incidents=incidents)
-
-
-def _incidents(entries: Sequence[Entry]) -> Iterator[Incident]:
-    """Entries of one incident share their id; without an id each entry is an incident of its own."""
-    groups: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        found = _ID.search(f"{entry.item} {entry.detail}")
-        groups[found.group() if found else f"line {entry.line}"].append(entry)
-    for name, group in groups.items():
-        end = next((e for e in reversed(group) if _ENDED.search(e.kind) or _ended_in_words(e)), None)
-        yield Incident(name=name, first=group[0], end=end)
-
-
-def _ended_in_words(entry: Entry) -> bool:
-    """A bare "incident" says in its detail how it ended."""
-    return (
-        bool(re.search(r"\b(?:resolved|mitigated|closed)\b", entry.detail, re.IGNORECASE))
-        and "open" not in entry.kind
-    )
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
-def _length(minutes: int) -> str:
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest:02} min" if hours else f"{rest} min"
-
-
-def _totals(week: Week) -> dict[str, object]:
-    deployed = week.of(_DEPLOYED)
-    return {
-        "entries": len(week.entries),
-        "left_out": len(week.left_out),
-        "people": len({entry.person for entry in week.entries if entry.person}),
-        "tickets_closed": len(week.of(_CLOSED)),
-        "tickets_opened": len(week.of(_OPENED)),
-        "deployments": len(deployed),
-        "rollbacks": sum(bool(_ROLLBACK.search(f"{entry.kind} {entry.detail}")) for entry in deployed),
-        "incidents": len(week.incidents),
-        "open_incidents": sum(incident.end is None for incident in week.incidents),
-        "by_kind": dict(Counter(entry.kind for entry in week.entries).most_common(20)),
-    }
-
-
-def _still_open(week: Week) -> list[Entry]:
-    """Tickets opened in the range and not closed in it."""
-    closed = {entry.item for entry in week.of(_CLOSED)}
-    return [entry for entry in week.of(_OPENED) if entry.item and entry.item not in closed]
-
-
 # --- upstream -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """What upstream sent: its summaries as they are, its items as one line each (noise left out)."""
+    """Values from upstream: the summaries as they are, one line for each item (without noise)."""
 
     summaries: tuple[str, ...]
     lines: tuple[str, ...]
@@ -218,19 +110,19 @@ def _priority(item: object) -> str:
     return f"{title} ({notes})" if notes else title
 
 
-# --- words --------------------------------------------------------------------------------------------------
+# --- texts --------------------------------------------------------------------------------------------------
 
 
-def _summary(week: Week, source: Source | None, priorities: Priorities) -> str:
+def _summary(week: Week, source: InputText | None, priorities: Priorities) -> str:
     days = f"{week.start.isoformat()} to {week.end.isoformat()}"
     if source is None:
         number = count(len(priorities.lines), "priority", "priorities")
         return f"{days}: no activity given, {number} from upstream"
-    totals = _totals(week)
+    figures = totals(week)
     return (
-        f"{days}: {_by_whom(week)}, {totals['tickets_closed']} tickets closed, "
-        f"{totals['tickets_opened']} opened, {totals['deployments']} deployments, "
-        f"{totals['incidents']} incidents ({totals['open_incidents']} open)"
+        f"{days}: {_by_whom(week)}, {figures['tickets_closed']} tickets closed, "
+        f"{figures['tickets_opened']} opened, {figures['deployments']} deployments, "
+        f"{figures['incidents']} incidents ({figures['open_incidents']} open)"
     )
 
 
@@ -241,12 +133,12 @@ def _by_whom(week: Week) -> str:
 
 def _highlights(week: Week) -> list[str]:
     lines = [_incident_line(incident) for incident in week.incidents]
-    if rollbacks := [e for e in week.of(_DEPLOYED) if _ROLLBACK.search(f"{e.kind} {e.detail}")]:
+    if taken_back := rollbacks(week):
         lines.append(
-            f"{count(len(rollbacks), 'deployment was', 'deployments were')} a rollback: "
-            + "; ".join(e.words for e in rollbacks)
+            f"{count(len(taken_back), 'deployment was', 'deployments were')} a rollback: "
+            + "; ".join(e.words for e in taken_back)
         )
-    if waiting := _still_open(week):
+    if waiting := still_open(week):
         lines.append(f"Opened and not closed: {', '.join(entry.item for entry in waiting)}")
     if week.entries:
         day, number = max(
@@ -260,7 +152,7 @@ def _incident_line(incident: Incident) -> str:
     if incident.end is None:
         state = "still open at the end of the range"
     else:
-        state = f"resolved after {_length(incident.minutes)}" if incident.minutes is not None else "resolved"
+        state = f"resolved after {duration(incident.minutes)}" if incident.minutes is not None else "resolved"
     what = incident.first.detail or incident.first.words
     return f"{incident.name} ({incident.first.day.isoformat()}): {what}; {state}"
 
@@ -270,15 +162,17 @@ def _log(summary: str, highlights: Sequence[str], output: Path | None) -> str:
     return "\n".join([*lines, *([f"Report: {output}"] if output else [])]) + "\n"
 
 
-def _markdown(title: str, week: Week, source: Source | None, known: Activity, priorities: Priorities) -> str:
+def _markdown(
+    title: str, week: Week, source: InputText | None, known: Activity, priorities: Priorities
+) -> str:
     lines = [f"# {squeeze(title)}", "", f"{_day(week.start)} to {_day(week.end)}", ""]
     if source is None:
-        said = (
+        basis = (
             "what upstream tasks sent"
             if priorities.summaries or priorities.lines
             else "nothing: upstream sent nothing either"
         )
-        lines += [f"No activity was given: this report is written from {said}.", ""]
+        lines += [f"No activity was given: this report is written from {basis}.", ""]
     else:
         lines += _headline(week, source, known) + _incidents_section(week)
         lines += _by_kind(week) + _by_person(week) + _by_day(week)
@@ -290,13 +184,13 @@ def _day(day: date) -> str:
     return f"{day:%A} {day.day} {day:%B %Y}"
 
 
-def _headline(week: Week, source: Source, known: Activity) -> list[str]:
-    totals = _totals(week)
+def _headline(week: Week, source: InputText, known: Activity) -> list[str]:
+    figures = totals(week)
     lines = [
         f"- {_by_whom(week)}",
-        f"- Tickets: {totals['tickets_closed']} closed, {totals['tickets_opened']} opened",
-        f"- Deployments: {totals['deployments']}, of which rollbacks: {totals['rollbacks']}",
-        f"- Incidents: {totals['incidents']}, of which still open: {totals['open_incidents']}",
+        f"- Tickets: {figures['tickets_closed']} closed, {figures['tickets_opened']} opened",
+        f"- Deployments: {figures['deployments']}, of which rollbacks: {figures['rollbacks']}",
+        f"- Incidents: {figures['incidents']}, of which still open: {figures['open_incidents']}",
         f"- Source: {source.name}",
     ]
     if week.left_out:
@@ -305,7 +199,7 @@ def _headline(week: Week, source: Source, known: Activity) -> list[str]:
     if known.undated:
         shown = ", ".join(map(str, known.undated[:5])) + (", ..." if len(known.undated) > 5 else "")
         lines.append(f"- Left out, without a date: {count(len(known.undated), 'line')} ({shown})")
-    if waiting := _still_open(week):
+    if waiting := still_open(week):
         lines.append(
             "- Opened and not closed: " + "; ".join(f"{entry.item} {entry.detail}" for entry in waiting)
         )

@@ -1,4 +1,4 @@
-"""Finds what a meeting left open: questions not answered, requests not agreed to, wishes nobody took."""
+"""Finds what a meeting left open: unanswered questions, requests without agreement, work without an owner."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._talk import SECTION_LABEL, Talk, body_of
-from dagrun.shipped_workflows._text import content_words, overlap
-from dagrun.shipped_workflows._transcript import Sentence
-from dagrun.shipped_workflows._wording import VERBS, is_question, phrases
+from dagrun.shipped_workflows.meeting_transcript_brief.speech import VERBS, is_question
+from dagrun.shipped_workflows.meeting_transcript_brief.talk import SECTION_LABEL, Talk, body_of
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Sentence
+from dagrun.shipped_workflows.meeting_transcript_brief.vocabulary import content_words, overlap
+from dagrun.shipped_workflows.shared.pattern import Pattern, phrases
 
 
 @dataclass(slots=True, kw_only=True)
-class Question:
-    """Something left open. `kind`: `question`, `request` (asked of a person who did not agree), `unowned`."""
+class OpenQuestion:
+    """An open point. `kind` is `question`, `request` (the person asked did not agree) or `unowned`."""
 
     text: str
     line: int
     turn: int
     speaker: str | None
     kind: str = "question"
-    #: the statement it hangs on, where its own words say too little
+    #: the statement it refers to, where its own words say too little
     about: str | None = None
     about_line: int | None = None
-    #: what was said to it
+    #: the reply that did not answer it
     reply: str | None = None
     reply_line: int | None = None
     answered_line: int | None = None
@@ -100,17 +100,17 @@ _LEFT_OPEN = phrases(
     come back to (that|it|this)
     """
 )
-_WISH = phrases(r"some(one|body) (really |probably )?(should|needs? to|has to|must|ought to) (\w+ )?\w+")
+_NEEDED = phrases(r"some(one|body) (really |probably )?(should|needs? to|has to|must|ought to) (\w+ )?\w+")
 _POINTS_BACK = phrases("(it|that|this|they|them|those)")
 
 
 def find_questions(
     talk: Talk, taken: Collection[int | None], asked: Collection[int], unowned: Iterable[tuple[Sentence, str]]
-) -> list[Question]:
-    """Everything left open, in order; a question answered only later is kept, with `answered_line`.
+) -> list[OpenQuestion]:
+    """All open points, in order; a question that is answered later is kept, with `answered_line`.
 
-    `taken` are the lines that action items come from, `asked` those of requests that are listed already,
-    `unowned` the items of action lists that name nobody.
+    `taken` are the lines of action items, `asked` those of requests that are listed already, `unowned` the
+    items of action lists without an owner.
     """
     found = [question(sentence, "unowned", body) for sentence, body in unowned]
     for sentence in talk.sentences:
@@ -120,9 +120,9 @@ def find_questions(
     return list(_distinct(found))
 
 
-def question(sentence: Sentence, kind: str, text: str | None = None) -> Question:
-    """A sentence, or a part of it, as something open."""
-    return Question(
+def question(sentence: Sentence, kind: str, text: str | None = None) -> OpenQuestion:
+    """A sentence, or a part of it, as an open point."""
+    return OpenQuestion(
         text=text or sentence.text,
         line=sentence.line,
         turn=sentence.turn,
@@ -131,8 +131,8 @@ def question(sentence: Sentence, kind: str, text: str | None = None) -> Question
     )
 
 
-def _distinct(found: Iterable[Question]) -> Iterator[Question]:
-    """What was asked twice is listed once."""
+def _distinct(found: Iterable[OpenQuestion]) -> Iterator[OpenQuestion]:
+    """The points without repetitions."""
     seen: set[frozenset[str]] = set()
     for one in found:
         words = content_words(one.text)
@@ -141,7 +141,7 @@ def _distinct(found: Iterable[Question]) -> Iterator[Question]:
             yield one
 
 
-def _open_question(talk: Talk, sentence: Sentence) -> Question | None:
+def _open_question(talk: Talk, sentence: Sentence) -> OpenQuestion | None:
     text = sentence.text
     if body := body_of(sentence, _LABEL, SECTION_LABEL["question"]):
         return question(sentence, "question", body)
@@ -159,11 +159,11 @@ def _open_question(talk: Talk, sentence: Sentence) -> Question | None:
     return None if opaque else _with_answer(talk, found, sentence)
 
 
-def _open_statement(talk: Talk, sentence: Sentence) -> Question | None:
+def _open_statement(talk: Talk, sentence: Sentence) -> OpenQuestion | None:
     """`We still don't know whether ...` and `somebody should ...`."""
     if _STILL_OPEN.search(sentence.text):
         return _with_answer(talk, question(sentence, "question"), sentence)
-    if _WISH.search(sentence.text) and len(sentence.text.split()) > 3:
+    if _NEEDED.search(sentence.text) and len(sentence.text.split()) > 3:
         return _with_context(talk, question(sentence, "unowned"), sentence)
     return None
 
@@ -172,12 +172,12 @@ _REQUEST = phrases(r"(can|could|would|will) you (please )?\w+")
 
 
 def is_request(text: str) -> bool:
-    """`Could you ...`: no question, but an action or a refusal."""
+    """Whether the sentence is a request (`Could you ...`), which is no open question."""
     return bool(_REQUEST.search(text))
 
 
 def _unanswered(talk: Talk, sentence: Sentence) -> bool:
-    """Whether nobody replies with a statement, or the first who does says not to know or leaves it open."""
+    """Whether nobody replies with a statement, or the first such reply gives no answer or leaves it open."""
     if sentence.speaker is None and (follow := talk.next_in_turn(sentence)) and not is_question(follow.text):
         return False
     for said in talk.replies(sentence, 3):
@@ -191,20 +191,20 @@ def _left_open(said: Iterable[Sentence]) -> bool:
     return any(_LEFT_OPEN.search(sentence.text) for sentence in said)
 
 
-def _with_reply(talk: Talk, found: Question, sentence: Sentence) -> Question:
-    """Quotes the reply that was no answer, such as "I don't know"; a very short one with what follows it."""
+def _with_reply(talk: Talk, found: OpenQuestion, sentence: Sentence) -> OpenQuestion:
+    """Adds the reply that is no answer, such as "I don't know"; a very short one with the next sentence."""
     for said in talk.replies(sentence, 3):
-        for place, reply in enumerate(said):
+        for index, reply in enumerate(said):
             if _UNKNOWN.search(reply.text):
-                more = said[place + 1 : place + 2] if len(reply.text.split()) < 4 else []
+                more = said[index + 1 : index + 2] if len(reply.text.split()) < 4 else []
                 found.reply = " ".join(part.text for part in (reply, *more))
                 found.reply_line = reply.line
                 return found
     return found
 
 
-def _with_context(talk: Talk, found: Question, sentence: Sentence) -> Question:
-    """Quotes the statement before, for "when does it get out?" and "someone should clean that up"."""
+def _with_context(talk: Talk, found: OpenQuestion, sentence: Sentence) -> OpenQuestion:
+    """Adds the preceding statement to one such as "someone should clean that up"."""
     words = content_words(sentence.text, without=VERBS)
     if len(words) > (found.kind == "unowned") or not _POINTS_BACK.search(sentence.text):
         return found
@@ -216,8 +216,8 @@ def _with_context(talk: Talk, found: Question, sentence: Sentence) -> Question:
     return found
 
 
-def _with_answer(talk: Talk, found: Question, sentence: Sentence) -> Question:
-    """Looks for a later statement that speaks of the same things; the direct replies are past already."""
+def _with_answer(talk: Talk, found: OpenQuestion, sentence: Sentence) -> OpenQuestion:
+    """Adds the line of a later statement with the same words, if there is one; direct replies are not searched."""
     words = talk.words(sentence)
     for later in talk.after(sentence):
         if len(words & talk.words(later)) < 2 or is_question(later.text):

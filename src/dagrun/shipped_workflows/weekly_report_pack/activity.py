@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dagrun.shipped_workflows._dates import full_date
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._text import Source, squeeze
+from dagrun.shipped_workflows.shared.dates import full_date
+from dagrun.shipped_workflows.shared.local_files import InputText
+from dagrun.shipped_workflows.shared.pattern import Pattern
+from dagrun.shipped_workflows.shared.plain_text import squeeze
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One thing that was done or that happened; `line` is the 1-based line of the input."""
+    """One event of the week; `line` is the 1-based line of the input."""
 
     day: date
     time: str
@@ -28,13 +29,13 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """Item and detail as one text: `HBR-405: Alarm mail has the wrong unit`."""
+        """Item and detail in one text: `HBR-405: Alarm mail has the wrong unit`."""
         return ": ".join(filter(None, (self.item, self.detail)))
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """All entries, and the lines of plain text that have no date and so belong to no day."""
+    """All entries, and the numbers of the lines of plain text that have no date."""
 
     entries: tuple[Entry, ...]
     undated: tuple[int, ...]
@@ -92,8 +93,8 @@ _GUESSES = tuple(
 )
 
 
-def read_activity(source: Source) -> Activity:
-    """The entries of a text in any of the three forms; ValueError, with the line, for an unreadable date."""
+def read_activity(source: InputText) -> Activity:
+    """The entries of a text in any of the three forms. Raises ValueError, with the line, for an unreadable date."""
     first = next((line.strip() for line in source.lines if line.strip() and not line.startswith("#")), "")
     if first.startswith("{"):
         return Activity(tuple(_json_lines(source)), ())
@@ -103,7 +104,7 @@ def read_activity(source: Source) -> Activity:
 
 
 def _heading(line: str) -> str | None:
-    """The delimiter, when the line is a heading with a date column."""
+    """The delimiter, if the line is a heading with a date column."""
     for delimiter in (",", ";", "\t", "|"):
         names = [name.strip().lower() for name in line.strip("|").split(delimiter)]
         if len(names) > 1 and any(name in _COLUMNS["day"] for name in names):
@@ -111,19 +112,19 @@ def _heading(line: str) -> str | None:
     return None
 
 
-def _table(source: Source, delimiter: str) -> Iterator[Entry]:
+def _table(source: InputText, delimiter: str) -> Iterator[Entry]:
     rows = [(n, line) for n, line in enumerate(source.lines, 1) if line.strip() and not line.startswith("#")]
     cells = csv.reader(
         (line.strip().strip("|") if delimiter == "|" else line for _, line in rows), delimiter=delimiter
     )
     names: list[str] = []
     numbers = iter(n for n, _ in rows)
-    done = 0
+    read = 0
     for values in cells:
         number = next(numbers)
-        for _ in range(cells.line_num - done - 1):  # a quoted cell took more lines
+        for _ in range(cells.line_num - read - 1):  # a quoted cell spans more lines
             next(numbers, None)
-        done = cells.line_num
+        read = cells.line_num
         values = [value.strip() for value in values]
         if not names:
             names = [value.lower() for value in values]
@@ -131,7 +132,7 @@ def _table(source: Source, delimiter: str) -> Iterator[Entry]:
             yield _entry(dict(zip(names, values, strict=False)), number, source)
 
 
-def _json_lines(source: Source) -> Iterator[Entry]:
+def _json_lines(source: InputText) -> Iterator[Entry]:
     for number, line in enumerate(source.lines, 1):
         if not line.strip() or line.startswith("#"):
             continue
@@ -148,7 +149,7 @@ def _json_lines(source: Source) -> Iterator[Entry]:
         )
 
 
-def _entry(values: Mapping[str, str], line: int, source: Source) -> Entry:
+def _entry(values: Mapping[str, str], line: int, source: InputText) -> Entry:
     found = {
         field: next((values[n] for n in names if values.get(n)), "") for field, names in _COLUMNS.items()
     }
@@ -168,7 +169,7 @@ def _entry(values: Mapping[str, str], line: int, source: Source) -> Entry:
     )
 
 
-def _plain_lines(source: Source) -> Activity:
+def _plain_lines(source: InputText) -> Activity:
     entries: list[Entry] = []
     undated: list[int] = []
     for number, raw in enumerate(source.lines, 1):
@@ -183,7 +184,7 @@ def _plain_lines(source: Source) -> Activity:
     return Activity(tuple(entries), tuple(undated))
 
 
-def _plain_entry(match: re.Match[str], line: int, source: Source) -> Entry:
+def _plain_entry(match: re.Match[str], line: int, source: InputText) -> Entry:
     day = full_date(match["day"])
     if day is None:
         raise ValueError(f"{source.name}, line {line}: cannot read the date {match['day']!r}")
@@ -192,13 +193,13 @@ def _plain_entry(match: re.Match[str], line: int, source: Source) -> Entry:
         kind, person, detail = fields[0].lower(), fields[1], " ".join(fields[2:])
     else:
         text = squeeze(match["text"])
-        kind, (person, detail) = _guess(text), _who_said(text)
+        kind, (person, detail) = _guess(text), _person_and_text(text)
     time = match["time"].zfill(5) if match["time"] else ""
     return Entry(day=day, time=time, kind=kind, person=person, item="", detail=detail, line=line)
 
 
-def _who_said(text: str) -> tuple[str, str]:
-    """The person that a plain line names at its front or its back, and the rest of the line."""
+def _person_and_text(text: str) -> tuple[str, str]:
+    """The person whom a plain line names at its start or end, and the rest of the line."""
     if front := _FRONT_NAME.match(text):
         return front["person"], front["text"]
     if back := _BACK_NAME.match(text):
@@ -207,7 +208,7 @@ def _who_said(text: str) -> tuple[str, str]:
 
 
 def _guess(text: str) -> str:
-    """A kind for a line that does not say one."""
+    """The kind of a line that does not name one."""
     return next((kind for kind, pattern in _GUESSES if pattern.search(text)), "other")
 
 

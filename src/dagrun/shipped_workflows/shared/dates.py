@@ -1,4 +1,4 @@
-"""Finds dates and deadlines in English text, and resolves only what the words settle."""
+"""Finds dates and deadlines in English text, and resolves those that the words define."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import calendar
 import re
 from datetime import date, timedelta
 
-from dagrun.shipped_workflows._pattern import Pattern
+from dagrun.shipped_workflows.shared.pattern import Pattern
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
@@ -14,7 +14,7 @@ _MONTHS = (
 )  # fmt: skip
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-# Short names and "May" must have their capital: "sat", "mar" and "may" are words too.
+# Short names and "May" need their capital letter: "sat", "mar" and "may" are words too.
 _MONTH = (
     r"(?:january|february|march|april|june|july|august|september|october|november|december"
     r"|(?-i:May|JANUARY|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec)\.?)(?![^\W\d_])"
@@ -47,7 +47,7 @@ _CUE = (
     r"|closes?\s+on|ends?\s+on|valid\s+until):?\s+(?:on\s+)?)"
 )
 
-# ASCII: otherwise IGNORECASE lets a long s or a Kelvin sign stand for s or k.
+# ASCII: otherwise IGNORECASE accepts a long s for s and a Kelvin sign for k.
 _FLAGS = re.IGNORECASE | re.ASCII
 
 _CUED = Pattern(rf"\b{_CUE}{_ANY}", _FLAGS)
@@ -69,7 +69,7 @@ _NTH = Pattern(r"\bthe\s+(\d{1,2})(?:st|nd|rd|th)\b", _FLAGS)
 
 
 def full_date(text: str) -> date | None:
-    """The first date that says its year and exists: ISO, `7 October 2025`, `Oct 7, 2025`, `7.10.2025`."""
+    """The first date that has a year and exists: ISO, `7 October 2025`, `Oct 7, 2025`, `7.10.2025`."""
     found = [(match.start(), day) for match, day in _calendar_days(text, None) if day is not None]
     return min(found)[1] if found else None
 
@@ -88,10 +88,10 @@ def _cued(text: str) -> re.Match[str] | None:
 
 
 def due_words(text: str) -> str | None:
-    """When a promise is for, as written: a cued deadline first, else `tomorrow` or `next week`, else `on
+    """The due date of a promise as written: a deadline with a cue, else `tomorrow` or `next week`, else `on
     Thursday`.
 
-    A bare day is taken only at the end of a clause that does not speak of the past.
+    A day without a cue counts only at the end of a clause that is not about the past.
     """
     match = _cued(text) or _COMING.search(text)
     if match:
@@ -103,10 +103,9 @@ def due_words(text: str) -> str | None:
 
 
 def literal_date(words: str, anchor: date | None) -> date | None:
-    """The date whose day and month stand in the words; a missing year comes from `anchor`, the date of the
-    text.
+    """The date whose day and month the words name; a missing year is taken from `anchor`, the date of the text.
 
-    None when day or month is missing, when no year can be known, and when a weekday in the words contradicts.
+    None when day or month is missing, when the year is unknown, or when a weekday in the words contradicts.
     """
     days = [day for _, day in _calendar_days(words, anchor)]
     if len(days) != 1 or days[0] is None:
@@ -148,7 +147,7 @@ def _with_year(match: re.Match[str], day: str, month: str, anchor: date | None) 
     if anchor is None:
         return None
     near = [_make(str(anchor.year + step), str(number), day) for step in (-1, 0, 1)]
-    # Deadlines lie ahead; three months back still counts as overdue.
+    # Deadlines are in the future; one up to three months ago counts as overdue.
     return next((d for d in near if d and (d - anchor).days > -92), None)
 
 

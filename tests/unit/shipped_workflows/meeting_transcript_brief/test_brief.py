@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.shipped_workflows.meeting_transcript_brief import meeting_transcript_brief
+from dagrun.shipped_workflows.meeting_transcript_brief.brief import meeting_transcript_brief
 
 STANDUP = """\
 mo: morning all. quick one today, i've got the dentist at ten

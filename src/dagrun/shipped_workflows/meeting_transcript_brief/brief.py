@@ -1,4 +1,4 @@
-"""A brief of a meeting from its transcript: who was there, what was decided, who does what, what is open."""
+"""Writes a brief of a meeting from its transcript: attendees, decisions, action items, open questions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from datetime import date
 from pathlib import Path
 
 from dagrun import Result, workflow
-from dagrun.shipped_workflows._actions import Action
-from dagrun.shipped_workflows._dates import full_date, literal_date
-from dagrun.shipped_workflows._decisions import Decision
-from dagrun.shipped_workflows._findings import Findings, find
-from dagrun.shipped_workflows._questions import Question
-from dagrun.shipped_workflows._text import (
-    Source,
-    cell,
-    count,
-    load,
-    squeeze,
-    upstream_values,
-    write_if_changed,
-)
-from dagrun.shipped_workflows._transcript import Turn, read_turns
+from dagrun.shipped_workflows.meeting_transcript_brief.action_items import ActionItem
+from dagrun.shipped_workflows.meeting_transcript_brief.findings import Findings, find
+from dagrun.shipped_workflows.meeting_transcript_brief.meeting_decisions import MeetingDecision
+from dagrun.shipped_workflows.meeting_transcript_brief.open_questions import OpenQuestion
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Turn, read_turns
+from dagrun.shipped_workflows.shared.dates import full_date, literal_date
+from dagrun.shipped_workflows.shared.local_files import InputText, load, write_if_changed
+from dagrun.shipped_workflows.shared.plain_text import cell, count, squeeze
+from dagrun.shipped_workflows.shared.upstream import upstream_values
 
-MOST_CARRIED_OVER = 10  # lines in the section on upstream
+MOST_CARRIED_OVER = 10  # lines in the section of upstream values
 
 
 @workflow("meeting_transcript_brief")
@@ -39,24 +33,25 @@ def meeting_transcript_brief(
     """Write a Markdown brief of a meeting: attendees, decisions, action items, open questions.
 
     The transcript comes as text or as a file in one of the usual layouts (`[00:03:12] Name: text`, `Name:
-    text`, `**Name** (00:03): text`, WebVTT, minutes with `ACTION:` and `RESOLVED`, ...). Whatever the brief
-    says is quoted, with the line (1-based) where it stands. Without a transcript the brief is written from
+    text`, `**Name** (00:03): text`, WebVTT, minutes with `ACTION:` and `RESOLVED`, ...). Everything in
+    the brief is quoted, with its line number (from 1). Without a transcript, the brief is written from
     `<task>__summary`, `<task>__highlights` and `<task>__items` of upstream tasks, and says so; with both,
-    upstream gets a short section.
+    the upstream values are a short section.
 
-    Due dates are quoted as spoken; `due_date` (ISO) is added only when day and month stand in the words. A
-    year that was not spoken is taken from `meeting_date`, else from the first full date in the lines before
-    anyone speaks.
+    Due dates are quoted as spoken; `due_date` (ISO) is added only when the words name a day and a month. A
+    missing year is taken from `meeting_date`, else from the first full date in the lines before the first
+    speaker.
 
-    The brief is printed, and written to `output` if given; `changed` is false when `output` held exactly that
-    already (without `output` there is nothing to compare with, and it is true).
+    The brief is printed, and written to `output` if given; `changed` is false when `output` already had exactly
+    this content (without `output` it is true).
 
     Outputs: `summary`, `attendees` [{name, line, turns}], `decisions` [{text, speaker, line, status,
     superseded_line, about, about_line}], `action_items` [{owner, action, line, action_line, due, due_line,
     due_date, about, about_line, status, settled_line}], `open_questions` [{text, kind, speaker, line, about,
     reply, ...}], `path`.
 
-    Raises ValueError for a transcript given twice or not UTF-8, FileNotFoundError for a missing file.
+    Raises ValueError for a transcript that is given both as text and as a file or is not UTF-8;
+    FileNotFoundError for a missing file.
     """
     source = load(transcript, transcript_file, "transcript")
     turns = read_turns(source.lines) if source else []
@@ -69,7 +64,7 @@ def meeting_transcript_brief(
 
 
 def _written_date(turns: Sequence[Turn]) -> date | None:
-    """The first full date in what stands above the first speaker."""
+    """The first full date in the lines above the first speaker."""
     for turn in turns:
         if turn.speaker is not None:
             break
@@ -84,7 +79,7 @@ def _written_date(turns: Sequence[Turn]) -> date | None:
 
 def _outputs(
     found: Findings,
-    source: Source | None,
+    source: InputText | None,
     day: date | None,
     upstream: Mapping[str, object],
     output: Path | None,
@@ -101,7 +96,7 @@ def _outputs(
     }
 
 
-def _summary(found: Findings, source: Source | None, upstream: Mapping[str, object]) -> str:
+def _summary(found: Findings, source: InputText | None, upstream: Mapping[str, object]) -> str:
     if source is None:
         carried = len(list(_carried_over(upstream)))
         return f"No transcript: briefed {count(carried, 'point')} from upstream"
@@ -114,7 +109,7 @@ def _summary(found: Findings, source: Source | None, upstream: Mapping[str, obje
     return ", ".join(parts)
 
 
-def _decision_data(decision: Decision) -> dict[str, object]:
+def _decision_data(decision: MeetingDecision) -> dict[str, object]:
     status = "superseded" if decision.superseded_line else "standing"
     return {
         "text": decision.text,
@@ -127,7 +122,7 @@ def _decision_data(decision: Decision) -> dict[str, object]:
     }
 
 
-def _action_data(action: Action, day: date | None) -> dict[str, object]:
+def _action_data(action: ActionItem, day: date | None) -> dict[str, object]:
     due_date = literal_date(action.due, day) if action.due else None
     return {
         "owner": action.owner,
@@ -144,7 +139,7 @@ def _action_data(action: Action, day: date | None) -> dict[str, object]:
     }
 
 
-def _question_data(question: Question) -> dict[str, object]:
+def _question_data(question: OpenQuestion) -> dict[str, object]:
     return {
         "text": question.text,
         "kind": question.kind,
@@ -157,15 +152,15 @@ def _question_data(question: Question) -> dict[str, object]:
     }
 
 
-def _standing(decisions: Sequence[Decision]) -> list[Decision]:
+def _standing(decisions: Sequence[MeetingDecision]) -> list[MeetingDecision]:
     return [decision for decision in decisions if decision.superseded_line is None]
 
 
-def _to_do(actions: Sequence[Action]) -> list[Action]:
+def _to_do(actions: Sequence[ActionItem]) -> list[ActionItem]:
     return [action for action in actions if action.settled_line is None]
 
 
-def _open(questions: Sequence[Question], kind: str = "question") -> list[Question]:
+def _open(questions: Sequence[OpenQuestion], kind: str = "question") -> list[OpenQuestion]:
     return [question for question in questions if question.kind == kind and question.answered_line is None]
 
 
@@ -174,7 +169,7 @@ def _open(questions: Sequence[Question], kind: str = "question") -> list[Questio
 
 def _markdown(
     title: str,
-    source: Source | None,
+    source: InputText | None,
     turns: Sequence[Turn],
     found: Findings,
     day: date | None,
@@ -190,15 +185,15 @@ def _markdown(
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _head(source: Source, turns: Sequence[Turn], found: Findings, day: date | None) -> list[str]:
+def _head(source: InputText, turns: Sequence[Turn], found: Findings, day: date | None) -> list[str]:
     end = next((turn.time for turn in reversed(turns) if turn.time), None)
-    facts = [
+    head = [
         f"Transcript: {source.name}, {count(len(source.lines), 'line')}" + (f", until {end}" if end else "")
     ]
     if day:
-        facts.insert(0, f"Meeting date: {day:%A} {day.day} {day:%B %Y} ({day.isoformat()})")
-    facts.append(_summary(found, source, {}) + ". Numbers in parentheses are lines of the transcript.")
-    return [*(f"- {fact}" for fact in facts), ""]
+        head.insert(0, f"Meeting date: {day:%A} {day.day} {day:%B %Y} ({day.isoformat()})")
+    head.append(_summary(found, source, {}) + ". Numbers in parentheses are lines of the transcript.")
+    return [*(f"- {line}" for line in head), ""]
 
 
 def _section(title: str, items: Sequence[str], none: str) -> list[str]:
@@ -224,7 +219,7 @@ def _decisions(found: Findings) -> list[str]:
     return lines + (["Superseded, no longer valid:", "", *dropped, ""] if dropped else [])
 
 
-def _decision_line(decision: Decision) -> str:
+def _decision_line(decision: MeetingDecision) -> str:
     about = f', on "{squeeze(decision.about)}" ({decision.about_line})' if decision.about else ""
     return f'"{squeeze(decision.text)}" ({_by(decision.speaker)}{decision.line}){about}'
 
@@ -248,19 +243,19 @@ def _action_items(found: Findings, day: date | None) -> list[str]:
     return lines + (["Promised, then settled in the meeting:", "", *settled, ""] if settled else [])
 
 
-def _action_cell(action: Action) -> str:
+def _action_cell(action: ActionItem) -> str:
     about = f' [on: "{cell(action.about)}" ({action.about_line})]' if action.about else ""
     return f'"{cell(action.action)}"{about}'
 
 
-def _due_cell(action: Action, day: date | None) -> str:
+def _due_cell(action: ActionItem, day: date | None) -> str:
     if action.due is None:
         return "-"
     exact = literal_date(action.due, day)
     return cell(action.due) + (f" ({exact.isoformat()})" if exact else "")
 
 
-def _line_cell(action: Action) -> str:
+def _line_cell(action: ActionItem) -> str:
     return ", ".join(
         str(n) for n in sorted({action.line, action.action_line, action.due_line or action.line})
     )
@@ -281,7 +276,7 @@ def _questions(found: Findings) -> list[str]:
     return lines + (_section("Open at first, answered later", answered, "") if answered else [])
 
 
-def _question_line(question: Question) -> str:
+def _question_line(question: OpenQuestion) -> str:
     about = f', on "{squeeze(question.about)}" ({question.about_line})' if question.about else ""
     reply = f'; reply: "{squeeze(question.reply)}" ({question.reply_line})' if question.reply else ""
     return f'- "{squeeze(question.text)}" ({_by(question.speaker)}{question.line}){about}{reply}'
@@ -294,9 +289,9 @@ def _without_transcript(upstream: Mapping[str, object]) -> list[str]:
     points = list(_carried_over(upstream))
     if not points:
         return ["No transcript was given, and upstream tasks sent nothing to brief on.", ""]
-    said = "No transcript was given: this brief is written from what upstream tasks sent."
+    notice = "No transcript was given: this brief is written from what upstream tasks sent."
     nothing = "Attendees, decisions and action items are unknown without a transcript."
-    return [said, "", "## From upstream", "", *(f"- {point}" for point in points), "", nothing, ""]
+    return [notice, "", "## From upstream", "", *(f"- {point}" for point in points), "", nothing, ""]
 
 
 def _carried_section(upstream: Mapping[str, object]) -> list[str]:
@@ -309,7 +304,7 @@ def _carried_section(upstream: Mapping[str, object]) -> list[str]:
 
 
 def _carried_over(upstream: Mapping[str, object]) -> Iterator[str]:
-    """One line per summary, highlight and item that upstream sent."""
+    """One line for each summary, highlight and item from upstream."""
     for task, summary in upstream_values(upstream, "summary"):
         yield f"{task}: {squeeze(str(summary))}"
     for key in ("highlights", "items"):

@@ -1,4 +1,4 @@
-"""Finds what a meeting decided, and which of it was taken back before the end."""
+"""Finds the decisions of a meeting, and those that were revoked or replaced before the end."""
 
 from __future__ import annotations
 
@@ -6,32 +6,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dagrun.shipped_workflows._pattern import Pattern
-from dagrun.shipped_workflows._talk import SECTION_LABEL, Talk, body_of
-from dagrun.shipped_workflows._text import content_words, overlap
-from dagrun.shipped_workflows._transcript import Sentence
-from dagrun.shipped_workflows._wording import (
+from dagrun.shipped_workflows.meeting_transcript_brief.speech import (
     AGREE,
     CONDITIONAL,
     HISTORY,
     is_hedged,
     is_question,
     objects,
-    phrases,
 )
+from dagrun.shipped_workflows.meeting_transcript_brief.talk import SECTION_LABEL, Talk, body_of
+from dagrun.shipped_workflows.meeting_transcript_brief.transcript import Sentence
+from dagrun.shipped_workflows.meeting_transcript_brief.vocabulary import content_words, overlap
+from dagrun.shipped_workflows.shared.pattern import Pattern, phrases
 
-LONGEST = 200  # decisions back to which a reversal is looked for
+LONGEST = 200  # how many earlier decisions a reversal may refer to
 
 
 @dataclass(slots=True, kw_only=True)
-class Decision:
-    """A decision as it was said; `superseded_line` is where it was taken back or replaced."""
+class MeetingDecision:
+    """A decision as it was spoken; `superseded_line` is where it was revoked or replaced."""
 
     text: str
     line: int
     turn: int
     speaker: str | None
-    #: what a bare "let's do it Thursday" is about, quoted
+    #: the subject of a bare "let's do it Thursday", quoted
     about: str | None = None
     about_line: int | None = None
     superseded_line: int | None = None
@@ -47,7 +46,7 @@ _GROUP = (
     "(board|committee|council|panel|team|group|meeting|directors|trustees|members|partners)"
     "( unanimously| formally| then)?"
 )
-# Says itself that it is a decision.
+# Explicit decisions.
 _EXPLICIT = phrases(
     rf"""
     we('ve| have)? (all |now |just |then )?(decided|agreed|settled|resolved)(?! (nothing|before|to disagree))
@@ -57,9 +56,9 @@ _EXPLICIT = phrases(
     motion (was |is )?(carried|passed|defeated)
     """
 )
-# In minutes only; in talk "the plan was approved" may be news from elsewhere.
+# In minutes only; in a conversation "the plan was approved" may be news.
 _PASSIVE = phrases("(was|were|is|are) (unanimously |formally )?(approved|adopted|carried|ratified|agreed)")
-# Stated as settled: a decision unless somebody objects.
+# Statements that are decisions unless somebody objects.
 _ASSERTED = phrases(
     r"""
     we('re| are) (then )?going (with|for|ahead with)
@@ -71,7 +70,7 @@ _ASSERTED = phrases(
     let's (just |then |all )?make (it|that|this) (a rule|official|the rule)
     """
 )
-# Only proposed: a decision when somebody agrees and nobody objects.
+# Proposals: decisions if somebody agrees and nobody objects.
 _PROPOSED = phrases(
     r"""
     let's (just |then |all )?(keep(?! (going|moving|it short|talking))|move(?! on)|do (that|it|both|the))
@@ -90,7 +89,7 @@ _NOT_YET = phrases(
     (not yet|never|nothing (is|was)|until|before|once|whether|have we|had)
     """
 )
-# Nothing but words such as "good, let's go with that".
+# Sentences without content of their own, such as "good, let's go with that".
 _POINTING = Pattern(
     r"^(?:\W|\b(?:ok(?:ay)?|good|great|right|alright|all|fine|so|then|well|yes|yeah|and|cool|perfect"
     r"|let['’]?s|we(?:['’]ll|['’]re)?|will|are|going|go|make|do|call|with|for|it|that|this|an?|the|rule"
@@ -130,19 +129,19 @@ _DAY = phrases(
 )
 
 
-def find_decisions(talk: Talk) -> list[Decision]:
-    """What was decided, in order; one that is taken back later, or replaced by another day, is marked."""
-    made: list[Decision] = []
+def find_decisions(talk: Talk) -> list[MeetingDecision]:
+    """The decisions in order; one that is revoked later, or replaced by another day, is marked."""
+    made: list[MeetingDecision] = []
     for sentence in talk.sentences:
-        if dropped := _reversed_by(talk, sentence, made):
-            dropped.superseded_line = sentence.line
+        if revoked := _revoked_by(talk, sentence, made):
+            revoked.superseded_line = sentence.line
         if decision := _decision(talk, sentence):
             _replace_older(decision, made)
             made.append(decision)
     return made
 
 
-def _decision(talk: Talk, sentence: Sentence) -> Decision | None:
+def _decision(talk: Talk, sentence: Sentence) -> MeetingDecision | None:
     text = sentence.text
     if body := body_of(sentence, _LABEL, SECTION_LABEL["decision"]):
         return _as_decision(sentence, body)
@@ -175,12 +174,12 @@ def _objected(talk: Talk, sentence: Sentence, turns: int) -> bool:
     return any(objects(said[0].text) for said in talk.replies(sentence, turns))
 
 
-def _as_decision(sentence: Sentence, text: str) -> Decision:
-    return Decision(text=text, line=sentence.line, turn=sentence.turn, speaker=sentence.speaker)
+def _as_decision(sentence: Sentence, text: str) -> MeetingDecision:
+    return MeetingDecision(text=text, line=sentence.line, turn=sentence.turn, speaker=sentence.speaker)
 
 
-def _pointed_at(talk: Talk, sentence: Sentence) -> Decision | None:
-    """What "let's go with that" stands for: what its speaker adds, else the statement before it."""
+def _pointed_at(talk: Talk, sentence: Sentence) -> MeetingDecision | None:
+    """The decision behind "let's go with that": the speaker's next sentence, else the statement before it."""
     added = talk.next_in_turn(sentence)
     if added and not is_question(added.text) and talk.words(added):
         return _as_decision(added, added.text)
@@ -190,8 +189,8 @@ def _pointed_at(talk: Talk, sentence: Sentence) -> Decision | None:
     return None
 
 
-def _with_topic(talk: Talk, decision: Decision, sentence: Sentence) -> Decision:
-    """Quotes what came before "let's do it Thursday", which does not say what it is about."""
+def _with_topic(talk: Talk, decision: MeetingDecision, sentence: Sentence) -> MeetingDecision:
+    """Adds the preceding sentence to one such as "let's do it Thursday", which does not name its subject."""
     if not talk.words(sentence):
         for earlier in talk.before(sentence, 2):
             if len(talk.words(earlier)) >= 1 and len(earlier.text.split()) >= 4:
@@ -200,20 +199,20 @@ def _with_topic(talk: Talk, decision: Decision, sentence: Sentence) -> Decision:
     return decision
 
 
-def _reversed_by(talk: Talk, sentence: Sentence, made: Sequence[Decision]) -> Decision | None:
-    """The standing decision that a sentence takes back: the one it speaks of, with "that" the last."""
+def _revoked_by(talk: Talk, sentence: Sentence, made: Sequence[MeetingDecision]) -> MeetingDecision | None:
+    """The valid decision that a sentence revokes: the one that shares its words; for "that", the last one."""
     match = _REVERSE.search(sentence.text)
     if not match or is_question(sentence.text) or CONDITIONAL.match(sentence.text):
         return None
     if any(_UPHOLD.match(said[0].text) for said in talk.replies(sentence, 2)):
         return None
-    standing = [decision for decision in made[-LONGEST:] if decision.superseded_line is None]
+    valid = [decision for decision in made[-LONGEST:] if decision.superseded_line is None]
     words = _words_and_days(sentence.text)
-    shared = [len(words & _words_and_days(decision.text)) for decision in standing]
+    shared = [len(words & _words_and_days(decision.text)) for decision in valid]
     if any(shared):
-        return max(zip(shared, standing, strict=True), key=lambda pair: (pair[0], pair[1].turn))[1]
+        return max(zip(shared, valid, strict=True), key=lambda pair: (pair[0], pair[1].turn))[1]
     what = (match["what"] or match["what2"] or "that").lower()
-    near = [decision for decision in standing if sentence.turn - decision.turn <= 8]
+    near = [decision for decision in valid if sentence.turn - decision.turn <= 8]
     return near[-1] if near and what in _POINTERS else None
 
 
@@ -225,8 +224,8 @@ def _days(text: str) -> frozenset[str]:
     return frozenset(match.group().lower() for match in _DAY.finditer(text))
 
 
-def _replace_older(new: Decision, made: Sequence[Decision]) -> None:
-    """A decision about the same thing with another day replaces the older one."""
+def _replace_older(new: MeetingDecision, made: Sequence[MeetingDecision]) -> None:
+    """Marks the older decision about the same subject with another day as replaced."""
     days, words = _days(new.text), content_words(new.text)
     for old in made[-LONGEST:]:
         older, before = _days(old.text), content_words(old.text)

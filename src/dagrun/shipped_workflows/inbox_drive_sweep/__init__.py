@@ -1,0 +1,1 @@
+"""The workflow `inbox_drive_sweep`: `sweep` is the function, `items` reads the inputs, `ranking` gives points."""
