@@ -68,7 +68,7 @@ def truth_table() -> str:
 
 
 def _cell(reason: str | None) -> str:
-    return "does not hinder" if reason is None else f"skipped: `{reason}`"
+    return "can run" if reason is None else f"skipped: `{reason}`"
 
 
 def keys(definition: str) -> str:
@@ -76,7 +76,7 @@ def keys(definition: str) -> str:
     whole = schema("native")
     node = whole["definitions"][definition] if definition != "Document" else whole
     shared = whole["definitions"]["Common"]["properties"] if definition == "Task" else {}
-    lines = [_row("key", "what it says", "value"), _row("---", "---", "---")]
+    lines = [_row("key", "meaning", "value"), _row("---", "---", "---")]
     for key in sorted(node["properties"], key=shared.__contains__):  # what is the task's own comes first
         shape = node["properties"][key]
         lines.append(_row(f"`{key}`", shape["description"], _value(shape)))
@@ -89,7 +89,7 @@ def own_keys(which: str) -> str:
     whole, native = schema(dialect), schema("native")
     node = whole if definition == "Document" else whole["definitions"][definition]
     known = native if definition in ("Document", "Spec") else native["definitions"]["Task"]
-    lines = [_row("key", "what it says", "value"), _row("---", "---", "---")]
+    lines = [_row("key", "meaning", "value"), _row("---", "---", "---")]
     for key, shape in node["properties"].items():
         if key not in known["properties"]:
             lines.append(_row(f"`{key}`", shape["description"], _value(shape)))
