@@ -1,4 +1,4 @@
-"""The Python functions that some of the cookbook's DAGs call."""
+"""Python functions that some DAGs of the cookbook call."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def count_words(text: str, **upstream: object) -> dict[str, int]:
 
 @workflow("write_if_other")
 def write_if_other(path: Path, text: str) -> Result:
-    """Write a file, unless it already holds just that."""
+    """Write a file, unless it already has this content."""
     changed = not path.exists() or path.read_text() != text
     if changed:
         path.parent.mkdir(parents=True, exist_ok=True)
