@@ -84,14 +84,14 @@ def test_json_lists_what_was_written(project: Project) -> None:
     again = project.dagrun("init", "new", "-o", "json")
     assert again.code == 2
     assert again.json["error"]["type"] == "RefusedError"
-    assert again.json["error"]["message"].count("is there already") == len(told["written"])
+    assert again.json["error"]["message"].count("already exists") == len(told["written"])
 
 
 def test_a_file_that_is_there_is_never_written_over(project: Project) -> None:
     before = project.files()
     refused = project.dagrun("init")
     assert refused.code == 2
-    assert "Error: dagrun.toml is there already" in refused.err
+    assert "Error: dagrun.toml already exists" in refused.err
     assert "nothing was written" in refused.err
     assert project.files() == before
 

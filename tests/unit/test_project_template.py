@@ -1,4 +1,4 @@
-"""A project to begin with: all of it is written or nothing, and nothing is written over."""
+"""The project that `init` writes: all files or none, and no file is overwritten."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def files(directory: Path) -> list[str]:
     )
 
 
-def test_every_template_is_written_as_it_is(tmp_path: Path) -> None:
+def test_every_template_is_written_unchanged(tmp_path: Path) -> None:
     written = project_template.write(tmp_path / "a" / "b")
     assert [str(path.relative_to(tmp_path / "a" / "b")) for path in written] == list(project_template.FILES)
     assert files(tmp_path / "a" / "b") == sorted(project_template.FILES)
@@ -32,7 +32,7 @@ def test_every_template_is_written_as_it_is(tmp_path: Path) -> None:
     )
 
 
-def test_the_schedule_is_right_and_waits_to_be_enabled(tmp_path: Path) -> None:
+def test_the_schedule_is_valid_and_disabled(tmp_path: Path) -> None:
     project_template.write(tmp_path)
     loaded = ScheduleFiles(tmp_path / "configs" / "schedules").load()
     assert loaded.findings == ()
@@ -41,19 +41,19 @@ def test_the_schedule_is_right_and_waits_to_be_enabled(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_there_is_listed_and_nothing_is_written(tmp_path: Path) -> None:
+def test_existing_files_are_listed_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "dagrun.toml").write_text("mine")
     (tmp_path / ".gitignore").symlink_to("nowhere")
     with pytest.raises(RefusedError) as refused:
         project_template.write(tmp_path)
     assert refused.value.message.splitlines() == [
-        f"{tmp_path}/dagrun.toml is there already", f"{tmp_path}/.gitignore is there already"
+        f"{tmp_path}/dagrun.toml already exists", f"{tmp_path}/.gitignore already exists"
     ]  # fmt: skip
     assert files(tmp_path) == ["dagrun.toml"]
     assert (tmp_path / "dagrun.toml").read_text() == "mine"
 
 
-def test_a_project_beside_other_files_leaves_them_alone(tmp_path: Path) -> None:
+def test_other_files_in_the_directory_are_kept(tmp_path: Path) -> None:
     (tmp_path / "configs" / "dags").mkdir(parents=True)
     (tmp_path / "configs" / "dags" / "own.yaml").write_text("mine")
     project_template.write(tmp_path)
@@ -61,14 +61,14 @@ def test_a_project_beside_other_files_leaves_them_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "file/below", "file/a/b"])
-def test_below_a_file_is_an_error(tmp_path: Path, name: str) -> None:
+def test_a_directory_below_a_file_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError) as problem:
         project_template.write(tmp_path / name)
     assert problem.value.message == f"cannot write {tmp_path}/file: Not a directory"
 
 
-def test_what_cannot_be_finished_is_taken_back(tmp_path: Path) -> None:
+def test_a_project_that_cannot_be_completed_is_removed(tmp_path: Path) -> None:
     (tmp_path / "configs").touch()
     with pytest.raises(UsageError) as problem:
         project_template.write(tmp_path)
@@ -76,7 +76,9 @@ def test_what_cannot_be_finished_is_taken_back(tmp_path: Path) -> None:
     assert files(tmp_path) == ["configs"]
 
 
-def test_where_one_may_not_write_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_writing_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(name: str) -> bytes:
         if name == "configs/dags/backup.yaml":
             raise OSError(28, "No space left on device")

@@ -1,4 +1,4 @@
-"""A project to begin with: the files below `project/`, as they are written into somebody's directory."""
+"""The project that `dagrun init` writes: the files below `project/`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from dagrun.errors import RefusedError, UsageError
 
-#: What is written, in this order; the templates bear the same names.
+#: The files, in the order in which they are written; the templates have the same names.
 FILES: Final = (
     "dagrun.toml",
     "workflows.py",
@@ -22,21 +22,24 @@ FILES: Final = (
 
 
 def template(name: str) -> bytes:
-    """What is written into a file of the project. `.gitignore` goes without its dot, or git would obey it here."""
+    """The contents of a file of the project. The template of `.gitignore` has no dot, or git would apply it here."""
     from importlib.resources import files
 
     return files(__name__).joinpath("project", *name.lstrip(".").split("/")).read_bytes()
 
 
 def write(directory: Path) -> list[Path]:
-    """Write the project, all of it or nothing; its files. Raises RefusedError if one is there, UsageError if it cannot."""
+    """Write all files of the project, or none, and return them.
+
+    Raises RefusedError if one of them exists, UsageError if they cannot be written.
+    """
     paths = [directory / name for name in FILES]
     made: list[Path] = []
     try:
-        if there := [path for path in paths if path.is_symlink() or path.exists()]:
+        if existing := [path for path in paths if path.is_symlink() or path.exists()]:
             raise RefusedError(
-                "\n".join(f"{path} is there already" for path in there),
-                hint="nothing was written: move what is there away, or name another directory",
+                "\n".join(f"{path} already exists" for path in existing),
+                hint="nothing was written: move these files away, or name another directory",
             )
         for name, path in zip(FILES, paths, strict=True):
             _make_directory(path.parent, made)
@@ -47,13 +50,13 @@ def write(directory: Path) -> list[Path]:
         _remove(made)
         raise UsageError(
             f"cannot write {error.filename or directory}: {error.strerror}",
-            hint="nothing was written: name a directory that you may write to",
+            hint="nothing was written: name a directory that you can write to",
         ) from None
     return paths
 
 
 def _make_directory(directory: Path, made: list[Path]) -> None:
-    """Make a directory and those above it; each that was not there is added to what was made."""
+    """Create a directory and its parents; those that did not exist are added to `made`."""
     if directory.is_dir():
         return
     if directory.is_symlink() or directory.exists():
@@ -64,7 +67,7 @@ def _make_directory(directory: Path, made: list[Path]) -> None:
 
 
 def _remove(made: Sequence[Path]) -> None:
-    """Take back what was made, the last first."""
+    """Remove what was created, in reverse order."""
     for path in reversed(made):
         with contextlib.suppress(OSError):
             path.rmdir() if path.is_dir() else path.unlink()
