@@ -13,9 +13,9 @@ from pathlib import Path
 import dagrun
 from benchmarks import events, loading, payload, scale, shell, startup, tasks
 from benchmarks.measure import Row
-from benchmarks.place import NotDone, Place
+from benchmarks.workspace import NotDone, Workspace
 
-GROUPS: Mapping[str, Callable[[Place], Iterator[Row]]] = {
+GROUPS: Mapping[str, Callable[[Workspace], Iterator[Row]]] = {
     "startup": startup.startup,
     "wide": tasks.wide,
     "chain": tasks.chained,
@@ -31,17 +31,17 @@ HEAD = ("work", "goal", "measured", "met")
 
 
 def main() -> int:
-    """A slow time fails nothing: it is told. What fails is a contestant that did not do its work."""
+    """Print the table. A slow time is only reported; a contestant that did not do its work is an error."""
     options = _options()
     compiled()
     with tempfile.TemporaryDirectory(prefix="dagrun-bench-") as root:
-        place = Place(Path(root), options.runs, options.size)
-        place.prepare()
+        workspace = Workspace(Path(root), options.runs, options.size)
+        workspace.prepare()
         print(_line(HEAD), _line(["---"] * len(HEAD)), sep="\n", flush=True)
         try:
             for name in options.rows or GROUPS:
                 print(f"measuring {name} ...", file=sys.stderr, flush=True)
-                for row in GROUPS[name](place):
+                for row in GROUPS[name](workspace):
                     print(_line(row.cells()), flush=True)
         except NotDone as error:
             print(f"bench: {error}", file=sys.stderr)
@@ -50,24 +50,24 @@ def main() -> int:
 
 
 def compiled() -> None:
-    """What is installed: whoever installs dagrun has bytecode after its first start, so start-up is judged with it."""
+    """Compile everything that is installed: users have bytecode after the first start, so start-up is measured with it."""
     for directory in (Path(dagrun.__file__).parent, sysconfig.get_path("purelib")):
         compileall.compile_dir(directory, quiet=2)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROWS", help=f"any of {', '.join(GROUPS)} (default: all)")
     parser.add_argument(
-        "rows", nargs="*", metavar="ROWS", help=f"any of {', '.join(GROUPS)}; all when none is named"
+        "--runs", type=int, default=5, help="rounds, one turn of each contestant per round (default: 5)"
     )
-    parser.add_argument("--runs", type=int, default=5, help="turns of each contestant (default 5)")
-    parser.add_argument("--size", type=float, default=1.0, help="the share of the work to do (default 1)")
+    parser.add_argument("--size", type=float, default=1.0, help="share of the work to do (default: 1)")
     parser.add_argument("--quick", action="store_true", help="the same as --runs 3 --size 0.1")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(GROUPS):
         parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     if options.runs < 1 or options.size <= 0:
-        parser.error("--runs and --size must be more than nothing")
+        parser.error("--runs must be at least 1, and --size more than 0")
     if options.quick:
         options.runs, options.size = 3, 0.1
     return options

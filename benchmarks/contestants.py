@@ -1,6 +1,7 @@
-"""What dagrun is measured against, and its loader alone: a script, one process per contestant.
+"""The programs that dagrun is compared with, and its loader alone: a script, one process per contestant.
 
-The last line that each prints begins with what it did. Imports stand in the functions: nobody pays for another's.
+The last line of the output of each begins with the amount of work done. Imports are in the functions, so that each
+contestant pays for its own only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 
 def noop(_: int) -> dict[str, int]:
-    """The same as the workflow of this name."""
+    """The same as the workflow with this name."""
     return {"n": 1}
 
 
@@ -25,7 +26,7 @@ def noop(_: int) -> dict[str, int]:
 
 
 def pool_map(tasks: str, workers: str) -> str:
-    """Independent tasks, by the standard library."""
+    """Independent tasks, with the standard library."""
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(int(workers)) as pool:
@@ -33,7 +34,7 @@ def pool_map(tasks: str, workers: str) -> str:
 
 
 def pool_graph(shape: str, workers: str) -> str:
-    """Tasks that depend on one another: each is submitted when its dependencies are done."""
+    """Tasks that depend on each other: each is submitted when its dependencies are done."""
     from concurrent.futures import Future, ProcessPoolExecutor
     from queue import SimpleQueue
 
@@ -64,7 +65,7 @@ def pool_graph(shape: str, workers: str) -> str:
 
 
 def spawn(tasks: str) -> str:
-    """Shells, one after the other."""
+    """Shells, one after another."""
     done = 0
     for _ in range(int(tasks)):
         pid = os.posix_spawn("/bin/sh", ["sh", "-c", "true"], os.environ)
@@ -73,7 +74,7 @@ def spawn(tasks: str) -> str:
 
 
 def pipe(size: str) -> str:
-    """One text from one process to another, which says when it has it."""
+    """One text from one process to another, which acknowledges it."""
     import multiprocessing
     import pickle
     from multiprocessing.connection import Connection
@@ -90,11 +91,11 @@ def pipe(size: str) -> str:
     return str(length)
 
 
-# --- peers, if they are installed: nothing here knows their types -------------------------------------------
+# --- peers, if they are installed; their types are unknown here -------------------------------------------
 
 
 def doit(tasks: str) -> str:
-    """Serial, which is its fastest way."""
+    """Serial, which is its fastest mode."""
     loader = import_module("doit.cmd_base").ModuleTaskLoader
     command = import_module("doit.doit_cmd").DoitMain
     done: list[int] = []
@@ -109,12 +110,12 @@ def doit(tasks: str) -> str:
 
 
 def luigi(tasks: str) -> str:
-    """One worker in its own process."""
+    """One worker, in its own process."""
     peer: Any = import_module("luigi")
     done: set[int] = set()
 
     class Noop(peer.Task):  # type: ignore[misc]
-        """One task; that it is done is kept in memory."""
+        """One task; whether it is done is kept in memory."""
 
         i = peer.IntParameter()
 
@@ -136,11 +137,11 @@ def dask(tasks: str) -> str:
     return str(sum(result["n"] for result in peer.compute(*calls, scheduler="threads", num_workers=2)))
 
 
-# --- loading: told are the tasks, the seconds, and by how many bytes the process grew ----------------------------
+# --- loading: the output is the number of tasks, the seconds, and the growth of the process in bytes ----------------------------
 
 
 def libyaml(path: str) -> str:
-    """The event stream alone, which is where any reader through libyaml begins."""
+    """The event stream alone, which every reader based on libyaml needs."""
     import yaml
 
     def load(path: str) -> int:
@@ -148,13 +149,13 @@ def libyaml(path: str) -> str:
         mappings = 0
         while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
             mappings += isinstance(event, yaml.MappingStartEvent)
-        return (mappings - 1) // 2  # the document's own; each task has its parameters
+        return (mappings - 1) // 2  # one of the document; each task has one more for its parameters
 
     return _measured(load, path)
 
 
 def usual(path: str) -> str:
-    """What one would write: CSafeLoader, pydantic, graphlib."""
+    """The usual way: CSafeLoader, pydantic, graphlib."""
     from graphlib import TopologicalSorter
 
     import yaml
@@ -201,16 +202,16 @@ def loaded(path: str) -> str:
 
 
 def _measured(load: Callable[[str], int], path: str) -> str:
-    load("small.yaml")  # what is imported late is no part of reading a document
+    load("small.yaml")  # late imports are not part of reading a document
     before = _memory("VmRSS")
-    begun = time.perf_counter()
+    start = time.perf_counter()
     tasks = load(path)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     return f"{tasks} {seconds} {_memory('VmHWM') - before}"
 
 
 def _memory(which: str) -> float:
-    """Bytes, of this process alone; no number where the system does not tell."""
+    """Bytes of memory of this process; nan if the system does not report them."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Recording facts: an event goes into the run's journal and the stream of all runs, through the real writer."""
+"""Recording events: each is written to the run's journal and to the stream of all runs, by the real writer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import Row, Spread, turns
-from benchmarks.place import NotDone, Place
+from benchmarks.workspace import NotDone, Workspace
 from dagrun.core.events import Encoder, Event, TaskOk, TaskStart
 from dagrun.core.model import Dag
 from dagrun.storage.files import FileRuns
@@ -16,16 +16,16 @@ from dagrun.storage.files import FileRuns
 DAG = Dag(name="events", tasks=())
 
 
-def events(place: Place) -> Iterator[Row]:
-    """Encoding included, in batches as a busy engine writes them and one by one."""
-    count = place.sized(20_000)
-    facts = _facts(count)
+def events(workspace: Workspace) -> Iterator[Row]:
+    """Encoding included; in batches, as a busy engine writes them, and one by one."""
+    count = workspace.sized(20_000)
+    sample = _sample(count)
     number = itertools.count()
 
     def recorded(batch: int) -> Callable[[], float]:
-        return lambda: _record(place, f"{next(number)}", facts, batch)
+        return lambda: _record(workspace, f"{next(number)}", sample, batch)
 
-    rounds = turns(place.runs, lambda: _bare(place, count), recorded(64), recorded(1))
+    rounds = turns(workspace.runs, lambda: _bare(workspace, count), recorded(64), recorded(1))
     for i, how in ((1, "in batches of 64"), (2, "one by one")):
         yield Row(
             work=f"one event into both files, {how}",
@@ -35,7 +35,7 @@ def events(place: Place) -> Iterator[Row]:
         )
 
 
-def _facts(count: int) -> Sequence[Event]:
+def _sample(count: int) -> Sequence[Event]:
     now = 1_800_000_000.0
     pairs = (
         (
@@ -55,31 +55,31 @@ def _facts(count: int) -> Sequence[Event]:
     return list(itertools.chain.from_iterable(pairs))
 
 
-def _record(place: Place, name: str, facts: Sequence[Event], batch: int) -> float:
-    run = FileRuns(place.root / "events", place.root / f"{name}.jsonl").create(DAG, time.time(), name)
-    begun = time.perf_counter()
-    for i, fact in enumerate(facts, 1):
-        run.append(fact)
+def _record(workspace: Workspace, name: str, sample: Sequence[Event], batch: int) -> float:
+    run = FileRuns(workspace.root / "events", workspace.root / f"{name}.jsonl").create(DAG, time.time(), name)
+    start = time.perf_counter()
+    for i, event in enumerate(sample, 1):
+        run.append(event)
         if i % batch == 0:
             run.flush()
     run.flush()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     run.close()
-    for path in (run.layout.journal, place.root / f"{name}.jsonl"):
-        if path.read_bytes().count(b"\n") != len(facts):
+    for path in (run.layout.journal, workspace.root / f"{name}.jsonl"):
+        if path.read_bytes().count(b"\n") != len(sample):
             raise NotDone(f"not every event is in {path}")
     return seconds
 
 
-def _bare(place: Place, count: int) -> float:
-    line = Encoder("0", DAG.name, DAG.tenant).encode(_facts(2)[1])[0].encode()
-    path = place.root / "bare.jsonl"
+def _bare(workspace: Workspace, count: int) -> float:
+    line = Encoder("0", DAG.name, DAG.tenant).encode(_sample(2)[1])[0].encode()
+    path = workspace.root / "bare.jsonl"
     path.unlink(missing_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(count):
         os.write(file, line)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     os.close(file)
     if path.stat().st_size != count * len(line):
         raise NotDone(f"not every line is in {path}")

@@ -1,26 +1,26 @@
-"""Loading a large document: read, validated, linked, ordered. Each time in a fresh process, as in life."""
+"""Loading a large document: read, validate, link, order. Each time in a new process, as for a user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from benchmarks.measure import Row, Spread
-from benchmarks.place import Place
+from benchmarks.workspace import Workspace
 
 MB = 1_000_000
 
 
-def load(place: Place) -> Iterator[Row]:
+def load(workspace: Workspace) -> Iterator[Row]:
     """Seven lines of YAML per task, one parameter, three dependencies."""
-    tasks = place.sized(10_000)
-    place.write("small.yaml", _document(3))
-    large = place.write("large.yaml", _document(tasks))
+    tasks = workspace.sized(10_000)
+    workspace.write("small.yaml", _document(3))
+    large = workspace.write("large.yaml", _document(tasks))
 
     def figures(name: str) -> tuple[float, float]:
-        _, seconds, grown = place.contestant(name, large, does=tasks).out.split("\n")[-2].split()
+        _, seconds, grown = workspace.contestant(name, large, does=tasks).out.split("\n")[-2].split()
         return float(seconds), float(grown)
 
-    rounds = [tuple(figures(name) for name in ("loaded", "libyaml", "usual")) for _ in range(place.runs)]
+    rounds = [tuple(figures(name) for name in ("loaded", "libyaml", "usual")) for _ in range(workspace.runs)]
     work = f"loading {tasks:,} tasks"
     yield Row(
         work=work,

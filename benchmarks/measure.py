@@ -1,4 +1,4 @@
-"""How things are compared: contestants take turns, and what is told is a ratio with its spread."""
+"""Comparisons: contestants take turns, and the result is a ratio with its spread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some figures, and how far they lay apart."""
+    """The median, the lowest and the highest of some figures."""
 
     median: float
     low: float
@@ -18,14 +18,14 @@ class Spread:
 
     @classmethod
     def of(cls, figures: Iterable[float]) -> Spread:
-        """Without those that are none; if that is all, it is none itself."""
+        """The spread of the figures that are numbers; nan if none is."""
         found = sorted(figure for figure in figures if not math.isnan(figure)) or [math.nan]
         return cls(statistics.median(found), found[0], found[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table. Without a `goal` it is there to be compared with."""
+    """One line of the table. A row without a `goal` is for comparison."""
 
     work: str
     measured: Spread
@@ -34,11 +34,11 @@ class Row:
     unit: str = "x"
 
     def cells(self) -> tuple[str, str, str, str]:
-        """What was measured, what is wanted, what came of it, and whether that will do."""
-        wanted = "" if self.goal is None else f"at most {self.goal:g}{self.unit} "
-        return self.work, (wanted + self.against).strip(), self._told(), self._met()
+        """The work, the goal, the result, and whether the goal is met."""
+        goal = "" if self.goal is None else f"at most {self.goal:g}{self.unit} "
+        return self.work, (goal + self.against).strip(), self._result(), self._met()
 
-    def _told(self) -> str:
+    def _result(self) -> str:
         found = self.measured
         if math.isnan(found.median):
             return "no figure"
@@ -51,12 +51,12 @@ class Row:
 
 
 def turns(runs: int, *contestants: Callable[[], float]) -> Sequence[tuple[float, ...]]:
-    """What each contestant took, round by round. They alternate, so that a busy machine is busy for all."""
+    """The seconds of each contestant, round by round. They alternate, so that a busy machine affects all of them."""
     return [tuple(contestant() for contestant in contestants) for _ in range(runs)]
 
 
 def beyond(many: float, one: float) -> float:
-    """What the work took, without the start-up that one piece of it needs too; no number where noise hides it."""
+    """The time of the work without the start-up, which one piece of it needs as well; nan if noise hides it."""
     return many - one if many > one else math.nan
 
 

@@ -1,11 +1,11 @@
-"""A large output on its way to the task that needs it."""
+"""A large output that is passed to another task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from benchmarks.measure import Row, Spread, beyond, turns
-from benchmarks.place import Place
+from benchmarks.workspace import Workspace
 
 MIB = 1024 * 1024
 DOCUMENT = """
@@ -19,17 +19,17 @@ tasks:
 """
 
 
-def payload(place: Place) -> Iterator[Row]:
-    """One text, from one task to its dependent; without what the same takes with an empty one."""
-    size = place.sized(50) * MIB
-    large = place.write("large.yaml", DOCUMENT.format(size=size))
-    empty = place.write("empty.yaml", DOCUMENT.format(size=0))
+def payload(workspace: Workspace) -> Iterator[Row]:
+    """One text, from a task to its dependent; minus the time of the same with an empty text."""
+    size = workspace.sized(50) * MIB
+    large = workspace.write("large.yaml", DOCUMENT.format(size=size))
+    empty = workspace.write("empty.yaml", DOCUMENT.format(size=0))
     rounds = turns(
-        place.runs,
-        place.running(large, 2, proof=f'"length":{size}'),
-        place.other("pipe", size, does=size),
-        place.running(empty, 2, proof='"length":0'),
-        place.other("pipe", 0, does=0),
+        workspace.runs,
+        workspace.running(large, 2, proof=f'"length":{size}'),
+        workspace.other("pipe", size, does=size),
+        workspace.running(empty, 2, proof='"length":0'),
+        workspace.other("pipe", 0, does=0),
     )
     yield Row(
         work=f"a text of {size // MIB} MiB to one dependent",

@@ -1,18 +1,18 @@
-"""Start-up: how long short commands take, in times that Python itself needs to start."""
+"""Start-up: the time of short commands, in multiples of the start of Python itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from benchmarks.measure import Row, Spread, turns
-from benchmarks.place import Place, document
+from benchmarks.workspace import Workspace, document
 
 
-def startup(place: Place) -> Iterator[Row]:
-    """The goal stands beside each command."""
-    shell = place.write("shell.yaml", document(3, "run: 'true'"))
-    calls = place.write("calls.yaml", document(3, "workflow_ref: noop"))
-    one = place.write("one.yaml", document(1, "workflow_ref: noop"))
+def startup(workspace: Workspace) -> Iterator[Row]:
+    """The short commands, each with its goal."""
+    shell = workspace.write("shell.yaml", document(3, "run: 'true'"))
+    calls = workspace.write("calls.yaml", document(3, "workflow_ref: noop"))
+    one = workspace.write("one.yaml", document(1, "workflow_ref: noop"))
     commands = [
         ("`--version`", 2.5, ["--version"]),
         ("`--help`", 6, ["--help"]),
@@ -22,12 +22,12 @@ def startup(place: Place) -> Iterator[Row]:
     ]
 
     def contestant(arguments: list[str] | None) -> float:
-        return (place.run(one, 1) if arguments is None else place.dagrun(*arguments)).seconds
+        return (workspace.run(one, 1) if arguments is None else workspace.dagrun(*arguments)).seconds
 
-    # Short, so noisy: they have more turns than the rest.
+    # Short, so noisy: more rounds than the others.
     rounds = turns(
-        3 * place.runs,
-        lambda: place.python("-c", "pass").seconds,
+        3 * workspace.runs,
+        lambda: workspace.python("-c", "pass").seconds,
         *(lambda arguments=arguments: contestant(arguments) for _, _, arguments in commands),
     )
     for i, (work, goal, _) in enumerate(commands, 1):

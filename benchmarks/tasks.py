@@ -1,4 +1,4 @@
-"""Tasks that do nothing: what one more of them costs, journal and logs included."""
+"""Tasks that do nothing: the cost of one more, journal and logs included."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 
 from benchmarks.measure import Row, Spread, beyond, turns
-from benchmarks.place import Place, chain, document, layers
+from benchmarks.workspace import Workspace, chain, document, layers
 
 ACTION = "workflow_ref: noop"
 
 
-def wide(place: Place) -> Iterator[Row]:
+def wide(workspace: Workspace) -> Iterator[Row]:
     """Independent tasks."""
-    tasks = place.sized(10_000)
-    one = place.write("one.yaml", document(1, ACTION))
-    many = place.write("wide.yaml", document(tasks, ACTION))
+    tasks = workspace.sized(10_000)
+    one = workspace.write("one.yaml", document(1, ACTION))
+    many = workspace.write("wide.yaml", document(tasks, ACTION))
     rounds = turns(
-        place.runs,
-        place.running(many, tasks),
-        place.other("pool_map", tasks, 2, does=tasks),
-        place.running(one, 1),
-        place.other("pool_map", 1, 2, does=1),
+        workspace.runs,
+        workspace.running(many, tasks),
+        workspace.other("pool_map", tasks, 2, does=tasks),
+        workspace.running(one, 1),
+        workspace.other("pool_map", 1, 2, does=1),
     )
     yield Row(
         work=f"one more of {tasks:,} independent tasks, 2 workers",
@@ -32,18 +32,20 @@ def wide(place: Place) -> Iterator[Row]:
     )
 
 
-def peers(place: Place) -> Iterator[Row]:
-    """Whole commands, independent tasks; only those that are installed beside dagrun."""
-    # luigi looks at every task for every task: 10,000 take it minutes.
+def peers(workspace: Workspace) -> Iterator[Row]:
+    """Whole commands with independent tasks, compared with the peers that are installed."""
+    # luigi checks every task for every task: 10,000 would take minutes.
     for peer, tasks in (
-        ("doit", place.sized(10_000)),
-        ("dask", place.sized(10_000)),
-        ("luigi", place.sized(1_000)),
+        ("doit", workspace.sized(10_000)),
+        ("dask", workspace.sized(10_000)),
+        ("luigi", workspace.sized(1_000)),
     ):
         if find_spec(peer) is None:
             continue
-        many = place.write("peers.yaml", document(tasks, ACTION))
-        rounds = turns(place.runs, place.running(many, tasks), place.other(peer, tasks, does=tasks))
+        many = workspace.write("peers.yaml", document(tasks, ACTION))
+        rounds = turns(
+            workspace.runs, workspace.running(many, tasks), workspace.other(peer, tasks, does=tasks)
+        )
         yield Row(
             work=f"the whole command, {tasks:,} independent tasks, 2 workers",
             goal=1 if peer == "doit" else None,
@@ -52,31 +54,31 @@ def peers(place: Place) -> Iterator[Row]:
         )
 
 
-def chained(place: Place) -> Iterator[Row]:
-    """Each task after the one before it."""
-    tasks = place.sized(1_000)
-    yield _shaped(place, f"one more of {tasks:,} chained tasks", tasks, chain)
+def chained(workspace: Workspace) -> Iterator[Row]:
+    """Each task depends on the one before it."""
+    tasks = workspace.sized(1_000)
+    yield _shaped(workspace, f"one more of {tasks:,} chained tasks", tasks, chain)
 
 
-def layered(place: Place) -> Iterator[Row]:
+def layered(workspace: Workspace) -> Iterator[Row]:
     """20 layers of 50, 3 dependencies each."""
-    width = place.sized(50, least=3)
+    width = workspace.sized(50, least=3)
     work = f"one more of {20 * width:,} tasks in 20 layers, 3 dependencies each"
-    yield _shaped(place, work, 20 * width, lambda tasks: layers(tasks, width))
+    yield _shaped(workspace, work, 20 * width, lambda tasks: layers(tasks, width))
 
 
-def _shaped(place: Place, work: str, tasks: int, shape: Callable[[int], list[list[int]]]) -> Row:
-    floor = 5 * tasks  # as its tasks are short: of a fifth, its own start-up would hide what one more takes
-    one = place.write("one.yaml", document(1, ACTION))
-    many = place.write("shaped.yaml", document(tasks, ACTION, shape(tasks)))
-    place.write("one.json", "[[]]")
-    place.write("shaped.json", json.dumps(shape(floor)))
+def _shaped(workspace: Workspace, work: str, tasks: int, shape: Callable[[int], list[list[int]]]) -> Row:
+    floor = 5 * tasks  # its tasks are short: with fewer, its start-up would hide the cost of one more
+    one = workspace.write("one.yaml", document(1, ACTION))
+    many = workspace.write("shaped.yaml", document(tasks, ACTION, shape(tasks)))
+    workspace.write("one.json", "[[]]")
+    workspace.write("shaped.json", json.dumps(shape(floor)))
     rounds = turns(
-        place.runs,
-        place.running(many, tasks),
-        place.other("pool_graph", "shaped.json", 2, does=floor),
-        place.running(one, 1),
-        place.other("pool_graph", "one.json", 2, does=1),
+        workspace.runs,
+        workspace.running(many, tasks),
+        workspace.other("pool_graph", "shaped.json", 2, does=floor),
+        workspace.running(one, 1),
+        workspace.other("pool_graph", "one.json", 2, does=1),
     )
     return Row(
         work=work,

@@ -1,4 +1,4 @@
-"""Ratios, their spread, and what the table says of them."""
+"""Ratios, their spread, and their row of the table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from benchmarks.measure import Row, Spread, beyond, turns
 
 
-def test_a_row_tells_the_goal_the_median_and_the_spread() -> None:
+def test_a_row_shows_the_goal_the_median_and_the_spread() -> None:
     row = Row(work="starting", goal=2.5, against="`python -c pass`", measured=Spread.of([3, 1.25, 2]))
     assert row.cells() == ("starting", "at most 2.5x `python -c pass`", "2x (1.25..3)", "yes")
 
@@ -17,7 +17,7 @@ def test_a_goal_that_is_missed() -> None:
     assert row.cells() == ("loading", "at most 60 MB", "151 MB (151..151)", "no")
 
 
-def test_a_row_to_be_compared_with_has_nothing_to_meet() -> None:
+def test_a_row_for_comparison_has_no_goal() -> None:
     assert Row(work="all", against="dask", measured=Spread.of([4])).cells() == (
         "all",
         "dask",
@@ -26,7 +26,7 @@ def test_a_row_to_be_compared_with_has_nothing_to_meet() -> None:
     )
 
 
-def test_what_noise_hides_is_no_figure_and_meets_nothing() -> None:
+def test_a_value_hidden_by_noise_is_no_figure_and_meets_no_goal() -> None:
     hidden = Spread.of([beyond(1.0, 1.5)])
     assert Row(work="one more", goal=1, measured=hidden).cells()[2:] == ("no figure", "")
     assert Spread.of([beyond(1.0, 1.5), beyond(3, 1)]) == Spread(2, 2, 2)
