@@ -1,25 +1,25 @@
-# Thin names for what is in scripts/, for those who have make.
+# Short names for the scripts.
 .PHONY: check test format lock bench soak clean
 
-check:  ## everything CI checks
+check:  ## everything
 	scripts/test
 
 test:  ## the tests alone
 	scripts/test -n auto --maxprocesses 8
 
-format:  ## put the code in its usual form
+format:  ## format the code
 	scripts/format
 
-lock:  ## renew the pins
+lock:  ## update the pinned versions
 	scripts/lock
 
-bench:  ## what the README promises, measured
+bench:  ## measure the speed that the README promises
 	scripts/bench
 
-soak:  ## the long loops, and the laws held against other examples than those of every day
+soak:  ## the long loops, and the property tests with new examples
 	scripts/test -m soak --timeout 0
 	scripts/test tests/unit tests/contract tests/stories -n auto --hypothesis-profile search
 
-clean:  ## caches and builds; the environment stays
+clean:  ## delete caches and builds, but not .venv
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
-"""Make .venv complete: the slow half of _setup.sh, which calls it when something is missing or has changed.
+"""Completes .venv: the slow part of _setup.sh, which calls it when something is missing or has changed.
 
-`.venv/dagrun-ready` is written last and removed first, so an environment that has it is complete, whenever a set-up
-was killed. One without it is made anew from nothing, because pip takes a half-installed package for an installed one.
-`.venv/dagrun-made` says that the folder is ours to delete. Only the standard library is at hand here.
+`.venv/dagrun-ready` is written last and deleted first, so an environment that has it is complete, even if a set-up
+was killed. One without it is created from scratch, because pip takes a half-installed package for an installed one.
+`.venv/dagrun-made` marks a folder that this script may delete. Only the standard library is available here.
 """
 
 import fcntl
@@ -20,17 +20,17 @@ REQUIREMENTS = {"run": "requirements.txt", "dev": "requirements-dev.txt"}
 
 
 class SetupError(Exception):
-    """Set-up cannot go on; the text is the whole sentence."""
+    """The set-up failed; the text is the whole message."""
 
 
 def main(level: str, wanted: str) -> None:
     with open(".venv.lock", "a") as lock:
-        # Inherited by what we start: should we be killed, a pip that lives on keeps the next set-up waiting.
+        # Child processes inherit the lock: if this one is killed while pip runs, the next set-up waits for pip.
         os.set_inheritable(lock.fileno(), True)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another set-up of .venv is under way, waiting for it ...")
+            say("another set-up of .venv is running, waiting for it ...")
             fcntl.flock(lock, fcntl.LOCK_EX)
         complete(level, wanted)
 
@@ -39,17 +39,17 @@ def complete(level: str, wanted: str) -> None:
     had, made_from = read_ready()
     usable = had is not None and works(PYTHON)
     if usable and made_from == wanted and had in (level, "dev"):
-        return  # someone else did it while we waited
+        return  # another process did it meanwhile
     if had == "dev":
-        level = "dev"  # an update takes no tools away
+        level = "dev"  # an update removes no tools
 
     READY.unlink(missing_ok=True)
     if usable and made_from == wanted:
         say("adding the development tools to .venv ...")
     elif usable:
-        say("bringing .venv up to date ...")
+        say("updating .venv ...")
     else:
-        say("first run, setting up .venv (about a minute) ...")
+        say("first run: creating .venv (about a minute) ...")
         create()
     install(level)
     temporary = READY.with_suffix(".new")
@@ -58,7 +58,7 @@ def complete(level: str, wanted: str) -> None:
 
 
 def read_ready() -> tuple[str | None, str]:
-    """The level that the environment was made for, if it is complete, and what it was made from."""
+    """The level of the environment, if it is complete, and what it was created from."""
     try:
         level, _, made_from = READY.read_text().partition("\n")
     except FileNotFoundError:
@@ -78,9 +78,9 @@ def create() -> None:
     if VENV.is_symlink() or (VENV.exists() and any(VENV.iterdir())):
         if not MADE.exists():
             raise SetupError(
-                ".venv was made by something else than this script; move it away, then try again."
+                ".venv was not created by this script; move or delete it, then try again."
             )
-        # MADE goes last, so that a deletion which is cut short can be taken up again.
+        # MADE is deleted last, so that an interrupted deletion can be continued.
         for entry in VENV.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -88,9 +88,9 @@ def create() -> None:
                 entry.unlink()
     VENV.mkdir(exist_ok=True)
     MADE.touch()
-    # Should this be the Python of the very .venv that is made anew, its base is what will still be there.
+    # If this is the Python of the .venv that is recreated, its base interpreter will still exist.
     base = getattr(sys, "_base_executable", sys.executable)
-    run("could not make a virtual environment", base, "-I", "-m", "venv", VENV)
+    run("could not create a virtual environment", base, "-I", "-m", "venv", VENV)
 
 
 def install(level: str) -> None:
@@ -98,8 +98,8 @@ def install(level: str) -> None:
     requirements = REQUIREMENTS[level]
     run(f"pip could not install {requirements}", *pip, "--require-hashes", "-r", requirements)
     run("pip could not install dagrun itself", *pip, "--no-deps", "--no-build-isolation", "-e", ".")
-    # pip compiles what it copies, but not what an editable install points at; start-up is twice as fast with it.
-    # An error in there is for whoever imports the file to see.
+    # pip compiles the files that it copies, but not those of an editable install; bytecode makes start-up twice as fast.
+    # A syntax error is reported when the file is imported.
     subprocess.run([PYTHON, "-I", "-m", "compileall", "-qq", "src"], env=environment())
 
 
@@ -114,11 +114,11 @@ def run(failure: str, *command: str | Path) -> None:
     )
     if done.returncode != 0:
         sys.stderr.buffer.write(done.stdout)
-        raise SetupError(f"set-up failed: {failure}; its output is above, and the next run starts afresh.")
+        raise SetupError(f"set-up failed: {failure}; see the output above. The next run starts again from scratch.")
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would change how Python and pip behave in a virtual environment."""
+    """The environment without variables that change how Python and pip behave in a virtual environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     for name in ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_COMPILE", "__PYVENV_LAUNCHER__"):
         kept.pop(name, None)
@@ -144,5 +144,5 @@ if __name__ == "__main__":
         say(f"cannot set up .venv in {Path.cwd()}: {error.strerror or error} ({error.filename}).")
         sys.exit(1)
     except KeyboardInterrupt:
-        say("set-up interrupted; the next run starts afresh.")
+        say("set-up interrupted; the next run starts again from scratch.")
         sys.exit(130)

@@ -1,9 +1,9 @@
-# Set-up shared by the scripts beside this file, which source it from the project's root. POSIX sh only.
+# Set-up for the other scripts in this folder, which source it from the project root. POSIX sh only.
 #
-#   find_python   sets $python to an interpreter that can make the environment, or ends with one sentence
-#   set_up LEVEL  makes sure that .venv is complete and up to date; LEVEL is `run` or `dev` (all tools too)
+#   find_python   sets $python to an interpreter that can create the environment, or exits with a message
+#   set_up LEVEL  makes .venv complete and up to date; LEVEL is `run`, or `dev` (with all tools)
 #
-# When nothing has changed, set_up costs one `cksum`. Everything slower is in _setup.py, which explains itself.
+# If nothing has changed, set_up needs one `cksum` only. The slow part is in _setup.py.
 
 find_python() {
     _old=
@@ -30,7 +30,7 @@ else:
         esac
     done
     if [ -n "$_bare" ]; then
-        echo "dagrun: $_bare cannot make virtual environments because its venv or ensurepip module is missing" \
+        echo "dagrun: $_bare cannot create virtual environments because its venv or ensurepip module is missing" \
             "(on Debian and Ubuntu: apt install python3-venv); install that, or set PYTHON to another Python >= 3.11." >&2
     elif [ -n "$_old" ]; then
         echo "dagrun: Python 3.11 or newer is needed, and $_old is older;" \
@@ -43,8 +43,8 @@ else:
 }
 
 set_up() {
-    cd -P . # one name for this folder, however it was reached
-    # What the environment was made from. It names the folder as well, since an environment cannot be moved.
+    cd -P . # the same path for this folder, however it was reached
+    # What the environment was created from. It includes the folder, because an environment cannot be moved.
     _wanted=$PWD'
 '$(cksum pyproject.toml requirements.txt requirements-dev.txt)
     if [ -x .venv/bin/python ] && [ -r .venv/dagrun-ready ]; then
