@@ -1,4 +1,4 @@
-"""The inbox sweep on inboxes it was not written for: support mail, to-do lists, plain words, any text at all."""
+"""The inbox sweep of different inboxes: support mail, to-do lists, plain words, any text."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def titles(outputs: dict[str, Any]) -> list[str]:
     return [item["title"] for item in outputs["items"]]
 
 
-def test_the_literal_of_the_quick_start_is_one_item() -> None:
+def test_a_line_of_plain_words_is_one_item() -> None:
     outputs = sweep(inbox_items="Email list...")
     assert titles(outputs) == ["Email list..."]
     assert outputs["summary"] == "Prioritized 1 item: 1 other"
@@ -81,13 +81,13 @@ def test_a_support_inbox_puts_the_locked_out_customer_first_and_the_robot_last()
     assert outputs["items"][-1]["level"] == "noise"
 
 
-def test_every_item_carries_the_line_where_it_begins() -> None:
+def test_every_item_has_the_line_where_it_begins() -> None:
     lines = SUPPORT.split("\n")
     for item in sweep(inbox_items=SUPPORT)["items"]:
         assert lines[item["line"] - 1] == f"From: {item['sender']}"
 
 
-def test_a_forwarded_mail_is_no_mail_of_its_own_and_lends_no_urgency() -> None:
+def test_a_forwarded_mail_is_no_item_and_adds_no_urgency() -> None:
     outputs = sweep(inbox_items=SUPPORT)
     assert outputs["total"] == 4
     (thanks,) = (item for item in outputs["items"] if item["title"] == "Nice shop")
@@ -118,7 +118,7 @@ def test_a_yaml_list_is_a_list() -> None:
     assert sweep(inbox_items=["pay the rent", "call Bo ASAP"])["items"][0]["title"] == "call Bo ASAP"
 
 
-def test_an_answered_mail_goes_down() -> None:
+def test_an_answered_mail_loses_its_urgency() -> None:
     mails = (
         "From: Bo <bo@b.example>\nTo: me@m.example\nDate: 2026-01-05\nSubject: Key\n\nUrgent! Can you bring the key today?\n\n"
         "From: Bo <bo@b.example>\nTo: me@m.example\nDate: 2026-01-05\nSubject: Lunch\n\nSee you at noon.\n\n"
@@ -129,7 +129,7 @@ def test_an_answered_mail_goes_down() -> None:
     assert "you answered (line 15)" in asked["reasons"]
 
 
-def test_a_file_that_an_urgent_mail_names_goes_up() -> None:
+def test_a_file_that_an_urgent_mail_names_gets_points() -> None:
     drive = "Plans/kitchen.pdf, Bo, 2026-03-01\nPlans/garden.pdf, Bo, 2026-03-01\n"
     mail = "From: a@b.example\nTo: me@m.example\nDate: 2026-03-02\nSubject: Plan\n\nPlease check kitchen.pdf ASAP.\n"
     files = [item for item in sweep(inbox_items=mail, drive_items=drive)["items"] if item["kind"] == "file"]
@@ -154,7 +154,7 @@ def test_a_second_sweep_of_the_same_input_changes_nothing(tmp_path: Path) -> Non
     assert [entry.name for entry in output.parent.iterdir()] == ["sweep.md"]
 
 
-def test_what_is_printed_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_list_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     sweep(inbox_items=SUPPORT, top=2)
     assert len(capsys.readouterr().out.splitlines()) == 3
 
@@ -169,12 +169,12 @@ def test_text_and_file_together_are_refused(tmp_path: Path) -> None:
         sweep(inbox_items="a", inbox_file=tmp_path)
 
 
-def test_nothing_at_all_is_refused() -> None:
+def test_no_input_is_refused() -> None:
     with pytest.raises(ValueError, match="Nothing to sweep"):
         sweep(inbox_items="  ")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "photo.jpg"
     file.write_bytes(b"\xff\xd8\xff")
     with pytest.raises(ValueError, match="not UTF-8 text"):
@@ -189,7 +189,7 @@ PIECES = st.sampled_from(
 @given(
     st.lists(PIECES | st.text(max_size=8)).map("".join), st.lists(PIECES | st.text(max_size=8)).map("".join)
 )
-def test_any_text_can_be_swept_and_no_line_is_outside(inbox: str, drive: str) -> None:
+def test_any_text_can_be_swept_and_every_line_exists(inbox: str, drive: str) -> None:
     if not inbox.strip() and not drive.strip():
         return
     for item in sweep(inbox_items=inbox, drive_items=drive)["items"]:

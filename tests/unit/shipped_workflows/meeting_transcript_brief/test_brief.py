@@ -1,4 +1,4 @@
-"""The brief of meetings it was not written for: a chat stand-up, board minutes, subtitles, small talk, any text."""
+"""The brief of different meetings: a chat stand-up, board minutes, subtitles, small talk, any text."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def standing(outputs: dict[str, Any]) -> list[str]:
 
 
 def quotes(outputs: dict[str, Any]) -> list[tuple[str, int]]:
-    """Every text in the outputs that claims to stand at a line."""
+    """Every text in the outputs that has a line, with that line."""
     found = [(person["name"], person["line"]) for person in outputs["attendees"]]
     found += [(decision["text"], decision["line"]) for decision in outputs["decisions"]]
     for item in outputs["action_items"]:
@@ -140,7 +140,7 @@ def quotes(outputs: dict[str, Any]) -> list[tuple[str, int]]:
     return found
 
 
-def stands_at(text: str, line: int, lines: list[str]) -> bool:
+def is_at(text: str, line: int, lines: list[str]) -> bool:
     """Whether the text begins in that line; it may be wrapped over the next ones."""
     passage = [
         re.sub(r"</?v[^>]*>", "", raw) if index else raw.replace("</v>", "")
@@ -152,10 +152,10 @@ def stands_at(text: str, line: int, lines: list[str]) -> bool:
 
 
 @pytest.mark.parametrize("name", MEETINGS)
-def test_everything_that_is_quoted_stands_at_the_line_that_is_claimed(name: str) -> None:
+def test_every_quotation_is_at_its_line(name: str) -> None:
     lines = MEETINGS[name].split("\n")
     for text, line in quotes(brief(MEETINGS[name])):
-        assert stands_at(text, line, lines), (text, line)
+        assert is_at(text, line, lines), (text, line)
 
 
 def test_a_stand_up_in_lower_case() -> None:
@@ -180,7 +180,7 @@ def test_board_minutes() -> None:
     ]  # fmt: skip
 
 
-def test_an_action_of_the_minutes_without_an_owner_is_listed_as_such() -> None:
+def test_an_action_without_an_owner_is_listed_as_unowned() -> None:
     kinds = {question["text"]: question["kind"] for question in brief(BOARD)["open_questions"]}
     assert kinds == {
         "Review insurance of the hall.": "unowned",
@@ -195,13 +195,13 @@ def test_subtitles() -> None:
     assert outputs["open_questions"][0]["reply"] == "I don't know yet, they owe me an offer."
 
 
-def test_a_decision_that_is_taken_back_does_not_stand() -> None:
+def test_a_revoked_decision_is_superseded() -> None:
     outputs = brief(PRICING)
     assert standing(outputs) == []
     assert outputs["decisions"][0]["superseded_line"] == 10
 
 
-def test_a_disputed_proposal_is_no_decision_and_taking_a_decision_back_leaves_actions_alone() -> None:
+def test_a_disputed_proposal_is_no_decision_and_a_revoked_decision_changes_no_action() -> None:
     outputs = brief(PRICING)
     assert len(outputs["decisions"]) == 1
     assert tasks(outputs) == [("Idris Bello", None)]
@@ -230,7 +230,7 @@ def test_small_talk_has_no_action_items_and_no_decisions() -> None:
         "WEBVTT\n\n00:03.000 --> 00:05.000\n<v Ana Ruiz>I'll send the plan by Friday.</v>",
     ],
 )
-def test_every_usual_layout_is_read(line: str) -> None:
+def test_every_common_layout_is_read(line: str) -> None:
     outputs = brief(line)
     assert tasks(outputs) == [("Ana Ruiz", "by Friday")]
     assert [person["name"] for person in outputs["attendees"]] == ["Ana Ruiz"]
@@ -259,24 +259,26 @@ def test_without_any_year_no_date_is_made_up() -> None:
 
 
 @pytest.mark.parametrize("reply", ["No, I can't this week.", "Maybe.", "What plan?", "I don't know how."])
-def test_a_request_without_a_yes_is_no_action_item(reply: str) -> None:
+def test_a_request_without_agreement_is_no_action_item(reply: str) -> None:
     outputs = brief(f"Ana: Bo, could you draft the plan?\nBo: {reply}\nAna: Hm.\n")
     assert outputs["action_items"] == []
     assert outputs["open_questions"][0]["kind"] == "request"
 
 
-def test_a_request_with_a_yes_belongs_to_whoever_said_it() -> None:
+def test_an_accepted_request_belongs_to_the_person_who_agreed() -> None:
     outputs = brief("Ana: Can you draft the plan?\nBo: Sure, by Monday.\nAna: Great.\n")
     assert tasks(outputs) == [("Bo", "by Monday")]
 
 
-def test_a_promise_that_is_not_needed_any_more_is_settled() -> None:
+def test_a_promise_that_is_no_longer_needed_is_settled() -> None:
     outputs = brief("Ana: I'll order the cake.\nBo: No need, Ana, it's here.\nAna: Oh.\n")
     assert tasks(outputs) == []
     assert outputs["action_items"][0]["settled_line"] == 2
 
 
-def test_a_missing_transcript_is_stated_and_upstream_is_briefed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_transcript_the_brief_says_so_and_shows_upstream_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     outputs = brief(report__summary="12 entries", report__highlights=["INC-1 is open"], other="x")
     printed = capsys.readouterr().out
     assert "No transcript was given: this brief is written from what upstream tasks sent." in printed
@@ -285,19 +287,19 @@ def test_a_missing_transcript_is_stated_and_upstream_is_briefed(capsys: pytest.C
     assert (outputs["attendees"], outputs["decisions"], outputs["action_items"]) == ([], [], [])
 
 
-def test_without_transcript_and_upstream_it_says_that_there_is_nothing(
+def test_without_transcript_and_upstream_the_brief_says_that_there_is_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     brief()
     assert "upstream tasks sent nothing" in capsys.readouterr().out
 
 
-def test_with_both_upstream_is_a_section(capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_both_the_upstream_values_are_a_section(capsys: pytest.CaptureFixture[str]) -> None:
     brief(BOARD, sweep__items=[{"title": "Boiler", "due": "2026-04-30"}])
     assert "## Carried over from upstream\n\n- Boiler (due 2026-04-30)" in capsys.readouterr().out
 
 
-def test_what_is_printed_is_what_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_printed_brief_is_the_written_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     brief(BOARD, output=tmp_path / "brief.md")
     assert capsys.readouterr().out == (tmp_path / "brief.md").read_text(encoding="utf-8")
 
@@ -326,7 +328,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES | st.text(max_size=6), max_size=40).map("".join))
-def test_any_text_is_briefed_and_owners_stand_where_they_are_said_to(text: str) -> None:
+def test_any_text_gives_a_brief_and_owners_are_at_their_lines(text: str) -> None:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     outputs = brief(text)
     for quoted, line in quotes(outputs):

@@ -1,4 +1,4 @@
-"""The weekly report from activity it was not written for: a bakery's log, JSON lines, a table, and none at all."""
+"""The weekly report of different activity: the log of a bakery, JSON lines, a table, and none."""
 
 from __future__ import annotations
 
@@ -69,13 +69,13 @@ def test_plain_lines_are_counted_by_day_and_person(tmp_path: Path) -> None:
     assert "- 09:30 other: delivered 40 loaves to the school (Ida)" in text
 
 
-def test_lines_without_a_date_are_named_and_not_lost_silently(tmp_path: Path) -> None:
+def test_lines_without_a_date_are_reported(tmp_path: Path) -> None:
     _, text = report(tmp_path, activity=BAKERY)
     assert "Left out, without a date: 2 lines (1, 8)" in text
     assert "Left out, not in the range: 1 entry (lines 7)" in text
 
 
-def test_json_lines_give_an_incident_its_duration(tmp_path: Path) -> None:
+def test_an_incident_of_json_lines_has_its_duration(tmp_path: Path) -> None:
     outputs, text = report(tmp_path, activity=JSON_LINES)
     assert "INC-7 (2026-02-03): No mail; resolved after 2 h 05 min (line 1)" in text
     assert (outputs["totals"]["rollbacks"], outputs["totals"]["open_incidents"]) == (1, 0)
@@ -87,12 +87,12 @@ def test_an_incident_without_an_end_is_open() -> None:
     assert "still open" in outputs["highlights"][0]
 
 
-def test_a_table_may_quote_its_commas(tmp_path: Path) -> None:
+def test_a_table_may_quote_its_delimiters(tmp_path: Path) -> None:
     _, text = report(tmp_path, activity='Date;Who;Type;Text\n2026-02-04;Ana;note;"one; two"\n')
     assert "- note: one; two (Ana)" in text
 
 
-def test_the_last_day_counts_and_quiet_days_say_so(tmp_path: Path) -> None:
+def test_the_last_day_counts_and_days_without_entries_are_shown(tmp_path: Path) -> None:
     outputs, text = report(tmp_path, activity="date,kind\n2026-02-08,commit\n2026-02-09,commit\n")
     assert outputs["totals"]["entries"] == 1
     assert text.count("Nothing.") == 6
@@ -111,14 +111,14 @@ def test_upstream_priorities_are_listed_without_noise(tmp_path: Path) -> None:
     assert "Pay the miller (due 2026-02-06)" in outputs["highlights"]
 
 
-def test_without_activity_it_is_written_from_upstream_and_says_so(tmp_path: Path) -> None:
+def test_without_activity_the_report_says_so_and_shows_upstream_values(tmp_path: Path) -> None:
     outputs, text = report(tmp_path, sweep__summary="Prioritized 15 items")
     assert "No activity was given: this report is written from what upstream tasks sent." in text
     assert "sweep: Prioritized 15 items" in text
     assert "no activity given" in outputs["summary"]
 
 
-def test_without_anything_it_says_that_too(tmp_path: Path) -> None:
+def test_without_any_input_the_report_says_that(tmp_path: Path) -> None:
     assert "nothing: upstream sent nothing either" in report(tmp_path)[1]
 
 
@@ -162,7 +162,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         st.sampled_from(["2026-02-0", "3", " ", "\n", "Ida: ", "|", "- ", "#1 closed", "(", ")", "é"])
     ).map("".join)
 )
-def test_any_plain_text_gives_a_report_or_one_clear_sentence(activity: str) -> None:
+def test_any_plain_text_gives_a_report_or_a_clear_error(activity: str) -> None:
     try:
         outputs, _ = report(activity=activity)
     except ValueError as error:
