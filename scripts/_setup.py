@@ -77,9 +77,7 @@ def works(python: Path) -> bool:
 def create() -> None:
     if VENV.is_symlink() or (VENV.exists() and any(VENV.iterdir())):
         if not MADE.exists():
-            raise SetupError(
-                ".venv was not created by this script; move or delete it, then try again."
-            )
+            raise SetupError(".venv was not created by this script; move or delete it, then try again.")
         # MADE is deleted last, so that an interrupted deletion can be continued.
         for entry in VENV.iterdir():
             if entry.is_dir() and not entry.is_symlink():
@@ -114,7 +112,9 @@ def run(failure: str, *command: str | Path) -> None:
     )
     if done.returncode != 0:
         sys.stderr.buffer.write(done.stdout)
-        raise SetupError(f"set-up failed: {failure}; see the output above. The next run starts again from scratch.")
+        raise SetupError(
+            f"set-up failed: {failure}; see the output above. The next run starts again from scratch."
+        )
 
 
 def environment() -> dict[str, str]:
