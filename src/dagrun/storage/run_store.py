@@ -16,7 +16,7 @@ from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.work import INLINE_BYTES, Attempt, Blob, Json
 
-WISHES = frozenset({"cancel"})  # what a request may ask for
+REQUEST_KINDS = frozenset({"cancel"})  # what may be asked of a run
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
@@ -34,11 +34,14 @@ def is_run_id(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants of a run: `what` is `cancel`; `by` who asks, `facts` the rest."""
+    """Something that another process asks of a run."""
 
-    what: str
+    #: One of `REQUEST_KINDS`.
+    kind: str
+    #: Who asks.
     by: str
-    facts: Mapping[str, Json]
+    #: What the kind needs to know: `cancel` has `reason`.
+    data: Mapping[str, Json]
 
 
 def items_document(items: Sequence[Json]) -> bytes | None:
