@@ -13,7 +13,7 @@ from pathlib import Path
 from dagrun.storage.disk import sync_directory, unwritable
 from dagrun.storage.run_store import REQUEST_KINDS, Request
 
-MOST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
+MAX_REQUEST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
 _UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure
 
 
@@ -65,7 +65,7 @@ class Inbox:
 def _read(path: Path) -> Request | None:
     """The request in a file; None when it is a foreign file, which may be anything: a pipe, a directory, a novel."""
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_REQUEST_BYTES:
             return None
         data = json.loads(path.read_bytes())
         request = Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
