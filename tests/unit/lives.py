@@ -98,7 +98,7 @@ class Life:
 
     def wish(self, what: str = "cancel") -> None:
         """A request in the inbox."""
-        self.run.wishes.append(Request(what, "me", {"reason": "enough"}))
+        self.run.pending_requests.append(Request(what, "me", {"reason": "enough"}))
 
 
 def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[RunState, MemoryRuns]:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dagrun.app.service import Service
     from dagrun.executors.local.executor import LocalExecutor
     from dagrun.registry import Registry
-    from dagrun.scheduling.dispatcher import Record, Report
-    from dagrun.scheduling.loop import Scheduler
-    from dagrun.scheduling.queries import CheckedFiles
+    from dagrun.scheduling.enqueuer import Record, Report
+    from dagrun.scheduling.schedule_queries import CheckedFiles
+    from dagrun.scheduling.scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -121,12 +121,12 @@ def unheard(say: Callable[[T], None]) -> Callable[[T], None]:
 
 
 @contextmanager
-def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
-    """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
+def scheduler(serving: Service, files: CheckedFiles, notify: Record, report: Report) -> Iterator[Scheduler]:
+    """A scheduler whose runs are processes of their own. `notify` receives every line of the state store. Main thread only."""
     from dagrun import state_store
-    from dagrun.scheduling.inflight import OpenRuns
     from dagrun.scheduling.launcher import Processes, SignalBell
-    from dagrun.scheduling.loop import Scheduler
+    from dagrun.scheduling.open_runs import OpenRuns
+    from dagrun.scheduling.scheduler import Scheduler
 
     settings = serving.settings
     directory, store = serving.claims_directory, state_store.of(settings)
@@ -137,7 +137,7 @@ def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Repor
         made = Scheduler(
             files, directory, runner, store.record, unheard(report), time.time, bell, limit=settings.sched_max_parallel,
             tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000, home=str(files.directory),
-            told=store.about, tell=unheard(tell),
+            records_of=store.about, notify=unheard(notify),
         )  # fmt: skip
         try:
             yield made

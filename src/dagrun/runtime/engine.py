@@ -422,7 +422,7 @@ def _start(node: Node, number: int, now: float) -> TaskStart:
 
 def fact_of_request(state: RunState, request: Request, now: float) -> Event:
     """What a wish comes to."""
-    reason = str(request.facts.get("reason", ""))
+    reason = str(request.data.get("reason", ""))
     if state.finished_at is not None:
         return CancelIgnored(timestamp=now, by=request.by, reason=reason)
     return CancelRequested(timestamp=now, by=request.by, reason=reason)

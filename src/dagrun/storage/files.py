@@ -79,11 +79,11 @@ class FileRuns:
         try:
             run.begin(dag)
         except BaseException:
-            run.abandon()
+            run.discard()
             raise
         return run
 
-    def own(self, run_id: str) -> FileRun:
+    def take_over(self, run_id: str) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
         if why := disk.why_not_shared(layout.directory):
@@ -99,7 +99,7 @@ class FileRuns:
             raise
         return run
 
-    def ask(self, run_id: str, request: Request) -> None:
+    def send(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner."""
         Inbox(self._layout(run_id).inbox).put(request)
 
@@ -333,7 +333,7 @@ class FileRun:
         """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
         return blobs.load(self.layout.outputs, blob)
 
-    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+    def reuse_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
         source = self.layout.directory.parent / run_id / "outputs"
         blobs.load(source, blob)
@@ -351,7 +351,7 @@ class FileRun:
         directory = self.layout.artifacts / file_name(task_id)
         return directory if directory.is_dir() else None
 
-    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+    def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Take over what tasks have kept in another run, as links where the system has them: it is there to be read."""
         source = RunLayout(self.layout.directory.parent / run_id).artifacts
         try:
@@ -373,7 +373,7 @@ class FileRun:
                 last_first.callback(file.close)
             self.flush()
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Let go of a run that was created and has no facts: as if it had never been."""
         self._private.clear()
         self._public.clear()

@@ -110,7 +110,7 @@ def test_a_run_that_ended_well_has_nothing_left_to_resume() -> None:
 
 def test_a_live_run_is_not_resumed() -> None:
     life, _ = lived()
-    writer = life.runs.own("r")
+    writer = life.runs.take_over("r")
     with pytest.raises(RefusedError, match="is being run by another process"):
         life.resume()
     writer.close()
@@ -491,7 +491,7 @@ def test_a_directory_with_somebodys_files_is_not_taken_for_a_run_that_died(tmp_p
 
 def test_a_run_that_is_abandoned_was_never_there(tmp_path: Path) -> None:
     for runs in (FileRuns(tmp_path / "runs", tmp_path / "events.jsonl"), MemoryRuns()):
-        runs.create(CHAIN, 0.0, "it").abandon()
+        runs.create(CHAIN, 0.0, "it").discard()
         assert list(runs.ids()) == []
         runs.create(CHAIN, 0.0, "it").close()
 
