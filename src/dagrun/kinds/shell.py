@@ -39,11 +39,11 @@ def _between(action: ShellAction) -> str:
     return _GUARD if interpreter(action).shell else "\n"
 
 
-def fitted(action: ShellAction) -> scripts.Fitted:
+def fitted(action: ShellAction) -> scripts.SubstitutedScript:
     """The whole script with every `${{ }}` fitted. Raises ScriptProblems."""
     from dagrun.language import scripts  # what reads shell, 5 ms that a run without scripts does not need
 
-    return scripts.fit(script(action), interpreter(action).reader)
+    return scripts.substitute(script(action), interpreter(action).reader)
 
 
 def _label(action: ShellAction) -> str:
