@@ -197,7 +197,7 @@ def _read_by_task(task: Task) -> set[str]:
 def _read_by(value: Any) -> set[str]:
     """The tasks that the templates in a value read."""
     if isinstance(value, str):
-        holes = expressions.template(value).holes if "${{" in value else ()
+        holes = expressions.template(value).placeholders if "${{" in value else ()
         return {name for hole in holes for name in _named(hole.expression)}
     if isinstance(value, Mapping):
         return _read_by(list(value.values()))

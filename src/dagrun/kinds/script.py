@@ -38,11 +38,11 @@ def _between(script: ScriptText) -> str:
     return _GUARD if interpreter(script).shell else "\n"
 
 
-def fitted(script: ScriptText) -> scripts.Fitted:
+def substituted(script: ScriptText) -> scripts.SubstitutedScript:
     """The joined text with every `${{ }}` replaced by a variable. Raises ScriptProblems."""
     from dagrun.language import scripts  # what reads shell, 5 ms that a run without scripts does not need
 
-    return scripts.fit(joined(script), interpreter(script).reader)
+    return scripts.substitute(joined(script), interpreter(script).reader)
 
 
 def command(script: ScriptText, context: StartContext) -> tuple[Command, Mapping[str, str]]:
@@ -51,7 +51,7 @@ def command(script: ScriptText, context: StartContext) -> tuple[Command, Mapping
     text, variables = joined(script), dict[str, str]()
     if "${{" in text:
         with located("script"):
-            its = fitted(script)
+            its = substituted(script)
             text = its.script
             for variable in its.variables:
                 value = expressions.as_text(context.evaluate(variable.expression))

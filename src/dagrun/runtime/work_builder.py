@@ -263,10 +263,10 @@ class WorkBuilder:
 
         def render(text: str) -> Json:
             template = expressions.template(text)
-            asking = [hole.expression for hole in template.holes]
+            asking = [hole.expression for hole in template.placeholders]
             return template.render(self._scope(asking, node, env, secrets=secrets))
 
-        return expressions.rendered(value, render)
+        return expressions.render_all(value, render)
 
     def _holds(self, text: str, node: Node, env: Mapping[str, str]) -> bool:
         expression = expressions.condition(text)

@@ -21,7 +21,6 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
-from dagrun.run_layout import file_name
 from dagrun.scheduling.schedule import DAY, minute_number
 from dagrun.storage.disk import sync_directory
 

@@ -44,9 +44,9 @@ def test_no_value_is_fitted_into_what_is_no_plain_shell(shell_: str) -> None:
         ScriptText((f"#!/usr/bin/env {shell_}\necho ${{{{ params.x }}}}",)),
     ):
         with pytest.raises(ScriptProblems, match=r"has no known way to read a value safely"):
-            script.fitted(commands)
+            script.substituted(commands)
 
 
 def test_a_value_is_fitted_into_the_language_that_the_first_line_names() -> None:
     commands = ScriptText(("#!/usr/bin/env bash\necho ${{ params.x }}",), "python3")
-    assert script.fitted(commands).script == '#!/usr/bin/env bash\necho "${DAGRUN_X1}"'
+    assert script.substituted(commands).script == '#!/usr/bin/env bash\necho "${DAGRUN_X1}"'

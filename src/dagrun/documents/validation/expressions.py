@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dagrun.core.model import Matrix, ScriptText, Task
 from dagrun.core.variants import variant_ids
 from dagrun.documents.dialects.dialect import Path, Places, Written
-from dagrun.documents.parameters import env_beyond_defaults, is_deferred, kind_of_param
+from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions
 from dagrun.language.expressions import (
@@ -22,14 +22,14 @@ from dagrun.language.expressions import (
     TASK_ROOTS,
     Expression,
     ExpressionError,
-    Kind,
-    Kinds,
     Known,
     Reference,
+    ScalarType,
+    ScalarTypes,
 )
 
 if TYPE_CHECKING:
-    from dagrun.language.scripts import Fitted
+    from dagrun.language.scripts import SubstitutedScript
 
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
@@ -55,17 +55,19 @@ class _Language:
         self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
-        self.kinds: Kinds = {
+        self.types: ScalarTypes = {
             ("params", param.name): kind
             for param in self.dag.params
-            if (kind := kind_of_param(param)) is not None
+            if (kind := scalar_type(param)) is not None
         }
         self._below: dict[str, set[int]] = {}
         self._blocks: dict[int, list[int]] = {}
         self._above: dict[int, set[int]] = {}
         self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
-        self._scripts_read: dict[ScriptText, tuple[list[int], Fitted | tuple[ExpressionError, ...]]] = {}
+        self._scripts_read: dict[
+            ScriptText, tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]
+        ] = {}
 
     def findings(self) -> Iterator[Finding]:
         places = self.written.places
@@ -136,7 +138,7 @@ class _Language:
             else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
             secrets=self.secrets,
             run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
-            kinds=self.kinds if matrix is None else {**self.kinds, **_matrix_kinds(matrix)},
+            types=self.types if matrix is None else {**self.types, **_matrix_types(matrix)},
         )
         return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
 
@@ -217,8 +219,8 @@ class _Language:
         from dagrun.language import scripts  # what reads shell: most documents have nothing for it
 
         if scripts.is_evaluated(name):
-            for piece in expressions.spans(text):
-                if isinstance(piece, expressions.Span):
+            for piece in expressions.split(text):
+                if isinstance(piece, expressions.PlaceholderSpan):
                     message = f"a value cannot stand here: a shell evaluates the value of {name}"
                     suggestion = "give the variable another name"
                     yield self._finding(path, ExpressionError(message, piece.start, suggestion))
@@ -226,12 +228,12 @@ class _Language:
 
     def _template(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         try:
-            holes = expressions.template(text).holes
+            placeholders = expressions.template(text).placeholders
         except ExpressionError as error:
             yield self._finding(path, error)
             return
-        for hole in holes:
-            yield from self._expression(hole.expression, path, known, hidden)
+        for placeholder in placeholders:
+            yield from self._expression(placeholder.expression, path, known, hidden)
 
     def _condition(self, text: str, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         try:
@@ -266,15 +268,17 @@ class _Language:
             for error in self._problems(variable.expression, known, hidden):
                 yield self._finding(*self._command(i, offsets, error))
 
-    def _fitted(self, script: ScriptText) -> tuple[list[int], Fitted | tuple[ExpressionError, ...]]:
+    def _fitted(
+        self, script: ScriptText
+    ) -> tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]:
         """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
-        from dagrun.kinds.script import fitted, offsets
+        from dagrun.kinds.script import offsets, substituted
         from dagrun.language import scripts  # what reads shell: most documents have nothing for it
 
         if (known := self._scripts_read.get(script)) is None:
-            found: Fitted | tuple[ExpressionError, ...]
+            found: SubstitutedScript | tuple[ExpressionError, ...]
             try:
-                found = fitted(script)
+                found = substituted(script)
             except scripts.ScriptProblems as problems:
                 found = problems.errors
             known = self._scripts_read[script] = (list(offsets(script)), found)
@@ -460,9 +464,9 @@ class _Ancestors(Collection[str]):
         return sum(1 for _ in self)
 
 
-def _matrix_kinds(matrix: Matrix) -> Kinds:
+def _matrix_types(matrix: Matrix) -> ScalarTypes:
     """The kinds of those keys whose values are all of one kind."""
-    found: dict[str, set[Kind]] = {}
+    found: dict[str, set[ScalarType]] = {}
     for name, values in matrix.axes.items():
         found.setdefault(name, set()).update(
             "boolean" if isinstance(each, bool) else "text" for each in values
@@ -470,7 +474,7 @@ def _matrix_kinds(matrix: Matrix) -> Kinds:
     for entry in matrix.include:
         for name, value in entry.items():
             found.setdefault(name, set()).add("boolean" if isinstance(value, bool) else "text")
-    return {("matrix", name): kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+    return {("matrix", name): types.pop() for name, types in found.items() if len(types) == 1}
 
 
 #: What a shell would expand: `$NAME`, `${NAME}`, and a `~` where a path begins.

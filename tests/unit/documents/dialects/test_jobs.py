@@ -253,7 +253,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a job that is no ancestor": (
         "jobs:\n  a: {run: x}\n  b: {run: x, if: jobs.a.status == 'success'}",
         """
-        dag.yaml:3:24: error: 'a' is not an ancestor of this task: its result is not known when it starts [invalid-expression]
+        dag.yaml:3:24: error: 'a' is not an ancestor of this task: its result may not exist when this task starts [invalid-expression]
             3 |   b: {run: x, if: jobs.a.status == 'success'}
               |                        ^
           help: add 'a' to what this task depends on

@@ -326,7 +326,7 @@ def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> Non
         dag.yaml:1:29: error: unknown name 'nope' [invalid-expression]
             1 | defaults: {params: {a: "${{ nope }}"}}
               |                             ^
-          help: a text is written in quotes: 'nope'
+          help: write text in quotes: 'nope'
         """
     )
 
