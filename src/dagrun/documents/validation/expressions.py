@@ -221,7 +221,7 @@ class _Language:
         if scripts.is_evaluated(name):
             for piece in expressions.split(text):
                 if isinstance(piece, expressions.PlaceholderSpan):
-                    message = f"a value cannot stand here: a shell evaluates the value of {name}"
+                    message = f"a value cannot be used here: a shell evaluates the value of {name}"
                     suggestion = "give the variable another name"
                     yield self._finding(path, ExpressionError(message, piece.start, suggestion))
                     return

@@ -388,7 +388,7 @@ def test_a_cycle_through_a_variant_is_one() -> None:
         ("run: x, services: ['pg:${{ params.p }}']", "undeclared parameter 'p'"),
         ("run: x, services: {pg: {image: x, env: {A: '${{ secrets.S }}'}}}", "undeclared secret 'S'"),
         ("run: x, for_each: '${{ tasks.t.outputs.files }}'", "'t' is not an ancestor of this task"),
-        ("run: x, for_each: ['${{ item }}']", "'item' exists only in what a 'for_each' repeats"),
+        ("run: x, for_each: ['${{ item }}']", "'item' exists only in a task with 'for_each'"),
     ],
 )
 def test_every_expression_is_looked_at(line: str, expected: str) -> None:

@@ -45,7 +45,7 @@ def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: s
     assert found(place.replace("X", "item.k"), for_each=("a",)) == []
     assert found(place.replace("X", "matrix.os")) == ["'matrix' exists only in a task that has one"]
     assert found(place.replace("X", "item"), matrix=MATRIX) == [
-        "'item' exists only in what a 'for_each' repeats"
+        "'item' exists only in a task with 'for_each'"
     ]
     assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]
 
@@ -182,10 +182,10 @@ def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_
 @pytest.mark.parametrize(
     ("default", "message"),
     [
-        ("${{ params.y }}", "'params' have no values yet where their defaults are evaluated"),
+        ("${{ params.y }}", "defaults of parameters cannot use 'params': they have no values yet"),
         (
             "${{ tasks.a.status }}",
-            "'tasks' have no results yet where the defaults of parameters are evaluated",
+            "defaults of parameters cannot use 'tasks': no task has a result yet",
         ),
         ("${{ secrets.S }}", "'secrets' can be read only in 'env'"),
         ("${{ run.status }}", "'run' has no field 'status'"),
