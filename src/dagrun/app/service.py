@@ -591,7 +591,7 @@ def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
 
 
 def _with_defaults(prepared: PreparedRun, run_id: str, now: float) -> PreparedRun:
-    from dagrun.runtime.work_builder import with_defaults  # what runs bodies: a look back needs none of it
+    from dagrun.runtime.default_params import with_defaults  # what runs bodies: a look back needs none of it
 
     try:
         return with_defaults(prepared, run_id, now)

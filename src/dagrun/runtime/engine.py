@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Protocol
 
 from dagrun.clock import Clock
 from dagrun.core.decisions import (
@@ -37,39 +36,12 @@ from dagrun.core.executor_protocol import Executor, Prefetching
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, AttemptResult, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Work
 from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import Request, RunWriter
-
-
-class WorkSource(Protocol):
-    """What only a run's parameters, environment and earlier outputs can tell.
-
-    May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
-    """
-
-    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-        """All that an attempt needs."""
-        ...
-
-    def condition(self, node: Node) -> bool:
-        """Whether the task's `if` and `unless` let it run."""
-        ...
-
-    def items(self, node: Node) -> Sequence[Json]:
-        """The list of a for_each."""
-        ...
-
-    def gathered(self, node: Node) -> Mapping[str, Json]:
-        """What a group hands on: of each output a map from variant to value."""
-        ...
-
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        ...
-
 
 LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
@@ -112,7 +84,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        bodies: WorkSource,
+        bodies: WorkBuilder,
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
@@ -304,21 +276,10 @@ class Engine:
         task = node.task
         try:
             attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
-            return self._bodies.work(node, attempt, self._upstream(node))
+            return self._bodies.work(node, attempt)
         except Exception as error:
             self._fail_unbegun(node, error, now)
             return None
-
-    def _upstream(self, node: Node) -> dict[str, Outputs]:
-        """What the dependencies hand on: a task its outputs if it succeeded, a group those of its variants that did."""
-        upstream: dict[str, Outputs] = {}
-        for i in node.needs:
-            above = self.state.nodes[i]
-            if above.members is not None:
-                upstream[above.task.id] = self._bodies.gathered(above)
-            elif self.state.tasks[i].status is Status.SUCCESS:
-                upstream[above.task.id] = self.state.tasks[i].outputs
-        return upstream
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
