@@ -19,6 +19,7 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import RunRecord, replay
+from dagrun.core.requests import Request
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection, names, part
 from dagrun.core.state import RunState
@@ -28,7 +29,7 @@ from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.storage.run_store import Request, RunStore, RunWriter, new_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
 from dagrun.views.status import DamagedRun, RunView, view_of
 
 if TYPE_CHECKING:

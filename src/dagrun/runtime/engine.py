@@ -21,7 +21,6 @@ from dagrun.core.decisions import (
     Stop,
 )
 from dagrun.core.events import (
-    CancelIgnored,
     CancelRequested,
     DagDone,
     Event,
@@ -35,13 +34,14 @@ from dagrun.core.events import (
 from dagrun.core.executor_protocol import Executor, Prefetching
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, AttemptResult, Json, Work
 from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.runtime.work_builder import WorkBuilder
-from dagrun.storage.run_store import Request, RunWriter
+from dagrun.storage.run_store import RunWriter
 
 LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
@@ -151,7 +151,7 @@ class Engine:
         """Turn what others want of the run into facts; each is known before its request is gone."""
         self._take_signals()
         for request in self.writer.requests():
-            self.record(fact_of_request(self.state, request, self.clock.now()))
+            self.record(event_of(request, self.state, self.clock.now()))
             self.writer.flush()
 
     def kill(self) -> None:
@@ -244,7 +244,7 @@ class Engine:
 
     def _take_signals(self) -> None:
         while self._requests:
-            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
+            self.record(event_of(self._requests.popleft(), self.state, self.clock.now()))
 
     # --- what the parts are made of ------------------------------------------------------------------------
 
@@ -384,14 +384,6 @@ def _start(node: Node, number: int, now: float) -> TaskStart:
     )
 
 
-def fact_of_request(state: RunState, request: Request, now: float) -> Event:
-    """What a wish comes to."""
-    reason = str(request.data.get("reason", ""))
-    if state.finished_at is not None:
-        return CancelIgnored(timestamp=now, by=request.by, reason=reason)
-    return CancelRequested(timestamp=now, by=request.by, reason=reason)
-
-
 def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
     """Cancel a run whose process died: nothing runs any more, so every fact can be recorded at once."""
 
@@ -399,9 +391,9 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
         state.apply(event)
         writer.append(event)
 
-    fact = fact_of_request(state, request, clock.now())
-    record(fact)
-    while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
+    event = event_of(request, state, clock.now())
+    record(event)
+    while isinstance(event, CancelRequested) and (decision := state.next(clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):

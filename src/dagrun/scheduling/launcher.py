@@ -14,12 +14,13 @@ from types import FrameType
 from typing import IO
 
 from dagrun import own_command
+from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.scheduling.run_control import DagInfo, RunEnding, RunHandle, RunPhase
 from dagrun.scheduling.schedule import Schedule
 from dagrun.storage.log_position import last_text
-from dagrun.storage.run_store import Request, RunStore
+from dagrun.storage.run_store import RunStore
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 

@@ -452,7 +452,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -463,7 +463,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms
