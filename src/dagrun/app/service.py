@@ -210,13 +210,13 @@ class Service(RunQueries):
 
     def _settle(self, writer: RunWriter) -> None:
         """As the owner of a run that nobody drives: end what it left, turn every request into what it comes to."""
-        from dagrun.runtime.engine import close_interrupted  # asyncio, which only a cancel needs
+        from dagrun.runtime.interrupted import cancel_interrupted  # asyncio, which only a cancel needs
 
         self.end_bodies(writer.run_id)
         state = replay(self.runs.read(writer.run_id))
         writer.begin()
         for request in writer.requests():
-            close_interrupted(state, writer, request, self.clock)
+            cancel_interrupted(state, writer, request, self.clock)
 
     def resume(
         self, named: str, *, use_current: bool = False, given: Given | None = None, shown: RunObserver | None = None,

@@ -15,7 +15,7 @@ from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Blob, Json
-from dagrun.runtime.engine import ending
+from dagrun.runtime.run_end import end_event
 from dagrun.testing import Outcome
 from tests.unit.harness import graph, played, task
 
@@ -155,7 +155,7 @@ def test_a_tolerated_failure_hands_nothing_on_either() -> None:
 def test_no_stretch_takes_less_than_no_time() -> None:
     state = RunState(graph("a"))
     state.apply(DagStart(timestamp=100.0, task_count=1, dag_path="d", dag_hash="h"))
-    done = ending(state, Finish(RunStatus.CANCELLED, Reason.CANCELLED), 50.0)
+    done = end_event(state, Finish(RunStatus.CANCELLED, Reason.CANCELLED), 50.0)
     assert done.duration_seconds == 0.0
 
 
