@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
-from dagrun.core.completion import TaskState
 from dagrun.core.events import (
     CancelRequested,
     DagResume,
@@ -28,6 +27,7 @@ from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.outcomes import FINAL, LASTING, Outcome, Reason, RunStatus, Status
 from dagrun.core.record import RunRecord, fold, mark_interrupted
 from dagrun.core.state import RunState
+from dagrun.core.task_state import TaskState
 from dagrun.core.work import Json
 from dagrun.views.wording import clock, clocks, count, elided, plain, seconds
 
@@ -144,15 +144,15 @@ class _Story:
             mark_interrupted(self.state)
 
     def _take_in(self, event: Event) -> None:
-        before = self.state.running
+        before = self.state.frontier.running
         if fold(self.state, [event]):  # it does not fit the recorded DAG
             return
         fact = _Fact(len(self._running), event)
-        self._running.append(self.state.running)
+        self._running.append(self.state.frontier.running)
         task_id = getattr(event, "task_id", None)
         if task_id is not None:
             self._facts[task_id].append(fact)
-        if self.state.running < before:
+        if self.state.frontier.running < before:
             self._ends.append(fact)
         if isinstance(event, DagStart | DagResume):
             self._stretches.append(fact)
@@ -197,6 +197,8 @@ class _Story:
                 return self._tell_pending(node)
             case Status.RUNNING:
                 return self._tell_running(node, task)
+            case Status.WAITING:
+                return None
             case Status.RETRYING:
                 return self._tell_retrying(node, task)
 
@@ -291,7 +293,7 @@ class _Story:
             self.hops.append(hop)
             self._link(fact, hop)
             return None
-        tolerated = self.state.end(node.index) is Outcome.GOOD and task.status is Status.FAILED
+        tolerated = self.state.outcome(node.index) is Outcome.GOOD and task.status is Status.FAILED
         if not node.members:
             hop += ": its list is empty"
         began = self._began(node) if task.status is Status.SUCCESS else ""
@@ -435,7 +437,10 @@ class _Story:
         """The start or the resumption of the run before that place."""
         return next(
             (fact for fact in reversed(self._stretches) if fact.place < place),
-            _Fact(-1, Event(timestamp=self.state.started_at or self.now)),
+            _Fact(
+                -1,
+                DagStart(timestamp=self.state.started_at or self.now, task_count=0, dag_path="", dag_hash=""),
+            ),
         )
 
     def _slots(self, place: int) -> int:
@@ -521,7 +526,7 @@ class _Story:
         triggers = {need.trigger or node.task.trigger for need in node.task.needs}
         if Trigger.FAILURE not in triggers:
             return None
-        failed = [i for i in self._above(node) if self.state.end(i) is Outcome.FAILED]
+        failed = [i for i in self._above(node) if self.state.outcome(i) is Outcome.FAILED]
         first = min(failed, key=lambda i: self._facts[self.state.nodes[i].task.id][-1].place, default=None)
         return None if first is None else self.state.nodes[first].task.id
 
