@@ -94,7 +94,7 @@ class Explanation:
                 return self._retrying(node, task)
             case Status.WAITING:
                 return self._waits(
-                    node, f"{node.task.id} waiting: for {plain(task.detail or 'an event')}", None
+                    node, f"{node.task.id} waiting: {plain(task.detail or 'for an event')}", None
                 )
         assert_never(task.status)
 
