@@ -364,7 +364,7 @@ class Service(RunQueries):
 
             def first() -> Sequence[Event]:
                 start = self._start(prepared, writer, "rerun", record.run_id)
-                return [start, *reused.facts(record.run_id, self.clock.now())]
+                return [start, *reused.events(record.run_id, self.clock.now())]
 
             return self._drive(prepared, writer, shown, first)
 

@@ -1,4 +1,4 @@
-"""What to do next in a run, and when to ask again."""
+"""What to do next in a run, and when to decide again."""
 
 from __future__ import annotations
 

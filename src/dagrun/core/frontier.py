@@ -36,8 +36,8 @@ class Frontier:
         ended = [task.status in FINAL for task in tasks]
         self.unended = ended.count(False)
         self._missing = [len(node.needs) for node in nodes]
-        # A task that was kept counts for its dependents only when all tasks above it have ended too: a dependent may
-        # ask whether something above has failed.
+        # A task that was kept counts for its dependents only when all tasks above it have ended too: whether one of
+        # those failed may matter to a dependent.
         over = [i for i, missing in enumerate(self._missing) if not missing and ended[i]]
         for i in over:  # grows while it is read
             for dependent in nodes[i].dependents:
@@ -53,7 +53,7 @@ class Frontier:
         #: Moments at which a task is retried, and at which an attempt (its number is the third item) times out.
         self.retries: list[tuple[float, int]] = []
         self.timeouts: list[tuple[float, int, int]] = []
-        #: Tasks to end because the run stops, and the attempts that have been asked to end, with the reason.
+        #: Tasks to end because the run stops, and the attempts that have been requested to end, with the reason.
         self.sweep: deque[int] = deque()
         self.stop_reasons: dict[int, Reason] = {}
         #: The conditions that have been evaluated.
@@ -176,7 +176,7 @@ class Frontier:
     # --- updates by the engine: what is in flight and not recorded -----------------------------------------
 
     def stop_requested(self, i: int, reason: Reason) -> None:
-        """The attempt has been asked to end."""
+        """The end of the attempt has been requested."""
         self.stop_reasons[i] = reason
 
     def prefetched(self, i: int) -> None:

@@ -1,4 +1,4 @@
-"""A recorded run with the events of each task at hand, for those who explain it."""
+"""A recorded run with the events of each task, for explanations."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ def test_a_resume_that_needs_damaged_outputs_is_refused_and_changes_nothing(
         DamagedError, match=r"the results of task 'large' cannot be used: .*large\.1\.json"
     ) as error:
         project.service.resume("bad")
-    assert error.value.hint == "`dagrun rerun bad --from large` makes them anew, in a new run"
+    assert error.value.hint == "`dagrun rerun bad --from large` computes them again, in a new run"
     assert bad(project, "events.jsonl").read_bytes() == before
     assert not project.runs.is_live("bad")
 

@@ -49,6 +49,6 @@ def test_the_status_of_a_task_that_runs() -> None:
 def test_ends_in_words() -> None:
     skip = TaskSkip(timestamp=1.0, task_id="a", reason="Unchanged")
     cancel = TaskCancel(timestamp=1.0, task_id="a", reason="Cancelled")
-    assert list(map(end_in_words, (OK, FAIL, skip, cancel))) == [
+    assert [end_in_words(event) for event in (OK, FAIL, skip, cancel)] == [
         "succeeded", "failed", "was skipped: Unchanged", "was cancelled: Cancelled",
     ]  # fmt: skip
