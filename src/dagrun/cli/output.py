@@ -42,7 +42,7 @@ Output = Annotated[Form, typer.Option("-o", "--output", help="text for people, j
 
 _COLOURS = {
     "success": "32", "running": "36", "failed": "31", "timed_out": "31", "error": "31", "partial": "33",
-    "cancelled": "33", "interrupted": "33", "skipped": "2", "pending": "2", "retrying": "33", "warning": "33",
+    "cancelled": "33", "interrupted": "33", "skipped": "2", "pending": "2", "retrying": "33", "waiting": "33", "warning": "33",
     "dim": "2", "bold": "1",
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from dagrun.core.graph import Graph, cycles
 from dagrun.core.model import Dag, Dependency, Matrix, Task, Trigger
 from tests.unit.harness import chain, graph, task
 
-MANY = 100_000
+MANY = 30_000
 
 
 def order(text: str) -> str:
@@ -169,13 +169,13 @@ def seconds_for(dag: Dag) -> float:
 
 def test_a_long_chain_is_fast() -> None:
     tasks = (task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, MANY)))
-    assert seconds_for(Dag(name="long", tasks=tasks)) < 60  # two seconds; hours, if it were quadratic
+    assert seconds_for(Dag(name="long", tasks=tasks)) < 20  # less than a second; minutes if it were quadratic
 
 
 def test_a_wide_fan_is_fast() -> None:
     tasks = (task("root"), *(task(f"t{i}", "root") for i in range(MANY - 2)))
     join = task("join", *(each.id for each in tasks[1:]))
-    assert seconds_for(Dag(name="wide", tasks=(*tasks, join))) < 60
+    assert seconds_for(Dag(name="wide", tasks=(*tasks, join))) < 20
 
 
 def test_a_cycle_through_everything_is_found() -> None:
