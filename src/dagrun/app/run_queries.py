@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.app.following import LogFollower, Watch
+from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock
 from dagrun.core.events import EVENTS
 from dagrun.core.graph import Graph
@@ -18,7 +19,7 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
-from dagrun.runtime.prepared_run import at_once
+from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import RunStore, Tail
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
@@ -33,30 +34,54 @@ MOST_RUNS_LOOKED_AT = 50  # for an estimate: what it costs does not grow with th
 class RunQueries:
     """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
 
-    def __init__(self, runs: RunStore, clock: Clock) -> None:
+    def __init__(self, runs: RunStore, clock: Clock, queue: QueuedRuns) -> None:
         self.runs = runs
         self.clock = clock
+        self.queue = queue
 
     def record(self, named: str = "latest") -> RunRecord:
-        """A run by its id, a unique prefix, or `latest`. Raises NotFoundError, RefusedError for an ambiguous prefix."""
+        """A run that has begun. Raises NotFoundError, and RefusedError for an ambiguous prefix or a queued run."""
         return self.runs.read(self.run_id(named))
 
     def run_id(self, named: str) -> str:
-        """The id of a run that somebody named."""
+        """The id of a run that has begun. Raises NotFoundError, and RefusedError for an ambiguous prefix or a queued run."""
+        try:
+            return self._begun(named)
+        except NotFoundError:
+            queued = self.queue.starting_with(named) if named else []
+            if not queued:
+                raise
+            hint = f"`dagrun status {queued[0]}` shows what it waits for"
+            raise RefusedError(f"run '{queued[0]}' is queued: it has not begun", hint=hint) from None
+
+    def _begun(self, named: str) -> str:
         if named == "latest":
             newest = next(self.runs.ids(), None)
             if newest is None:
-                raise NotFoundError("run", named, hint="nothing has been run here yet")
+                raise NotFoundError("run", named, hint="there are no runs yet")
             return newest
         if self.runs.has(named):
             return named
         matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
         if len(matches) > 1:
-            raise RefusedError(
-                f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3])
-            )
+            raise _ambiguous(named, matches)
         if not matches:
             raise NotFoundError("run", named, hint="`dagrun runs` lists them")
+        return matches[0]
+
+    def any_run_id(self, named: str) -> str:
+        """The id of a run, queued or begun. Raises NotFoundError, and RefusedError for an ambiguous prefix."""
+        queued = [] if named in ("", "latest") else self.queue.starting_with(named)
+        if named in queued or not queued:
+            return named if queued else self._begun(named)
+        try:
+            begun = self._begun(named)
+        except NotFoundError:
+            matches = queued
+        else:
+            matches = [begun] if begun == named else [*queued, begun]
+        if len(matches) > 1:
+            raise _ambiguous(named, matches)
         return matches[0]
 
     def graph_of(self, named: str = "latest") -> Graph:
@@ -64,34 +89,42 @@ class RunQueries:
         return Graph.compile(self.runs.dag(self.run_id(named)))
 
     def status(self, named: str = "latest") -> RunView:
-        """One run as people see it."""
-        return view(self.record(named), self.clock.now())
+        """One run as people see it; a queued one too."""
+        run_id = self.any_run_id(named)
+        queued = self.queue.get(run_id)
+        return view(self.runs.read(run_id), self.clock.now()) if queued is None else queued_view(queued)
 
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
         since: float | None = None, limit: int = 20, offset: int = 0,
     ) -> list[RunView | DamagedRun]:  # fmt: skip
-        """Runs, the one that began last first. Without a filter only those that are shown are read.
+        """Runs, the one that began last first, and before them all the queued ones.
 
-        One whose records are damaged is among them, unless the filter is about what they would say.
+        Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
+        unless a filter asks for what they would contain.
         """
-        return list(islice(self._matching(dag, status, tenant, since), offset, offset + limit))
 
-    def _matching(
-        self, dag: str | None, status: str | None, tenant: str | None, since: float | None
-    ) -> Iterator[RunView | DamagedRun]:
+        def matches(run: RunView) -> bool:
+            return (
+                dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant)
+            )
+
+        queued = filter(matches, map(queued_view, self.queue.all()))
+        damaged = dag is None and tenant is None and status in (None, DAMAGED)
+        begun = (
+            run for run in self._views(since) if (damaged if isinstance(run, DamagedRun) else matches(run))
+        )
+        return list(islice(chain(queued, begun), offset, offset + limit))
+
+    def _views(self, since: float | None) -> Iterator[RunView | DamagedRun]:
         now = self.clock.now()
         for run_id in self.runs.ids(since):
             try:
-                run = view(self.runs.read(run_id), now)
-            except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
+                yield view(self.runs.read(run_id), now)
+            except NotFoundError:  # not a run, or a run that is being created or removed just now
                 continue
             except DamagedError as error:
-                if dag is None and tenant is None and status in (None, DAMAGED):
-                    yield DamagedRun(run_id, error.message)
-                continue
-            if dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant):
-                yield run
+                yield DamagedRun(run_id, error.message)
 
     def why(self, named: str, task_id: str) -> Why:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
@@ -166,7 +199,11 @@ class RunQueries:
                 continue
             if record.dag.name == graph.dag.name:
                 history.add(record.events)
-        return estimate.estimate(graph, history, at_once(graph.dag), params)
+        return estimate.estimate(graph, history, default_parallel(graph.dag), params)
+
+
+def _ambiguous(named: str, matches: Sequence[str]) -> RefusedError:
+    return RefusedError(f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3]))
 
 
 def _no_such_task(run_id: str, dag: Dag, task_id: str, ids: Sequence[str]) -> NotFoundError:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.app.service import RunObserver
+from dagrun.app.stretch import RunObserver
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.core.events import (
@@ -47,7 +47,7 @@ class PlainProgress(RunObserver):
         self.run_id = ""
         self.runs: RunStore | None = None
 
-    def announce(self, run_id: str, runs: RunStore) -> None:
+    def begin(self, run_id: str, runs: RunStore) -> None:
         self.run_id, self.runs = run_id, runs
 
     def event(self, event: Event, state: RunState) -> None:
@@ -96,7 +96,7 @@ class PlainProgress(RunObserver):
                 told = self._is_told(event, state)
                 self.done(event, event.task_id, "cancelled", "cancelled", _why(event), told=told)
             case CancelRequested():
-                self.line(event, "", f"cancelling ({event.reason}); once more to kill at once")
+                self.line(event, "", f"cancelling ({event.reason}); press Ctrl-C again to kill immediately")
 
     def tick(self) -> None:
         for task_id, tail in self.tails.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.app.following import LogFollower, Watch
+from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
@@ -149,7 +150,7 @@ def test_variants_are_followed_alone_and_with_their_group(tmp_path: Path) -> Non
     for name in ("t[0]", "t[1]", "u"):
         house.prints(name, 1, f"{name}\n")
     assert (told(group), told(one)) == (["t[0].1 t[0]", "t[1].1 t[1]"], ["t[1].1 t[1]"])
-    history = RunQueries(house.runs, FakeClock())
+    history = RunQueries(house.runs, FakeClock(), QueuedRuns(house.runs, tmp_path))
     assert [task_id for task_id, _, _ in history.logs("r", "t")] == ["t[0]", "t[1]"]
     assert [task_id for task_id, _, _ in history.logs("r")] == ["t[0]", "t[1]", "u"]
     assert history.why("r", "t[1]").status == "running"

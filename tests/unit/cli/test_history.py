@@ -115,7 +115,7 @@ def test_a_log_as_json_is_one_object(runs: FileRuns, capsys: pytest.CaptureFixtu
 
 def test_following_has_no_last_lines(runs: FileRuns, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = said(capsys, "logs", "-f", "--tail", "1")
-    assert (code, "it goes with neither --tail nor --failed" in err) == (2, True)
+    assert (code, "it cannot be combined with --tail or --failed" in err) == (2, True)
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[Any]:

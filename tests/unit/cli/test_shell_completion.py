@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.cli import shell_completion
+from dagrun.cli import completion_candidates, shell_completion
 from dagrun.cli.app import run
 from dagrun.documents import lookup
 from dagrun.storage.files import FileRuns
@@ -91,7 +91,7 @@ def test_bash_is_offered(project: Path, words: Sequence[str], offered: list[str]
 def test_zsh_and_fish_replace_whole_words(project: Path) -> None:
     assert tab("fish", "events", "--run=night-1") == ["--run=night-1"]
     assert tab("zsh", "events", "--run=night-1") == ["_arguments '*: :((\"--run=night-1\"))'"]
-    assert tab("fish", "stat") == ["status\tShow one run: its tasks, their states,..."]
+    assert tab("fish", "stat") == ["status\tShow one run: its tasks, their states and..."]
 
 
 @pytest.fixture
@@ -140,9 +140,9 @@ def test_other_shells_quote_by_themselves(several: None) -> None:
 
 
 def test_only_the_newest_runs_are_offered(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell_completion, "NEWEST", 1)
-    assert shell_completion.complete_run("") == ["latest", "night-2"]
-    assert shell_completion.complete_run("night-1") == ["night-1"]
+    monkeypatch.setattr(completion_candidates, "NEWEST", 1)
+    assert completion_candidates.complete_run("") == ["latest", "night-2"]
+    assert completion_candidates.complete_run("night-1") == ["night-1"]
 
 
 def test_when_something_is_wrong_a_tab_says_nothing(project: Path) -> None:
