@@ -212,9 +212,11 @@ class Service(RunQueries):
         from dagrun.app.launching import launch
         from dagrun.runtime.launcher import Launcher
 
-        self.documents.prepare(request)  # so that a wrong request is refused here
+        path = self.documents.prepare(request).path  # a wrong request is refused here
+        params_file = request.params_file and request.params_file.absolute()
+        request = replace(request, dag=path, params_file=params_file)
         run_id = run_id or new_run_id(self.clock.now())
-        self._launcher = self._launcher or Launcher(self.runs)
+        self._launcher = self._launcher or Launcher(self.runs, self.settings.root)
         launch(self._launcher, self.settings, request, run_id, options)
         return run_id
 

@@ -100,7 +100,8 @@ def _dry_run(service: Service, prepared: PreparedRun, options: RunOptions) -> in
 
 
 def _detach(service: Service, request: RunRequest, options: RunOptions) -> int:
-    flags = [word for name in options.workflows or () for word in ("--workflows", name)]
+    modules = setting_flags(options.workflows).get("workflows", [])
+    flags = [word for name in modules for word in ("--workflows", name)]
     run_id = service.launch(request, options.run_id, flags)
     with output.enduring():
         if options.form is Form.JSON:

@@ -27,9 +27,9 @@ REQUEST_OPTION = "--request-from-stdin"
 class Launcher:
     """Starts `dagrun run` and `dagrun resume`, each in a session of its own: Ctrl-C and the end of this process do not end them."""
 
-    def __init__(self, runs: RunStore, directory: Path | None = None) -> None:
+    def __init__(self, runs: RunStore, directory: Path) -> None:
         self._runs = runs
-        self._directory = directory  # that the commands are run in; None: the current one
+        self._directory = directory  # the project root, in which the commands find their settings
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # by process id, until their ends are known
 
     def start(
