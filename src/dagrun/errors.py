@@ -12,7 +12,7 @@
   x RecordError               an event could not be recorded (disk full); the run stops   exit 1
   x EnvironmentFailure        the machine lacks something that dagrun needs        exit 1
 
-A task that fails is not an exception: it is a value (`work.AttemptResult`).
+A task that fails is not an exception: it is a value (`core.work.AttemptResult`).
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ class TestAProjectOfAnotherUser:
         with pytest.raises(RefusedError) as error:
             load({}, project / "inner")
         assert error.value.message == (
-            f"{project}/dagrun.toml belongs to user 54321: what it names would run as you"
+            f"{project}/dagrun.toml belongs to user 54321: the code that it lists would run as you"
         )
         assert error.value.hint == f"if you trust that project: export DAGRUN_SAFE_DIRECTORIES={project}"
 

@@ -1,4 +1,4 @@
-"""Runs that were and runs that are: what can be asked about them."""
+"""Answers about runs, queued, live and ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dagrun.views.estimate import Estimate
     from dagrun.views.why import Why
 
-MOST_RUNS_LOOKED_AT = 50  # for an estimate: what it costs does not grow with the history
+MOST_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
 
 
 class RunQueries:
@@ -85,7 +85,7 @@ class RunQueries:
         return matches[0]
 
     def graph_of(self, named: str = "latest") -> Graph:
-        """What one run runs."""
+        """The graph of a run."""
         return Graph.compile(self.runs.dag(self.run_id(named)))
 
     def status(self, named: str = "latest") -> RunView:
@@ -139,7 +139,7 @@ class RunQueries:
         )  # fmt: skip
 
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
-        """A run's log files: task, attempt, path; tasks in the DAG's order."""
+        """The log files of a run: task, attempt, path; tasks in the order of the DAG."""
         run_id = self.run_id(named)
         return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
 
@@ -154,21 +154,21 @@ class RunQueries:
         return self.runs.events(None if named is None else self.run_id(named), names)
 
     def is_live(self, run_id: str) -> bool:
-        """Whether some process drives the run now. Asked often, so it takes an id and looks up no name."""
+        """Whether a process drives the run now. Called often, so it takes an id and looks nothing up."""
         return self.runs.is_live(run_id)
 
     def watch(self, named: str = "latest") -> Watch:
-        """One run, followed: its state as its facts come."""
+        """Follow the state of a run."""
         return Watch(self.runs, self.run_id(named), self.clock)
 
     def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
-        """What a run's tasks print, followed. Raises NotFoundError."""
+        """Follow the output of a run's tasks. Raises NotFoundError."""
         run_id = self.run_id(named)
         self._task_ids(run_id, task_id)
         return LogFollower(self.runs, self.watch(run_id), task_id)
 
     def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
-        """The tasks of a run, variants among them, or the one that is asked for; `whole`: and its variants."""
+        """The ids of a run's tasks and variants, or only `task_id`, which must exist; with `whole` also its variants."""
         dag = self.runs.dag(run_id)
         ids = [task.id for task in dag.tasks]
         if any(task.matrix is not None or task.for_each is not None for task in dag.tasks):
@@ -183,19 +183,19 @@ class RunQueries:
         return [each for each in ids if is_of(each, task_id)] if whole else [task_id]
 
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
-        """What to expect of a run, from this DAG's newest runs; `params` None: their defaults.
+        """The expected times of a run, from the newest runs of its DAG. `params` default to the parameters' defaults.
 
         Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs.
         """
         from dagrun.views import estimate
 
         history = estimate.History(graph)
-        for run_id in islice(self.runs.ids(), MOST_RUNS_LOOKED_AT):
+        for run_id in islice(self.runs.ids(), MOST_RUNS_READ):
             if history.is_enough:
                 break
             try:
                 record = self.runs.read(run_id)
-            except (NotFoundError, DamagedError):  # or it is being made or removed just now
+            except (NotFoundError, DamagedError):  # or it is being created or removed
                 continue
             if record.dag.name == graph.dag.name:
                 history.add(record.events)
@@ -207,7 +207,7 @@ def _ambiguous(named: str, matches: Sequence[str]) -> RefusedError:
 
 
 def _no_such_task(run_id: str, dag: Dag, task_id: str, ids: Sequence[str]) -> NotFoundError:
-    """A task, or a variant, that the run does not have, with what was meant."""
+    """The error for a task or a variant that the run does not have, with a suggestion."""
     task = next((task for task in dag.tasks if task.id == base_id(task_id)), None)
     if task is not None:
         return NotFoundError(

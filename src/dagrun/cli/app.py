@@ -67,6 +67,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _execute(arguments: Sequence[str]) -> int:
+    if shell_completion.is_requested():
+        return shell_completion.answer(app_for)
     own = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     debug = "--debug" in own
     rest = [argument for argument in own if argument != "--debug"] + list(arguments[len(own) :])
@@ -137,9 +139,7 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     app.callback(help=_help_text(_global_options.__doc__))(_global_options)
     first = words[0] if words else ""
     requested = [entry for entry in COMMANDS if entry.name == first]
-    if not requested and shell_completion.is_requested():
-        shell_completion.prepare()
-    elif not requested and first != "--" and (first in ("", "-h", "--help") or not first.startswith("-")):
+    if not requested and first != "--" and (first in ("", "-h", "--help") or not first.startswith("-")):
         for entry in COMMANDS:  # to list or to suggest them takes no more than their names
             app.command(entry.name, help=entry.summary, hidden=not entry.group)(lambda: None)
         return app

@@ -1,4 +1,4 @@
-"""The command that looks ahead: plan."""
+"""The command that shows a run before it is made: plan."""
 
 from __future__ import annotations
 
