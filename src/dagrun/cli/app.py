@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dagrun.cli import output, shell_completion, streams
-from dagrun.cli.commands import COMMANDS, CommandEntry
+from dagrun.cli.command_table import COMMANDS, CommandEntry
 from dagrun.cli.streams import OutputLost
 from dagrun.errors import DagrunError, MachineError, UsageError, of_the_machine
 

@@ -96,7 +96,7 @@ def scheduler(
         if not loaded.schedules:
             _print_findings(loaded)
             return _none_found(files, form)
-        lines = _Lines(form, streaming=serve)
+        lines = _TickOutput(form, streaming=serve)
         with output.enduring():
             with (
                 unhurried(DRAIN_TIMEOUT),
@@ -187,7 +187,7 @@ def _span(count: int, first: str, last: str) -> str:
     return last if count == 1 else f"{count} fires from {first} to {last}"
 
 
-class _Lines:
+class _TickOutput:
     """Prints the lines that a scheduler writes to the state store."""
 
     def __init__(self, form: Form, *, streaming: bool) -> None:

@@ -134,7 +134,7 @@ class _Descriptor(io.RawIOBase):
             raise OutputLost(problem)
 
 
-class _Text(io.TextIOWrapper):
+class _TextStream(io.TextIOWrapper):
     """Text for people: control characters are escaped, except line ends, tabs and dagrun's own colours."""
 
     def __init__(self, raw: _Descriptor, encoding: str, *, by_line: bool) -> None:
@@ -186,7 +186,7 @@ def install() -> None:
     for fd, name in ((1, "stdout"), (2, "stderr")):
         raw = _Descriptor(fd, strict=fd == 1, was_closed=fd in closed)
         encoding = getattr(getattr(sys, name), "encoding", None) or "utf-8"
-        setattr(sys, name, _Text(raw, encoding, by_line=fd == 2 or raw.isatty()))
+        setattr(sys, name, _TextStream(raw, encoding, by_line=fd == 2 or raw.isatty()))
         _streams.append(raw)
         os.register_at_fork(after_in_child=raw.forget)
 

@@ -59,6 +59,7 @@ class RunRequest:
         found = json.loads(text)
         path, on_error = found.pop("params_file"), found.pop("on_error")
         return RunRequest(
+            params=tuple(found.pop("params")),
             params_file=None if path is None else Path(path),
             on_error=None if on_error is None else OnError(on_error),
             selection=Selection(**{name: tuple(ids) for name, ids in found.pop("selection").items()}),

@@ -6,7 +6,7 @@ import pytest
 from typer.main import get_command
 
 from dagrun.cli.app import app_for, run
-from dagrun.cli.commands import COMMANDS
+from dagrun.cli.command_table import COMMANDS
 
 ALL = ["--"]
 
