@@ -39,7 +39,7 @@ class Drive:
 
     def listen(self, event: Event, state: RunState) -> None:
         if event.name == "task_start":
-            self.then(self)
+            asyncio.get_running_loop().call_later(0.001, self.then, self)  # once the body runs
 
     def tick(self) -> None:
         self.ticks += 1
