@@ -17,7 +17,7 @@ from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection
-from dagrun.core.work import Executor
+from dagrun.core.executor_protocol import Executor
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun

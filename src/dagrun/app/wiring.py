@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dagrun.app.documents import Documents
     from dagrun.app.service import Service
     from dagrun.executors.local.executor import LocalExecutor
+    from dagrun.executors.local.registry_reader import RegistryReader
     from dagrun.registry import Registry
     from dagrun.scheduling.dispatcher import Record, Report
     from dagrun.scheduling.loop import Bell, Scheduler
@@ -29,7 +30,7 @@ class _Local:
         self._settings = settings
         self._lock = threading.Lock()
         self._reserve: LocalExecutor | None = None
-        self._reading: LocalExecutor | None = None
+        self._reader: tuple[LocalExecutor, RegistryReader] | None = None
         self._taken: list[LocalExecutor] = []
         self._registry: Registry | None = None
         self._registry_lock = threading.Lock()
@@ -50,46 +51,50 @@ class _Local:
         """Every registered workflow. Read once; other threads wait for it, but can start runs meanwhile."""
         with self._registry_lock:
             if self._registry is None:
-                reader = self._reader()
-                self._registry = reader.read_registry(self._settings.workflows)
+                executor, reader = self._reading()
+                self._registry = reader.read(self._settings.workflows)
                 with self._lock:
-                    self._reading = None
+                    self._reader = None
                     if self._reserve is None:
-                        self._reserve = reader
+                        self._reserve = executor
                     else:
-                        reader.shut()
+                        executor.shut()
             return self._registry
 
     def prefetch_registry(self) -> None:
         """Begin to read the registry in another process, because it will be needed soon."""
-        if self._registry is None and self._reading is None:
-            self._reader().foresee_registry(self._settings.workflows)
+        if self._registry is None and self._reader is None:
+            _, reader = self._reading()
+            reader.start(self._settings.workflows)
 
-    def _reader(self) -> LocalExecutor:
+    def _reading(self) -> tuple[LocalExecutor, RegistryReader]:
+        """The executor that reads the registry."""
+        from dagrun.executors.local.registry_reader import RegistryReader
+
         with self._lock:
-            if self._reading is None:
-                self._reading, self._reserve = self._reserve or self._new(), None
-            return self._reading
+            if self._reader is None:
+                executor, self._reserve = self._reserve or self._new(), None
+                self._reader = executor, RegistryReader(executor, self._settings.import_patience_ms / 1000)
+            return self._reader
 
     def _new(self) -> LocalExecutor:
         from dagrun.executors.local.executor import LocalExecutor  # slow to import; most queries do without
 
-        settings = self._settings
-        return LocalExecutor(settings.root, settings.kill_grace_ms / 1000, settings.import_patience_ms / 1000)
+        return LocalExecutor(self._settings.root, self._settings.kill_grace_ms / 1000)
 
     def end_bodies(self, run_id: str) -> None:
         """End what a run whose process died has left running."""
         from dagrun.executors.local import orphans
-        from dagrun.storage.layout import RunLayout
+        from dagrun.run_layout import RunLayout
 
         orphans.end(RunLayout(self._settings.path(self._settings.runs_dir) / run_id).bodies_lock)
 
     def shut(self) -> None:
         """End every process that is left."""
         with self._lock:
-            for executor in (self._reserve, self._reading, *self._taken):
-                if executor is not None:
-                    executor.shut()
+            reading = [] if self._reader is None else [self._reader[0]]
+            for executor in (*self._taken, *reading, *([self._reserve] if self._reserve else [])):
+                executor.shut()
 
 
 @contextmanager

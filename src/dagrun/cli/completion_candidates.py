@@ -19,7 +19,7 @@ import typer
 if TYPE_CHECKING:
     from dagrun.settings import Settings
     from dagrun.storage.files import FileRuns
-    from dagrun.storage.layout import RunLayout
+    from dagrun.run_layout import RunLayout
 
 NEWEST = 50  # runs that are offered
 
@@ -55,7 +55,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
     For a task with variants: its name, and its name with a bracket; after the bracket, its variants.
     """
-    from dagrun.storage.layout import RunLayout
+    from dagrun.run_layout import RunLayout
 
     named = ctx.params.get("run") or "latest"
     runs = _runs()

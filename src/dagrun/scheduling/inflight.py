@@ -24,10 +24,10 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
+from dagrun.run_layout import file_name
 from dagrun.scheduling.schedule import DAY, minute_number
 from dagrun.storage import lock
 from dagrun.storage.disk import sync_directory
-from dagrun.storage.layout import file_name
 from dagrun.storage.run_store import new_run_id
 
 _turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs

@@ -14,7 +14,7 @@ from typing import Protocol
 from dagrun.core.events import Event
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import INLINE_BYTES, Attempt, Blob, Json
+from dagrun.core.work import INLINE_BYTES, Blob, Json
 
 WISHES = frozenset({"cancel"})  # what a request may ask for
 
@@ -52,6 +52,8 @@ class RunWriter(Protocol):
 
     run_id: str
     dag_hash: str
+    #: The run's directory on this machine.
+    directory: Path
     #: Locked for as long as a body of the run may live; None where there are no processes.
     bodies_lock: Path | None
 
@@ -75,10 +77,6 @@ class RunWriter(Protocol):
 
         So record what it comes to, and flush, before that: a crash in between must not lose it.
         """
-        ...
-
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where an attempt's traces go."""
         ...
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
