@@ -288,17 +288,25 @@ class Keeper:
             time.sleep(0.01)
 
     def _remaining(self) -> list[int]:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        _reap_all()
         if processes.LINUX:
-            return processes.descendants(os.getpid())
-        return [pid for pid in self.leaders if processes.send_group(pid, 0)]
+            remaining = processes.descendants(os.getpid())
+        else:
+            remaining = [pid for pid in self.leaders if processes.send_group(pid, 0)]
+        if not remaining:
+            _reap_all()  # those that have ended since: else dagrun would inherit them, and never reap them
+        return remaining
 
     def _remove_scratch(self) -> None:
         """The files of attempts have parameters and outputs with secrets. If dagrun died, nobody else removes them."""
         for path in self.scratch_directories:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _reap_all() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _change_directory(directory: str) -> None:
