@@ -13,11 +13,11 @@ from dagrun.app.run_queries import RunQueries
 from dagrun.app.stretch import RunControl, RunObserver, RunResult, Stretches, recorded_dag_of
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, Event
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection
-from dagrun.core.executor_protocol import Executor
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
 from dagrun.core.events import DagStart, Event
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.state import RunState
-from dagrun.core.executor_protocol import Executor
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.run_store import RunStore, RunWriter

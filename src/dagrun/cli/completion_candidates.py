@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import typer
 
 if TYPE_CHECKING:
+    from dagrun.run_layout import RunLayout
     from dagrun.settings import Settings
     from dagrun.storage.files import FileRuns
-    from dagrun.run_layout import RunLayout
 
 NEWEST = 50  # runs that are offered
 
