@@ -63,9 +63,15 @@ class _Local:
 
     def prefetch_registry(self) -> None:
         """Begin to read the registry in another process, because it will be needed soon."""
-        if self._registry is None and self._reader is None:
-            _, reader = self._reading()
-            reader.start(self._settings.workflows)
+        if self._registry is None and self._registry_lock.acquire(
+            blocking=False
+        ):  # else another thread reads it
+            try:
+                if self._reader is None:
+                    _, reader = self._reading()
+                    reader.start(self._settings.workflows)
+            finally:
+                self._registry_lock.release()
 
     def _reading(self) -> tuple[LocalExecutor, RegistryReader]:
         """The executor that reads the registry."""

@@ -33,7 +33,7 @@ COMMANDS = (
     CommandEntry("init", SETUP, "new_project", "Create a small example project."),
     CommandEntry("completion", SETUP, "shell_completion", "Print the completion script for a shell."),
     CommandEntry("validate", DOCUMENTS, "document_commands", "Check documents and schedules, and report every error."),
-    CommandEntry("plan", DOCUMENTS, "planning", "Show what a run would do, in which order and how long."),
+    CommandEntry("plan", DOCUMENTS, "planning", "Show the tasks of a run in their order, with expected times."),
     CommandEntry("workflows", DOCUMENTS, "document_commands", "List the registered workflows and their parameters."),
     CommandEntry("schema", DOCUMENTS, "document_commands", "Print the JSON Schema of a dialect, for editors."),
     CommandEntry("run", RUNS, "running", "Run a DAG to its end."),

@@ -62,7 +62,7 @@ def status(
     with wiring.service(settings.load()) as service:
         if watch:
             shape = Form.JSON if form is StatusForm.JSON else Form.TEXT
-            return watching.watch_status(service, run, shape, _lines)
+            return watching.watch_status(service, run, shape, status_lines)
         view = service.status(run)
     if form is StatusForm.JSON:
         output.print_json(view.to_json())
@@ -77,13 +77,13 @@ def status(
 
 
 def _show(view: RunView) -> None:
-    for line in _lines(view):
+    for line in status_lines(view):
         print(line)
     if view.corrupt:
         output.say(f"{view.corrupt} line(s) of the journal could not be read")
 
 
-def _lines(view: RunView, most: int | None = None) -> list[str]:
+def status_lines(view: RunView, most: int | None = None) -> list[str]:
     """A run as text; in at most `most` lines, with the most interesting tasks."""
     reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
     resumed = "" if view.resumed_at is None else f"  Resumed: {_local(view.resumed_at)}"

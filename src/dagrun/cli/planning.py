@@ -9,7 +9,7 @@ from dagrun.cli.run_options import Drawing, PlanOptions, takes
 
 @takes(PlanOptions)
 def plan(options: PlanOptions) -> int:
-    """Show what a run would do, in which order and how long.
+    """Show the tasks of a run in their order, with expected times.
 
     Tasks in one wave can run at the same time. Expected times are medians of each task's newest 20 successes, from the
     newest 50 runs of all DAGs.

@@ -34,7 +34,7 @@ def cancel(
       2  there is no such run
 
     Environment:
-      DAGRUN_CANCEL_TIMEOUT_MS   bound of a cancel (default: 10000)
+      DAGRUN_CANCEL_TIMEOUT_MS   time limit for a cancel (default: 10000)
       DAGRUN_KILL_GRACE_MS       time between SIGTERM and SIGKILL (default: 5000)
     """
     from dagrun import settings
@@ -72,7 +72,7 @@ def resume(options: ResumeOptions) -> int:
       dagrun resume 20251003 --use-current   with the document as it is now
       dagrun resume latest -p token=...      with a value that was not recorded
 
-    Exit codes: as of `dagrun run`; 2 also when another process drives the run.
+    Exit codes: those of `dagrun run`; 2 also when another process drives the run.
     """
     from dagrun import settings
     from dagrun.app import wiring
@@ -113,7 +113,7 @@ def rerun(options: RerunOptions) -> int:
       dagrun rerun latest --from transform   this task and all that depend on it
       dagrun rerun latest --only report      this task alone
 
-    Exit codes: as of `dagrun run`.
+    Exit codes: those of `dagrun run`.
     """
     from dagrun import settings
     from dagrun.app import wiring

@@ -240,7 +240,7 @@ def _line_text(line: Mapping[str, Json]) -> str:
 def schedules(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[reset ID]", help="Let a schedule fire again from now on (see below)."),
+        typer.Argument(metavar="[reset ID]", help="Let a schedule fire again from now on (see above)."),
     ] = None,
     count: Annotated[
         int,

@@ -63,7 +63,7 @@ class Shell(StrEnum):
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell.")],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="One of bash, zsh, fish.")],
     form: Output = Form.TEXT,
 ) -> int:
     """Print the completion script for a shell.

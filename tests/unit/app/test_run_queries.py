@@ -36,9 +36,7 @@ LIFE = lived(
         ("zzz", "run r has: list, each, m"),
     ],
 )
-def test_a_task_or_a_variant_that_a_run_does_not_have_is_told_with_what_was_meant(
-    name: str, hint: str
-) -> None:
+def test_a_task_or_a_variant_that_a_run_does_not_have_gets_a_suggestion(name: str, hint: str) -> None:
     service = LIFE.service
     for ask in (service.why, service.follow_logs, lambda run, task_id: list(service.logs(run, task_id))):
         with pytest.raises(NotFoundError) as error:

@@ -43,7 +43,7 @@ def test_runs_on_one_loop_end_independently(service: Service) -> None:
     assert sorted(service.runs.ids()) == [f"r{n}" for n in range(5)]
 
 
-def test_a_control_is_told_before_the_run_exists(service: Service) -> None:
+def test_a_control_is_called_before_the_run_exists(service: Service) -> None:
     existing: list[list[str]] = []
 
     class Watchful(RunControl):

@@ -44,7 +44,7 @@ def test_the_list_has_the_first_line_of_each_help_text(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("name", ["", *(entry.name for entry in COMMANDS if not entry.alias_of)])
-def test_a_help_page_fits_into_80_columns_and_says_how_to_use_the_command(
+def test_a_help_page_fits_into_80_columns_and_shows_how_to_use_the_command(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")

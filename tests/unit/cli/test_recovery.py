@@ -10,7 +10,7 @@ from dagrun.storage.files import FileRuns
 from tests.unit.cli.conftest import Command
 
 
-def test_a_cancel_of_a_run_that_has_ended_says_so(command: Command, ended: FileRuns) -> None:
+def test_a_cancel_of_a_run_that_has_ended_changes_nothing(command: Command, ended: FileRuns) -> None:
     code, out, _ = command("cancel", "bad")
     assert (code, out) == (0, "Run bad had ended already: failed. Nothing was changed.\n")
 

@@ -137,7 +137,7 @@ def test_other_shells_quote_by_themselves(several: None) -> None:
     assert tab("fish", "why", "varied", "m[os=u") == ["m[os=u,py=3.9]"]
 
 
-def test_when_something_is_wrong_a_tab_says_nothing(project: Path) -> None:
+def test_when_something_is_wrong_a_tab_offers_nothing(project: Path) -> None:
     (project / "logs/runs/night-2/dag.json").write_text("{")
     assert tab("bash", "logs", "latest", "") == []
     (project / "dagrun.toml").write_text("x = [")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dagrun.app.service import Service
-from dagrun.cli.history import _lines
+from dagrun.cli.history import status_lines
 from dagrun.cli.watching import EventLines
 from dagrun.clock import FakeClock
 from dagrun.core.graph import Graph
@@ -266,8 +266,8 @@ def readers(project: Project) -> Iterator[Callable[[], object]]:
 
     def shown(view: RunView) -> None:
         json.dumps(view.to_json())
-        _lines(view)
-        _lines(view, 5)
+        status_lines(view)
+        status_lines(view, 5)
         orchestration_run(view)
 
     def followed() -> None:
