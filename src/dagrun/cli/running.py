@@ -29,9 +29,9 @@ def run(options: RunOptions) -> int:
 
     Exit codes:
       0    the run succeeded
-      1    a task failed, or the run could not be recorded
+      1    the run failed, was cancelled, or could not be recorded
       2    the request is wrong; nothing was run
-      130  cancelled by Ctrl-C (143: by SIGTERM, 129: by SIGHUP)
+      130  the run was cancelled by Ctrl-C (143: by SIGTERM, 129: by SIGHUP)
 
     Environment:
       DAGRUN_DAGS_DIR    where names of DAGs are looked up (default: configs/dags)
