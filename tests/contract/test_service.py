@@ -16,7 +16,7 @@ from dagrun import settings
 from dagrun.app import wiring
 from dagrun.app.run_inputs import GivenParams
 from dagrun.app.service import Service
-from dagrun.app.stretch import RunControl, RunObserver, RunResult
+from dagrun.app.stretch import Cancellation, RunObserver, RunResult
 from dagrun.core.events import Event
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import replay
@@ -123,19 +123,20 @@ def test_a_run_is_cancelled_through_its_control_while_others_continue(service: S
     path = str(service.settings.root / "long.yaml")
 
     class WhenStarted(RunObserver):
-        def __init__(self, control: RunControl) -> None:
-            self.control = control
+        def __init__(self, cancellation: Cancellation) -> None:
+            self.cancellation = cancellation
 
         def event(self, event: Event, state: RunState) -> None:
             if event.name == "task_start":
-                asyncio.get_running_loop().call_soon(self.control.cancel, "me", "enough")
+                asyncio.get_running_loop().call_soon(self.cancellation.cancel, "me", "enough")
 
     async def both() -> tuple[RunResult, RunResult]:
-        control = RunControl()
+        cancellation = Cancellation()
         long = service.documents.prepare(RunRequest(dag=path))
         short = service.documents.prepare(RunRequest(dag=str(service.settings.root / "dag.yaml")))
         return await asyncio.gather(
-            service.run(long, observer=WhenStarted(control), control=control), service.run(short)
+            service.run(long, observer=WhenStarted(cancellation), cancellation=cancellation),
+            service.run(short),
         )
 
     cancelled, other = asyncio.run(both())

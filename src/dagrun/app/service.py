@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
-from dagrun.app.stretch import RunControl, RunObserver, RunResult, Stretches, recorded_dag_of
+from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, recorded_dag_of
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, Event
 from dagrun.core.executor_protocol import Executor
@@ -90,11 +90,11 @@ class Service(RunQueries):
         prepared: PreparedRun,
         run_id: str | None = None,
         observer: RunObserver | None = None,
-        control: RunControl | None = None,
+        cancellation: Cancellation | None = None,
     ) -> RunResult:
         """Run to the end. Raises RefusedError for an id that is taken, RecordError when an event cannot be recorded."""
-        control = control or RunControl()
-        control.commit()
+        cancellation = cancellation or Cancellation()
+        cancellation.commit()
         if prepared.deferred:
             run_id = run_id or new_run_id(self.clock.now())
             prepared = self.evaluated(prepared, run_id)
@@ -103,7 +103,7 @@ class Service(RunQueries):
         def first() -> Sequence[Event]:
             return [self._stretches.start_event(prepared, writer)]
 
-        return await self._stretches.drive(prepared, writer, first, observer, control)
+        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
 
     def evaluated(self, prepared: PreparedRun, run_id: str | None = None) -> PreparedRun:
         """The run with the parameter values that it would get if it began now. Raises UsageError."""
@@ -119,7 +119,7 @@ class Service(RunQueries):
         use_current: bool = False,
         given: GivenParams | None = None,
         observer: RunObserver | None = None,
-        control: RunControl | None = None,
+        cancellation: Cancellation | None = None,
         notice: Callable[[str], None] = lambda _: None,
     ) -> RunResult | None:
         """Continue a run: tasks that succeeded are kept, the rest runs. None when nothing is left to do.
@@ -128,7 +128,7 @@ class Service(RunQueries):
         Raises NotFoundError, UsageError, DamagedError, and RefusedError when the run is live or a value of it was not
         recorded; then nothing was changed.
         """
-        control = control or RunControl()
+        cancellation = cancellation or Cancellation()
         writer = self.runs.own(self.run_id(named))
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
@@ -141,7 +141,7 @@ class Service(RunQueries):
             for task_id, blob in needed_files(state):
                 with usable(writer.run_id, task_id):
                     writer.read_outputs(blob)
-            control.commit()
+            cancellation.commit()
             self._end_bodies(writer.run_id)
             writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
             for request in writer.requests():  # a cancel of the interrupted run
@@ -163,7 +163,7 @@ class Service(RunQueries):
                 )
             return [*start, resumed]
 
-        return await self._stretches.drive(prepared, writer, first, observer, control, state)
+        return await self._stretches.drive(prepared, writer, first, observer, cancellation, state)
 
     async def rerun(
         self,
@@ -173,18 +173,18 @@ class Service(RunQueries):
         *,
         given: GivenParams | None = None,
         observer: RunObserver | None = None,
-        control: RunControl | None = None,
+        cancellation: Cancellation | None = None,
     ) -> RunResult:
         """A new run of an earlier one's DAG and parameters; it reuses the results of all tasks that `again` does not select.
 
         `given` are new values for parameters. Raises NotFoundError, UsageError, and RefusedError when the id is taken
         or a value was not recorded.
         """
-        control = control or RunControl()
+        cancellation = cancellation or Cancellation()
         record = self.record(named)
         reused = reuse(record, record.dag, again)
         prepared = self._repeating.rerun(record, reused.dag, replay(record).start, given)
-        control.commit()
+        cancellation.commit()
         writer = self._stretches.create(prepared, run_id)
         try:
             for task_id, blob in reused.files:
@@ -199,7 +199,7 @@ class Service(RunQueries):
             start = self._stretches.start_event(prepared, writer, record.run_id)
             return [start, *reused.facts(record.run_id, self.clock.now())]
 
-        return await self._stretches.drive(prepared, writer, first, observer, control)
+        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
 
     # --- runs in processes of their own ----------------------------------------------------------------------
 

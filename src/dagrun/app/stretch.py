@@ -36,7 +36,7 @@ class RunObserver:
         """Called about ten times per second."""
 
 
-class RunControl:
+class Cancellation:
     """Ends a run early. Pass one to `Service.run`, `resume` or `rerun`, and use it on the event loop of that run."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Stretches:
         writer: RunWriter,
         first: Callable[[], Sequence[Event]],
         observer: RunObserver | None = None,
-        control: RunControl | None = None,
+        cancellation: Cancellation | None = None,
         state: RunState | None = None,
     ) -> RunResult:
         """Drive a run that this process owns, and release it. The stretch begins with the events that `first` returns.
@@ -137,8 +137,8 @@ class Stretches:
             driver = RunDriver(
                 prepared, self._settings, writer, self._executor(), self._clock, observer.event, observer.tick, state
             )  # fmt: skip
-            if control is not None:
-                control.attach(driver)
+            if cancellation is not None:
+                cancellation.attach(driver)
             with self._queue.in_flight(writer.run_id, prepared):
                 state = await driver.run(*first())
         finally:

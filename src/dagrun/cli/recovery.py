@@ -86,8 +86,8 @@ def resume(options: ResumeOptions) -> int:
         graph = service.graph_of(options.run)
         with output.enduring(), progress(graph, quiet=not options.shows_progress) as observer:
             ended, signum = drive(
-                lambda control: service.resume(
-                    options.run, use_current=options.use_current, given=given, observer=observer, control=control,
+                lambda cancellation: service.resume(
+                    options.run, use_current=options.use_current, given=given, observer=observer, cancellation=cancellation,
                     notice=output.say,
                 )
             )  # fmt: skip
@@ -128,8 +128,13 @@ def rerun(options: RerunOptions) -> int:
         progress(service.graph_of(options.run), quiet=not options.shows_progress) as observer,
     ):
         ended, signum = drive(
-            lambda control: service.rerun(
-                options.run, again, options.run_id, given=options.given, observer=observer, control=control
+            lambda cancellation: service.rerun(
+                options.run,
+                again,
+                options.run_id,
+                given=options.given,
+                observer=observer,
+                cancellation=cancellation,
             )
         )
     return close(ended, signum, options)

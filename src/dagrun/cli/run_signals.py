@@ -8,14 +8,14 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from dagrun.app.stretch import RunControl
+from dagrun.app.stretch import Cancellation
 
 T = TypeVar("T")
 
 CANCELLING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class SignalControl(RunControl):
+class SignalCancellation(Cancellation):
     """Cancels the run when a signal arrives. Until the run is about to exist, signals end the process as before."""
 
     def __init__(self) -> None:
@@ -53,19 +53,19 @@ class SignalControl(RunControl):
             self.kill()
 
 
-def drive(start: Callable[[SignalControl], Coroutine[Any, Any, T]]) -> tuple[T, int | None]:
+def drive(start: Callable[[SignalCancellation], Coroutine[Any, Any, T]]) -> tuple[T, int | None]:
     """Run a coroutine that drives one run; its result, and the signal that cancelled the run. Main thread only."""
     import asyncio
 
-    control = SignalControl()
+    cancellation = SignalCancellation()
 
     async def main() -> T:
         try:
-            return await start(control)
+            return await start(cancellation)
         finally:
-            control.restore()
+            cancellation.restore()
 
-    return asyncio.run(main()), control.received
+    return asyncio.run(main()), cancellation.received
 
 
 def login() -> str:

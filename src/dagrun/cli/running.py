@@ -54,7 +54,9 @@ def run(options: RunOptions) -> int:
         if options.dry_run:
             return _dry_run(service, prepared, options)
         with output.enduring(), progress(prepared.graph, quiet=not options.shows_progress) as observer:
-            ended, signum = drive(lambda control: service.run(prepared, options.run_id, observer, control))
+            ended, signum = drive(
+                lambda cancellation: service.run(prepared, options.run_id, observer, cancellation)
+            )
     return close(ended, signum, options)
 
 

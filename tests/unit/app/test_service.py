@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.app.service import Service
-from dagrun.app.stretch import RunControl
+from dagrun.app.stretch import Cancellation
 from dagrun.clock import FakeClock
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
@@ -46,18 +46,18 @@ def test_runs_on_one_loop_end_independently(service: Service) -> None:
 def test_a_control_is_called_before_the_run_exists(service: Service) -> None:
     existing: list[list[str]] = []
 
-    class Watchful(RunControl):
+    class Watchful(Cancellation):
         def commit(self) -> None:
             existing.append(list(service.runs.ids()))
 
-    asyncio.run(service.run(prepared("a"), "r", control=Watchful()))
+    asyncio.run(service.run(prepared("a"), "r", cancellation=Watchful()))
     assert existing == [[]]
 
 
 def test_a_control_without_a_run_does_nothing() -> None:
-    control = RunControl()
-    control.cancel("me")
-    control.kill()
+    cancellation = Cancellation()
+    cancellation.cancel("me")
+    cancellation.kill()
 
 
 def test_a_run_id_is_used_once(service: Service) -> None:

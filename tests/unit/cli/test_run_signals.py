@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from dagrun.cli.run_signals import SignalControl, drive, login
+from dagrun.cli.run_signals import SignalCancellation, drive, login
 from dagrun.runtime.driver import RunDriver
 
 
@@ -46,35 +46,35 @@ def outside() -> Iterator[list[int]]:
         signal.signal(signum, handler)
 
 
-async def interrupted(control: SignalControl, *signals: int) -> list[str]:
+async def interrupted(cancellation: SignalCancellation, *signals: int) -> list[str]:
     """What the driver of a run is asked for when these signals arrive before it is attached."""
-    control.commit()
+    cancellation.commit()
     for signum in signals:
         signal.raise_signal(signum)
     driver = Driver(len(signals))
-    control.attach(cast("RunDriver", driver))
+    cancellation.attach(cast("RunDriver", driver))
     await driver.was_asked.wait()
     return driver.asked
 
 
 def test_the_first_signal_cancels_and_the_second_kills(outside: list[int]) -> None:
-    asked, received = drive(lambda control: interrupted(control, signal.SIGTERM, signal.SIGINT))
+    asked, received = drive(lambda cancellation: interrupted(cancellation, signal.SIGTERM, signal.SIGINT))
     assert asked == [f"cancel by {login()}: SIGTERM", "kill"]
     assert received == signal.SIGTERM
     assert outside == []
 
 
 def test_before_the_run_exists_a_signal_is_not_kept(outside: list[int]) -> None:
-    async def main(control: SignalControl) -> None:
+    async def main(cancellation: SignalCancellation) -> None:
         signal.raise_signal(signal.SIGTERM)
-        control.commit()
+        cancellation.commit()
 
     assert drive(main) == (None, None)
     assert outside == [signal.SIGTERM]
 
 
 def test_after_the_run_signals_mean_what_they_did_before(outside: list[int]) -> None:
-    drive(lambda control: interrupted(control, signal.SIGHUP))
+    drive(lambda cancellation: interrupted(cancellation, signal.SIGHUP))
     signal.raise_signal(signal.SIGHUP)
     assert outside == [signal.SIGHUP]
 
@@ -82,8 +82,8 @@ def test_after_the_run_signals_mean_what_they_did_before(outside: list[int]) -> 
 def test_a_signal_that_is_ignored_stays_ignored(outside: list[int]) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    async def main(control: SignalControl) -> None:
-        control.commit()
+    async def main(cancellation: SignalCancellation) -> None:
+        cancellation.commit()
         signal.raise_signal(signal.SIGHUP)
 
     assert drive(main) == (None, None)
