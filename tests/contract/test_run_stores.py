@@ -11,11 +11,12 @@ from typing import Protocol
 import pytest
 
 from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
+from dagrun.core.requests import Request
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request, RunStore, RunWriter, is_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, is_run_id
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -201,11 +202,11 @@ def test_a_run_that_is_not_there_is_not_found(house: House, run_id: str) -> None
     [
         lambda store: store.read("ghost"),
         lambda store: store.dag("ghost"),
-        lambda store: store.own("ghost"),
-        lambda store: store.ask("ghost", Request("cancel", "me", {})),
+        lambda store: store.take_over("ghost"),
+        lambda store: store.send("ghost", Request("cancel", "me", {})),
         lambda store: store.events("ghost"),
     ],
-    ids=["read", "dag", "own", "ask", "events"],
+    ids=["read", "dag", "take_over", "send", "events"],
 )
 def test_nothing_can_be_asked_of_a_run_that_is_not_there(
     house: House, asked: Callable[[RunStore], object]
@@ -373,14 +374,14 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
         (directory / "sub" / "file").write_text(name)
         (directory / "link").symlink_to("sub/file")
         assert old.artifacts(name) == directory
-    new.adopt_artifacts("old", ["B", "c"])
+    new.reuse_artifacts("old", ["B", "c"])
     taken = new.artifacts("B")
     assert taken is not None
     assert (taken / "sub" / "file").read_text() == (taken / "link").read_text() == "B"
     assert (taken / "sub" / "file").stat().st_nlink == 2
     assert (taken / "link").is_symlink()
     assert new.artifacts("a") is None
-    new.adopt_artifacts("new-one-that-kept-nothing", ["a"])
+    new.reuse_artifacts("new-one-that-kept-nothing", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -399,7 +400,7 @@ def test_a_file_of_outputs_that_is_not_what_was_recorded_is_damaged(
     blob = old.store_items("a", ["x" * 70_000])
     assert blob is not None
     damage(files.store.directory / "old" / "outputs" / blob.file)
-    for read in (lambda: old.read_outputs(blob), lambda: new.adopt_outputs("old", blob)):
+    for read in (lambda: old.read_outputs(blob), lambda: new.reuse_outputs("old", blob)):
         with pytest.raises(DamagedError, match=told):
             read()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dagrun.app.run_inputs import GivenParams, RunInputs, evaluate_defaults
 from dagrun.core.graph import Graph
-from dagrun.core.model import NAME_RULE, Dag, WorkflowAction, is_name
+from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
@@ -20,6 +20,7 @@ from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
+from dagrun.kinds import workflow_of
 from dagrun.settings import Settings
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Documents:
 
     def _registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
-        calls = any(isinstance(task.action, WorkflowAction) for task in dag.tasks)
+        calls = any(workflow_of(task) is not None for task in dag.tasks)
         return self._read_registry() if calls else None
 
     def dag_at_root(self, named: str) -> Dag:
@@ -251,8 +252,8 @@ class Documents:
         from dagrun.runtime.prepared_run import PreparedRun
 
         registry = self._registry_for(dag) or Registry()
-        refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]
-        missing = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
+        refs = dict.fromkeys(map(workflow_of, dag.tasks))
+        missing = [ref for ref in refs if ref is not None and ref not in registry.workflows]
         if missing:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in missing))
         secrets, dotenv = self.inputs.secrets(dag), self.inputs.dotenv(dag)

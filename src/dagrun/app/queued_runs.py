@@ -16,7 +16,7 @@ from dagrun.views.status import RunView
 
 if TYPE_CHECKING:
     from dagrun.runtime.prepared_run import PreparedRun
-    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.open_runs import OpenRun
 
 
 class QueuedRuns:
@@ -46,7 +46,7 @@ class QueuedRuns:
         try:
             self._runs.dag(run_id)
         except NotFoundError:
-            from dagrun.scheduling.inflight import OpenRun
+            from dagrun.scheduling.open_runs import OpenRun
 
             return OpenRun.read(path)
         return None
@@ -65,7 +65,7 @@ class QueuedRuns:
             yield
             return
         from dagrun.clock import from_rfc3339
-        from dagrun.scheduling.inflight import OpenRun, OpenRuns
+        from dagrun.scheduling.open_runs import OpenRun, OpenRuns
         from dagrun.scheduling.schedule import minute_text
 
         open_runs = OpenRuns(self._directory)

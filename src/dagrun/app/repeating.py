@@ -21,7 +21,7 @@ from dagrun.runtime.prepared_run import PreparedRun
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents
     from dagrun.app.run_inputs import GivenParams
-    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.open_runs import OpenRun
 
 
 class Repeating:

@@ -153,7 +153,7 @@ class RunInputs:
 
 def evaluate_defaults(prepared: PreparedRun, run_id: str, now: float) -> PreparedRun:
     """The run with the values of parameter defaults that are expressions. Raises UsageError."""
-    from dagrun.runtime.work_builder import with_defaults  # the engine's part, which only a run needs
+    from dagrun.runtime.default_params import with_defaults  # the engine's part, which only a run needs
 
     try:
         return with_defaults(prepared, run_id, now)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from dagrun.app.documents import Documents
 from dagrun.errors import DamagedError, NotFoundError
-from dagrun.scheduling import queries
+from dagrun.scheduling import schedule_queries
 from dagrun.scheduling.claims import Claims
-from dagrun.scheduling.queries import CheckedFiles, Preview, ScheduleView
-from dagrun.scheduling.runner import KnownDag
+from dagrun.scheduling.run_control import DagInfo
 from dagrun.scheduling.schedule import Schedule, minute_text
 from dagrun.scheduling.schedule_files import ScheduleFiles
+from dagrun.scheduling.schedule_queries import CheckedFiles, Preview, ScheduleView
 from dagrun.views.status import RunView
 
 
@@ -42,11 +42,11 @@ class Schedules:
             except (NotFoundError, DamagedError):
                 return None
 
-        return queries.views(found, self._claims, last_run, now, count)
+        return schedule_queries.views(found, self._claims, last_run, now, count)
 
     def preview(self, found: Iterable[Schedule], now: float, minute: str | None = None) -> list[Preview]:
         """What a tick would fire and skip at the time `now`, or in the minute that a user gave."""
-        return queries.preview(found, self._claims, self._documents.dag_at_root, now, minute)
+        return schedule_queries.preview(found, self._claims, self._documents.dag_at_root, now, minute)
 
     def reset(self, schedule_id: str, now: float, known: Iterable[str]) -> str:
         """Move the watermark of a schedule back to now. Returns where it was; empty when it was not ahead.
@@ -59,13 +59,13 @@ class Schedules:
                 raise NotFoundError("schedule", schedule_id, names, hint="`dagrun schedules` lists them")
             return ""
         with self._claims.hold(schedule_id, now) as held:
-            before = held.standing.watermark
+            before = held.state.settled_until
             if before <= this:
                 return ""
             held.reset(this)
             return before
 
-    def known_dag(self, schedule: Schedule) -> KnownDag:
+    def known_dag(self, schedule: Schedule) -> DagInfo:
         """The DAG of a schedule, checked except for its workflows. Raises DagProblem."""
-        dag = queries.known_dag(schedule, self._documents.dag_at_root)
-        return KnownDag(dag.name, dag.tenant)
+        dag = schedule_queries.known_dag(schedule, self._documents.dag_at_root)
+        return DagInfo(dag.name, dag.tenant)

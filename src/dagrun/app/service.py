@@ -16,13 +16,14 @@ from dagrun.core.events import CancelIgnored, Event
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
+from dagrun.core.requests import Request
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
-from dagrun.storage.run_store import Request, RunStore, RunWriter, new_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
 from dagrun.views.status import RunView
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Service(RunQueries):
         recorded; then nothing was changed.
         """
         cancellation = cancellation or Cancellation()
-        writer = self.runs.own(self.run_id(named))
+        writer = self.runs.take_over(self.run_id(named))
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
             dag = self._repeating.dag_to_resume(record, use_current, notice)
@@ -189,10 +190,10 @@ class Service(RunQueries):
         try:
             for task_id, blob in reused.files:
                 with usable(record.run_id, task_id):
-                    writer.adopt_outputs(record.run_id, blob)
-            writer.adopt_artifacts(record.run_id, reused.task_ids)
+                    writer.reuse_outputs(record.run_id, blob)
+            writer.reuse_artifacts(record.run_id, reused.task_ids)
         except BaseException:
-            writer.abandon()
+            writer.discard()
             raise
 
         def first() -> Sequence[Event]:
@@ -237,11 +238,11 @@ class Service(RunQueries):
             self._record_start(self._repeating.queued(queued), run_id)
         if reason:
             reason = self._masked(run_id, reason)
-        self.runs.ask(run_id, Request("cancel", by, {"reason": reason}))
+        self.runs.send(run_id, Request("cancel", by, {"reason": reason}))
         deadline = time.monotonic() + self.settings.cancel_timeout_ms / 1000 + ACKNOWLEDGE_TIMEOUT
         while time.monotonic() < deadline:
             try:
-                writer = self.runs.own(run_id)
+                writer = self.runs.take_over(run_id)
             except NotOwnedError:
                 raise
             except RefusedError:  # a live process drives it, and takes the request

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from dagrun.executors.local.executor import LocalExecutor
     from dagrun.executors.local.registry_reader import RegistryReader
     from dagrun.registry import Registry
-    from dagrun.scheduling.dispatcher import Record, Report
-    from dagrun.scheduling.loop import Bell, Scheduler
-    from dagrun.scheduling.queries import CheckedFiles
+    from dagrun.scheduling.enqueuer import Record, Report
+    from dagrun.scheduling.schedule_queries import CheckedFiles
+    from dagrun.scheduling.scheduler import Scheduler, SchedulerSignals
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ def scheduler(
     files: CheckedFiles,
     on_line: Record,
     report: Report,
-    make_bell: Callable[[Callable[[], None]], AbstractContextManager[Bell]],
+    make_bell: Callable[[Callable[[], None]], AbstractContextManager[SchedulerSignals]],
 ) -> Iterator[Scheduler]:
     """A scheduler whose runs are processes of their own.
 
@@ -165,9 +165,9 @@ def scheduler(
     argument is a function that collects the ends of processes.
     """
     from dagrun import state_store
-    from dagrun.scheduling.inflight import OpenRuns
-    from dagrun.scheduling.loop import Scheduler
+    from dagrun.scheduling.open_runs import OpenRuns
     from dagrun.scheduling.run_processes import RunProcesses
+    from dagrun.scheduling.scheduler import Scheduler
 
     settings = service.settings
     directory, store = service.claims_directory, state_store.of(settings)
@@ -178,7 +178,7 @@ def scheduler(
         made = Scheduler(
             files, directory, runner, store.record, _never_failing(report), time.time, bell,
             limit=settings.sched_max_parallel, tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000,
-            home=str(files.directory), told=store.about, tell=_never_failing(on_line),
+            home=str(files.directory), records_of=store.about, notify=_never_failing(on_line),
         )  # fmt: skip
         with closing(made):
             yield made

@@ -96,9 +96,9 @@ class LaunchedRun:
     def wait_until_begun(self, timeout: float) -> bool:
         """Wait for its first event. False when its process ends without one, or after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while not has_begun(self._runs, self._run_id):
+        while not has_started(self._runs, self._run_id):
             if self.has_ended():
-                return has_begun(self._runs, self._run_id)  # it may have begun since
+                return has_started(self._runs, self._run_id)  # it may have begun since
             if time.monotonic() > deadline:
                 return False
             time.sleep(POLL_INTERVAL)
@@ -111,7 +111,7 @@ class LaunchedRun:
         deadline = time.monotonic() + KILL_TIMEOUT
         while time.monotonic() < deadline:
             try:
-                self._runs.own(self._run_id).close()
+                self._runs.take_over(self._run_id).close()
                 break
             except RefusedError:
                 time.sleep(POLL_INTERVAL)
@@ -130,7 +130,7 @@ class LaunchedRun:
         return text.removeprefix("Error: ")
 
 
-def has_begun(runs: RunStore, run_id: str) -> bool:
+def has_started(runs: RunStore, run_id: str) -> bool:
     """Whether the first event of a run is recorded. Reads little, however long its journal is."""
     tail = None
     try:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError
-from dagrun.runtime.launcher import Launcher, has_begun
+from dagrun.runtime.launcher import Launcher, has_started
 from dagrun.runtime.run_request import RunRequest
-from dagrun.scheduling.inflight import OpenRun, OpenRuns
-from dagrun.scheduling.runner import Child, Ending, Fate, KnownDag
+from dagrun.scheduling.open_runs import OpenRun, OpenRuns
+from dagrun.scheduling.run_control import DagInfo, RunEnding, RunHandle, RunPhase
 from dagrun.scheduling.schedule import Schedule
-from dagrun.storage.run_store import Request, RunStore
+from dagrun.storage.run_store import RunStore
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -22,18 +23,18 @@ class RunProcesses:
     """Starts runs through a launcher, and reads what became of them from the store of runs."""
 
     def __init__(
-        self, runs: RunStore, open_runs: OpenRuns, root: Path, dag: Callable[[Schedule], KnownDag]
+        self, runs: RunStore, open_runs: OpenRuns, root: Path, dag: Callable[[Schedule], DagInfo]
     ) -> None:
         self._runs = runs
         self._open = open_runs
         self._launcher = Launcher(runs, root)
         self._dag = dag
 
-    def dag(self, schedule: Schedule) -> KnownDag:
+    def dag(self, schedule: Schedule) -> DagInfo:
         """The DAG of a schedule. Raises DagProblem."""
         return self._dag(schedule)
 
-    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+    def start(self, run: OpenRun, *, again: bool = False) -> RunHandle:
         """Start a process for a run; with `again` it resumes the run. Raises OSError."""
         request = RunRequest(
             dag=run.dag, values=run.params, tenant=run.tenant, trigger=run.trigger,
@@ -52,42 +53,42 @@ class RunProcesses:
         """Forget the processes, which continue."""
         self._launcher.close()
 
-    def watch(self, run_id: str) -> Child:
+    def watch(self, run_id: str) -> RunHandle:
         """A run that another process drives."""
         return _ForeignRun(self._runs, run_id)
 
-    def has_begun(self, run_id: str) -> bool:
+    def has_started(self, run_id: str) -> bool:
         """Whether its first event is recorded."""
-        return has_begun(self._runs, run_id)
+        return has_started(self._runs, run_id)
 
     def is_live(self, run_id: str) -> bool:
         """Whether its lock is held."""
         return self._runs.is_live(run_id)
 
-    def fate(self, run_id: str) -> Fate:
+    def phase(self, run_id: str) -> RunPhase:
         """The state of a run, by its journal and its lock."""
         if self._runs.is_live(run_id):
-            return Fate.LIVE
+            return RunPhase.LIVE
         try:
             run = self._view(run_id)
         except DamagedError:
-            return Fate.ENDED
+            return RunPhase.ENDED
         if run is None or run.started_at is None:
-            return Fate.LIVE if self._runs.is_live(run_id) else Fate.UNBORN
-        return Fate.INTERRUPTED if run.status == "interrupted" else Fate.ENDED
+            return RunPhase.LIVE if self._runs.is_live(run_id) else RunPhase.NOT_STARTED
+        return RunPhase.INTERRUPTED if run.status == "interrupted" else RunPhase.ENDED
 
-    def ending(self, run_id: str) -> Ending:
+    def ending(self, run_id: str) -> RunEnding:
         """The status of a run, and its first failure."""
         try:
             run = self._view(run_id)
         except DamagedError as damage:
-            return Ending("interrupted", error=damage.message)
+            return RunEnding("interrupted", error=damage.message)
         if run is None:
-            return Ending("interrupted", error="its records are gone")
+            return RunEnding("interrupted", error="its records are gone")
         error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
-        return Ending(run.status, run.duration, error)
+        return RunEnding(run.status, run.duration, error)
 
-    def last_sign(self, run_id: str) -> float | None:
+    def last_event_at(self, run_id: str) -> float | None:
         """The time of the last event in its journal."""
         try:
             return max((event.timestamp for event in self._runs.read(run_id).events), default=None)
@@ -99,7 +100,7 @@ class RunProcesses:
         if not self._runs.is_live(run_id):
             return False
         try:
-            self._runs.ask(run_id, Request("cancel", "scheduler", {"reason": reason}))
+            self._runs.send(run_id, Request("cancel", "scheduler", {"reason": reason}))
         except DagrunError:
             return False
         return True
@@ -113,11 +114,11 @@ class RunProcesses:
     def _clear(self, run_id: str) -> None:
         """Remove what is left of a run whose process died before the first event."""
         with contextlib.suppress(DagrunError):
-            writer = self._runs.own(run_id)
-            if self.has_begun(run_id):
+            writer = self._runs.take_over(run_id)
+            if self.has_started(run_id):
                 writer.close()
             else:
-                writer.abandon()
+                writer.discard()
 
 
 class _ForeignRun:

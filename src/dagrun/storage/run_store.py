@@ -7,16 +7,14 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.core.events import Event
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import Request
 from dagrun.core.work import INLINE_BYTES, Blob, Json
-
-WISHES = frozenset({"cancel"})  # what a request may ask for
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
@@ -30,15 +28,6 @@ def new_run_id(now: float) -> str:
 def is_run_id(text: str) -> bool:
     """Whether `text` may name a run: the rule for names, and not the word for the newest one."""
     return _RUN_ID.match(text) is not None and text != "latest"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody wants of a run: `what` is `cancel`; `by` who asks, `facts` the rest."""
-
-    what: str
-    by: str
-    facts: Mapping[str, Json]
 
 
 def items_document(items: Sequence[Json]) -> bytes | None:
@@ -90,7 +79,7 @@ class RunWriter(Protocol):
         """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
         ...
 
-    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+    def reuse_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run. Raises DamagedError when it is not what was recorded."""
         ...
 
@@ -98,7 +87,7 @@ class RunWriter(Protocol):
         """The directory of what a task has kept; None when there is none."""
         ...
 
-    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+    def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Take over what these tasks have kept in another run. Raises RecordError."""
         ...
 
@@ -106,12 +95,12 @@ class RunWriter(Protocol):
         """Flush, and let go of the run."""
         ...
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Let go of a run that was created and has no facts: as if it had never been."""
         ...
 
 
-class Tail(Protocol):
+class EventTail(Protocol):
     """Events as they were recorded: those that are there, and those that come. Reads only what is new."""
 
     #: Lines that are no events.
@@ -149,14 +138,14 @@ class RunStore(Protocol):
         """
         ...
 
-    def own(self, run_id: str) -> RunWriter:
+    def take_over(self, run_id: str) -> RunWriter:
         """Take over a run that is there; it is not changed before `begin`.
 
         Waits for the last body of its former owner. Raises NotFoundError, RefusedError when somebody drives it.
         """
         ...
 
-    def ask(self, run_id: str, request: Request) -> None:
+    def send(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner. Raises NotFoundError, RecordError."""
         ...
 
@@ -183,7 +172,7 @@ class RunStore(Protocol):
         """Whether a process drives the run now."""
         ...
 
-    def events(self, run_id: str | None, names: Collection[str] = ()) -> Tail:
+    def events(self, run_id: str | None, names: Collection[str] = ()) -> EventTail:
         """The events of one run, or of all (None: without outputs); with `names` only those. Raises NotFoundError."""
         ...
 

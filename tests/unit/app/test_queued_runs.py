@@ -10,7 +10,7 @@ from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.core.graph import Graph
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
-from dagrun.scheduling.inflight import OpenRun, OpenRuns
+from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.storage.memory import MemoryRuns
 from tests.unit.harness import chain
 

@@ -15,7 +15,7 @@ from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
 from dagrun.errors import NotFoundError, RefusedError
 from dagrun.registry import Registry
-from dagrun.scheduling.inflight import OpenRun
+from dagrun.scheduling.open_runs import OpenRun
 from dagrun.settings import Settings
 from dagrun.testing import dag
 

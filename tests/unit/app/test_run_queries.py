@@ -12,7 +12,7 @@ from dagrun.core.model import Matrix
 from dagrun.errors import NotFoundError, RefusedError, UsageError
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Registry
-from dagrun.scheduling.inflight import OpenRun, OpenRuns
+from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from tests.unit.harness import chain

@@ -11,7 +11,7 @@ from dagrun.app.schedules import Schedules
 from dagrun.errors import NotFoundError
 from dagrun.registry import Registry
 from dagrun.scheduling.claims import Claim, Claims
-from dagrun.scheduling.runner import DagProblem
+from dagrun.scheduling.run_control import DagProblem
 from dagrun.scheduling.schedule import minute_number
 from dagrun.settings import Settings
 from dagrun.views.status import RunView

@@ -17,7 +17,7 @@ from dagrun.core.selection import Selection
 from dagrun.errors import NotFoundError, RefusedError
 from dagrun.executors.inline import InlineExecutor
 from dagrun.runtime.prepared_run import PreparedRun
-from dagrun.scheduling.inflight import OpenRun, OpenRuns
+from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from tests.unit.lives import REGISTRY, Life

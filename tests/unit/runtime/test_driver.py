@@ -12,13 +12,13 @@ from dagrun.core.events import Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
+from dagrun.core.requests import Request
 from dagrun.core.state import RunState
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.runtime.driver import RunDriver
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request
 from tests.unit.lives import REGISTRY
 from tests.unit.test_groups import call
 
@@ -70,7 +70,7 @@ def test_a_cancel_is_recorded_with_its_author() -> None:
 
 
 def test_a_request_of_another_process_is_found_while_the_run_waits() -> None:
-    drive = Drive(lambda _: HANG, lambda it: it.run.wishes.append(Request("cancel", "bob", {})))
+    drive = Drive(lambda _: HANG, lambda it: it.run.pending_requests.append(Request("cancel", "bob", {})))
     assert drive.status() is RunStatus.CANCELLED
     assert drive.ticks > 0
 
@@ -82,7 +82,7 @@ def test_a_request_that_comes_too_late_is_recorded_as_ignored() -> None:
         close = drive.executor.close
 
         async def close_late() -> None:
-            drive.run.wishes.append(Request("cancel", "bob", {}))
+            drive.run.pending_requests.append(Request("cancel", "bob", {}))
             await close()
 
         drive.executor.close = close_late  # type: ignore[method-assign]

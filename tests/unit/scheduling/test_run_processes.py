@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dagrun.core.events import DagDone, DagStart, Event, TaskFail, TaskStart
-from dagrun.scheduling.inflight import OpenRuns
+from dagrun.scheduling.open_runs import OpenRuns
+from dagrun.scheduling.run_control import DagInfo, RunPhase
 from dagrun.scheduling.run_processes import RunProcesses
-from dagrun.scheduling.runner import Fate, KnownDag
 from dagrun.storage.files import FileRuns
 from tests.unit.harness import chain
 
@@ -24,7 +24,7 @@ def runs(tmp_path: Path) -> FileRuns:
 
 @pytest.fixture
 def processes(runs: FileRuns, tmp_path: Path) -> RunProcesses:
-    return RunProcesses(runs, OpenRuns(tmp_path / ".open"), tmp_path, lambda _: KnownDag("d", "t"))
+    return RunProcesses(runs, OpenRuns(tmp_path / ".open"), tmp_path, lambda _: DagInfo("d", "t"))
 
 
 def record(runs: FileRuns, run_id: str, *events: Event) -> None:
@@ -39,9 +39,9 @@ def test_a_run_is_unborn_live_interrupted_or_ended(runs: FileRuns, processes: Ru
     record(runs, "interrupted", START)
     record(runs, "ended", START, done("success"))
     live = runs.create(chain("a"), NOW, "live")
-    found = [processes.fate(run_id) for run_id in ("none", "live", "interrupted", "ended")]
+    found = [processes.phase(run_id) for run_id in ("none", "live", "interrupted", "ended")]
     live.close()
-    assert found == [Fate.UNBORN, Fate.LIVE, Fate.INTERRUPTED, Fate.ENDED]
+    assert found == [RunPhase.NOT_STARTED, RunPhase.LIVE, RunPhase.INTERRUPTED, RunPhase.ENDED]
 
 
 def test_the_ending_of_a_failed_run_has_its_first_failure(runs: FileRuns, processes: RunProcesses) -> None:
@@ -55,12 +55,12 @@ def test_the_ending_of_a_failed_run_has_its_first_failure(runs: FileRuns, proces
 
 def test_a_run_without_records_counts_as_interrupted(processes: RunProcesses) -> None:
     assert processes.ending("none").status == "interrupted"
-    assert processes.last_sign("none") is None
+    assert processes.last_event_at("none") is None
 
 
 def test_the_last_sign_of_a_run_is_its_last_event(runs: FileRuns, processes: RunProcesses) -> None:
     record(runs, "r", START, TaskStart(timestamp=NOW + 5, task_id="a", attempt=1, kind="shell"))
-    assert processes.last_sign("r") == NOW + 5
+    assert processes.last_event_at("r") == NOW + 5
 
 
 def test_only_a_live_run_is_asked_to_end(runs: FileRuns, processes: RunProcesses) -> None:
@@ -70,7 +70,7 @@ def test_only_a_live_run_is_asked_to_end(runs: FileRuns, processes: RunProcesses
     (request,) = live.requests()
     live.close()
     assert asked == [False, True]
-    assert (request.what, request.by) == ("cancel", "scheduler")
+    assert (request.kind, request.by) == ("cancel", "scheduler")
 
 
 def test_a_run_of_another_process_ends_when_its_lock_is_free(runs: FileRuns, processes: RunProcesses) -> None:
