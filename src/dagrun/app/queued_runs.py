@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
-from dagrun.errors import NotFoundError
 from dagrun.storage.run_store import RunStore
 from dagrun.views.status import RunView
 
@@ -41,15 +40,11 @@ class QueuedRuns:
     def get(self, run_id: str) -> OpenRun | None:
         """A queued run; None when no schedule has fired it, or when it has begun."""
         path = self._directory / f"{run_id}.json"
-        if not path.exists():
+        if not path.exists() or self._runs.has(run_id):
             return None
-        try:
-            self._runs.dag(run_id)
-        except NotFoundError:
-            from dagrun.scheduling.open_runs import OpenRun
+        from dagrun.scheduling.open_runs import OpenRun
 
-            return OpenRun.read(path)
-        return None
+        return OpenRun.read(path)
 
     def starting_with(self, prefix: str) -> list[str]:
         """The ids of the queued runs that begin with `prefix`."""
