@@ -9,8 +9,20 @@ from typing import Any
 
 import pytest
 
+from dagrun.core.completion import attempt_end, group_end
+from dagrun.core.decide import decide
 from dagrun.core.decisions import EndGroup, Expand, Finish, Start
-from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.core.events import (
+    DagDone,
+    DagResume,
+    DagStart,
+    Event,
+    TaskExpand,
+    TaskFail,
+    TaskOk,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL
@@ -62,7 +74,7 @@ def test_every_variant_runs_and_the_group_ends_with_one_more_fact() -> None:
     assert isinstance(end, TaskOk)
     assert (end.summary, end.attempt, end.changed) == ("6/6 passed", None, True)
     assert [event.task_count for event in outcome.events() if isinstance(event, DagStart)] == [7]
-    assert [event.tasks_succeeded for event in outcome.events("dag_done")] == [7]  # type: ignore[attr-defined]
+    assert [event.tasks_succeeded for event in outcome.events() if isinstance(event, DagDone)] == [7]
 
 
 def test_one_variants_failure_fails_the_group_and_what_is_below_it() -> None:
@@ -165,7 +177,7 @@ def test_a_failure_that_stops_the_run_ends_the_other_variants_and_then_the_group
         "StopAll",
         "failed",
     )
-    assert outcome.state.cause == IDS[1]
+    assert outcome.state.frontier.cause == IDS[1]
 
 
 def test_a_failure_elsewhere_cuts_a_group_off() -> None:
@@ -345,8 +357,8 @@ def test_a_resume_runs_only_the_variants_that_did_not_end_well() -> None:
     assert life.executors[-1].params["each[1]"]["x"] == "b"
     assert life.executors[-1].params["b"]["each__k"] == {"0": 1, "1": 1, "2": 1}
     assert life.names().count("task_expand each") == 1
-    resumed = next(fact for fact in life.facts if fact.name == "dag_resume")
-    assert (resumed.reused, resumed.rerun) == (["list", "each[0]", "each[2]"], ["each[1]", "each", "b"])  # type: ignore[attr-defined]
+    resumed = next(fact for fact in life.facts if isinstance(fact, DagResume))
+    assert (resumed.reused, resumed.rerun) == (["list", "each[0]", "each[2]"], ["each[1]", "each", "b"])
 
 
 def test_a_group_that_ended_well_keeps_what_it_skipped() -> None:
@@ -542,19 +554,19 @@ def test_a_long_list_costs_a_few_steps_for_each_item(most: int | None) -> None:
     tasks = (task("list"), task("each", "list", for_each="x", max_parallel=most), task("b", "each"))
     state = RunState(Graph.compile(Dag(name="d", tasks=tasks)))
     state.apply(DagStart(timestamp=0.0, task_count=3, dag_path="", dag_hash="", max_parallel=8))
-    while not isinstance(decision := state.next(0.0), Finish):
+    while not isinstance(decision := decide(state, 0.0), Finish):
         match decision:
-            case Start(node, attempt):
+            case Start(node, attempt, _):
                 state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
-                state.apply(state.fact_of(node, AttemptResult(duration=0.0), 0.0, 0.5))
+                state.apply(attempt_end(state, node, AttemptResult(duration=0.0), 0.0, 0.5))
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=MANY, items=[0] * MANY))
             case EndGroup(node):
-                state.apply(state.conclusion(node, 0.0))
+                state.apply(group_end(state, node, 0.0))
             case _:
                 raise AssertionError(decision)
     assert all(each.status in FINAL for each in state.tasks)
-    assert state.steps <= 12 * MANY
+    assert state.frontier.steps <= 12 * MANY
 
 
 def test_a_long_list_runs_in_linear_time() -> None:
@@ -563,6 +575,6 @@ def test_a_long_list_runs_in_linear_time() -> None:
             task("list"), EACH, task("b", "each"), bodies={"list": lists(*range(count))}, max_parallel=4
         )
         assert outcome.view.counts()["success"] == count + 2
-        return outcome.state.steps
+        return outcome.state.frontier.steps
 
     assert steps(2_000) < 2.2 * steps(1_000)

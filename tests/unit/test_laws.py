@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dagrun.core.completion import attempt_end
+from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import Cancel, Finish, Skip, Start
 from dagrun.core.events import (
     CancelRequested,
@@ -244,7 +246,7 @@ def test_folding_the_recorded_facts_gives_the_live_state(story: Story, outcome: 
     assert (again.status, again.reason, again.duration) == (
         outcome.state.status, outcome.state.reason, outcome.state.duration,
     )  # fmt: skip
-    assert again.next(outcome.clock.now()) is None
+    assert decide(again, outcome.clock.now()) is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -297,7 +299,7 @@ def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -
 def test_what_is_on_record_as_begun_has_begun_and_nothing_begins_twice(
     story: Story, outcome: Outcome
 ) -> None:
-    begun = [(each.task_id, each.attempt) for each in outcome.events("task_start")]  # type: ignore[attr-defined]
+    begun = [(each.task_id, each.attempt) for each in outcome.events() if isinstance(each, TaskStart)]
     assert sorted(begun) == sorted(outcome.executor.started)
     assert len(set(begun)) == len(begun)
 
@@ -406,12 +408,12 @@ def driven(dag: Dag, *, failing: str = "") -> RunState:
     state.apply(
         DagStart(timestamp=0.0, task_count=len(graph.nodes), dag_path="", dag_hash="", max_parallel=8)
     )
-    while (decision := state.next(0.0)) is not None:
+    while (decision := decide(state, 0.0)) is not None:
         match decision:
-            case Start(node, attempt):
+            case Start(node, attempt, _):
                 state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
                 error = "boom" if node.task.id == failing else None
-                state.apply(state.fact_of(node, AttemptResult(duration=0.0, error=error), 0.0, 0.5))
+                state.apply(attempt_end(state, node, AttemptResult(duration=0.0, error=error), 0.0, 0.5))
             case Skip(node, reason, detail):
                 state.apply(TaskSkip(timestamp=0.0, task_id=node.task.id, reason=str(reason), detail=detail))
             case Cancel(node, reason):
@@ -430,13 +432,13 @@ def test_a_run_costs_a_few_steps_for_each_task_and_edge(shape: Callable[[int], D
     state = driven(dag, failing=failing)
     edges = sum(len(each.needs) for each in dag.tasks)
     assert all(each.status is not Status.PENDING for each in state.tasks)
-    assert state.steps <= 4 * (len(dag.tasks) + edges)
+    assert state.frontier.steps <= 4 * (len(dag.tasks) + edges)
 
 
 def test_many_edges_cost_a_few_steps_each() -> None:
     dag = layers_of(10_000)
     edges = sum(len(each.needs) for each in dag.tasks)
-    assert driven(dag).steps <= 4 * (len(dag.tasks) + edges)
+    assert driven(dag).frontier.steps <= 4 * (len(dag.tasks) + edges)
 
 
 # --- tasks that survive a failure ---
@@ -451,7 +453,7 @@ def stopped(dag: Dag) -> RunState:
     again = {"error": "boom", "error_type": "E", "attempt": 1}
     state.apply(TaskRetry(timestamp=0.0, task_id="cleanup", delay_seconds=90.0, **again))  # type: ignore[arg-type]
     state.apply(TaskFail(timestamp=0.0, task_id="bad", **again))  # type: ignore[arg-type]
-    assert state.next(0.0) is None
+    assert decide(state, 0.0) is None
     return state
 
 
@@ -461,10 +463,10 @@ SURVIVOR = Task(id="cleanup", action=ShellAction(("true",)), trigger=Trigger.ALW
 def test_a_cancel_reaches_a_survivor_that_waits_for_a_retry() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad"))))
     state.apply(CancelRequested(timestamp=1.0, by="me"))
-    assert isinstance(state.next(1.0), Cancel)
+    assert isinstance(decide(state, 1.0), Cancel)
 
 
 def test_the_runs_timeout_reaches_a_survivor() -> None:
     state = stopped(Dag(name="d", tasks=(SURVIVOR, task("bad")), timeout=60.0))
-    assert state.wake_at() == 60.0
-    assert isinstance(state.next(60.0), Cancel)
+    assert wake_at(state) == 60.0
+    assert isinstance(decide(state, 60.0), Cancel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dagrun.core.decide import decide
 from dagrun.core.decisions import Cancel, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
@@ -44,7 +45,7 @@ class World:
 
     def decide(self) -> None:
         """Everything that can be decided now; what is started ends well at once."""
-        while (decision := self.state.next(1.0)) is not None:
+        while (decision := decide(self.state, 1.0)) is not None:
             match decision:
                 case Start(node):
                     name = node.task.id
@@ -53,8 +54,8 @@ class World:
                         TaskStart(timestamp=1.0, task_id=name, attempt=1, kind="shell"),
                         TaskOk(timestamp=1.0, task_id=name, attempt=1, duration_seconds=0.0),
                     )
-                case Stop():
-                    self.state.note(decision)
+                case Stop(node, reason):
+                    self.state.frontier.stop_requested(node.index, reason)
                 case Skip(node, reason):
                     self.skipped[node.task.id] = str(reason)
                     self.apply(TaskSkip(timestamp=1.0, task_id=node.task.id, reason=str(reason)))
@@ -81,7 +82,7 @@ def test_what_the_stop_ends_counts_as_failed_from_then_on(end: Event, late: bool
     world.decide()
     assert world.started == {"direct", "further"}
     assert world.skipped == {"between": "StopAll", "elsewhere": "NoFailure", "apart": "StopAll"}
-    assert world.state.end(world.state.index["stopped"]) is Outcome.FAILED
+    assert world.state.outcome(world.state.index["stopped"]) is Outcome.FAILED
 
 
 def test_so_does_what_waits_for_a_retry() -> None:

@@ -175,7 +175,7 @@ class RunQueries:
             state = RunState(Graph.compile(dag))
             if state.graph.grows:
                 fold(state, self.runs.read(run_id).events)
-            ids = [state.nodes[i].task.id for i in state.places()]
+            ids = [state.nodes[i].task.id for i in state.in_file_order()]
         if task_id is None:
             return ids
         if task_id not in ids:

@@ -37,6 +37,22 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryDefaults:
+    """The settings for what a `retry` leaves out: the first delay in seconds, and the jitter as a share of a delay."""
+
+    initial: float = 0.4
+    jitter: float = 0.2
+
+    def delay(self, retry: Retry, attempt: int, chance: float) -> float:
+        """Seconds to wait after failed attempt number `attempt`; `chance` in [0, 1) selects a delay within the jitter."""
+        initial = self.initial if retry.initial is None else retry.initial
+        jitter = self.jitter if retry.jitter is None else retry.jitter
+        # Above the maximum the power does not matter; the limit keeps 2 ** 5000 from overflowing.
+        base = min(initial * retry.factor ** min(attempt - 1, 64), retry.max)
+        return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateText:
     """A text of an action with its `${{ }}`, written at `path` below the task."""
 

@@ -23,11 +23,12 @@ class Trigger(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a task stands."""
+    """The status of a task. `waiting`: it waits for an event, such as an approval, and holds no slot."""
 
     PENDING = "pending"
     RUNNING = "running"
     RETRYING = "retrying"
+    WAITING = "waiting"
     SUCCESS = "success"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -36,13 +37,15 @@ class Status(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """The state of a run. `pending`: it has not begun, such as one that a schedule has queued.
+    """The status of a run. `pending`: it has not begun, for example because a schedule has queued it.
 
-    `interrupted` is for readers: no end is recorded and nobody holds the run.
+    `waiting`: it waits for a person, nothing else can run, and no process drives it. `interrupted` is for readers: no
+    end is recorded, and no process drives the run although it has something to do.
     """
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCESS = "success"
     PARTIAL = "partial"
     FAILED = "failed"

@@ -27,7 +27,7 @@ class Request:
 
 def _cancel(request: Request, state: RunState, now: float) -> Event:
     reason = str(request.data.get("reason", ""))
-    if state.finished_at is not None:
+    if state.has_ended:
         return CancelIgnored(timestamp=now, by=request.by, reason=reason)
     return CancelRequested(timestamp=now, by=request.by, reason=reason)
 

@@ -28,7 +28,7 @@ class Remainder:
 
 def remainder(state: RunState) -> Remainder:
     """What ended well is kept, all else runs (again). A group that ended well is kept whole, with what it skipped."""
-    kept, ids = _ended_well(state), [(i, state.nodes[i].task.id) for i in state.places()]
+    kept, ids = _ended_well(state), [(i, state.nodes[i].task.id) for i in state.in_file_order()]
     return Remainder(
         [task_id for i, task_id in ids if i in kept], [task_id for i, task_id in ids if i not in kept]
     )

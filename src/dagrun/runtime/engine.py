@@ -7,8 +7,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
+from typing import assert_never
 
 from dagrun.clock import Clock
+from dagrun.core.completion import attempt_end, group_end
+from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
     EndGroup,
@@ -122,7 +125,7 @@ class Engine:
         while True:
             self._decide()
             self.writer.flush()  # what follows must never be known to the world before it is known to the journal
-            if self.state.finished_at is not None:
+            if self.state.stretch_is_over:
                 return self.state
             self._launch()
             if self._prefetching is not None and self._prefetching.expects_end_soon():
@@ -160,7 +163,7 @@ class Engine:
             self.executor.stop(attempt, now=True)
 
     def _wake_at(self) -> float | None:
-        moments = [moment for moment in (self.state.wake_at(), self._bound) if moment is not None]
+        moments = [moment for moment in (wake_at(self.state), self._bound) if moment is not None]
         return min(moments, default=None)
 
     @property
@@ -181,12 +184,14 @@ class Engine:
 
     def _decide(self) -> None:
         # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
-        self.state.ahead = self._prefetching is not None and self.state.max_parallel > 1
+        self.state.frontier.may_prefetch = (
+            self._prefetching is not None and self.state.frontier.max_parallel > 1
+        )
         self._room.clear()
-        while (decision := self.state.next(now := self.clock.now())) is not None:
+        while (decision := decide(self.state, now := self.clock.now())) is not None:
             match decision:
-                case Start(node, attempt):
-                    self._begin(node, attempt, now)
+                case Start():
+                    self._begin(decision, now)
                 case Prefetch(node):
                     self._queue_up(decision, now)
                 case Skip(node, reason, detail):
@@ -196,21 +201,23 @@ class Engine:
                 case Cancel(node, reason):
                     self.record(
                         TaskCancel(
-                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
+                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.frontier.cause,
                             attempt=self.state.tasks[node.index].attempt or None,
                         )
                     )  # fmt: skip
-                case Stop(node):
-                    self.state.note(decision)
+                case Stop(node, reason):
+                    self.state.frontier.stop_requested(node.index, reason)
                     self.executor.stop(self._attempts.get(node.index) or self._queued[node.index])
                 case EvaluateCondition(node):
                     self._ask(node, now)
                 case Expand(node):
                     self._expand(node, now)
                 case EndGroup(node):
-                    self.record(self.state.conclusion(node, now))
+                    self.record(group_end(self.state, node, now))
                 case Finish():
                     self._finish(decision, now)
+                case _:
+                    assert_never(decision)
 
     def _launch(self) -> None:
         launches, self._launches = self._launches, []
@@ -237,10 +244,11 @@ class Engine:
                     pass
                 case _News.BEGUN:
                     self._attempts[node.index] = self._queued.pop(node.index)
-                    self.record(_start(node, attempt.number, now))
+                    waited_for = self.state.frontier.waited_for(node.index)
+                    self.record(_start(node, attempt.number, now, waited_for))
                 case _News.RETURNED:
                     del self._queued[node.index]
-                    self.state.take_back(node)
+                    self.state.frontier.returned(node.index)
 
     def _take_signals(self) -> None:
         while self._requests:
@@ -248,12 +256,13 @@ class Engine:
 
     # --- what the parts are made of ------------------------------------------------------------------------
 
-    def _begin(self, node: Node, number: int, now: float) -> None:
+    def _begin(self, start: Start, now: float) -> None:
+        node, number = start.node, start.attempt
         work = self._work(node, number, now)
         if work is not None:
             self._attempts[node.index] = work.attempt
             self._launches.append((work, _AttemptListener(self, node, number)))
-            self.record(_start(node, number, now))
+            self.record(_start(node, number, now, start.waited_for))
 
     def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
@@ -262,12 +271,12 @@ class Engine:
         if ref is not None and ref not in self._room:
             self._room[ref] = self._prefetching.room(ref)
         if ref is None or self._room[ref] <= len(self._queue):
-            self.state.ahead = False
+            self.state.frontier.may_prefetch = False
             return
         work = self._work(node, queue.attempt, now)
         if work is None:
             return
-        self.state.note(queue)
+        self.state.frontier.prefetched(node.index)
         self._queued[node.index] = work.attempt
         self._queue.append((work, _AttemptListener(self, node, queue.attempt)))
 
@@ -300,7 +309,7 @@ class Engine:
         except Exception as error:
             self._fail_unbegun(node, error, now)
             return
-        self.state.answer(node, holds)
+        self.state.frontier.condition_evaluated(node.index, holds)
 
     def _fail_unbegun(self, node: Node, error: Exception, now: float) -> None:
         """What the task needs cannot be had: it fails before it begins, and trying again would not help."""
@@ -354,11 +363,11 @@ class Engine:
         """An attempt ended. One whose outputs cannot be recorded has failed for it."""
         chance = self._chance()
         try:
-            self.record(self.state.fact_of(node, ended, now, chance))
+            self.record(attempt_end(self.state, node, ended, now, chance))
         except (RecursionError, TypeError, ValueError) as error:
             why = f"its outputs cannot be recorded: {_sentence(error)}"
             failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
-            self.record(self.state.fact_of(node, failed, now, chance))
+            self.record(attempt_end(self.state, node, failed, now, chance))
 
     def record(self, event: Event) -> None:
         """A fact: taken down, folded, told. So nobody ever sees a secret that a body or a person has put into one."""
@@ -377,11 +386,12 @@ def _sentence(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _start(node: Node, number: int, now: float) -> TaskStart:
+def _start(node: Node, number: int, now: float, waited_for: str | None) -> TaskStart:
     task = node.task
     return TaskStart(
-        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task)
-    )
+        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
+        waited_for=waited_for,
+    )  # fmt: skip
 
 
 def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
@@ -393,7 +403,7 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
 
     event = event_of(request, state, clock.now())
     record(event)
-    while isinstance(event, CancelRequested) and (decision := state.next(clock.now())) is not None:
+    while isinstance(event, CancelRequested) and (decision := decide(state, clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):
@@ -404,7 +414,7 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
                     )
                 )  # fmt: skip
             case EndGroup(node):
-                record(state.conclusion(node, now))
+                record(group_end(state, node, now))
             case Finish():
                 record(ending(state, finish=decision, now=now))
     writer.flush()

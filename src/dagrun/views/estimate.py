@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from dagrun.core.completion import group_end
+from dagrun.core.decide import decide
 from dagrun.core.decisions import EndGroup, EvaluateCondition, Expand, Skip, Start
 from dagrun.core.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph, Node
@@ -152,8 +154,8 @@ def _play(
     skips: dict[int, str] = {}
     while True:
         # Every fact bears the moment 0 and the core is asked before it: no timeout is ever due.
-        match state.next(float("-inf")):
-            case Start(node, attempt):
+        match decide(state, float("-inf")):
+            case Start(node, attempt, _):
                 state.apply(
                     TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
                 )
@@ -167,12 +169,12 @@ def _play(
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=1))
             case EndGroup(node):
-                end = state.conclusion(node, 0.0)
+                end = group_end(state, node, 0.0)
                 state.apply(end)
                 if isinstance(end, TaskSkip):
                     skips[node.index] = end.reason
             case EvaluateCondition(node):
-                state.answer(node, _holds(state, node, params))
+                state.frontier.condition_evaluated(node.index, _holds(state, node, params))
             case None if ends:
                 now, i = heapq.heappop(ends)
                 state.apply(
@@ -222,7 +224,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
 
 def _functions(state: RunState, node: Node) -> dict[str, expressions.Function]:
     return {
-        "success": lambda: all(state.end(i) is Outcome.GOOD for i in node.needs),
+        "success": lambda: all(state.outcome(i) is Outcome.GOOD for i in node.needs),
         "failure": lambda: state.failed_above(node.index),
         "always": lambda: True,
         "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in node.needs),

@@ -189,7 +189,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         resumed_at=None if state.stretch_started_at == state.started_at else state.stretch_started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
-        tasks=tuple(_task_view(state, i, now) for i in state.places()),
+        tasks=tuple(_task_view(state, i, now) for i in state.in_file_order()),
         corrupt=corrupt,
     )
 

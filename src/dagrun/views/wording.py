@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from dagrun.errors import one_line
 
@@ -54,3 +55,14 @@ def plain(text: str, most: int = 300) -> str:
     if len(first) > most or rest:
         first = first[:most].rstrip() + " ..."
     return one_line(first)
+
+
+_MOST_NAMES: Final = 5
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b, c, d and 7 more`."""
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[: _MOST_NAMES - 1])} {word} {len(names) - _MOST_NAMES + 1} more"
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dagrun.app.run_inputs import GivenParams
-from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
+from dagrun.core.events import DagResume, DagStart, TaskOk, TaskRetry, TaskStart
 from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import remainder, reuse
@@ -88,7 +88,7 @@ def test_attempts_are_numbered_on_and_the_retries_begin_anew() -> None:
     starts = [fact.attempt for fact in life.facts if isinstance(fact, TaskStart) and fact.task_id == "b"]
     assert starts == [1, 2, 3, 4, 5, 6]
     assert life.names().count("task_retry b") == 3
-    delays = {fact.delay_seconds for fact in life.facts if fact.name == "task_retry"}  # type: ignore[attr-defined]
+    delays = {fact.delay_seconds for fact in life.facts if isinstance(fact, TaskRetry)}
     assert max(delays) < 0.5, "each stretch's first retry waits as long as a first retry does"
 
 

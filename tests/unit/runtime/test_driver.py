@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.clock import SteadyClock
-from dagrun.core.events import Event
+from dagrun.core.events import CancelRequested, Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
@@ -65,8 +65,8 @@ def test_a_run_is_driven_to_its_end() -> None:
 def test_a_cancel_is_recorded_with_its_author() -> None:
     drive = Drive(lambda _: HANG, lambda it: it.driver.cancel("ann", "enough"))
     assert drive.status() is RunStatus.CANCELLED
-    (requested,) = [event for event in drive.events if event.name == "cancel_requested"]
-    assert (requested.by, requested.reason) == ("ann", "enough")  # type: ignore[attr-defined]
+    (requested,) = [event for event in drive.events if isinstance(event, CancelRequested)]
+    assert (requested.by, requested.reason) == ("ann", "enough")
 
 
 def test_a_request_of_another_process_is_found_while_the_run_waits() -> None:

@@ -66,8 +66,8 @@ def facts(text: str, *events: Event, live: bool = True) -> RunRecord:
     return RunRecord("20251003-100000-7f3a9c", dag(text), shifted, live)
 
 
-def began(at: float, task_id: str, attempt: int = 1) -> TaskStart:
-    return TaskStart(timestamp=at, task_id=task_id, attempt=attempt, kind="shell")
+def began(at: float, task_id: str, attempt: int = 1, waited_for: str | None = None) -> TaskStart:
+    return TaskStart(timestamp=at, task_id=task_id, attempt=attempt, kind="shell", waited_for=waited_for)
 
 
 def ok(at: float, task_id: str, attempt: int = 1) -> TaskOk:
@@ -300,8 +300,8 @@ def test_a_task_that_had_to_wait_for_a_slot_says_for_whom_and_how_long() -> None
     """
     record = facts(
         text,
-        began(0, "a"), began(0, "b"), ok(12, "b"), began(12, "c"), ok(20, "c"), began(20, "d"), ok(80, "a"),
-        began(80, "e"),
+        began(0, "a"), began(0, "b"), ok(12, "b"), began(12, "c", waited_for="slot:b"), ok(20, "c"),
+        began(20, "d", waited_for="slot:c"), ok(80, "a"), began(80, "e", waited_for="dependency:a"),
     )  # fmt: skip
     assert explain(record, "c", TEN).chain[-1].text == (
         "c started when b freed a slot, 12.00s after the run began; max_parallel is 2"
