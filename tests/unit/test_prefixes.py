@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -289,7 +290,7 @@ def test_a_rerun_repeats_nothing_good_that_nobody_asked_for(
     life.begin()
     before = life.folded()
     asked = data.draw(st.lists(st.sampled_from(sorted(before.index)), min_size=1, max_size=2, unique=True))
-    ended = life.service.rerun("r", Selection(only=asked), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(only=asked), "again"))
     after = replay(life.runs.read("again"))
     assert all(task.status in FINAL for task in after.tasks)
     assert [task.status for task in after.tasks] == [task.status for task in ended.state.tasks]
