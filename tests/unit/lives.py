@@ -1,4 +1,4 @@
-"""A run in memory through several lives: begun, cut off anywhere, taken up again."""
+"""A run in memory through several stretches: started, interrupted anywhere, resumed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"),
 
 
 class Watcher(RunObserver):
-    """Hears of every fact; does `then` after the fact number `at`."""
+    """Counts events; calls `then` after event number `at`."""
 
     def __init__(self, at: int | None = None, then: Callable[[], None] = lambda: None) -> None:
         self.seen = 0
@@ -71,7 +71,7 @@ class Life:
         return asyncio.run(self.service.resume("r", **more))
 
     def cancel(self) -> None:
-        """A cancel from outside, while nobody drives the run."""
+        """Cancel from another process, while no process drives the run."""
         self.service.cancel("r", "me", "enough")
 
     @property
@@ -79,33 +79,33 @@ class Life:
         return self.runs.runs["r"]
 
     @property
-    def facts(self) -> Sequence[Event]:
+    def events(self) -> Sequence[Event]:
         """The journal."""
         return self.runs.read("r").events
 
     def names(self) -> list[str]:
-        """The journal in words."""
-        return [f"{fact.name} {getattr(fact, 'task_id', '')}".strip() for fact in self.facts]
+        """The names of the events, with their tasks."""
+        return [f"{event.name} {getattr(event, 'task_id', '')}".strip() for event in self.events]
 
     def folded(self) -> RunState:
-        """The state that the journal tells."""
+        """The state after all events of the journal."""
         return replay(self.runs.read("r"))
 
     def cut(self, length: int) -> Life:
-        """The same run, killed when so many facts were on record."""
+        """The same run, killed when this many events were recorded."""
         life = Life(self.dag, self.bodies, self.root)
         run = MemoryRun("r", self.run.dag)
         run.journal, run.live = self.run.journal[:length], False
         life.runs.runs["r"] = run
         return life
 
-    def wish(self, what: str = "cancel") -> None:
+    def request_cancel(self, what: str = "cancel") -> None:
         """A request in the inbox."""
         self.run.pending_requests.append(Request(what, "me", {"reason": "enough"}))
 
 
 def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[RunState, MemoryRuns]:
-    """A run that is cancelled right after its fact number `moment` (0: before the first)."""
+    """A run that is cancelled right after event number `moment` (0: before the first)."""
     runs, clock = MemoryRuns(), FakeClock()
     writer = runs.create(dag, clock.now(), "r")
     state = RunState(Graph.compile(dag))

@@ -53,7 +53,7 @@ EACH = task("each", "list", for_each="${{ tasks.list.outputs.items }}")
 
 
 def end_of(outcome: Outcome, task_id: str) -> Event:
-    """The fact that ended a task."""
+    """The event that ended a task."""
     (end,) = [
         event
         for event in outcome.events()
@@ -357,7 +357,7 @@ def test_a_resume_runs_only_the_variants_that_did_not_end_well() -> None:
     assert life.executors[-1].params["each[1]"]["x"] == "b"
     assert life.executors[-1].params["b"]["each__k"] == {"0": 1, "1": 1, "2": 1}
     assert life.names().count("task_expand each") == 1
-    resumed = next(fact for fact in life.facts if isinstance(fact, DagResume))
+    resumed = next(event for event in life.events if isinstance(event, DagResume))
     assert (resumed.reused, resumed.rerun) == (["list", "each[0]", "each[2]"], ["each[1]", "each", "b"])
 
 
@@ -379,7 +379,7 @@ def test_a_list_that_is_too_large_for_the_journal_lies_in_a_file() -> None:
         call("list"), call("each", "list", for_each="${{ tasks.list.outputs.items }}", params={"x": "${{ item }}"}),
         bodies=lambda: {"list": lists(*items), "each[1]": fails(9)},
     )  # fmt: skip
-    (expand,) = [fact for fact in life.facts if isinstance(fact, TaskExpand)]
+    (expand,) = [event for event in life.events if isinstance(event, TaskExpand)]
     assert expand.items is None
     life.resume()
     assert (ran(life), life.executors[-1].params["each[1]"]["x"]) == (["each[1]"], items[1])
@@ -508,15 +508,17 @@ def several() -> Life:
 def test_a_run_with_a_damaged_line_anywhere_ends_all_the_same(lost: int) -> None:
     whole = several()
     for then in ("resume", "cancel"):
-        life = whole.cut(len(whole.facts) if then == "resume" else len(whole.facts) - 1)
+        life = whole.cut(len(whole.events) if then == "resume" else len(whole.events) - 1)
         if lost < len(life.run.journal):
             del life.run.journal[lost]
-        kept = {fact.task_id for fact in life.facts if isinstance(fact, TaskOk)} & set(life.folded().index)
+        kept = {event.task_id for event in life.events if isinstance(event, TaskOk)} & set(
+            life.folded().index
+        )
         if then == "cancel":
             life.cancel()
         else:
             life.resume()
-            lists_lost = whole.facts[lost].name == "task_expand"
+            lists_lost = whole.events[lost].name == "task_expand"
             assert lists_lost or not kept & set(ran(life))
         state = life.folded()
         assert state.finished_at is not None

@@ -46,9 +46,9 @@ from tests.unit.harness import names_of, shapes, task
 
 @dataclass(frozen=True)
 class Story:
-    """A DAG, how each attempt ends, how many loop turns each takes, and when somebody cancels.
+    """A DAG, how each attempt ends, how many turns of the loop it takes, and when the run is cancelled.
 
-    Of workflows up to `ahead` attempts are queued; `seed` says when they begin and when they are given back.
+    Up to `ahead` attempts are prefetched; `seed` determines when they begin and when they are returned.
     """
 
     dag: Dag
@@ -74,7 +74,7 @@ class Shuffling(InlineExecutor):
         self.chance = random.Random(story.seed)
 
     def _begin_next(self) -> None:
-        """Some who stand in the line go back; it waits on only where somebody else will end."""
+        """Some queued attempts are returned; the others wait only if another attempt will end."""
         self._return([queued for queued in self._prefetched if self.chance.random() < 0.3])
         if not self._active or self.chance.random() < 0.7:
             super()._begin_next()
@@ -125,7 +125,7 @@ def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    """Any run of up to twelve tasks that stand in any order in the file."""
+    """Any run of up to twelve tasks in any order in the file."""
     names = [f"t{i}" for i in range(draw(st.sampled_from([1, 2, 4, 8, 12, 12])))]
     drawn: list[Task] = []
     above: list[str] = []  # tasks, and variants that the document names
@@ -166,7 +166,7 @@ def body(name: str, ends: tuple[str, ...]) -> Callable[[dict[str, Json]], Any]:
     return attempt
 
 
-def told(story: Story) -> Outcome:
+def run_of(story: Story) -> Outcome:
     """Run it."""
     executor = Shuffling({name: body(name, ends) for name, ends in story.ends.items()}, story)
 
@@ -183,7 +183,7 @@ def law(check: Callable[[Story, Outcome], None]) -> Callable[[], None]:
     @settings(max_examples=40, deadline=None)
     @given(stories())
     def checked(story: Story) -> None:
-        check(story, told(story))
+        check(story, run_of(story))
 
     checked.__name__ = check.__name__
     return checked
@@ -234,7 +234,7 @@ def test_no_more_variants_run_at_once_than_their_group_lets(story: Story, outcom
 
 
 @law
-def test_folding_the_recorded_facts_gives_the_live_state(story: Story, outcome: Outcome) -> None:
+def test_folding_the_recorded_events_gives_the_live_state(story: Story, outcome: Outcome) -> None:
     encoder, again = Encoder("r", "any", "local-dev"), RunState(Graph.compile(story.dag))
     for event in outcome.events():
         read = decode(json.loads(encoder.encode(event)[0]))
@@ -261,7 +261,7 @@ def test_where_no_failure_stops_the_run_the_outcome_does_not_depend_on_timing(
         one, turns=turns, max_parallel=data.draw(st.integers(1, 12)), ahead=data.draw(st.integers(0, 12))
     )
     results = [
-        [(task.status, task.reason, task.detail, task.attempt) for task in told(each).view.tasks]
+        [(task.status, task.reason, task.detail, task.attempt) for task in run_of(each).view.tasks]
         for each in (one, other)
     ]
     assert results[0] == results[1]
@@ -294,9 +294,7 @@ def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -
 
 
 @law
-def test_what_is_on_record_as_begun_has_begun_and_nothing_begins_twice(
-    story: Story, outcome: Outcome
-) -> None:
+def test_every_recorded_start_is_a_start_and_nothing_starts_twice(story: Story, outcome: Outcome) -> None:
     begun = [(each.task_id, each.attempt) for each in outcome.events() if isinstance(each, TaskStart)]
     assert sorted(begun) == sorted(outcome.executor.started)
     assert len(set(begun)) == len(begun)
@@ -336,7 +334,7 @@ def test_the_end_counts_every_task_once(story: Story, outcome: Outcome) -> None:
 
 
 @law
-def test_the_end_says_what_the_tasks_say(story: Story, outcome: Outcome) -> None:
+def test_the_status_of_a_run_follows_from_its_tasks(story: Story, outcome: Outcome) -> None:
     untolerated = list(outcome.state.failures())
     match outcome.view.status:
         case "success":
@@ -400,7 +398,7 @@ def layers_of(count: int) -> Dag:
 
 
 def driven(dag: Dag, *, failing: str = "") -> RunState:
-    """A run without an engine: every decision is followed by its fact at once; no event goes anywhere."""
+    """A run without an engine: every decision is followed at once by its event, which is not recorded."""
     graph = Graph.compile(dag)
     state = RunState(graph)
     state.apply(
@@ -420,7 +418,7 @@ def driven(dag: Dag, *, failing: str = "") -> RunState:
                 return state
             case _:
                 raise AssertionError(decision)
-    raise AssertionError("the run came to no end")
+    raise AssertionError("the run did not end")
 
 
 def steps_are_few(dag: Dag, failing: str = "") -> None:

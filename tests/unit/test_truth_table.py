@@ -1,4 +1,4 @@
-"""The truth table, walked whole: every end of two dependencies, every trigger, condition and policy."""
+"""The complete truth table: every end of two dependencies, every trigger, condition and policy."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOOP = ShellAction(("true",))
 
 
 def events_of(task_id: str, end: str) -> list[Event]:
-    """The facts of a task that came to such an end."""
+    """The events of a task that ends like this."""
     start = TaskStart(timestamp=1, task_id=task_id, attempt=1, kind="shell")
     failed = TaskFail(
         timestamp=2, task_id=task_id, attempt=1, error="boom", error_type="E", timed_out=end == "timed_out"
@@ -73,7 +73,7 @@ def decision_for(
     only_if_changed: bool = False,
     edges: tuple[Trigger | None, Trigger | None] = (None, None),
 ) -> str:
-    """What becomes of `c`, which depends on `a` and `b`: 'Start', or the reason why it is skipped."""
+    """The decision about `c`, which depends on `a` and `b`: 'Start', or the reason why it is skipped."""
     tasks = [
         Task(id=name, action=NOOP, continue_on_failure=end == "tolerated")
         for name, end in zip("ab", ends, strict=True)
@@ -112,7 +112,7 @@ def _no_file(_: Blob) -> dict[str, Json]:
     raise AssertionError
 
 
-# --- the same, said again from the contract's words ---------------------------------------------------------------
+# --- the same, written a second time from the documentation ---------------------------------------------------------------
 
 GOOD = {"success", "unchanged", "tolerated", "skipped_unchanged"}
 BAD = {"failed", "timed_out", "cancelled"}
@@ -147,28 +147,28 @@ def expected(ends: tuple[str, str], trigger: Trigger, condition: str | None, pol
 
 @pytest.mark.parametrize("policy", OnError)
 @pytest.mark.parametrize("trigger", Trigger)
-def test_every_combination_is_as_the_contract_says(trigger: Trigger, policy: OnError) -> None:
+def test_every_combination_is_as_documented(trigger: Trigger, policy: OnError) -> None:
     for ends, condition in itertools.product(PAIRS, CONDITIONS):
-        told = decision_for(ends, trigger, condition, policy)
-        assert told == expected(ends, trigger, condition, policy), (ends, condition)
+        decided = decision_for(ends, trigger, condition, policy)
+        assert decided == expected(ends, trigger, condition, policy), (ends, condition)
 
 
 @pytest.mark.parametrize("ends", PAIRS)
 def test_only_if_changed_runs_when_a_direct_dependency_changed(ends: tuple[str, str]) -> None:
-    told = decision_for(ends, Trigger.ALWAYS, None, OnError.CONTINUE, only_if_changed=True)
-    assert told == ("Start" if "success" in ends else "Unchanged")
+    decided = decision_for(ends, Trigger.ALWAYS, None, OnError.CONTINUE, only_if_changed=True)
+    assert decided == ("Start" if "success" in ends else "Unchanged")
 
 
 def test_an_edge_with_its_own_trigger_is_judged_by_that() -> None:
-    def told(ends: tuple[str, str], own: Trigger) -> str:
+    def decided(ends: tuple[str, str], own: Trigger) -> str:
         return decision_for(ends, Trigger.SUCCESS, None, OnError.CONTINUE, edges=(None, own))
 
-    assert told(("success", "failed"), Trigger.FAILURE) == "Start"
-    assert told(("success", "success"), Trigger.FAILURE) == "NoFailure"
-    assert told(("failed", "failed"), Trigger.FAILURE) == "DependencyFailed"
-    assert told(("success", "failed"), Trigger.ALWAYS) == "Start"
-    assert told(("success", "skipped"), Trigger.NONE_FAILED) == "Start"
-    assert told(("success", "cancelled"), Trigger.NONE_FAILED) == "DependencyFailed"
+    assert decided(("success", "failed"), Trigger.FAILURE) == "Start"
+    assert decided(("success", "success"), Trigger.FAILURE) == "NoFailure"
+    assert decided(("failed", "failed"), Trigger.FAILURE) == "DependencyFailed"
+    assert decided(("success", "failed"), Trigger.ALWAYS) == "Start"
+    assert decided(("success", "skipped"), Trigger.NONE_FAILED) == "Start"
+    assert decided(("success", "cancelled"), Trigger.NONE_FAILED) == "DependencyFailed"
 
 
 def test_a_failure_is_seen_through_tasks_that_were_skipped_for_it() -> None:

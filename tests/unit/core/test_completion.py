@@ -1,4 +1,4 @@
-"""What an attempt's exit code comes to, and what a task that failed leaves behind for others to read."""
+"""The end of an attempt by its exit code, and the outputs that a failed task leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts as lines of JSON: what is written is what is read, by this version and by others."""
+"""Events as lines of JSON: what is written is what is read, by this version and by others."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ATTEMPTS = st.integers(0, 10**9)
 
 
 def events(cls: type[Event]) -> st.SearchStrategy[Event]:
-    """Any fact of a class."""
+    """Any event of a class."""
     parts = {field.name: BY_ANNOTATION[str(field.type)] for field in fields(cls) if field.name != "timestamp"}
     if "attempt" in parts:
         parts["attempt"] = ATTEMPTS if cls is TaskStart else st.none() | ATTEMPTS
@@ -88,20 +88,20 @@ def skip(**more: Any) -> dict[str, Any]:
     return {**line(TaskSkip(timestamp=0.0, task_id="a", reason="StopAll")), **more}
 
 
-def fact(event: str, **more: Any) -> dict[str, Any]:
+def event_line(event: str, **more: Any) -> dict[str, Any]:
     return {"timestamp": "2025-10-03T10:00:00Z", "event": event, "task_id": "a", **more}
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
 @given(data=st.data())
-def test_every_fact_survives_its_line(cls: type[Event], data: st.DataObject) -> None:
+def test_every_event_survives_its_line(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))
     assert decode(line(event)) == event
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
 @given(data=st.data())
-def test_every_fact_is_one_line_that_begins_with_its_time_and_says_whose_it_is(
+def test_every_event_is_one_line_that_begins_with_its_time_and_names_its_run(
     cls: type[Event], data: st.DataObject
 ) -> None:
     private, public = encoder().encode(data.draw(events(cls)))
@@ -115,7 +115,7 @@ def test_every_fact_is_one_line_that_begins_with_its_time_and_says_whose_it_is(
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
 @given(data=st.data())
-def test_data_of_bodies_stands_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
+def test_data_of_bodies_is_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))
     private, public = (json.loads(text) for text in encoder().encode(event))
     for name in ("outputs", "items"):
@@ -124,15 +124,15 @@ def test_data_of_bodies_stands_in_the_private_line_only(cls: type[Event], data: 
     assert private == public
 
 
-def test_a_fact_of_a_later_version_is_passed_over() -> None:
+def test_an_event_of_a_later_version_is_ignored() -> None:
     assert decode(skip(event="task_teleported")) is None
 
 
-def test_a_later_versions_field_is_passed_over() -> None:
+def test_a_field_of_a_later_version_is_ignored() -> None:
     assert decode(skip(colour="blue")) == decode(skip())
 
 
-def test_a_later_versions_field_of_an_outputs_file_is_passed_over() -> None:
+def test_a_field_of_a_later_version_in_an_outputs_file_is_ignored() -> None:
     blob = Blob("a.1.json", 70_000, "ab")
     event = TaskOk(timestamp=0.0, task_id="a", attempt=1, duration_seconds=0.1, outputs_file=blob)
     data = line(event)
@@ -153,33 +153,33 @@ def test_a_later_versions_field_of_an_outputs_file_is_passed_over() -> None:
         skip(task_id=None),
         skip(reason=5),
         skip(detail={}),
-        fact("task_start", attempt="1", kind="shell"),
-        fact("task_start", attempt=True, kind="shell"),
-        fact("task_start", attempt=1.5, kind="shell"),
-        fact("task_start", attempt=-1, kind="shell"),
-        fact("task_start", attempt=10**20, kind="shell"),
-        fact("task_ok", duration_seconds="1"),
-        fact("task_ok", duration_seconds=float("nan")),
-        fact("task_ok", duration_seconds=1e300),
-        fact("task_ok", duration_seconds=10**400),
-        fact("task_ok", duration_seconds=1, changed="yes"),
-        fact("task_ok", duration_seconds=1, outputs=[]),
-        fact("task_ok", duration_seconds=1, outputs_file="a.1.json"),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "a.1.json"}),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "../../x", "size": 1, "sha256": "0"}),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "..", "size": 1, "sha256": "0"}),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "a\0", "size": 1, "sha256": "0"}),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": "1", "sha256": "0"}),
-        fact("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": 1, "sha256": 0}),
-        fact("task_expand", count=2, items=["x"]),
-        fact("task_expand", count=-1),
-        fact("task_expand", count=10**12),
-        fact("dag_resume", reused=[1], rerun=[], dag_hash="ff"),
-        fact("dag_resume", reused="ab", rerun=[], dag_hash="ff"),
-        fact("dag_start", task_count=1, dag_path="d", dag_hash="ff", params=[]),
+        event_line("task_start", attempt="1", kind="shell"),
+        event_line("task_start", attempt=True, kind="shell"),
+        event_line("task_start", attempt=1.5, kind="shell"),
+        event_line("task_start", attempt=-1, kind="shell"),
+        event_line("task_start", attempt=10**20, kind="shell"),
+        event_line("task_ok", duration_seconds="1"),
+        event_line("task_ok", duration_seconds=float("nan")),
+        event_line("task_ok", duration_seconds=1e300),
+        event_line("task_ok", duration_seconds=10**400),
+        event_line("task_ok", duration_seconds=1, changed="yes"),
+        event_line("task_ok", duration_seconds=1, outputs=[]),
+        event_line("task_ok", duration_seconds=1, outputs_file="a.1.json"),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "a.1.json"}),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "../../x", "size": 1, "sha256": "0"}),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "..", "size": 1, "sha256": "0"}),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "a\0", "size": 1, "sha256": "0"}),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": "1", "sha256": "0"}),
+        event_line("task_ok", duration_seconds=1, outputs_file={"file": "a", "size": 1, "sha256": 0}),
+        event_line("task_expand", count=2, items=["x"]),
+        event_line("task_expand", count=-1),
+        event_line("task_expand", count=10**12),
+        event_line("dag_resume", reused=[1], rerun=[], dag_hash="ff"),
+        event_line("dag_resume", reused="ab", rerun=[], dag_hash="ff"),
+        event_line("dag_start", task_count=1, dag_path="d", dag_hash="ff", params=[]),
     ],
 )
-def test_a_line_that_is_no_fact_is_an_error_that_readers_know(data: dict[str, Any]) -> None:
+def test_a_line_that_is_no_event_is_an_error_that_readers_handle(data: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         decode(data)
 
@@ -204,7 +204,7 @@ def test_a_dag_start_is_the_line_that_scripts_know() -> None:
     ("small", "large", "result"),
     [({"k": 1}, None, {"k": 1}), (None, None, {}), (None, Blob("f", 1, "s"), Blob("f", 1, "s"))],
 )
-def test_a_result_is_the_outputs_wherever_they_lie(
+def test_a_result_is_the_outputs_or_their_file(
     small: dict[str, Json] | None, large: Blob | None, result: Outputs
 ) -> None:
     event = TaskOk(
@@ -228,7 +228,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
 @given(data=st.data())
-def test_secrets_never_change_what_dagrun_itself_says(cls: type[Event], data: st.DataObject) -> None:
+def test_secrets_never_change_the_fields_of_dagrun(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))
     hidden = masked(event, Masker(WORDS))
     assert decode(line(hidden)) == hidden
@@ -237,7 +237,7 @@ def test_secrets_never_change_what_dagrun_itself_says(cls: type[Event], data: st
             assert getattr(hidden, name) == getattr(event, name)
 
 
-def test_what_a_body_says_is_masked_and_what_dagrun_says_is_not() -> None:
+def test_data_of_a_body_is_masked_and_fields_of_dagrun_are_not() -> None:
     event = TaskOk(
         timestamp=1_790_000_000.0, task_id="test", attempt=1, duration_seconds=2026.0,
         outputs={"test": "a test", "n": [12026, True, None]},
