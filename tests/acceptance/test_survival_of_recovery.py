@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from dagrun.clock import from_rfc3339
-from dagrun.core.events import DagStart, Encoder, TaskOk, TaskStart
+from dagrun.core.event_lines import Encoder
+from dagrun.core.events import DagStart, TaskOk, TaskStart
 from dagrun.core.model import Dag
 from dagrun.documents.dialects import detect
 from dagrun.documents.yaml import Source

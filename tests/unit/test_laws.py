@@ -16,18 +16,17 @@ from hypothesis import strategies as st
 from dagrun.core.completion import attempt_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import Cancel, Finish, Skip, Start
+from dagrun.core.event_lines import Encoder, decode
 from dagrun.core.events import (
     CancelRequested,
     DagDone,
     DagStart,
-    Encoder,
     TaskCancel,
     TaskFail,
     TaskOk,
     TaskRetry,
     TaskSkip,
     TaskStart,
-    decode,
 )
 from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.graph import Graph

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.core import events
+from dagrun.core import event_lines
 from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.record import fold, mark_interrupted
@@ -68,7 +68,7 @@ class Watch:
     def _decoded(self, found: list[dict[str, Json]]) -> Iterator[Event]:
         for line in found:
             try:
-                event = events.decode(line)
+                event = event_lines.decode(line)
             except (KeyError, TypeError, ValueError):
                 self._invalid += 1
                 continue
