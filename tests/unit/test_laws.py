@@ -300,6 +300,20 @@ def test_every_recorded_start_is_a_start_and_nothing_starts_twice(story: Story, 
 
 
 @law
+def test_what_a_task_waited_for_has_ended_before_it_starts(story: Story, outcome: Outcome) -> None:
+    needs = {each.id: {need.task for need in each.needs} for each in story.dag.tasks}
+    ended: set[str] = set()
+    for event in outcome.events():
+        if isinstance(event, TaskStart) and event.waited_for is not None:
+            kind, _, cause = event.waited_for.partition(":")
+            assert cause in ended
+            assert kind != "dependency" or cause in needs[base_id(event.task_id)]
+            assert kind != "group" or base_id(cause) == base_id(event.task_id)
+        elif isinstance(event, TaskOk | TaskFail | TaskSkip | TaskCancel | TaskRetry):
+            ended.add(event.task_id)
+
+
+@law
 def test_no_retry_begins_before_its_time(story: Story, outcome: Outcome) -> None:
     due: dict[str, float] = {}
     for event in outcome.events():
