@@ -129,7 +129,7 @@ def close(ended: RunResult, signum: int | None, options: OutputOptions) -> int:
             print(report(ended.view))
         sys.stdout.flush()
     output.report_lost()
-    if ended.status is RunStatus.SUCCESS:
+    if ended.status in (RunStatus.SUCCESS, RunStatus.WAITING):
         return 0
     for sentence in failures(ended.view):
         output.say("\n".join(map(output.one_line, f"Error: {sentence}".splitlines())))
