@@ -1,4 +1,4 @@
-"""What other processes can ask of a run; one row in `REQUESTS` per kind of request."""
+"""Requests from other processes to a run; one row in `REQUESTS` per kind of request."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something that another process asks of a run."""
+    """A request from another process to a run."""
 
     #: A key of `REQUESTS`.
     kind: str
-    #: Who asks.
+    #: Who makes the request.
     by: str
     #: What the kind needs to know: `cancel` has `reason`.
     data: Mapping[str, Json]
@@ -27,7 +27,7 @@ class Request:
 
 def _cancel(request: Request, state: RunState, now: float) -> Event:
     reason = str(request.data.get("reason", ""))
-    if state.finished_at is not None:
+    if state.has_ended:
         return CancelIgnored(timestamp=now, by=request.by, reason=reason)
     return CancelRequested(timestamp=now, by=request.by, reason=reason)
 

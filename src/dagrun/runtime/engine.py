@@ -6,8 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
 from dagrun.clock import Clock
+from dagrun.core.completion import attempt_end, group_end
+from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
     EndGroup,
@@ -86,7 +89,7 @@ class Engine:
         while True:
             self._decide()
             self.writer.flush()
-            if self.state.finished_at is not None:
+            if self.state.stretch_is_over:
                 return self.state
             self._attempts.launch()
             if self._attempts.expects_end_soon():
@@ -134,7 +137,7 @@ class Engine:
     # --- waiting -------------------------------------------------------------------------------------------
 
     def _wake_at(self) -> float | None:
-        moments = [moment for moment in (self.state.wake_at(), self._deadline) if moment is not None]
+        moments = [moment for moment in (wake_at(self.state), self._deadline) if moment is not None]
         return min(moments, default=None)
 
     @property
@@ -154,11 +157,12 @@ class Engine:
 
     def _decide(self) -> None:
         # With one attempt at a time the order is that of the file, and a prefetched one would come before what gets ready first.
-        self.state.ahead = self._attempts.can_prefetch and self.state.max_parallel > 1
-        while (decision := self.state.next(now := self.clock.now())) is not None:
+        frontier = self.state.frontier
+        frontier.may_prefetch = self._attempts.can_prefetch and frontier.max_parallel > 1
+        while (decision := decide(self.state, now := self.clock.now())) is not None:
             match decision:
-                case Start(node, attempt):
-                    self._start(node, attempt, now)
+                case Start():
+                    self._start(decision, now)
                 case Prefetch(node):
                     self._prefetch(decision, now)
                 case Skip(node, reason, detail):
@@ -168,37 +172,39 @@ class Engine:
                 case Cancel(node, reason):
                     self.record(
                         TaskCancel(
-                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
+                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=frontier.cause,
                             attempt=self.state.tasks[node.index].attempt or None,
                         )
                     )  # fmt: skip
-                case Stop(node):
-                    self.state.note(decision)
+                case Stop(node, reason):
+                    frontier.stop_requested(node.index, reason)
                     self._attempts.stop(node)
                 case EvaluateCondition(node):
                     self._evaluate_condition(node, now)
                 case Expand(node):
                     self._expand(node, now)
                 case EndGroup(node):
-                    self.record(self.state.conclusion(node, now))
+                    self.record(group_end(self.state, node, now))
                 case Finish():
                     self._finish(decision, now)
+                case _:
+                    assert_never(decision)
 
-    def _start(self, node: Node, number: int, now: float) -> None:
-        work = self._work(node, number, now)
+    def _start(self, start: Start, now: float) -> None:
+        work = self._work(start.node, start.attempt, now)
         if work is not None:
-            self._attempts.start(node, work)
-            self.record(_start_event(node, number, now))
+            self._attempts.start(start.node, work)
+            self.record(_start_event(start.node, start.attempt, now, start.waited_for))
 
     def _prefetch(self, prefetch: Prefetch, now: float) -> None:
         """Prefetch an attempt, if the executor has room; else this one and those after it wait for their turn."""
         node = prefetch.node
         if not self._attempts.has_room(workflow_of(node.task)):
-            self.state.ahead = False
+            self.state.frontier.may_prefetch = False
             return
         work = self._work(node, prefetch.attempt, now)
         if work is not None:
-            self.state.note(prefetch)
+            self.state.frontier.prefetched(node.index)
             self._attempts.prefetch(node, work)
 
     def _work(self, node: Node, number: int, now: float) -> Work | None:
@@ -230,7 +236,7 @@ class Engine:
         except Exception as error:
             self._fail_before_start(node, error, now)
             return
-        self.state.answer(node, holds)
+        self.state.frontier.condition_evaluated(node.index, holds)
 
     def _fail_before_start(self, node: Node, error: Exception, now: float) -> None:
         """Fail a task whose expressions have no value. A retry would give the same, so there is none."""
@@ -267,19 +273,20 @@ class Engine:
                 case AttemptResult():
                     self._record_end(node, report, now)
                 case PrefetchReport.BEGUN:
-                    self.record(_start_event(node, number, now))
+                    waited_for = self.state.frontier.waited_for(node.index)
+                    self.record(_start_event(node, number, now, waited_for))
                 case PrefetchReport.RETURNED:
-                    self.state.take_back(node)
+                    self.state.frontier.returned(node.index)
 
     def _record_end(self, node: Node, ended: AttemptResult, now: float) -> None:
         """Record the end of an attempt. One whose outputs cannot be recorded has failed."""
         chance = self._chance()
         try:
-            self.record(self.state.fact_of(node, ended, now, chance))
+            self.record(attempt_end(self.state, node, ended, now, chance))
         except (RecursionError, TypeError, ValueError) as error:
             why = f"its outputs cannot be recorded: {_message(error)}"
             failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
-            self.record(self.state.fact_of(node, failed, now, chance))
+            self.record(attempt_end(self.state, node, failed, now, chance))
 
     def _abandon_attempts(self) -> None:
         """Record as cancelled what has not ended in time, so that a run always ends after a request to cancel."""
@@ -304,8 +311,9 @@ def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _start_event(node: Node, number: int, now: float) -> TaskStart:
+def _start_event(node: Node, number: int, now: float, waited_for: str | None) -> TaskStart:
     task = node.task
     return TaskStart(
-        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task)
-    )
+        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
+        waited_for=waited_for,
+    )  # fmt: skip

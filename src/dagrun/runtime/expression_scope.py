@@ -171,7 +171,7 @@ class ExpressionScope:
         state, index = self._state, self._state.index
         needs = node.needs if node is not None else ()
         return {
-            "success": lambda: all(state.end(i) is Outcome.GOOD for i in needs),
+            "success": lambda: all(state.outcome(i) is Outcome.GOOD for i in needs),
             "failure": lambda: node is not None and state.failed_above(node.index),
             "always": lambda: True,
             "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in needs),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dagrun.clock import Clock
+from dagrun.core.completion import group_end
+from dagrun.core.decide import decide
 from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, Stop
 from dagrun.core.events import CancelRequested, Event, TaskCancel
 from dagrun.core.outcomes import Reason
@@ -21,7 +23,7 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
 
     event = event_of(request, state, clock.now())
     record(event)
-    while isinstance(event, CancelRequested) and (decision := state.next(clock.now())) is not None:
+    while isinstance(event, CancelRequested) and (decision := decide(state, clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):
@@ -32,7 +34,7 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
                     )
                 )  # fmt: skip
             case EndGroup(node):
-                record(state.conclusion(node, now))
+                record(group_end(state, node, now))
             case Finish():
                 record(end_event(state, decision, now))
     writer.flush()

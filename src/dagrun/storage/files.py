@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dagrun import blobs
 from dagrun.clock import to_rfc3339
-from dagrun.core import events
+from dagrun.core import event_lines, events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.requests import Request
@@ -168,7 +168,7 @@ class FileRuns:
         facts = []
         for line in found:
             try:
-                event = events.decode(line)
+                event = event_lines.decode(line)
             except (KeyError, TypeError, ValueError):
                 corrupt += 1
                 continue
@@ -259,7 +259,7 @@ class FileRun:
         self._files.append(jsonl.LineFile(self.layout.journal, self._durability))
         self._sync_names(self.layout.directory)
         self._files.append(jsonl.LineFile(self._stream, renew=True, rotation=self._rotation))
-        self._encoder = events.Encoder(self.run_id, dag.name, dag.tenant)
+        self._encoder = event_lines.Encoder(self.run_id, dag.name, dag.tenant)
 
     def _write_dag(self, dag: Dag) -> bytes:
         data = recorded_dag.to_json(dag)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 
 from dagrun.clock import from_rfc3339
-from dagrun.core import events
+from dagrun.core import event_lines, events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.requests import Request
@@ -64,7 +64,7 @@ class MemoryRuns:
     def read(self, run_id: str) -> RunRecord:
         """One run."""
         run = self._run(run_id)
-        facts = [event for line in run.journal if (event := events.decode(json.loads(line))) is not None]
+        facts = [event for line in run.journal if (event := event_lines.decode(json.loads(line))) is not None]
         return RunRecord(run_id, run.dag, facts, run.live)
 
     def dag(self, run_id: str) -> Dag:
@@ -148,7 +148,7 @@ class MemoryRun:
         self.files: dict[str, Mapping[str, Json]] = {}
         self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
-        self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
+        self._encoder = event_lines.Encoder(run_id, dag.name, dag.tenant)
         self.directory = _layout(run_id).directory
 
     @property
@@ -161,7 +161,7 @@ class MemoryRun:
         if dag is not None:
             self.dag = dag
             self.dag_hash += "-anew"
-        self._encoder = events.Encoder(self.run_id, self.dag.name, self.dag.tenant)
+        self._encoder = event_lines.Encoder(self.run_id, self.dag.name, self.dag.tenant)
 
     def append(self, event: events.Event) -> None:
         """Take a fact."""

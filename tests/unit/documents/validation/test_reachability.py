@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dagrun.core.decide import decide
 from dagrun.core.decisions import Cancel, EvaluateCondition, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
@@ -198,8 +199,8 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
     state.apply(DagStart(timestamp=0, task_count=len(dag.tasks), dag_path="", dag_hash="", max_parallel=9))
     ever: set[str] = set()
     while True:
-        match state.next(1):
-            case Start(node, attempt):
+        match decide(state, 1):
+            case Start(node, attempt, _):
                 ever.add(node.task.id)
                 state.apply(
                     TaskStart(timestamp=1, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
@@ -227,7 +228,7 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
                         )
                     )
                 else:
-                    state.answer(node, answer)
+                    state.frontier.condition_evaluated(node.index, answer)
             case Finish():
                 return ever
             case None:
