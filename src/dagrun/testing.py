@@ -1,4 +1,4 @@
-"""For tests, ours and users': a DAG's behaviour in milliseconds, with a fake clock and bodies that are plain functions.
+"""Tools for tests, of dagrun and of its users: run a DAG in milliseconds, with a fake clock and plain functions as bodies.
 
 outcome = scenario('''
     name: nightly
@@ -48,7 +48,7 @@ Body = Callable[[dict[str, Json]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scenario."""
+    """The result of a scenario."""
 
     state: RunState
     view: RunView
@@ -63,7 +63,7 @@ class Outcome:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why each task ended as it did."""
+        """The reason of each task's final state."""
         return {task.id: task.reason for task in self.view.tasks}
 
     @property
@@ -77,7 +77,7 @@ class Outcome:
         return self.executor.params
 
     def events(self, name: str | None = None) -> Sequence[Event]:
-        """The recorded facts, all or those of one name."""
+        """The recorded events, all or those of one name."""
         return [event for event in self.record.events if name in (None, event.name)]
 
 
@@ -92,7 +92,7 @@ def dag(text: str) -> Dag:
 
 
 def fails(times: int, then: Any = None, error: str = "boom") -> Body:
-    """A body that raises so many times, then returns `then`."""
+    """A body that raises `error` the first `times` times, then returns `then`."""
     calls = 0
 
     def body(_: dict[str, Json]) -> Any:
@@ -115,7 +115,7 @@ def scenario(
 ) -> Outcome:
     """Run a DAG with bodies by task id or workflow name; tasks without one do nothing.
 
-    `at` does something to the engine so many seconds (of the fake clock) after the start.
+    `at` maps seconds after the start, on the fake clock, to functions that are called with the engine then.
     """
     return asyncio.run(
         run(dag(text), InlineExecutor(bodies), params=params, max_parallel=max_parallel, at=at)
@@ -131,7 +131,7 @@ async def run(
     params: Mapping[str, Json] | None = None,
     chance: float = 0.5,
 ) -> Outcome:
-    """Run a DAG on a given executor. With `chance` 0.5 every retry's delay is exactly its base."""
+    """Run a DAG on a given executor. With `chance` 0.5 retries have no jitter."""
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
     state = RunState(graph)
@@ -161,7 +161,7 @@ async def run(
 
 
 class _Interrupting:
-    """A fake clock that stops at certain moments to let something happen."""
+    """A fake clock that calls functions at given moments."""
 
     def __init__(self, clock: FakeClock, at: dict[float, Callable[[Engine], None]]) -> None:
         self.clock = clock
