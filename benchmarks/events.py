@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.measure import Row, Spread, turns
 from benchmarks.workspace import NotDone, Workspace
-from dagrun.core.events import Encoder, Event, TaskOk, TaskStart
+from dagrun.core.event_lines import Encoder
+from dagrun.core.events import Event, TaskOk, TaskStart
 from dagrun.core.model import Dag
 from dagrun.storage.files import FileRuns
 

@@ -23,7 +23,7 @@ _project: list[str] = []  # directories whose modules may be imported, after all
 
 
 def workflow(name: str) -> Callable[[Function], Function]:
-    """Register a function, sync or async, as the workflow `name`; the function itself stays as it is (S2).
+    """Register a function, sync or async, as the workflow `name`; the function itself is not changed.
 
     Raises ValueError when another function already has that name.
     """
@@ -43,7 +43,7 @@ def workflow(name: str) -> Callable[[Function], Function]:
 def _home(function: Callable[..., Any]) -> str:
     target = inspect.unwrap(function)
     code = getattr(target, "__code__", None)
-    if code is None:  # no function in the narrow sense: a partial, a class, an object that can be called
+    if code is None:  # a partial, a class, or another callable object
         kind = target if isinstance(target, type) else type(target)
         return f"{kind.__module__}.{getattr(target, '__qualname__', kind.__qualname__)}"
     return f"{code.co_filename}:{code.co_firstlineno}"
@@ -78,7 +78,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A registered function as data. `takes_rest`: any further parameter is welcome."""
+    """A registered function as data. `takes_rest`: it accepts any further parameter."""
 
     name: str
     doc: str
@@ -102,17 +102,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All that is known about registered workflows."""
+    """The registered workflows, and the origins that could not be read."""
 
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
 
 
-# --- what runs in a worker: user code is imported there and nowhere else ----------------------------------------
+# --- runs in a worker: user code is imported there and nowhere else ----------------------------------------
 
 
 def origins(listed: Iterable[str], root: Path) -> list[Origin]:
-    """The places to look at: entry points, then what the user listed (modules, or `.py` files below `root`)."""
+    """The origins to read: entry points, then what the user listed (modules, or `.py` files below `root`)."""
     found = [
         Origin("entry_point", point.value, listed=False)
         for point in sorted(_entry_points(), key=lambda point: point.name)
@@ -143,7 +143,7 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
             _refuse_shadowed(name)
         module = importlib.import_module(name)
     fresh = {name: function for name, function in _registered.items() if before.get(name) is not function}
-    # Imported before, by another origin or an earlier attempt: what it registered then is still its own.
+    # A module that was imported earlier keeps what it registered then.
     path = getattr(module, "__file__", None)
     for name, function in _registered.items():
         if path and _file(function) == path:
@@ -152,14 +152,14 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
 
 
 def add_to_path(directory: str) -> None:
-    """Let modules of the project be imported: after Python's own and its libraries', which they must not replace."""
+    """Make modules in `directory` importable, after those of Python and of libraries, which they must not replace."""
     _project.append(directory)
     if directory not in sys.path:
         sys.path.append(directory)
 
 
 def _refuse_shadowed(name: str) -> None:
-    """Raises ImportError for a module that the user listed and has, where that name stands for another module."""
+    """Raises ImportError for a module that the user listed and has, if that name imports another module."""
     top = name.partition(".")[0]
     mine = [
         path
@@ -196,11 +196,11 @@ def _import_file(path: Path) -> Any:
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of a function's parameters; those that cannot be resolved are left out."""
+    """The annotations of a function's parameters, without those that cannot be resolved."""
     target = inspect.unwrap(function)
     try:
         return typing.get_type_hints(target, include_extras=True)
-    except Exception:  # a name that exists for type checkers only: user code, so any error may come
+    except Exception:  # a name that exists for type checkers only: user code, so any error may occur
         raw = getattr(target, "__annotations__", {})
         found = {name: _hint(target, hint) for name, hint in raw.items()}
         return {name: hint for name, hint in found.items() if hint is not _UNRESOLVED}
@@ -210,7 +210,7 @@ _UNRESOLVED = object()
 
 
 def _hint(function: Callable[..., Any], hint: Any) -> Any:
-    """One annotation by itself, so that one that cannot be resolved costs the others nothing."""
+    """One annotation, resolved alone: another one that cannot be resolved must not affect it."""
     if isinstance(hint, str) and hint.rpartition(".")[2] == "TaskContext":
         return TaskContext
     alone = typing.cast(Any, type("alone", (), {"__annotations__": {"it": hint}}))
@@ -223,7 +223,7 @@ def _hint(function: Callable[..., Any], hint: Any) -> Any:
 
 
 def takes_everything(parameters: Mapping[str, inspect.Parameter], annotations: Mapping[str, Any]) -> bool:
-    """Whether the function is of the form `def f(params: dict)`: one mapping that receives all (S2)."""
+    """Whether the function is of the form `def f(params: dict)`: one mapping that receives all parameters."""
     names = [name for name in parameters if annotations.get(name) is not TaskContext]
     if names != ["params"] or parameters["params"].kind is inspect.Parameter.VAR_KEYWORD:
         return False
@@ -271,7 +271,7 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 
 def pack(workflow: Workflow) -> dict[str, Json]:
-    """A workflow's data for the way from the worker to dagrun."""
+    """A workflow as JSON data, to be sent from a worker to dagrun."""
     return asdict(workflow)
 
 

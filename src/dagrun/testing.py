@@ -1,4 +1,4 @@
-"""For tests, ours and users': a DAG's behaviour in milliseconds, with a fake clock and bodies that are plain functions.
+"""Tools for tests, of dagrun and of its users: run a DAG in milliseconds, with a fake clock and plain functions as bodies.
 
 outcome = scenario('''
     name: nightly
@@ -22,7 +22,7 @@ from typing import Any
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.state import RunState
 from dagrun.core.work import Json
@@ -31,10 +31,12 @@ from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.kinds import workflow_of
 from dagrun.registry import Origin, Registry, Workflow
+from dagrun.runtime.default_params import with_defaults
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
-from dagrun.runtime.work_builder import WorkBuilder, with_defaults
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from dagrun.views.status import RunView, view_of
@@ -46,7 +48,7 @@ Body = Callable[[dict[str, Json]], Any]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scenario."""
+    """The result of a scenario."""
 
     state: RunState
     view: RunView
@@ -61,7 +63,7 @@ class Outcome:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why each task ended as it did."""
+        """The reason of each task's final state."""
         return {task.id: task.reason for task in self.view.tasks}
 
     @property
@@ -75,7 +77,7 @@ class Outcome:
         return self.executor.params
 
     def events(self, name: str | None = None) -> Sequence[Event]:
-        """The recorded facts, all or those of one name."""
+        """The recorded events, all or those of one name."""
         return [event for event in self.record.events if name in (None, event.name)]
 
 
@@ -90,7 +92,7 @@ def dag(text: str) -> Dag:
 
 
 def fails(times: int, then: Any = None, error: str = "boom") -> Body:
-    """A body that raises so many times, then returns `then`."""
+    """A body that raises `error` the first `times` times, then returns `then`."""
     calls = 0
 
     def body(_: dict[str, Json]) -> Any:
@@ -113,7 +115,7 @@ def scenario(
 ) -> Outcome:
     """Run a DAG with bodies by task id or workflow name; tasks without one do nothing.
 
-    `at` does something to the engine so many seconds (of the fake clock) after the start.
+    `at` maps seconds after the start, on the fake clock, to functions that are called with the engine then.
     """
     return asyncio.run(
         run(dag(text), InlineExecutor(bodies), params=params, max_parallel=max_parallel, at=at)
@@ -129,7 +131,7 @@ async def run(
     params: Mapping[str, Json] | None = None,
     chance: float = 0.5,
 ) -> Outcome:
-    """Run a DAG on a given executor. With `chance` 0.5 every retry's delay is exactly its base."""
+    """Run a DAG on a given executor. With `chance` 0.5 retries have no jitter."""
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
     state = RunState(graph)
@@ -159,7 +161,7 @@ async def run(
 
 
 class _Interrupting:
-    """A fake clock that stops at certain moments to let something happen."""
+    """A fake clock that calls functions at given moments."""
 
     def __init__(self, clock: FakeClock, at: dict[float, Callable[[Engine], None]]) -> None:
         self.clock = clock
@@ -180,7 +182,7 @@ class _Interrupting:
 
 
 def _prepared(graph: Graph, params: Mapping[str, Json]) -> PreparedRun:
-    refs = {node.task.action.ref for node in graph.nodes if isinstance(node.task.action, WorkflowAction)}
+    refs = {ref for node in graph.nodes if (ref := workflow_of(node.task)) is not None}
     origin = Origin("module", "scenario")
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)

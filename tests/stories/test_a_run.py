@@ -145,7 +145,7 @@ def test_a_tolerated_failure_hinders_nobody() -> None:
 
 def test_retries_wait_twice_as_long_each_time() -> None:
     outcome = scenario("name: r\ntasks: [{id: a, workflow_ref: a, retries: 3}]", {"a": fails(3, {"n": 1})})
-    assert [event.delay_seconds for event in outcome.events("task_retry")] == [0.4, 0.8, 1.6]  # type: ignore[attr-defined]
+    assert [event.delay_seconds for event in outcome.events("task_retry")] == [0.4, 0.8, 1.6]  # type: ignore[union-attr]
     assert outcome.view.tasks[0].attempt == 4
     assert outcome.view.status == "success"
     assert outcome.view.duration == 2.8

@@ -1,4 +1,4 @@
-"""A run in memory through several lives: begun, cut off anywhere, taken up again."""
+"""A run in memory through several stretches: started, interrupted anywhere, resumed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagrun.app.service import RunObserver, RunResult, Service
+from dagrun.app.queued_runs import QueuedRuns
+from dagrun.app.service import Service
+from dagrun.app.stretch import RunObserver, RunResult, Stretches
 from dagrun.clock import FakeClock
 from dagrun.core.events import Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.record import replay
+from dagrun.core.requests import Request
 from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
@@ -20,14 +23,13 @@ from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})
 
 
 class Watcher(RunObserver):
-    """Hears of every fact; does `then` after the fact number `at`."""
+    """Counts events; calls `then` after event number `at`."""
 
     def __init__(self, at: int | None = None, then: Callable[[], None] = lambda: None) -> None:
         self.seen = 0
@@ -61,14 +63,15 @@ class Life:
 
     def begin(self, path: str = "", **params: Any) -> RunResult:
         """The first stretch."""
-        return self.service.run(PreparedRun(Graph.compile(self.dag), path, params, REGISTRY), "r")
+        prepared = PreparedRun(Graph.compile(self.dag), path, params, REGISTRY)
+        return asyncio.run(self.service.run(prepared, "r"))
 
     def resume(self, **more: Any) -> RunResult | None:
         """The next one."""
-        return self.service.resume("r", **more)
+        return asyncio.run(self.service.resume("r", **more))
 
     def cancel(self) -> None:
-        """A cancel from outside, while nobody drives the run."""
+        """Cancel from another process, while no process drives the run."""
         self.service.cancel("r", "me", "enough")
 
     @property
@@ -76,39 +79,38 @@ class Life:
         return self.runs.runs["r"]
 
     @property
-    def facts(self) -> Sequence[Event]:
+    def events(self) -> Sequence[Event]:
         """The journal."""
         return self.runs.read("r").events
 
     def names(self) -> list[str]:
-        """The journal in words."""
-        return [f"{fact.name} {getattr(fact, 'task_id', '')}".strip() for fact in self.facts]
+        """The names of the events, with their tasks."""
+        return [f"{event.name} {getattr(event, 'task_id', '')}".strip() for event in self.events]
 
     def folded(self) -> RunState:
-        """The state that the journal tells."""
+        """The state after all events of the journal."""
         return replay(self.runs.read("r"))
 
     def cut(self, length: int) -> Life:
-        """The same run, killed when so many facts were on record."""
+        """The same run, killed when this many events were recorded."""
         life = Life(self.dag, self.bodies, self.root)
         run = MemoryRun("r", self.run.dag)
         run.journal, run.live = self.run.journal[:length], False
         life.runs.runs["r"] = run
         return life
 
-    def wish(self, what: str = "cancel") -> None:
+    def request_cancel(self, what: str = "cancel") -> None:
         """A request in the inbox."""
-        self.run.wishes.append(Request(what, "me", {"reason": "enough"}))
+        self.run.pending_requests.append(Request(what, "me", {"reason": "enough"}))
 
 
 def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[RunState, MemoryRuns]:
-    """A run that is cancelled right after its fact number `moment` (0: before the first)."""
+    """A run that is cancelled right after event number `moment` (0: before the first)."""
     runs, clock = MemoryRuns(), FakeClock()
     writer = runs.create(dag, clock.now(), "r")
     state = RunState(Graph.compile(dag))
-    service = Service(
-        Settings(root=Path("/nowhere")), runs, clock, lambda: InlineExecutor(), lambda: REGISTRY
-    )
+    settings = Settings(root=Path("/nowhere"))
+    stretches = Stretches(settings, runs, clock, InlineExecutor, QueuedRuns(runs, settings.root))
     prepared = PreparedRun(state.graph, "", {}, REGISTRY)
     watcher = Watcher(moment)
 
@@ -118,13 +120,13 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
         engine = Engine(
             state=state, writer=writer, executor=InlineExecutor(bodies), clock=clock, chance=lambda: 0.5,
             listener=watcher.event,
-            bodies=WorkBuilder(prepared, service.settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
+            bodies=WorkBuilder(prepared, settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
         )  # fmt: skip
         watcher.then = lambda: engine.cancel("me", "enough")
         if not moment:
             watcher.then()
         async with asyncio.timeout(20):
-            return await engine.run(service._start(prepared, writer))
+            return await engine.run(stretches.start_event(prepared, writer))
 
     ended = asyncio.run(drive())
     writer.close()

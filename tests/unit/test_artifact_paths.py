@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrun.core.events import TaskFail, TaskOk
-from dagrun.core.model import Dag, Param, WorkflowAction
+from dagrun.core.model import Dag, Param
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import task
 from tests.unit.lives import Life
 
@@ -15,7 +16,7 @@ def end(artifact: str, value: str) -> TaskOk | TaskFail:
     keeper = task("a", action=WorkflowAction("w"), artifacts=(artifact,))
     life = Life(Dag(name="d", tasks=(keeper,), params=(Param(name="f"),)))
     life.begin(f=value)
-    (found,) = (fact for fact in life.facts if isinstance(fact, TaskOk | TaskFail))
+    (found,) = (event for event in life.events if isinstance(event, TaskOk | TaskFail))
     return found
 
 
@@ -32,10 +33,10 @@ def end(artifact: str, value: str) -> TaskOk | TaskFail:
     ],
 )
 def test_a_path_that_leads_out_of_the_working_directory_fails_the_task(artifact: str, value: str) -> None:
-    fact = end(artifact, value)
-    assert isinstance(fact, TaskFail)
-    assert fact.error.startswith("artifacts: '")
-    assert fact.error.endswith("' lies outside the working directory")
+    event = end(artifact, value)
+    assert isinstance(event, TaskFail)
+    assert event.error.startswith("artifacts: '")
+    assert event.error.endswith("' lies outside the working directory")
 
 
 @pytest.mark.parametrize("value", ["report.txt", "out/../report.txt", "..hidden", "*.txt", ""])

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dagrun.core.completion import attempt_end, group_end
+from dagrun.core.decide import decide
 from dagrun.core.decisions import EndGroup, Expand, Finish, Start
-from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
+from dagrun.core.events import (
+    DagDone,
+    DagResume,
+    DagStart,
+    Event,
+    TaskExpand,
+    TaskFail,
+    TaskOk,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL
 from dagrun.core.record import replay
 from dagrun.core.resume import remainder
@@ -19,6 +32,7 @@ from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Result
 from dagrun.errors import NotFoundError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails
 from tests.unit.harness import played, task
@@ -39,7 +53,7 @@ EACH = task("each", "list", for_each="${{ tasks.list.outputs.items }}")
 
 
 def end_of(outcome: Outcome, task_id: str) -> Event:
-    """The fact that ended a task."""
+    """The event that ended a task."""
     (end,) = [
         event
         for event in outcome.events()
@@ -60,7 +74,7 @@ def test_every_variant_runs_and_the_group_ends_with_one_more_fact() -> None:
     assert isinstance(end, TaskOk)
     assert (end.summary, end.attempt, end.changed) == ("6/6 passed", None, True)
     assert [event.task_count for event in outcome.events() if isinstance(event, DagStart)] == [7]
-    assert [event.tasks_succeeded for event in outcome.events("dag_done")] == [7]  # type: ignore[attr-defined]
+    assert [event.tasks_succeeded for event in outcome.events() if isinstance(event, DagDone)] == [7]
 
 
 def test_one_variants_failure_fails_the_group_and_what_is_below_it() -> None:
@@ -163,7 +177,7 @@ def test_a_failure_that_stops_the_run_ends_the_other_variants_and_then_the_group
         "StopAll",
         "failed",
     )
-    assert outcome.state.cause == IDS[1]
+    assert outcome.state.frontier.cause == IDS[1]
 
 
 def test_a_failure_elsewhere_cuts_a_group_off() -> None:
@@ -343,8 +357,8 @@ def test_a_resume_runs_only_the_variants_that_did_not_end_well() -> None:
     assert life.executors[-1].params["each[1]"]["x"] == "b"
     assert life.executors[-1].params["b"]["each__k"] == {"0": 1, "1": 1, "2": 1}
     assert life.names().count("task_expand each") == 1
-    resumed = next(fact for fact in life.facts if fact.name == "dag_resume")
-    assert (resumed.reused, resumed.rerun) == (["list", "each[0]", "each[2]"], ["each[1]", "each", "b"])  # type: ignore[attr-defined]
+    resumed = next(event for event in life.events if isinstance(event, DagResume))
+    assert (resumed.reused, resumed.rerun) == (["list", "each[0]", "each[2]"], ["each[1]", "each", "b"])
 
 
 def test_a_group_that_ended_well_keeps_what_it_skipped() -> None:
@@ -365,7 +379,7 @@ def test_a_list_that_is_too_large_for_the_journal_lies_in_a_file() -> None:
         call("list"), call("each", "list", for_each="${{ tasks.list.outputs.items }}", params={"x": "${{ item }}"}),
         bodies=lambda: {"list": lists(*items), "each[1]": fails(9)},
     )  # fmt: skip
-    (expand,) = [fact for fact in life.facts if isinstance(fact, TaskExpand)]
+    (expand,) = [event for event in life.events if isinstance(event, TaskExpand)]
     assert expand.items is None
     life.resume()
     assert (ran(life), life.executors[-1].params["each[1]"]["x"]) == (["each[1]"], items[1])
@@ -377,11 +391,11 @@ def test_a_rerun_takes_a_group_over_whole() -> None:
         call("m", matrix=TWO), call("b", "each", "m"),
         bodies=lambda: {"list": lists("a", "b"), "each": lambda _: {"k": 1}, "m": lambda _: {"k": 2}},
     )  # fmt: skip
-    ended = life.service.rerun("r", Selection(only=["b"]), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(only=["b"]), "again"))
     assert (ended.view.status, ran(life)) == ("success", ["b"])
     assert life.executors[-1].params["b"] == {"each__k": {"0": 1}, "m__k": {"os=ubuntu": 2, "os=alpine": 2}}
     assert {task.id: task.status for task in ended.view.tasks}["each[1]"] == "skipped"
-    assert life.service.rerun("r", Selection(only=["each"]), "more").view.status == "success"
+    assert asyncio.run(life.service.rerun("r", Selection(only=["each"]), "more")).view.status == "success"
     assert ran(life) == ["each[0]"]
 
 
@@ -405,7 +419,7 @@ def half(*more: Task) -> Life:
 
 def again(life: Life, **selected: list[str]) -> tuple[list[str], dict[str, str]]:
     """A rerun: what ran, and how all ended."""
-    ended = life.service.rerun("r", Selection(**selected), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(**selected), "again"))
     assert ended.view.status == "success"
     return ran(life), {task.id: task.variants.summary for task in ended.view.tasks if task.variants}
 
@@ -447,10 +461,10 @@ def test_what_failed_and_is_not_asked_for_is_left_out() -> None:
 def test_a_rerun_of_a_rerun_knows_which_items_it_is_about() -> None:
     life = half()
     again(life, only=["each[2]"])
-    ended = life.service.rerun("again", Selection(only=["each"]), "more")
+    ended = asyncio.run(life.service.rerun("again", Selection(only=["each"]), "more"))
     assert (ended.view.status, ran(life)) == ("success", ["each[0]", "each[2]"])
     with pytest.raises(NotFoundError) as error:
-        life.service.rerun("again", Selection(only=["each[1]"]), "none")
+        asyncio.run(life.service.rerun("again", Selection(only=["each[1]"]), "none"))
     assert error.value.hint == "there is 'each[0]', 'each[2]'"
 
 
@@ -459,7 +473,7 @@ def test_a_rerun_of_some_variants_that_was_cut_off_is_resumed() -> None:
     again(life, only=["each[1]", "m[os=alpine]"])
     journal = life.runs.runs["again"].journal
     del journal[len(journal) // 2 :]
-    ended = life.service.resume("again")
+    ended = asyncio.run(life.service.resume("again"))
     assert ended is not None
     assert ended.view.status == "success"
     assert set(ran(life)) <= {"each[1]", "m[os=alpine]"}
@@ -494,15 +508,17 @@ def several() -> Life:
 def test_a_run_with_a_damaged_line_anywhere_ends_all_the_same(lost: int) -> None:
     whole = several()
     for then in ("resume", "cancel"):
-        life = whole.cut(len(whole.facts) if then == "resume" else len(whole.facts) - 1)
+        life = whole.cut(len(whole.events) if then == "resume" else len(whole.events) - 1)
         if lost < len(life.run.journal):
             del life.run.journal[lost]
-        kept = {fact.task_id for fact in life.facts if isinstance(fact, TaskOk)} & set(life.folded().index)
+        kept = {event.task_id for event in life.events if isinstance(event, TaskOk)} & set(
+            life.folded().index
+        )
         if then == "cancel":
             life.cancel()
         else:
             life.resume()
-            lists_lost = whole.facts[lost].name == "task_expand"
+            lists_lost = whole.events[lost].name == "task_expand"
             assert lists_lost or not kept & set(ran(life))
         state = life.folded()
         assert state.finished_at is not None
@@ -540,19 +556,19 @@ def test_a_long_list_costs_a_few_steps_for_each_item(most: int | None) -> None:
     tasks = (task("list"), task("each", "list", for_each="x", max_parallel=most), task("b", "each"))
     state = RunState(Graph.compile(Dag(name="d", tasks=tasks)))
     state.apply(DagStart(timestamp=0.0, task_count=3, dag_path="", dag_hash="", max_parallel=8))
-    while not isinstance(decision := state.next(0.0), Finish):
+    while not isinstance(decision := decide(state, 0.0), Finish):
         match decision:
-            case Start(node, attempt):
+            case Start(node, attempt, _):
                 state.apply(TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind="shell"))
-                state.apply(state.fact_of(node, AttemptResult(duration=0.0), 0.0, 0.5))
+                state.apply(attempt_end(state, node, AttemptResult(duration=0.0), 0.0, 0.5))
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=MANY, items=[0] * MANY))
             case EndGroup(node):
-                state.apply(state.conclusion(node, 0.0))
+                state.apply(group_end(state, node, 0.0))
             case _:
                 raise AssertionError(decision)
     assert all(each.status in FINAL for each in state.tasks)
-    assert state.steps <= 12 * MANY
+    assert state.frontier.steps <= 12 * MANY
 
 
 def test_a_long_list_runs_in_linear_time() -> None:
@@ -561,6 +577,6 @@ def test_a_long_list_runs_in_linear_time() -> None:
             task("list"), EACH, task("b", "each"), bodies={"list": lists(*range(count))}, max_parallel=4
         )
         assert outcome.view.counts()["success"] == count + 2
-        return outcome.state.steps
+        return outcome.state.frontier.steps
 
     assert steps(2_000) < 2.2 * steps(1_000)

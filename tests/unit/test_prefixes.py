@@ -1,7 +1,8 @@
-"""A run that is cut off anywhere and resumed ends as if nothing had happened, and repeats nothing that was recorded."""
+"""A run that is interrupted anywhere and resumed ends like one that was not, and repeats nothing that was recorded."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,22 +11,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.events import Event, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Result
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.views.status import view_of
 from tests.unit.harness import names_of, shapes
 from tests.unit.lives import Body, Life, cancelled_at
 
-#: What a body does: how often it fails first, and whether it then changes something.
+#: The behaviour of a body: how often it fails first, and whether it then changes something.
 Ways = Mapping[str, tuple[int, bool]]
 
 
 def bodies(ways: Ways) -> dict[str, Body]:
-    """Fresh bodies: a process that starts anew has forgotten how often they failed."""
+    """New bodies: a new process does not know how often they failed."""
 
     def body(name: str, failures: int, changed: bool) -> Body:
         calls = 0
@@ -44,7 +46,7 @@ def bodies(ways: Ways) -> dict[str, Body]:
 
 @st.composite
 def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, Ways]:
-    """A small DAG of every kind of task, and what its bodies do."""
+    """A small DAG of tasks of all forms, and the behaviour of their bodies."""
     tasks: list[Task] = []
     ways: dict[str, tuple[int, bool]] = {}
     for number in range(draw(st.integers(1, 6))):
@@ -70,8 +72,8 @@ def worlds(draw: st.DrawFn, on_error: OnError = OnError.CONTINUE) -> tuple[Dag, 
     return dag, ways
 
 
-def succeeded(facts: Any) -> list[str]:
-    return [fact.task_id for fact in facts if isinstance(fact, TaskOk)]
+def succeeded(events: Any) -> list[str]:
+    return [event.task_id for event in events if isinstance(event, TaskOk)]
 
 
 def started(life: Life) -> set[str]:
@@ -79,19 +81,19 @@ def started(life: Life) -> set[str]:
 
 
 def holds_of(life: Life, kept: list[str]) -> None:
-    """What is true of every run that was cut off and has ended since."""
-    facts = life.facts
+    """Assertions for every run that was interrupted and has ended since."""
+    events = life.events
     assert not started(life) & set(kept), "what had succeeded ran again"
-    done = succeeded(facts)
+    done = succeeded(events)
     assert len(done) == len(set(done)), "a success was recorded twice"
-    last = max(i for i, fact in enumerate(facts) if fact.name in ("dag_resume", "dag_start"))
-    assert [fact.name for fact in facts[last:]].count("dag_done") == 1
-    assert facts[-1].name == "dag_done"
+    last = max(i for i, event in enumerate(events) if event.name in ("dag_resume", "dag_start"))
+    assert [event.name for event in events[last:]].count("dag_done") == 1
+    assert events[-1].name == "dag_done"
     numbers: dict[str, int] = {}
-    for fact in facts:
-        if isinstance(fact, TaskStart):
-            assert fact.attempt == numbers.get(fact.task_id, 0) + 1, "attempts are numbered on"
-            numbers[fact.task_id] = fact.attempt
+    for event in events:
+        if isinstance(event, TaskStart):
+            assert event.attempt == numbers.get(event.task_id, 0) + 1, "attempts are numbered on"
+            numbers[event.task_id] = event.attempt
 
 
 def flows(life: Life) -> None:
@@ -132,27 +134,27 @@ def test_resuming_from_every_prefix_ends_like_the_uninterrupted_run(world: tuple
     dag, ways = world
     whole = Life(dag, lambda: bodies(ways))
     end = whole.begin().view
-    for length in range(len(whole.facts)):
+    for length in range(len(whole.events)):
         life = whole.cut(length)
         ended = life.resume()
         assert ended is not None
         assert (ended.view.status, ended.view.reason) == (end.status, end.reason)
         assert statuses(life) == statuses(whole)
-        holds_of(life, succeeded(whole.facts[:length]))
+        holds_of(life, succeeded(whole.events[:length]))
         flows(life)
 
 
 @given(worlds(OnError.STOP_ALL))
 @settings(max_examples=15, deadline=None)
-def test_so_does_a_run_that_a_failure_stops(world: tuple[Dag, Ways]) -> None:
+def test_a_run_that_a_failure_stops_keeps_what_succeeded(world: tuple[Dag, Ways]) -> None:
     # Which tasks a failure cuts off depends on which ran beside it; what holds is the outcome and what is kept.
     dag, ways = world
     whole = Life(dag, lambda: bodies(ways))
     whole.begin()
-    for length in range(len(whole.facts)):
+    for length in range(len(whole.events)):
         life = whole.cut(length)
         life.resume()
-        holds_of(life, succeeded(whole.facts[:length]))
+        holds_of(life, succeeded(whole.events[:length]))
         flows(life)
 
 
@@ -163,14 +165,14 @@ def test_a_run_may_be_cut_off_again_and_again(world: tuple[Dag, Ways], cuts: lis
     whole = life = Life(dag, lambda: bodies(ways))
     whole.begin()
     for where in cuts:
-        length = int(where * len(life.facts))
-        kept = succeeded(life.facts[:length])
+        length = int(where * len(life.events))
+        kept = succeeded(life.events[:length])
         life = life.cut(length)
         ended = life.resume()
         if ended is None:  # it had ended well before the cut
             continue
         holds_of(life, kept)
-        assert ended.view == view_of(life.folded(), "r"), "what lived and what is on record differ"
+        assert ended.view == view_of(life.folded(), "r"), "the live state and the recorded one differ"
     assert statuses(life) == statuses(whole)
 
 
@@ -182,8 +184,8 @@ def test_a_cancelled_prefix_is_cancelled_whole_and_can_be_resumed(
     dag, ways = world
     whole = Life(dag, lambda: bodies(ways))
     whole.begin()
-    life = whole.cut(length % len(whole.facts))
-    kept = succeeded(life.facts)
+    life = whole.cut(length % len(whole.events))
+    kept = succeeded(life.events)
     life.cancel()
     state = life.folded()
     assert (state.status, state.reason) == ("cancelled", "Cancelled: enough")
@@ -206,11 +208,11 @@ def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: 
     dag = replace(dag, on_error=policy)
     whole = Life(dag, lambda: bodies(ways))
     whole.begin()
-    for moment in range(len(whole.facts)):
+    for moment in range(len(whole.events)):
         state, runs = cancelled_at(dag, bodies(ways), moment)
-        facts = runs.read("r").events
-        assert [fact.name for fact in facts].count("dag_done") == 1
-        names = [fact.name for fact in facts]
+        events = runs.read("r").events
+        assert [event.name for event in events].count("dag_done") == 1
+        names = [event.name for event in events]
         assert view_of(state, "r") == view_of(folded(runs), "r")
         if "cancel_requested" not in names:  # it came when the end was decided
             assert state.status == whole.folded().status
@@ -239,27 +241,27 @@ CHAIN = Dag(
 
 @pytest.mark.parametrize("lost", range(12))
 def test_a_run_with_a_damaged_line_anywhere_is_resumed(lost: int) -> None:
-    """What the line said is not known any more, so it may happen again; all else is kept."""
+    """What the line recorded is lost and may happen again; everything else is kept."""
     ways = {"a": (0, True), "b": (1, True), "c": (9, True)}
     whole = Life(CHAIN, lambda: bodies(ways))
     whole.begin()
     whole.resume()
-    if lost >= len(whole.facts):
+    if lost >= len(whole.events):
         return
-    life = whole.cut(len(whole.facts))
+    life = whole.cut(len(whole.events))
     del life.run.journal[lost]
-    kept = succeeded(life.facts)
+    kept = succeeded(life.events)
     ended = life.resume()
     assert ended is not None
     assert ended.view.status == "failed"
     assert not started(life) & set(kept)
-    assert life.facts[-1].name == "dag_done"
+    assert life.events[-1].name == "dag_done"
 
 
 @given(worlds(), st.data())
 @settings(max_examples=40, deadline=None)
-def test_the_fold_takes_any_facts_in_any_order(world: tuple[Dag, Ways], data: st.DataObject) -> None:
-    """A journal with lines missing, or twice, tells less, but it can be read, cancelled and resumed."""
+def test_the_fold_accepts_any_events_in_any_order(world: tuple[Dag, Ways], data: st.DataObject) -> None:
+    """A journal with missing or repeated lines can be read, and its run cancelled and resumed."""
     dag, ways = world
     whole = Life(dag, lambda: bodies(ways))
     whole.begin()
@@ -271,9 +273,9 @@ def test_the_fold_takes_any_facts_in_any_order(world: tuple[Dag, Ways], data: st
             life.resume()
         else:
             life.cancel()
-        facts: list[Event] = list(life.facts)
+        events: list[Event] = list(life.events)
         assert life.folded().finished_at is not None
-        assert facts or not lines
+        assert events or not lines
         record: RunRecord = life.runs.read("r")
         assert record.corrupt == 0
 
@@ -288,7 +290,7 @@ def test_a_rerun_repeats_nothing_good_that_nobody_asked_for(
     life.begin()
     before = life.folded()
     asked = data.draw(st.lists(st.sampled_from(sorted(before.index)), min_size=1, max_size=2, unique=True))
-    ended = life.service.rerun("r", Selection(only=asked), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(only=asked), "again"))
     after = replay(life.runs.read("again"))
     assert all(task.status in FINAL for task in after.tasks)
     assert [task.status for task in after.tasks] == [task.status for task in ended.state.tasks]

@@ -1,9 +1,10 @@
-"""After a failure that stops the run: what may still start sees the same, whenever what is ended has ended."""
+"""After a failure that stops the run, the order in which stopped attempts end does not matter for what still starts."""
 
 from __future__ import annotations
 
 import pytest
 
+from dagrun.core.decide import decide
 from dagrun.core.decisions import Cancel, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
@@ -13,7 +14,7 @@ from dagrun.core.state import RunState
 from tests.unit.harness import task
 
 CANCELLED = TaskCancel(timestamp=1.0, task_id="stopped", reason="StopAll", attempt=1)
-ENDED_WELL = TaskOk(timestamp=1.0, task_id="stopped", attempt=1, duration_seconds=1.0)
+SUCCEEDED = TaskOk(timestamp=1.0, task_id="stopped", attempt=1, duration_seconds=1.0)
 TASKS = (
     task("bad"),
     task("stopped", retry=Retry(retries=1)),
@@ -25,7 +26,7 @@ TASKS = (
 )
 
 
-class World:
+class StoppedRun:
     """A run of TASKS in which `bad` and `stopped` have begun."""
 
     def __init__(self) -> None:
@@ -43,8 +44,8 @@ class World:
             self.state.apply(event)
 
     def decide(self) -> None:
-        """Everything that can be decided now; what is started ends well at once."""
-        while (decision := self.state.next(1.0)) is not None:
+        """Carry out all decisions; what is started succeeds at once."""
+        while (decision := decide(self.state, 1.0)) is not None:
             match decision:
                 case Start(node):
                     name = node.task.id
@@ -53,8 +54,8 @@ class World:
                         TaskStart(timestamp=1.0, task_id=name, attempt=1, kind="shell"),
                         TaskOk(timestamp=1.0, task_id=name, attempt=1, duration_seconds=0.0),
                     )
-                case Stop():
-                    self.state.note(decision)
+                case Stop(node, reason):
+                    self.state.frontier.stop_requested(node.index, reason)
                 case Skip(node, reason):
                     self.skipped[node.task.id] = str(reason)
                     self.apply(TaskSkip(timestamp=1.0, task_id=node.task.id, reason=str(reason)))
@@ -66,39 +67,39 @@ class World:
                     raise AssertionError(decision)
 
     def fail(self) -> None:
-        """What stops the run."""
+        """The failure that stops the run."""
         self.apply(TaskFail(timestamp=1.0, task_id="bad", attempt=1, error="e", error_type="E"))
 
 
-@pytest.mark.parametrize("end", [CANCELLED, ENDED_WELL], ids=["cancelled", "ended well all the same"])
+@pytest.mark.parametrize("end", [CANCELLED, SUCCEEDED], ids=["cancelled", "succeeded nevertheless"])
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "later"])
-def test_what_the_stop_ends_counts_as_failed_from_then_on(end: Event, late: bool) -> None:
-    world = World()
-    world.fail()
+def test_an_attempt_that_the_stop_ends_counts_as_failed_from_then_on(end: Event, late: bool) -> None:
+    run = StoppedRun()
+    run.fail()
     if late:
-        world.decide()
-    world.apply(end)
-    world.decide()
-    assert world.started == {"direct", "further"}
-    assert world.skipped == {"between": "StopAll", "elsewhere": "NoFailure", "apart": "StopAll"}
-    assert world.state.end(world.state.index["stopped"]) is Outcome.FAILED
+        run.decide()
+    run.apply(end)
+    run.decide()
+    assert run.started == {"direct", "further"}
+    assert run.skipped == {"between": "StopAll", "elsewhere": "NoFailure", "apart": "StopAll"}
+    assert run.state.outcome(run.state.index["stopped"]) is Outcome.FAILED
 
 
-def test_so_does_what_waits_for_a_retry() -> None:
-    world = World()
+def test_a_task_that_waits_for_a_retry_counts_as_failed_too() -> None:
+    run = StoppedRun()
     retry = TaskRetry(
         timestamp=1.0, task_id="stopped", attempt=1, error="e", error_type="E", delay_seconds=60.0
     )
-    world.apply(retry)
-    world.fail()
-    world.decide()
-    assert world.started == {"direct", "further"}
+    run.apply(retry)
+    run.fail()
+    run.decide()
+    assert run.started == {"direct", "further"}
 
 
-def test_what_had_ended_well_before_did_not_fail() -> None:
-    world = World()
-    world.apply(ENDED_WELL)
-    world.fail()
-    world.decide()
-    assert world.started == set()
-    assert world.skipped["direct"] == world.skipped["further"] == "NoFailure"
+def test_a_task_that_had_succeeded_before_has_not_failed() -> None:
+    run = StoppedRun()
+    run.apply(SUCCEEDED)
+    run.fail()
+    run.decide()
+    assert run.started == set()
+    assert run.skipped["direct"] == run.skipped["further"] == "NoFailure"

@@ -1,4 +1,4 @@
-"""The truth table, walked whole: every end of two dependencies, every trigger, condition and policy."""
+"""The complete truth table: every end of two dependencies, every trigger, condition and policy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.core.decide import decide
 from dagrun.core.decisions import EvaluateCondition, Skip, Start
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
+from dagrun.kinds.shell import ShellAction
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder
@@ -43,7 +45,7 @@ NOOP = ShellAction(("true",))
 
 
 def events_of(task_id: str, end: str) -> list[Event]:
-    """The facts of a task that came to such an end."""
+    """The events of a task that ends like this."""
     start = TaskStart(timestamp=1, task_id=task_id, attempt=1, kind="shell")
     failed = TaskFail(
         timestamp=2, task_id=task_id, attempt=1, error="boom", error_type="E", timed_out=end == "timed_out"
@@ -62,7 +64,7 @@ def events_of(task_id: str, end: str) -> list[Event]:
     return [TaskSkip(timestamp=2, task_id=task_id, reason=reason)]
 
 
-def decide(
+def decision_for(
     ends: tuple[str, str],
     trigger: Trigger,
     condition: str | None,
@@ -71,7 +73,7 @@ def decide(
     only_if_changed: bool = False,
     edges: tuple[Trigger | None, Trigger | None] = (None, None),
 ) -> str:
-    """What becomes of `c`, which depends on `a` and `b`: 'Start', or the reason why it is skipped."""
+    """The decision about `c`, which depends on `a` and `b`: 'Start', or the reason why it is skipped."""
     tasks = [
         Task(id=name, action=NOOP, continue_on_failure=end == "tolerated")
         for name, end in zip("ab", ends, strict=True)
@@ -96,10 +98,10 @@ def decide(
     bodies = WorkBuilder(
         PreparedRun(graph, "", {}, Registry()), Settings(root=Path()), state, "run", _no_file, environment={}
     )
-    decision = state.next(3)
+    decision = decide(state, 3)
     if isinstance(decision, EvaluateCondition):
-        state.answer(decision.node, bodies.condition(decision.node))
-        decision = state.next(3)
+        state.frontier.condition_evaluated(decision.node.index, bodies.condition(decision.node))
+        decision = decide(state, 3)
     if isinstance(decision, Start):
         return "Start"
     assert isinstance(decision, Skip)
@@ -110,7 +112,7 @@ def _no_file(_: Blob) -> dict[str, Json]:
     raise AssertionError
 
 
-# --- the same, said again from the contract's words ---------------------------------------------------------------
+# --- the same, written a second time from the documentation ---------------------------------------------------------------
 
 GOOD = {"success", "unchanged", "tolerated", "skipped_unchanged"}
 BAD = {"failed", "timed_out", "cancelled"}
@@ -145,28 +147,28 @@ def expected(ends: tuple[str, str], trigger: Trigger, condition: str | None, pol
 
 @pytest.mark.parametrize("policy", OnError)
 @pytest.mark.parametrize("trigger", Trigger)
-def test_every_combination_is_as_the_contract_says(trigger: Trigger, policy: OnError) -> None:
+def test_every_combination_is_as_documented(trigger: Trigger, policy: OnError) -> None:
     for ends, condition in itertools.product(PAIRS, CONDITIONS):
-        told = decide(ends, trigger, condition, policy)
-        assert told == expected(ends, trigger, condition, policy), (ends, condition)
+        decided = decision_for(ends, trigger, condition, policy)
+        assert decided == expected(ends, trigger, condition, policy), (ends, condition)
 
 
 @pytest.mark.parametrize("ends", PAIRS)
 def test_only_if_changed_runs_when_a_direct_dependency_changed(ends: tuple[str, str]) -> None:
-    told = decide(ends, Trigger.ALWAYS, None, OnError.CONTINUE, only_if_changed=True)
-    assert told == ("Start" if "success" in ends else "Unchanged")
+    decided = decision_for(ends, Trigger.ALWAYS, None, OnError.CONTINUE, only_if_changed=True)
+    assert decided == ("Start" if "success" in ends else "Unchanged")
 
 
 def test_an_edge_with_its_own_trigger_is_judged_by_that() -> None:
-    def told(ends: tuple[str, str], own: Trigger) -> str:
-        return decide(ends, Trigger.SUCCESS, None, OnError.CONTINUE, edges=(None, own))
+    def decided(ends: tuple[str, str], own: Trigger) -> str:
+        return decision_for(ends, Trigger.SUCCESS, None, OnError.CONTINUE, edges=(None, own))
 
-    assert told(("success", "failed"), Trigger.FAILURE) == "Start"
-    assert told(("success", "success"), Trigger.FAILURE) == "NoFailure"
-    assert told(("failed", "failed"), Trigger.FAILURE) == "DependencyFailed"
-    assert told(("success", "failed"), Trigger.ALWAYS) == "Start"
-    assert told(("success", "skipped"), Trigger.NONE_FAILED) == "Start"
-    assert told(("success", "cancelled"), Trigger.NONE_FAILED) == "DependencyFailed"
+    assert decided(("success", "failed"), Trigger.FAILURE) == "Start"
+    assert decided(("success", "success"), Trigger.FAILURE) == "NoFailure"
+    assert decided(("failed", "failed"), Trigger.FAILURE) == "DependencyFailed"
+    assert decided(("success", "failed"), Trigger.ALWAYS) == "Start"
+    assert decided(("success", "skipped"), Trigger.NONE_FAILED) == "Start"
+    assert decided(("success", "cancelled"), Trigger.NONE_FAILED) == "DependencyFailed"
 
 
 def test_a_failure_is_seen_through_tasks_that_were_skipped_for_it() -> None:
@@ -180,10 +182,10 @@ def test_a_failure_is_seen_through_tasks_that_were_skipped_for_it() -> None:
     state.apply(DagStart(timestamp=0, task_count=3, dag_path="", dag_hash="", max_parallel=9))
     for event in events_of("a", "failed"):
         state.apply(event)
-    skip = state.next(1)
+    skip = decide(state, 1)
     assert isinstance(skip, Skip)
     assert (skip.node.task.id, skip.reason, skip.detail) == ("b", "DependencyFailed", "a")
     state.apply(TaskSkip(timestamp=2, task_id="b", reason="DependencyFailed", detail="a"))
-    start = state.next(3)
+    start = decide(state, 3)
     assert isinstance(start, Start)
     assert start.node.task.id == "c"

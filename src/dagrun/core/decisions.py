@@ -1,4 +1,4 @@
-"""What is to be done next in a run: frozen values that `state` gives and `engine` carries out."""
+"""What to do next in a run: frozen values that `decide` returns and the engine carries out."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from dagrun.core.outcomes import Reason, RunStatus
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin attempt number `attempt` of the task."""
+    """Start attempt number `attempt` of the task. `waited_for` is recorded with it (see `events.TaskStart`)."""
 
     node: Node
     attempt: int
+    waited_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prefetch:
-    """Hand the attempt to a worker that is to begin it when its present body has ended."""
+    """Pass the attempt to a worker, which begins it when its present body has ended."""
 
     node: Node
     attempt: int
@@ -26,7 +27,7 @@ class Prefetch:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The task will not run."""
+    """Record that the task will not run."""
 
     node: Node
     reason: Reason
@@ -35,7 +36,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """End a task that has no body to stop: it is waiting for a retry, or was never started."""
+    """Record the end of a task that has no body to stop: it waits, or was never started."""
 
     node: Node
     reason: Reason
@@ -43,7 +44,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the running attempt."""
+    """Stop the running or prefetched attempt. Stays the decision until `Frontier.stop_requested` is called."""
 
     node: Node
     reason: Reason
@@ -51,7 +52,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class EvaluateCondition:
-    """Evaluate the task's condition and tell the answer to `answer`."""
+    """Evaluate the condition of the task and pass its value to `Frontier.condition_evaluated`."""
 
     node: Node
 
@@ -65,14 +66,14 @@ class Expand:
 
 @dataclass(frozen=True, slots=True)
 class EndGroup:
-    """All variants of the group have ended: record its end, which `RunState.conclusion` tells."""
+    """All variants of the group have ended: record the event that `completion.group_end` returns."""
 
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Every task has its final state: so has the run."""
+    """All tasks have ended: record the end of the run."""
 
     status: RunStatus
     reason: str

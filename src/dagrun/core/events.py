@@ -1,38 +1,38 @@
-"""Every fact about a run: one frozen class each, to and from one line of JSON."""
+"""The events of a run: one frozen class each."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from json.encoder import encode_basestring
-from math import isfinite
-from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
 
-from dagrun.clock import from_rfc3339, to_rfc3339
-from dagrun.core.variants import MOST_VARIANTS
 from dagrun.core.work import Blob, Json, Outputs
 
 if TYPE_CHECKING:
     from dagrun.masking import Masker
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One immutable fact. `timestamp` is in seconds since the epoch, whole milliseconds."""
+class EventBase:
+    """What all events have. `timestamp` is in seconds since the epoch, whole milliseconds."""
 
     name: ClassVar[str]
+    #: The one field whose value bodies, people or documents have given, if any: it is masked. Others are dagrun's own.
+    given: ClassVar[str | None] = None
+    #: Whether the keys of that field are names that the document declares, which are not masked.
+    keys_are_declared: ClassVar[bool] = False
+    #: The one field with data of bodies, if any: only the journal of the run has it, not the stream of all runs.
+    private: ClassVar[str | None] = None
     timestamp: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DagStart(Event):
-    """The run begins: what it runs, with which parameters, and who asked."""
+class DagStart(EventBase):
+    """The run begins: the DAG, the parameters, and who started it."""
 
     name = "dag_start"
+    given = "params"
+    keys_are_declared = True
     task_count: int
     dag_path: str
     dag_hash: str
@@ -40,35 +40,39 @@ class DagStart(Event):
     trigger: str = "manual"
     max_parallel: int = 1
     schedule_id: str | None = None
-    #: The minute that the run was fired for, of a run that a schedule fired and of what continues or repeats it.
+    #: The minute that a schedule started the run for; also of a run that resumes or repeats such a run.
     scheduled_at: str | None = None
     parent_run_id: str | None = None
-    #: True when only a part of the document's tasks is run.
+    #: True when only a part of the tasks in the document runs.
     partial: bool | None = None
     #: The parameters whose values held a secret, which was masked.
     masked_params: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStart(Event):
-    """An attempt's body begins."""
+class TaskStart(EventBase):
+    """The body of an attempt begins."""
 
     name = "task_start"
     task_id: str
     attempt: int
     kind: str
     workflow_ref: str | None = None
+    #: What the task waited for last: `dependency:ID`, `slot:ID` (the task that freed a slot) or `group:ID` (the variant
+    #: that left room for another one in a group with a limit). None: it began with the stretch, or after a retry's delay.
+    waited_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOk(Event):
-    """The task ended well. The outputs stand here, or in the file that `outputs_file` names.
+class TaskOk(EventBase):
+    """The task succeeded. The outputs are here, or in the file that `outputs_file` names.
 
-    With `reused_from` nothing ran: a rerun took the outputs over from that run. With `summary` it is a group that ended,
-    which has no attempts; so with the other ends of a task.
+    With `reused_from` nothing ran: a rerun reuses the outputs of that run. With `summary` the task is a group, which has
+    no attempts; the same is true of the other events that end a task.
     """
 
     name = "task_ok"
+    given = private = "outputs"
     task_id: str
     attempt: int | None = None
     duration_seconds: float
@@ -77,19 +81,20 @@ class TaskOk(Event):
     outputs_file: Blob | None = None
     reused_from: str | None = None
     summary: str | None = None
-    left_running: int | None = None  # processes that the attempt left running, which were then ended
+    left_running: int | None = None  # number of processes that the attempt left running and dagrun then ended
 
     @property
     def result(self) -> Outputs:
-        """The outputs, wherever they lie."""
+        """The outputs, or the file that has them."""
         return self.outputs_file or self.outputs or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetry(Event):
+class TaskRetry(EventBase):
     """An attempt failed and the task is tried again, `delay_seconds` after this moment."""
 
     name = "task_retry"
+    given = "error"
     task_id: str
     attempt: int
     error: str
@@ -102,13 +107,15 @@ class TaskRetry(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFail(Event):
-    """The last attempt failed: so did the task. Without an attempt it never came to one: an expression of it failed.
+class TaskFail(EventBase):
+    """The task failed with its last attempt; without one, because one of its expressions could not be evaluated.
 
-    The outputs that the attempt wrote all the same are here, or in the file that `outputs_file` names.
+    The outputs that the attempt wrote before are here, or in the file that `outputs_file` names.
     """
 
     name = "task_fail"
+    given = "error"
+    private = "outputs"
     task_id: str
     attempt: int | None = None
     error: str
@@ -123,13 +130,13 @@ class TaskFail(Event):
 
     @property
     def result(self) -> Outputs:
-        """The outputs, wherever they lie."""
+        """The outputs, or the file that has them."""
         return self.outputs_file or self.outputs or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSkip(Event):
-    """The task will not run, and why. With an attempt it has run, and ended with an exit code that skips it."""
+class TaskSkip(EventBase):
+    """The task will not run, and why. With an attempt, it ran and ended with an exit code that counts as skipped."""
 
     name = "task_skip"
     task_id: str
@@ -142,8 +149,8 @@ class TaskSkip(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCancel(Event):
-    """The task was ended, or kept from starting, by something outside it."""
+class TaskCancel(EventBase):
+    """The task was ended, or not started, because the run is cancelled or stops."""
 
     name = "task_cancel"
     task_id: str
@@ -155,13 +162,14 @@ class TaskCancel(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskExpand(Event):
+class TaskExpand(EventBase):
     """The list of a for_each is known: from now on the task has `count` variants.
 
-    The items stand here, or in the file that `items_file` names.
+    The items are here, or in the file that `items_file` names.
     """
 
     name = "task_expand"
+    given = private = "items"
     task_id: str
     count: int
     items: Sequence[Json] | None = None
@@ -169,42 +177,49 @@ class TaskExpand(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(Event):
-    """Somebody asked for the run to end."""
+class CancelRequested(EventBase):
+    """A person or a program requests the end of the run."""
 
     name = "cancel_requested"
+    given = "reason"
     by: str
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelIgnored(Event):
-    """Somebody asked for a run to end that had ended."""
+class CancelIgnored(EventBase):
+    """A request to cancel a run that has already ended."""
 
     name = "cancel_ignored"
+    given = "reason"
     by: str
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DagResume(Event):
-    """A new stretch of the run begins: what ended well is kept, the rest runs (again)."""
+class DagResume(EventBase):
+    """A new stretch of the run begins: tasks that succeeded are kept, the others run (again)."""
 
     name = "dag_resume"
+    given = "params"
+    keys_are_declared = True
     reused: Sequence[str]
     rerun: Sequence[str]
     dag_hash: str
     max_parallel: int = 1
-    #: The values of all parameters, where some were given anew, and those whose values held a secret.
+    #: The values of all parameters if some were given again, and the parameters whose values held a secret.
     params: Mapping[str, Json] | None = None
     masked_params: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DagDone(Event):
-    """A stretch of the run ended. `duration_seconds` is that stretch's."""
+class DagDone(EventBase):
+    """A stretch of the run ended. `duration_seconds` is the duration of that stretch."""
 
     name = "dag_done"
+    given = "outputs"
+    keys_are_declared = True
+    private = "outputs"
     status: str
     reason: str
     tasks_succeeded: int
@@ -215,178 +230,34 @@ class DagDone(Event):
     outputs: Mapping[str, Json] | None = None
 
 
-EVENTS: Mapping[str, type[Event]] = {
-    cls.name: cls
-    for cls in (
-        DagStart, TaskStart, TaskOk, TaskRetry, TaskFail, TaskSkip, TaskCancel, TaskExpand, CancelRequested,
-        CancelIgnored, DagResume, DagDone,
-    )
-}  # fmt: skip
+Event = (
+    DagStart
+    | TaskStart
+    | TaskOk
+    | TaskRetry
+    | TaskFail
+    | TaskSkip
+    | TaskCancel
+    | TaskExpand
+    | CancelRequested
+    | CancelIgnored
+    | DagResume
+    | DagDone
+)
+EVENTS: Mapping[str, type[Event]] = {cls.name: cls for cls in get_args(Event)}
+_AnyEvent = TypeVar("_AnyEvent", bound=EventBase)
 
-#: The fields that hold what bodies, people and documents have given. All others are dagrun's own, and name its things.
-_GIVEN: Mapping[type[Event], str] = {
-    DagStart: "params", TaskOk: "outputs", TaskRetry: "error", TaskFail: "error", TaskExpand: "items",
-    CancelRequested: "reason", CancelIgnored: "reason", DagResume: "params", DagDone: "outputs",
-}  # fmt: skip
-#: Facts in which the keys of that field are names that the document declares.
-_DECLARED = (DagStart, DagResume, DagDone)
-_Fact = TypeVar("_Fact", bound=Event)
 
-
-def masked(event: _Fact, masker: Masker) -> _Fact:
-    """The fact without secrets. What dagrun itself says (ids, states, times) is kept, whatever the secrets are."""
-    name = _GIVEN.get(type(event))
+def masked(event: _AnyEvent, masker: Masker) -> _AnyEvent:
+    """The event without secrets. Only the field that others have given is masked, not ids, statuses and times."""
+    name = event.given
     value = getattr(event, name) if name is not None else None
     if name is None or value is None or (isinstance(event, TaskFail) and event.summary is not None):
         return event  # the error of a group names its variants
-    hidden = masker.values(value) if isinstance(event, _DECLARED) else masker.value(value)
-    changes: dict[str, Any] = {name: hidden}
+    changes: dict[str, Any] = {name: masker.values(value) if event.keys_are_declared else masker.value(value)}
     return replace(event, **changes)
 
 
-#: What only the run's own journal tells: data of bodies.
-_PRIVATE: Mapping[type[Event], str] = {
-    TaskOk: "outputs",
-    TaskFail: "outputs",
-    DagDone: "outputs",
-    TaskExpand: "items",
-}
-_FIELDS: Mapping[type[Event], tuple[str, ...]] = {
-    cls: tuple(f.name for f in fields(cls) if f.name not in ("timestamp", _PRIVATE.get(cls)))
-    for cls in EVENTS.values()
-}
-#: Each field with how it begins, and with what need not be written, for whoever reads it knows it: an empty text where
-#: that is the default. (None is never written.)
-_SAID: Mapping[type[Event], tuple[tuple[str, str, str | None], ...]] = {
-    cls: tuple(
-        (f.name, f',"{f.name}":', "" if f.default == "" else None)
-        for f in fields(cls)
-        if f.name in _FIELDS[cls]
-    )
-    for cls in EVENTS.values()
-}
-
-
 def file_of(event: Event) -> Blob | None:
-    """The file that an event names for what is too large to be told in it."""
+    """The file that holds the outputs or items of an event when they are too large for it."""
     return getattr(event, "outputs_file", None) or getattr(event, "items_file", None)
-
-
-class Encoder:
-    """Writes one run's events as lines: the run's own fields are encoded once, not per event."""
-
-    def __init__(self, run_id: str, dag_name: str, tenant: str) -> None:
-        shared = _encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
-        self._shapes = {
-            cls: (f'","event":"{cls.name}",{shared}', _SAID[cls], _PRIVATE.get(cls))
-            for cls in EVENTS.values()
-        }
-
-    def encode(self, event: Event) -> tuple[str, str]:
-        """The event as a line for the run's journal, and as a line for the stream of all runs (no outputs)."""
-        head, said, private = self._shapes[type(event)]
-        start = '{"timestamp":"' + to_rfc3339(event.timestamp) + head
-        for name, opening, unsaid in said:
-            value = getattr(event, name)
-            if value is not None and value != unsaid:
-                start += opening + _text(value)
-        public = start + "}\n"
-        if private is not None and (data := getattr(event, private)) is not None:
-            return f'{start},"{private}":{_data(data)}}}\n', public
-        return public, public
-
-
-def _number(value: float) -> str:
-    return repr(value) if isfinite(value) else _encode(value)
-
-
-#: How plain values are written: for these the encoder's own way in costs most of the time.
-_PLAIN: Mapping[type, Callable[[Any], str]] = {
-    str: encode_basestring,
-    int: repr,
-    float: _number,
-    bool: {False: "false", True: "true"}.__getitem__,
-    NoneType: lambda _: "null",
-}
-
-
-def _text(value: Any) -> str:
-    """What an event says of itself, as JSON."""
-    if type(value) is Blob:
-        value = {"file": value.file, "size": value.size, "sha256": value.sha256}
-    return _PLAIN.get(type(value), _encode)(value)
-
-
-def _data(data: Any) -> str:
-    """What a body handed over, as JSON: mostly a few names with plain values."""
-    try:
-        return f"{{{','.join([f'{encode_basestring(key)}:{_PLAIN[type(it)](it)}' for key, it in data.items()])}}}"
-    except (AttributeError, KeyError, TypeError):
-        return _encode(data)
-
-
-def _types(declared: str) -> frozenset[type]:
-    known = declared.removesuffix(" | None")
-    return _TYPES[known] if known == declared else _TYPES[known] | {NoneType}
-
-
-#: The types of JSON values that a field takes, by how it is declared; what may be None need not be written.
-_TYPES: Mapping[str, frozenset[type]] = {
-    "str": frozenset({str}),
-    "int": frozenset({int}),
-    "float": frozenset({int, float}),
-    "bool": frozenset({bool}),
-    "Blob": frozenset({dict}),
-    "Mapping[str, Json]": frozenset({dict}),
-    "Sequence[str]": frozenset({list}),
-    "Sequence[Json]": frozenset({list}),
-}
-_TAKES: Mapping[type[Event], tuple[tuple[str, frozenset[type]], ...]] = {
-    cls: tuple((f.name, _types(str(f.type))) for f in fields(cls) if f.name != "timestamp")
-    for cls in EVENTS.values()
-}
-_MOST: int = 10**10  # seconds, and attempts: no fact comes near it
-
-
-def decode(line: Mapping[str, Json]) -> Event | None:
-    """The fact that a line of JSON states; None for an event this version does not know.
-
-    Fields it does not know are ignored, so an older dagrun reads a newer one's journal.
-    Raises KeyError, TypeError or ValueError when a line is not an event at all, or a field of it is not of its type.
-    """
-    cls = EVENTS.get(line["event"])
-    if cls is None:
-        return None
-    facts: dict[str, Any] = {}
-    for name, types in _TAKES[cls]:
-        if name in line:
-            value = facts[name] = line[name]
-            fits = type(value) in types
-            if not fits or (float in types and value is not None and not -_MOST < value < _MOST):
-                raise ValueError(f"'{name}' cannot be {value!r:.80}")
-    for name in ("outputs_file", "items_file"):
-        if facts.get(name) is not None:
-            facts[name] = _blob(facts[name])
-    event = cls(timestamp=from_rfc3339(line["timestamp"]), **facts)
-    if not 0 <= (facts.get("attempt") or 0) < _MOST:
-        raise ValueError("there is no such attempt")
-    match event:
-        case DagResume() if {*map(type, event.reused), *map(type, event.rerun)} - {str}:
-            raise ValueError("a task's id is text")
-        case TaskExpand() if not _is_list_of(event, event.count):
-            raise ValueError(f"there are no {event.count} items")
-    return event
-
-
-def _blob(data: Mapping[str, Json]) -> Blob:
-    """A file beside the run's other files: a name, never a path."""
-    file, size, digest = data["file"], data["size"], data["sha256"]
-    if not (type(file) is type(digest) is str and type(size) is int and size >= 0):
-        raise ValueError(f"{data!r:.80} is no file with a size and a hash")
-    if "/" in file or "\0" in file or file in ("", ".", ".."):
-        raise ValueError(f"{file!r:.80} names no file")
-    return Blob(file, size, digest)
-
-
-def _is_list_of(event: TaskExpand, count: int) -> bool:
-    return 0 <= count <= MOST_VARIANTS and (event.items is None or len(event.items) == count)

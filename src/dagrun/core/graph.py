@@ -1,4 +1,4 @@
-"""What will run: tasks linked by index, in order; variants, waves, critical path, cycles."""
+"""The tasks that will run, linked by index: variants, order, waves, cycles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dagrun.language import expressions
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What makes a node a variant: the node of its group, which of the group's it is, and what `matrix` holds."""
+    """The data of a variant: the node of its group, its key in the group, and the values of `matrix`."""
 
     group: int
     key: str
@@ -23,9 +23,9 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task with its edges, by index. Indices follow the order of the file; a group stands behind its variants.
+    """A task with its edges, by index. Indices follow the order of the file; a group comes after its variants.
 
-    `looks_back`: its condition asks how others ended, so it is asked before a failure skips the task.
+    `looks_back`: its condition is about the outcome of others, so it is evaluated before a failure skips the task.
     `survives`: the task may still start when a failure has stopped the run.
     """
 
@@ -36,13 +36,13 @@ class Node:
     looks_back: bool = False
     survives: bool = False
     variant: Variant | None = None
-    #: Of a group: its variants, and they are what it needs. None: no group, or a for_each before its list is known.
+    #: Of a group: its variants, which are also its needs. None: no group, or a for_each whose list is not known yet.
     members: range | None = None
-    #: Of a for_each: what each variant does; the node's own task says what is asked once, for all of them.
+    #: Of a for_each: the task of each variant. The task of the node has what is evaluated once for all of them.
     each: Task | None = None
 
     def expanded(self, numbers: Sequence[int], members: range) -> Iterator[Node]:
-        """The variants of a for_each, now that its list is known: those of the items `numbers`."""
+        """The variants of a for_each for the items with these numbers, once its list is known."""
         assert self.each is not None
         for number, index in zip(numbers, members, strict=True):
             variant = Variant(self.index, str(number))
@@ -52,12 +52,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A DAG made ready to run. Only a valid DAG has one."""
+    """A DAG ready to run. Only a valid DAG has one."""
 
     dag: Dag
     nodes: tuple[Node, ...]
     index: dict[str, int]
-    #: Whether a run may add nodes to it: it has a for_each.
+    #: Whether a run may add nodes, because there is a for_each.
     grows: bool = False
 
     @classmethod
@@ -80,16 +80,16 @@ class Graph:
 
     @property
     def task_count(self) -> int:
-        """How many tasks there are to run, for all that is known beforehand: variants count, their group does not."""
+        """The number of tasks to run, as far as it is known before the run: variants count, their group does not."""
         return sum(1 for node in self.nodes if node.members is None)
 
     def walk(self) -> Iterator[int]:
-        """Every node in the order in which one worker would end them: of the ready ones, the first in the file."""
+        """All nodes in the order in which one worker would end them: of those that are ready, the first in the file."""
         missing = [len(node.needs) for node in self.nodes]
         ready = [node.index for node in self.nodes if not node.needs]  # ascending, so already a heap
         while ready:
             ended = [heapq.heappop(ready)]
-            for i in ended:  # it grows meanwhile: a group ends with its last variant
+            for i in ended:  # grows while it is read: a group ends with its last variant
                 yield i
                 for dependent in self.nodes[i].dependents:
                     missing[dependent] -= 1
@@ -99,7 +99,7 @@ class Graph:
                         ended.append(dependent)
 
     def of(self, dag: Dag) -> Graph:
-        """The graph of another DAG: this one's nodes, if it has the same tasks."""
+        """The graph of another DAG. It shares the nodes if the tasks are the same."""
         return replace(self, dag=dag) if dag.tasks is self.dag.tasks else Graph.compile(dag)
 
     def order(self) -> list[int]:
@@ -107,9 +107,9 @@ class Graph:
         return [i for i in self.walk() if self.nodes[i].members is None]
 
     def waves(self) -> list[list[int]]:
-        """The parallel groups: a task stands in the wave after the last of its dependencies, and with `parallel_with`.
+        """The tasks that can run in parallel: each is in the wave after its last dependency, together with `parallel_with`.
 
-        Where those wishes contradict the dependencies none of them is heard.
+        If `parallel_with` contradicts the dependencies anywhere, all of it is ignored.
         """
         levels = self._levels(self._units(parallel=True)) or self._levels(self._units(parallel=False)) or []
         waves: list[list[int]] = [[] for _ in range(max(levels, default=-1) + 1)]
@@ -135,7 +135,7 @@ class Graph:
         return [of(i) for i in range(len(unit))]
 
     def _levels(self, unit: Sequence[int]) -> list[int] | None:
-        """How deep each node's unit stands; None when the units depend on each other in a circle."""
+        """The depth of the unit of each node; None when units depend on each other in a cycle."""
         inside: dict[int, list[int]] = {}
         missing = [0] * len(unit)
         for node in self.nodes:
@@ -143,7 +143,7 @@ class Graph:
             missing[unit[node.index]] += sum(1 for need in node.needs if unit[need] != unit[node.index])
         levels = [0] * len(unit)
         ready = [each for each in inside if not missing[each]]
-        for each in ready:  # it grows meanwhile
+        for each in ready:  # grows while it is read
             for dependent in (i for member in inside[each] for i in self.nodes[member].dependents):
                 other = unit[dependent]
                 if other != each:
@@ -158,7 +158,7 @@ _Slot = tuple[Task, bool, bool, Variant | None, range | None, Task | None]
 
 
 def _laid_out(dag: Dag) -> list[_Slot]:
-    """What is to become a node, in order: a node's task, and its fields behind the edges."""
+    """The future nodes in order: for each its task and the fields after the edges."""
     slots: list[_Slot] = []
     for task in dag.tasks:
         traits = looks_back_and_survives(task)
@@ -179,9 +179,9 @@ def _laid_out(dag: Dag) -> list[_Slot]:
 
 
 def _once_and_each(task: Task) -> tuple[Task, Task]:
-    """A for_each as it is judged before its list is known, and what each variant does.
+    """The task of a for_each before its list is known, and the task of each variant.
 
-    A condition is asked once, before the list is evaluated; one that looks at `item` is asked of each variant.
+    A condition is evaluated once, before the list is; one that reads `item` is evaluated for each variant.
     """
     each = replace(task, for_each=None, only_items=None, max_parallel=None)
     env = {name: text for name, text in task.env.items() if not _reads_item(text)}
@@ -198,8 +198,8 @@ def _once_and_each(task: Task) -> tuple[Task, Task]:
 
 
 def _reads_item(text: str) -> bool:
-    holes = expressions.template(text).holes if "${{" in text else ()
-    return any(reference.root == "item" for hole in holes for reference in hole.expression.references)
+    placeholders = expressions.template(text).placeholders if "${{" in text else ()
+    return any(reference.root == "item" for each in placeholders for reference in each.expression.references)
 
 
 _OUTCOMES = frozenset({"failure", "always", "cancelled"})
@@ -207,10 +207,10 @@ _SURVIVING = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 
 
 def looks_back_and_survives(task: Task) -> tuple[bool, bool]:
-    """Whether a task's condition looks back, and whether the task survives a stop.
+    """Whether the condition of a task looks back, and whether the task survives a stop.
 
-    An edge that asks for a failure is there for failures; one that is `always` only sets an order, and makes a task
-    survive only when no other edge of it asks for more.
+    A task with an edge `failure` handles failures. An edge `always` only sets the order: it makes a task survive only if
+    all its edges are `always` or `failure`.
     """
     edges = [need.trigger for need in task.needs]
     survives = (
@@ -222,9 +222,11 @@ def looks_back_and_survives(task: Task) -> tuple[bool, bool]:
     for text in (task.condition, task.unless):
         if text is not None:
             expression = expressions.condition(text)
-            asks = any(call.name in _OUTCOMES for call in expression.calls)
-            survives = survives or asks
-            looks_back = looks_back or asks or any(_reads_status(ref) for ref in expression.references)
+            reads_outcomes = any(call.name in _OUTCOMES for call in expression.calls)
+            survives = survives or reads_outcomes
+            looks_back = (
+                looks_back or reads_outcomes or any(_reads_status(ref) for ref in expression.references)
+            )
     return looks_back, survives
 
 
@@ -233,9 +235,9 @@ def _reads_status(reference: expressions.Reference) -> bool:
 
 
 def cycles(needs: Mapping[str, Sequence[str]], limit: int = 10) -> Iterator[list[str]]:
-    """Cycles as lists of ids, each depending on the next, from the one that stands first and back to it.
+    """Cycles as lists of ids, each depending on the next, from the first in the file back to it.
 
-    At most one cycle through any task is told, and at most `limit` in all: mending one often mends others.
+    At most one cycle through any task is returned, and at most `limit` in all: fixing one often fixes others.
     """
     left = {task: list(deps) for task, deps in needs.items()}
     place = {task: i for i, task in enumerate(needs)}

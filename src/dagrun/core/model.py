@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from dagrun.core.outcomes import Trigger as Trigger
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """A dependency; with a trigger of its own the edge is judged by that, not by the task's."""
+    """A dependency. Its own trigger, if it has one, replaces the trigger of the task for this edge."""
 
     task: str
     trigger: Trigger | None = None
@@ -22,7 +22,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often and when a failed attempt is tried again. Times are in seconds; None: the setting's value.
+    """How often and when a failed attempt is retried. Times are in seconds; None: the value of the setting.
 
     The delay before attempt n+1 is `initial * factor ** (n - 1)`, at most `max`, give or take `jitter` (a share).
     """
@@ -37,48 +37,60 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowAction:
-    """Call the registered Python function `ref`."""
+class RetryDefaults:
+    """The settings for what a `retry` leaves out: the first delay in seconds, and the jitter as a share of a delay."""
 
-    ref: str
-    kind: Literal["workflow"] = "workflow"
+    initial: float = 0.4
+    jitter: float = 0.2
+
+    def delay(self, retry: Retry, attempt: int, chance: float) -> float:
+        """Seconds to wait after failed attempt number `attempt`; `chance` in [0, 1) selects a delay within the jitter."""
+        initial = self.initial if retry.initial is None else retry.initial
+        jitter = self.jitter if retry.jitter is None else retry.jitter
+        # Above the maximum the power does not matter; the limit keeps 2 ** 5000 from overflowing.
+        base = min(initial * retry.factor ** min(attempt - 1, 64), retry.max)
+        return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
 
 
 @dataclass(frozen=True, slots=True)
-class ShellAction:
-    """Run `commands` in order in one shell; the first that ends non-zero ends the task."""
+class TemplateText:
+    """A text of an action with its `${{ }}`, written at `path` below the task."""
 
-    commands: tuple[str, ...]
+    path: tuple[str | int, ...]
+    text: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text, as the only part."""
+        return (self.text,)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptText:
+    """Commands that form one script, run by `shell`. A `${{ }}` may only appear where that program reads it as data."""
+
+    parts: tuple[str, ...]
     shell: str = "sh"
-    kind: Literal["shell"] = "shell"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerAction:
-    """Run `commands` as a shell task does, in a container of `image`; without commands the image's own command runs."""
-
-    image: str
-    commands: tuple[str, ...] = ()
-    shell: str = "sh"
-    #: `source:target` of what the container sees of this machine.
-    mount: tuple[str, ...] = ()
-    pull: Literal["missing", "always", "never"] = "missing"
-    kind: Literal["container"] = "container"
+ActionText = TemplateText | ScriptText
 
 
-@dataclass(frozen=True, slots=True)
-class NoAction:
-    """Do nothing: a join, or a place to hang something on."""
+class Action:
+    """What a task does. Each kind of task has its own frozen dataclass below this one (`dagrun.kinds`)."""
 
-    kind: Literal["noop"] = "noop"
+    __slots__ = ()
 
+    kind: str
 
-Action = WorkflowAction | ShellAction | ContainerAction | NoAction
+    def texts(self) -> Sequence[ActionText]:
+        """Every text of the action that may hold expressions."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """How to know that a service is ready. Times are in seconds."""
+    """How to check that a service is ready. Times are in seconds."""
 
     test: tuple[str, ...]
     interval: float = 5.0
@@ -88,7 +100,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceContainer:
-    """A container that runs beside a task, for as long as the task does."""
+    """A container that runs as long as the task does."""
 
     name: str
     image: str
@@ -97,13 +109,13 @@ class ServiceContainer:
     health_check: HealthCheck | None = None
 
 
-#: A matrix's values keep the text that was written: `3.10` is "3.10". Only `true` and `false` are no texts.
+#: Matrix values keep their text: `3.10` is "3.10". Only `true` and `false` are no text.
 MatrixValue = str | bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """One task, many variants: the product of `axes` in the file's order, less `exclude`, and `include` (CONTRACT 2.7)."""
+    """What makes one task many variants: the product of `axes` in file order, without `exclude`, and with `include`."""
 
     axes: Mapping[str, tuple[MatrixValue, ...]]
     exclude: tuple[Mapping[str, MatrixValue], ...] = ()
@@ -112,7 +124,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A node of the DAG. `timeout` is per attempt, in seconds; `needs` names each dependency once, in the file's order.
+    """A task of the DAG. `timeout` is per attempt, in seconds; `needs` has each dependency once, in file order.
 
     `params`, `env`, `condition` (`if`), `unless`, `for_each`, `working_dir`, images and scripts hold their expressions as text.
     """
@@ -127,34 +139,34 @@ class Task:
     only_if_changed: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
-    #: Files of variables, below `env`; the last one that has a name gives its value.
+    #: Files of variables. `env` wins over them, and a later file over an earlier one.
     dotenv: tuple[str, ...] = ()
     retry: Retry = field(default_factory=Retry)
     timeout: float | None = None
     working_dir: str | None = None
     continue_on_failure: bool = False
-    #: The exit codes with which a failure is tolerated, where not every one is.
+    #: The exit codes of a failure that is tolerated, if not every failure is.
     tolerated_exit_codes: tuple[int, ...] = ()
-    #: An attempt that ends with one of these has the task skipped.
+    #: An attempt that ends with one of these exit codes makes the task skipped.
     skip_on_exit_codes: tuple[int, ...] = ()
     on_error: OnError | None = None
-    #: At most one of these two: variants known from the document, or from a list that is known only in the run.
+    #: At most one of the two: variants that the document names, or a list that may be known only in the run.
     matrix: Matrix | None = None
-    #: One `${{ }}` that gives a list, or the list itself.
+    #: One `${{ }}` whose value is a list, or the list itself.
     for_each: str | tuple[Any, ...] | None = None
-    #: Of a for_each: the numbers of the only items that the run is about; None: all of them.
+    #: Of a for_each: the numbers of the items that the run includes; None: all.
     only_items: tuple[int, ...] | None = None
     #: How many variants run at once.
     max_parallel: int | None = None
     services: tuple[ServiceContainer, ...] = ()
-    #: Files and directories, from the working directory, that are collected when the task has run; globs are fine.
+    #: Files, directories and glob patterns, relative to the working directory, that are collected when the task has run.
     artifacts: tuple[str, ...] = ()
-    #: Tasks that stand in the same wave of the plan.
+    #: Tasks that should be in the same wave of the plan.
     parallel_with: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """What the task does, in one word."""
+        """The kind of the task's action."""
         return self.action.kind
 
     def tolerates(self, exit_code: int | None) -> bool:
@@ -179,7 +191,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dag:
-    """A workflow as it was written, whatever the dialect. Times are in seconds."""
+    """A workflow, independent of its dialect. Times are in seconds."""
 
     name: str
     tasks: tuple[Task, ...]
@@ -187,7 +199,7 @@ class Dag:
     tenant: str = "local-dev"
     params: tuple[Param, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    #: Files of variables for every task, below `env`.
+    #: Files of variables for all tasks. `env` wins over them.
     dotenv: tuple[str, ...] = ()
     on_error: OnError = OnError.STOP_ALL
     max_parallel: int | None = None
@@ -196,13 +208,13 @@ class Dag:
     #: Of a recorded DAG: the parameters whose values held a secret, which was masked.
     masked_params: tuple[str, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    #: What becomes of containers when their task has ended.
+    #: What happens to containers when their task has ended.
     cleanup: Literal["remove_on_completion", "keep", "keep_on_failure"] = "remove_on_completion"
-    #: What the document says about itself that no run looks at: namespace, labels, annotations, a policy's name.
+    #: Information that no run uses: namespace, labels, annotations, the name of a policy.
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: Words of the language that a later version brings. They are refused by name, never ignored.
+#: Keys that a later version will support. They are rejected by name, not ignored.
 LATER_DAG_KEYS: Mapping[str, str] = {
     "hooks": "hooks",
 }

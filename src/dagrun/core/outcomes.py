@@ -1,4 +1,4 @@
-"""When tasks run, how they and runs end, and the one table that says what a dependency's end means for those that wait for it."""
+"""Triggers, statuses, reasons, and the table of what the end of a dependency means for its dependents."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 
 class OnError(StrEnum):
-    """What a failure that is not tolerated does to the rest of the run."""
+    """What happens to the rest of the run after a failure that is not tolerated."""
 
     STOP_ALL = "stop_all"
     CONTINUE = "continue"
 
 
 class Trigger(StrEnum):
-    """When a task whose dependencies have all ended runs (CONTRACT 5)."""
+    """Which outcomes of its dependencies let a task run, once all of them have ended."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -23,11 +23,12 @@ class Trigger(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a task stands."""
+    """The status of a task. `waiting`: it waits for an event, such as an approval, and holds no slot."""
 
     PENDING = "pending"
     RUNNING = "running"
     RETRYING = "retrying"
+    WAITING = "waiting"
     SUCCESS = "success"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -36,13 +37,15 @@ class Status(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """The state of a run. `pending`: it has not begun, such as one that a schedule has queued.
+    """The status of a run. `pending`: it has not begun, for example because a schedule has queued it.
 
-    `interrupted` is for readers: no end is recorded and nobody holds the run.
+    `waiting`: it waits for a person, nothing else can run, and no process drives it. `interrupted` is for readers: no
+    end is recorded, and no process drives the run although it has something to do.
     """
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCESS = "success"
     PARTIAL = "partial"
     FAILED = "failed"
@@ -51,7 +54,7 @@ class RunStatus(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a task, or a run, came to be as it is."""
+    """Why a task or a run has its status."""
 
     COMPLETED = "Completed"
     REUSED = "Reused"
@@ -69,14 +72,14 @@ class Reason(StrEnum):
     OUTPUTS_FAILED = "OutputsFailed"
 
 
-#: What stops a run, each stronger than those before it: a later, stronger one also ends what the first had spared.
+#: Why a run stops. Each reason is stronger than those before it: it also ends what a weaker one has spared.
 STOPS = (Reason.STOP_ALL, Reason.RUN_TIMEOUT, Reason.CANCELLED)
 FAILED = frozenset({Status.FAILED, Status.TIMED_OUT})
 FINAL = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.SKIPPED, Status.CANCELLED})
 
 
 class Outcome(StrEnum):
-    """What a dependency's end counts as."""
+    """What the end of a dependency counts as."""
 
     #: It succeeded; or it failed and that is tolerated; or it was skipped because nothing had changed.
     GOOD = "good"
@@ -87,7 +90,7 @@ class Outcome(StrEnum):
 
 
 def outcome_of(status: Status, reason: str, *, tolerated: bool) -> Outcome:
-    """What a task that has ended counts as for its dependents; `tolerated` is what its `continue_on_failure` makes of it."""
+    """What a task that has ended counts as for its dependents; `tolerated`: its failure is."""
     if status is Status.SKIPPED:
         return Outcome.GOOD if reason == Reason.UNCHANGED else Outcome.SKIPPED
     if status is Status.CANCELLED:
@@ -95,11 +98,11 @@ def outcome_of(status: Status, reason: str, *, tolerated: bool) -> Outcome:
     return Outcome.FAILED if status is not Status.SUCCESS and not tolerated else Outcome.GOOD
 
 
-#: Types of errors that no further attempt would mend.
+#: Types of errors that a retry cannot fix.
 LASTING = frozenset({"NoContainerEngine", "ValueTooLarge"})
 
-#: Why a task is skipped when a dependency of it ended so; None: this dependency does not hinder it. `failure` looks
-#: further: it is content when something *above* the dependency failed, which `RunState` adds.
+#: Why a task is skipped when a dependency has this outcome; None: the dependency lets it run. `failure` also lets a task
+#: run when something *above* the dependency failed; `decide` checks that.
 EDGES: Mapping[tuple[Trigger, Outcome], Reason | None] = {
     (Trigger.SUCCESS, Outcome.GOOD): None,
     (Trigger.SUCCESS, Outcome.FAILED): Reason.DEPENDENCY_FAILED,

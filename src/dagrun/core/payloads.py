@@ -1,4 +1,4 @@
-"""What a body is given: the rules by which parameters and outputs reach it."""
+"""How parameters and outputs reach a body."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Bytes of one value in an environment variable, and of all variables of a task: past that values lie in files.
+#: Maximum bytes of one value in an environment variable, and of all variables of a task; larger values are passed in files.
 MOST_IN_ENVIRONMENT = 32 * 1024
 MOST_TOGETHER = 256 * 1024
 
@@ -32,7 +32,7 @@ def parameter_variable(name: str, task_id: str = "") -> str | None:
 
 
 def merged_params(params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """A task's own params plus `<task>__<key>` for every output of its direct dependencies; upstream wins (S2)."""
+    """A task's own params plus `<task>__<key>` for every output of its direct dependencies; upstream wins."""
     merged = dict(params)
     for task_id, outputs in upstream.items():
         for key, value in outputs.items():
@@ -41,7 +41,7 @@ def merged_params(params: Mapping[str, Any], upstream: Mapping[str, Mapping[str,
 
 
 def by_output(variants: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """What a group hands on: of each output a map from variant to value, from each variant's key and its outputs."""
+    """The outputs of a group: of each output a map from variant to value. `variants` are keys with their outputs."""
     found: dict[str, dict[str, Any]] = {}
     for key, outputs in variants:
         for name, value in outputs.items():
@@ -55,9 +55,9 @@ def mentioned(script: str) -> frozenset[str]:
 
 
 def as_bytes(value: Any) -> bytes:
-    """A parameter as a script finds it: text as it is, anything else as JSON."""
+    """A parameter as a script reads it: text unchanged, any other value as JSON."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # An upstream may have written half a surrogate pair into its JSON; what follows has no use for one.
+    # A task may have written half a surrogate pair into its JSON, which UTF-8 cannot encode.
     return text.encode("utf-8", "replace")
 
 
@@ -73,15 +73,15 @@ def size_of(variables: Mapping[str, str | bytes]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """How the parameters of a script reach it, beside the one file that holds all of them."""
+    """How the parameters of a script reach it, besides the one file that holds all of them."""
 
-    #: The values that are environment variables.
+    #: The values passed in environment variables.
     variables: Mapping[str, bytes] = field(default_factory=dict)
-    #: The values that lie in a file of their own, by the variable that names the file.
+    #: The values passed in a file each, by the variable with the path of the file.
     files: Mapping[str, bytes] = field(default_factory=dict)
-    #: The variables that were left out, with the size of each value.
+    #: The variables left out of the environment, with the size of each value in bytes.
     left_out: Mapping[str, int] = field(default_factory=dict)
-    #: The variables that several parameters would be, and these.
+    #: The variables that several parameters map to, with the names of those parameters.
     ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -89,7 +89,7 @@ def handed(
     params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]], named: Collection[str], room: int,
     path_length: int,
 ) -> Handed:  # fmt: skip
-    """Which parameters become environment variables, which get a file, and which only stand in the file of all.
+    """Which parameters become environment variables, which get a file, and which are only in the file of all parameters.
 
     A value over 32 KiB, or with a NUL character, is no variable; nor are the largest values once all of them take more
     than `room` bytes, those that the script has `named` last. Each of these gets a file while the variables that name
@@ -117,7 +117,7 @@ def handed(
 def _owners(
     params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """The parameter that each variable holds. Where several claim one, the task's own has it, else none."""
+    """The parameter that each variable holds. Where several map to one, the task's own parameter wins, else none."""
     claims: dict[str, dict[str, None]] = {}
     names = [(name, name, "") for name in params]
     names += [(f"{task_id}__{key}", key, task_id) for task_id, outputs in upstream.items() for key in outputs]
@@ -139,7 +139,7 @@ def _files(
     values: Mapping[str, bytes], left_out: Collection[str], named: Collection[str], room: int, path_length: int,
     taken: Collection[str],
 ) -> Iterator[tuple[str, bytes]]:  # fmt: skip
-    """The files of single values: of those that the script asks for by name, then of the largest."""
+    """The files of single values: first those that the script names, then the largest."""
     asked = dict.fromkeys(variable for variable in values if f"{variable}_FILE" in named)
     others = sorted((each for each in left_out if each not in asked), key=lambda each: -len(values[each]))
     for variable in (*asked, *others):

@@ -1,4 +1,4 @@
-"""Runs that go on after something happened to them: cancel from outside, resume, rerun. Pure questions, answered for `service`."""
+"""Resume and rerun: which results of a run are kept, and what runs (again)."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from dagrun.errors import DamagedError
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """What a resume keeps and what it runs, in the file's order."""
+    """The tasks that a resume keeps and those that it runs, in file order."""
 
     reused: Sequence[str]
     rerun: Sequence[str]
 
 
 def remainder(state: RunState) -> Remainder:
-    """What ended well is kept, all else runs (again). A group that ended well is kept whole, with what it skipped."""
-    kept, ids = _ended_well(state), [(i, state.nodes[i].task.id) for i in state.places()]
+    """Tasks that succeeded are kept, all others run (again). A group that succeeded is kept with its skipped variants."""
+    kept, ids = _good_results(state), [(i, state.nodes[i].task.id) for i in state.in_file_order()]
     return Remainder(
         [task_id for i, task_id in ids if i in kept], [task_id for i, task_id in ids if i not in kept]
     )
 
 
-def _ended_well(state: RunState) -> set[int]:
-    """The nodes that have a good result. A group has one once all its variants have ended, those that it skipped too."""
+def _good_results(state: RunState) -> set[int]:
+    """The nodes with a result to keep. Of a group that succeeded these include the variants that were skipped."""
     good = [task.status is Status.SUCCESS for task in state.tasks]
     well = {node.index for node in state.nodes if good[node.index] and node.members is None}
-    for node in state.nodes:  # a variant may have come with a changed document since
+    for node in state.nodes:  # a changed document may have added variants since
         members = node.members
         if members is not None and good[node.index] and all(state.tasks[i].status in FINAL for i in members):
             well.update((*members, node.index))
@@ -46,8 +46,8 @@ def _ended_well(state: RunState) -> set[int]:
 
 
 def needed_files(state: RunState) -> Iterator[tuple[str, Blob]]:
-    """The files that a resume will read, each with its task: outputs above what runs, and lists whose items run."""
-    kept = _ended_well(state)
+    """The files that a resume will read, each with its task: outputs above the tasks that run, and lists whose items run."""
+    kept = _good_results(state)
     pile = [i for i in range(len(state.nodes)) if i not in kept or state.graph.dag.outputs]
     above = set(pile)
     while pile:
@@ -61,18 +61,18 @@ def needed_files(state: RunState) -> Iterator[tuple[str, Blob]]:
 
 @contextmanager
 def usable(run_id: str, task_id: str) -> Iterator[None]:
-    """While a task's results are taken over. Raises DamagedError that says how to go on without them."""
+    """A context in which results of a task are read. Raises DamagedError that says how to continue without them."""
     try:
         yield
     except DamagedError as error:
         raise DamagedError(
             f"the results of task '{task_id}' cannot be used: {error.message}",
-            hint=f"`dagrun rerun {run_id} --from {task_id}` makes them anew, in a new run",
+            hint=f"`dagrun rerun {run_id} --from {task_id}` computes them again, in a new run",
         ) from error
 
 
 def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) -> DagResume:
-    """The fact that begins a new stretch."""
+    """The event that begins a new stretch."""
     left = remainder(state)
     return DagResume(
         timestamp=now, reused=left.reused, rerun=left.rerun, dag_hash=dag_hash, max_parallel=max_parallel
@@ -81,36 +81,36 @@ def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) ->
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """The part of a DAG that a rerun runs, and the facts that it takes over from the earlier run."""
+    """The part of a DAG that a rerun runs, and the events that it copies from the earlier run."""
 
     dag: Dag
     results: Sequence[TaskOk | TaskSkip | TaskExpand]
 
     @property
     def files(self) -> Iterator[tuple[str, Blob]]:
-        """The files that the facts name, each with its task."""
-        return ((fact.task_id, blob) for fact in self.results if (blob := file_of(fact)) is not None)
+        """The files that the events name, each with its task."""
+        return ((event.task_id, blob) for event in self.results if (blob := file_of(event)) is not None)
 
     @property
     def task_ids(self) -> Iterator[str]:
-        """The tasks, and variants, that have ended well."""
-        return (fact.task_id for fact in self.results if isinstance(fact, TaskOk))
+        """The tasks and variants that succeeded."""
+        return (event.task_id for event in self.results if isinstance(event, TaskOk))
 
-    def facts(self, run_id: str, now: float) -> Iterable[Event]:
-        """What the new run's journal says about results that were taken over."""
-        for fact in self.results:
-            if isinstance(fact, TaskOk):
-                attempt = None if fact.summary else 0
-                yield replace(fact, timestamp=now, attempt=attempt, duration_seconds=0.0, reused_from=run_id)
+    def events(self, run_id: str, now: float) -> Iterable[Event]:
+        """The events of the new run for the results that it reuses."""
+        for event in self.results:
+            if isinstance(event, TaskOk):
+                attempt = None if event.summary else 0
+                yield replace(event, timestamp=now, attempt=attempt, duration_seconds=0.0, reused_from=run_id)
             else:
-                yield replace(fact, timestamp=now)
+                yield replace(event, timestamp=now)
 
 
 def reuse(record: RunRecord, dag: Dag, again: Selection) -> Reuse:
-    """A rerun of what `again` selects, taking over what all else has ended with; what that needs and has no good result runs too.
+    """A rerun of what `again` selects. Other results are reused; what the selection needs and has no good result runs too.
 
-    Of a group those variants run that are selected or have no good result; but all of a for_each whose list is made
-    anew, because a task runs that stands above it. Raises NotFoundError, UsageError.
+    Of a group, those variants run that are selected or have no good result; but all variants of a for_each whose list is
+    evaluated again because a task above it runs. Raises NotFoundError, UsageError.
     """
     state = replay(record, dag)
     items = {
@@ -118,9 +118,9 @@ def reuse(record: RunRecord, dag: Dag, again: Selection) -> Reuse:
         for node in state.nodes
         if node.each
     }
-    well = _ended_well(state)
-    runs = _run_again(state, [state.index[name] for name in chosen(dag, again, items)], well)
-    kept = well - runs - _left_alone(state, runs, well)
+    good = _good_results(state)
+    runs = _run_again(state, [state.index[name] for name in chosen(dag, again, items)], good)
+    kept = good - runs - _left_alone(state, runs, good)
     kept -= {node.index for node in state.nodes if not kept.issuperset(node.members or ())}
     names = _names(state, runs | kept)
     running = {base_id(state.nodes[i].task.id) for i in runs}
@@ -128,7 +128,7 @@ def reuse(record: RunRecord, dag: Dag, again: Selection) -> Reuse:
 
 
 def _names(state: RunState, nodes: set[int]) -> set[str]:
-    """What a part of a DAG is called that has these nodes: tasks and, of those that are not whole, variants."""
+    """The names that select these nodes: tasks, and the variants of groups of which only a part is selected."""
     names = {base_id(state.nodes[i].task.id) for i in nodes}
     for node in state.nodes:
         if not nodes.issuperset(node.members or ()):
@@ -136,36 +136,36 @@ def _names(state: RunState, nodes: set[int]) -> set[str]:
     return names
 
 
-def _run_again(state: RunState, again: Sequence[int], well: set[int]) -> set[int]:
-    """The nodes `again`, and what they need and has no good result."""
+def _run_again(state: RunState, again: Sequence[int], good: set[int]) -> set[int]:
+    """The nodes `again`, and those that they need and that have no good result."""
     runs: set[int] = set()
     pile = list(again)
     while pile:
         i = pile.pop()
         if i not in runs:
             runs.add(i)
-            pile += [need for need in state.nodes[i].needs if need not in well]
+            pile += [need for need in state.nodes[i].needs if need not in good]
         if not pile:
-            pile = [i for node in state.nodes if node.each for i in _made_anew(state, node, runs)]
+            pile = [i for node in state.nodes if node.each for i in _list_evaluated_again(state, node, runs)]
     return runs
 
 
-def _left_alone(state: RunState, runs: set[int], well: set[int]) -> set[int]:
-    """The variants of groups that have not ended well and that the rerun is not about: it must not show them as whole."""
+def _left_alone(state: RunState, runs: set[int], good: set[int]) -> set[int]:
+    """The variants of groups that did not succeed and that are not part of the rerun: it must not show such a group as complete."""
     needed = {need for i in runs for need in state.nodes[i].needs}
     return {
         i
         for node in state.nodes
         if node.members is not None
-        and node.index not in well
+        and node.index not in good
         and runs.isdisjoint((node.index, *node.members))
         for i in node.members
         if i not in needed
     }
 
 
-def _made_anew(state: RunState, node: Node, runs: set[int]) -> Iterable[int]:
-    """The variants of a for_each that must run because others of them do, and its list is made anew."""
+def _list_evaluated_again(state: RunState, node: Node, runs: set[int]) -> Iterable[int]:
+    """The variants of a for_each that must run because others of it do and its list is evaluated again."""
     group = (node.index, *(node.members or ()))
     if runs.isdisjoint(group) or runs.isdisjoint(state.index[need.task] for need in node.task.needs):
         return ()
@@ -173,16 +173,16 @@ def _made_anew(state: RunState, node: Node, runs: set[int]) -> Iterable[int]:
 
 
 def _results(
-    state: RunState, facts: Iterable[Event], runs: set[int], kept: set[int]
+    state: RunState, events: Iterable[Event], runs: set[int], kept: set[int]
 ) -> Iterator[TaskOk | TaskSkip | TaskExpand]:
-    """How the tasks `kept` came to their ends, in the file's order; of a for_each, unless all of it runs, its list first."""
+    """The events that ended the tasks `kept`, in file order; first the list of a for_each, unless all of it runs."""
     lists: dict[str, TaskExpand] = {}
     ends: dict[str, TaskOk | TaskSkip] = {}
-    for fact in facts:
-        if isinstance(fact, TaskExpand):
-            lists.setdefault(fact.task_id, fact)
-        elif isinstance(fact, TaskOk | TaskSkip):
-            ends[fact.task_id] = fact
+    for event in events:
+        if isinstance(event, TaskExpand):
+            lists.setdefault(event.task_id, event)
+        elif isinstance(event, TaskOk | TaskSkip):
+            ends[event.task_id] = event
     for task in state.graph.dag.tasks:
         group = state.index[task.id]
         members = state.nodes[group].members

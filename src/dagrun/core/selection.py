@@ -1,4 +1,4 @@
-"""A part of a DAG as a DAG: what `--only`, `--from` and `--until` choose."""
+"""A part of a DAG as a DAG: what `--only`, `--from` and `--until` select."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from dagrun.core.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Matrix, Task, Trigger
 from dagrun.core.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.language import expressions
@@ -15,9 +15,9 @@ from dagrun.language import expressions
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Tasks, and variants, by name: these alone; these and all below them; these and all above them.
+    """Tasks and variants by name: only these; these and all below them; these and all above them.
 
-    Several kinds must all agree.
+    Where several are given, a task must be in all of them.
     """
 
     only: Sequence[str] = ()
@@ -27,19 +27,19 @@ class Selection:
 
 EVERYTHING = Selection()
 
-#: How the name ends that stands for those items of a for_each that nobody has named.
+#: The end of the name that represents all items of a for_each that are not named.
 REST: Final = "[*]"
 
 
 def select(dag: Dag, selection: Selection) -> Dag:
-    """The chosen tasks; dependencies on others are left out. Raises NotFoundError, UsageError when nothing is left."""
+    """The selected tasks, without dependencies on others. Raises NotFoundError, and UsageError when nothing is left."""
     return dag if selection == EVERYTHING else part(dag, chosen(dag, selection))
 
 
 def chosen(dag: Dag, selection: Selection, items: Mapping[str, Sequence[str]] | None = None) -> Set[str]:
-    """The ids of the chosen tasks and of their variants. Raises NotFoundError, UsageError when there is none.
+    """The ids of the selected tasks and of their variants. Raises NotFoundError, and UsageError when there is none.
 
-    `items` are the variants that each for_each of a run has had.
+    `items` are the variants that each for_each had in an earlier run.
     """
     named = (*selection.only, *selection.start, *selection.until)
     several = {
@@ -57,14 +57,14 @@ def chosen(dag: Dag, selection: Selection, items: Mapping[str, Sequence[str]] | 
         if name not in above or name == base_id(name) + REST:
             raise _not_found(dag, name, several)
 
-    def whole(names: Iterable[str]) -> set[str]:
+    def with_variants(names: Iterable[str]) -> set[str]:
         return {each for name in names for each in (name, *several.get(name, ()))}
 
     left = set(above)
     if selection.only:
-        left &= whole(selection.only)
+        left &= with_variants(selection.only)
     if selection.start:
-        left &= _reach(whole(selection.start), _turned(above))
+        left &= _reach(with_variants(selection.start), _turned(above))
     if selection.until:
         left &= _reach(selection.until, above)
     if not left:
@@ -78,7 +78,7 @@ def names(dag: Dag, named: Iterable[str] = ()) -> set[str]:
 
 
 def variants_of(task: Task, named: Iterable[str]) -> Sequence[str]:
-    """The ids of a task's variants; of a for_each those that somebody has `named`, and one for the rest."""
+    """The ids of the variants of a task; of a for_each those that are `named`, and one for the rest."""
     if task.matrix is not None:
         return [variant_id(task.id, key) for key in variants(task.matrix)]
     if task.for_each is None:
@@ -94,7 +94,7 @@ def variants_of(task: Task, named: Iterable[str]) -> Sequence[str]:
 
 
 def _number(task_id: str, name: str) -> str:
-    """The number in the name of a for_each's variant; empty where it is no such name."""
+    """The number in the id of a variant of a for_each; empty if it is no such id."""
     match = re.fullmatch(re.escape(task_id) + r"\[(0|[1-9][0-9]{0,8})\]", name, re.ASCII)
     return match[1] if match else ""
 
@@ -109,7 +109,7 @@ def _not_found(dag: Dag, name: str, several: Mapping[str, Sequence[str]]) -> Not
 
 
 def which(task: Task, name: str, found: Sequence[str]) -> str:
-    """What to write in place of the name of a variant that the task has not: it has those that were `found`."""
+    """A hint for the name of a variant that the task does not have; it has those that were `found`."""
     siblings = [each for each in found if each != task.id + REST]
     if task.matrix is None and task.for_each is None:
         return f"'{task.id}' has no variants: name it alone"
@@ -124,14 +124,16 @@ def which(task: Task, name: str, found: Sequence[str]) -> str:
 
 
 def part(dag: Dag, chosen: Set[str], running: Set[str] | None = None) -> Dag:
-    """A DAG of the chosen tasks alone. Raises UsageError when one of them reads a task that is left out.
+    """A DAG with only the chosen tasks. Raises UsageError when one of them reads a task that is left out.
 
-    Of a task with variants those that are chosen; all of them, where the task is chosen and none is. A task that loses
-    every dependency was asked for by name: it runs, whatever its dependencies would have said. Outputs of the run that
-    read a task that is left out are left out too. Only tasks that are `running` read anything; None: all are.
+    It has the variants that are chosen, or all variants of a task if none of them is. A task that loses all its
+    dependencies was selected by name: it runs whatever their outcome was. Outputs of the run that read a task that is
+    left out are left out too. Only tasks that are `running` read anything; None: all tasks run.
     """
     choice = _Choice(chosen)
-    tasks = tuple(choice.alone(choice.restricted(task)) for task in dag.tasks if task.id in choice.tasks)
+    tasks = tuple(
+        choice.without_others(choice.restricted(task)) for task in dag.tasks if task.id in choice.tasks
+    )
     if tasks == dag.tasks:
         return dag
     problems = [
@@ -150,7 +152,7 @@ def part(dag: Dag, chosen: Set[str], running: Set[str] | None = None) -> Dag:
 
 
 class _Choice:
-    """Tasks that are chosen, and the variants of those that are not chosen whole."""
+    """The chosen tasks, and the chosen variants of tasks of which not all variants are chosen."""
 
     def __init__(self, chosen: Set[str]) -> None:
         self.tasks = frozenset(map(base_id, chosen))
@@ -163,7 +165,7 @@ class _Choice:
         return base in self.tasks and (name == base or name in self.variants.get(base, (name,)))
 
     def restricted(self, task: Task) -> Task:
-        """A task of which those variants are left that are chosen."""
+        """The task with only its chosen variants."""
         chosen = self.variants.get(task.id)
         if not chosen or task.id + REST in chosen:
             return task
@@ -174,11 +176,11 @@ class _Choice:
         numbers = tuple(sorted(int(_number(task.id, name)) for name in chosen))
         return task if numbers == task.only_items else replace(task, only_items=numbers)
 
-    def alone(self, task: Task) -> Task:
-        """A task without what it says about those that are not chosen."""
-        beside = tuple(name for name in task.parallel_with if name in self)
-        if len(beside) < len(task.parallel_with):
-            task = replace(task, parallel_with=beside)
+    def without_others(self, task: Task) -> Task:
+        """The task without references to tasks that are not chosen."""
+        parallel = tuple(name for name in task.parallel_with if name in self)
+        if len(parallel) < len(task.parallel_with):
+            task = replace(task, parallel_with=parallel)
         needs = tuple(need for need in task.needs if need.task in self)
         if needs or not task.needs:
             return task if len(needs) == len(task.needs) else replace(task, needs=needs)
@@ -186,10 +188,8 @@ class _Choice:
 
 
 def _read_by_task(task: Task) -> set[str]:
-    action = task.action
-    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
-    image = action.image if isinstance(action, ContainerAction) else ""
-    found = _read_by([task.params, task.env, task.artifacts, commands, image, task.for_each])
+    texts = [text.parts for text in task.action.texts()]
+    found = _read_by([task.params, task.env, task.artifacts, texts, task.for_each])
     for text in (task.condition, task.unless):
         if text is not None:
             found |= _named(expressions.condition(text))
@@ -199,7 +199,7 @@ def _read_by_task(task: Task) -> set[str]:
 def _read_by(value: Any) -> set[str]:
     """The tasks that the templates in a value read."""
     if isinstance(value, str):
-        holes = expressions.template(value).holes if "${{" in value else ()
+        holes = expressions.template(value).placeholders if "${{" in value else ()
         return {name for hole in holes for name in _named(hole.expression)}
     if isinstance(value, Mapping):
         return _read_by(list(value.values()))

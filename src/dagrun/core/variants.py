@@ -1,4 +1,4 @@
-"""Variants: which a matrix has, which items of a list run, and what each is called."""
+"""Variants: those of a matrix, those of a list, and their ids."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ MOST_VALUES: Final = 5_000_000
 
 _Entries = tuple[tuple[tuple[str, MatrixValue], ...], ...]
 
-#: How many variants are named where one is not found.
-MOST_TOLD: Final = 6
+#: How many variants a message names when one is not found.
+MOST_NAMED: Final = 6
 
 
 def variants(matrix: Matrix) -> Mapping[str, Mapping[str, MatrixValue]]:
-    """By key the product of the axes in the file's order, less `exclude`, with `include` as GitHub reads it; each once.
+    """The variants by key: the product of the axes in file order, without `exclude`, with `include` as on GitHub; each once.
 
-    An entry of `include` is merged into every combination whose axes it does not contradict. Where there is none it is
-    a variant of its own. Raises ValueError for a matrix that is `too_large`, before it costs memory.
+    An entry of `include` is merged into every combination whose axes it does not contradict. If there is none, it is a
+    variant of its own. Raises ValueError for a matrix that is `too_large`, before it costs memory.
     """
     return _expanded(matrix)[0]
 
 
 def namesakes(matrix: Matrix) -> Sequence[str]:
-    """The keys that belong to several variants, of which all but the first would be lost."""
+    """The keys that several variants share; all but the first of these variants would be lost."""
     return _expanded(matrix)[1]
 
 
@@ -52,7 +52,7 @@ def _expanded(matrix: Matrix) -> _Expanded:
 def _remembered(
     axes: tuple[tuple[str, tuple[MatrixValue, ...]], ...], exclude: _Entries, include: _Entries
 ) -> _Expanded:
-    """A matrix is expanded once, though many ask for its variants while it is checked and linked."""
+    """Expands a matrix once, although checks and the graph need its variants many times."""
     matrix = Matrix(axes=dict(axes), exclude=tuple(map(dict, exclude)), include=tuple(map(dict, include)))
     found: dict[str, Mapping[str, MatrixValue]] = {}
     alike = [name for each in _combinations(matrix) if found.setdefault(name := key(each), each) != each]
@@ -60,7 +60,7 @@ def _remembered(
 
 
 def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:
-    """Every variant, some of them perhaps more than once."""
+    """All variants, some of them perhaps more than once."""
     if problem := too_large(matrix):
         raise ValueError(problem)
     excluded = Selectors(matrix.axes, [each for each in matrix.exclude if each.keys() <= matrix.axes.keys()])
@@ -79,7 +79,7 @@ def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:
 
 
 def too_large(matrix: Matrix) -> str:
-    """Why the matrix is not expanded; empty when it can be. Costs as much as what was written."""
+    """Why the matrix is too large to expand; empty when it is not. Costs O(size of its text)."""
     size = math.prod(map(len, matrix.axes.values())) if matrix.axes else 0
     if size > MOST_VARIANTS:
         return f"the matrix has {size:,} combinations; at most {MOST_VARIANTS:,} are allowed"
@@ -98,7 +98,7 @@ class Group:
     """The entries of `include` or `exclude` that name the same values of the same axes."""
 
     numbers: list[int] = field(default_factory=list)
-    #: What they set, and the number of the last entry that sets it.
+    #: The values that they set, each with the number of the last entry that sets it.
     sets: dict[str, tuple[int, MatrixValue]] = field(default_factory=dict)
 
     @property
@@ -110,8 +110,8 @@ class Group:
 class Selectors:
     """Entries of `exclude` or `include`, found by the values of a combination that they name.
 
-    Finding those that fit a combination costs a lookup for each set of axes that the entries name, however many entries
-    there are.
+    Finding those that fit a combination costs one lookup for each set of axes that the entries name, independent of the
+    number of entries.
     """
 
     def __init__(self, axes: Collection[str], entries: Sequence[Mapping[str, MatrixValue]]) -> None:
@@ -138,7 +138,7 @@ class Selectors:
 
 
 def merged(groups: Sequence[Group]) -> dict[str, MatrixValue]:
-    """What several groups of entries set together: of each name the value of the last entry in the file."""
+    """The values that several groups of entries set together: for each name that of the last entry in the file."""
     last: dict[str, tuple[int, MatrixValue]] = {}
     for group in groups:
         for name, (number, value) in group.sets.items():
@@ -148,17 +148,17 @@ def merged(groups: Sequence[Group]) -> dict[str, MatrixValue]:
 
 
 def key(values: Mapping[str, MatrixValue]) -> str:
-    """What tells a variant from the others of its task: `os=ubuntu,python=3.9`, by name, in one line."""
+    """The key of a variant among those of its task: `os=ubuntu,python=3.9`, sorted by name, in one line."""
     return one_line(",".join(f"{name}={as_text(values[name])}" for name in sorted(values)))
 
 
 def as_text(value: MatrixValue) -> str:
-    """A value as it is written."""
+    """A value as text in YAML."""
     return value if isinstance(value, str) else str(value).lower()
 
 
 def variable(name: str) -> str:
-    """The environment variable that carries the matrix value `name`: `python-version` is MATRIX_PYTHON_VERSION."""
+    """The environment variable of the matrix value `name`: `python-version` is MATRIX_PYTHON_VERSION."""
     return "MATRIX_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
@@ -168,7 +168,7 @@ def variant_id(task_id: str, key: str) -> str:
 
 
 def item_numbers(task: Task, count: int) -> Sequence[int]:
-    """Which items of a for_each's list of that length are to run."""
+    """The numbers of the items of a for_each that run, if its list has that length."""
     if task.only_items is None:
         return range(count)
     return [number for number in task.only_items if number < count]
@@ -185,7 +185,7 @@ def base_id(task_id: str) -> str:
 
 
 def meant(name: str, siblings: Sequence[str]) -> str:
-    """Which of a task's variants was meant by a name that none of them has; where that cannot be told, what there is."""
+    """A hint for the name of a variant that does not exist: the one that was probably meant, or those that exist."""
     base, _, rest = name.partition("[")
     parts = sorted(part.strip() for part in rest.rstrip("]").split(","))
     if (in_order := variant_id(base, ",".join(parts))) in siblings:
@@ -200,9 +200,9 @@ def meant(name: str, siblings: Sequence[str]) -> str:
 
 
 def there_is(names: Sequence[str]) -> str:
-    """Some variants by name, of many the first; in quotes, for the sake of a shell, and of YAML's `[a[os=x]]`."""
-    told = ", ".join(f"'{name}'" for name in names[:MOST_TOLD])
-    return f"there is {told}{f' and {len(names) - MOST_TOLD} more' if len(names) > MOST_TOLD else ''}"
+    """`there is 'a[os=x]'`: variants, of many the first. The quotes are needed in a shell and in a list in YAML."""
+    named = ", ".join(f"'{name}'" for name in names[:MOST_NAMED])
+    return f"there is {named}{f' and {len(names) - MOST_NAMED} more' if len(names) > MOST_NAMED else ''}"
 
 
 def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What runs a script: the one answer to what a task's `shell` and a script's `#!` line come to."""
+"""The program that runs a script, from the task's `shell` and the `#!` line of the script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dagrun.core.model import ContainerAction, ShellAction
+from dagrun.core.model import ScriptText
 from dagrun.core.work import SCRIPT_FILE
 
 #: The shells that run a script with `-e`; `dagrun.language.scripts` reads the language of each.
@@ -18,7 +18,7 @@ _VALUED = frozenset({"--rcfile", "--init-file", "--emulate"})
 #: Programs whose `-c` or `-e` takes the text of a script that they can also read from a file.
 _READ_FILES = re.compile(r"(?:python|pypy)[\d.]*|node|nodejs|perl|ruby|Rscript|fish|lua[\d.]*")
 _TEXT_FLAGS = ("-c", "-e")
-#: Programs that go by the ending of a file's name.
+#: Programs that need a certain suffix of the file name.
 _SUFFIXES = {
     "node": ".js",
     "nodejs": ".js",
@@ -41,27 +41,27 @@ class Interpreter:
     shell: str | None
     argv: tuple[str, ...] | None
     file_argv: tuple[str, ...] | None
-    #: How the file's name ends.
+    #: The suffix of the file name.
     suffix: str = ""
-    #: Whether the script finds the environment that the task was given.
+    #: Whether the script gets the environment of the task.
     keeps_environment: bool = True
 
     @property
     def reader(self) -> str:
-        """Into whose language values are to be fitted: a shell's, or one into which none can be."""
+        """The language for `${{ }}` in the script: that of a shell, or another one, in which there can be none."""
         return self.shell if self.shell and self.keeps_environment else self.name
 
 
-def interpreter(action: ShellAction | ContainerAction) -> Interpreter:
-    """What runs the script of a task: what its `#!` line names, else the task's `shell`."""
-    first = action.commands[0].partition("\n")[0] if action.commands else ""
+def interpreter(script: ScriptText) -> Interpreter:
+    """What runs a script: the program that its `#!` line names, else its `shell`."""
+    first = script.parts[0].partition("\n")[0] if script.parts else ""
     named = first[2:].strip() if first.startswith("#!") else ""
-    return _named(named) if named else _asked_for(action.shell)
+    return _named(named) if named else _asked_for(script.shell)
 
 
 @cache
 def _asked_for(shell: str) -> Interpreter:
-    """What `shell` says."""
+    """The interpreter for the value of `shell`."""
     wrapper, words, keeps_environment = _unwrapped(_split(shell))
     program = _base_name(words[0]) if words else "env"
     options = _options(program, words[1:]) if program in SHELLS else None
@@ -77,7 +77,7 @@ def _asked_for(shell: str) -> Interpreter:
 
 @cache
 def _named(line: str) -> Interpreter:
-    """What a `#!` line says, without its first two characters. The flags are its author's: no `-e` is added."""
+    """The interpreter for a `#!` line, given without these two characters. Its flags are kept as they are: no `-e` is added."""
     split = _split(line)
     wrapper, words, keeps_environment = _unwrapped(split)
     program = _base_name(words[0]) if words else "env"
@@ -91,7 +91,7 @@ def _named(line: str) -> Interpreter:
 
 
 def _other(program: str, words: tuple[str, ...]) -> Interpreter:
-    """A program that is no shell of ours, or one that is given more than options."""
+    """The interpreter for any program but a known shell that has only options."""
     name = program if program not in SHELLS else " ".join(words)
     suffix = _SUFFIXES.get(program, "")
     if any(SCRIPT_FILE in word for word in words):
@@ -103,7 +103,7 @@ def _other(program: str, words: tuple[str, ...]) -> Interpreter:
 
 
 def _unwrapped(words: Sequence[str]) -> tuple[tuple[str, ...], list[str], bool]:
-    """What `env` is given before the program that it runs, the rest, and whether it keeps the environment."""
+    """The words of `env` before the program that it runs, the remaining words, and whether it keeps the environment."""
     wrapper: list[str] = []
     rest = list(words)
     keeps_environment = True
@@ -122,9 +122,9 @@ def _unwrapped(words: Sequence[str]) -> tuple[tuple[str, ...], list[str], bool]:
 
 
 def _options(shell: str, words: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """The options of a shell, and the words from SCRIPT_FILE on; None if it is given something else.
+    """The options of a shell, and the words from SCRIPT_FILE on; None if it has other arguments.
 
-    Left out are `-c` and `-s`, which say where the script comes from.
+    `-c` and `-s`, which say where the script comes from, are removed.
     """
     options: list[str] = []
     rest = list(words)

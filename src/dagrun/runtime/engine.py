@@ -1,15 +1,16 @@
-"""The only loop: ask the state what to do, do it, record what happened."""
+"""The loop that drives a run: carry out what the state decides, record what happened."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum, auto
-from typing import Protocol
+from typing import assert_never
 
 from dagrun.clock import Clock
+from dagrun.core.completion import attempt_end, group_end
+from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
     EndGroup,
@@ -21,88 +22,33 @@ from dagrun.core.decisions import (
     Start,
     Stop,
 )
-from dagrun.core.events import (
-    CancelIgnored,
-    CancelRequested,
-    DagDone,
-    Event,
-    TaskCancel,
-    TaskExpand,
-    TaskFail,
-    TaskSkip,
-    TaskStart,
-    masked,
-)
+from dagrun.core.events import Event, TaskCancel, TaskExpand, TaskFail, TaskSkip, TaskStart, masked
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Node
-from dagrun.core.model import WorkflowAction
-from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.outcomes import Reason, RunStatus
+from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, AttemptResult, Executor, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Work
+from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.storage.run_store import Request, RunWriter
+from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
+from dagrun.runtime.run_end import end_event
+from dagrun.runtime.work_builder import WorkBuilder
+from dagrun.storage.run_store import RunWriter
 
-
-class WorkSource(Protocol):
-    """What only a run's parameters, environment and earlier outputs can tell.
-
-    May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
-    """
-
-    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-        """All that an attempt needs."""
-        ...
-
-    def condition(self, node: Node) -> bool:
-        """Whether the task's `if` and `unless` let it run."""
-        ...
-
-    def items(self, node: Node) -> Sequence[Json]:
-        """The list of a for_each."""
-        ...
-
-    def gathered(self, node: Node) -> Mapping[str, Json]:
-        """What a group hands on: of each output a map from variant to value."""
-        ...
-
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        ...
-
-
-LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
+#: Turns of the event loop, some ten microseconds each, during which the end of a very short body is polled for.
+POLLS = 20
 Listener = Callable[[Event, RunState], None]
 
 
-class _News(Enum):
-    """What becomes of a queued attempt before it ends."""
-
-    BEGUN = auto()
-    RETURNED = auto()
-
-
-class _AttemptListener:
-    """What the executor tells of one attempt, whatever becomes of it; taken in at the loop's next turn."""
-
-    __slots__ = ("engine", "node", "number")
-
-    def __init__(self, engine: Engine, node: Node, number: int) -> None:
-        self.engine = engine
-        self.node = node
-        self.number = number
-
-    def begun(self) -> None:
-        self.engine.hear(self, _News.BEGUN)
-
-    def returned(self) -> None:
-        self.engine.hear(self, _News.RETURNED)
-
-    def ended(self, ended: AttemptResult) -> None:
-        self.engine.hear(self, ended)
-
-
 class Engine:
-    """Drives one run from its first fact to its last. Owns the loop, and nothing else."""
+    """Drives one run from its first event to its last.
+
+    Each turn decides everything there is to decide, writes the events, and only then starts attempts: an attempt is on
+    record before it can have an effect. `chance` gives numbers from 0 to 1 for the jitter of retries; `listener` is called
+    with each event and the state after it. `cancel_timeout`: seconds after a request to cancel in which attempts must end.
+    """
 
     def __init__(
         self,
@@ -111,7 +57,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        bodies: WorkSource,
+        bodies: WorkBuilder,
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
@@ -127,94 +73,98 @@ class Engine:
         self._cancel_timeout = cancel_timeout
         self._masker = masker or Masker(())
         self._wake = asyncio.Event()
-        self._news: deque[tuple[_AttemptListener, AttemptResult | _News]] = deque()
-        self._requests: deque[Request] = deque()
-        self._wished = False
-        self._given_up: list[str] = []
-        self._attempts: dict[int, Attempt] = {}
-        self._launches: list[tuple[Work, _AttemptListener]] = []
-        self._queue: list[tuple[Work, _AttemptListener]] = []
-        self._queued: dict[int, Attempt] = {}
-        self._room: dict[str, int] = {}  # by workflow, in this turn
+        self._attempts = ActiveAttempts(executor, self._wake.set)
+        self._own_requests: deque[Request] = deque()
+        self._inbox_is_due = False
+        self._abandoned: list[str] = []
 
     async def run(self, *first: Event) -> RunState:
-        """Run to the end of this stretch, which `first` begins.
+        """Drive the run to the end of this stretch, which the events `first` begin.
 
-        Raises RecordError when a fact cannot be recorded; the caller closes the executor.
+        Raises RecordError when an event cannot be recorded. The caller closes the executor.
         """
         for event in first:
             self.record(event)
-        await self.executor.open(self.writer.bodies_lock)
+        await self.executor.open(self.writer.directory, self.writer.bodies_lock)
         while True:
             self._decide()
-            self.writer.flush()  # what follows must never be known to the world before it is known to the journal
-            if self.state.finished_at is not None:
+            self.writer.flush()
+            if self.state.stretch_is_over:
                 return self.state
-            self._launch()
-            if self.executor.is_brisk():
-                await self._look_out()
+            self._attempts.launch()
+            if self._attempts.expects_end_soon():
+                await self._poll()
             await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
-            self._take_in()
-            if self._bound is not None and self.clock.now() >= self._bound:
-                self._give_up()
+            self._record_own_requests()
+            if self._inbox_is_due:
+                self._inbox_is_due = False
+                self.take_requests()
+            self._record_reports()
+            if self._deadline is not None and self.clock.now() >= self._deadline:
+                self._abandon_attempts()
 
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask for the run to end; may be called from a signal handler of the loop."""
-        self.ask(Request("cancel", by, {"reason": reason}))
-
-    def ask(self, request: Request) -> None:
-        """Take a wish; it becomes a fact at the loop's next turn."""
-        self._requests.append(request)
+        self._own_requests.append(Request("cancel", by, {"reason": reason}))
         self._wake.set()
-
-    def look(self) -> None:
-        """See, at the loop's next turn, what others want of the run."""
-        self._wished = True
-        self._wake.set()
-
-    def take_requests(self) -> None:
-        """Turn what others want of the run into facts; each is known before its request is gone."""
-        self._take_signals()
-        for request in self.writer.requests():
-            self.record(fact_of_request(self.state, request, self.clock.now()))
-            self.writer.flush()
 
     def kill(self) -> None:
         """End every running attempt at once."""
-        for attempt in list(self._attempts.values()):
-            self.executor.stop(attempt, now=True)
+        self._attempts.kill()
+
+    def look(self) -> None:
+        """Read the run's inbox at the next turn."""
+        self._inbox_is_due = True
+        self._wake.set()
+
+    def take_requests(self) -> None:
+        """Record every request. One from the inbox is deleted after its event is durable."""
+        self._record_own_requests()
+        for request in self.writer.requests():
+            self.record(event_of(request, self.state, self.clock.now()))
+            self.writer.flush()
+
+    def record(self, event: Event) -> None:
+        """Write an event to the journal, fold it into the state, pass it to the listener; its secrets are masked first."""
+        if self._masker:
+            event = masked(event, self._masker)
+        self.writer.append(event)
+        self.state.apply(event)
+        if self._listener is not None:
+            self._listener(event, self.state)
+
+    # --- waiting -------------------------------------------------------------------------------------------
 
     def _wake_at(self) -> float | None:
-        moments = [moment for moment in (self.state.wake_at(), self._bound) if moment is not None]
+        moments = [moment for moment in (wake_at(self.state), self._deadline) if moment is not None]
         return min(moments, default=None)
 
     @property
-    def _bound(self) -> float | None:
-        """When a cancel counts as done whatever still runs."""
+    def _deadline(self) -> float | None:
+        """When attempts that have not ended after a request to cancel are abandoned."""
         cancel = self.state.cancel
-        in_hand = self._attempts or self._queued
-        return cancel.timestamp + self._cancel_timeout if cancel and in_hand else None
+        return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
 
-    async def _look_out(self) -> None:
-        """A few turns of the loop: to sleep and be woken takes longer than a tiny body."""
-        for _ in range(LOOKS):
+    async def _poll(self) -> None:
+        """Give the event loop a few turns: sleeping and waking up takes longer than a very short body."""
+        for _ in range(POLLS):
             if self._wake.is_set():
                 return
             await asyncio.sleep(0)
 
-    # --- the three parts of a turn -------------------------------------------------------------------------
+    # --- decisions -----------------------------------------------------------------------------------------
 
     def _decide(self) -> None:
-        # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
-        self.state.ahead = self.state.max_parallel > 1
-        self._room.clear()
-        while (decision := self.state.next(now := self.clock.now())) is not None:
+        # With one attempt at a time the order is that of the file, and a prefetched one would come before what gets ready first.
+        frontier = self.state.frontier
+        frontier.may_prefetch = self._attempts.can_prefetch and frontier.max_parallel > 1
+        while (decision := decide(self.state, now := self.clock.now())) is not None:
             match decision:
-                case Start(node, attempt):
-                    self._begin(node, attempt, now)
+                case Start():
+                    self._start(decision, now)
                 case Prefetch(node):
-                    self._queue_up(decision, now)
+                    self._prefetch(decision, now)
                 case Skip(node, reason, detail):
                     self.record(
                         TaskSkip(timestamp=now, task_id=node.task.id, reason=str(reason), detail=detail)
@@ -222,134 +172,78 @@ class Engine:
                 case Cancel(node, reason):
                     self.record(
                         TaskCancel(
-                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=self.state.cause,
+                            timestamp=now, task_id=node.task.id, reason=str(reason), detail=frontier.cause,
                             attempt=self.state.tasks[node.index].attempt or None,
                         )
                     )  # fmt: skip
-                case Stop(node):
-                    self.state.note(decision)
-                    self.executor.stop(self._attempts.get(node.index) or self._queued[node.index])
+                case Stop(node, reason):
+                    frontier.stop_requested(node.index, reason)
+                    self._attempts.stop(node)
                 case EvaluateCondition(node):
-                    self._ask(node, now)
+                    self._evaluate_condition(node, now)
                 case Expand(node):
                     self._expand(node, now)
                 case EndGroup(node):
-                    self.record(self.state.conclusion(node, now))
+                    self.record(group_end(self.state, node, now))
                 case Finish():
                     self._finish(decision, now)
+                case _:
+                    assert_never(decision)
 
-    def _launch(self) -> None:
-        launches, self._launches = self._launches, []
-        for work, attempt in launches:
-            self.executor.start(work, attempt.ended)
-        if self._queue:
-            queue, self._queue = self._queue, []
-            self.executor.queue(queue)
-
-    def _take_in(self) -> None:
-        self._take_signals()
-        if self._wished:
-            self._wished = False
-            self.take_requests()
-        now = self.clock.now()
-        while self._news:
-            attempt, news = self._news.popleft()
-            node = attempt.node
-            match news:
-                case AttemptResult():
-                    if self._attempts.pop(node.index, None) is not None:  # else given up before it ended
-                        self._record_end(node, news, now)
-                case _ if node.index not in self._queued:  # given up before this was told
-                    pass
-                case _News.BEGUN:
-                    self._attempts[node.index] = self._queued.pop(node.index)
-                    self.record(_start(node, attempt.number, now))
-                case _News.RETURNED:
-                    del self._queued[node.index]
-                    self.state.take_back(node)
-
-    def _take_signals(self) -> None:
-        while self._requests:
-            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
-
-    # --- what the parts are made of ------------------------------------------------------------------------
-
-    def _begin(self, node: Node, number: int, now: float) -> None:
-        work = self._work(node, number, now)
+    def _start(self, start: Start, now: float) -> None:
+        work = self._work(start.node, start.attempt, now)
         if work is not None:
-            self._attempts[node.index] = work.attempt
-            self._launches.append((work, _AttemptListener(self, node, number)))
-            self.record(_start(node, number, now))
+            self._attempts.start(start.node, work)
+            self.record(_start_event(start.node, start.attempt, now, start.waited_for))
 
-    def _queue_up(self, queue: Prefetch, now: float) -> None:
-        """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
-        node, action = queue.node, queue.node.task.action
-        ref = action.ref if isinstance(action, WorkflowAction) else None
-        if ref is not None and ref not in self._room:
-            self._room[ref] = self.executor.room(ref)
-        if ref is None or self._room[ref] <= len(self._queue):
-            self.state.ahead = False
+    def _prefetch(self, prefetch: Prefetch, now: float) -> None:
+        """Prefetch an attempt, if the executor has room; else this one and those after it wait for their turn."""
+        node = prefetch.node
+        if not self._attempts.has_room(workflow_of(node.task)):
+            self.state.frontier.may_prefetch = False
             return
-        work = self._work(node, queue.attempt, now)
-        if work is None:
-            return
-        self.state.note(queue)
-        self._queued[node.index] = work.attempt
-        self._queue.append((work, _AttemptListener(self, node, queue.attempt)))
+        work = self._work(node, prefetch.attempt, now)
+        if work is not None:
+            self.state.frontier.prefetched(node.index)
+            self._attempts.prefetch(node, work)
 
     def _work(self, node: Node, number: int, now: float) -> Work | None:
-        """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
+        """The work of an attempt; None when it cannot be built, which fails the task."""
         task = node.task
         try:
-            attempt = self.writer.attempt(task.id, number, task.timeout)
-            return self._bodies.work(node, attempt, self._upstream(node))
+            attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
+            return self._bodies.work(node, attempt)
         except Exception as error:
-            self._fail_unbegun(node, error, now)
+            self._fail_before_start(node, error, now)
             return None
-
-    def _upstream(self, node: Node) -> dict[str, Outputs]:
-        """What the dependencies hand on: a task its outputs if it succeeded, a group those of its variants that did."""
-        upstream: dict[str, Outputs] = {}
-        for i in node.needs:
-            above = self.state.nodes[i]
-            if above.members is not None:
-                upstream[above.task.id] = self._bodies.gathered(above)
-            elif self.state.tasks[i].status is Status.SUCCESS:
-                upstream[above.task.id] = self.state.tasks[i].outputs
-        return upstream
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
         try:
             items = self._bodies.items(node)
-            large = self.writer.store_items(task_id, items)
+            file = self.writer.store_items(task_id, items)
         except Exception as error:
-            self._fail_unbegun(node, error, now)
+            self._fail_before_start(node, error, now)
             return
-        small = None if large else items
+        inline = None if file else items
         self.record(
-            TaskExpand(timestamp=now, task_id=task_id, count=len(items), items=small, items_file=large)
+            TaskExpand(timestamp=now, task_id=task_id, count=len(items), items=inline, items_file=file)
         )
 
-    def _ask(self, node: Node, now: float) -> None:
+    def _evaluate_condition(self, node: Node, now: float) -> None:
         try:
             holds = self._bodies.condition(node)
         except Exception as error:
-            self._fail_unbegun(node, error, now)
+            self._fail_before_start(node, error, now)
             return
-        self.state.answer(node, holds)
+        self.state.frontier.condition_evaluated(node.index, holds)
 
-    def _fail_unbegun(self, node: Node, error: Exception, now: float) -> None:
-        """What the task needs cannot be had: it fails before it begins, and trying again would not help."""
+    def _fail_before_start(self, node: Node, error: Exception, now: float) -> None:
+        """Fail a task whose expressions have no value. A retry would give the same, so there is none."""
         error_type = "ExpressionError" if isinstance(error, EvaluationError) else type(error).__name__
         self.record(
-            TaskFail(timestamp=now, task_id=node.task.id, error=_sentence(error), error_type=error_type)
+            TaskFail(timestamp=now, task_id=node.task.id, error=_message(error), error_type=error_type)
         )
-
-    def hear(self, attempt: _AttemptListener, news: AttemptResult | _News) -> None:
-        """Something became of an attempt: called by the executor, outside the attempt."""
-        self._news.append((attempt, news))
-        self._wake.set()
 
     def _finish(self, finish: Finish, now: float) -> None:
         outputs = None
@@ -357,26 +251,48 @@ class Engine:
             try:
                 outputs = self._bodies.outputs()
             except Exception as error:
-                why = self._masker.text(_sentence(error))
+                why = self._masker.text(_message(error))
                 finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {why}")
-        if self._given_up:
-            names = ", ".join(self._given_up[:10]) + ", ..." * (len(self._given_up) > 10)
+        if self._abandoned:
+            names = ", ".join(self._abandoned[:10]) + ", ..." * (len(self._abandoned) > 10)
             finish = Finish(
                 finish.status, f"{finish.reason}: {names} did not end within {self._cancel_timeout:g}s"
             )
-        self.record(ending(self.state, finish, now, outputs))
+        self.record(end_event(self.state, finish, now, outputs))
 
-    # --- what outlasts the wish to end -------------------------------------------------------------------
+    # --- what happened meanwhile ---------------------------------------------------------------------------
 
-    def _give_up(self) -> None:
-        """A cancel has a bound: past it, what has not ended is recorded as cancelled all the same (CONTRACT 7.2)."""
+    def _record_own_requests(self) -> None:
+        while self._own_requests:
+            self.record(event_of(self._own_requests.popleft(), self.state, self.clock.now()))
+
+    def _record_reports(self) -> None:
         now = self.clock.now()
-        given_up = [*self._attempts.values(), *self._queued.values()]
-        self._attempts.clear()
-        self._queued.clear()
-        for attempt in given_up:
-            self._given_up.append(attempt.task_id)
-            self.executor.stop(attempt, now=True)
+        for node, number, report in self._attempts.reports():
+            match report:
+                case AttemptResult():
+                    self._record_end(node, report, now)
+                case PrefetchReport.BEGUN:
+                    waited_for = self.state.frontier.waited_for(node.index)
+                    self.record(_start_event(node, number, now, waited_for))
+                case PrefetchReport.RETURNED:
+                    self.state.frontier.returned(node.index)
+
+    def _record_end(self, node: Node, ended: AttemptResult, now: float) -> None:
+        """Record the end of an attempt. One whose outputs cannot be recorded has failed."""
+        chance = self._chance()
+        try:
+            self.record(attempt_end(self.state, node, ended, now, chance))
+        except (RecursionError, TypeError, ValueError) as error:
+            why = f"its outputs cannot be recorded: {_message(error)}"
+            failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
+            self.record(attempt_end(self.state, node, failed, now, chance))
+
+    def _abandon_attempts(self) -> None:
+        """Record as cancelled what has not ended in time, so that a run always ends after a request to cancel."""
+        now = self.clock.now()
+        for attempt in self._attempts.abandon():
+            self._abandoned.append(attempt.task_id)
             self.record(
                 TaskCancel(
                     timestamp=now,
@@ -387,88 +303,17 @@ class Engine:
                 )
             )
 
-    def _record_end(self, node: Node, ended: AttemptResult, now: float) -> None:
-        """An attempt ended. One whose outputs cannot be recorded has failed for it."""
-        chance = self._chance()
-        try:
-            self.record(self.state.fact_of(node, ended, now, chance))
-        except (RecursionError, TypeError, ValueError) as error:
-            why = f"its outputs cannot be recorded: {_sentence(error)}"
-            failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
-            self.record(self.state.fact_of(node, failed, now, chance))
 
-    def record(self, event: Event) -> None:
-        """A fact: taken down, folded, told. So nobody ever sees a secret that a body or a person has put into one."""
-        if self._masker:
-            event = masked(event, self._masker)
-        self.writer.append(event)
-        self.state.apply(event)
-        if self._listener is not None:
-            self._listener(event, self.state)
-
-
-def _sentence(error: Exception) -> str:
-    """What went wrong, for a person."""
+def _message(error: Exception) -> str:
+    """The message of an error, for people."""
     if isinstance(error, RecursionError):
         return "a value is nested too deeply"
     return str(error) or type(error).__name__
 
 
-def _start(node: Node, number: int, now: float) -> TaskStart:
-    action = node.task.action
+def _start_event(node: Node, number: int, now: float, waited_for: str | None) -> TaskStart:
+    task = node.task
     return TaskStart(
-        timestamp=now, task_id=node.task.id, attempt=number, kind=node.task.kind,
-        workflow_ref=action.ref if isinstance(action, WorkflowAction) else None,
+        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
+        waited_for=waited_for,
     )  # fmt: skip
-
-
-def fact_of_request(state: RunState, request: Request, now: float) -> Event:
-    """What a wish comes to."""
-    reason = str(request.facts.get("reason", ""))
-    if state.finished_at is not None:
-        return CancelIgnored(timestamp=now, by=request.by, reason=reason)
-    return CancelRequested(timestamp=now, by=request.by, reason=reason)
-
-
-def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
-    """Cancel a run whose process died: nothing runs any more, so every fact can be recorded at once."""
-
-    def record(event: Event) -> None:
-        state.apply(event)
-        writer.append(event)
-
-    fact = fact_of_request(state, request, clock.now())
-    record(fact)
-    while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
-        now = clock.now()
-        match decision:
-            case Stop(node) | Cancel(node) | Skip(node):
-                record(
-                    TaskCancel(
-                        timestamp=now, task_id=node.task.id, reason=str(Reason.CANCELLED),
-                        attempt=state.tasks[node.index].attempt or None,
-                    )
-                )  # fmt: skip
-            case EndGroup(node):
-                record(state.conclusion(node, now))
-            case Finish():
-                record(ending(state, finish=decision, now=now))
-    writer.flush()
-
-
-def ending(state: RunState, finish: Finish, now: float, outputs: Mapping[str, Json] | None = None) -> DagDone:
-    """The fact that ends a stretch."""
-    counts = state.counts()
-    return DagDone(
-        timestamp=now,
-        status=str(finish.status),
-        reason=str(finish.reason),
-        outputs=outputs,
-        tasks_succeeded=counts.get(Status.SUCCESS, 0),
-        tasks_failed=counts.get(Status.FAILED, 0) + counts.get(Status.TIMED_OUT, 0),
-        tasks_skipped=counts.get(Status.SKIPPED, 0),
-        tasks_cancelled=counts.get(Status.CANCELLED, 0),
-        duration_seconds=max(
-            0.0, round(now - (state.stretch_started_at or now), 3)
-        ),  # another process began it
-    )

@@ -1,4 +1,4 @@
-"""A graph as text for other programs to draw: Mermaid, Graphviz, JSON."""
+"""A graph as text for programs that draw: Mermaid, Graphviz, JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST: Final = 60
 
 
 def mermaid(graph: Graph) -> str:
-    """A Mermaid flowchart. Nodes have numbers, since Mermaid takes some names (`end`) for words of its own."""
+    """A Mermaid flowchart. Nodes are numbered because some names (`end`) are keywords of Mermaid."""
     lines = ["---", f"title: {json.dumps(graph.dag.name)}", "---", "flowchart TD"]
     numbers = {task.id: number for number, task in enumerate(graph.dag.tasks)}
     for task in graph.dag.tasks:
@@ -44,7 +44,7 @@ def dot(graph: Graph) -> str:
 
 
 def as_json(graph: Graph) -> str:
-    """Nodes and edges on one line, for programs that draw for themselves."""
+    """Nodes and edges as JSON on one line."""
     shape: Json = {
         "dag": graph.dag.name,
         "nodes": [
@@ -61,7 +61,7 @@ def as_json(graph: Graph) -> str:
     return json.dumps(shape, ensure_ascii=False)
 
 
-#: The forms that `plan --graph` knows.
+#: The formats of `plan --graph`.
 FORMS: Final[Mapping[str, Callable[[Graph], str]]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
 
 
@@ -70,13 +70,13 @@ def _edges(graph: Graph) -> Iterator[tuple[Task, Dependency]]:
 
 
 def _above(graph: Graph, need: Dependency) -> str:
-    """The task that a dependency is drawn from: of a variant its group."""
+    """The task from which an edge is drawn: the group if the dependency is a variant."""
     variant = graph.nodes[graph.index[need.task]].variant
     return need.task if variant is None else graph.nodes[variant.group].task.id
 
 
 def _edge_label(graph: Graph, task: Task, need: Dependency) -> str:
-    """Which variant the edge is about, and what it asks of that end, unless it is what every edge asks."""
+    """The variant that the edge depends on, if it is one, and the trigger, if it is not the default."""
     trigger = need.trigger or task.trigger
     which = need.task.removeprefix(_above(graph, need))
     return f"{which} {'' if trigger is Trigger.SUCCESS else trigger}".strip()
@@ -87,7 +87,7 @@ def _variants(graph: Graph, task: Task) -> int:
 
 
 def _label(graph: Graph, task: Task) -> list[str]:
-    """The task's name and, below it, how many it is, and what it asks besides its edges."""
+    """The lines of a node: the id of the task, the number of its variants, its conditions."""
     several = [] if task.matrix is None else [count(_variants(graph, task), "variant")]
     if task.for_each is not None:
         written = task.for_each if isinstance(task.for_each, list | tuple) else None
@@ -104,7 +104,7 @@ def _conditions(task: Task) -> list[tuple[str, str]]:
 
 
 def _mermaid_text(text: str) -> str:
-    """Everything that Mermaid, Markdown or HTML might see a meaning in is written by its number."""
+    """Text in which every character with a meaning in Mermaid, Markdown or HTML is written as its number."""
     return "".join(
         char if char.isascii() and (char.isalnum() or char in " _.,:-=") else f"#{ord(char)};"
         for char in text

@@ -1,4 +1,4 @@
-"""How long a run is likely to take: the run's own rules, played through with the durations of earlier runs."""
+"""How long a run will probably take: a simulation by the rules of a run, with the durations of earlier runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from dagrun.core.completion import group_end
+from dagrun.core.decide import decide
 from dagrun.core.decisions import EndGroup, EvaluateCondition, Expand, Skip, Start
 from dagrun.core.events import DagResume, DagStart, Event, TaskExpand, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph, Node
@@ -18,47 +20,47 @@ from dagrun.documents.parameters import is_deferred
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
 
-#: A task's expected duration is the median of so many of its newest successes.
+#: The expected duration of a task is the median of its newest successes, at most this many.
 MOST_SUCCESSES: Final = 20
 
 
 class History:
-    """How long a DAG's tasks took lately. Runs are added newest first; of each task the newest successes are kept."""
+    """The recent durations of the tasks of a DAG. Runs are added newest first; the newest successes of a task are kept."""
 
     def __init__(self, graph: Graph) -> None:
-        #: The runs in which something succeeded.
+        #: The number of runs in which a task succeeded.
         self.runs = 0
         self._durations: dict[str, list[float]] = {node.task.id: [] for node in graph.nodes}
-        self._wanting = len(self._durations)
+        self._incomplete = len(self._durations)
 
     def add(self, events: Sequence[Event]) -> None:
-        """Take in the facts of the next older run of this DAG."""
-        found, whole = False, not any(map(_makes_partial, events))
+        """Add the events of the next older run of this DAG."""
+        found, is_complete = False, not any(map(_makes_partial, events))
         for event in reversed(events):
             if not isinstance(event, TaskOk) or event.reused_from is not None:
                 continue
-            if event.summary is not None and not whole:  # some of the group's variants may not have run
+            if event.summary is not None and not is_complete:  # some variants may not have run
                 continue
             if (kept := self._durations.get(event.task_id)) is not None:
                 found = True
                 if len(kept) < MOST_SUCCESSES:
                     kept.append(event.duration_seconds)
-                    self._wanting -= len(kept) == MOST_SUCCESSES
+                    self._incomplete -= len(kept) == MOST_SUCCESSES
         self.runs += found
 
     @property
     def is_enough(self) -> bool:
-        """Whether older runs could tell nothing that would be kept."""
-        return self._wanting == 0
+        """Whether nothing of an older run would be kept."""
+        return self._incomplete == 0
 
     def median(self, task_id: str) -> float | None:
-        """The task's usual duration in seconds; None when it never succeeded."""
+        """The usual duration of the task in seconds; None if it never succeeded."""
         durations = self._durations[task_id]
         return round(median(durations), 3) if durations else None
 
 
 def _makes_partial(event: Event) -> bool:
-    """Whether it says that the run, or a stretch of it, was about a part of the DAG."""
+    """Whether the event shows that the run, or a stretch of it, covered only a part of the DAG."""
     match event:
         case DagStart():
             return bool(event.partial)
@@ -69,29 +71,29 @@ def _makes_partial(event: Event) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What to expect of a run in which nothing fails. Durations in seconds, tasks by index."""
+    """The estimate for a run in which nothing fails. Durations in seconds, tasks by index."""
 
     graph: Graph
     max_parallel: int
-    #: On how many earlier runs it rests; 0: there is no history.
+    #: The number of earlier runs that it is based on; 0: there is no history.
     runs: int
-    #: Of each task the usual duration, None where nothing is known.
+    #: The usual duration of each task; None if it is not known.
     medians: tuple[float | None, ...]
     #: The tasks that would not run when nothing fails, with the reason.
     skips: Mapping[int, str]
-    #: The longest way through the graph: by known durations, then by number of tasks.
+    #: The longest path through the graph: by known durations, then by number of tasks.
     critical_path: tuple[int, ...]
-    #: From the first start to the last end; None without history, too short where `unknown` names tasks.
+    #: From the first start to the last end; None without history, too short if `unknown` names tasks.
     expected: float | None
 
     @property
     def critical_seconds(self) -> float:
-        """How long the critical path takes, as far as that is known."""
+        """The duration of the critical path, as far as it is known."""
         return round(sum(self.medians[i] or 0.0 for i in self.critical_path), 3)
 
     @property
     def unknown(self) -> list[str]:
-        """The tasks that would run and of whose duration nothing is known; they count as no time."""
+        """The tasks that would run but whose duration is not known; they count as zero seconds."""
         return [
             node.task.id
             for node in self.graph.nodes
@@ -102,12 +104,14 @@ class Estimate:
 def estimate(
     graph: Graph, history: History, max_parallel: int, params: Mapping[str, Json] | None = None
 ) -> Estimate:
-    """Play a run through in which every task succeeds and takes its usual time. Costs O((tasks + edges) log tasks).
+    """Simulate a run in which every task succeeds and takes its usual time. Costs O((tasks + edges) log tasks).
 
-    A for_each, whose list is not known, is played as one task that takes as long as all its variants usually do.
+    A for_each, whose list is not known, is one task that takes as long as its whole group usually does.
     """
     medians = tuple(history.median(node.task.id) for node in graph.nodes)
-    end, skips = _play(graph, [each or 0.0 for each in medians], max_parallel, _known_params(graph, params))
+    end, skips = _simulate(
+        graph, [each or 0.0 for each in medians], max_parallel, _known_params(graph, params)
+    )
     groups = {node.index for node in graph.nodes if node.members is not None}
     idle = skips.keys() | groups
     weights = [(0.0, 0) if i in idle else (each or 0.0, 1) for i, each in enumerate(medians)]
@@ -139,10 +143,10 @@ def longest_path(graph: Graph, weights: Sequence[tuple[float, int]]) -> list[int
     return path[::-1]
 
 
-def _play(
+def _simulate(
     graph: Graph, durations: Sequence[float], max_parallel: int, params: Mapping[str, Json]
 ) -> tuple[float, dict[int, str]]:
-    """Drive the run's own core with a clock that jumps from one end to the next: the last end, and who was skipped."""
+    """Drive a state with a clock that jumps from one end to the next. Returns the last end, and which tasks were skipped."""
     state = RunState(graph)
     start = DagStart(
         timestamp=0.0, task_count=len(durations), dag_path="", dag_hash="", max_parallel=max_parallel
@@ -151,9 +155,9 @@ def _play(
     now, ends = 0.0, list[tuple[float, int]]()
     skips: dict[int, str] = {}
     while True:
-        # Every fact bears the moment 0 and the core is asked before it: no timeout is ever due.
-        match state.next(float("-inf")):
-            case Start(node, attempt):
+        # All events have the moment 0 and every decision is made before it: no timeout is ever due.
+        match decide(state, float("-inf")):
+            case Start(node, attempt, _):
                 state.apply(
                     TaskStart(timestamp=0.0, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
                 )
@@ -167,25 +171,25 @@ def _play(
             case Expand(node):
                 state.apply(TaskExpand(timestamp=0.0, task_id=node.task.id, count=1))
             case EndGroup(node):
-                end = state.conclusion(node, 0.0)
+                end = group_end(state, node, 0.0)
                 state.apply(end)
                 if isinstance(end, TaskSkip):
                     skips[node.index] = end.reason
             case EvaluateCondition(node):
-                state.answer(node, _holds(state, node, params))
+                state.frontier.condition_evaluated(node.index, _holds(state, node, params))
             case None if ends:
                 now, i = heapq.heappop(ends)
                 state.apply(
                     TaskOk(timestamp=0.0, task_id=state.nodes[i].task.id, attempt=1, duration_seconds=0.0)
                 )
-            case _:  # the end: nothing else becomes of a run without failures and timeouts
+            case _:  # Finish: without failures and timeouts there are no other decisions
                 return now, {i: reason for i, reason in skips.items() if i < len(durations)}
 
 
 def _known_params(graph: Graph, params: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """The values given, else the defaults; what has neither, or a default that only the run evaluates, is left out.
+    """The given values, or the defaults that are known before the run.
 
-    So a condition on it is not decided.
+    A condition on a parameter that is left out is not decided.
     """
     if params is not None:
         return params
@@ -197,13 +201,13 @@ def _known_params(graph: Graph, params: Mapping[str, Json] | None) -> Mapping[st
 
 
 def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
-    """What can be told beforehand of a task's condition; one that asks for outputs or the environment is taken to hold."""
-    for text, wanted in ((node.task.condition, True), (node.task.unless, False)):
+    """Whether the condition of a task holds, as far as it is known; one that reads outputs or the environment does."""
+    for text, expected in ((node.task.condition, True), (node.task.unless, False)):
         if text is None:
             continue
         expression = expressions.condition(text)
         if any(call.name == "default" for call in expression.calls):
-            continue  # it would take what is not known yet for what is not there
+            continue  # it would treat a value that is not known yet as missing
         named = {str(reference.path[0]) for reference in expression.references if reference.path}
         tasks: Json = {
             task_id: {"status": str(state.tasks[state.index[task_id]].status)}
@@ -213,7 +217,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
         if node.variant is not None and node.variant.values:
             roots["matrix"] = node.variant.values
         try:
-            if expressions.holds(expression.evaluate(Scope(roots, _functions(state, node)))) is not wanted:
+            if expressions.holds(expression.evaluate(Scope(roots, _functions(state, node)))) is not expected:
                 return False
         except EvaluationError:
             continue
@@ -222,7 +226,7 @@ def _holds(state: RunState, node: Node, params: Mapping[str, Json]) -> bool:
 
 def _functions(state: RunState, node: Node) -> dict[str, expressions.Function]:
     return {
-        "success": lambda: all(state.end(i) is Outcome.GOOD for i in node.needs),
+        "success": lambda: all(state.outcome(i) is Outcome.GOOD for i in node.needs),
         "failure": lambda: state.failed_above(node.index),
         "always": lambda: True,
         "cancelled": lambda: any(state.tasks[i].status is Status.CANCELLED for i in node.needs),

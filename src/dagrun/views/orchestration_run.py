@@ -1,4 +1,4 @@
-"""One run in the shape of an OrchestrationRun (S0, S1): phase, conditions, and a phase and a reason for every step."""
+"""One run in the shape of an OrchestrationRun: its phase and conditions, and for each step a phase and a reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STEP_PHASES = {
 
 
 def orchestration_run(run: RunView) -> Json:
-    """The run as Kubernetes would show it."""
+    """The run as a Kubernetes resource."""
     return {
         "apiVersion": "orchestration.proompteng.ai/v1alpha1",
         "kind": "OrchestrationRun",
@@ -86,11 +86,11 @@ def _step(task: TaskView) -> Json:
 
 
 def _message(task: TaskView) -> str:
-    """What went wrong, and of a group how many of its variants passed."""
-    said = task.error or task.detail
+    """The error or detail of a task, and how many variants of a group passed."""
+    message = task.error or task.detail
     if task.variants is None:
-        return said
-    return f"{said} ({task.variants.summary})" if said else task.variants.summary
+        return message
+    return f"{message} ({task.variants.summary})" if message else task.variants.summary
 
 
 def _time(moment: float | None) -> str | None:
@@ -98,5 +98,5 @@ def _time(moment: float | None) -> str | None:
 
 
 def _known(shape: dict[str, Json]) -> dict[str, Json]:
-    """Without what is not known."""
+    """Without fields that are None."""
     return {key: value for key, value in shape.items() if value is not None}

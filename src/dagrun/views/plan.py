@@ -1,4 +1,4 @@
-"""What would run, without running it: the dry run, and the plan with waves, critical path and expected times."""
+"""What would run: the dry run, and the plan with waves, critical path and expected times."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dagrun.kinds import kind_of
 from dagrun.views.estimate import Estimate
 from dagrun.views.wording import clock, count, elided, plain, seconds
 
-#: Names of a path or a list that people are shown; JSON has them all.
+#: How many names of a path or a list are shown as text; JSON has them all.
 _MOST_NAMES: Final = 20
 
 
 def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
-    """The execution plan, in the order in which one worker would run it (CONTRACT 6).
+    """The execution plan, in the order in which one worker would run it.
 
-    `evaluated` are the parameters whose values no document tells: what their defaults came to.
+    `evaluated` are the values of parameters whose defaults are expressions.
     """
     lines = [
         f"DRY RUN: DAG '{graph.dag.name}'",
@@ -44,13 +44,13 @@ def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
 
 
 def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
-    """A line for each task; of many variants of one the first and the last."""
+    """A line for each task; of the many variants of one task the first and the last."""
     for _, several in groupby(lines, key=lambda line: base_id(line[0].id)):
         yield from elided([line for _, line in several], _MOST_NAMES)
 
 
 def as_json(plan: Estimate) -> dict[str, Json]:
-    """The shape of `plan -o json` and of `run --dry-run -o json` (CONTRACT 6)."""
+    """The shape of `plan -o json` and of `run --dry-run -o json`."""
     graph = plan.graph
     ids = [node.task.id for node in graph.nodes]
     return {
@@ -78,7 +78,7 @@ def as_json(plan: Estimate) -> dict[str, Json]:
 
 
 def _of_group(graph: Graph, node: Node) -> dict[str, Json]:
-    """What a group, and a variant, have besides; the variants of a for_each are known only in the run."""
+    """The additional fields of a group and of a variant; the variants of a for_each are known only in the run."""
     if node.members is not None:
         found = [graph.nodes[i].variant for i in node.members]
         return {"variants": [dict(each.values) for each in found if each is not None]}
@@ -109,7 +109,7 @@ def _task_line(plan: Estimate, i: int) -> tuple[Task, str]:
 
 
 def _label(task: Task) -> str:
-    """What the task does, and over which list."""
+    """What the task does, and for which list."""
     label = kind_of(task).label(task.action)
     if task.for_each is None:
         return label
@@ -121,7 +121,7 @@ def _label(task: Task) -> str:
 
 
 def _need(task: Task, need: Dependency) -> str:
-    """A dependency, with its trigger where that is not the usual one."""
+    """A dependency, with its trigger if it is not the default."""
     trigger = need.trigger or task.trigger
     return need.task if trigger is Trigger.SUCCESS else f"{need.task} [{trigger}]"
 

@@ -1,4 +1,4 @@
-"""What `run` prints at its end, word for word as CONTRACT 6 has it."""
+"""The closing lines of `run`. Scripts read them, so their texts do not change."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dagrun.core.outcomes import Reason
 from dagrun.views.status import RunView
 from dagrun.views.wording import count
 
-#: So many variants of one group are named when they fail.
-MOST_VARIANTS_TOLD: Final = 10
+#: How many failed variants of one group are named.
+MOST_VARIANTS_NAMED: Final = 10
 
 
 def report(run: RunView) -> str:
@@ -40,27 +40,28 @@ def summary(run: RunView) -> str:
         "skipped": counts["skipped"],
         "failed": counts["failed"] + counts["timed_out"],
         "cancelled": counts["cancelled"],
+        "waiting": counts["waiting"],
     }
-    told = ", ".join(f"{number} {word}" for word, number in parts.items() if number)
-    return f"{count(sum(counts.values()), 'task')}{': ' if told else ''}{told}"
+    shown = ", ".join(f"{number} {word}" for word, number in parts.items() if number)
+    return f"{count(sum(counts.values()), 'task')}{': ' if shown else ''}{shown}"
 
 
 def failures(run: RunView) -> list[str]:
     """One sentence for each task that failed and was not tolerated, in the DAG's order, and one for the run's own failure.
 
-    Of a group each variant has one, up to `MOST_VARIANTS_TOLD`; the rest is counted.
+    Of a group each variant has one, up to `MOST_VARIANTS_NAMED`; the others are counted.
     """
     sentences: list[str] = []
-    told: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
     for task in run.tasks:
         if task.status not in ("failed", "timed_out") or task.tolerated:
             continue
         if task.variants is not None:
-            if (more := told[task.id] - MOST_VARIANTS_TOLD) > 0:
+            if (more := failed[task.id] - MOST_VARIANTS_NAMED) > 0:
                 sentences.append(f"RunnerError: and {count(more, 'more variant')} of '{task.id}' failed")
             continue
-        told[task.group or ""] += 1
-        if task.group is None or told[task.group] <= MOST_VARIANTS_TOLD:
+        failed[task.group or ""] += 1
+        if task.group is None or failed[task.group] <= MOST_VARIANTS_NAMED:
             sentences.append(f"RunnerError: Task '{task.id}' failed {_attempts(task.attempt)}: {task.error}")
     match run.reason.partition(": "):
         case (Reason.OUTPUTS_FAILED, _, why):
@@ -71,5 +72,5 @@ def failures(run: RunView) -> list[str]:
 
 
 def _attempts(number: int) -> str:
-    """A task whose expressions have no value fails without one."""
+    """A task fails without an attempt when its expressions cannot be evaluated."""
     return f"after {count(number, 'attempt')}" if number else "before it began"

@@ -1,4 +1,4 @@
-"""One run as people see it: the fold of its facts, as data with the names that scripts rely on (CONTRACT 6)."""
+"""One run as data: what `status` and `runs` show. Scripts rely on the names of the JSON fields."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variants:
-    """The variants of a group: what sets each apart (a matrix's values, or the number of an item), and how they stand."""
+    """The variants of a group: the matrix values or item number of each, and their statuses."""
 
     each: Sequence[Json]
     results: Mapping[str, str]
     summary: str
-    #: Of a group that has ended: the outputs too large for its own, each in its variant's file.
+    #: Of a group that has ended: outputs that are too large to include, each in the file of its variant.
     large: Mapping[str, Blob]
 
     def to_json(self) -> dict[str, Json]:
-        """What they add to the entry of their group."""
+        """The fields that they add to the entry of their group."""
         shape: dict[str, Json] = {
             "variants": list(self.each),
             "results": dict(self.results),
@@ -56,11 +56,11 @@ class TaskView:
     duration: float | None
     error: str | None
     outputs: Outputs
-    #: Whether it failed and says `continue_on_failure`.
+    #: Whether it failed and its failure is tolerated.
     tolerated: bool = False
     #: Of a variant: the task that it is a variant of.
     group: str | None = None
-    #: Of a group whose variants are known, and of nothing else.
+    #: Of a group whose variants are known.
     variants: Variants | None = None
 
     def to_json(self) -> dict[str, Json]:
@@ -98,7 +98,7 @@ class RunView:
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
-    #: Of a run that was resumed: when its present stretch began, which is what `duration` counts from.
+    #: Of a run that was resumed: when its present stretch began; `duration` counts from then.
     resumed_at: float | None = None
     cancel: CancelRequested | None = None
     cancel_ignored: CancelIgnored | None = None
@@ -113,7 +113,7 @@ class RunView:
 
     @property
     def counted(self) -> Iterator[TaskView]:
-        """The tasks that count as one each: all but the groups of variants that are there."""
+        """The tasks that are counted: all except groups whose variants are known."""
         return (task for task in self.tasks if task.variants is None)
 
     def to_json(self, *, tasks: bool = True) -> dict[str, Json]:
@@ -142,7 +142,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class DamagedRun:
-    """A run of which no more is known than that it was, and why."""
+    """A run whose records cannot be read, and why."""
 
     run_id: str
     reason: str
@@ -165,7 +165,7 @@ def _file(blob: Blob) -> dict[str, Json]:
 
 
 def view(record: RunRecord, now: float) -> RunView:
-    """A recorded run at the moment `now`: what has not ended and is held by nobody was interrupted."""
+    """A recorded run at the moment `now`. It was interrupted if it has not ended and no process drives it."""
     state = RunState(Graph.compile(record.dag))
     corrupt = record.corrupt + fold(state, record.events)
     if not record.live:
@@ -174,7 +174,7 @@ def view(record: RunRecord, now: float) -> RunView:
 
 
 def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int = 0) -> RunView:
-    """A run as its state says; `now` gives what has not ended yet a duration so far."""
+    """A run from its state; with `now`, what has not ended has the duration so far."""
     return RunView(
         run_id=run_id,
         dag=state.graph.dag,
@@ -189,7 +189,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         resumed_at=None if state.stretch_started_at == state.started_at else state.stretch_started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
-        tasks=tuple(_task_view(state, i, now) for i in state.places()),
+        tasks=tuple(_task_view(state, i, now) for i in state.in_file_order()),
         corrupt=corrupt,
     )
 
@@ -197,7 +197,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
 def _duration(state: RunState, now: float | None) -> float | None:
     began = state.stretch_started_at
     if state.duration is None and began is not None and state.status is RunStatus.RUNNING and now:
-        return max(0.0, round(now - began, 3))  # somebody may have set the clock back
+        return max(0.0, round(now - began, 3))  # the clock may have been set back
     return state.duration
 
 
@@ -209,7 +209,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         started_at = min((moment for moment in begun if moment is not None), default=None)
         if status is Status.PENDING and started_at is not None:
             status = Status.RUNNING
-    handed_on = _handed_on(state, node)
+    outputs = _outputs_by_variant(state, node)
     if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
         duration = max(0.0, round((now or 0) - started_at, 3)) if running else None
@@ -226,17 +226,17 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         error=task.error,
         outputs=task.outputs
         if node.members is None
-        else by_output((key, each) for key, each in handed_on.items() if not isinstance(each, Blob)),
+        else by_output((key, each) for key, each in outputs.items() if not isinstance(each, Blob)),
         tolerated=node.task.tolerates(task.exit_code) and status in (Status.FAILED, Status.TIMED_OUT),
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
         variants=_variants(
-            state, node, {key: each for key, each in handed_on.items() if isinstance(each, Blob)}
+            state, node, {key: each for key, each in outputs.items() if isinstance(each, Blob)}
         ),
     )
 
 
-def _handed_on(state: RunState, node: Node) -> dict[str, Outputs]:
-    """What a group that has ended hands on, however it ended: the outputs of those variants that succeeded."""
+def _outputs_by_variant(state: RunState, node: Node) -> dict[str, Outputs]:
+    """The outputs of a group that has ended, by variant: those of the variants that succeeded."""
     if node.members is None or state.tasks[node.index].status not in FINAL:
         return {}
     variants = ((state.nodes[i].variant, state.tasks[i]) for i in node.members)

@@ -1,10 +1,11 @@
-"""Words that all views share: durations, local times, long lists and text that somebody else wrote."""
+"""How all views write durations, local times, long lists, and text from documents and bodies."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from dagrun.errors import one_line
 
@@ -22,12 +23,12 @@ def seconds(duration: float | None) -> str:
 
 
 def clock(moment: float, now: float) -> str:
-    """A moment in local time: `10:02:31`, with the date when that is not today's."""
+    """A moment in local time: `10:02:31`, with the date if it is not today."""
     return clocks([moment], now)[0]
 
 
 def clocks(moments: Sequence[float], now: float) -> list[str]:
-    """Moments in local time; all of them with the date when one of them is not of today."""
+    """Moments in local time; all with the date if one of them is not today."""
     local = [time.localtime(moment) for moment in moments]
     today = time.localtime(now)[:3]
     form = "%H:%M:%S" if all(then[:3] == today for then in local) else "%Y-%m-%d %H:%M:%S"
@@ -40,7 +41,7 @@ def count(number: int, noun: str) -> str:
 
 
 def elided(items: Sequence[str], most: int) -> list[str]:
-    """The items, of more than `most` only the first and the last with a word about the rest between them."""
+    """The items; if there are more than `most`, only the first and the last, with the number of the others between them."""
     if len(items) <= most:
         return list(items)
     head = most // 2
@@ -49,8 +50,19 @@ def elided(items: Sequence[str], most: int) -> list[str]:
 
 
 def plain(text: str, most: int = 300) -> str:
-    """Text from a document or a body in one line: its first; what would move a terminal's cursor is shown, not obeyed."""
+    """The first line of a text from a document or a body. Control characters are escaped, so that they do not reach a terminal."""
     first, *rest = text.strip().splitlines() or [""]
     if len(first) > most or rest:
         first = first[:most].rstrip() + " ..."
     return one_line(first)
+
+
+_MOST_NAMES: Final = 5
+
+
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b, c, d and 7 more`."""
+    if len(names) > _MOST_NAMES:
+        return f"{', '.join(names[: _MOST_NAMES - 1])} {word} {len(names) - _MOST_NAMES + 1} more"
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last

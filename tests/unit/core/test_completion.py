@@ -1,4 +1,4 @@
-"""What an attempt's exit code comes to, and what a task that failed leaves behind for others to read."""
+"""The end of an attempt by its exit code, and the outputs that a failed task leaves."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.completion import Circumstances, RetryDefaults, TaskState, conclusion, fact_of
+from dagrun.core.completion import attempt_end, group_end
 from dagrun.core.decisions import Finish
-from dagrun.core.events import DagStart, TaskFail, TaskOk, TaskSkip
+from dagrun.core.events import DagStart, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
-from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.outcomes import Reason, RunStatus
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Blob, Json
-from dagrun.runtime.engine import ending
+from dagrun.runtime.run_end import end_event
 from dagrun.testing import Outcome
 from tests.unit.harness import graph, played, task
 
@@ -73,9 +73,12 @@ def test_its_place_is_free_for_the_next_one() -> None:
 
 
 def test_a_timeout_stays_one_whatever_the_exit_code() -> None:
-    node = Graph.compile(Dag(name="d", tasks=(task("a", timeout=1.0, **SKIPS),))).nodes[0]
-    given = Circumstances(why=Reason.TIMED_OUT, cause="", may_start=True, defaults=RetryDefaults())
-    assert isinstance(fact_of(node, TaskState(attempt=1), exits(99), given, 0.0, 0.5), TaskFail)
+    state = RunState(Graph.compile(Dag(name="d", tasks=(task("a", timeout=1.0, **SKIPS),))))
+    state.apply(TaskStart(timestamp=0.0, task_id="a", attempt=1, kind="shell"))
+    state.frontier.stop_requested(0, Reason.TIMED_OUT)
+    fail = attempt_end(state, state.nodes[0], exits(99), 1.0, 0.5)
+    assert isinstance(fail, TaskFail)
+    assert (fail.error_type, fail.timed_out) == ("Timeout", True)
 
 
 # --- an exit code that is tolerated ---
@@ -155,13 +158,14 @@ def test_a_tolerated_failure_hands_nothing_on_either() -> None:
 def test_no_stretch_takes_less_than_no_time() -> None:
     state = RunState(graph("a"))
     state.apply(DagStart(timestamp=100.0, task_count=1, dag_path="d", dag_hash="h"))
-    done = ending(state, Finish(RunStatus.CANCELLED, Reason.CANCELLED), 50.0)
+    done = end_event(state, Finish(RunStatus.CANCELLED, Reason.CANCELLED), 50.0)
     assert done.duration_seconds == 0.0
 
 
 def test_no_group_takes_less_than_no_time() -> None:
-    node = graph("a").nodes[0]
-    variant = TaskState(status=Status.SUCCESS, started_at=100.0)
-    fact = conclusion(node, ["a[1]"], [variant], 0.0, 50.0)
-    assert isinstance(fact, TaskOk)
-    assert fact.duration_seconds == 0.0
+    state = RunState(Graph.compile(Dag(name="d", tasks=(task("a", matrix=Matrix(axes={"v": ("x",)})),))))
+    state.apply(TaskStart(timestamp=100.0, task_id="a[v=x]", attempt=1, kind="shell"))
+    state.apply(TaskOk(timestamp=50.0, task_id="a[v=x]", attempt=1, duration_seconds=0.0))
+    end = group_end(state, state.nodes[state.index["a"]], 50.0)
+    assert isinstance(end, TaskOk)
+    assert end.duration_seconds == 0.0

@@ -14,7 +14,7 @@ from dagrun.core.graph import Graph, cycles
 from dagrun.core.model import Dag, Dependency, Matrix, Task, Trigger
 from tests.unit.harness import chain, graph, task
 
-MANY = 100_000
+MANY = 30_000
 
 
 def order(text: str) -> str:
@@ -33,7 +33,7 @@ def rings(**needs: str) -> list[str]:
 
 @st.composite
 def dags(draw: st.DrawFn) -> Dag:
-    """A DAG whose tasks stand in any order in the file."""
+    """A DAG whose tasks are in any order in the file."""
     count = draw(st.integers(1, 12))
     needs = {i: draw(st.sets(st.integers(0, i - 1))) if i else set() for i in range(count)}
     file = draw(st.permutations(range(count)))
@@ -65,7 +65,7 @@ def test_of_the_ready_tasks_the_first_in_the_file_comes_first(dag: str, expected
         ("a; b; c", ["a b c"]),
     ],
 )
-def test_a_task_stands_in_the_wave_after_its_last_dependency(dag: str, expected: list[str]) -> None:
+def test_a_task_is_in_the_wave_after_its_last_dependency(dag: str, expected: list[str]) -> None:
     assert waves(dag) == expected
 
 
@@ -80,7 +80,7 @@ def test_an_index_finds_a_task_by_its_id() -> None:
     assert compiled.nodes[compiled.index["b"]].task.id == "b"
 
 
-def test_a_dangling_edge_is_nobodys_to_compile() -> None:
+def test_a_dangling_edge_cannot_be_compiled() -> None:
     with pytest.raises(KeyError):
         Graph.compile(chain("a<-ghost"))
 
@@ -99,7 +99,7 @@ def test_the_order_is_always_the_same(dag: Dag) -> None:
 
 
 @given(dags())
-def test_the_order_never_passes_over_a_ready_task_that_stands_earlier(dag: Dag) -> None:
+def test_the_order_never_skips_a_ready_task_that_is_earlier(dag: Dag) -> None:
     compiled = Graph.compile(dag)
     ended: set[int] = set()
     for i in compiled.order():
@@ -120,7 +120,7 @@ def test_in_a_wave_nothing_depends_on_anything_in_it_but_on_something_in_the_one
     assert all(wave == sorted(wave) for wave in found)
 
 
-def test_a_cycle_is_told_from_the_task_that_stands_first() -> None:
+def test_a_cycle_begins_with_the_first_task_in_the_file() -> None:
     assert rings(x="", a="b", b="c", c="a") == ["a b c a"]
     assert rings(c="a", b="c", a="b") == ["c a b c"]
 
@@ -129,24 +129,24 @@ def test_a_task_that_depends_on_itself_is_a_cycle() -> None:
     assert rings(a="a") == ["a a"]
 
 
-def test_without_a_cycle_there_is_nothing_to_tell() -> None:
+def test_without_a_cycle_nothing_is_found() -> None:
     assert rings(a="", b="a", c="a b") == []
 
 
-def test_cycles_that_share_no_task_are_all_told() -> None:
+def test_cycles_that_share_no_task_are_all_found() -> None:
     assert sorted(rings(a="b", b="a", c="d", d="c")) == ["a b a", "c d c"]
 
 
-def test_no_more_than_ten_cycles_are_told() -> None:
+def test_no_more_than_ten_cycles_are_reported() -> None:
     assert len(rings(**{f"t{i}": f"t{i}" for i in range(30)})) == 10
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=3)))
-def test_what_is_told_is_a_cycle_and_every_cyclic_graph_is_told(drawn: Mapping[str, Sequence[str]]) -> None:
+def test_what_is_found_is_a_cycle_and_every_cyclic_graph_has_one(drawn: Mapping[str, Sequence[str]]) -> None:
     needs = {name: [need for need in deps if need in drawn] for name, deps in drawn.items()}
     names = list(needs)
-    told = list(cycles(needs))
-    for ring in told:
+    found = list(cycles(needs))
+    for ring in found:
         assert ring[0] == ring[-1]
         assert all(after in needs[before] for before, after in pairwise(ring))
         assert names.index(ring[0]) == min(map(names.index, ring))
@@ -156,7 +156,7 @@ def test_what_is_told_is_a_cycle_and_every_cyclic_graph_is_told(drawn: Mapping[s
             del reduced[leaf]
         for deps in reduced.values():
             deps.difference_update(leaves)
-    assert bool(told) == bool(reduced)
+    assert bool(found) == bool(reduced)
 
 
 def seconds_for(dag: Dag) -> float:
@@ -169,13 +169,13 @@ def seconds_for(dag: Dag) -> float:
 
 def test_a_long_chain_is_fast() -> None:
     tasks = (task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, MANY)))
-    assert seconds_for(Dag(name="long", tasks=tasks)) < 60  # two seconds; hours, if it were quadratic
+    assert seconds_for(Dag(name="long", tasks=tasks)) < 20  # less than a second; minutes if it were quadratic
 
 
 def test_a_wide_fan_is_fast() -> None:
     tasks = (task("root"), *(task(f"t{i}", "root") for i in range(MANY - 2)))
     join = task("join", *(each.id for each in tasks[1:]))
-    assert seconds_for(Dag(name="wide", tasks=(*tasks, join))) < 60
+    assert seconds_for(Dag(name="wide", tasks=(*tasks, join))) < 20
 
 
 def test_a_cycle_through_everything_is_found() -> None:
@@ -197,7 +197,7 @@ def names(graph: Graph, indices: Sequence[int]) -> list[str]:
     return [graph.nodes[i].task.id for i in indices]
 
 
-def test_a_matrix_becomes_its_variants_and_behind_them_the_group() -> None:
+def test_a_matrix_becomes_its_variants_and_after_them_the_group() -> None:
     found = compiled(
         task("a"), task("test", "a", matrix=TWO), task("b", "test"), task("c", "test[os=alpine]")
     )
@@ -214,7 +214,7 @@ def test_a_matrix_becomes_its_variants_and_behind_them_the_group() -> None:
     assert (group.members, found.task_count) == (range(1, 3), 5)
 
 
-def test_variants_are_ordered_and_stand_in_waves_and_their_group_costs_nothing() -> None:
+def test_variants_are_in_order_and_in_waves_and_their_group_costs_nothing() -> None:
     found = compiled(task("after", "test"), task("mid", "z"), task("z"), task("test", matrix=TWO), task("y"))
     assert names(found, found.order()) == ["z", "mid", "test[os=ubuntu]", "test[os=alpine]", "after", "y"]
     assert [names(found, wave) for wave in found.waves()] == [
@@ -237,7 +237,7 @@ def test_a_for_each_is_one_node_until_its_list_is_known() -> None:
         ("env.Y != 'a'", {"X": "${{ item }}"}, True),
     ],
 )
-def test_a_condition_is_asked_once_unless_it_looks_at_the_item(
+def test_a_condition_is_evaluated_once_unless_it_reads_the_item(
     condition: str, env: dict[str, str], asked_once: bool
 ) -> None:
     (node,) = compiled(task("t", for_each=("a",), condition=condition, env=env, max_parallel=1)).nodes
@@ -250,7 +250,7 @@ def test_a_condition_is_asked_once_unless_it_looks_at_the_item(
     assert (variant.index, variant.task.id, variant.task.for_each) == (7, "t[0]", None)
 
 
-def test_tasks_side_by_side_stand_in_one_wave() -> None:
+def test_parallel_tasks_are_in_one_wave() -> None:
     found = compiled(
         task("a"), task("b", "a"), task("c", parallel_with=("b",)), task("d", "c"), task("e", parallel_with=("m",)),
         task("m", "b", matrix=TWO),
@@ -260,7 +260,7 @@ def test_tasks_side_by_side_stand_in_one_wave() -> None:
     ]  # fmt: skip
 
 
-def test_wishes_for_one_wave_that_go_round_in_a_circle_are_not_heard() -> None:
+def test_parallel_with_that_contradicts_the_dependencies_is_ignored() -> None:
     found = compiled(
         task("a", parallel_with=("b",)), task("c", "a"), task("d", parallel_with=("c",)), task("b", "d")
     )

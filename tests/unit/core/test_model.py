@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.core.model import Dag, is_name, seconds
+from dagrun.core.model import Dag, Retry, RetryDefaults, is_name, seconds
 from tests.unit.harness import task
 
 
@@ -75,3 +75,16 @@ def test_values_are_frozen() -> None:
 
 def test_a_task_knows_its_kind() -> None:
     assert task("a").kind == "shell"
+
+
+# --- the delay before a retry ---
+
+
+@pytest.mark.parametrize(("attempt", "delay"), [(1, 0.5), (2, 1.0), (3, 2.0), (9, 60.0), (5000, 60.0)])
+def test_delays_grow_up_to_their_maximum(attempt: int, delay: float) -> None:
+    assert RetryDefaults().delay(Retry(initial=0.5, jitter=0.0), attempt, 0.9) == delay
+
+
+def test_a_retry_takes_what_it_leaves_out_from_the_settings() -> None:
+    defaults = RetryDefaults(initial=2.0, jitter=0.5)
+    assert [defaults.delay(Retry(), 1, chance) for chance in (0.0, 0.5, 0.999999)] == [1.0, 2.0, 3.0]

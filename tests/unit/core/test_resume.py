@@ -1,7 +1,8 @@
-"""Cancel, resume and rerun, told in memory: what is kept, what runs, what is refused."""
+"""Cancel, resume and rerun in memory: what is kept, what runs, what is refused."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from dagrun.app.documents import Given
-from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task, WorkflowAction
+from dagrun.app.run_inputs import GivenParams
+from dagrun.core.events import DagResume, DagStart, TaskOk, TaskRetry, TaskStart
+from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import remainder, reuse
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.storage.files import FileRuns
 from dagrun.storage.inbox import Inbox
 from dagrun.storage.memory import MemoryRuns
@@ -83,17 +85,17 @@ def test_attempts_are_numbered_on_and_the_retries_begin_anew() -> None:
     life, _ = lived()
     life.resume()
     life.resume()
-    starts = [fact.attempt for fact in life.facts if isinstance(fact, TaskStart) and fact.task_id == "b"]
+    starts = [event.attempt for event in life.events if isinstance(event, TaskStart) and event.task_id == "b"]
     assert starts == [1, 2, 3, 4, 5, 6]
     assert life.names().count("task_retry b") == 3
-    delays = {fact.delay_seconds for fact in life.facts if fact.name == "task_retry"}  # type: ignore[attr-defined]
+    delays = {event.delay_seconds for event in life.events if isinstance(event, TaskRetry)}
     assert max(delays) < 0.5, "each stretch's first retry waits as long as a first retry does"
 
 
 def test_a_resume_says_what_is_kept_and_what_runs() -> None:
     life, _ = lived()
     life.resume()
-    [resume] = [fact for fact in life.facts if isinstance(fact, DagResume)]
+    [resume] = [event for event in life.events if isinstance(event, DagResume)]
     assert (resume.reused, resume.rerun) == (["a"], ["b", "c"])
 
 
@@ -109,7 +111,7 @@ def test_a_run_that_ended_well_has_nothing_left_to_resume() -> None:
 
 def test_a_live_run_is_not_resumed() -> None:
     life, _ = lived()
-    writer = life.runs.own("r")
+    writer = life.runs.take_over("r")
     with pytest.raises(RefusedError, match="is being run by another process"):
         life.resume()
     writer.close()
@@ -184,27 +186,27 @@ def secretive(monkeypatch: pytest.MonkeyPatch) -> Life:
     monkeypatch.setenv("TOKEN", "s3cr3t")
     life = Life(SECRETIVE, lambda: {"a": lambda _: 1 / 0})
     prepared = life.service.documents.recorded(SECRETIVE, "", {"x": "Bearer s3cr3t", "y": "***"})
-    life.service.run(prepared, "r")
+    asyncio.run(life.service.run(prepared, "r"))
     return life
 
 
-@pytest.mark.parametrize("facts", [0, 1, 3])
+@pytest.mark.parametrize("events", [0, 1, 3])
 def test_a_run_with_a_value_that_was_not_recorded_is_not_resumed_without_it(
-    secretive: Life, facts: int
+    secretive: Life, events: int
 ) -> None:
-    life = secretive.cut(facts)
+    life = secretive.cut(events)
     with pytest.raises(RefusedError, match="the value of parameter 'x' held a secret") as refused:
         life.resume()
     assert "-p x=VALUE" in refused.value.hint
     with pytest.raises(RefusedError, match="parameter 'x'"):
-        life.service.rerun("r", Selection())
-    assert len(life.names()) == facts
+        asyncio.run(life.service.rerun("r", Selection()))
+    assert len(life.names()) == events
 
 
-@pytest.mark.parametrize("facts", [0, 1, 3])
-def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, facts: int) -> None:
-    life = secretive.cut(facts)
-    life.resume(given=Given(params=["x=Bearer s3cr3t"]))
+@pytest.mark.parametrize("events", [0, 1, 3])
+def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, events: int) -> None:
+    life = secretive.cut(events)
+    life.resume(given=GivenParams(params=["x=Bearer s3cr3t"]))
     assert life.executors[-1].params["a"] == {"x": "Bearer s3cr3t"}
     assert "s3cr3t" not in "".join((*life.run.journal, *life.run.stream))
     with pytest.raises(RefusedError, match="parameter 'x'"):
@@ -212,7 +214,7 @@ def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, f
 
 
 def test_a_value_that_a_scheduler_has_kept_need_not_be_given_again(secretive: Life) -> None:
-    secretive.resume(given=Given(kept={"x": "s3cr3t", "y": "other"}))
+    secretive.resume(given=GivenParams(kept={"x": "s3cr3t", "y": "other"}))
     assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
     start = secretive.folded().start
     assert start is not None
@@ -220,7 +222,7 @@ def test_a_value_that_a_scheduler_has_kept_need_not_be_given_again(secretive: Li
 
 
 def test_a_value_that_is_given_anew_is_recorded(secretive: Life) -> None:
-    secretive.resume(given=Given(params=["x=plain"]))
+    secretive.resume(given=GivenParams(params=["x=plain"]))
     start = secretive.folded().start
     assert start is not None
     assert (start.params, start.masked_params) == ({"x": "plain", "y": "***"}, None)
@@ -229,7 +231,7 @@ def test_a_value_that_is_given_anew_is_recorded(secretive: Life) -> None:
 
 
 def test_a_rerun_takes_values_anew(secretive: Life) -> None:
-    secretive.service.rerun("r", Selection(), "again", given=Given(params=["x=s3cr3t"]))
+    asyncio.run(secretive.service.rerun("r", Selection(), "again", given=GivenParams(params=["x=s3cr3t"])))
     assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
     start = secretive.runs.read("again").events[0]
     assert isinstance(start, DagStart)
@@ -238,7 +240,7 @@ def test_a_rerun_takes_values_anew(secretive: Life) -> None:
 
 def test_what_is_wrong_with_a_value_is_said_without_the_secret(secretive: Life) -> None:
     with pytest.raises(UsageError) as wrong:
-        secretive.resume(given=Given(params=["z=s3cr3t", "s3cr3t"]))
+        secretive.resume(given=GivenParams(params=["z=s3cr3t", "s3cr3t"]))
     assert "***" in wrong.value.message
     assert "s3cr3t" not in wrong.value.message
 
@@ -253,7 +255,7 @@ def test_the_reason_of_a_cancel_is_recorded_without_the_secret(secretive: Life) 
 def test_a_request_that_nobody_took_is_answered_when_the_run_is_resumed() -> None:
     life, _ = lived()
     life = life.cut(3)
-    life.wish()
+    life.request_cancel()
     life.resume()
     assert life.names()[3:5] == ["cancel_ignored", "dag_resume"]
 
@@ -283,10 +285,12 @@ def test_the_recorded_dag_is_used_unless_told_otherwise(tmp_path: Path) -> None:
     life.bodies = world.bodies
     documents(tmp_path, {"id": "a", "workflow_ref": "w"})
     life.begin("dag.yaml")
-    told: list[str] = []
+    notices: list[str] = []
     world.broken.clear()
-    life.resume(notice=told.append)
-    assert told == ["dag.yaml has changed since; the recorded DAG is used (--use-current takes the new one)"]
+    life.resume(notice=notices.append)
+    assert notices == [
+        "dag.yaml has changed since; the recorded DAG is used (--use-current takes the new one)"
+    ]
     assert life.folded().status == "success"
     assert world.ran[-2:] == ["b", "c"]
 
@@ -308,7 +312,7 @@ def test_with_use_current_tasks_come_and_go_and_what_ended_well_is_kept(tmp_path
     assert world.ran == ["d", "e"]
     assert life.executors[-1].params["e"] == {"a__k": "a", "d__k": "d"}
     assert [task.id for task in ended.view.tasks] == ["d", "a", "e"]
-    assert life.service.status("r").corrupt == 0, "facts about tasks that are gone are no damage"
+    assert life.service.status("r").corrupt == 0, "events of tasks that were deleted are no damage"
     assert life.resume(use_current=True) is None
 
 
@@ -341,9 +345,9 @@ def test_a_document_that_has_become_invalid_does_not_hinder_a_resume(tmp_path: P
     life = Life(CHAIN, World().bodies, tmp_path)
     life.begin("dag.yaml")
     (tmp_path / "dag.yaml").write_text("tasks: [")
-    told: list[str] = []
-    assert life.resume(notice=told.append) is not None
-    assert len(told) == 1
+    notices: list[str] = []
+    assert life.resume(notice=notices.append) is not None
+    assert len(notices) == 1
 
 
 # --- cancel -----------------------------------------------------------------------------------------------------
@@ -371,8 +375,8 @@ def test_a_cancel_after_the_end_is_recorded_and_ignored() -> None:
 def test_all_who_asked_are_answered() -> None:
     life, _ = lived()
     life = life.cut(3)
-    life.wish()
-    life.wish()
+    life.request_cancel()
+    life.request_cancel()
     life.cancel()
     assert [name for name in life.names() if name.startswith("cancel")] == [
         "cancel_requested", "cancel_ignored", "cancel_ignored",
@@ -384,9 +388,9 @@ def test_all_who_asked_are_answered() -> None:
 
 def rerun(life: Life, **more: Any) -> tuple[str, list[str], list[str]]:
     """A rerun's status, what was taken over and what ran."""
-    ended = life.service.rerun("r", Selection(**more), "again")
-    facts = life.runs.read("again").events
-    taken = [fact.task_id for fact in facts if isinstance(fact, TaskOk) and fact.reused_from == "r"]
+    ended = asyncio.run(life.service.rerun("r", Selection(**more), "again"))
+    events = life.runs.read("again").events
+    taken = [event.task_id for event in events if isinstance(event, TaskOk) and event.reused_from == "r"]
     return ended.view.status, taken, [task for task, _ in life.executors[-1].started]
 
 
@@ -422,9 +426,9 @@ def test_a_rerun_of_one_task_keeps_what_is_below_it() -> None:
 def test_a_rerun_with_a_taken_id_or_an_unknown_task_is_refused() -> None:
     life, _ = lived()
     with pytest.raises(RefusedError, match="the run id 'r' is taken"):
-        life.service.rerun("r", Selection(), "r")
+        asyncio.run(life.service.rerun("r", Selection(), "r"))
     with pytest.raises(NotFoundError, match="task 'ghost' not found"):
-        life.service.rerun("r", Selection(start=["ghost"]))
+        asyncio.run(life.service.rerun("r", Selection(start=["ghost"])))
     assert list(life.runs.ids()) == ["r"]
 
 
@@ -433,7 +437,7 @@ def test_a_rerun_that_was_cut_off_is_resumed_with_what_it_had_taken_over() -> No
     rerun(life, start=["b"])
     world.broken.clear()
     world.ran.clear()
-    ended = life.service.resume("again")
+    ended = asyncio.run(life.service.resume("again"))
     assert ended is not None
     assert ended.view.status == "success"
     assert world.ran == ["b", "c"]
@@ -451,7 +455,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -462,7 +466,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms
@@ -490,7 +494,7 @@ def test_a_directory_with_somebodys_files_is_not_taken_for_a_run_that_died(tmp_p
 
 def test_a_run_that_is_abandoned_was_never_there(tmp_path: Path) -> None:
     for runs in (FileRuns(tmp_path / "runs", tmp_path / "events.jsonl"), MemoryRuns()):
-        runs.create(CHAIN, 0.0, "it").abandon()
+        runs.create(CHAIN, 0.0, "it").discard()
         assert list(runs.ids()) == []
         runs.create(CHAIN, 0.0, "it").close()
 

@@ -69,7 +69,7 @@ def test_outputs_that_read_what_is_left_out_are_left_out() -> None:
     assert list(select(CHAIN, Selection(until=["b"])).outputs) == ["all"]
 
 
-def test_a_task_that_does_not_exist_is_told_with_the_nearest_name() -> None:
+def test_for_a_task_that_does_not_exist_the_nearest_name_is_proposed() -> None:
     tasks = dag("tasks: [{id: build, run: x}]")
     with pytest.raises(NotFoundError) as error:
         select(tasks, Selection(only=["biuld"]))
@@ -143,7 +143,7 @@ def test_items_of_a_list_that_only_the_run_knows_are_chosen_by_number() -> None:
         ("tst[os=alpine]", "did you mean 'test[os=alpine]'?"),
     ],
 )
-def test_a_variant_that_does_not_exist_is_told_with_what_does(name: str, hint: str) -> None:
+def test_for_a_variant_that_does_not_exist_those_that_do_are_named(name: str, hint: str) -> None:
     with pytest.raises(NotFoundError) as error:
         select(SEVERAL, Selection(only=[name]))
     assert error.value.hint == hint

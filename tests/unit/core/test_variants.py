@@ -64,7 +64,7 @@ def test_include_adds_a_variant_where_it_fits_none() -> None:
 
 
 def test_as_in_githubs_own_example() -> None:
-    told = variants(
+    hint = variants(
         Matrix(
             axes={"fruit": ("apple", "pear"), "animal": ("cat", "dog")},
             include=(
@@ -73,7 +73,7 @@ def test_as_in_githubs_own_example() -> None:
             ),
         )
     )  # fmt: skip
-    assert list(told.values()) == [
+    assert list(hint.values()) == [
         {"fruit": "apple", "animal": "cat", "color": "pink", "shape": "circle"},
         {"fruit": "apple", "animal": "dog", "color": "green", "shape": "circle"},
         {"fruit": "pear", "animal": "cat", "color": "pink"},
@@ -84,8 +84,11 @@ def test_as_in_githubs_own_example() -> None:
 
 
 def test_what_was_excluded_comes_back_only_as_a_variant_of_its_own() -> None:
-    gone = {"os": "alpine", "python": "3.9"}
-    assert keys(exclude=(gone,), include=({**gone, "slow": True},))[-1] == "os=alpine,python=3.9,slow=true"
+    excluded = {"os": "alpine", "python": "3.9"}
+    assert (
+        keys(exclude=(excluded,), include=({**excluded, "slow": True},))[-1]
+        == "os=alpine,python=3.9,slow=true"
+    )
 
 
 def test_a_variant_that_is_named_twice_is_there_once() -> None:
@@ -96,7 +99,7 @@ def test_a_key_is_one_line_that_can_be_shown_and_typed() -> None:
     assert keys({"v": ("two\nlines", "\x1b[31m", "ü ñ")}) == [r"v=two\nlines", r"v=\x1b[31m", "v=ü ñ"]
 
 
-def test_variants_that_differ_and_would_be_called_alike_are_told() -> None:
+def test_different_variants_with_the_same_key_are_found() -> None:
     assert list(namesakes(Matrix(axes=AXES, include=({"os": "mac"}, {"os": "mac"})))) == []
     axes = {"a": ("1", "1,b=2"), "b": ("2,b=3", "3")}
     assert list(namesakes(Matrix(axes=axes))) == ["a=1,b=2,b=3"]
@@ -118,7 +121,7 @@ MANY = [f"t[os={os},v={v}]" for os in ("ubuntu", "alpine") for v in range(4)]
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "hint"),
     [
         ("t[v=1, os=ubuntu]", "did you mean 't[os=ubuntu,v=1]'?"),
         ("t[v=2]", "there is 't[os=ubuntu,v=2]', 't[os=alpine,v=2]'"),
@@ -126,8 +129,8 @@ MANY = [f"t[os={os},v={v}]" for os in ("ubuntu", "alpine") for v in range(4)]
         ("t[]", f"there is {', '.join(map(repr, MANY[:6]))} and 2 more"),
     ],
 )
-def test_what_was_meant_by_a_variant_that_does_not_exist(name: str, told: str) -> None:
-    assert meant(name, MANY) == told
+def test_a_hint_for_a_variant_that_does_not_exist(name: str, hint: str) -> None:
+    assert meant(name, MANY) == hint
 
 
 def test_a_list_runs_whole_or_those_items_of_it_that_were_chosen() -> None:
@@ -135,7 +138,7 @@ def test_a_list_runs_whole_or_those_items_of_it_that_were_chosen() -> None:
     assert list(item_numbers(task("t", for_each=(), only_items=(0, 2, 5)), 3)) == [0, 2]
 
 
-def test_an_id_tells_its_task() -> None:
+def test_an_id_contains_that_of_its_task() -> None:
     assert variant_id("test", "os=a") == "test[os=a]"
     assert (base_id("test[os=a[1]]"), base_id("test")) == ("test", "test")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.model import Dag
 from dagrun.core.work import Attempt
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
 from tests.unit.harness import task
@@ -44,7 +45,7 @@ def test_a_cancel_is_bounded_also_for_what_is_queued() -> None:
     class Taken(Deaf):
         """Its worker has taken up the third and does not get to say so."""
 
-        def _follow(self) -> None:
+        def _begin_next(self) -> None:
             """Nothing follows."""
 
     ends = {"a": lambda _: None, "b": lambda _: None, "c": lambda _: HANG}

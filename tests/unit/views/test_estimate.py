@@ -81,23 +81,23 @@ def test_history_is_enough_when_every_task_has_twenty_successes() -> None:
     assert history.is_enough
 
 
-def test_a_list_of_which_only_a_part_ran_tells_no_duration() -> None:
+def test_a_list_of_which_only_a_part_ran_gives_no_duration() -> None:
     history = History(Graph.compile(dag("tasks: [{id: each, run: x, for_each: [a, b]}]")))
-    whole = TaskOk(timestamp=0, task_id="each", attempt=None, duration_seconds=5.0, summary="2/2 passed")
+    complete = TaskOk(timestamp=0, task_id="each", attempt=None, duration_seconds=5.0, summary="2/2 passed")
     kept = TaskOk(timestamp=0, task_id="each[0]", attempt=0, duration_seconds=0.0, reused_from="other")
-    history.add([kept, replace(whole, duration_seconds=1.0)])
+    history.add([kept, replace(complete, duration_seconds=1.0)])
     history.add(
         [
             DagResume(timestamp=0, reused=[], rerun=["each"], dag_hash="x"),
-            replace(whole, duration_seconds=2.0),
+            replace(complete, duration_seconds=2.0),
         ]
     )
     assert history.median("each") is None
-    history.add([whole])
+    history.add([complete])
     assert history.median("each") == 5.0
 
 
-def test_what_failed_was_reused_or_is_gone_tells_no_duration() -> None:
+def test_a_task_that_failed_was_reused_or_was_deleted_gives_no_duration() -> None:
     compiled = Graph.compile(dag(WIDE))
     history = History(compiled)
     history.add(scenario(WIDE, {"a": fails(1), "b": took(3.0)}, max_parallel=1).events())
@@ -146,7 +146,7 @@ def test_what_is_there_for_failures_is_not_expected_to_run() -> None:
     assert plan.unknown == []
 
 
-def test_conditions_that_can_be_told_beforehand_are_asked() -> None:
+def test_conditions_that_are_known_before_the_run_are_evaluated() -> None:
     plan = planned(
         """
         name: asking
@@ -186,7 +186,7 @@ def test_a_long_chain_costs_what_it_must() -> None:
     assert len(plan.critical_path) == 3000
 
 
-def test_of_equal_paths_the_first_in_the_file_is_told() -> None:
+def test_of_equal_paths_the_first_in_the_file_is_shown() -> None:
     assert longest_path(graph("a; b; c<-a,b; d<-a"), [(1.0, 1)] * 4) == [0, 2]
 
 

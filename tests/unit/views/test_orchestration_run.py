@@ -76,6 +76,6 @@ def test_a_run_that_goes_on_has_no_end_yet() -> None:
 def test_a_group_says_how_many_of_its_variants_passed() -> None:
     tasks = (task("each", for_each=("a", "b")), task("all", for_each=("a",)))
     outcome = played(*tasks, bodies={"each[1]": fails(9)}, on_error=OnError.CONTINUE)
-    told = {step["name"]: step.get("message") for step in shown(outcome)["status"]["steps"]}
-    assert told["each"] == "each[1] failed (1/2 passed)"
-    assert (told["all"], told["all[0]"]) == ("1/1 passed", None)
+    found = {step["name"]: step.get("message") for step in shown(outcome)["status"]["steps"]}
+    assert found["each"] == "each[1] failed (1/2 passed)"
+    assert (found["all"], found["all[0]"]) == ("1/1 passed", None)

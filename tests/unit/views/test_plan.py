@@ -79,7 +79,7 @@ def test_what_is_not_known_is_said() -> None:
     ]
 
 
-def test_a_long_critical_path_is_told_by_its_ends() -> None:
+def test_of_a_long_critical_path_the_middle_is_left_out() -> None:
     tasks = "".join(
         f"  - {{id: t{i}, run: 'true'{f', depends_on: [t{i - 1}]' if i else ''}}}\n" for i in range(100)
     )
@@ -135,8 +135,8 @@ def test_the_dry_run() -> None:
 
 
 def test_the_dry_run_shows_what_defaults_come_to() -> None:
-    told = plan.dry_run(Graph.compile(dag(RELEASE)), {"day": "2026-01-31", "n": 3})
-    assert told.splitlines()[2:6] == ["Tasks: 5", 'Parameter day: "2026-01-31"', "Parameter n: 3", ""]
+    found = plan.dry_run(Graph.compile(dag(RELEASE)), {"day": "2026-01-31", "n": 3})
+    assert found.splitlines()[2:6] == ["Tasks: 5", 'Parameter day: "2026-01-31"', "Parameter n: 3", ""]
 
 
 # --- variants ---
@@ -219,7 +219,7 @@ def test_a_list_is_expected_to_take_as_long_as_it_did() -> None:
     assert known.unknown == []
 
 
-def test_many_variants_are_told_by_their_ends() -> None:
+def test_of_many_variants_the_middle_is_left_out() -> None:
     many = Dag(name="d", tasks=(task("t", matrix=Matrix(axes={"n": tuple(map(str, range(500)))})),))
     lines = plan.as_text(expected(what=many), NOW).splitlines()
     assert len(lines) < 40

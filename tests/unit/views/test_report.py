@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.model import Dag, OnError, ShellAction, Task
+from dagrun.core.model import Dag, OnError, Task
+from dagrun.kinds.shell import ShellAction
 from dagrun.testing import fails
 from dagrun.views.report import failures, report, summary
 from dagrun.views.status import RunView, TaskView
@@ -106,9 +107,9 @@ def test_variants_count_and_tell_for_their_group() -> None:
     many = Task(id="t", action=ShellAction(("true",)), for_each=tuple(range(30)))
     ended = played(many, bodies={"t": fails(99)}, on_error=OnError.CONTINUE).view
     assert summary(ended) == "30 tasks: 30 failed"
-    told = failures(ended)
-    assert told[0] == "RunnerError: Task 't[0]' failed after 1 attempt: RuntimeError: boom"
-    assert told[10:] == ["RunnerError: and 20 more variants of 't' failed"]
+    found = failures(ended)
+    assert found[0] == "RunnerError: Task 't[0]' failed after 1 attempt: RuntimeError: boom"
+    assert found[10:] == ["RunnerError: and 20 more variants of 't' failed"]
 
 
 def test_a_run_of_nothing_has_nothing_to_count() -> None:

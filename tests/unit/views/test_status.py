@@ -1,4 +1,4 @@
-"""One run as people and scripts see it: the fold of its facts."""
+"""One run as people and scripts see it: the fold of its events."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_run_that_nobody_drives_and_that_has_no_end_was_interrupted() -> None:
     assert (run.duration, run.finished_at) == (None, None)
 
 
-def test_one_that_was_interrupted_before_its_first_fact() -> None:
+def test_a_run_that_was_interrupted_before_its_first_event() -> None:
     assert seen().status == "interrupted"
 
 
@@ -212,13 +212,15 @@ def test_large_outputs_of_a_variant_are_named_by_their_file_in_its_group() -> No
     tasks = (task("each", for_each=("a", "b")),)
     events = played(*tasks, bodies={"each[0]": lambda _: {"k": 1}}).events()
     large = Blob("each.1.json", 70_000, "ab")
-    told = [
+    changed = [
         replace(event, outputs=None, outputs_file=large)
         if isinstance(event, TaskOk) and event.task_id == "each[1]"
         else event
         for event in events
     ]
-    group = view(RunRecord("r", Dag(name="d", tasks=tasks), told, live=False), 110.0).to_json()["tasks"][-1]
+    group = view(RunRecord("r", Dag(name="d", tasks=tasks), changed, live=False), 110.0).to_json()["tasks"][
+        -1
+    ]
     assert group["outputs"] == {"k": {"0": 1}}
     assert group["outputs_files"] == {"1": {"file": "outputs/each.1.json", "size": 70_000, "sha256": "ab"}}
 

@@ -1,4 +1,4 @@
-"""Why a task is as it is: every ending and every wait, word for word."""
+"""Why a task has its status: every end and every wait, word for word."""
 
 from __future__ import annotations
 
@@ -50,24 +50,24 @@ def log(task_id: str, attempt: int) -> str:
     return f"{task_id}.{attempt}.log:41"
 
 
-def asked(outcome: Outcome, task_id: str) -> Why:
+def explained(outcome: Outcome, task_id: str) -> Why:
     """The question, asked when the run has ended."""
     return explain(outcome.record, task_id, outcome.clock.now(), log)
 
 
 def summary(text: str, task_id: str, bodies: Mapping[str, Any] | None = None, **more: Any) -> str:
-    return asked(scenario(textwrap.dedent(text), bodies, **more), task_id).summary
+    return explained(scenario(textwrap.dedent(text), bodies, **more), task_id).summary
 
 
-def facts(text: str, *events: Event, live: bool = True) -> RunRecord:
-    """A run by its facts, at most two attempts at once; timestamps count from ten o'clock."""
+def record_of(text: str, *events: Event, live: bool = True) -> RunRecord:
+    """A run by its events, at most two attempts at once; timestamps count from ten o'clock."""
     start = DagStart(timestamp=0, task_count=0, dag_path="x", dag_hash="x", max_parallel=2)
     shifted = [replace(event, timestamp=TEN + event.timestamp) for event in (start, *events)]
     return RunRecord("20251003-100000-7f3a9c", dag(text), shifted, live)
 
 
-def began(at: float, task_id: str, attempt: int = 1) -> TaskStart:
-    return TaskStart(timestamp=at, task_id=task_id, attempt=attempt, kind="shell")
+def began(at: float, task_id: str, attempt: int = 1, waited_for: str | None = None) -> TaskStart:
+    return TaskStart(timestamp=at, task_id=task_id, attempt=attempt, kind="shell", waited_for=waited_for)
 
 
 def ok(at: float, task_id: str, attempt: int = 1) -> TaskOk:
@@ -95,7 +95,7 @@ def now(record: RunRecord, task_id: str, at: float) -> str:
 
 
 def test_a_skipped_task_leads_to_the_failure_and_all_its_attempts() -> None:
-    record = facts(
+    record = record_of(
         RELEASE,
         began(0, "build"), ok(12, "build"), began(12, "lint"), began(12, "test"), ok(13, "lint"),
         retry(13, "test", 1, 0.4), began(13.4, "test", 2), retry(28, "test", 2, 1.6), began(29.6, "test", 3),
@@ -136,7 +136,7 @@ def test_stop_all_leads_to_the_failing_task() -> None:
     assert summary(text, "c", bodies) == (
         "c skipped: StopAll <- a failed: exit code 1 (attempt 1 of 1, a.1.log:41)"
     )
-    why = asked(scenario(textwrap.dedent(text), bodies), "b")
+    why = explained(scenario(textwrap.dedent(text), bodies), "b")
     assert why.summary == "b cancelled: StopAll <- a failed: exit code 1 (attempt 1 of 1, a.1.log:41)"
     assert [link.text for link in why.chain] == [
         "b cancelled: StopAll <- a, whose failure stopped the run",
@@ -146,7 +146,7 @@ def test_stop_all_leads_to_the_failing_task() -> None:
     ]
 
 
-def test_a_condition_that_was_false_is_told_as_it_is_written() -> None:
+def test_a_condition_that_was_false_is_shown_as_it_is_written() -> None:
     text = """
         name: asking
         params: {publish: false}
@@ -164,7 +164,7 @@ def test_unchanged_names_those_that_changed_nothing() -> None:
           - {id: c, run: "true", depends_on: [a, b], only_if_changed: true}
     """
     same = {name: lambda _: AttemptResult(duration=0.0, changed=False) for name in "ab"}
-    why = asked(scenario(textwrap.dedent(text), same), "c")
+    why = explained(scenario(textwrap.dedent(text), same), "c")
     assert why.summary == "c skipped: Unchanged <- a and b changed nothing"
     assert [link.text for link in why.chain] == [
         "c skipped: Unchanged <- a and b changed nothing",
@@ -193,10 +193,10 @@ def test_a_cancelled_task_names_who_asked_and_why() -> None:
         engine.cancel("ann", "wrong\nday")
 
     outcome = scenario(textwrap.dedent(RELEASE), {"build": lambda _: HANG}, at={5: cancel})
-    assert asked(outcome, "deploy").summary == (
+    assert explained(outcome, "deploy").summary == (
         "deploy cancelled: Cancelled <- cancel requested by ann: wrong ..."
     )
-    assert asked(outcome, "build").to_text(TEN) == shown(
+    assert explained(outcome, "build").to_text(TEN) == shown(
         """
         build cancelled: Cancelled <- cancel requested by ann: wrong ...
 
@@ -233,8 +233,8 @@ def test_a_failure_with_attempts_left_says_why_there_was_no_other() -> None:
 
 def test_an_expression_can_fail_before_the_task_begins() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a], if: tasks.a.outputs.go.far < 1}]\n"
-    told = summary(text, "b", {"a": lambda _: {"go": "text"}})
-    assert told.startswith("b failed before it began: ")
+    answer = summary(text, "b", {"a": lambda _: {"go": "text"}})
+    assert answer.startswith("b failed before it began: ")
 
 
 def test_a_failure_that_no_attempt_would_mend_says_so() -> None:
@@ -244,7 +244,7 @@ def test_a_failure_that_no_attempt_would_mend_says_so() -> None:
     )
 
 
-def test_a_tolerated_failure_is_told_as_one() -> None:
+def test_a_tolerated_failure_is_called_tolerated() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true', continue_on_failure: true}]\n"
     why = explain(scenario(text, {"a": exits(1)}).record, "a", TEN)
     assert why.chain[0].text == (
@@ -260,8 +260,8 @@ def test_a_task_that_started_after_a_tolerated_failure_says_that_it_was() -> Non
           - {id: a, run: x, continue_on_failure: true}
           - {id: b, run: x, depends_on: [a]}
     """
-    told = summary(text, "b", {"a": exits(1)})
-    assert told == "b succeeded; it started because a failed, which is tolerated (its only dependency)"
+    answer = summary(text, "b", {"a": exits(1)})
+    assert answer == "b succeeded; it started because a failed, which is tolerated (its only dependency)"
 
 
 # --- succeeded: why it started when it did -------------------------------------------------------------------
@@ -269,7 +269,7 @@ def test_a_task_that_started_after_a_tolerated_failure_says_that_it_was() -> Non
 
 def test_the_dependency_that_ended_last_is_why_a_task_started() -> None:
     outcome = scenario(textwrap.dedent(RELEASE), {"test": fails(1)})
-    assert asked(outcome, "deploy").to_text(TEN) == shown(
+    assert explained(outcome, "deploy").to_text(TEN) == shown(
         """
         deploy succeeded; it started because test succeeded (its last dependency to end)
 
@@ -277,12 +277,12 @@ def test_the_dependency_that_ended_last_is_why_a_task_started() -> None:
           10:00:00  deploy started because test succeeded (its last dependency to end)
         """
     )
-    assert [link.text for link in asked(outcome, "test").chain] == [
+    assert [link.text for link in explained(outcome, "test").chain] == [
         "test succeeded after 0.00s, attempt 2 of 3",
         "test attempt 1 failed: RuntimeError: boom, retried after 0.40s",
         "test started because build succeeded (its only dependency)",
     ]
-    assert asked(outcome, "test").summary == (
+    assert explained(outcome, "test").summary == (
         "test succeeded on attempt 2: it was retried once, after: RuntimeError: boom;"
         " it started because build succeeded (its only dependency)"
     )
@@ -298,10 +298,10 @@ def test_a_task_that_had_to_wait_for_a_slot_says_for_whom_and_how_long() -> None
           - {id: d, run: "true", depends_on: [b]}
           - {id: e, run: "true", depends_on: [a]}
     """
-    record = facts(
+    record = record_of(
         text,
-        began(0, "a"), began(0, "b"), ok(12, "b"), began(12, "c"), ok(20, "c"), began(20, "d"), ok(80, "a"),
-        began(80, "e"),
+        began(0, "a"), began(0, "b"), ok(12, "b"), began(12, "c", waited_for="slot:b"), ok(20, "c"),
+        began(20, "d", waited_for="slot:c"), ok(80, "a"), began(80, "e", waited_for="dependency:a"),
     )  # fmt: skip
     assert explain(record, "c", TEN).chain[-1].text == (
         "c started when b freed a slot, 12.00s after the run began; max_parallel is 2"
@@ -346,7 +346,7 @@ WAITING = (began(0, "build"), ok(12, "build"), began(12, "lint"), began(12, "tes
 
 
 def test_a_pending_task_waits_for_what_runs() -> None:
-    assert now(facts(RELEASE, *WAITING), "announce", 20) == shown(
+    assert now(record_of(RELEASE, *WAITING), "announce", 20) == shown(
         """
         announce pending: waits for deploy <- deploy pending: waits for lint and test <- \
 lint running: attempt 1 of 1, since 10:00:12; it started because build succeeded (its only dependency)
@@ -360,7 +360,7 @@ lint running: attempt 1 of 1, since 10:00:12; it started because build succeeded
 
 
 def test_a_retrying_task_says_when_it_is_tried_again() -> None:
-    record = facts(RELEASE, *WAITING, ok(13, "lint"), retry(13, "test", 1, 2.0))
+    record = record_of(RELEASE, *WAITING, ok(13, "lint"), retry(13, "test", 1, 2.0))
     assert now(record, "test", 14) == shown(
         """
         test retrying: attempt 2 at 10:00:15 <- attempt 1 of 3 failed: exit code 2 (test.1.log:41)
@@ -380,24 +380,24 @@ def test_a_retrying_task_says_when_it_is_tried_again() -> None:
 
 def test_a_ready_task_waits_for_a_slot() -> None:
     text = "name: n\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true'}, {id: c, run: 'true'}]\n"
-    record = facts(text, began(0, "a"), began(0, "b"))
+    record = record_of(text, began(0, "a"), began(0, "b"))
     assert explain(record, "c", TEN).summary == (
         "c pending: waits for a free slot; a and b took the 2 slots (max_parallel)"
     )
 
 
 def test_an_interrupted_run_waits_for_nothing() -> None:
-    record = facts(RELEASE, *WAITING, ok(13, "lint"), retry(14, "test", 1, 2.0), live=False)
+    record = record_of(RELEASE, *WAITING, ok(13, "lint"), retry(14, "test", 1, 2.0), live=False)
     assert explain(record, "test", TEN + 99).summary.startswith(
         "test retrying: attempt 2 at 10:00:16, but the run was interrupted <- "
     )
-    record = facts(RELEASE, *WAITING, live=False)
+    record = record_of(RELEASE, *WAITING, live=False)
     assert explain(record, "deploy", TEN + 99).summary == (
         "deploy pending: waited for lint and test when the run was interrupted <- "
         "lint interrupted: attempt 1 of 1, begun at 10:00:12, has no recorded end; "
         "it started because build succeeded (its only dependency)"
     )
-    assert explain(facts(RELEASE, live=False), "build", TEN).summary == (
+    assert explain(record_of(RELEASE, live=False), "build", TEN).summary == (
         "build pending: it has not started yet; the run was interrupted"
     )
 
@@ -405,8 +405,8 @@ def test_an_interrupted_run_waits_for_nothing() -> None:
 # --- several stretches, other runs ---------------------------------------------------------------------------
 
 
-def test_a_resumed_run_tells_both_stretches() -> None:
-    record = facts(
+def test_of_a_resumed_run_both_stretches_are_explained() -> None:
+    record = record_of(
         RELEASE,
         *WAITING, ok(13, "lint"), retry(13, "test", 1, 0.0), began(13, "test", 2), failed(14, "test", 2),
         TaskSkip(timestamp=14, task_id="deploy", reason="DependencyFailed", detail="test"),
@@ -428,7 +428,7 @@ def test_a_resumed_run_tells_both_stretches() -> None:
 
 def test_what_a_resumed_run_ended_anew_does_not_change_why_a_task_had_started() -> None:
     text = "name: n\non_error: continue\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a], trigger: always}]\n"
-    record = facts(
+    record = record_of(
         text,
         began(0, "a"), failed(1, "a", 1), began(1, "b"), ok(2, "b"),
         DagResume(timestamp=9, reused=["b"], rerun=["a"], dag_hash="x", max_parallel=2), began(9, "a", 2), ok(10, "a", 2),
@@ -439,21 +439,23 @@ def test_what_a_resumed_run_ended_anew_does_not_change_why_a_task_had_started() 
 
 
 def test_outputs_that_were_taken_over_say_from_where() -> None:
-    record = facts("name: n\ntasks: [{id: a, run: 'true'}]\n", replace(ok(0, "a"), reused_from="20251002-1"))
+    record = record_of(
+        "name: n\ntasks: [{id: a, run: 'true'}]\n", replace(ok(0, "a"), reused_from="20251002-1")
+    )
     assert explain(record, "a", TEN).summary == "a succeeded: taken over from run 20251002-1"
 
 
 # --- forms ---------------------------------------------------------------------------------------------------
 
 
-def test_on_another_day_every_time_bears_its_date() -> None:
-    record = facts(RELEASE, *WAITING, CancelRequested(timestamp=15, by="ann"))
+def test_on_another_day_every_time_has_its_date() -> None:
+    record = record_of(RELEASE, *WAITING, CancelRequested(timestamp=15, by="ann"))
     text = explain(record, "build", TEN).to_text(TEN + 86400)
     assert "  2025-10-03 10:00:12  build succeeded after 1.00s" in text
 
 
 def test_the_answer_for_scripts() -> None:
-    record = facts(RELEASE, *WAITING, ok(13, "lint"), failed(14, "test", 1))
+    record = record_of(RELEASE, *WAITING, ok(13, "lint"), failed(14, "test", 1))
     assert explain(record, "test", TEN).to_json() == {
         "run_id": "20251003-100000-7f3a9c",
         "task_id": "test",
@@ -481,24 +483,24 @@ def test_the_answer_for_scripts() -> None:
     assert waiting["chain"][0]["timestamp"] is None
 
 
-def test_a_journal_without_its_first_line_is_no_trouble() -> None:
-    record = facts(RELEASE, *WAITING)
+def test_the_first_line_of_a_journal_may_be_missing() -> None:
+    record = record_of(RELEASE, *WAITING)
     why = explain(replace(record, events=record.events[1:]), "lint", TEN)
     assert why.chain[-1].text == "lint started because build succeeded (its only dependency)"
 
 
-def test_a_long_chain_is_told_by_its_ends() -> None:
+def test_of_a_long_chain_the_middle_is_left_out() -> None:
     tasks = "".join(
         f"  - {{id: t{i}, run: 'true'{f', depends_on: [t{i - 1}]' if i else ''}}}\n" for i in range(200)
     )
-    why = asked(scenario(f"name: long\non_error: continue\ntasks:\n{tasks}", {"t0": exits(1)}), "t199")
+    why = explained(scenario(f"name: long\non_error: continue\ntasks:\n{tasks}", {"t0": exits(1)}), "t199")
     assert len(why.chain) == 201
     assert why.summary.count("<-") == 8
     assert "... 192 more ..." in why.summary
     assert "... 161 more ..." in why.to_text(TEN)
 
 
-def test_what_a_body_said_cannot_move_the_cursor() -> None:
+def test_text_of_a_body_cannot_move_the_cursor() -> None:
     text = "name: n\ntasks: [{id: a, workflow_ref: w}]\n"
     assert "RuntimeError: \\x1b[2J ..." in summary(text, "a", {"a": fails(1, error="\x1b[2J\nmore")})
 
@@ -519,34 +521,34 @@ def group_run(**bodies: Any) -> Outcome:
     return played(*GROUPS, bodies={**lists, **bodies}, on_error=OnError.CONTINUE)
 
 
-def test_a_group_is_told_back_to_the_variant_that_failed() -> None:
+def test_a_group_leads_to_the_variant_that_failed() -> None:
     outcome = group_run(**{"test[os=alpine]": exits(2)})
-    assert asked(outcome, "b").summary == (
+    assert explained(outcome, "b").summary == (
         "b skipped: DependencyFailed <- test failed (1/2 passed) <- "
         "test[os=alpine] failed: exit code 2 (attempt 1 of 1, test[os=alpine].1.log:41)"
     )
-    assert asked(outcome, "test").look_at == "test[os=alpine]"
-    told = asked(outcome, "test").to_text(0)
-    assert told.endswith(
+    assert explained(outcome, "test").look_at == "test[os=alpine]"
+    answer = explained(outcome, "test").to_text(0)
+    assert answer.endswith(
         "'test[os=alpine]'` shows what test[os=alpine] printed."
     )  # it can be pasted into a shell
 
 
-def test_a_variant_is_told_like_any_task() -> None:
+def test_a_variant_is_explained_like_any_task() -> None:
     outcome = group_run()
-    assert asked(outcome, "each[0]").summary.startswith(
+    assert explained(outcome, "each[0]").summary.startswith(
         "each[0] succeeded; it started because list succeeded"
     )
-    assert asked(outcome, "each").summary == (
+    assert explained(outcome, "each").summary == (
         "each succeeded (3/3 passed); each[0], the first of them, "
         "started because list succeeded (its only dependency)"
     )
-    assert asked(outcome, "c").summary.startswith("c succeeded; it started because each succeeded")
+    assert explained(outcome, "c").summary.startswith("c succeeded; it started because each succeeded")
 
 
 def test_an_empty_group_began_with_none_of_its_variants() -> None:
     outcome = group_run(list=lambda _: {"x": []})
-    assert asked(outcome, "each").summary == "each succeeded (0/0 passed): its list is empty"
+    assert explained(outcome, "each").summary == "each succeeded (0/0 passed): its list is empty"
 
 
 def test_a_group_that_was_taken_over_says_so() -> None:
@@ -555,12 +557,12 @@ def test_a_group_that_was_taken_over_says_so() -> None:
         replace(event, reused_from="r0") if isinstance(event, TaskOk) and event.task_id == "each" else event
         for event in outcome.record.events
     ]
-    told = explain(replace(outcome.record, events=events), "each", TEN, log)
-    assert told.summary == "each succeeded (3/3 passed): taken over from run r0"
+    answer = explain(replace(outcome.record, events=events), "each", TEN, log)
+    assert answer.summary == "each succeeded (3/3 passed): taken over from run r0"
 
 
 def test_a_variant_that_had_to_wait_for_its_groups_turn_says_for_whom() -> None:
-    text = asked(group_run(), "each[2]").summary
+    text = explained(group_run(), "each[2]").summary
     assert "it started when each[1] ended, " in text
     assert text.endswith("each runs 1 variant at once (max_parallel)")
 
@@ -571,8 +573,8 @@ def test_a_variant_waits_for_its_groups_turn() -> None:
         i for i, event in enumerate(whole.record.events) if getattr(event, "task_id", "") == "each[0]"
     )
     cut = replace(whole.record, events=whole.record.events[: place + 1], live=True)
-    told = explain(cut, "each[2]", TEN, log)
-    assert told.summary == "each[2] pending: waits for its turn; each runs 1 variant at once (max_parallel)"
+    answer = explain(cut, "each[2]", TEN, log)
+    assert answer.summary == "each[2] pending: waits for its turn; each runs 1 variant at once (max_parallel)"
     assert explain(cut, "c", TEN, log).summary.startswith(
         "c pending: waits for each <- each running (0/3 passed): waits for each[0], each[1] and each[2] <- each[0] running"
     )

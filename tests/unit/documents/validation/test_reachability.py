@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dagrun.core.decide import decide
 from dagrun.core.decisions import Cancel, EvaluateCondition, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Action, Dag, Dependency, NoAction, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Action, Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
 from dagrun.documents.dialects.locations import NodePlaces
 from dagrun.documents.dialects.native import _SPELLING
 from dagrun.documents.validation.reachability import never_starting
+from dagrun.kinds.noop import NoAction
+from dagrun.kinds.shell import ShellAction
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
@@ -196,8 +199,8 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
     state.apply(DagStart(timestamp=0, task_count=len(dag.tasks), dag_path="", dag_hash="", max_parallel=9))
     ever: set[str] = set()
     while True:
-        match state.next(1):
-            case Start(node, attempt):
+        match decide(state, 1):
+            case Start(node, attempt, _):
                 ever.add(node.task.id)
                 state.apply(
                     TaskStart(timestamp=1, task_id=node.task.id, attempt=attempt, kind=node.task.kind)
@@ -225,7 +228,7 @@ def started(dag: Dag, draw: st.DataObject) -> set[str]:
                         )
                     )
                 else:
-                    state.answer(node, answer)
+                    state.frontier.condition_evaluated(node.index, answer)
             case Finish():
                 return ever
             case None:
