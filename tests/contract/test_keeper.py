@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,24 +19,10 @@ MANY = 600
 @pytest.fixture(params=["forked", "fresh"])
 def keeping(request: pytest.FixtureRequest) -> Iterator[tuple[int, Channel]]:
     """A keeper and the channel to it, on which nothing takes longer than PATIENCE."""
-    with other_thread() if request.param == "fresh" else contextlib.nullcontext():
-        keeper = KeeperHandle()
+    keeper = KeeperHandle(fork=request.param == "forked")
     keeper.channel.sock.settimeout(PATIENCE)
     yield keeper.pid, keeper.channel
     keeper.wait()
-
-
-@contextlib.contextmanager
-def other_thread() -> Iterator[None]:
-    """This process has another thread, so that it must not be forked."""
-    end = threading.Event()
-    thread = threading.Thread(target=end.wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
 
 
 def spawn(where: Path, number: int, script: str = ":", **more: object) -> Message:

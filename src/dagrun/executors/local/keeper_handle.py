@@ -29,16 +29,18 @@ _BLOCKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 class KeeperHandle:
     """A keeper process. It exits, and ends everything that it owns, when the channel to it closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fork: bool | None = None) -> None:
         """Start it. Raises EnvironmentFailure.
 
-        A fork is fast, but unsafe when this process has other threads, as they may hold locks; then the keeper is a
+        A fork is fast, but unsafe when this process has other threads, as they may hold locks: then the default is a
         fresh interpreter.
         """
+        if fork is None:
+            fork = processes.thread_count() == 1
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self.pid = _fork(ours, theirs) if processes.thread_count() == 1 else _spawn(theirs)
+                self.pid = _fork(ours, theirs) if fork else _spawn(theirs)
         except OSError as error:
             ours.close()
             raise EnvironmentFailure(f"cannot start the keeper process: {error.strerror}") from error

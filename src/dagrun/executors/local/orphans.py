@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dagrun.blobs import open_regular, read_regular
 from dagrun.executors.local import processes
-from dagrun.executors.local.processes import Process
+from dagrun.executors.local.processes import ProcessInfo
 
 GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 
@@ -33,7 +33,7 @@ class Signature:
     since: int
     boot: str
 
-    def matches(self, process: Process, mark_of: Callable[[int], str | None] = processes.mark_of) -> bool:
+    def matches(self, process: ProcessInfo, mark_of: Callable[[int], str | None] = processes.mark_of) -> bool:
         """Whether that executor has started the process. `mark_of` is called only if the name does not show it."""
         if process.dead or process.started < self.since:
             return False
@@ -103,7 +103,7 @@ def _of(signatures: Sequence[Signature]) -> list[int]:
     ]
 
 
-def _above(pid: int, table: Mapping[int, Process]) -> list[int]:
+def _above(pid: int, table: Mapping[int, ProcessInfo]) -> list[int]:
     found = []
     while (process := table.get(pid)) is not None and process.parent not in found:
         pid = process.parent
@@ -111,5 +111,5 @@ def _above(pid: int, table: Mapping[int, Process]) -> list[int]:
     return found
 
 
-def _below(roots: Iterable[int], table: Mapping[int, Process]) -> list[int]:
+def _below(roots: Iterable[int], table: Mapping[int, ProcessInfo]) -> list[int]:
     return [pid for root in roots for pid in processes.below(root, table)]

@@ -115,7 +115,7 @@ def start_time(pid: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessInfo:
     """A row of the process table. `started` is in clock ticks since boot; with `pid` it identifies a process for certain."""
 
     pid: int
@@ -127,9 +127,9 @@ class Process:
     name: str
 
 
-def table() -> dict[int, Process]:
+def table() -> dict[int, ProcessInfo]:
     """The process table (Linux; empty elsewhere)."""
-    found: dict[int, Process] = {}
+    found: dict[int, ProcessInfo] = {}
     if not LINUX:
         return found
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names only; a Path for each costs more than the read
@@ -138,7 +138,7 @@ def table() -> dict[int, Process]:
     return found
 
 
-def read(pid: int) -> Process | None:
+def read(pid: int) -> ProcessInfo | None:
     """One row of the process table; None when there is no such process (or no such table)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -148,7 +148,7 @@ def read(pid: int) -> Process | None:
     start, end = text.index(b"(") + 1, text.rindex(b")")  # a name may contain either
     state, parent, group, session, *rest = text[end + 2 :].split()
     dead, name = state in (b"Z", b"X"), text[start:end].decode(errors="replace")
-    return Process(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
+    return ProcessInfo(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
 
 
 def descendants(root: int) -> list[int]:
@@ -156,7 +156,7 @@ def descendants(root: int) -> list[int]:
     return below(root, table())
 
 
-def below(root: int, processes: Mapping[int, Process]) -> list[int]:
+def below(root: int, processes: Mapping[int, ProcessInfo]) -> list[int]:
     """The same from a table that was read before."""
     children: dict[int, list[int]] = {}
     for process in processes.values():
