@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dagrun.core.work import Call
+from dagrun.core.work import AttemptResult, Call
 from dagrun.executors.local.executor import LocalExecutor
 from dagrun.executors.local.registry_reader import RegistryReader
 from tests.contract.harness import Ends, work
@@ -65,7 +64,7 @@ def test_reading_may_be_started_in_advance_and_its_worker_then_runs_calls(
     workflow = reader.read(["good.py"]).workflows["greet"]
     (reading,) = executor.pool.workers
 
-    async def story() -> int | None:
+    async def story() -> AttemptResult:
         ends = Ends()
         await executor.open(tmp_path, None)
         (tmp_path / "logs").mkdir()
@@ -75,7 +74,6 @@ def test_reading_may_be_started_in_advance_and_its_worker_then_runs_calls(
         assert [*executor.pool.workers] == [reading]
         await ends.wait()
         await executor.close()
-        assert ends.all[0][1].outputs == {"said": "hello you"}
-        return os.getpid()
+        return ends.all[0][1]
 
-    assert asyncio.run(story())
+    assert asyncio.run(story()).outputs == {"said": "hello you"}
