@@ -224,12 +224,12 @@ class NoDirectory(OSError):
         return f"working_dir {self.filename}: {self.strerror}"
 
 
-def leftovers_line(left: Sequence[tuple[int, str]]) -> str:
-    """The line of the log about processes that a task left running: their ids and names."""
+def leftovers_text(left: Sequence[tuple[int, str]]) -> str:
+    """The message in the log about processes that a task left running: their ids and names."""
     what = "1 process" if len(left) == 1 else f"{len(left)} processes"
     names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MAX_NAMES])
     more = f" and {len(left) - _MAX_NAMES} more" if len(left) > _MAX_NAMES else ""
-    return f"dagrun: ended {what} that the task left running: {names}{more}\n"
+    return f"ended {what} that the task left running: {names}{more}"
 
 
 def send(pids: Iterable[int], signum: int) -> None:
