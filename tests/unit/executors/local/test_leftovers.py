@@ -78,3 +78,22 @@ def test_a_process_that_was_reaped_is_forgotten(start: Start) -> None:
     child.wait()
     leftovers.forget(child.pid)
     assert leftovers.of(NO_LEADER, "7-a-1") == {}
+
+
+def test_each_orphan_is_looked_up_once_however_many_attempts_end(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = {start("echo ready; sleep 60; :", mark=f"7-a-{n}").pid for n in range(5)}
+    looked_up: list[int] = []
+    mark_of = processes.mark_of
+
+    def counted(pid: int) -> str | None:
+        looked_up.append(pid)
+        return mark_of(pid)
+
+    monkeypatch.setattr(processes, "mark_of", counted)
+    leftovers = Leftovers()
+    for n in range(5):
+        leftovers.look(())
+        assert children & leftovers.of(NO_LEADER, f"7-a-{n}").keys()
+    assert sorted(pid for pid in looked_up if pid in children) == sorted(children)

@@ -171,31 +171,3 @@ def test_no_more_bytes_are_sent_than_fit_into_a_socket(crew: Crew) -> None:
     assert worker.unread_bytes <= MAX_UNREAD
     worker.has_read(2)
     assert worker.room(MAX_UNREAD // 4) == 2
-
-
-def test_shared_parts_of_a_call_without_room_are_sent_with_the_next_call(crew: Crew) -> None:
-    (worker,) = crew.add_workers(1)
-    outputs = {"text": "x" * MAX_UNREAD}
-    assert crew.assign(crew.attempt("large", upstream={"a": outputs})) == 0
-    assert crew.assign(crew.attempt("small")) == 1
-    (call,) = crew.sent(worker)
-    assert call["run"]["run_id"] == "r"
-    assert call["origin"] == CALL.origin
-    assert "upstream" not in call
-
-
-def test_parts_that_calls_share_are_sent_once(crew: Crew) -> None:
-    (worker,) = crew.add_workers(1)
-    env, outputs = {"A": "1"}, {"items": [1, 2]}
-    crew.assign(*[crew.attempt(f"t{n}", env=env, upstream={"a": outputs}) for n in range(3)])
-    first, *others = crew.sent(worker)
-    assert {"run", "origin", "upstream"} <= first.keys()
-    for call in others:
-        assert not {"run", "origin", "upstream"} & call.keys()
-
-
-def test_equal_outputs_of_another_object_are_sent_again(crew: Crew) -> None:
-    """1 and true are equal, and still differ."""
-    (worker,) = crew.add_workers(1)
-    crew.assign(crew.attempt("a", upstream={"x": {"n": 1}}), crew.attempt("b", upstream={"x": {"n": True}}))
-    assert [call["upstream"]["x"]["data"]["n"] for call in crew.sent(worker)] == [1, True]
