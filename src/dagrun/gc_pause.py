@@ -24,7 +24,7 @@ def skip_last_collections() -> None:
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def resting() -> Iterator[None]:
     """No collection until the block ends. Its objects count as old then, so that the next collection is cheap too."""
     if not gc.isenabled():  # inside another such block
         yield

@@ -1,6 +1,6 @@
-"""What SIGINT and SIGTERM do before and between runs. A running run has its own handlers (`runtime/driver.py`).
+"""What SIGINT and SIGTERM do before and between runs. A run that is under way has handlers of its own (`running.py`).
 
-Imports almost nothing, because the command line uses it before anything else.
+Imports next to nothing: the command line calls it before anything else.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Self
 
-_EXIT_SIGNALS = (_signal.SIGINT, _signal.SIGTERM)
-_CANCEL_SIGNALS = (*_EXIT_SIGNALS, _signal.SIGHUP)
+_ENDING = (_signal.SIGINT, _signal.SIGTERM)
+_CANCELLING = (*_ENDING, _signal.SIGHUP)
 
 
 def leave_quietly() -> None:
-    """From now on SIGINT and SIGTERM end the process at once, without a message and with exit code 130 or 143.
+    """From now on SIGINT and SIGTERM end the process at once, with exit code 130 or 143 and without a word.
 
-    An exception would print a traceback wherever Python cannot propagate it: in an import, a callback, a destructor.
-    A keeper that has been started notices, and ends what it owns.
+    An exception would be a traceback wherever Python cannot pass it on: in an import, a callback, a destructor.
+    A keeper that has been forked notices, and ends what it owns.
     """
-    for signum in _EXIT_SIGNALS:
-        if _signal.getsignal(signum) != _signal.SIG_IGN:  # nohup and scripts do so for background commands
+    for signum in _ENDING:
+        if (
+            _signal.getsignal(signum) != _signal.SIG_IGN
+        ):  # as nohup and scripts set it for background commands
             _signal.signal(signum, _leave)
 
 
@@ -33,10 +35,10 @@ def _leave(signum: int, _frame: FrameType | None) -> None:
 
 
 class held:
-    """Within the block, signals that cancel a run are held until the run can `take` them.
+    """Within the block, signals that cancel a run are kept until that run can take them.
 
-    Blocks may be nested: the outermost one holds the signals. Those that nobody has taken are delivered after it.
-    Outside the main thread it does nothing, because no signals arrive there.
+    Blocks may be nested: the outermost one keeps them. Signals that nobody took are delivered after it.
+    Outside the main thread it does nothing, since no signals arrive there.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,7 @@ class held:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        for signum in _CANCEL_SIGNALS:
+        for signum in _CANCELLING:
             before = _signal.getsignal(signum)
             outer = getattr(before, "__self__", None)
             if isinstance(outer, held):
@@ -52,7 +54,7 @@ class held:
             if before in (_signal.SIG_IGN, None):
                 continue
             try:
-                self._before[signum] = _signal.signal(signum, self._hold)
+                self._before[signum] = _signal.signal(signum, self._keep)
             except ValueError:  # not the main thread
                 break
         return self
@@ -64,9 +66,9 @@ class held:
             _signal.raise_signal(signum)
 
     def take(self) -> list[int]:
-        """The signals that have arrived so far. They are not delivered again."""
+        """The signals that have arrived so far; from now on they are the caller's."""
         taken, self._arrived = self._arrived, []
         return taken
 
-    def _hold(self, signum: int, _frame: FrameType | None) -> None:
+    def _keep(self, signum: int, _frame: FrameType | None) -> None:
         self._arrived.append(signum)

@@ -6,25 +6,25 @@ import gc
 
 import pytest
 
-from dagrun.gc_pause import paused
+from dagrun.gc_pause import resting
 
 
 def test_it_runs_again_after_the_outermost_block() -> None:
-    with paused():
-        with paused():
+    with resting():
+        with resting():
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_it_runs_again_after_an_error() -> None:
-    with pytest.raises(KeyError), paused():
+    with pytest.raises(KeyError), resting():
         raise KeyError
     assert gc.isenabled()
 
 
 def test_objects_of_the_block_count_as_old() -> None:
-    with paused():
+    with resting():
         kept = [[] for _ in range(5000)]  # type: ignore[var-annotated]
     assert gc.get_count()[0] < 5000
     assert len(kept) == 5000

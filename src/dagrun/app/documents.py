@@ -19,7 +19,7 @@ from dagrun.documents.dialects.dialect import Written
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.gc_pause import paused
+from dagrun.gc_pause import resting
 from dagrun.masking import SHORTEST, Masker
 from dagrun.settings import Settings
 
@@ -137,13 +137,13 @@ class Documents:
         if calls and detect.may_call(source):
             self.foresee_registry()
         try:
-            with paused():
+            with resting():
                 written = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
             return FileReport(shown, source, error.findings)
         # Not while the collector rests: this may fork the keeper, whose children would never collect.
         registry = self._registry_for(written.dag) if calls else None
-        with paused():
+        with resting():
             return self._checked(written, registry, shown)
 
     def _checked(self, written: Written, registry: Registry | None, shown: str) -> FileReport:

@@ -12,7 +12,7 @@ from yaml import events as ev
 from dagrun.documents.yaml.scalars import MISFIT, NUMERIC, TAGS, WORDS, YAML_TAG, number, plain, tagged
 from dagrun.documents.yaml.values import Finding, Limits, Place, brief
 from dagrun.errors import nearest
-from dagrun.gc_pause import paused
+from dagrun.gc_pause import resting
 
 #: Where a value stands: index of its key (its own for list items), index of the value, and the value: text,
 #: list of entries, or dict of entries.
@@ -73,7 +73,7 @@ class Builder:
         # Events are flat: nesting costs libyaml no stack, unlike its nodes.
         loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
         # Hundreds of thousands of new containers would wake the collector again and again, to find nothing.
-        with paused():
+        with resting():
             self._build(loader(text).get_event)
         return self.top[0] if self.top else None
 
