@@ -142,3 +142,16 @@ time.sleep(300)
 def test_signals_have_names() -> None:
     assert processes.signal_name(11) == "SIGSEGV"
     assert processes.signal_name(99) == "signal 99"
+
+
+def test_all_descriptors_but_the_standard_streams_and_one_are_closed() -> None:
+    code = """
+import os
+from dagrun.executors.local import processes
+keep, other = os.pipe()
+high = os.dup2(other, 200)
+processes.close_other_files(keep)
+print([fd for fd in range(300) if fd > 2 and os.path.exists(f"/dev/fd/{fd}")] == [keep])
+"""
+    found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout == "True\n"
