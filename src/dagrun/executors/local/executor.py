@@ -153,24 +153,21 @@ class LocalExecutor:
             import asyncio
 
             await asyncio.wait(self._copying)
-        if self._close_pool():
-            if self._loop is None:
-                self.keeper.wait()
-            else:
-                await self.keeper.close(self._loop)
-
-    def shut(self) -> None:
-        """Close without a loop: blocks until the keeper has ended the last process."""
-        if self._close_pool():
+        self._close_pool()
+        if self._loop is not None and not self._keeper_is_dead:
+            await self.keeper.close(self._loop)
+        else:
             self.keeper.wait()
 
-    def _close_pool(self) -> bool:
-        """Close the channels to the workers; False when that was done before."""
-        if self._closed:
-            return False
-        self._closed = True
-        self.pool.close()
-        return True
+    def shut(self) -> None:
+        """Close without a loop, or after a `close` that was cancelled: blocks until the last process has ended."""
+        self._close_pool()
+        self.keeper.wait()
+
+    def _close_pool(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self.pool.close()
 
     # --- prefetched calls ----------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class KeeperHandle:
             ours.close()
             raise EnvironmentFailure(f"cannot start the keeper process: {error.strerror}") from error
         self.channel = Channel(ours)
+        self._has_exited = False
 
     def send(self, message: Message) -> None:
         """Request something. A keeper that is dead is noticed as the end of its channel."""
@@ -76,11 +77,14 @@ class KeeperHandle:
         self.wait()
 
     def wait(self) -> None:
-        """Close the channel and wait until the keeper has ended everything and has exited."""
+        """Close the channel and block until the keeper has ended everything and has exited."""
+        if self._has_exited:  # another process may have its number
+            return
         self.channel.close()
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             os.kill(self.pid, signal.SIGCONT)  # a stopped keeper would never exit
             os.waitpid(self.pid, 0)
+        self._has_exited = True
 
 
 def _fork(ours: socket.socket, theirs: socket.socket) -> int:
