@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +15,6 @@ from pathlib import Path
 from dagrun.blobs import open_regular, read_regular
 from dagrun.executors.local import processes
 from dagrun.executors.local.processes import ProcessInfo
-
-GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +72,8 @@ def _parsed(line: bytes) -> Signature | None:
 def end(path: Path) -> None:
     """End every process of the executors in that file, none of which drives the run any more: SIGTERM, one second, SIGKILL."""
     signatures = [each for each in recorded(path) if each.boot == processes.boot_id()]
-    deadline = time.monotonic() + GRACE
-    terminated: set[int] = set()
-    while signatures and (pids := _of(signatures)):
-        late = time.monotonic() > deadline
-        fresh = [pid for pid in pids if late or pid not in terminated]
-        processes.send(fresh, signal.SIGKILL if late else signal.SIGTERM)
-        processes.send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
-        terminated.update(fresh)
-        if time.monotonic() > deadline + 5 * GRACE:
-            return  # another user's process: dagrun cannot end it
-        time.sleep(0.02)
+    if signatures:
+        processes.end_all(lambda: _of(signatures))
 
 
 def _of(signatures: Sequence[Signature]) -> list[int]:

@@ -11,7 +11,8 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,8 @@ BODY = (
     "DAGRUN_BODY"  # in the environment of everything that an attempt starts; its value is the attempt's mark
 )
 
+#: Seconds between SIGTERM and SIGKILL for what a body leaves behind, and for everything once dagrun is dead.
+GRACE = 1.0
 _MAX_NAMES = 10  # in one line of a log
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -239,6 +242,26 @@ def send(pids: Iterable[int], signum: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signum)
+
+
+def end_all(find: Callable[[], Sequence[int]]) -> None:
+    """End the processes that `find` returns, until it returns none: SIGTERM, GRACE, SIGKILL.
+
+    Gives up after some seconds: what is left then is another user's, or hangs in the kernel.
+    """
+    deadline = time.monotonic() + GRACE
+    terminated: set[int] = set()
+    while pids := find():
+        if time.monotonic() < deadline:
+            fresh = [pid for pid in pids if pid not in terminated]
+            send(fresh, signal.SIGTERM)
+            send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
+            terminated.update(fresh)
+        else:
+            send(pids, signal.SIGKILL)
+            if time.monotonic() > deadline + 5 * GRACE:
+                return
+        time.sleep(0.01)
 
 
 def send_group(leader: int, signum: int) -> bool:

@@ -254,7 +254,7 @@ def _end_children(spare: int | None = None) -> list[tuple[int, str]]:
     Returns process ids and names.
     """
     found: list[tuple[int, str]] = []
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + processes.GRACE
     terminated = False
     while time.monotonic() < deadline + 5.0:  # what is left then is another user's, or hangs in the kernel
         try:

@@ -109,6 +109,19 @@ def test_a_signal_to_a_process_that_does_not_exist_is_ignored() -> None:
     assert processes.send_group(2**22 + 1, signal.SIGTERM) is False
 
 
+@linux
+def test_processes_that_ignore_sigterm_are_killed_after_the_grace_period(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE", 0.1)
+    polite = start("echo ready; sleep 60")
+    stubborn = start("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    began = time.monotonic()
+    processes.end_all(lambda: [each.pid for each in (polite, stubborn) if each.poll() is None])
+    assert (polite.returncode, stubborn.returncode) == (-signal.SIGTERM, -signal.SIGKILL)
+    assert time.monotonic() - began >= processes.GRACE
+
+
 def test_a_group_is_signalled_as_a_whole(start: Start) -> None:
     shell = start("sleep 60 & echo ready; wait")
     assert processes.send_group(shell.pid, signal.SIGKILL) is True
