@@ -21,14 +21,14 @@ def main() -> None:
         sys.exit(streams.finish())
     from dagrun import gc_pause
 
-    gc_pause.be_patient()
+    gc_pause.collect_less_often()
     from dagrun.cli.app import run
 
     try:
         code = run(sys.argv[1:])
     except SystemExit as end:
         sys.exit(streams.finish() or end.code)
-    gc_pause.leave_the_rest()
+    gc_pause.skip_last_collections()
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Files of a run, read so that nothing in them is taken for what it is not: outputs that are too large for an event."""
+"""Opens ordinary files only, and reads outputs that are stored in files: only if they are as they were recorded."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from threading import Thread
 from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError
 
-_BESIDE = 1 << 20  # bytes from which a hash is worth a thread of its own
+_HASH_IN_THREAD = 1 << 20  # bytes from which hashing in a thread is faster
 
 
 def open_regular(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
-    """Open an ordinary file. Raises OSError, also for a pipe or a device, which could block whoever opens it."""
+    """Open an ordinary file. Raises OSError, also for a pipe or a device, as opening that could block."""
     try:
         fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, mode)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
-            raise _no_file(path) from None
+        if error.errno == errno.ENXIO:  # a pipe without a reader, or a socket
+            raise _not_ordinary(path) from None
         raise
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise _no_file(path)
+        raise _not_ordinary(path)
     os.set_blocking(fd, True)
     return fd
 
 
-def _no_file(path: str | os.PathLike[str]) -> OSError:
+def _not_ordinary(path: str | os.PathLike[str]) -> OSError:
     return OSError(errno.EINVAL, "it is not an ordinary file", os.fspath(path))
 
 
@@ -48,7 +48,7 @@ def write_regular(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def load(directory: str | os.PathLike[str], blob: Blob) -> dict[str, Json]:
-    """What `blob` names in the run's directory of outputs, if it is what was recorded. Raises DamagedError."""
+    """The outputs in the file of `blob` in the run's directory of outputs. Raises DamagedError if the file has changed."""
     path = Path(directory, blob.file)
     try:
         data = read_regular(path)
@@ -61,11 +61,11 @@ def load(directory: str | os.PathLike[str], blob: Blob) -> dict[str, Json]:
             f"the outputs file {path} was changed: it has {len(data)} bytes, and {blob.size} were recorded"
         )
     digest = hashlib.sha256()
-    hashing = Thread(target=digest.update, args=(data,)) if len(data) >= _BESIDE else None
+    hashing = Thread(target=digest.update, args=(data,)) if len(data) >= _HASH_IN_THREAD else None
     if hashing is None:
         digest.update(data)
     else:
-        hashing.start()  # while the text is decoded: hashing leaves Python alone
+        hashing.start()  # while the text is decoded; hashing does not need the interpreter lock
     try:
         found, problem = _decoded(data), None
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The garbage collector, kept from looking again and again at what is just being built, and stays."""
+"""Fewer runs of the garbage collector while large structures are built that stay in use."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: New objects before it looks at them: more than a short command makes.
-PATIENCE = 100_000
+#: New objects before a collection: more than a short command creates.
+THRESHOLD = 100_000
 
 
-def be_patient() -> None:
-    """For a process that is ours. Bodies run in what is forked from it, and get Python's own ways back."""
+def collect_less_often() -> None:
+    """Collect less often in this process. Processes that are forked from it, in which bodies run, get Python's default back."""
     usual = gc.get_threshold()
-    gc.set_threshold(PATIENCE, *usual[1:])
+    gc.set_threshold(THRESHOLD, *usual[1:])
     os.register_at_fork(after_in_child=lambda: gc.set_threshold(*usual))
 
 
-def leave_the_rest() -> None:
-    """Before the process ends: the system takes everything back at once, so nothing need be looked for."""
+def skip_last_collections() -> None:
+    """Make the collections at the end of the process trivial: the system frees all memory anyway."""
     gc.freeze()
 
 
 @contextmanager
 def resting() -> Iterator[None]:
-    """No collection until the block ends. What was built in it counts as old then, so that the next one is cheap too."""
-    if not gc.isenabled():  # a block around this one rests already
+    """No collection until the block ends. Its objects count as old then, so that the next collection is cheap too."""
+    if not gc.isenabled():  # inside another such block
         yield
         return
     gc.disable()

@@ -1,4 +1,4 @@
-"""How dagrun starts itself again, as a process of its own."""
+"""The command line with which dagrun starts itself as a new process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 
 def command(*words: str) -> list[str]:
-    """The command line of `dagrun WORDS` in this interpreter.
+    """The command line of `dagrun WORDS` with this interpreter.
 
-    -P: modules in the present directory are not taken for Python's own, its libraries' or dagrun's.
+    With -P, modules in the working directory cannot hide those of Python, of libraries or of dagrun.
     """
     return [sys.executable, "-P", "-m", "dagrun", *words]

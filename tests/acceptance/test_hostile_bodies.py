@@ -18,11 +18,11 @@ def nested(depth: int) -> str:
 
 # What each script does, and a part of what the user reads; None where the task is well all the same.
 TRAPS: dict[str, tuple[str, str | None]] = {
-    "output_is_a_directory": ('mkdir "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is no ordinary file"),
+    "output_is_a_directory": ('mkdir "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is not an ordinary file"),
     "output_is_a_full_directory": ('mkdir -p "$DAGRUN_OUTPUT/x/y"; exit 3', "exit code 3"),
-    "output_is_a_pipe": ('mkfifo "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is no ordinary file"),
+    "output_is_a_pipe": ('mkfifo "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is not an ordinary file"),
     "output_is_a_link_to_itself": ('ln -s "$DAGRUN_OUTPUT" "$DAGRUN_OUTPUT"', "Too many levels of symbolic links"),
-    "output_is_a_link_to_a_device": ('ln -s /dev/zero "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is no ordinary file"),
+    "output_is_a_link_to_a_device": ('ln -s /dev/zero "$DAGRUN_OUTPUT"', "$DAGRUN_OUTPUT is not an ordinary file"),
     "output_is_no_text": ("printf 'a=\\377' > \"$DAGRUN_OUTPUT\"", "is not UTF-8"),
     "output_is_nested": (nested(600), "nested too deeply"),
     "output_is_nested_deeper": (nested(100_000), "nested"),

@@ -1,4 +1,4 @@
-"""What the contract suites share: work for an executor, and a loop that waits for its end."""
+"""Parts of the contract suites: work for an executor, and listeners that wait for its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def exits(params: dict): os._exit(3)
 
 @workflow("tiny")
 def tiny(params: dict):
-    # Over in no time, unless it is told to wait for a file, or to end its process.
+    # Very short, unless it has to wait for a file or to end its process.
     while "until" in params and not Path(params["until"]).exists():
         Path(params["flag"]).touch()
         time.sleep(0.002)
@@ -69,37 +69,36 @@ def work(where: Path, body: Body, task: str = "t", **more: Any) -> Work:
 
 
 class Ends:
-    """Takes the ends of attempts, in the order in which they come."""
+    """Collects the ends of attempts, in the order in which they are reported."""
 
     def __init__(self) -> None:
         self.all: list[tuple[str, AttemptResult]] = []
-        self.news: list[tuple[str, str]] = []  # of those that were queued: begun, returned, ended
-        self._news = asyncio.Event()
+        self.news: list[tuple[str, str]] = []  # of prefetched attempts: begun, returned, ended
+        self._changed = asyncio.Event()
 
     def of(self, task: str) -> Callable[[AttemptResult], None]:
         """The `done` to give to an executor."""
 
         def done(ended: AttemptResult) -> None:
             self.all.append((task, ended))
-            self._news.set()
+            self._changed.set()
 
         return done
 
-    def watch(self, task: str) -> Watched:
-        """Who is told about an attempt that is queued."""
-        return Watched(self, task)
+    def listener(self, task: str) -> Listener:
+        """The listener of a prefetched attempt."""
+        return Listener(self, task)
 
     async def wait(self, count: int = 1) -> None:
-        """Until so many have ended; then a little longer, for those that should not come."""
+        """Until so many attempts have ended."""
         async with asyncio.timeout(PATIENCE):
             while len(self.all) < count:
-                self._news.clear()
-                await self._news.wait()
-        await asyncio.sleep(0.02)
+                self._changed.clear()
+                await self._changed.wait()
 
 
-class Watched:
-    """What becomes of one attempt that is queued."""
+class Listener:
+    """Notes what happens to one prefetched attempt."""
 
     def __init__(self, ends: Ends, task: str) -> None:
         self.ends = ends
@@ -119,5 +118,5 @@ class Watched:
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - a file of another process, of which no event tells
+        while not condition():  # noqa: ASYNC110 - a file of another process, for which there is no event
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""What every executor promises: each attempt ends once, whatever becomes of it."""
+"""What every executor promises: each attempt ends exactly once, in whatever way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, paths, until,
 
 
 class House(Protocol):
-    """An executor, and the bodies that it knows by the names in FLOWS."""
+    """An executor, and bodies for it with the names in FLOWS."""
 
     where: Path
 
@@ -35,16 +35,16 @@ class House(Protocol):
         ...
 
     async def hangs(self, task: str) -> None:
-        """Until a body that hangs has begun."""
+        """Wait until a body that hangs has begun."""
         ...
 
     def let_end(self, task: str) -> None:
-        """A body that waits for its end ends now."""
+        """Let a body that hangs end."""
         ...
 
 
 class Local:
-    """Real workers; the keeper is forked for each test."""
+    """The local executor; each test has a keeper of its own."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
@@ -70,7 +70,7 @@ class Local:
 
 
 class Inline:
-    """Plain functions."""
+    """The inline executor."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
@@ -109,22 +109,22 @@ class Inline:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What counts as tiny shall not depend on how busy the machine is."""
+    """Which bodies are tiny must not depend on how busy the machine is."""
     monkeypatch.setattr("dagrun.executors.local.prefetch.TINY", PATIENCE)
 
 
 @pytest.fixture(params=[Inline, Local], ids=["inline", "local"])
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    """One of them."""
+    """Every executor."""
     house = request.param(tmp_path)
     yield house
     house.shut()
 
 
-def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[str, AttemptResult]]:
-    """What ended while the story was told, in order."""
+def ends_of(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[str, AttemptResult]]:
+    """The ends that are reported during a story, in order."""
 
-    async def tell() -> list[tuple[str, AttemptResult]]:
+    async def play() -> list[tuple[str, AttemptResult]]:
         ends = Ends()
         (house.where / "logs").mkdir(exist_ok=True)
         await house.executor.open(house.where, None)
@@ -134,38 +134,38 @@ def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[s
             await house.executor.close()
         return ends.all
 
-    return asyncio.run(tell())
+    return asyncio.run(play())
 
 
 def end(house: House, its: Work) -> AttemptResult:
-    """How one attempt ends."""
+    """The end of one attempt."""
 
     async def story(ends: Ends) -> None:
         house.executor.start(its, ends.of("t"))
         await ends.wait()
 
-    ((_, ended),) = told(house, story)
+    ((_, ended),) = ends_of(house, story)
     return ended
 
 
-def test_a_body_that_returns_ends_well(house: House) -> None:
+def test_a_body_that_returns_succeeds(house: House) -> None:
     ended = end(house, house.work("returns"))
     assert (ended.error, ended.outputs, ended.changed) == (None, {}, True)
     assert ended.duration >= 0
 
 
-def test_a_body_that_raises_fails_with_what_it_raised(house: House) -> None:
+def test_a_body_that_raises_fails_with_the_exception(house: House) -> None:
     ended = end(house, house.work("raises"))
     assert (ended.error, ended.error_type) == ("ValueError: no such luck", "ValueError")
 
 
-def test_what_a_body_returns_are_its_outputs(house: House) -> None:
+def test_the_return_value_of_a_body_is_its_outputs(house: House) -> None:
     its = house.work("outputs", params={"n": 1}, upstream={"up": {"k": ["ä"]}})
     ended = end(house, its)
     assert (ended.outputs, ended.changed) == ({"got": {"n": 1, "up__k": ["ä"]}}, False)
 
 
-def test_an_attempt_without_a_body_ends_well_and_leaves_nothing(house: House) -> None:
+def test_an_attempt_without_a_body_succeeds_and_creates_no_files(house: House) -> None:
     its = work(house.where, Nothing())
     ended = end(house, its)
     assert (ended.error, ended.outputs, ended.changed) == (None, {}, False)
@@ -180,10 +180,10 @@ def test_done_is_not_called_before_start_returns(house: House) -> None:
         assert ends.all == []
         await ends.wait(2)
 
-    assert len(told(house, story)) == 2
+    assert len(ends_of(house, story)) == 2
 
 
-def test_a_body_that_is_stopped_ends_once_and_not_well(house: House) -> None:
+def test_a_body_that_is_stopped_ends_once_and_has_failed(house: House) -> None:
     async def story(ends: Ends) -> None:
         its = house.work("hangs")
         house.executor.start(its, ends.of("t"))
@@ -192,7 +192,7 @@ def test_a_body_that_is_stopped_ends_once_and_not_well(house: House) -> None:
         house.executor.stop(its.attempt)
         await ends.wait()
 
-    ((_, ended),) = told(house, story)
+    ((_, ended),) = ends_of(house, story)
     assert ended.error is not None
 
 
@@ -204,7 +204,7 @@ def test_a_body_may_be_killed_at_once(house: House) -> None:
         house.executor.stop(its.attempt, now=True)
         await ends.wait()
 
-    ((_, ended),) = told(house, story)
+    ((_, ended),) = ends_of(house, story)
     assert ended.error is not None
 
 
@@ -221,7 +221,7 @@ def test_stopping_one_leaves_the_others_alone(house: House) -> None:
         house.executor.stop(other.attempt)
         await ends.wait(2)
 
-    assert [task for task, _ in told(house, story)] == ["one", "other"]
+    assert [task for task, _ in ends_of(house, story)] == ["one", "other"]
 
 
 def test_stopping_what_has_ended_does_nothing(house: House) -> None:
@@ -231,9 +231,8 @@ def test_stopping_what_has_ended_does_nothing(house: House) -> None:
         await ends.wait()
         house.executor.stop(its.attempt)
         house.executor.stop(its.attempt, now=True)
-        await asyncio.sleep(0.02)
 
-    assert [ended.error for _, ended in told(house, story)] == [None]
+    assert [ended.error for _, ended in ends_of(house, story)] == [None]
 
 
 def test_many_attempts_end_once_each(house: House) -> None:
@@ -244,7 +243,7 @@ def test_many_attempts_end_once_each(house: House) -> None:
             house.executor.start(house.work("outputs", name, params={"me": name}), ends.of(name))
         await ends.wait(len(names))
 
-    ended = told(house, story)
+    ended = ends_of(house, story)
     assert sorted(task for task, _ in ended) == sorted(names)
     assert all(each.outputs == {"got": {"me": task}} for task, each in ended)
 
@@ -255,21 +254,21 @@ def test_a_task_may_be_tried_again_when_it_has_ended(house: House) -> None:
             house.executor.start(house.work(name), ends.of(name))
             await ends.wait(1 if name == "raises" else 2)
 
-    assert [ended.error is None for _, ended in told(house, story)] == [False, True]
+    assert [ended.error is None for _, ended in ends_of(house, story)] == [False, True]
 
 
 def test_closing_twice_does_no_harm(house: House) -> None:
     async def story(_: Ends) -> None:
         await house.executor.close()
 
-    assert told(house, story) == []
+    assert ends_of(house, story) == []
 
 
-# --- bodies that are queued ---
+# --- prefetched attempts ---
 
 
 async def one_waits(house: House, ends: Ends) -> None:
-    """Enough tiny bodies for more to be queued, and then one that runs until it is let end."""
+    """Enough tiny bodies for others to be prefetched, and then one that hangs."""
     for number in range(8):
         house.executor.start(house.work("tiny", f"w{number}"), ends.of(f"w{number}"))
         await ends.wait(number + 1)
@@ -278,53 +277,52 @@ async def one_waits(house: House, ends: Ends) -> None:
     assert house.executor.room("tiny") >= 8
 
 
-def queue(house: House, ends: Ends, *tasks: str, **more: Any) -> None:
-    house.executor.prefetch([(house.work("tiny", task, **more), ends.watch(task)) for task in tasks])
+def prefetch(house: House, ends: Ends, *tasks: str, **more: Any) -> None:
+    house.executor.prefetch([(house.work("tiny", task, **more), ends.listener(task)) for task in tasks])
 
 
-def test_what_is_queued_begins_when_another_has_ended_in_order_and_one_at_a_time(house: House) -> None:
+def test_prefetched_attempts_begin_when_another_has_ended_in_order_and_one_at_a_time(house: House) -> None:
     async def story(ends: Ends) -> None:
         await one_waits(house, ends)
-        queue(house, ends, "a", "b", "c")
-        await asyncio.sleep(0.02)
+        prefetch(house, ends, "a", "b", "c")
         assert ends.news == []
         house.let_end("long")
         await ends.wait(12)
         assert ends.news == [(task, what) for task in "abc" for what in ("begun", "ended")]
 
-    assert [task for task, _ in told(house, story)][8:] == ["long", "a", "b", "c"]
+    assert [task for task, _ in ends_of(house, story)][8:] == ["long", "a", "b", "c"]
 
 
-def test_there_is_less_room_for_what_is_queued(house: House) -> None:
+def test_prefetched_attempts_take_room(house: House) -> None:
     async def story(ends: Ends) -> None:
         await one_waits(house, ends)
         room = house.executor.room("tiny")
-        queue(house, ends, *(f"q{number}" for number in range(room)))
+        prefetch(house, ends, *(f"q{number}" for number in range(room)))
         assert room > house.executor.room("tiny") == 0
         house.let_end("long")
         await ends.wait(9 + room)
 
-    told(house, story)
+    ends_of(house, story)
 
 
-def test_one_that_is_queued_and_stopped_is_returned_and_none_is_lost(house: House) -> None:
+def test_a_prefetched_attempt_that_is_stopped_is_returned_and_none_is_lost(house: House) -> None:
     async def story(ends: Ends) -> None:
         await one_waits(house, ends)
-        queue(house, ends, "a", "b", "c")
+        prefetch(house, ends, "a", "b", "c")
         house.executor.stop(house.work("tiny", "b").attempt)
-        assert ends.news == []  # not before `stop` returns
+        assert ends.news == []  # never before `stop` returns
         house.let_end("long")
         await until(lambda: {task for task, what in ends.news if what != "begun"} == set("abc"))
         assert [what for task, what in ends.news if task == "b"] == ["returned"]
         assert sum(what != "begun" for _, what in ends.news) == 3
 
-    told(house, story)
+    ends_of(house, story)
 
 
-def test_one_that_was_returned_may_be_started_again(house: House) -> None:
+def test_a_returned_attempt_may_be_started_again(house: House) -> None:
     async def story(ends: Ends) -> None:
         await one_waits(house, ends)
-        queue(house, ends, "a")
+        prefetch(house, ends, "a")
         house.executor.stop(house.work("tiny", "a").attempt)
         await until(lambda: ends.news == [("a", "returned")])
         house.executor.start(house.work("tiny", "a"), ends.of("a"))
@@ -332,15 +330,15 @@ def test_one_that_was_returned_may_be_started_again(house: House) -> None:
         house.let_end("long")
         await ends.wait(10)
 
-    assert [task for task, _ in told(house, story)][8:] == ["a", "long"]
+    assert [task for task, _ in ends_of(house, story)][8:] == ["a", "long"]
 
 
-# --- what only processes can promise ---
+# --- the local executor ---
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Local]:
-    """Real workers."""
+    """The local executor."""
     house = Local(tmp_path)
     yield house
     house.shut()
@@ -360,7 +358,7 @@ def test_closing_ends_everything_that_was_started(local: Local) -> None:
         await local.hangs("one")
         await local.hangs("shell")
 
-    told(local, story)
+    ends_of(local, story)
     assert set(descendants(os.getpid())) <= before
 
 
@@ -370,7 +368,7 @@ def test_a_worker_that_dies_fails_its_attempt_alone(local: Local) -> None:
             local.executor.start(local.work(name, name), ends.of(name))
         await ends.wait(2)
 
-    ended = dict(told(local, story))
+    ended = dict(ends_of(local, story))
     assert ended["exits"].error == "the worker process exited with code 3 before the body ended"
     assert (ended["exits"].error_type, ended["returns"].error) == ("WorkerDied", None)
 
@@ -384,7 +382,7 @@ def test_large_outputs_lie_in_a_file_and_reach_the_next(local: Local) -> None:
         local.executor.start(local.work("outputs", "next", upstream={"up": large}), ends.of("next"))
         await ends.wait(2)
 
-    outputs = told(local, story)[1][1].outputs
+    outputs = ends_of(local, story)[1][1].outputs
     assert isinstance(outputs, Blob)
     assert outputs.file == "next.1.json"
 
@@ -425,7 +423,7 @@ def test_without_an_engine_a_container_is_refused_at_the_loops_next_turn(local: 
 
 
 @pytest.mark.parametrize("how", ["shell", "returns"])
-def test_what_an_attempt_that_ended_well_has_made_is_kept(local: Local, how: str) -> None:
+def test_artifacts_of_a_successful_attempt_are_kept(local: Local, how: str) -> None:
     (local.where / "made.txt").write_text("made")
     more: dict[str, Any] = {"artifacts": ("*.txt",)}
     script = Command(argv=("sh", "-c"), script="echo k=v > $DAGRUN_OUTPUT")
@@ -439,7 +437,7 @@ def test_what_an_attempt_that_ended_well_has_made_is_kept(local: Local, how: str
 @pytest.mark.parametrize(
     ("how", "error", "outputs"), [("shell", "CommandFailed", {"k": "v"}), ("raises", "ValueError", {})]
 )
-def test_what_an_attempt_that_failed_has_made_is_kept_too(
+def test_artifacts_of_a_failed_attempt_are_kept_too(
     local: Local, how: str, error: str, outputs: dict[str, Any]
 ) -> None:
     (local.where / "made.txt").write_text("made")
@@ -456,7 +454,7 @@ def test_what_an_attempt_that_failed_has_made_is_kept_too(
     )
 
 
-def test_of_an_attempt_that_never_began_nothing_is_kept(local: Local) -> None:
+def test_an_attempt_that_never_began_keeps_no_artifacts(local: Local) -> None:
     its = work(local.where, Command(argv=("/no/such/shell", "-c"), script="true"), artifacts=("*.py",))
     assert end(local, its).error_type == "CommandNotRun"
     assert not Path(paths(local.where, its).artifacts).exists()
@@ -470,7 +468,7 @@ def test_of_an_attempt_that_never_began_nothing_is_kept(local: Local) -> None:
         ("rm $DAGRUN_PARAMS_FILE; mkdir -p $DAGRUN_PARAMS_FILE/x", None),
     ],
 )
-def test_whatever_a_command_makes_of_its_files_it_ends(
+def test_a_command_ends_whatever_it_does_to_its_files(
     local: Local, script: str, error: str | None, params: dict[str, Any]
 ) -> None:
     assert shell(local, script, params=params).error == error
@@ -508,7 +506,7 @@ def test_an_attempt_may_be_stopped_while_its_artifacts_are_copied(
             local.executor.stop(its.attempt, now=how == "now")
         await ends.wait()
 
-    ((_, ended),) = told(local, story)
+    ((_, ended),) = ends_of(local, story)
     assert ended.error_type == "Terminated"
     assert not Path(paths(local.where, its).artifacts).exists()
 
@@ -528,81 +526,83 @@ def test_a_further_attempt_does_not_keep_what_an_earlier_one_left(local: Local) 
             await ends.wait(number)
             kept.append([path.name for path in Path(paths(local.where, its).artifacts).iterdir()])
 
-    told(local, story)
+    ends_of(local, story)
     assert kept == [["one.txt"], ["two.txt"], ["three.txt"]]
 
 
-def test_a_command_whose_surroundings_cannot_be_made_fails(local: Local) -> None:
+def test_a_command_with_an_impossible_environment_fails(local: Local) -> None:
     ended = shell(local, "true", env={"X": "a\0b"})
     assert ended.error_type == "BadSurroundings"
 
 
-def test_the_merged_params_are_those_of_the_contract() -> None:
+def test_outputs_of_dependencies_take_precedence_over_params() -> None:
     assert merged_params({"a": 1, "up__k": 2}, {"up": {"k": 3}}) == {"a": 1, "up__k": 3}
 
 
-# --- queues of real workers ---
+# --- prefetching with real workers ---
 
 
 def test_there_is_room_for_tiny_bodies_only(local: Local) -> None:
     async def story(ends: Ends) -> None:
         local.executor.start(local.work("tiny", "long", params={"waits": True}), ends.of("long"))
         await local.hangs("long")
-        assert local.executor.room("tiny") == 0  # nobody knows yet that they are tiny
+        assert local.executor.room("tiny") == 0  # not known to be tiny yet
         local.let_end("long")
         await ends.wait()
         await one_waits(local, ends)
         assert local.executor.room("returns") == 0
 
-    told(local, story)
+    ends_of(local, story)
 
 
-def test_a_worker_that_dies_takes_none_with_it_that_were_queued_for_it(local: Local) -> None:
+def test_a_worker_that_dies_fails_none_of_the_attempts_that_were_prefetched_for_it(local: Local) -> None:
     async def story(ends: Ends) -> None:
         await one_waits(local, ends)
-        queue(local, ends, "a")
-        queue(local, ends, "dies", params={"exit": True})
-        queue(local, ends, "b", "c")
+        prefetch(local, ends, "a")
+        prefetch(local, ends, "dies", params={"exit": True})
+        prefetch(local, ends, "b", "c")
         local.let_end("long")
         await until(lambda: {task for task, what in ends.news if what != "begun"} == {"a", "dies", "b", "c"})
 
-    ended = dict(told(local, story))
+    ended = dict(ends_of(local, story))
     assert ended["dies"].error_type == "WorkerDied"
     assert ended["a"].error is None
     assert not {"b", "c"} & ended.keys()
 
 
-def test_when_a_place_is_free_what_is_queued_behind_a_long_body_is_taken_back(local: Local) -> None:
-    """The place is a command's: no worker says that it is idle."""
+def test_attempts_prefetched_for_a_worker_with_a_long_body_are_taken_back_when_there_is_room_elsewhere(
+    local: Local,
+) -> None:
+    """The room is that of a command, so no worker reports that it is idle."""
 
     async def story(ends: Ends) -> None:
         gate = local.where / "gate"
         script = Command(argv=("sh", "-c"), script=f"until test -e {gate}; do sleep 0.01; done")
         await one_waits(local, ends)
         local.executor.start(work(local.where, script, "shell"), ends.of("shell"))
-        queue(local, ends, "a", "b")
+        prefetch(local, ends, "a", "b")
         gate.touch()
         await until(lambda: ("a", "returned") in ends.news)
-        assert local.executor.room("tiny") == 0  # its worker has something longer to do
+        assert local.executor.room("tiny") == 0  # its worker is busy with a long body
 
-    told(local, story)
+    ends_of(local, story)
 
 
 def test_calls_that_would_fill_the_socket_of_a_busy_worker_are_not_sent_to_it(local: Local) -> None:
-    """Nobody reads it while the body runs: dagrun would wait for that, and hear nothing else."""
+    """Nobody reads the socket while the body runs."""
 
     async def story(ends: Ends) -> None:
         await one_waits(local, ends)
         for number in range(40):
-            queue(local, ends, f"q{number}", params={"pad": "x" * 30_000})
+            prefetch(local, ends, f"q{number}", params={"pad": "x" * 30_000})
         await until(lambda: any(what == "returned" for _, what in ends.news))
         local.let_end("long")
         await until(lambda: sum(what != "begun" for _, what in ends.news) == 40)
 
-    told(local, story)
+    ends_of(local, story)
 
 
-def test_nothing_is_queued_for_bodies_that_know_secrets(local: Local) -> None:
+def test_bodies_with_secrets_are_not_prefetched(local: Local) -> None:
     async def story(ends: Ends) -> None:
         for number in range(12):
             its = local.work("tiny", f"w{number}", masks=("hush",))
@@ -613,4 +613,4 @@ def test_nothing_is_queued_for_bodies_that_know_secrets(local: Local) -> None:
         await local.hangs("long")
         assert local.executor.room("tiny") == 0
 
-    told(local, story)
+    ends_of(local, story)

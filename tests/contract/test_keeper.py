@@ -1,11 +1,9 @@
-"""What the keeper promises dagrun: it never waits for dagrun, even if nobody reads its messages. Forked or not, it is the same."""
+"""What a keeper promises, forked or not: it never waits for dagrun, even if nobody reads its messages."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,24 +19,10 @@ MANY = 600
 @pytest.fixture(params=["forked", "fresh"])
 def keeping(request: pytest.FixtureRequest) -> Iterator[tuple[int, Channel]]:
     """A keeper and the channel to it, on which nothing takes longer than PATIENCE."""
-    with other_thread() if request.param == "fresh" else contextlib.nullcontext():
-        keeper = KeeperHandle()
+    keeper = KeeperHandle(fork=request.param == "forked")
     keeper.channel.sock.settimeout(PATIENCE)
     yield keeper.pid, keeper.channel
     keeper.wait()
-
-
-@contextlib.contextmanager
-def other_thread() -> Iterator[None]:
-    """This process has another thread, so that it must not be forked."""
-    end = threading.Event()
-    thread = threading.Thread(target=end.wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
 
 
 def spawn(where: Path, number: int, script: str = ":", **more: object) -> Message:
@@ -59,7 +43,7 @@ def receive(channel: Channel, op: str, count: int) -> list[Message]:
     return found
 
 
-def test_it_takes_any_number_of_requests_while_nobody_reads_its_answers(
+def test_it_accepts_any_number_of_requests_while_nobody_reads_its_answers(
     tmp_path: Path, keeping: tuple[int, Channel]
 ) -> None:
     _, channel = keeping
@@ -71,14 +55,14 @@ def test_it_takes_any_number_of_requests_while_nobody_reads_its_answers(
     assert [message["id"] for message in refused] == [*range(2 * MANY)]
 
 
-def test_what_nobody_has_read_is_told_later(tmp_path: Path, keeping: tuple[int, Channel]) -> None:
+def test_answers_are_buffered_until_they_are_read(tmp_path: Path, keeping: tuple[int, Channel]) -> None:
     _, channel = keeping
     for number in range(MANY):
         channel.send(spawn(tmp_path, number))
     assert {message["code"] for message in receive(channel, "exit", MANY)} == {0}
 
 
-def test_workers_come_with_their_descriptors_when_nobody_has_read_for_long(
+def test_workers_come_with_their_descriptors_even_behind_many_answers(
     tmp_path: Path, keeping: tuple[int, Channel]
 ) -> None:
     _, channel = keeping
@@ -98,7 +82,7 @@ def test_workers_come_with_their_descriptors_when_nobody_has_read_for_long(
     }
 
 
-def test_messages_of_many_megabytes_pass(tmp_path: Path, keeping: tuple[int, Channel]) -> None:
+def test_messages_may_have_many_megabytes(tmp_path: Path, keeping: tuple[int, Channel]) -> None:
     _, channel = keeping
     channel.send(spawn(tmp_path, 1, unset=["x" * 20_000_000]))
     channel.send(spawn(tmp_path, 2, argv=["y" * 5_000_000]))
@@ -107,7 +91,7 @@ def test_messages_of_many_megabytes_pass(tmp_path: Path, keeping: tuple[int, Cha
     assert "y" * 5_000_000 in refused["error"]
 
 
-def test_it_ends_everything_when_the_channel_closes_although_nobody_has_read(
+def test_it_ends_everything_when_the_channel_closes_even_if_nobody_has_read(
     tmp_path: Path, keeping: tuple[int, Channel]
 ) -> None:
     pid, channel = keeping
@@ -122,7 +106,7 @@ def test_it_ends_everything_when_the_channel_closes_although_nobody_has_read(
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a directory"])
-def test_a_log_that_is_no_file_is_an_answer_not_a_wait(
+def test_a_log_that_is_not_a_file_fails_the_command_at_once(
     tmp_path: Path, keeping: tuple[int, Channel], kind: str
 ) -> None:
     _, channel = keeping

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dagrun.core.work import AttemptResult, Call, Command, Work
 from dagrun.executors.local.executor import LocalExecutor
 from dagrun.executors.local.processes import descendants
@@ -144,3 +146,23 @@ def test_with_several_threads_no_process_is_forked(tmp_path: Path) -> None:
         ended = asyncio.run(calls_and_commands(LocalExecutor(where), where))
     assert [each.error for each in ended] == [None] * 2 * TASKS
     assert forks == []
+
+
+def test_a_close_that_was_cancelled_can_be_completed_without_a_loop(tmp_path: Path) -> None:
+    where = project(tmp_path / "p")
+    executor = LocalExecutor(where)
+
+    async def story() -> None:
+        await executor.open(where, None)
+        script = f"trap '' TERM; touch {where}/begun; while :; do sleep 0.1; done"
+        executor.start(shell(where, script, "t"), Ends().of("never"))
+        await until((where / "begun").exists)
+        closing = asyncio.create_task(executor.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+
+    asyncio.run(story())
+    executor.shut()
+    executor.shut()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(executor.keeper.pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""Files of outputs: what is read is what was recorded, or nothing."""
+"""Files of outputs are read only if they are as they were recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def stored(where: Path, data: bytes) -> Blob:
 
 
 @pytest.mark.parametrize("data", [b'{"k": "\xc3\xa4"}', LARGE], ids=["small", "large"])
-def test_what_was_recorded_is_read(tmp_path: Path, data: bytes) -> None:
+def test_an_unchanged_file_is_read(tmp_path: Path, data: bytes) -> None:
     found = load(tmp_path, stored(tmp_path, data))
     assert found in ({"k": "\u00e4"}, {"page": "x" * 2_000_000})
 
@@ -49,7 +49,7 @@ def _make_a_pipe(path: Path) -> None:
     ],
     ids=["gone", "cut", "changed", "no JSON", "a directory", "a pipe"],
 )  # fmt: skip
-def test_a_file_that_is_not_what_was_recorded_is_named(tmp_path: Path, damage: object, what: str) -> None:
+def test_a_file_that_has_changed_is_named(tmp_path: Path, damage: object, what: str) -> None:
     blob = stored(tmp_path, b'{"k":"a"}')
     assert callable(damage)
     damage(tmp_path / "a.json")
@@ -58,7 +58,7 @@ def test_a_file_that_is_not_what_was_recorded_is_named(tmp_path: Path, damage: o
     assert str(raised.value) == f"the outputs file {tmp_path / 'a.json'} {what}"
 
 
-def test_a_file_that_was_recorded_so_and_is_no_json_is_named_too(tmp_path: Path) -> None:
+def test_a_file_that_is_not_json_is_named_even_if_it_was_recorded_so(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="cannot be read"):
         load(tmp_path, stored(tmp_path, b"[" * 100_000))
 

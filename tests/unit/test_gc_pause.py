@@ -1,4 +1,4 @@
-"""The collector rests while a document is built, and only then."""
+"""The collector is paused while a document is built, and only then."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from dagrun.gc_pause import resting
 
 
-def test_it_works_again_after_the_outermost_block() -> None:
+def test_it_runs_again_after_the_outermost_block() -> None:
     with resting():
         with resting():
             assert not gc.isenabled()
@@ -17,13 +17,13 @@ def test_it_works_again_after_the_outermost_block() -> None:
     assert gc.isenabled()
 
 
-def test_it_works_again_after_an_error() -> None:
+def test_it_runs_again_after_an_error() -> None:
     with pytest.raises(KeyError), resting():
         raise KeyError
     assert gc.isenabled()
 
 
-def test_what_was_built_is_old() -> None:
+def test_objects_of_the_block_count_as_old() -> None:
     with resting():
         kept = [[] for _ in range(5000)]  # type: ignore[var-annotated]
     assert gc.get_count()[0] < 5000

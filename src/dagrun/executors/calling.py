@@ -24,7 +24,7 @@ class BadCall(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Parameter:
+class _BoundParameter:
     """One parameter of a function, and the conversion of its value."""
 
     name: str
@@ -33,11 +33,11 @@ class _Parameter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Signature:
+class _CallSignature:
     """The parameters of a function, in the ways in which they are bound."""
 
     takes_mapping: bool  # all parameters as one mapping
-    parameters: tuple[_Parameter, ...]
+    parameters: tuple[_BoundParameter, ...]
     takes_keywords: bool  # `**kwargs`
     contexts: tuple[str, ...]  # names of the parameters that get the TaskContext
 
@@ -71,7 +71,10 @@ def takes_context(function: Callable[..., Any]) -> bool:
 
 
 def _bind(
-    signature: _Signature, params: Mapping[str, Json], context: TaskContext | None, mask: Callable[[str], str]
+    signature: _CallSignature,
+    params: Mapping[str, Json],
+    context: TaskContext | None,
+    mask: Callable[[str], str],
 ) -> dict[str, Any]:
     bound: dict[str, Any] = dict.fromkeys(signature.contexts, context)
     if signature.takes_mapping:
@@ -112,7 +115,7 @@ def _short(value: object, mask: Callable[[str], str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _signature(function: Callable[..., Any]) -> _Signature:
+def _signature(function: Callable[..., Any]) -> _CallSignature:
     parameters = inspect.signature(function).parameters
     annotations = registry.hints(function)
     contexts = tuple(name for name in parameters if annotations.get(name) is TaskContext)
@@ -120,10 +123,11 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         p for p in parameters.values()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in contexts
     ]  # fmt: skip
-    return _Signature(
+    return _CallSignature(
         takes_mapping=registry.takes_everything(parameters, annotations),
         parameters=tuple(
-            _Parameter(p.name, p.default is p.empty, _converter(annotations.get(p.name, Any))) for p in named
+            _BoundParameter(p.name, p.default is p.empty, _converter(annotations.get(p.name, Any)))
+            for p in named
         ),
         takes_keywords=any(p.kind is p.VAR_KEYWORD for p in parameters.values()),
         contexts=contexts,

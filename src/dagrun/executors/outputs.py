@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -24,6 +25,14 @@ def note(log: str, masks: Sequence[str], sentence: str) -> None:
 def spool_path(directory: str, pid: int) -> str:
     """The file to which the worker with this process id lets its quick bodies print."""
     return f"{directory}/worker.{pid}.log"
+
+
+def keep_spool(log: str, scratch: str, pid: int) -> None:
+    """A worker has died: what its last body has printed to the file of `spool_path` becomes the body's log."""
+    spool = Path(spool_path(scratch.rpartition("/")[0], pid))
+    with contextlib.suppress(OSError):
+        if spool.stat().st_size:
+            spool.rename(log)
 
 
 def store(path: Path, data: bytes) -> Blob:

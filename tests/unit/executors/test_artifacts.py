@@ -1,4 +1,4 @@
-"""What a task keeps: what its patterns find, how links are taken, and that it is all there or nothing."""
+"""Artifacts: what patterns match, what happens to links, and that all artifacts are kept or none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WELL = AttemptResult(duration=1.0, outputs={"k": "v"}, exit_code=0)
 
 
 class House:
-    """A working directory, and a run beside it."""
+    """A working directory, and the directory of a run."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
@@ -100,23 +100,23 @@ def test_an_absolute_path_is_kept_under_its_last_part(house: House) -> None:
     assert house.kept(f"{house.where}/b*/d*.txt") == ["digest.txt"]
 
 
-def test_what_two_patterns_find_is_kept_once(house: House) -> None:
+def test_a_file_that_two_patterns_match_is_kept_once(house: House) -> None:
     assert house.kept("dist", "dist/*", "**/app.txt") == ["dist/app.txt"]
 
 
-def test_an_empty_directory_is_something(house: House) -> None:
+def test_an_empty_directory_is_kept(house: House) -> None:
     (house.cwd / "empty").mkdir()
     assert house.collect("empty").error is None
     assert (house.run / "artifacts/t/empty").is_dir()
 
 
-def test_a_program_stays_one(house: House) -> None:
+def test_a_program_stays_executable(house: House) -> None:
     house.put("tool").chmod(0o4755)
     house.kept("tool")
     assert (house.run / "artifacts/t/tool").stat().st_mode & 0o7777 == 0o755
 
 
-def test_what_earlier_runs_have_kept_is_not_found_again(house: House) -> None:
+def test_artifacts_of_earlier_runs_are_not_matched(house: House) -> None:
     house.run = house.cwd / "logs" / "runs" / "r"
     house.run.mkdir(parents=True)
     house.put("logs/runs/old/artifacts/t/dist/app.txt")
@@ -127,7 +127,7 @@ def test_what_earlier_runs_have_kept_is_not_found_again(house: House) -> None:
 # --- what is missing ---
 
 
-def test_what_is_not_there_is_told_with_its_directory(house: House) -> None:
+def test_a_pattern_without_a_match_is_an_error_with_the_directory(house: House) -> None:
     ended = house.collect("dist", "*.whl", "/no/such/file", "gone/x.txt")
     assert ended == AttemptResult(
         duration=ended.duration, outputs={"k": "v"}, exit_code=0, error_type="MissingArtifact",
@@ -137,7 +137,7 @@ def test_what_is_not_there_is_told_with_its_directory(house: House) -> None:
     assert house.files() == []
 
 
-def test_a_pipe_is_no_artifact(house: House) -> None:
+def test_a_pipe_is_not_kept(house: House) -> None:
     os.mkfifo(house.cwd / "dist" / "pipe")
     assert house.collect("dist/pipe").error_type == "MissingArtifact"
     assert house.kept("dist") == ["dist/app.txt"]
@@ -146,7 +146,7 @@ def test_a_pipe_is_no_artifact(house: House) -> None:
 # --- links ---
 
 
-def test_a_link_that_is_named_is_followed(house: House) -> None:
+def test_a_link_that_is_matched_is_followed(house: House) -> None:
     (house.cwd / "latest").symlink_to("dist")
     assert house.kept("latest", "lat*/app.txt") == ["latest/app.txt"]
     assert not (house.run / "artifacts/t/latest").is_symlink()
@@ -173,7 +173,7 @@ def test_no_link_and_no_path_leads_out_of_the_working_directory(house: House, pa
 
 
 @pytest.mark.parametrize("target", ["nothing", "link"])
-def test_a_link_to_nothing_or_to_itself_is_not_there(house: House, target: str) -> None:
+def test_a_broken_link_matches_nothing(house: House, target: str) -> None:
     (house.cwd / "link").symlink_to(target)
     assert house.collect("link").error_type == "MissingArtifact"
 
@@ -181,7 +181,7 @@ def test_a_link_to_nothing_or_to_itself_is_not_there(house: House, target: str) 
 # --- all of it or nothing ---
 
 
-def test_two_things_of_one_name_are_told(house: House) -> None:
+def test_two_files_of_one_name_are_an_error(house: House) -> None:
     house.put("a/x", "1")
     house.put("b/x", "2")
     ended = house.collect(f"{house.cwd}/*/x")
@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_copied_fails_the_attempt(
     assert list((house.run / "scratch").iterdir()) == []
 
 
-def test_halted_it_ends_as_a_body_that_was_asked_to_end_does(house: House) -> None:
+def test_a_stopped_copy_ends_the_attempt_like_a_stopped_body(house: House) -> None:
     house.stop.set()
     ended = house.collect("dist")
     assert (ended.error, ended.error_type) == ("ended by SIGTERM", "Terminated")
@@ -214,7 +214,7 @@ def test_halted_it_ends_as_a_body_that_was_asked_to_end_does(house: House) -> No
 
 
 class Looks(threading.Event):
-    """Set once it was looked at so many times."""
+    """An event that is set after so many checks."""
 
     def __init__(self, many: int) -> None:
         super().__init__()
@@ -225,7 +225,7 @@ class Looks(threading.Event):
         return self.left < 0
 
 
-def test_wherever_it_is_halted_nothing_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wherever_the_copy_is_stopped_nothing_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artifacts, "_CHUNK", 1)
     ends: list[str | None] = []
     while None not in ends:
@@ -236,7 +236,7 @@ def test_wherever_it_is_halted_nothing_is_kept(house: House, monkeypatch: pytest
     assert house.files() == ["dist/app.txt"]
 
 
-def test_what_the_body_itself_put_there_stays(house: House) -> None:
+def test_files_that_the_body_itself_put_there_stay(house: House) -> None:
     own = house.run / "artifacts" / "t"
     (own / "dist").mkdir(parents=True)
     (own / "dist" / "own.txt").write_text("own")
@@ -246,7 +246,7 @@ def test_what_the_body_itself_put_there_stays(house: House) -> None:
     assert (own / "dist" / "app.txt").read_text() == "app"
 
 
-def test_before_a_further_attempt_what_is_there_is_set_aside(house: House) -> None:
+def test_before_another_attempt_earlier_artifacts_are_moved_away(house: House) -> None:
     house.kept("dist")
     its = paths(house.run, attempt(number=2))
     for _ in range(2):  # the second time there is nothing any more
@@ -263,7 +263,7 @@ FAILED = AttemptResult(
 )
 
 
-def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:
+def test_a_failed_attempt_keeps_the_artifacts_that_exist(house: House) -> None:
     log = Path(paths(house.run).log)
     log.parent.mkdir(exist_ok=True)
     ended = house.collect("dist", "*.whl", ended=FAILED)
@@ -272,14 +272,14 @@ def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:
     assert log.read_text() == f"dagrun: artifact '*.whl' found nothing in {house.cwd}\n"
 
 
-def test_an_attempt_that_failed_keeps_its_own_error(house: House) -> None:
+def test_a_failed_attempt_keeps_its_own_error(house: House) -> None:
     house.stop.set()
     assert house.collect("dist", ended=FAILED).error == "exit code 3"
     house.stop.clear()
     assert house.collect("../x", ended=FAILED).error == "exit code 3"
 
 
-def test_the_time_that_it_takes_is_the_attempts(house: House) -> None:
+def test_copying_counts_for_the_duration_of_the_attempt(house: House) -> None:
     ended = house.collect("dist")
     assert ended.duration > 1.0
     assert (ended.outputs, ended.exit_code) == ({"k": "v"}, 0)

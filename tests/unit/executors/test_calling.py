@@ -1,4 +1,4 @@
-"""Calling a workflow: parameters by name and converted, whatever it returns made into outputs."""
+"""Calling a workflow: parameters are bound by name and converted, and the return value becomes outputs."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def refusal(function: Callable[..., Any], **params: Any) -> str:
 # --- binding ---
 
 
-def test_one_params_receives_everything() -> None:
+def test_a_function_of_params_gets_all_parameters() -> None:
     def f(params: dict[str, Any]) -> dict[str, Any]:
         return params
 
     assert called(f, a=1, up__k=[2]) == {"a": 1, "up__k": [2]}
 
 
-def test_what_it_receives_is_its_own() -> None:
+def test_the_mapping_of_parameters_is_a_copy() -> None:
     def f(params: dict[str, Any]) -> None:
         params.clear()
 
@@ -50,7 +50,7 @@ def test_what_it_receives_is_its_own() -> None:
     assert params == {"a": 1}
 
 
-def test_parameters_go_by_name() -> None:
+def test_parameters_are_bound_by_name() -> None:
     def f(a: int, *, b: str = "x") -> tuple[int, str]:
         return a, b
 
@@ -58,35 +58,35 @@ def test_parameters_go_by_name() -> None:
     assert called(f, b="y", a=2) == (2, "y")
 
 
-def test_what_nobody_asked_for_stays_behind() -> None:
+def test_parameters_that_the_function_lacks_are_left_out() -> None:
     def f(a: int) -> int:
         return a
 
     assert called(f, a=1, up__rows=9) == 1
 
 
-def test_extra_takes_the_rest() -> None:
+def test_keyword_arguments_get_the_rest() -> None:
     def f(a: int, **extra: Any) -> dict[str, Any]:
         return extra
 
     assert called(f, a=1, b=2, c=3) == {"b": 2, "c": 3}
 
 
-def test_a_context_is_given_whatever_it_is_called() -> None:
+def test_a_context_is_bound_by_its_annotation() -> None:
     def f(me: TaskContext, a: int, **extra: Any) -> tuple[TaskContext, int, dict[str, Any]]:
         return me, a, extra
 
     assert called(f, a=1, me="mine") == (CONTEXT, 1, {})
 
 
-def test_a_context_may_stand_beside_params() -> None:
+def test_a_function_may_have_a_context_and_params() -> None:
     def f(params: dict[str, Any], ctx: TaskContext) -> tuple[dict[str, Any], str]:
         return params, ctx.task_id
 
     assert called(f, a=1) == ({"a": 1}, "task")
 
 
-def test_only_a_function_with_a_context_looks_at_cancelled() -> None:
+def test_only_a_function_with_a_context_takes_one() -> None:
     def looks(ctx: TaskContext) -> None: ...
     def does_not() -> None: ...
 
@@ -107,7 +107,7 @@ def test_every_missing_parameter_is_named() -> None:
     assert refusal(f) == "parameter 'a' is missing; parameter 'b' is missing"
 
 
-def test_what_the_function_raises_passes_through() -> None:
+def test_an_exception_of_the_function_is_raised() -> None:
     def f() -> None:
         raise ZeroDivisionError("mine")
 
@@ -156,7 +156,7 @@ CONVERSIONS: list[tuple[Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("hint", "given", "expected"), CONVERSIONS, ids=lambda part: str(part)[:30])
-def test_a_value_becomes_what_the_annotation_says(hint: Any, given: Any, expected: Any) -> None:
+def test_a_value_is_converted_to_the_annotation(hint: Any, given: Any, expected: Any) -> None:
     def f(value: Any) -> Any:
         return value
 
@@ -174,7 +174,7 @@ def test_without_an_annotation_a_value_stays_as_it_is() -> None:
     assert called(f, value=given) is given
 
 
-def test_what_does_not_fit_is_told_with_the_value() -> None:
+def test_an_error_shows_the_value_that_does_not_fit() -> None:
     def f(n: int, day: datetime.date) -> None: ...
 
     assert refusal(f, n="many", day="soon") == (
@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_told_with_the_value() -> None:
     )
 
 
-def test_what_does_not_fit_inside_a_value_is_told_with_its_place() -> None:
+def test_an_error_shows_where_in_a_value_something_does_not_fit() -> None:
     def f(mails: list[Mail]) -> None: ...
 
     assert refusal(f, mails=[{"sender": "ann"}, {"sender": 5}]) == (
@@ -191,13 +191,13 @@ def test_what_does_not_fit_inside_a_value_is_told_with_its_place() -> None:
     )
 
 
-def test_a_long_value_is_cut_in_the_message() -> None:
+def test_a_long_value_is_truncated_in_the_message() -> None:
     def f(n: int) -> None: ...
 
     assert len(refusal(f, n="x" * 1000)) < 200
 
 
-def test_a_class_that_nothing_converts_to_is_told_in_a_sentence() -> None:
+def test_an_annotation_without_a_conversion_is_an_error() -> None:
     def f(lock: threading.Event) -> None: ...
 
     message = refusal(f, lock="x")
@@ -229,7 +229,7 @@ def test_a_default_is_not_converted() -> None:
         (RootModel[list[int]]([1]), {"result": [1]}),
     ],
 )
-def test_what_a_workflow_returns_becomes_outputs(value: Any, outputs: dict[str, Any]) -> None:
+def test_the_return_value_becomes_outputs(value: Any, outputs: dict[str, Any]) -> None:
     assert outputs_of(value) == (outputs, True)
 
 
@@ -238,7 +238,7 @@ def test_a_result_says_whether_anything_was_changed() -> None:
     assert outputs_of(Result()) == ({}, True)
 
 
-def test_a_result_may_hold_whatever_may_be_returned() -> None:
+def test_a_result_may_have_any_return_value_as_outputs() -> None:
     assert outputs_of(Result(Point(1), changed=False)) == ({"x": 1, "y": 0}, False)  # type: ignore[arg-type]
     assert outputs_of(Result(None)) == ({}, True)  # type: ignore[arg-type]
 
@@ -254,7 +254,7 @@ def nested(depth: int) -> Any:
     return value
 
 
-def test_how_deep_outputs_may_be_nested_depends_on_no_interpreter() -> None:
+def test_the_limit_of_nesting_is_the_same_for_every_interpreter() -> None:
     assert encode_outputs({"deep": nested(500)}) == b'{"deep":' + b"[" * 500 + b"1" + b"]" * 500 + b"}"
     with pytest.raises(BadCall, match="output 'deep' is not JSON-serialisable: it is nested too deeply"):
         encode_outputs({"deep": nested(501)})

@@ -1,4 +1,4 @@
-"""Attempts that need a container: which they are, and what they are told."""
+"""Attempts that need a container: which they are, and how they fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IMAGE = Container(image="python:3.12", command=SCRIPT, mount=(), pull="missing")
 POSTGRES = ServiceBody("postgres", "postgres:15", {})
 
 
-def test_an_image_needs_one_and_so_does_a_service(tmp_path: Path) -> None:
+def test_an_image_needs_a_container_and_so_does_a_service(tmp_path: Path) -> None:
     assert containers.needed(work(tmp_path, IMAGE))
     assert containers.needed(work(tmp_path, SCRIPT, services=(POSTGRES,)))
     assert not containers.needed(work(tmp_path, SCRIPT))

@@ -1,23 +1,20 @@
-"""What surrounds a command: its script, environment and files before it runs, its outputs afterwards."""
+"""Prepares a command: its command line, its environment and the files that it reads; removes these files afterwards."""
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import json
 import os
-import re
 import shlex
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from dagrun import encoding
-from dagrun.blobs import load, open_regular, write_regular
+from dagrun.blobs import load, write_regular
 from dagrun.core.payloads import (
     MOST_IN_ENVIRONMENT,
     MOST_TOGETHER,
@@ -27,17 +24,11 @@ from dagrun.core.payloads import (
     merged_params,
     size_of,
 )
-from dagrun.core.work import SCRIPT_FILE, AttemptResult, Blob, Command, Json, Outputs, Work
+from dagrun.core.work import SCRIPT_FILE, Blob, Command, Json, Outputs, Work
 from dagrun.executors.artifacts import set_aside
-from dagrun.executors.calling import encode_outputs
-from dagrun.executors.local import processes
 from dagrun.executors.local.attempts import attempt_variables
-from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
-from dagrun.masking import Masker
+from dagrun.executors.outputs import note
 from dagrun.run_layout import AttemptPaths
-
-_BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+\r?)\Z")
-_PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
 
 #: A longer script, in bytes, becomes a file if its interpreter can take one.
 _MAX_TEXT = 32 * 1024
@@ -51,7 +42,7 @@ _MAX_NAMES = 3  # variables in one message
 
 
 class BadSurroundings(ValueError):
-    """A command cannot be started with this environment, or $DAGRUN_OUTPUT has no outputs in a known format."""
+    """A command cannot be started with this environment."""
 
 
 class ValueTooLarge(BadSurroundings):
@@ -86,7 +77,7 @@ def environment(work: Work, paths: AttemptPaths, script: str = "", argument_byte
     params = merged_params(work.params, upstream)
     if attempt.number > 1:
         set_aside(paths.artifacts, f"{paths.scratch}.before")
-    files = {"DAGRUN_OUTPUT": _output(paths), "DAGRUN_PARAMS_FILE": _params_file(paths, params)}
+    files = {"DAGRUN_OUTPUT": output_file(paths), "DAGRUN_PARAMS_FILE": _params_file(paths, params)}
     about = {
         name: encoding.from_system(text) for name, text in (attempt_variables(attempt, paths) | files).items()
     }
@@ -108,7 +99,8 @@ def environment(work: Work, paths: AttemptPaths, script: str = "", argument_byte
     return given
 
 
-def _output(paths: AttemptPaths) -> str:
+def output_file(paths: AttemptPaths) -> str:
+    """The file to which the command writes its outputs."""
     return f"{paths.scratch}.output"
 
 
@@ -234,56 +226,9 @@ def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
     return [word.replace(SCRIPT_FILE, named) for word in body.file_argv]
 
 
-def not_run(error: str) -> AttemptResult:
-    """The end of an attempt whose command could not be started."""
-    return AttemptResult(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
-
-
-def ended(
-    work: Work,
-    paths: AttemptPaths,
-    code: int,
-    duration: float,
-    killed_by: str | None,
-    *,
-    was_stopped: bool = False,
-) -> AttemptResult:
-    """The end of a command, with its outputs even if it failed.
-
-    A command that `was_stopped` has failed whatever its exit code is. A failed command keeps its own error when its
-    outputs cannot be read; its log then says why.
-    """
-    error, error_type = None, None
-    if killed_by is not None:
-        error, error_type = f"killed by {killed_by}", "Killed"
-    elif code:
-        error, error_type = f"exit code {code}", "CommandFailed"
-    elif was_stopped:
-        error, error_type = "ended by SIGTERM", "Terminated"
-    outputs: Outputs = {}
-    try:
-        outputs = _collect(work, paths, Masker(work.masks))
-    except Exception as problem:  # whatever the body has written, its attempt ends
-        why = _output_error(problem)
-        if error is None:
-            error, error_type = why, "BadOutput"
-        else:
-            with contextlib.suppress(OSError):
-                note(paths.log, work.masks, f"its outputs are lost: {why}")
-    return AttemptResult(
-        duration=duration, outputs=outputs, error=error, error_type=error_type, exit_code=code
-    )
-
-
-def _output_error(problem: Exception) -> str:
-    if isinstance(problem, RecursionError):
-        return "$DAGRUN_OUTPUT has JSON that is nested too deeply"
-    return str(problem) or type(problem).__name__
-
-
 def clean(work: Work, paths: AttemptPaths) -> None:
     """Remove the files that only the attempt itself needed, whatever the body has replaced them with."""
-    _remove(_output(paths))
+    _remove(output_file(paths))
     if isinstance(work.body, Command):
         _remove(f"{paths.scratch}.script{work.body.suffix}")
     if work.params or work.upstream:
@@ -300,90 +245,3 @@ def _remove(path: str) -> None:
         pass
     except OSError:  # it is a directory now
         shutil.rmtree(path, ignore_errors=True)
-
-
-def note_leftovers(work: Work, paths: AttemptPaths, left: Sequence[tuple[int, str]]) -> None:
-    """Add a line to the attempt's log about the processes that it left running and that were then ended."""
-    line = Masker(work.masks).text(processes.leftovers_line(left))
-    with contextlib.suppress(OSError), open(open_log(paths.log), "wb") as file:
-        file.write(line.encode("utf-8", "backslashreplace"))
-
-
-def keep_spool(paths: AttemptPaths, worker: int) -> None:
-    """A worker has died: what its last body has printed to the spool becomes the log of the attempt."""
-    spool = Path(spool_path(paths.scratch.rpartition("/")[0], worker))
-    with contextlib.suppress(OSError):
-        if spool.stat().st_size:
-            spool.rename(paths.log)
-
-
-def _collect(work: Work, paths: AttemptPaths, masker: Masker) -> Outputs:
-    path = Path(_output(paths))
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except FileNotFoundError:
-        return {}
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
-        raise BadSurroundings("$DAGRUN_OUTPUT is not an ordinary file any more")
-    size = status.st_size
-    if size > work.max_output_bytes:
-        raise BadSurroundings(
-            f"$DAGRUN_OUTPUT has {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
-        )
-    try:
-        with open(open_regular(path, os.O_RDONLY), "rb") as file:
-            outputs = masker.value(parse_outputs(file.read().decode(), masker.text))
-    except UnicodeDecodeError as error:
-        raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
-    except RecursionError:
-        raise BadSurroundings("$DAGRUN_OUTPUT has JSON that is nested too deeply") from None
-    data = encode_outputs(outputs)
-    return outputs if len(data) <= INLINE_BYTES else store(Path(paths.outputs), data)
-
-
-def parse_outputs(text: str, mask: Callable[[str], str] = str) -> dict[str, Json]:
-    """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object.
-
-    Only a line feed ends a line: a carriage return before it belongs to the value. Raises BadSurroundings with the number
-    and the masked beginning of a line that is none of these.
-    """
-    if text.lstrip().startswith("{"):
-        return _parse_json(text)
-    outputs: dict[str, Json] = {}
-    lines = enumerate(text.split("\n"), start=1)
-    for number, line in lines:
-        if match := _BLOCK.match(line):
-            outputs[match[1]] = _read_block(lines, number, match[2])
-        elif match := _PAIR.match(line):
-            outputs[match[1]] = match[2]
-        elif line.strip():
-            raise BadSurroundings(
-                f"line {number} of $DAGRUN_OUTPUT is neither key=value nor key<<END: {mask(line)[:80]!r}"
-            )
-    return outputs
-
-
-def _read_block(lines: Any, start: int, end: str) -> str:
-    block: list[str] = []
-    for _, line in lines:
-        if line == end:
-            return "\n".join(block)
-        block.append(line)
-    raise BadSurroundings(
-        f"the block that begins in line {start} of $DAGRUN_OUTPUT has no closing line '{end}'"
-    )
-
-
-def _parse_json(text: str) -> dict[str, Json]:
-    try:
-        data = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is not one: {why}") from None
-    if not isinstance(data, dict):
-        raise BadSurroundings("$DAGRUN_OUTPUT is JSON but not an object")
-    return data
-
-
-def _refuse_constant(word: str) -> Json:
-    raise ValueError(f"{word} is not JSON")

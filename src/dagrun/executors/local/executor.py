@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -16,12 +17,13 @@ from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.work import Attempt, AttemptResult, Call, Command, Nothing, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, containers
-from dagrun.executors.local import commands, orphans, processes
+from dagrun.executors.local import command_outputs, commands, orphans, processes
 from dagrun.executors.local.attempts import RunningAttempt, failure, key_of, seconds_since_begin
 from dagrun.executors.local.channel import Message, pack
 from dagrun.executors.local.keeper_handle import KeeperHandle
 from dagrun.executors.local.pool import Pool
 from dagrun.executors.local.processes import BODY, signal_name
+from dagrun.executors.outputs import note
 from dagrun.run_layout import RunLayout
 
 if TYPE_CHECKING:
@@ -151,24 +153,21 @@ class LocalExecutor:
             import asyncio
 
             await asyncio.wait(self._copying)
-        if self._close_pool():
-            if self._loop is None:
-                self.keeper.wait()
-            else:
-                await self.keeper.close(self._loop)
-
-    def shut(self) -> None:
-        """Close without a loop: blocks until the keeper has ended the last process."""
-        if self._close_pool():
+        self._close_pool()
+        if self._loop is not None and not self._keeper_is_dead:
+            await self.keeper.close(self._loop)
+        else:
             self.keeper.wait()
 
-    def _close_pool(self) -> bool:
-        """Close the channels to the workers; False when that was done before."""
-        if self._closed:
-            return False
-        self._closed = True
-        self.pool.close()
-        return True
+    def shut(self) -> None:
+        """Close without a loop, or after a `close` that was cancelled: blocks until the last process has ended."""
+        self._close_pool()
+        self.keeper.wait()
+
+    def _close_pool(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self.pool.close()
 
     # --- prefetched calls ----------------------------------------------------------------------------------
 
@@ -214,14 +213,15 @@ class LocalExecutor:
         killed_by = signal_name(-code) if code < 0 else None
         was_stopped = attempt.stop_signal is not None
         try:
-            ended = commands.ended(
+            ended = command_outputs.ended(
                 attempt.work, attempt.paths, 128 - code if code < 0 else code, seconds_since_begin(attempt), killed_by,
                 was_stopped=was_stopped,
             )  # fmt: skip
         except Exception as error:  # whatever its body has left behind, only this attempt fails
             ended = replace(failure(attempt, error), exit_code=code)
         if left and not was_stopped:  # else they were ended together with it
-            commands.note_leftovers(attempt.work, attempt.paths, left)
+            with contextlib.suppress(OSError):
+                note(attempt.paths.log, attempt.work.masks, processes.leftovers_text(left))
             ended = replace(ended, left_running=len(left))
         self.finish(attempt, ended)
 
@@ -261,7 +261,7 @@ class LocalExecutor:
                         self._stop(attempt)
                 case "spawn_failed":
                     attempt = self._spawning.pop(message["id"])
-                    self.finish(attempt, commands.not_run(message["error"]), began=False)
+                    self.finish(attempt, command_outputs.not_run(message["error"]), began=False)
                 case "exit" if (command := self._commands.pop(message["pid"], None)) is not None:
                     self._command_exited(command, message["code"], message.get("left", ()))
                 case "exit":

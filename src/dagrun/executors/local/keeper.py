@@ -33,7 +33,6 @@ from dagrun.executors.outputs import open_log
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 #: Signals that must not end the keeper. Its children get the default action back.
 _SURVIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-GRACE = 1.0  # seconds between SIGTERM and SIGKILL for what a body leaves behind, and for everything once dagrun is dead
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class Keeper:
             self._set_up()
             self._serve()
         finally:
-            self._end_everything()
+            processes.end_all(self._remaining)
             self._remove_scratch()
             os._exit(0)
 
@@ -258,7 +257,7 @@ class Keeper:
         group = processes.send_group(leader.pid, signal.SIGTERM)
         processes.send(left, signal.SIGTERM)
         if group or left:
-            self.kill_times.append((time.monotonic() + GRACE, leader))
+            self.kill_times.append((time.monotonic() + processes.GRACE, leader))
         return [*left.items()]
 
     def _kill_leftovers(self) -> None:
@@ -271,23 +270,8 @@ class Keeper:
             left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.worker)
             processes.send(left, signal.SIGKILL)
 
-    def _end_everything(self) -> None:
-        """SIGTERM, one second, SIGKILL, until nothing is left below this process."""
-        deadline = time.monotonic() + GRACE
-        terminated: set[int] = set()
-        while remaining := self._remaining():
-            fresh = [pid for pid in remaining if pid not in terminated]
-            if time.monotonic() < deadline:
-                processes.send(fresh, signal.SIGTERM)
-                processes.send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
-                terminated.update(fresh)
-            else:
-                processes.send(remaining, signal.SIGKILL)
-                if time.monotonic() > deadline + 5 * GRACE:
-                    return  # another user's process, or one that hangs in the kernel: it cannot be ended
-            time.sleep(0.01)
-
     def _remaining(self) -> list[int]:
+"""Every living process below this one."""
         _reap_all()
         if processes.LINUX:
             remaining = processes.descendants(os.getpid())

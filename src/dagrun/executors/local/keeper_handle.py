@@ -29,20 +29,23 @@ _BLOCKED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 class KeeperHandle:
     """A keeper process. It exits, and ends everything that it owns, when the channel to it closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fork: bool | None = None) -> None:
         """Start it. Raises EnvironmentFailure.
 
-        A fork is fast, but unsafe when this process has other threads, as they may hold locks; then the keeper is a
+        A fork is fast, but unsafe when this process has other threads, as they may hold locks: then the default is a
         fresh interpreter.
         """
+        if fork is None:
+            fork = processes.thread_count() == 1
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                self.pid = _fork(ours, theirs) if processes.thread_count() == 1 else _spawn(theirs)
+                self.pid = _fork(ours, theirs) if fork else _spawn(theirs)
         except OSError as error:
             ours.close()
             raise EnvironmentFailure(f"cannot start the keeper process: {error.strerror}") from error
         self.channel = Channel(ours)
+        self._has_exited = False
 
     def send(self, message: Message) -> None:
         """Request something. A keeper that is dead is noticed as the end of its channel."""
@@ -74,11 +77,14 @@ class KeeperHandle:
         self.wait()
 
     def wait(self) -> None:
-        """Close the channel and wait until the keeper has ended everything and has exited."""
+        """Close the channel and block until the keeper has ended everything and has exited."""
+        if self._has_exited:  # another process may have its number
+            return
         self.channel.close()
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             os.kill(self.pid, signal.SIGCONT)  # a stopped keeper would never exit
             os.waitpid(self.pid, 0)
+        self._has_exited = True
 
 
 def _fork(ours: socket.socket, theirs: socket.socket) -> int:

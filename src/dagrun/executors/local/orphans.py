@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dagrun.blobs import open_regular, read_regular
 from dagrun.executors.local import processes
-from dagrun.executors.local.processes import Process
-
-GRACE = 1.0  # seconds between SIGTERM and SIGKILL
+from dagrun.executors.local.processes import ProcessInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Signature:
     since: int
     boot: str
 
-    def matches(self, process: Process, mark_of: Callable[[int], str | None] = processes.mark_of) -> bool:
+    def matches(self, process: ProcessInfo, mark_of: Callable[[int], str | None] = processes.mark_of) -> bool:
         """Whether that executor has started the process. `mark_of` is called only if the name does not show it."""
         if process.dead or process.started < self.since:
             return False
@@ -76,17 +72,8 @@ def _parsed(line: bytes) -> Signature | None:
 def end(path: Path) -> None:
     """End every process of the executors in that file, none of which drives the run any more: SIGTERM, one second, SIGKILL."""
     signatures = [each for each in recorded(path) if each.boot == processes.boot_id()]
-    deadline = time.monotonic() + GRACE
-    terminated: set[int] = set()
-    while signatures and (pids := _of(signatures)):
-        late = time.monotonic() > deadline
-        fresh = [pid for pid in pids if late or pid not in terminated]
-        processes.send(fresh, signal.SIGKILL if late else signal.SIGTERM)
-        processes.send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
-        terminated.update(fresh)
-        if time.monotonic() > deadline + 5 * GRACE:
-            return  # another user's process: dagrun cannot end it
-        time.sleep(0.02)
+    if signatures:
+        processes.end_all(lambda: _of(signatures))
 
 
 def _of(signatures: Sequence[Signature]) -> list[int]:
@@ -103,7 +90,7 @@ def _of(signatures: Sequence[Signature]) -> list[int]:
     ]
 
 
-def _above(pid: int, table: Mapping[int, Process]) -> list[int]:
+def _above(pid: int, table: Mapping[int, ProcessInfo]) -> list[int]:
     found = []
     while (process := table.get(pid)) is not None and process.parent not in found:
         pid = process.parent
@@ -111,5 +98,5 @@ def _above(pid: int, table: Mapping[int, Process]) -> list[int]:
     return found
 
 
-def _below(roots: Iterable[int], table: Mapping[int, Process]) -> list[int]:
+def _below(roots: Iterable[int], table: Mapping[int, ProcessInfo]) -> list[int]:
     return [pid for root in roots for pid in processes.below(root, table)]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dagrun.core.work import AttemptResult
-from dagrun.executors.local import commands
 from dagrun.executors.local.attempts import (
     RunningAttempt,
     error_text,
@@ -26,6 +25,7 @@ from dagrun.executors.local.channel import Channel, Message
 from dagrun.executors.local.prefetch import BodyStatistics, Prefetcher, ref_of
 from dagrun.executors.local.processes import BODY
 from dagrun.executors.local.worker_handle import MAX_PREFETCHED, WorkerHandle, packed_call
+from dagrun.executors.outputs import keep_spool
 
 if TYPE_CHECKING:
     import asyncio  # imported at run time only where there is a loop: reading the registry needs none
@@ -180,7 +180,7 @@ class Pool:
         if attempt is None:
             self._codes.pop(worker.pid, None)
             return
-        commands.keep_spool(attempt.paths, worker.pid)
+        keep_spool(attempt.paths.log, attempt.paths.scratch, worker.pid)
         if reason:
             duration = seconds_since_begin(attempt)
             self._owner.finish(

@@ -11,7 +11,8 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,8 @@ BODY = (
     "DAGRUN_BODY"  # in the environment of everything that an attempt starts; its value is the attempt's mark
 )
 
+#: Seconds between SIGTERM and SIGKILL for what a body leaves behind, and for everything once dagrun is dead.
+GRACE = 1.0
 _MAX_NAMES = 10  # in one line of a log
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -66,12 +69,14 @@ def thread_count() -> int:
 
 def close_other_files(keep: int) -> None:
     """Close every descriptor of this process except the standard streams and `keep`."""
-    try:
-        highest = max(4096, os.sysconf("SC_OPEN_MAX"))
-    except (ValueError, OSError):
-        highest = 4096
-    os.closerange(3, keep)
-    os.closerange(keep + 1, highest)
+    try:  # not a range: the limit of open files may be a thousand million
+        found = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208
+    except OSError:
+        found = [*range(4096)]
+    for fd in found:
+        if fd > 2 and fd != keep:
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
 
 def wipe_variable(name: str) -> None:
@@ -115,7 +120,7 @@ def start_time(pid: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class ProcessInfo:
     """A row of the process table. `started` is in clock ticks since boot; with `pid` it identifies a process for certain."""
 
     pid: int
@@ -127,9 +132,9 @@ class Process:
     name: str
 
 
-def table() -> dict[int, Process]:
+def table() -> dict[int, ProcessInfo]:
     """The process table (Linux; empty elsewhere)."""
-    found: dict[int, Process] = {}
+    found: dict[int, ProcessInfo] = {}
     if not LINUX:
         return found
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names only; a Path for each costs more than the read
@@ -138,7 +143,7 @@ def table() -> dict[int, Process]:
     return found
 
 
-def read(pid: int) -> Process | None:
+def read(pid: int) -> ProcessInfo | None:
     """One row of the process table; None when there is no such process (or no such table)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
@@ -148,7 +153,7 @@ def read(pid: int) -> Process | None:
     start, end = text.index(b"(") + 1, text.rindex(b")")  # a name may contain either
     state, parent, group, session, *rest = text[end + 2 :].split()
     dead, name = state in (b"Z", b"X"), text[start:end].decode(errors="replace")
-    return Process(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
+    return ProcessInfo(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
 
 
 def descendants(root: int) -> list[int]:
@@ -156,7 +161,7 @@ def descendants(root: int) -> list[int]:
     return below(root, table())
 
 
-def below(root: int, processes: Mapping[int, Process]) -> list[int]:
+def below(root: int, processes: Mapping[int, ProcessInfo]) -> list[int]:
     """The same from a table that was read before."""
     children: dict[int, list[int]] = {}
     for process in processes.values():
@@ -224,12 +229,12 @@ class NoDirectory(OSError):
         return f"working_dir {self.filename}: {self.strerror}"
 
 
-def leftovers_line(left: Sequence[tuple[int, str]]) -> str:
-    """The line of the log about processes that a task left running: their ids and names."""
+def leftovers_text(left: Sequence[tuple[int, str]]) -> str:
+    """The message in the log about processes that a task left running: their ids and names."""
     what = "1 process" if len(left) == 1 else f"{len(left)} processes"
     names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MAX_NAMES])
     more = f" and {len(left) - _MAX_NAMES} more" if len(left) > _MAX_NAMES else ""
-    return f"dagrun: ended {what} that the task left running: {names}{more}\n"
+    return f"ended {what} that the task left running: {names}{more}"
 
 
 def send(pids: Iterable[int], signum: int) -> None:
@@ -237,6 +242,26 @@ def send(pids: Iterable[int], signum: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signum)
+
+
+def end_all(find: Callable[[], Sequence[int]]) -> None:
+    """End the processes that `find` returns, until it returns none: SIGTERM, GRACE, SIGKILL.
+
+    Gives up after some seconds: what is left then is another user's, or hangs in the kernel.
+    """
+    deadline = time.monotonic() + GRACE
+    terminated: set[int] = set()
+    while pids := find():
+        if time.monotonic() < deadline:
+            fresh = [pid for pid in pids if pid not in terminated]
+            send(fresh, signal.SIGTERM)
+            send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
+            terminated.update(fresh)
+        else:
+            send(pids, signal.SIGKILL)
+            if time.monotonic() > deadline + 5 * GRACE:
+                return
+        time.sleep(0.01)
 
 
 def send_group(leader: int, signum: int) -> bool:

@@ -162,7 +162,8 @@ class Sandbox:
         self.left_running = _end_children(spare=self.masking_process)
         if self.left_running and not stopped:
             with contextlib.suppress(OSError):
-                os.write(2, processes.leftovers_line(self.left_running).encode("utf-8", "backslashreplace"))
+                text = f"dagrun: {processes.leftovers_text(self.left_running)}\n"
+                os.write(2, text.encode("utf-8", "backslashreplace"))
         if self.spooled_log:
             self.spool.save_as(self.spooled_log)
             self.spooled_log = ""
@@ -253,7 +254,7 @@ def _end_children(spare: int | None = None) -> list[tuple[int, str]]:
     Returns process ids and names.
     """
     found: list[tuple[int, str]] = []
-    deadline = time.monotonic() + 1.0
+    deadline = time.monotonic() + processes.GRACE
     terminated = False
     while time.monotonic() < deadline + 5.0:  # what is left then is another user's, or hangs in the kernel
         try:

@@ -1,4 +1,4 @@
-"""Which call a worker begins next: one that was sent, or a queued one whose ticket it has taken."""
+"""Which call a worker begins next: one that was sent, or a prefetched one whose ticket it has taken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dagrun.executors.local.channel import TICKET, Channel, Message
 
 
 class Desk:
-    """A worker's calls, and dagrun's ends of what lies between them."""
+    """The calls of a worker, and dagrun's ends of its channel and pipe."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -40,19 +40,19 @@ class Desk:
 
 
 def number(call: Message | None) -> int | None:
-    """Which call it is."""
+    """The number of a call."""
     return None if call is None else call["n"]
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    """One of them."""
+    """Without calls."""
     desk = Desk()
     yield desk
     desk.close()
 
 
-def test_queued_calls_begin_in_order_while_their_tickets_are_there(desk: Desk) -> None:
+def test_prefetched_calls_begin_in_order_if_they_have_tickets(desk: Desk) -> None:
     desk.send("prefetch", 1, ticket=True)
     desk.send("prefetch", 2)  # its ticket was taken back
     desk.send("prefetch", 3, ticket=True)
@@ -62,8 +62,8 @@ def test_queued_calls_begin_in_order_while_their_tickets_are_there(desk: Desk) -
     assert desk.calls.prefetched == {}
 
 
-def test_a_call_that_comes_with_a_queued_one_is_first_and_the_other_is_given_back_at_once(desk: Desk) -> None:
-    """Who waits behind it may wait for long, and dagrun takes whatever it cannot take back for begun."""
+def test_a_sent_call_comes_first_and_the_prefetched_one_is_returned_at_once(desk: Desk) -> None:
+    """The sent call may take long, and dagrun assumes that a call without a ticket has begun."""
     desk.send("prefetch", 1)
     assert desk.next() is None
     os.write(desk.ticket_writer, TICKET.pack(3))
@@ -74,7 +74,7 @@ def test_a_call_that_comes_with_a_queued_one_is_first_and_the_other_is_given_bac
     assert desk.calls.next() is None
 
 
-def test_what_changes_with_a_call_that_is_taken_back_has_changed_for_those_after_it(desk: Desk) -> None:
+def test_shared_parts_that_came_with_a_call_that_was_taken_back_apply_to_later_calls(desk: Desk) -> None:
     desk.send("prefetch", 1, more={"run": {"cwd": "/"}, "upstream": {"a": {"data": {"x": 1}}}})
     desk.send("prefetch", 2, ticket=True)
     call = desk.next()
@@ -83,7 +83,7 @@ def test_what_changes_with_a_call_that_is_taken_back_has_changed_for_those_after
     assert marshal.loads(call["upstream"]) == {"a": {"data": {"x": 1}}}
 
 
-def test_a_call_of_a_task_that_is_handed_nothing_says_so_after_one_that_was(desk: Desk) -> None:
+def test_a_call_without_upstream_outputs_does_not_get_those_of_the_call_before(desk: Desk) -> None:
     desk.send("call", 1, more={"upstream": {"a": {"data": {"x": 1}}}})
     desk.send("call", 2, more={"upstream": {}})
     desk.next()

@@ -1,4 +1,4 @@
-"""Messages over a socket pair: whole ones come out, however they were cut on the way."""
+"""Messages over a socket pair arrive whole and in order, however the bytes are split."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ def test_frames_may_be_split_anywhere(messages: list[Message], data: st.DataObje
     channel.close()
 
 
-def test_several_messages_may_come_at_once(pair: tuple[Channel, Channel]) -> None:
+def test_several_messages_may_arrive_at_once(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     for number in range(3):
         one.send({"n": number})
     assert other.receive() == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
-def test_any_text_passes(pair: tuple[Channel, Channel]) -> None:
+def test_any_text_can_be_sent(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     message = {"text": "ä\0\ud800\U0001f600\n"}
     one.send(message)
     assert other.receive() == [message]
 
 
-def test_a_message_larger_than_the_socket_takes_passes(pair: tuple[Channel, Channel]) -> None:
+def test_a_message_may_be_larger_than_the_buffer_of_the_socket(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     message = {"page": "x" * 3_000_000}
     sender = threading.Thread(target=one.send, args=(message,))
@@ -88,7 +88,7 @@ def unblocked(pair: tuple[Channel, Channel]) -> tuple[Channel, Channel]:
     return pair
 
 
-def test_a_channel_that_does_not_block_keeps_what_nobody_reads(pair: tuple[Channel, Channel]) -> None:
+def test_a_non_blocking_channel_buffers_what_nobody_reads(pair: tuple[Channel, Channel]) -> None:
     one, other = unblocked(pair)
     messages = [{"n": n, "page": "x" * 10_000} for n in range(1_000)]
     for message in messages:
@@ -102,7 +102,7 @@ def test_a_channel_that_does_not_block_keeps_what_nobody_reads(pair: tuple[Chann
     assert not one.has_unsent()
 
 
-def test_a_message_of_many_megabytes_does_not_block_either(pair: tuple[Channel, Channel]) -> None:
+def test_a_message_of_many_megabytes_does_not_block(pair: tuple[Channel, Channel]) -> None:
     one, other = unblocked(pair)
     one.send(message := {"page": "x" * 20_000_000})
     found: list[Message] = []
@@ -120,7 +120,7 @@ def file_with(text: str) -> int:
         return os.dup(file.fileno())
 
 
-def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Channel]) -> None:
+def test_descriptors_arrive_in_the_order_of_their_messages(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     for text in ("first", "second"):
         one.send({"text": text}, file_with(text))
@@ -130,7 +130,7 @@ def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Ch
         os.close(fd)
 
 
-def test_descriptors_stay_with_messages_that_had_to_wait(pair: tuple[Channel, Channel]) -> None:
+def test_descriptors_stay_with_buffered_messages(pair: tuple[Channel, Channel]) -> None:
     one, other = unblocked(pair)
     while not one.has_unsent():
         one.send({"page": "x" * 10_000})
@@ -148,7 +148,7 @@ def test_descriptors_stay_with_messages_that_had_to_wait(pair: tuple[Channel, Ch
                 os.close(fd)
 
 
-def test_what_is_written_to_one_that_is_gone_is_dropped_with_its_descriptors(
+def test_messages_to_a_closed_end_are_dropped_with_their_descriptors(
     pair: tuple[Channel, Channel],
 ) -> None:
     one, other = unblocked(pair)
@@ -163,7 +163,9 @@ def test_what_is_written_to_one_that_is_gone_is_dropped_with_its_descriptors(
     os.close(reader)
 
 
-def test_on_a_loop_what_was_kept_is_written_when_the_other_end_reads(pair: tuple[Channel, Channel]) -> None:
+def test_on_a_loop_buffered_messages_are_written_when_the_other_end_reads(
+    pair: tuple[Channel, Channel],
+) -> None:
     one, other = pair
     messages = [{"n": n, "page": "x" * 10_000} for n in range(200)]
 
@@ -176,7 +178,7 @@ def test_on_a_loop_what_was_kept_is_written_when_the_other_end_reads(pair: tuple
     assert asyncio.run(asyncio.wait_for(send_and_receive(), 60)) == messages
 
 
-def test_one_that_may_open_no_more_files_is_told_of_fewer_descriptors(pair: tuple[Channel, Channel]) -> None:
+def test_a_process_at_its_limit_of_open_files_gets_fewer_descriptors(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     one.send({}, file_with(""), file_with(""))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -195,7 +197,7 @@ def lowest_free() -> int:
     return fd
 
 
-def test_descriptors_that_nobody_took_are_closed_with_the_channel(pair: tuple[Channel, Channel]) -> None:
+def test_descriptors_that_were_not_taken_are_closed_with_the_channel(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     reader, writer = os.pipe()
     one.send({}, writer)
@@ -205,7 +207,7 @@ def test_descriptors_that_nobody_took_are_closed_with_the_channel(pair: tuple[Ch
     os.close(reader)
 
 
-def test_what_is_no_message_is_refused() -> None:
+def test_data_that_is_not_a_message_is_refused() -> None:
     raw, sock = socket.socketpair()
     channel = Channel(sock, longest=1 << 20)
     raw.sendall(b"hello\n")
@@ -215,7 +217,7 @@ def test_what_is_no_message_is_refused() -> None:
     channel.close()
 
 
-def test_the_end_of_the_other_side_is_heard(pair: tuple[Channel, Channel]) -> None:
+def test_the_end_of_the_other_side_is_received_as_none(pair: tuple[Channel, Channel]) -> None:
     one, other = pair
     one.close()
     assert other.receive() is None
@@ -223,7 +225,7 @@ def test_the_end_of_the_other_side_is_heard(pair: tuple[Channel, Channel]) -> No
         other.send({"too": "late"})
 
 
-def test_a_message_that_the_end_cut_off_is_not_heard() -> None:
+def test_an_incomplete_message_is_not_received() -> None:
     raw, sock = socket.socketpair()
     channel = Channel(sock)
     raw.sendall(pack({"whole": 1}) + pack({"half": 1})[:-2])

@@ -1,20 +1,16 @@
-"""A shell task's surroundings: what it finds, and what it leaves in $DAGRUN_OUTPUT."""
+"""What a command gets: its command line, its variables and its files."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dagrun.core.work import Attempt, AttemptResult, Blob, Command, Work
+from dagrun.core.work import Attempt, Command, Work
 from dagrun.executors.local import commands
-from dagrun.executors.local.commands import BadSurroundings, Spawn, ValueTooLarge, parse_outputs
+from dagrun.executors.local.commands import BadSurroundings, Spawn, ValueTooLarge
 from dagrun.executors.outputs import store
 from dagrun.run_layout import AttemptPaths
 
@@ -45,30 +41,14 @@ def environment(its: Work, script: str = "") -> dict[str, str]:
     return commands.environment(its, paths(its), script)
 
 
-def ended(its: Work, code: int, killed_by: str | None = None, **more: Any) -> AttemptResult:
-    return commands.ended(its, paths(its), code, 0.1, killed_by, **more)
-
-
 def clean(its: Work) -> None:
     commands.clean(its, paths(its))
 
 
 def variables(where: Path, **params: Any) -> dict[str, str]:
-    """The parameter variables that a script sees."""
+    """The parameter variables of a script."""
     found = environment(work(where, params=params))
     return {key: value for key, value in found.items() if key.startswith("DAGRUN_PARAM_")}
-
-
-def left(where: Path, text: str | bytes, code: int = 0, **more: Any) -> Any:
-    """How a script ends that left `text` in $DAGRUN_OUTPUT."""
-    its = work(where, **more)
-    environment(its)
-    data = text if isinstance(text, bytes) else text.encode()
-    Path(f"{paths(its).scratch}.output").write_bytes(data)
-    return ended(its, code)
-
-
-# --- what it finds ---
 
 
 def shell(script: str, **more: Any) -> Command:
@@ -86,7 +66,7 @@ def test_a_long_script_is_a_file(tmp_path: Path, script: str) -> None:
     assert Path(path).read_bytes().decode() == script
 
 
-def test_a_script_that_only_a_file_will_do_for_is_one(tmp_path: Path) -> None:
+def test_an_interpreter_that_reads_files_only_gets_a_file(tmp_path: Path) -> None:
     body = Command(argv=None, file_argv=("awk", "--file={0}", "x"), script="BEGIN\r\n")
     assert prepared(work(tmp_path), body).argv == ["awk", f"--file={tmp_path}/scratch.script", "x"]
     assert (tmp_path / "scratch.script").read_bytes() == b"BEGIN\r\n"
@@ -117,12 +97,12 @@ def test_text_stays_text_and_the_rest_is_json(tmp_path: Path, value: Any, text: 
     assert variables(tmp_path, p=value) == {"DAGRUN_PARAM_P": text}
 
 
-def test_all_of_them_lie_in_a_file_as_json(tmp_path: Path) -> None:
+def test_all_parameters_are_in_a_file_as_json(tmp_path: Path) -> None:
     found = environment(work(tmp_path, params={"n": 3}, upstream={"up": {"k": "v"}}))
     assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"n": 3, "up__k": "v"}
 
 
-def test_a_body_may_not_spoil_the_file_that_others_share(tmp_path: Path) -> None:
+def test_a_shared_file_that_a_body_has_changed_is_restored(tmp_path: Path) -> None:
     shared = Path(environment(work(tmp_path))["DAGRUN_PARAMS_FILE"])
     shared.write_text('{"planted": 1}')
     environment(work(tmp_path))
@@ -132,23 +112,23 @@ def test_a_body_may_not_spoil_the_file_that_others_share(tmp_path: Path) -> None
     assert Path(environment(work(tmp_path))["DAGRUN_PARAMS_FILE"]).read_text() == "{}"
 
 
-def test_an_upstream_value_wins(tmp_path: Path) -> None:
+def test_an_upstream_value_takes_precedence(tmp_path: Path) -> None:
     found = environment(work(tmp_path, params={"up__k": "mine"}, upstream={"up": {"k": "theirs"}}))
     assert found["DAGRUN_PARAM_UP__K"] == "theirs"
 
 
-def test_outputs_that_lie_in_a_file_are_read_from_it(tmp_path: Path) -> None:
+def test_outputs_in_a_file_are_read_from_it(tmp_path: Path) -> None:
     blob = store(tmp_path / "outputs" / "up.1.json", b'{"k": "large"}')
     found = environment(work(tmp_path, upstream={"up": blob}))
     assert found["DAGRUN_PARAM_UP__K"] == "large"
 
 
-def test_the_tasks_own_environment_is_there(tmp_path: Path) -> None:
+def test_the_environment_of_the_task_is_passed_on(tmp_path: Path) -> None:
     assert environment(work(tmp_path, env={"LANG": "C"}))["LANG"] == "C"
 
 
 @pytest.mark.parametrize(("size", "large"), [(MOST, False), (MOST + 1, True)])
-def test_a_value_over_32_kib_lies_in_a_file(tmp_path: Path, size: int, large: bool) -> None:
+def test_a_value_over_32_kib_gets_a_file(tmp_path: Path, size: int, large: bool) -> None:
     found = variables(tmp_path, page="x" * size)
     assert list(found) == ["DAGRUN_PARAM_PAGE_FILE" if large else "DAGRUN_PARAM_PAGE"]
     if large:
@@ -164,12 +144,12 @@ def test_a_large_value_may_have_a_long_name(tmp_path: Path) -> None:
     assert Path(variable).stat().st_size == MOST + 1
 
 
-def test_a_value_that_no_variable_can_hold_lies_in_a_file(tmp_path: Path) -> None:
+def test_a_value_with_a_nul_character_gets_a_file(tmp_path: Path) -> None:
     (variable,) = variables(tmp_path, p="a\0b").values()
     assert Path(variable).read_bytes() == b"a\0b"
 
 
-def test_half_a_surrogate_pair_from_an_upstream_does_no_harm(tmp_path: Path) -> None:
+def test_half_a_surrogate_pair_from_an_upstream_is_replaced(tmp_path: Path) -> None:
     found = environment(work(tmp_path, upstream={"up": {"k": "a\ud800"}}))
     assert found["DAGRUN_PARAM_UP__K"] == "a?"
     assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"up__k": "a\ud800"}
@@ -185,7 +165,7 @@ def test_a_script_that_reads_a_variable_which_was_left_out_is_not_started(tmp_pa
     )
 
 
-def test_a_script_that_looks_at_both_is_started(tmp_path: Path) -> None:
+def test_a_script_that_uses_both_the_variable_and_its_file_is_started(tmp_path: Path) -> None:
     its = work(tmp_path, params={"page": "x" * (MOST + 1)})
     found = environment(its, 'cat "$DAGRUN_PARAM_PAGE_FILE"; test -z "$DAGRUN_PARAM_PAGE"')
     assert Path(found["DAGRUN_PARAM_PAGE_FILE"]).stat().st_size == MOST + 1
@@ -197,7 +177,7 @@ def test_a_script_that_asks_for_the_file_of_a_small_value_gets_one(tmp_path: Pat
     assert Path(found["DAGRUN_PARAM_PAGE_FILE"]).read_text() == "x"
 
 
-def test_the_log_says_first_what_was_left_out(tmp_path: Path) -> None:
+def test_the_log_names_the_variables_that_were_left_out(tmp_path: Path) -> None:
     its = work(tmp_path, params={f"p{i}": "x" * (MOST + 1) for i in range(5)})
     environment(its, "./other.sh")
     assert Path(paths(its).log).read_text() == (
@@ -206,7 +186,7 @@ def test_the_log_says_first_what_was_left_out(tmp_path: Path) -> None:
     )
 
 
-def test_the_log_says_which_variable_two_outputs_would_be(tmp_path: Path) -> None:
+def test_the_log_names_a_variable_that_two_outputs_would_have(tmp_path: Path) -> None:
     its = work(tmp_path, upstream={"up": {"a-b": 1, "a.b": 2}})
     assert "DAGRUN_PARAM_UP__A_B" not in environment(its, "echo $DAGRUN_PARAM_UP__A_B")
     assert Path(paths(its).log).read_text() == (
@@ -214,7 +194,7 @@ def test_the_log_says_which_variable_two_outputs_would_be(tmp_path: Path) -> Non
     )
 
 
-def test_a_variable_that_no_system_takes_is_refused(tmp_path: Path) -> None:
+def test_a_variable_that_is_too_large_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueTooLarge) as caught:
         environment(work(tmp_path, env={"X": "x" * 131_070}))
     assert str(caught.value) == (
@@ -236,160 +216,12 @@ def test_a_large_environment_leaves_the_parameters_to_files(tmp_path: Path) -> N
     assert json.loads(Path(found["DAGRUN_PARAMS_FILE"]).read_text()) == {"p": "v"}
 
 
-def test_an_environment_that_no_system_takes_is_refused(tmp_path: Path) -> None:
+def test_a_variable_with_a_nul_character_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadSurroundings, match="the environment variable X has a NUL character"):
         environment(work(tmp_path, env={"X": "a\0b"}))
 
 
-# --- what it leaves ---
-
-
-@pytest.mark.parametrize(
-    ("text", "outputs"),
-    [
-        ("", {}),
-        ("\n \n", {}),
-        ("a=1\nb=x=y\n", {"a": "1", "b": "x=y"}),
-        ("a=\n", {"a": ""}),
-        ("a=1\na=2", {"a": "2"}),
-        ("a-b.c_d=1", {"a-b.c_d": "1"}),
-        ("text<<EOF\none\n\ntwo=2\nEOF\nn=1\n", {"text": "one\n\ntwo=2", "n": "1"}),
-        ("empty<<X\nX\n", {"empty": ""}),
-        ('{"n": 1, "list": [true, null]}', {"n": 1, "list": [True, None]}),
-        ('\n  {\n"a": "b"\n}\n', {"a": "b"}),
-        ("{}", {}),
-        ("a=1\r\nb=\r\n", {"a": "1\r", "b": "\r"}),
-        ("a=one\rtwo\x0b\x85\u2028three\n", {"a": "one\rtwo\x0b\x85\u2028three"}),
-        ("text<<EOF\none\r\ntwo\r\nEOF\n", {"text": "one\r\ntwo\r"}),
-        ("text<<EOF\r\none\r\nEOF\r\n", {"text": "one\r"}),
-        ('{"a": "one\\r\\n"}\r\n', {"a": "one\r\n"}),
-    ],
-)
-def test_outputs_are_pairs_blocks_or_one_json_object(text: str, outputs: dict[str, Any]) -> None:
-    assert parse_outputs(text) == outputs
-
-
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("a=1\nhello world\n", "line 2 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'hello world'"),
-        ("=1", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: '=1'"),
-        ("a b=1", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'a b=1'"),
-        ("a=1\nb<<END\nx\n", "the block that begins in line 2 of $DAGRUN_OUTPUT has no closing line 'END'"),
-        ("[1]", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: '[1]'"),
-        (
-            '{"a": 1} {"b": 2}',
-            "$DAGRUN_OUTPUT begins like a JSON object but is not one: Extra data: line 1 column 10",
-        ),
-        ("{a=1}", "$DAGRUN_OUTPUT begins like a JSON object but is not one: Expecting property name"),
-        ('{"a": NaN}', "$DAGRUN_OUTPUT begins like a JSON object but is not one: NaN is not JSON"),
-        ('{"a":' * 100_000, "$DAGRUN_OUTPUT begins like a JSON object but is not one: "),
-    ],
-    ids=range(9),
-)
-def test_what_is_none_of_these_is_told_with_its_line(text: str, problem: str) -> None:
-    with pytest.raises(BadSurroundings) as caught:
-        parse_outputs(text)
-    assert str(caught.value).startswith(problem)
-
-
-@given(st.dictionaries(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", fullmatch=True), st.text()))
-def test_any_object_of_texts_survives_as_json(outputs: dict[str, str]) -> None:
-    assert parse_outputs(json.dumps(outputs)) == outputs
-
-
-def test_a_command_that_ends_well_has_its_outputs(tmp_path: Path) -> None:
-    end = left(tmp_path, "rows=3\n")
-    assert (end.error, end.outputs, end.changed, end.exit_code) == (None, {"rows": "3"}, True, 0)
-
-
-def test_a_carriage_return_belongs_to_the_value(tmp_path: Path) -> None:
-    assert left(tmp_path, b"a=1\r\nb<<E\nx\r\ny\nE\n").outputs == {"a": "1\r", "b": "x\r\ny"}
-
-
-def test_a_command_that_fails_has_its_outputs_too(tmp_path: Path) -> None:
-    end = left(tmp_path, "rows=3\n", code=7)
-    assert (end.error, end.outputs, end.exit_code) == ("exit code 7", {"rows": "3"}, 7)
-
-
-def test_large_outputs_of_a_command_that_fails_lie_in_a_file(tmp_path: Path) -> None:
-    assert isinstance(left(tmp_path, "page=" + "x" * 70_000, code=1).outputs, Blob)
-
-
-def test_a_command_that_fails_keeps_its_own_error_when_its_outputs_are_none(tmp_path: Path) -> None:
-    end = left(tmp_path, "nonsense", code=7)
-    assert (end.error, end.outputs) == ("exit code 7", {})
-    assert (tmp_path / "t.log").read_text() == (
-        "dagrun: its outputs are lost: line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'\n"
-    )
-
-
-def test_a_command_that_writes_nothing_has_none(tmp_path: Path) -> None:
-    its = work(tmp_path)
-    environment(its)
-    assert ended(its, 0).outputs == {}
-
-
-def test_a_command_that_fails_says_with_which_code(tmp_path: Path) -> None:
-    end = ended(work(tmp_path), 7)
-    assert (end.error, end.error_type, end.exit_code) == ("exit code 7", "CommandFailed", 7)
-
-
-def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
-    end = ended(work(tmp_path), 139, "SIGSEGV")
-    assert (end.error, end.error_type, end.exit_code) == ("killed by SIGSEGV", "Killed", 139)
-
-
-def test_a_command_that_was_stopped_to_end_and_ends_well_was_ended_all_the_same(tmp_path: Path) -> None:
-    its = work(tmp_path)
-    environment(its)
-    Path(f"{paths(its).scratch}.output").write_text("rows=3")
-    end = ended(its, 0, was_stopped=True)
-    assert (end.error, end.error_type, end.outputs) == ("ended by SIGTERM", "Terminated", {"rows": "3"})
-
-
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("nonsense", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'"),
-        (b"a=\xff", "$DAGRUN_OUTPUT is not UTF-8 (byte 2)"),
-        (b"x" * 101, "$DAGRUN_OUTPUT has 101 bytes; at most 100 are allowed (max_output_bytes)"),
-        (
-            '{"a": 1e999}',
-            "output 'a' is not JSON-serialisable: Out of range float values are not JSON compliant",
-        ),
-        ('{"a": "\\ud800"}', "output 'a' is not JSON-serialisable: it has half a surrogate pair"),
-    ],
-)
-def test_outputs_that_are_none_fail_the_task(tmp_path: Path, text: str | bytes, error: str) -> None:
-    end = left(tmp_path, text, max_output_bytes=100)
-    assert end.error_type == "BadOutput"
-    assert end.error.startswith(error)
-
-
-def test_an_output_file_that_is_no_file_fails_the_task(tmp_path: Path) -> None:
-    its = work(tmp_path)
-    environment(its)
-    os.mkfifo(Path(f"{paths(its).scratch}.output"))
-    assert ended(its, 0).error == "$DAGRUN_OUTPUT is not an ordinary file any more"
-
-
-def test_outputs_that_are_nested_too_deeply_fail_the_task(tmp_path: Path) -> None:
-    end = left(tmp_path, '{"a": ' + "[" * 900 + "]" * 900 + "}", masks=("secret",))
-    assert (end.error_type, end.outputs) == ("BadOutput", {})
-
-
-@pytest.mark.parametrize(
-    "text", ["page=" + "x" * 70_000, json.dumps({"page": "x" * 70_000}), "page=" + "\1" * 30_000]
-)
-def test_large_outputs_lie_in_a_file(tmp_path: Path, text: str) -> None:
-    blob = left(tmp_path, text).outputs
-    data = (tmp_path / "outputs" / "t.1.json").read_bytes()
-    assert blob == Blob("t.1.json", len(data), hashlib.sha256(data).hexdigest())
-    assert json.loads(data) == parse_outputs(text)
-
-
-def test_nothing_of_the_attempts_own_stays(tmp_path: Path) -> None:
+def test_the_attempts_own_files_are_removed(tmp_path: Path) -> None:
     body = shell("#" * (MOST + 1))
     its = work(tmp_path, params={"page": "x" * (MOST + 1)}, body=body)
     prepared(its, body)
@@ -398,12 +230,11 @@ def test_nothing_of_the_attempts_own_stays(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("scratch*"))
 
 
-def test_whatever_a_body_makes_of_its_files_they_go(tmp_path: Path) -> None:
+def test_files_that_a_body_has_replaced_are_removed_too(tmp_path: Path) -> None:
     its = work(tmp_path, params={"p": 1})
     found = environment(its)
     Path(found["DAGRUN_PARAMS_FILE"]).unlink()
     for name in ("DAGRUN_OUTPUT", "DAGRUN_PARAMS_FILE"):
         Path(found[name], "inside").mkdir(parents=True)
-    assert ended(its, 0).error == "$DAGRUN_OUTPUT is not an ordinary file any more"
     clean(its)
     assert not list(tmp_path.glob("scratch*"))

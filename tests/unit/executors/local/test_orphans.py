@@ -10,10 +10,10 @@ import pytest
 
 from dagrun.executors.local import orphans, processes
 from dagrun.executors.local.orphans import Signature
-from dagrun.executors.local.processes import Process
+from dagrun.executors.local.processes import ProcessInfo
 
 SIGNATURE = Signature(mark="7-abc", name="dagrun-waaaaaaa", since=1000, boot="b")
-WORKER = Process(pid=1 << 23, parent=1, group=1, session=1, dead=False, started=1001, name=SIGNATURE.name)
+WORKER = ProcessInfo(pid=1 << 23, parent=1, group=1, session=1, dead=False, started=1001, name=SIGNATURE.name)
 
 
 def test_executors_are_recorded_one_after_the_other(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_file_that_does_not_exist_has_no_signatures(tmp_path: Path) -> None:
     ],
     ids=["its own", "a dead one", "one that began before", "another executor's", "a foreign one"],
 )
-def test_a_worker_is_recognised_by_its_name_and_its_start(process: Process, own: bool) -> None:
+def test_a_worker_is_recognised_by_its_name_and_its_start(process: ProcessInfo, own: bool) -> None:
     assert SIGNATURE.matches(process, lambda _: None) is own
 
 

@@ -1,4 +1,4 @@
-"""Who gets queued calls: workers whose bodies are over in no time, each as many as it has room for."""
+"""Which workers get calls in advance: those with very short bodies, each as many as it has room for."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ CALL = Call(ref="tiny", origin={"kind": "file", "target": "flows.py"})
 
 
 class Crew:
-    """Warm workers that run a tiny body each, and the other ends of what lies between them and dagrun."""
+    """Workers that run a tiny body each: handles, and the other ends of their channels."""
 
     def __init__(self, where: Path) -> None:
         self.where = where
         self.prefetcher = Prefetcher(BodyStatistics())
         self.workers: list[WorkerHandle] = []
         self._others: dict[int, Channel] = {}
-        self.went(TINY_BODIES)
+        self.bodies_took(TINY_BODIES)
 
-    def joined_by(self, count: int) -> list[WorkerHandle]:
+    def add_workers(self, count: int) -> list[WorkerHandle]:
         for _ in range(count):
             ours, theirs = socket.socketpair()
             ticket_reader, ticket_writer = os.pipe()
@@ -43,8 +43,8 @@ class Crew:
             self.workers.append(worker)
         return self.workers
 
-    def went(self, times: int, seconds: float = TINY, **more: Any) -> None:
-        """So many bodies took so long."""
+    def bodies_took(self, times: int, seconds: float = TINY, **more: Any) -> None:
+        """So many bodies have ended after so many seconds."""
         for _ in range(times):
             self.prefetcher.statistics.add_duration(self.work("t", **more), seconds)
 
@@ -61,7 +61,7 @@ class Crew:
         return self.prefetcher.room("tiny", self.workers)
 
     def sent(self, worker: WorkerHandle) -> list[Message]:
-        """What the worker has been sent."""
+        """The messages that the worker has been sent."""
         self._others[worker.pid].sock.setblocking(False)
         try:
             return self._others[worker.pid].receive() or []
@@ -76,38 +76,38 @@ class Crew:
 
 @pytest.fixture
 def crew(tmp_path: Path) -> Iterator[Crew]:
-    """One of them."""
+    """No workers yet; the workflow is known to be quick."""
     crew = Crew(tmp_path)
     yield crew
     crew.close()
 
 
-def test_a_workflow_is_quick_when_enough_of_its_bodies_in_a_row_were(crew: Crew) -> None:
+def test_a_workflow_is_quick_when_enough_of_its_bodies_in_a_row_were_tiny(crew: Crew) -> None:
     statistics = BodyStatistics()
     crew.prefetcher.statistics = statistics
-    crew.went(TINY_BODIES - 1)
+    crew.bodies_took(TINY_BODIES - 1)
     assert not statistics.is_quick("tiny")
-    crew.went(1)
+    crew.bodies_took(1)
     assert statistics.is_quick("tiny")
-    crew.went(1, TINY * 1.01)
+    crew.bodies_took(1, TINY * 1.01)
     assert not statistics.is_quick("tiny")
 
 
-def test_one_that_is_handed_secrets_never_is_for_its_worker_is_not_used_again(crew: Crew) -> None:
-    crew.went(1, masks=("secret",))
+def test_a_workflow_with_secrets_is_never_quick_as_its_workers_are_not_reused(crew: Crew) -> None:
+    crew.bodies_took(1, masks=("secret",))
     assert not crew.prefetcher.statistics.is_quick("tiny")
 
 
-def test_the_shortest_queue_is_dealt_to_first(crew: Crew) -> None:
-    one, other = crew.joined_by(2)
+def test_the_worker_with_the_fewest_calls_comes_first(crew: Crew) -> None:
+    one, other = crew.add_workers(2)
     other.add(100, crew.attempt("early"), 1)
     assert crew.assign(*[crew.attempt(f"t{n}") for n in range(4)]) == 4
     assert [each.work.attempt.task_id for each in one.prefetched.values()] == ["t0", "t1", "t3"]
     assert [each.work.attempt.task_id for each in other.prefetched.values()] == ["early", "t2"]
 
 
-def test_each_call_is_sent_with_a_ticket_and_can_be_taken_back(crew: Crew) -> None:
-    (worker,) = crew.joined_by(1)
+def test_each_call_has_a_ticket_and_can_be_taken_back(crew: Crew) -> None:
+    (worker,) = crew.add_workers(1)
     attempts = [crew.attempt(f"t{n}") for n in range(3)]
     crew.assign(*attempts)
     assert [(call["op"], call["task"]) for call in crew.sent(worker)] == [
@@ -127,7 +127,7 @@ def _retires(worker: WorkerHandle) -> None:
     worker.retire = True
 
 
-def _is_late(worker: WorkerHandle) -> None:
+def _is_slow(worker: WorkerHandle) -> None:
     worker.is_slow = True
 
 
@@ -136,18 +136,18 @@ def _is_stopped(worker: WorkerHandle) -> None:
     worker.current.stop_signal = signal.SIGTERM
 
 
-@pytest.mark.parametrize("other", [_is_idle, _retires, _is_late, _is_stopped])
-def test_a_worker_that_may_be_long_or_leaves_gets_nothing(
+@pytest.mark.parametrize("other", [_is_idle, _retires, _is_slow, _is_stopped])
+def test_a_worker_that_is_slow_or_about_to_exit_gets_no_calls(
     crew: Crew, other: Callable[[WorkerHandle], None]
 ) -> None:
-    one, two = crew.joined_by(2)
+    one, two = crew.add_workers(2)
     other(two)
     assert crew.assign(crew.attempt("a"), crew.attempt("b")) == 2
     assert (len(one.prefetched), len(two.prefetched)) == (2, 0)
 
 
-def test_there_is_room_once_half_of_it_is_used_up(crew: Crew) -> None:
-    crew.joined_by(2)
+def test_there_is_room_once_half_of_it_is_free(crew: Crew) -> None:
+    crew.add_workers(2)
     assert crew.room() == 2 * MAX_PREFETCHED
     crew.assign(*[crew.attempt(f"t{n}") for n in range(2 * MAX_PREFETCHED)])
     assert crew.room() == 0
@@ -158,44 +158,16 @@ def test_there_is_room_once_half_of_it_is_used_up(crew: Crew) -> None:
     assert crew.room() == MAX_PREFETCHED
 
 
-def test_what_finds_no_room_is_not_dealt(crew: Crew) -> None:
-    crew.joined_by(1)
+def test_a_call_without_room_is_not_assigned(crew: Crew) -> None:
+    crew.add_workers(1)
     assert crew.assign(*[crew.attempt(f"t{n}") for n in range(MAX_PREFETCHED + 5)]) == MAX_PREFETCHED
 
 
-def test_no_more_is_sent_than_a_socket_takes_that_nobody_reads(crew: Crew) -> None:
-    """Else dagrun would wait for the body that runs now."""
-    (worker,) = crew.joined_by(1)
+def test_no_more_bytes_are_sent_than_fit_into_a_socket(crew: Crew) -> None:
+    """Nobody reads it while the current body runs."""
+    (worker,) = crew.add_workers(1)
     large = {"text": "x" * (MAX_UNREAD // 4)}
     assert crew.assign(*[crew.attempt(f"t{n}", params=large) for n in range(9)]) == 3
     assert worker.unread_bytes <= MAX_UNREAD
     worker.has_read(2)
     assert worker.room(MAX_UNREAD // 4) == 2
-
-
-def test_what_a_call_without_room_would_have_sent_is_sent_with_the_next(crew: Crew) -> None:
-    (worker,) = crew.joined_by(1)
-    outputs = {"text": "x" * MAX_UNREAD}
-    assert crew.assign(crew.attempt("large", upstream={"a": outputs})) == 0
-    assert crew.assign(crew.attempt("small")) == 1
-    (call,) = crew.sent(worker)
-    assert call["run"]["run_id"] == "r"
-    assert call["origin"] == CALL.origin
-    assert "upstream" not in call
-
-
-def test_what_calls_have_in_common_is_sent_once(crew: Crew) -> None:
-    (worker,) = crew.joined_by(1)
-    env, outputs = {"A": "1"}, {"items": [1, 2]}
-    crew.assign(*[crew.attempt(f"t{n}", env=env, upstream={"a": outputs}) for n in range(3)])
-    first, *others = crew.sent(worker)
-    assert {"run", "origin", "upstream"} <= first.keys()
-    for call in others:
-        assert not {"run", "origin", "upstream"} & call.keys()
-
-
-def test_outputs_that_are_only_equal_are_sent_anew(crew: Crew) -> None:
-    """1 and true are equal, and are not the same."""
-    (worker,) = crew.joined_by(1)
-    crew.assign(crew.attempt("a", upstream={"x": {"n": 1}}), crew.attempt("b", upstream={"x": {"n": True}}))
-    assert [call["upstream"]["x"]["data"]["n"] for call in crew.sent(worker)] == [1, True]

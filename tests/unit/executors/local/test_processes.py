@@ -109,6 +109,19 @@ def test_a_signal_to_a_process_that_does_not_exist_is_ignored() -> None:
     assert processes.send_group(2**22 + 1, signal.SIGTERM) is False
 
 
+@linux
+def test_processes_that_ignore_sigterm_are_killed_after_the_grace_period(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE", 0.1)
+    polite = start("echo ready; sleep 60")
+    stubborn = start("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    began = time.monotonic()
+    processes.end_all(lambda: [each.pid for each in (polite, stubborn) if each.poll() is None])
+    assert (polite.returncode, stubborn.returncode) == (-signal.SIGTERM, -signal.SIGKILL)
+    assert time.monotonic() - began >= processes.GRACE
+
+
 def test_a_group_is_signalled_as_a_whole(start: Start) -> None:
     shell = start("sleep 60 & echo ready; wait")
     assert processes.send_group(shell.pid, signal.SIGKILL) is True
@@ -142,3 +155,16 @@ time.sleep(300)
 def test_signals_have_names() -> None:
     assert processes.signal_name(11) == "SIGSEGV"
     assert processes.signal_name(99) == "signal 99"
+
+
+def test_all_descriptors_but_the_standard_streams_and_one_are_closed() -> None:
+    code = """
+import os
+from dagrun.executors.local import processes
+keep, other = os.pipe()
+high = os.dup2(other, 200)
+processes.close_other_files(keep)
+print([fd for fd in range(300) if fd > 2 and os.path.exists(f"/dev/fd/{fd}")] == [keep])
+"""
+    found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert found.stdout == "True\n"
