@@ -119,23 +119,31 @@ class FileRuns:
             return name
 
     def ids(self, since: float | None = None) -> Iterator[str]:
-        """The id of every run that has a DAG or facts, the one that began last first."""
+        """The id of every run that has a DAG or events, the one that began last first."""
         try:
-            with os.scandir(self.directory) as entries:
-                names = [entry.name for entry in entries if is_run_id(entry.name)]
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
-        least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
-        found = [(begun, name) for name in names if (begun := self._begun(name)) and begun >= least]
+        try:
+            names = [name for name in os.listdir(fd) if is_run_id(name)]  # noqa: PTH208 - opened once
+            least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
+            found = [
+                (begun, name) for name in names if (begun := self._begun(name, fd)) and begun >= least
+            ]
+        finally:
+            os.close(fd)
         return (name for _, name in sorted(found, reverse=True))
 
-    def _begun(self, name: str) -> str:
-        """When a run began, as its first fact says: only that much is read. Empty when there is no such run."""
-        directory = f"{self.directory}/{name}"
+    def _begun(self, name: str, directory_fd: int | None = None) -> str:
+        """When a run began, from the first bytes of its journal. Empty when there is no such run.
+
+        Listing calls it once for every run there ever was, so it opens by name below `directory_fd`, without Path objects.
+        """
+        path = f"{name}/events.jsonl" if directory_fd is not None else f"{self.directory}/{name}/events.jsonl"
         try:
-            fd = disk.open_to_read(Path(f"{directory}/events.jsonl"))
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory_fd)
             try:
                 head = os.read(fd, 64)
             finally:
@@ -144,7 +152,7 @@ class FileRuns:
             head = b""
         if match := _BEGUN.match(head):
             return match[1].decode()
-        return _born(Path(directory), name, is_surely_one=bool(head))
+        return _born(self.directory / name, name, is_surely_one=bool(head))
 
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
