@@ -11,6 +11,7 @@ watermark; where it lies ahead of it, every later line says so (`ahead`), so tha
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -24,10 +25,10 @@ from typing import Any
 
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
-from dagrun.errors import EnvironmentFailure, RecordError
+from dagrun.errors import EnvironmentFailure
 from dagrun.scheduling.schedule import Watermark
 from dagrun.storage import jsonl
-from dagrun.storage.disk import FILE_MODE, sync_directory
+from dagrun.storage.disk import FILE_MODE, sync_directory, unwritable
 from dagrun.storage.layout import file_name
 
 _BLOCK = 4096
@@ -99,7 +100,7 @@ class Claims:
             try:
                 fd = _open(path)
             except OSError as error:
-                raise _failure(path, error) from error
+                raise unwritable(path, error) from error
             try:
                 yield HeldClaims(fd, path, now)
             finally:
@@ -161,6 +162,7 @@ class HeldClaims:
             **(_definition(watermark) if watermark else {}),
         }  # fmt: skip
         data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        size = os.fstat(self._fd).st_size
         try:
             _append(self._fd, data)
             if claim.run_id or claim.reason:
@@ -168,8 +170,16 @@ class HeldClaims:
             if claim.run_id and not self.state.run_id:
                 sync_directory(self._path.parent)  # the file may be new
         except OSError as error:
-            raise _failure(self._path, error) from error
+            # A line that may not survive a power loss must not be seen: the fire would count as taken and be lost. A second
+            # fsync would not do: after a failed one the system may report success for data that it has dropped.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, size)
+            raise unwritable(self._path, error) from error
         self.state = state
+
+    def is_claimed(self, run_id: str) -> bool:
+        """Whether the newest claim in the file is that of a run. Raises OSError."""
+        return _read_state(self._fd).run_id == run_id
 
     def reset(self, minute: str) -> None:
         """Move the watermark back, because somebody asked for it. A minute that has become a run is still not fired again.
@@ -306,10 +316,4 @@ def _read_state(fd: int) -> ClaimState:
 def _claim(line: Mapping[str, Json]) -> Claim:
     return Claim(
         minute=line["minute"], run_id=str(line.get("run_id", "")), reason=str(line.get("reason", ""))
-    )
-
-
-def _failure(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        f"cannot write {path}: {error.strerror}", hint="free some space, or check who may write there"
     )

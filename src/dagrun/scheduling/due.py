@@ -36,9 +36,6 @@ from dagrun.scheduling.schedule import (
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 
-#: Decisions that one look at a schedule takes while others wait for theirs.
-DECISIONS_PER_LOOK = 100
-
 
 def decide(
     schedule: Schedule, watermark: Watermark | None, now: float, most: int | None = None
@@ -244,8 +241,8 @@ class FireQueue:
         """Look at every schedule in the next tick: the clock was set."""
         self._heap = [(-math.inf, name) for name in self._schedules]
 
-    def again(self, schedule_id: str) -> None:
-        """Look at a schedule in the next tick too: its claim could not be written."""
+    def look_again(self, schedule_id: str) -> None:
+        """Look at a schedule in the next tick too: its claim could not be written, or there are more fires to claim."""
         if schedule_id in self._schedules:
             self._heap = [entry for entry in self._heap if entry[1] != schedule_id]
             self._heap.append((-math.inf, schedule_id))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dagrun.documents.yaml import render
 from dagrun.errors import DagrunError, RecordError, UsageError
-from dagrun.scheduling.due import DECISIONS_PER_LOOK, FireQueue
+from dagrun.scheduling.due import FireQueue
 from dagrun.scheduling.enqueuer import Enqueuer, Record, RecordsOf, Report
 from dagrun.scheduling.known_schedules import KnownSchedules
 from dagrun.scheduling.open_runs import OpenRun
@@ -94,14 +94,16 @@ class Scheduler:
         self.queue.tally = tally = StartedRuns()
         self._sweep(resume=False)
         self._drop_those_without_a_schedule()
+        has_more = False
         if minute is None:
-            self._take_due(now, None)
+            has_more = self._take_due(now, retry=False)
         else:
             for schedule in list(self.fire_queue.schedules.values()):
                 self._add(self.enqueuer.take_minute(schedule, minute, now))
         self.queue.poll(self.now())
-        while not self.queue.is_idle and not self.signals.stops:
+        while (has_more or not self.queue.is_idle) and not self.signals.stops:
             self.signals.wait(self.tick)
+            has_more = has_more and self._take_due(now, retry=False)
             self.queue.poll(self.now())
         self._wind_up()
         self.enqueuer.failed += not self.records.is_empty
@@ -154,9 +156,16 @@ class Scheduler:
             " `dagrun schedules reset ID` moves that back to now)"
         )
 
-    def _take_due(self, now: float, most: int | None = DECISIONS_PER_LOOK) -> None:
+    def _take_due(self, now: float, *, retry: bool = True) -> bool:
+        """Claim what is due. Returns whether there are more fires of the past, which a later call claims."""
+        has_more = False
         for schedule in self.fire_queue.due(now):
-            self._add(self.enqueuer.take(schedule, now, self.fire_queue.again, most))
+            taken = self.enqueuer.take(schedule, now)
+            self._add(taken.runs)
+            if taken.has_more or taken.is_full or (retry and taken.has_failed):
+                self.fire_queue.look_again(schedule.id)
+            has_more |= taken.has_more or (taken.is_full and not self.queue.is_idle)
+        return has_more
 
     def _add(self, runs: Iterable[OpenRun]) -> None:
         for run in runs:

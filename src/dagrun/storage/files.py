@@ -129,9 +129,7 @@ class FileRuns:
         try:
             names = [name for name in os.listdir(fd) if is_run_id(name)]  # noqa: PTH208 - opened once
             least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
-            found = [
-                (begun, name) for name in names if (begun := self._begun(name, fd)) and begun >= least
-            ]
+            found = [(begun, name) for name in names if (begun := self._begun(name, fd)) and begun >= least]
         finally:
             os.close(fd)
         return (name for _, name in sorted(found, reverse=True))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.errors import RecordError
 from dagrun.scheduling.claims import Claim, Claims, ClaimState
 from dagrun.scheduling.schedule import Watermark
-from tests.unit.scheduling.world import START, World, schedule
+from tests.unit.scheduling.world import START, BrokenDisk, World, schedule
 
 NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))
 
@@ -190,3 +191,18 @@ def all_fires(rounds: int) -> list[str]:
 
 def test_of_eight_schedulers_at_the_same_instant_one_fires(tmp_path: Path) -> None:
     assert sorted(compete(tmp_path, 20)) == sorted(all_fires(20))
+
+
+def test_a_claim_that_the_disk_does_not_confirm_is_not_made(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(claims, NINE)
+    before = claims.path("job").read_bytes()
+    BrokenDisk(monkeypatch, errors=1)
+    with claims.hold("job", 0.0) as held:
+        with pytest.raises(RecordError, match="Input/output error"):
+            held.append(Claim(minute=TEN, run_id="lost"))
+        assert claims.path("job").read_bytes() == before
+        assert held.may_fire(TEN)
+        held.append(Claim(minute=TEN, run_id="made"))
+    assert claims.state("job").run_id == "made"

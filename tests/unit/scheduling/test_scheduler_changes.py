@@ -132,7 +132,7 @@ def test_a_long_outage_with_much_to_make_up_for_does_not_hold_up_other_schedules
     scheduler.turn()
     assert len(site.world.minutes("every")) == 101
     assert site.world.minutes("other") == ["12:00", "17:00"]
-    for _ in range(3):
+    for _ in range(4):  # room for more is seen in the turn after the one in which runs end
         scheduler.turn()
     assert len(site.world.minutes("every")) == len(set(site.world.minutes("every"))) == 301
     scheduler.close()
@@ -165,7 +165,7 @@ def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_pat
     # Somebody runs the next minute by hand, in a process that outlives its scheduler.
     once = site.scheduler()
     site.world.now = START + 1200
-    (newer,) = once.enqueuer.take(site.shelf.load().schedules[0], site.world.now, print)
+    (newer,) = once.enqueuer.take(site.shelf.load().schedules[0], site.world.now).runs
     once.queue.add(newer)
     once.queue.poll(site.world.now)
     die(once)
@@ -324,7 +324,7 @@ def test_a_clock_that_is_put_back_is_reported_and_the_first_minute_after_the_las
     (first, *rest) = [report for report in site.reports if "clock" in report]
     assert "the clock went back from 2026-11-20 12:24:50 UTC to 2026-11-20 11:00:00 UTC" in first
     assert rest == [
-        "Warning: schedule 'job' is settled until 2026-11-20 12:20 UTC, which is still to come: was a clock wrong? It fires"
+        "Warning: schedule 'job' is settled until 2026-11-20 12:20 UTC, which is in the future: was a clock wrong? It fires"
         " next at 2026-11-20 12:30 UTC (`dagrun schedules reset job` moves that back to now)"
     ]  # fmt: skip
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dagrun.errors import UsageError
 from dagrun.scheduling.cron import parse
@@ -224,3 +229,19 @@ class Site:
 def die(scheduler: Scheduler) -> None:
     """What `kill -9` leaves of a scheduler: its lock is free, its file is there."""
     lock.release(scheduler.lock.path(scheduler.lock.name))
+
+
+class BrokenDisk:
+    """A disk that fails `errors` times when a claim is to survive a power loss; the rest works."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
+        self.errors = errors
+        self._fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", self.fsync)
+
+    def fsync(self, fd: int) -> None:
+        is_claims = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND
+        if self.errors and is_claims:
+            self.errors -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._fsync(fd)
