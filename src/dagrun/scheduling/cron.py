@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from dagrun.errors import did_you_mean
@@ -23,6 +24,9 @@ _LAST_DAY: Final = (datetime(9000, 1, 1) - _EPOCH).days  # noqa: DTZ001
 
 #: Answers that are kept for each set of days.
 _REMEMBERED: Final = 32
+#: The days from which the shortest gap is taken: this many matches from 1 January 2026 on.
+_SAMPLE_DAY: Final = (datetime(2026, 1, 1) - _EPOCH).days  # noqa: DTZ001
+_SAMPLED: Final = 32
 
 
 class CronError(ValueError):
@@ -80,6 +84,11 @@ class Cron:
         begun = bisect_left(self.times, end) if self.days.first(last_day) == last_day else 0
         return whole - skipped + begun
 
+    def shortest_gap(self) -> int:
+        """The shortest time between two matches, in minutes; what clocks that are put forward or back do is left out."""
+        within = min((later - time for time, later in pairwise(self.times)), default=_LAST_DAY * _DAY)
+        return min(within, self.days.shortest_gap() * _DAY + self.times[0] - self.times[-1])
+
 
 class Days:
     """The days on which an expression may come true, counted from the epoch. Shared by all that mean the same days."""
@@ -119,6 +128,12 @@ class Days:
             total += 1
             day = self.first(day + 1)
         return total
+
+    def shortest_gap(self) -> int:
+        """The smallest number of days from one such day to the next, as far as the next ones show."""
+        days = [day := self.first(_SAMPLE_DAY) or 0]
+        days += [day := self.first(day + 1) or day + _SAMPLED for _ in range(_SAMPLED)]
+        return min(later - earlier for earlier, later in pairwise(days))
 
     def _walk(self, day: int, known: dict[int, int]) -> int:
         found = known.get(day)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dagrun.documents.yaml import Source, render
-from dagrun.errors import NotFoundError, UsageError
+from dagrun.errors import UsageError
 from dagrun.scheduling import schedule_files as module
 from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, minute_number, minute_text
 from dagrun.scheduling.schedule_files import ScheduleFiles
@@ -232,30 +232,41 @@ def test_the_first_of_two_that_share_an_id_is_served(tmp_path: Path) -> None:
     loaded = read(tmp_path).load()
     assert [(schedule.id, schedule.dag) for schedule in loaded.schedules] == [("ops", "first"), ("b", "x")]
     assert [(str(finding.place), finding.message, finding.suggestion) for finding, _ in loaded.findings] == [
-        ("schedules/b.yaml:1:8", "schedule 'ops' is there already", "the first one is in schedules/a.yaml:2"),
-        ("schedules/b.yaml:3:8", "schedule 'b' is there already", "the first one is in schedules/b.yaml:2"),
+        (
+            "schedules/b.yaml:1:8",
+            "schedule 'ops' is defined twice",
+            "the first definition is in schedules/a.yaml:2",
+        ),
+        (
+            "schedules/b.yaml:3:8",
+            "schedule 'b' is defined twice",
+            "the first definition is in schedules/b.yaml:2",
+        ),
     ]
 
 
-def test_a_schedule_whose_dag_is_missing_is_told_and_served_once_it_is_there(tmp_path: Path) -> None:
-    there = {"x.yaml"}
-
-    def check(schedule: Schedule) -> None:
-        if schedule.dag not in there:
-            raise NotFoundError("DAG", schedule.dag, there)
-
-    write(tmp_path, a=f"- {GOOD}\n- {{id: lost, cron: '@daily', dag: y.yaml}}\n")
-    files = read(tmp_path, check=check)
-    loaded = files.load()
-    assert [schedule.id for schedule in loaded.schedules] == ["good"]
-    ((finding, _),) = loaded.findings
-    assert (str(finding.place), finding.message) == ("schedules/a.yaml:2:35", "DAG 'y.yaml' not found")
-    assert finding.suggestion == "did you mean 'x.yaml'?"
-    assert not files.changed()
-    there.add("y.yaml")
-    assert files.changed()
-    assert [schedule.id for schedule in files.load().schedules] == ["good", "lost"]
-    assert not files.changed()
+@pytest.mark.parametrize(
+    ("cron", "jitter", "warning"),
+    [
+        ("*/5 * * * *", "10m", "a jitter of 10m 00s is longer than the 5m 00s between two fires"),
+        ("0 9,10 * * *", "2h", "a jitter of 2h 00m is longer than the 1h 00m between two fires"),
+        ("*/5 * * * *", "5m", None),
+        ("@daily", "20h", None),
+        ("@weekly", "100h", None),
+        ("0 0 1 * *", "600h", None),
+        ("0 23,1 * * 1,2", "3h", "a jitter of 3h 00m is longer than the 2h 00m between two fires"),
+        ("0 23,1 * * 1,3", "3h", None),
+    ],
+)
+def test_a_jitter_longer_than_the_time_between_two_fires_is_a_warning(
+    tmp_path: Path, cron: str, jitter: str, warning: str | None
+) -> None:
+    write(tmp_path, a=f"{{id: a, cron: '{cron}', dag: x, jitter: {jitter}}}")
+    loaded = read(tmp_path).load()
+    assert len(loaded.schedules) == 1
+    assert [(finding.level, finding.message) for finding, _ in loaded.findings] == (
+        [("warning", warning)] if warning else []
+    )
 
 
 # --- read again --------------------------------------------------------------------------------------------
