@@ -319,7 +319,11 @@ class _EntryReader:
                     place = self.source.place((*path, "cron"))
                     self.findings.append(
                         Finding(
-                            place, f"'cron': {found_cron.advice}", "cron-days", found_cron.way_out, "warning"
+                            place,
+                            f"'cron': {found_cron.advice}",
+                            "cron-days",
+                            found_cron.alternative,
+                            "warning",
                         )
                     )
             except CronError as error:

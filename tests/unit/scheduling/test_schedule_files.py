@@ -183,7 +183,7 @@ def test_an_end_before_the_start_is_told(tmp_path: Path) -> None:
 def test_a_key_that_is_missing_is_told_and_so_is_all_else(tmp_path: Path) -> None:
     assert findings("id: a\ncron: '61 * * * *'\ntimezone: Mars\n", tmp_path) == [
         "1:1 missing key 'dag' [missing-key]",
-        "2:8 'cron': minute: 61 is not from 0 to 59 [invalid-cron]",
+        "2:8 'cron': minute: 61 is not between 0 and 59 [invalid-cron]",
         "3:11 unknown time zone 'Mars' [unknown-zone]",
     ]
 
@@ -201,7 +201,7 @@ def test_a_finding_points_into_the_expression(tmp_path: Path) -> None:
     write(tmp_path, ops='- id: ops\n  cron: "0 9 * * MON,FIR"\n  dag: ops.yaml\n')
     ((finding, text),) = read(tmp_path).load().findings
     assert render(finding, text) == (
-        "schedules/ops.yaml:2:22: error: 'cron': day of week: 'FIR' is no value [invalid-cron]\n"
+        "schedules/ops.yaml:2:22: error: 'cron': day of week: 'FIR' is not a valid value [invalid-cron]\n"
         '    2 |   cron: "0 9 * * MON,FIR"\n'
         "      |                      ^\n"
         "  help: did you mean 'FRI'?"

@@ -185,8 +185,8 @@ def test_a_directory_that_vanishes_is_told_of_once_and_its_schedules_go_on(tmp_p
     site.serve(minutes=25)
     assert site.world.minutes() == ["12:00", "12:10", "12:20"]
     assert site.reports == [
-        "Error: there is no directory configs/schedules; its schedules go on as they were",
-        "The schedules are there again",
+        "Error: there is no directory configs/schedules; its last known schedules stay in force",
+        "The directory of schedules is there again",
     ]
 
 

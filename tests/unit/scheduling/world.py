@@ -214,9 +214,9 @@ class Site:
 
     def once(self, minute: str | None = None, **more: Any) -> StartedRuns:
         scheduler = self.scheduler(**more)
-        tally = scheduler.once(self.world.now, minute)
+        results = scheduler.once(self.world.now, minute)
         scheduler.close()
-        return tally
+        return results
 
     def recorded(self, event: str, *fields: str) -> list[Any]:
         """The lines of one name: those fields of each."""
