@@ -164,7 +164,7 @@ class HeldClaims:
         data = json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         size = os.fstat(self._fd).st_size
         try:
-            _append(self._fd, data)
+            append_line(self._fd, data)
             if claim.run_id or claim.reason:
                 os.fsync(self._fd)
             if claim.run_id and not self.state.run_id:
@@ -256,10 +256,11 @@ def _reading(path: Path) -> Iterator[int | None]:
         os.close(fd)
 
 
-def _append(fd: int, data: bytes) -> None:
+def append_line(fd: int, data: bytes) -> None:
+    """Append a line in one write. Raises OSError."""
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":
-        data = b"\n" + data  # a torn last line must not swallow this one
+        data = b"\n" + data  # a torn last line must not damage this one
     written = os.write(fd, data)
     if written < len(data):
         os.write(fd, data[written:])

@@ -1,4 +1,4 @@
-"""The paths below a run's directory; a name from a document becomes a safe file name."""
+"""The paths below the directory of a run, and file names for names from documents."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LONGEST = 150
 
 
 def file_name(name: str) -> str:
-    """`name` as a file's name: everything outside [a-z0-9_.-] percent-encoded; over 150 bytes cut and hashed.
+    """`name` as a file name: everything outside [a-z0-9_.-] percent-encoded; over 150 bytes truncated, with a hash.
 
-    Two names never share a file, also not where the file system ignores case.
+    Two names never share a file, even if the file system ignores case.
     """
     if len(name) <= _LONGEST and _SAFE.fullmatch(name):
         return name
@@ -25,13 +25,13 @@ def file_name(name: str) -> str:
     if safe in (".", ".."):
         safe = safe.replace(".", "%2E")
     if len(safe) > _LONGEST:
-        # No name that fits has a '%' that no hex digits follow, so none is taken for a cut one.
+        # Only truncated names have a '%' without hex digits after it, so no other name can be the same.
         safe = safe[: _LONGEST - 18] + "%-" + hashlib.sha256(data).hexdigest()[:16]
     return safe
 
 
 class RunLayout:
-    """Where things lie in one run's directory."""
+    """The paths of one run."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -47,7 +47,7 @@ class RunLayout:
         self._texts = tuple(map(str, (self.logs, self.artifacts, self.outputs, self.scratch, directory)))
 
     def attempt(self, run_id: str, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where the traces of one attempt go."""
+        """An attempt with its paths."""
         name = file_name(task_id)
         logs, artifacts, outputs, scratch, directory = self._texts
         return Attempt(

@@ -1,4 +1,4 @@
-"""The DAG of a run as a document, `dag.json`: what was run, whatever the file says by now."""
+"""`dag.json`: the DAG of a run as it was when the run began, whatever its document says now."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @cache
 def _adapter() -> TypeAdapter[Dag]:
-    from pydantic import TypeAdapter  # 75 ms that listing runs and completing their ids do not need
+    from pydantic import TypeAdapter  # imported here: 75 ms that listing runs does not need
 
     return TypeAdapter(Dag)
 
@@ -26,7 +26,7 @@ def to_json(dag: Dag) -> bytes:
 
 
 def from_json(data: bytes) -> Dag:
-    """The inverse of `to_json`; raises ValueError for anything else, and for a DAG that cannot be run."""
+    """The inverse of `to_json`. Raises ValueError for anything else, and for a DAG that cannot be run."""
     from pydantic import ValidationError
 
     try:
@@ -34,14 +34,16 @@ def from_json(data: bytes) -> Dag:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"it is no DAG any more: {where}{': ' if where else ''}{first['msg']}") from None
+        raise ValueError(
+            f"it is no longer a valid DAG: {where}{': ' if where else ''}{first['msg']}"
+        ) from None
     if why := _why_not_runnable(dag):
-        raise ValueError(f"it is no DAG any more: {why}")
+        raise ValueError(f"it is no longer a valid DAG: {why}")
     return dag
 
 
 def _why_not_runnable(dag: Dag) -> str:
-    """What cannot be in a DAG that was checked when it was recorded; empty if nothing is."""
+    """What is wrong with a DAG: it was valid when it was recorded, so the file was changed. Empty if nothing is."""
     ids = {task.id for task in dag.tasks}
     if not ids or len(ids) < len(dag.tasks):
         return "it has no tasks" if not ids else "two tasks have the same id"
@@ -56,5 +58,5 @@ def _why_not_runnable(dag: Dag) -> str:
     except (ValueError, TypeError) as error:
         return str(error)
     if len(graph.index) < len(graph.nodes) or sum(1 for _ in graph.walk()) < len(graph.nodes):
-        return "its tasks depend on one another in a circle"
+        return "its tasks depend on each other in a cycle"
     return ""

@@ -54,7 +54,7 @@ def _half(fd: int, data: bytes) -> None:
 @pytest.fixture
 def knife(monkeypatch: pytest.MonkeyPatch) -> Knife:
     knife = Knife()
-    monkeypatch.setattr(claims, "_append", knife.around(claims._append, _half))
+    monkeypatch.setattr(claims, "append_line", knife.around(claims.append_line, _half))
     monkeypatch.setattr(OpenRuns, "put", knife.around(OpenRuns.put))
     monkeypatch.setattr(OpenRuns, "drop", knife.around(OpenRuns.drop))
     monkeypatch.setattr(World, "start", knife.around(World.start))

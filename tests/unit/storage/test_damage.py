@@ -139,7 +139,7 @@ def spoil_dag(project: Project) -> None:
 
 def test_a_damaged_dag_is_told_with_its_run_and_its_file(project: Project) -> None:
     spoil_dag(project)
-    told = r"run 'bad' cannot be read: .*/bad/dag.json: it is no DAG any more: 'each' needs 'gone', which does not exist"
+    told = r"run 'bad' cannot be read: .*/bad/dag.json: it is no longer a valid DAG: 'each' needs 'gone', which does not exist"
     for ask in (
         project.service.status,
         project.service.graph_of,

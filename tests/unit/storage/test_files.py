@@ -30,7 +30,9 @@ def test_a_run_is_not_taken_over_while_a_body_of_it_lives(
 ) -> None:
     monkeypatch.setattr("dagrun.storage.files.PATIENCE", 0.05)
     other = Other("say(lock.take(path))", bodies(runs))
-    with pytest.raises(RefusedError, match="bodies that its former owner started are still running") as error:
+    with pytest.raises(
+        RefusedError, match="processes that its former owner started are still running"
+    ) as error:
         runs.take_over("it")
     assert error.value.hint == "end them, or wait until they end"
     other.kill()

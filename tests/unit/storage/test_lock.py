@@ -150,16 +150,16 @@ def test_a_thread_that_looks_at_the_file_does_not_drop_the_lock_that_another_tak
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.touch()
-    asks, taken = lock._asks, []
+    ask, taken = fcntl.fcntl, []
     taker = threading.Thread(target=lambda: taken.append(lock.take(path)))
 
-    def slowly(fd: int) -> bool:
-        answer = asks(fd)
+    def slowly(fd: int, command: int, data: bytes) -> bytes:
+        answer = ask(fd, command, data)
         taker.start()
         taker.join(0.1)  # it takes the lock now, or waits until the file is closed again
         return answer
 
-    monkeypatch.setattr(lock, "_asks", slowly)
+    monkeypatch.setattr(fcntl, "fcntl", slowly)
     assert not lock.is_held(path)
     taker.join()
     monkeypatch.undo()
