@@ -97,7 +97,7 @@ class Scheduler:
     def once(self, now: float, minute: str | None = None) -> StartedRuns:
         """One tick for a moment, or for a minute that the user named; then wait until all that it started has ended."""
         self.queue.results = results = StartedRuns()
-        self._sweep(resume=False)
+        self.adopt_orphans(resume=False)
         self._drop_unscheduled()
         has_more = False
         if minute is None:
@@ -121,7 +121,7 @@ class Scheduler:
         while not self.signals.stops:
             try:
                 if not swept:
-                    self._sweep(resume=True)
+                    self.adopt_orphans(resume=True)
                     self._drop_unscheduled()
                     swept = True
                 self.turn()
@@ -142,7 +142,7 @@ class Scheduler:
             self._reloaded_at = now
             self.reload()
             try:
-                self._sweep(resume=False)
+                self.adopt_orphans(resume=False)
             except (OSError, DagrunError) as error:  # this can wait
                 self.report(f"Error: cannot take over the runs of dead schedulers: {error}")
             self._drop_unscheduled()
@@ -250,7 +250,7 @@ class Scheduler:
 
     # --- the runs of dead schedulers -----------------------------------------------------------------------
 
-    def _sweep(self, *, resume: bool) -> None:
+    def adopt_orphans(self, *, resume: bool) -> None:
         """Take over the runs of dead schedulers; with `resume` also resume those that were interrupted."""
         orphans: dict[str, list[str]] = {name: [] for name in self.lock.dead_schedulers()}
         for run in self.enqueuer.open_runs.all():

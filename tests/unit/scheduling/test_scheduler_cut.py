@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def _half(fd: int, data: bytes) -> None:
 @pytest.fixture
 def knife(monkeypatch: pytest.MonkeyPatch) -> Knife:
     knife = Knife()
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # processes are killed here, the power stays on
     monkeypatch.setattr(claims, "append_line", knife.around(claims.append_line, _half))
     monkeypatch.setattr(OpenRuns, "put", knife.around(OpenRuns.put))
     monkeypatch.setattr(OpenRuns, "drop", knife.around(OpenRuns.drop))
@@ -72,7 +74,7 @@ def _serve(site: Site, until: float, pause: float) -> None:
         try:
             if not swept:
                 swept = True
-                scheduler._sweep(resume=True)
+                scheduler.adopt_orphans(resume=True)
             scheduler.turn()
             site.world.now += 20
         except Killed:
@@ -151,7 +153,7 @@ def _serve_once(site: Site, until: float, knife: Knife) -> None:
     """One scheduler's life: it ends by the knife, or with the day."""
     scheduler = site.scheduler(limit=2)
     try:
-        scheduler._sweep(resume=True)
+        scheduler.adopt_orphans(resume=True)
         while site.world.now < until:
             scheduler.turn()
             site.world.now += 20
