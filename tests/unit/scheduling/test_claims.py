@@ -1,4 +1,4 @@
-"""Claims: one file per schedule, whose last line says how far it has got, whoever writes and whatever a crash left."""
+"""Claims: one file per schedule, whose last line has the watermark, whatever a crash left in it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
     assert sorted(won) == list(range(30))
 
 
-def test_a_claim_tells_the_definition_that_was_in_force(claims: Claims) -> None:
+def test_a_claim_records_the_definition_that_was_in_force(claims: Claims) -> None:
     watermark = Watermark(
         NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_gone=True
     )

@@ -1,4 +1,4 @@
-"""Cron expressions: what each field takes, what is refused and in which words."""
+"""Cron expressions: the values of each field, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_tabs_and_blanks_around_fields_do_not_matter() -> None:
         ("CRON_TZ=Europe/London 0 9 * * *", 0, "the time zone has its own key", "write `timezone:` next to `cron:`"),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_told_with_its_place_and_a_alternative(
+def test_what_is_refused_is_reported_with_its_place_and_an_alternative(
     text: str, at: int, message: str, help_: str
 ) -> None:
     with pytest.raises(CronError) as error:
@@ -178,7 +178,7 @@ def test_what_is_refused_is_told_with_its_place_and_a_alternative(
 
 
 @given(st.text(st.sampled_from(list("0123456789*/,-@LW#? \tJANMONaé")), max_size=30) | st.text(max_size=30))
-def test_any_text_is_an_expression_that_comes_true_or_refused(text: str) -> None:
+def test_any_text_is_an_expression_that_matches_or_refused(text: str) -> None:
     try:
         comes = parse(text).first(0) is not None
     except CronError as error:

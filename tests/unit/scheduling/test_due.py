@@ -1,4 +1,4 @@
-"""Which fires are due, missed, passed over; and when somebody has to look."""
+"""Which fires are due, missed or skipped, and when to look at which schedule."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_disabled_schedule_is_noted_once_and_then_left_alone() -> None:
     assert decide(off, Watermark("2026-11-20 09:01", enabled=False), at("2026-12-24 10:00")) == []
 
 
-def test_what_was_passed_over_while_disabled_is_told_when_that_ends() -> None:
+def test_fires_skipped_while_disabled_are_recorded_when_it_is_enabled() -> None:
     off = Watermark("2026-11-20 09:01", enabled=False)
     on = schedule(catchup=Catchup.ALL)
     assert summaries(decide(on, off, at("09:15"))) == ["Disabled 2: 09:05-09:10", "fire 09:15"]
@@ -198,7 +198,7 @@ def test_a_definition_that_cannot_be_read_any_more_counts_nothing() -> None:
     ]
 
 
-def test_a_schedule_that_was_gone_counts_from_now() -> None:
+def test_a_schedule_that_was_removed_counts_from_now() -> None:
     (gone,) = retire(schedule(), NINE, at("09:07"))
     assert (gone.minute, gone.watermark.is_gone) == ("2026-11-20 09:06", True)
     assert retire(schedule(), gone.watermark, at("11:00")) == []

@@ -1,4 +1,4 @@
-"""Which schedules a directory held: remembered beside the claims, one file for each directory."""
+"""The schedules that a directory held, one file for each directory."""
 
 from __future__ import annotations
 

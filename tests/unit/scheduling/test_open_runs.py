@@ -1,4 +1,4 @@
-"""Which schedulers live, as others see it at any moment."""
+"""Open runs: one file each, found by id and by schedule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 
 
-def test_the_runs_of_one_schedule_are_found_among_all_in_hand(tmp_path: Path) -> None:
+def test_the_runs_of_one_schedule_are_found_among_all_open_ones(tmp_path: Path) -> None:
     runs = OpenRuns(tmp_path)
     for run_id, schedule_id in (("1", "a"), ("2", "b"), ("3", "a")):
         runs.put(

@@ -1,4 +1,4 @@
-"""Files of schedules: what they say, what is wrong with them, and when they are read again."""
+"""Schedule files: what they define, their errors, and when they are read again."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_an_end_on_the_day_of_the_start_is_a_schedule_of_one_day(tmp_path: Path)
         ("jitter: -1s", "4:9 'jitter': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]"),
     ],
 )  # fmt: skip
-def test_a_key_that_is_wrong_is_told_at_its_place(tmp_path: Path, entry: str, expected: str) -> None:
+def test_a_key_that_is_wrong_is_reported_at_its_place(tmp_path: Path, entry: str, expected: str) -> None:
     assert wrong(entry, tmp_path) == [expected]
 
 
@@ -175,12 +175,12 @@ def test_a_number_whose_text_is_lost_is_a_warning_and_the_schedule_is_served(tmp
     assert [schedule.params for schedule in loaded.schedules] == [{"ver": 3.1}]
 
 
-def test_an_end_before_the_start_is_told(tmp_path: Path) -> None:
+def test_an_end_before_the_start_is_reported(tmp_path: Path) -> None:
     got = wrong("start: 2026-02-01\nend: 2026-01-31", tmp_path)
     assert got == ["5:6 the end comes before the start [invalid-value]"]
 
 
-def test_a_key_that_is_missing_is_told_and_so_is_all_else(tmp_path: Path) -> None:
+def test_a_key_that_is_missing_is_reported_and_so_is_all_else(tmp_path: Path) -> None:
     assert findings("id: a\ncron: '61 * * * *'\ntimezone: Mars\n", tmp_path) == [
         "1:1 missing key 'dag' [missing-key]",
         "2:8 'cron': minute: 61 is not between 0 and 59 [invalid-cron]",
@@ -188,7 +188,7 @@ def test_a_key_that_is_missing_is_told_and_so_is_all_else(tmp_path: Path) -> Non
     ]
 
 
-def test_what_is_no_schedule_is_told(tmp_path: Path) -> None:
+def test_what_is_no_schedule_is_reported(tmp_path: Path) -> None:
     assert findings(f"- {GOOD}\n- nightly\n", tmp_path) == [
         "2:3 a schedule must be a mapping with 'id', 'cron' and 'dag' [invalid-value]"
     ]
@@ -304,7 +304,7 @@ def test_a_directory_that_is_missing_is_a_usage_error(tmp_path: Path) -> None:
         read(tmp_path / "none").load()
 
 
-def test_a_directory_that_vanishes_is_told_of_once_and_found_again(tmp_path: Path) -> None:
+def test_a_directory_that_disappears_is_reported_once_and_found_again(tmp_path: Path) -> None:
     directory = tmp_path / "schedules"
     directory.mkdir()
     write(directory, a=GOOD)
@@ -320,7 +320,7 @@ def test_a_directory_that_vanishes_is_told_of_once_and_found_again(tmp_path: Pat
     assert [schedule.id for schedule in files.load().schedules] == ["good"]
 
 
-def test_a_file_that_is_wrong_right_after_a_change_is_read_again_before_it_is_told_of(tmp_path: Path) -> None:
+def test_a_file_with_errors_right_after_a_change_is_read_again_before_it_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(GOOD[:20])
     naps: list[float] = []
@@ -338,7 +338,7 @@ def test_a_file_that_is_wrong_right_after_a_change_is_read_again_before_it_is_to
     assert not files.changed()
 
 
-def test_a_file_that_stays_wrong_is_told_of_in_the_end(tmp_path: Path) -> None:
+def test_a_file_that_stays_wrong_is_reported_in_the_end(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.yaml").write_text(GOOD[:20])
     naps: list[float] = []
@@ -347,7 +347,7 @@ def test_a_file_that_stays_wrong_is_told_of_in_the_end(tmp_path: Path) -> None:
     assert len(naps) == module._ATTEMPTS - 1  # for all of them together
 
 
-def test_an_old_file_that_is_wrong_is_told_of_at_once(tmp_path: Path) -> None:
+def test_an_old_file_with_errors_is_reported_at_once(tmp_path: Path) -> None:
     naps: list[float] = []
     assert ScheduleFiles(write(tmp_path, a="{"), sleep=naps.append).load().findings
     assert naps == []
@@ -375,7 +375,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert not files.changed()
 
 
-def test_a_file_that_is_gone_before_it_is_read_is_no_finding(
+def test_a_file_that_is_deleted_before_it_is_read_is_no_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, a=GOOD, b="{id: b, cron: '@daily', dag: x}")

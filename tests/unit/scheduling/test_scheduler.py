@@ -1,4 +1,4 @@
-"""Schedulers at work: what fires, what is passed over, what one of them leaves to the next."""
+"""Schedulers as a whole: what fires, what is skipped, and what a dead one leaves to the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_served_schedule_fires_at_each_of_its_minutes(tmp_path: Path) -> None:
     assert site.world.minutes() == ["12:00", "12:10", "12:20", "12:30"]
 
 
-def test_a_fire_is_told_from_its_claim_to_its_end(tmp_path: Path) -> None:
+def test_a_fire_is_recorded_from_its_claim_to_its_end(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(tenant="acme"))
     site.once()
     (run_id,) = site.world.runs
@@ -178,7 +178,7 @@ def test_changed_files_are_picked_up_while_serving(tmp_path: Path) -> None:
     assert site.world.minutes("new") == ["12:10"]
 
 
-def test_a_directory_that_vanishes_is_told_of_once_and_its_schedules_go_on(tmp_path: Path) -> None:
+def test_a_directory_that_disappears_is_reported_once_and_its_schedules_stay_in_force(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     there = site.shelf.schedules
     site.signals.at[START + 60] = lambda: setattr(site.shelf, "schedules", None)
@@ -278,7 +278,7 @@ def test_a_clock_that_is_put_back_fires_nothing_twice(tmp_path: Path) -> None:
     assert site.world.minutes() == ["12:00", "12:10", "12:20", "12:30", "12:40"]
 
 
-def test_a_clock_that_was_wrong_is_told_of(tmp_path: Path) -> None:
+def test_a_clock_that_was_wrong_is_reported(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     site.world.now += 90 * 86400
     site.serve(minutes=5)

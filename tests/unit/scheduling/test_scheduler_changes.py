@@ -1,4 +1,4 @@
-"""Schedules that change, clocks that are set and runs that were interrupted: what is made up for, counted, resumed or left."""
+"""Edited schedules, clocks that are set and interrupted runs: what is made up for, counted, resumed or left."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_schedule_of_another_directory_is_not_taken_for_removed(tmp_path: Path
     assert site.world.minutes() == ["12:00", "12:10", "12:20", "12:30"]
 
 
-def test_what_was_passed_over_while_disabled_is_recorded_when_the_schedule_is_removed(tmp_path: Path) -> None:
+def test_what_was_skipped_while_disabled_is_recorded_when_the_schedule_is_removed(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(), schedule("other", "0 0 1 1 *"))
     site.serve(minutes=5)
     site.shelf.schedules = (schedule(enabled=False), schedule("other", "0 0 1 1 *"))
@@ -178,7 +178,7 @@ def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_pat
     assert site.world.runs[run_id].resumed == 1
 
 
-def test_a_run_that_somebody_resumes_by_hand_counts(tmp_path: Path) -> None:
+def test_a_run_that_a_user_resumes_counts(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     scheduler = site.scheduler()
     from dagrun.scheduling.open_runs import OpenRun
@@ -293,7 +293,7 @@ def test_a_run_is_left_interrupted_once_a_newer_one_of_its_schedule_has_succeede
 # --- hand-over ---------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_outlives_its_scheduler_is_told_once_to_have_started(tmp_path: Path) -> None:
+def test_a_run_that_outlives_its_scheduler_is_recorded_once_as_started(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="300", cron="0 12 * * *"))
     dead = site.scheduler()
     dead.turn()
@@ -304,7 +304,7 @@ def test_a_run_that_outlives_its_scheduler_is_told_once_to_have_started(tmp_path
     assert [line["event"] for line in site.lines] == ["schedule_enqueued", "run_started", "run_finished"]
 
 
-def test_a_run_that_ended_while_nobody_looked_is_told_whole(tmp_path: Path) -> None:
+def test_a_run_that_ended_while_no_scheduler_was_running_is_recorded_completely(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="5", cron="0 12 * * *"))
     dead = site.scheduler()
     dead.turn()

@@ -1,4 +1,4 @@
-"""A scheduler killed at any write, and started again: nothing is fired twice, and nothing is missed that `catchup` promises."""
+"""A scheduler killed at any write and started again: nothing is fired twice, nothing is missed that `catchup` promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When expressions come true where clocks are put forward and back; every case that the libraries were seen to get wrong."""
+"""When expressions match where clocks are put forward and back, with every case that libraries are known to get wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zones as periods of unchanging offset."""
+"""Time zones as periods of constant offset."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_local_time_is_a_minute(name: str, local: str, utc: str) -> None:
         ("", ""),
     ],
 )
-def test_an_unknown_zone_is_told_with_the_nearest_one(name: str, suggestion: str) -> None:
+def test_an_unknown_zone_is_reported_with_the_nearest_one(name: str, suggestion: str) -> None:
     with pytest.raises(ZoneError) as error:
         zone(name)
     assert str(error.value) == f"unknown time zone '{name}'"

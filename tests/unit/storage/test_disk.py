@@ -1,4 +1,4 @@
-"""What a project's files and directories are made like: by whom they may be read, what a power loss leaves of them."""
+"""Permissions of a project's files and directories, and what a power loss leaves of them."""
 
 from __future__ import annotations
 

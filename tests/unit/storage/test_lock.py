@@ -1,4 +1,4 @@
-"""Who owns a run: seen by others, gone with its process, inherited by nobody."""
+"""Locks: seen by other processes, released with their process, inherited by none."""
 
 from __future__ import annotations
 

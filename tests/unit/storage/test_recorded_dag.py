@@ -1,4 +1,4 @@
-"""The DAG of a run as a document."""
+"""`dag.json`: written, read back, and refused if it was changed."""
 
 from __future__ import annotations
 
