@@ -54,13 +54,13 @@ class Claim:
     enabled: bool = True
     timing: str = ""
     fingerprint: str = ""
-    is_gone: bool = False
+    is_removed: bool = False
 
     @staticmethod
     def at(watermark: Watermark, **fields: Any) -> Claim:
         """A claim that moves the watermark to this one."""
         return Claim(
-            enabled=watermark.enabled, timing=watermark.timing, fingerprint=watermark.fingerprint, is_gone=watermark.is_gone,
+            enabled=watermark.enabled, timing=watermark.timing, fingerprint=watermark.fingerprint, is_removed=watermark.is_removed,
             **{"minute": watermark.minute, **fields},
         )  # fmt: skip
 
@@ -201,7 +201,7 @@ def _definition(watermark: Watermark) -> dict[str, Json]:
     """The keys of a line that describe the schedule."""
     return {
         **({} if watermark.enabled else {"enabled": False}),
-        **({"gone": True} if watermark.is_gone else {}),
+        **({"gone": True} if watermark.is_removed else {}),
         **({"when": watermark.timing} if watermark.timing else {}),
         **({"what": watermark.fingerprint} if watermark.fingerprint else {}),
     }
@@ -214,7 +214,7 @@ def _moved(state: ClaimState, claim: Claim, *, asked: bool) -> ClaimState:
         ahead = max(ahead, claim.minute)
     else:
         minute = max(claim.minute, state.settled_until)
-        watermark = Watermark(minute, claim.enabled, claim.timing, claim.fingerprint, claim.is_gone)
+        watermark = Watermark(minute, claim.enabled, claim.timing, claim.fingerprint, claim.is_removed)
     left = ahead if watermark is None or ahead > watermark.minute else ""
     return ClaimState(watermark, left, claim.run_id or state.run_id)
 

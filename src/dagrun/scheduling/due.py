@@ -49,7 +49,7 @@ def decide(
     this = int(now // 60)
     decisions: list[Decision] = []
     known = this - 1 if watermark is None else minute_number(watermark.minute)
-    if watermark is not None and not watermark.is_gone and known < this - 1:
+    if watermark is not None and not watermark.is_removed and known < this - 1:
         decisions += islice(_passed(schedule, watermark, known + 1, this, now), most)
         if len(decisions) == most:
             return decisions
@@ -67,15 +67,15 @@ def retire(schedule: Schedule, watermark: Watermark, now: float) -> list[Decisio
 
     The fires that were skipped while it was disabled are recorded first.
     """
-    if watermark.is_gone:
+    if watermark.is_removed:
         return []
     before = int(now // 60)
     known = minute_number(watermark.minute)
     decisions: list[Decision] = []
     if not watermark.enabled and (as_it_was := _as_it_was(schedule, watermark)) is not None:
         decisions += _skips(as_it_was, SkipReason.DISABLED, known + 1, before, watermark)
-    gone = replace(watermark, minute=minute_text(max(known, before - 1)), is_gone=True)
-    return [*decisions, WatermarkMoved(schedule=schedule, watermark=gone)]
+    removed = replace(watermark, minute=minute_text(max(known, before - 1)), is_removed=True)
+    return [*decisions, WatermarkMoved(schedule=schedule, watermark=removed)]
 
 
 def parse_timing(timing: str) -> tuple[Timetable, int | None, int | None] | None:
@@ -93,7 +93,7 @@ def _continues(watermark: Watermark, present: Watermark) -> bool:
     """Whether a watermark was recorded under the present definition."""
     is_known = bool(watermark.timing)
     same = (watermark.timing, watermark.fingerprint) == (present.timing, present.fingerprint)
-    return not watermark.is_gone and watermark.enabled == present.enabled and (same or not is_known)
+    return not watermark.is_removed and watermark.enabled == present.enabled and (same or not is_known)
 
 
 def _as_it_was(schedule: Schedule, watermark: Watermark) -> Schedule | None:

@@ -118,7 +118,7 @@ class RunQueue:
         for run in list(self._waiting.values()):
             if len(self.own) >= self.limit:
                 return
-            if run.run_id in self._waiting and run.start <= now and not self._is_blocked(run):
+            if run.run_id in self._waiting and run.start <= now:
                 self._try(run, partial(self._start, run, now))
 
     def _is_blocked(self, run: OpenRun) -> bool:
@@ -155,7 +155,9 @@ class RunQueue:
         self._close(other)
 
     def _start(self, run: OpenRun, now: float) -> None:
-        """Start a run, or resume it, unless it has ended or was resumed by a user while it was queued."""
+        """Start or resume a run if nothing blocks it, unless it has ended or was resumed by a user while it was queued."""
+        if self._is_blocked(run):
+            return
         is_start_recorded = False
         if run.again:
             phase = self.runs.phase(run.run_id)

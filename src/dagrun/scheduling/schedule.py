@@ -143,7 +143,7 @@ class Watermark:
     timing: str = ""
     fingerprint: str = ""
     #: True: the schedule was removed, or could not be read, so no later fire was due.
-    is_gone: bool = False
+    is_removed: bool = False
 
 
 class SkipReason(StrEnum):

@@ -120,7 +120,7 @@ def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
 
 def test_a_claim_records_the_definition_that_was_in_force(claims: Claims) -> None:
     watermark = Watermark(
-        NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_gone=True
+        NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_removed=True
     )
     with claims.hold("job") as held:
         held.append(Claim.at(watermark))

@@ -200,7 +200,7 @@ def test_a_definition_that_cannot_be_read_any_more_counts_nothing() -> None:
 
 def test_a_schedule_that_was_removed_counts_from_now() -> None:
     (gone,) = retire(schedule(), NINE, at("09:07"))
-    assert (gone.minute, gone.watermark.is_gone) == ("2026-11-20 09:06", True)
+    assert (gone.minute, gone.watermark.is_removed) == ("2026-11-20 09:06", True)
     assert retire(schedule(), gone.watermark, at("11:00")) == []
     assert summaries(decide(schedule(catchup=Catchup.ALL), gone.watermark, at("10:05"))) == [
         "seen 10:04 enabled",

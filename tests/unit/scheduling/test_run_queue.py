@@ -173,3 +173,16 @@ def test_a_step_that_fails_is_reported_once_and_does_not_stop_other_runs(
     assert ("run_finished", "good") in parts.recorded()
     assert len(parts.reports) == 1
     assert "run bad of schedule 'one'" in parts.reports[0]
+
+
+def test_a_run_that_waits_for_an_unreadable_one_does_not_stop_other_runs(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> bool:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(parts.enqueuer, "is_active", fail)
+    parts.add("blocked", after=("unreadable",))
+    parts.add("good", schedule_id="other")
+    assert parts.poll() == ["good"]
+    assert parts.reports == ["Error: run blocked of schedule 'job': [Errno 5] Input/output error"]
