@@ -412,15 +412,11 @@ class Service(RunQueries):
     def _queued(self, run_id: str) -> OpenRun | None:
         """A run that a schedule has fired, if it has not begun."""
         path = self.claims_directory / ".open" / f"{run_id}.json"
-        if not path.exists():
+        if not path.exists() or self.runs.has(run_id):
             return None
-        try:
-            self.runs.dag(run_id)
-        except NotFoundError:
-            from dagrun.scheduling.open_runs import OpenRun
+        from dagrun.scheduling.open_runs import OpenRun
 
-            return OpenRun.read(path)
-        return None
+        return OpenRun.read(path)
 
     def _begin_queued(self, queued: OpenRun) -> None:
         """Make a run of one that is queued, so that it can be cancelled. Its id decides whether a scheduler is quicker."""
