@@ -165,7 +165,7 @@ class FileRuns:
         layout = self._layout(run_id)
         # Checked before the journal is read: a run that ends in between is returned with its end.
         live = lock.is_held(layout.lock)
-        dag = self.dag(run_id)
+        dag = _read_dag(run_id, layout)
         try:
             found, corrupt = jsonl.read(layout.journal)
         except OSError as error:
@@ -183,17 +183,7 @@ class FileRuns:
 
     def dag(self, run_id: str) -> Dag:
         """The DAG of a run."""
-        layout = self._layout(run_id)
-        try:
-            return recorded_dag.from_json(disk.read_file(layout.dag))
-        except FileNotFoundError:
-            if layout.journal.exists():
-                raise _damaged(run_id, layout.dag, "it is missing") from None
-            raise NotFoundError("run", run_id, hint="it never began: it has no dag.json") from None
-        except OSError as error:
-            raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
-        except ValueError as error:
-            raise _damaged(run_id, layout.dag, str(error)) from error
+        return _read_dag(run_id, self._layout(run_id))
 
     def is_live(self, run_id: str) -> bool:
         """Whether its lock is held."""
@@ -385,6 +375,19 @@ class FileRun:
         self._public.clear()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
         self.close()
+
+
+def _read_dag(run_id: str, layout: RunLayout) -> Dag:
+    try:
+        return recorded_dag.from_json(disk.read_file(layout.dag))
+    except FileNotFoundError:
+        if layout.journal.exists():
+            raise _damaged(run_id, layout.dag, "it is missing") from None
+        raise NotFoundError("run", run_id, hint="it never began: it has no dag.json") from None
+    except OSError as error:
+        raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _damaged(run_id, layout.dag, str(error)) from error
 
 
 def _damaged(run_id: str, path: Path, why: str) -> DamagedError:

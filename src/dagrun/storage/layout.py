@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cached_property
 from pathlib import Path
 
 from dagrun.core.work import Attempt
@@ -31,20 +32,55 @@ def file_name(name: str) -> str:
 
 
 class RunLayout:
-    """The paths of one run."""
+    """The paths of one run. Each is made when it is asked for: listing makes a layout for every run, and reads two files."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.journal = directory / "events.jsonl"
         self.dag = directory / "dag.json"
         self.lock = directory / "lock"
-        self.bodies_lock = directory / "bodies.lock"
-        self.inbox = directory / "inbox"
-        self.logs = directory / "logs"
-        self.artifacts = directory / "artifacts"
-        self.outputs = directory / "outputs"
-        self.scratch = directory / "scratch"
-        self._texts = tuple(map(str, (self.logs, self.artifacts, self.outputs, self.scratch, directory)))
+
+    @cached_property
+    def bodies_lock(self) -> Path:
+        """Locked for as long as a process of the run may live."""
+        return self.directory / "bodies.lock"
+
+    @cached_property
+    def inbox(self) -> Path:
+        """The requests to the owner of the run."""
+        return self.directory / "inbox"
+
+    @cached_property
+    def logs(self) -> Path:
+        """The logs of attempts."""
+        return self.directory / "logs"
+
+    @cached_property
+    def artifacts(self) -> Path:
+        """A directory for each task that has artifacts."""
+        return self.directory / "artifacts"
+
+    @cached_property
+    def outputs(self) -> Path:
+        """Outputs that are too large for an event."""
+        return self.directory / "outputs"
+
+    @cached_property
+    def scratch(self) -> Path:
+        """Files of attempts while they run."""
+        return self.directory / "scratch"
+
+    @cached_property
+    def _texts(self) -> tuple[str, str, str, str, str]:
+        """As text, since there are many attempts and a Path costs microseconds."""
+        directory = str(self.directory)
+        return (
+            f"{directory}/logs",
+            f"{directory}/artifacts",
+            f"{directory}/outputs",
+            f"{directory}/scratch",
+            directory,
+        )
 
     def attempt(self, run_id: str, task_id: str, number: int, timeout: float | None) -> Attempt:
         """An attempt with its paths."""
