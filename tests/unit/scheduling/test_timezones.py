@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 
@@ -16,7 +16,7 @@ def minute(text: str) -> int:
 
 def test_a_year_of_new_york_has_three_periods() -> None:
     new_year = minute("2026-01-01")
-    periods = list(zone("America/New_York")._in(2026))
+    periods = list(islice(zone("America/New_York").periods(new_year), 3))
     assert [(period.start - new_year, period.before, period.offset) for period in periods] == [
         (0, -300, -300),
         (minute("2026-03-08T07:00") - new_year, -300, -240),
