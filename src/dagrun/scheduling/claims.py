@@ -2,7 +2,7 @@
 
 with claims.hold("nightly", now) as held:     # no other scheduler decides about this schedule meanwhile
     if held.may_fire("2026-11-20 14:00"):
-        held.append(Claim(minute="2026-11-20 14:00", run_id=run_id))
+        held.append(Claim(Watermark("2026-11-20 14:00"), run_id=run_id))
 
 Minutes are text in UTC, `YYYY-MM-DD HH:MM`: they sort by time. A tick never fires a minute at or before the watermark.
 A minute that a user names (`--at`, backfill) is looked up in the whole file instead, and does not move the watermark. If it
@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
@@ -38,31 +37,22 @@ _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
 _turn = threading.RLock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """The record of one minute of a schedule: its run, the reason why there is none, or only a new watermark.
+    """The record of one minute of a schedule: its run, the reason why there is none, or only a new watermark."""
 
-    With `first` it records `count` skipped fires, from `first` to `minute`.
-    """
-
-    minute: str
+    #: The watermark from now on. Its minute is the minute of the claim.
+    watermark: Watermark
     run_id: str = ""
     reason: str = ""
+    #: If not empty: `count` fires were skipped, from this minute to that of the claim.
     first: str = ""
     count: int = 1
-    #: The schedule as it was then, as in `Watermark`.
-    enabled: bool = True
-    timing: str = ""
-    fingerprint: str = ""
-    is_removed: bool = False
 
-    @staticmethod
-    def at(watermark: Watermark, **fields: Any) -> Claim:
-        """A claim that moves the watermark to this one."""
-        return Claim(
-            enabled=watermark.enabled, timing=watermark.timing, fingerprint=watermark.fingerprint, is_removed=watermark.is_removed,
-            **{"minute": watermark.minute, **fields},
-        )  # fmt: skip
+    @property
+    def minute(self) -> str:
+        """The minute that it is about."""
+        return self.watermark.minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +181,7 @@ class HeldClaims:
             state.run_id,
         )
         try:
-            self.append(Claim.at(replace(state.watermark, minute=minute)), event="reset")
+            self.append(Claim(replace(state.watermark, minute=minute)), event="reset")
         except BaseException:
             self.state = state
             raise
@@ -213,8 +203,7 @@ def _moved(state: ClaimState, claim: Claim, *, asked: bool) -> ClaimState:
     if asked:
         ahead = max(ahead, claim.minute)
     else:
-        minute = max(claim.minute, state.settled_until)
-        watermark = Watermark(minute, claim.enabled, claim.timing, claim.fingerprint, claim.is_removed)
+        watermark = replace(claim.watermark, minute=max(claim.minute, state.settled_until))
     left = ahead if watermark is None or ahead > watermark.minute else ""
     return ClaimState(watermark, left, claim.run_id or state.run_id)
 
@@ -319,9 +308,8 @@ def _read_state(fd: int) -> ClaimState:
 
 
 def _claim(line: Mapping[str, Json]) -> Claim:
-    return Claim(
-        minute=line["minute"], run_id=str(line.get("run_id", "")), reason=str(line.get("reason", ""))
-    )
+    watermark = Watermark(str(line["minute"]))
+    return Claim(watermark, run_id=str(line.get("run_id", "")), reason=str(line.get("reason", "")))
 
 
 def _unreadable(path: Path, error: OSError) -> EnvironmentFailure:

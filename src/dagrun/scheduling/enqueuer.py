@@ -175,13 +175,13 @@ class Enqueuer:
             case SkippedFires() if not asked or held.may_fire(decision.minute, asked=True):
                 # A minute that a user named is recorded for itself, never as part of a range: so it is recorded once.
                 first = "" if asked else decision.first
-                claim = Claim.at(
+                claim = Claim(
                     decision.watermark, reason=str(decision.reason), first=first, count=decision.count
                 )
                 held.append(claim, asked=asked)
                 self._record_skip(decision, str(decision.reason))
             case WatermarkMoved():
-                held.append(Claim.at(decision.watermark))
+                held.append(Claim(decision.watermark))
         return []
 
     def _fire(
@@ -189,13 +189,13 @@ class Enqueuer:
     ) -> list[OpenRun]:
         if not held.may_fire(due.minute, asked=asked):
             if not asked:  # a user had it fired in advance
-                held.append(Claim.at(due.watermark))
+                held.append(Claim(due.watermark))
             return []
         schedule = due.schedule
         try:
             dag = self.runs.dag(schedule)
         except DagProblem as problem:
-            held.append(Claim.at(due.watermark, reason=problem.reason), asked=asked)
+            held.append(Claim(due.watermark, reason=problem.reason), asked=asked)
             self._record_problem(due, problem)
             return []
         overlap = schedule.overlap
@@ -206,7 +206,7 @@ class Enqueuer:
         # One is enough to wait for, since that one waits for those before it. All must be known to replace them.
         before = [*active][::-1] if replaces else [*islice(active, 1)]
         if before and overlap is Overlap.SKIP and not is_late:
-            held.append(Claim.at(due.watermark, reason="Overlap"), asked=asked)
+            held.append(Claim(due.watermark, reason="Overlap"), asked=asked)
             self._record_skip(due, "Overlap", run_id=before[0])
             return []
         run = OpenRun(
@@ -224,7 +224,7 @@ class Enqueuer:
         """Write the open run first: a crash before the claim leaves a run without a claim, which is dropped."""
         try:
             self.open_runs.put(run)
-            held.append(Claim.at(watermark, run_id=run.run_id), asked=asked)
+            held.append(Claim(watermark, run_id=run.run_id), asked=asked)
         except RecordError:
             # Where even the claim could not be taken back, the open run stays, so that the next scheduler starts it.
             with suppress(RecordError, OSError):

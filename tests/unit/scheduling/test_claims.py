@@ -26,7 +26,7 @@ def claim(claims: Claims, minute: str, run_id: str = "r", *, asked: bool = False
     with claims.hold("job") as held:
         may = held.may_fire(minute, asked=asked)
         if may:
-            held.append(Claim(minute=minute, run_id=run_id), asked=asked)
+            held.append(Claim(Watermark(minute), run_id=run_id), asked=asked)
         return may
 
 
@@ -41,16 +41,16 @@ def test_the_last_line_is_how_far_a_schedule_has_got(claims: Claims) -> None:
     assert claims.state("job") == ClaimState()
     claim(claims, NINE, "first")
     with claims.hold("job") as held:
-        held.append(Claim(minute=TEN, reason="Overlap"))
+        held.append(Claim(Watermark(TEN), reason="Overlap"))
     assert claims.state("job") == ClaimState(Watermark(TEN), "", "first")
     with claims.hold("job") as held:
-        held.append(Claim(minute=ELEVEN, enabled=False))
+        held.append(Claim(Watermark(ELEVEN, enabled=False)))
     assert claims.state("job").watermark == Watermark(ELEVEN, enabled=False)
 
 
 def test_a_claim_is_one_line_with_its_time_first(claims: Claims) -> None:
     with claims.hold("job", START) as held:
-        held.append(Claim(minute=NINE, run_id="r"))
+        held.append(Claim(Watermark(NINE), run_id="r"))
     assert claims.path("job").read_text() == (
         '{"timestamp":"2026-11-20T12:00:00.000Z","event":"claim","minute":"2026-11-20 09:00","run_id":"r"}\n'
     )
@@ -71,7 +71,7 @@ def test_a_minute_that_was_named_ahead_of_its_time_is_remembered_until_it_has_co
     assert claims.state("job").ahead == ELEVEN
     assert not claim(claims, ELEVEN)
     with claims.hold("job") as held:
-        held.append(Claim(minute=ELEVEN))
+        held.append(Claim(Watermark(ELEVEN)))
     assert claims.state("job").ahead == ""
 
 
@@ -123,7 +123,7 @@ def test_a_claim_records_the_definition_that_was_in_force(claims: Claims) -> Non
         NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_removed=True
     )
     with claims.hold("job") as held:
-        held.append(Claim.at(watermark))
+        held.append(Claim(watermark))
     assert claims.state("job") == ClaimState(watermark)
     claim(claims, ELEVEN, asked=True)
     assert claims.state("job").watermark == watermark
@@ -201,8 +201,8 @@ def test_a_claim_that_the_disk_does_not_confirm_is_not_made(
     BrokenDisk(monkeypatch, errors=1)
     with claims.hold("job", 0.0) as held:
         with pytest.raises(RecordError, match="Input/output error"):
-            held.append(Claim(minute=TEN, run_id="lost"))
+            held.append(Claim(Watermark(TEN), run_id="lost"))
         assert claims.path("job").read_bytes() == before
         assert held.may_fire(TEN)
-        held.append(Claim(minute=TEN, run_id="made"))
+        held.append(Claim(Watermark(TEN), run_id="made"))
     assert claims.state("job").run_id == "made"

@@ -10,7 +10,7 @@ from dagrun.core.model import Dag, Param
 from dagrun.errors import NotFoundError
 from dagrun.scheduling.claims import Claim, Claims
 from dagrun.scheduling.run_control import DagProblem
-from dagrun.scheduling.schedule import Catchup, DueFire, SkippedFires
+from dagrun.scheduling.schedule import Catchup, DueFire, SkippedFires, Watermark
 from dagrun.scheduling.schedule_files import ScheduleFiles
 from dagrun.scheduling.schedule_queries import CheckedFiles, known_dag, preview, views
 from tests.unit.scheduling.world import START, schedule
@@ -32,7 +32,7 @@ def claims(tmp_path: Path) -> Claims:
 
 def settle(claims: Claims, minute: str, run_id: str = "") -> None:
     with claims.hold("job", START) as held:
-        held.append(Claim(minute=minute, run_id=run_id))
+        held.append(Claim(Watermark(minute), run_id=run_id))
 
 
 # --- schedules ---------------------------------------------------------------------------------------------
