@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.scheduling import open_runs
 from dagrun.scheduling.schedule import Overlap
 from tests.unit.scheduling.world import START, Parts, schedule
 
@@ -136,3 +137,16 @@ def test_an_interrupted_run_is_not_resumed_after_a_newer_one_has_succeeded(parts
     (new,) = parts.take(schedule(), minutes=10)
     parts.world.start(new)
     assert f"{new.run_id}, has succeeded" in parts.enqueuer.why_not_resumed(old, START + 700)
+
+
+def test_an_open_run_that_the_disk_does_not_confirm_leaves_nothing_that_counts_as_active(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(open_runs, "sync_directory", fail)
+        assert parts.enqueuer.take(schedule(), START).has_failed
+    assert parts.enqueuer.open_runs.ids() == []
+    assert len(parts.take(schedule())) == 1
