@@ -12,6 +12,7 @@ import pytest
 
 from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
+from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
 from dagrun.storage.run_store import Request, RunStore, RunWriter, is_run_id
@@ -271,19 +272,9 @@ def test_the_dag_and_whether_it_is_driven_are_known_without_the_facts(house: Hou
         house.store.events("nothing").poll()
 
 
-def test_each_attempt_has_paths_of_its_own(house: House) -> None:
+def test_a_log_is_in_the_directory_of_its_run(house: House) -> None:
     run = house.begin()
-    attempts = [run.attempt("a", 1, None), run.attempt("a", 2, None), run.attempt("A", 1, None)]
-    for part in ("log", "outputs"):
-        assert len({str(getattr(attempt, part)).lower() for attempt in attempts}) == 3
-    assert attempts[0].artifacts == attempts[1].artifacts != attempts[2].artifacts
-
-
-def test_an_attempt_says_which_it_is(house: House) -> None:
-    run = house.begin()
-    attempt = run.attempt("B", 2, 1.5)
-    assert (attempt.run_id, attempt.task_id, attempt.number, attempt.timeout) == (run.run_id, "B", 2, 1.5)
-    assert attempt.log == str(house.store.log_path(run.run_id, "B", 2))
+    assert RunLayout(run.directory).log("B", 2) == house.store.log_path(run.run_id, "B", 2)
 
 
 def test_a_task_that_printed_nothing_has_no_logs(house: House) -> None:
@@ -306,7 +297,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
 def test_logs_are_found_by_attempt(files: Files) -> None:
     run = files.begin()
     for task, number in (("a", 10), ("a", 2), ("a.2", 1), ("B", 1)):
-        Path(run.attempt(task, number, None).log).write_text("")
+        RunLayout(run.directory).log(task, number).write_text("")
     found = [(task, number, path.name) for task, number, path in files.store.logs(run.run_id, ["B", "a"])]
     assert found == [("B", 1, "%42.1.log"), ("a", 2, "a.2.log"), ("a", 10, "a.10.log")]
 
@@ -326,7 +317,7 @@ def test_the_dags_hash_is_of_the_file_that_lies_there(files: Files) -> None:
 
 def test_nothing_temporary_stays_when_a_run_is_closed(files: Files) -> None:
     run = files.begin()
-    Path(run.attempt("a", 1, None).scratch).mkdir(parents=True)
+    RunLayout(run.directory).scratch.mkdir(parents=True)
     run.close()
     left = {path.name for path in (files.store.directory / run.run_id).iterdir()}
     assert left == {"dag.json", "events.jsonl", "lock", "logs", "outputs"}
@@ -377,7 +368,7 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
     old, new = files.begin("old"), files.begin("new")
     assert old.artifacts("a") is None
     for name in ("a", "B"):
-        directory = Path(old.attempt(name, 1, None).artifacts)
+        directory = Path(RunLayout(old.directory).attempt(name, 1).artifacts)
         (directory / "sub").mkdir(parents=True)
         (directory / "sub" / "file").write_text(name)
         (directory / "link").symlink_to("sub/file")

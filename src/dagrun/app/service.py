@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dagrun.app.run_queries import RunQueries
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, DagStart, Event
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
@@ -21,7 +22,7 @@ from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection, names, part
 from dagrun.core.state import RunState
-from dagrun.core.work import Executor, Json
+from dagrun.core.work import Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun

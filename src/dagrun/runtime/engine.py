@@ -33,11 +33,12 @@ from dagrun.core.events import (
     TaskStart,
     masked,
 )
+from dagrun.core.executor_protocol import Executor, Prefetching
 from dagrun.core.graph import Node
 from dagrun.core.model import WorkflowAction
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, AttemptResult, Executor, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Outputs, Work
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.storage.run_store import Request, RunWriter
@@ -120,6 +121,7 @@ class Engine:
         self.state = state
         self.writer = writer
         self.executor = executor
+        self._prefetching = executor if isinstance(executor, Prefetching) else None
         self.clock = clock
         self._bodies = bodies
         self._chance = chance
@@ -144,14 +146,14 @@ class Engine:
         """
         for event in first:
             self.record(event)
-        await self.executor.open(self.writer.bodies_lock)
+        await self.executor.open(self.writer.directory, self.writer.bodies_lock)
         while True:
             self._decide()
             self.writer.flush()  # what follows must never be known to the world before it is known to the journal
             if self.state.finished_at is not None:
                 return self.state
             self._launch()
-            if self.executor.is_brisk():
+            if self._prefetching is not None and self._prefetching.expects_end_soon():
                 await self._look_out()
             await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
@@ -207,7 +209,7 @@ class Engine:
 
     def _decide(self) -> None:
         # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
-        self.state.ahead = self.state.max_parallel > 1
+        self.state.ahead = self._prefetching is not None and self.state.max_parallel > 1
         self._room.clear()
         while (decision := self.state.next(now := self.clock.now())) is not None:
             match decision:
@@ -242,9 +244,9 @@ class Engine:
         launches, self._launches = self._launches, []
         for work, attempt in launches:
             self.executor.start(work, attempt.ended)
-        if self._queue:
+        if self._queue and self._prefetching is not None:
             queue, self._queue = self._queue, []
-            self.executor.queue(queue)
+            self._prefetching.prefetch(queue)
 
     def _take_in(self) -> None:
         self._take_signals()
@@ -283,10 +285,11 @@ class Engine:
 
     def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
+        assert self._prefetching is not None
         node, action = queue.node, queue.node.task.action
         ref = action.ref if isinstance(action, WorkflowAction) else None
         if ref is not None and ref not in self._room:
-            self._room[ref] = self.executor.room(ref)
+            self._room[ref] = self._prefetching.room(ref)
         if ref is None or self._room[ref] <= len(self._queue):
             self.state.ahead = False
             return
@@ -301,7 +304,7 @@ class Engine:
         """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
         task = node.task
         try:
-            attempt = self.writer.attempt(task.id, number, task.timeout)
+            attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
             return self._bodies.work(node, attempt, self._upstream(node))
         except Exception as error:
             self._fail_unbegun(node, error, now)

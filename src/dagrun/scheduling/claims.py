@@ -25,10 +25,10 @@ from pathlib import Path
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure
+from dagrun.run_layout import file_name
 from dagrun.scheduling.schedule import Watermark
 from dagrun.storage import jsonl
 from dagrun.storage.disk import FILE_MODE, sync_directory, unwritable
-from dagrun.storage.layout import file_name
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")

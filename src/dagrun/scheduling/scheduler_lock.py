@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagrun.errors import RecordError
+from dagrun.run_layout import file_name
 from dagrun.storage import lock
-from dagrun.storage.layout import file_name
 from dagrun.storage.run_store import new_run_id
 
 _turn = threading.Lock()  # taking a lock is two steps, which threads must not interleave

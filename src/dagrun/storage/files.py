@@ -18,7 +18,7 @@ from dagrun.clock import to_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import Attempt, Blob, Json
+from dagrun.core.work import Blob, Json
 from dagrun.durability import Durability
 from dagrun.errors import (
     DamagedError,
@@ -29,9 +29,9 @@ from dagrun.errors import (
     RefusedError,
     UsageError,
 )  # fmt: skip
+from dagrun.run_layout import RunLayout, file_name
 from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
-from dagrun.storage.layout import RunLayout, file_name
 from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
 from dagrun.storage.tail import FileTail
 
@@ -223,6 +223,7 @@ class FileRun:
     ) -> None:
         """Lock the run. Raises RefusedError if another process holds the lock, RecordError if it cannot be locked."""
         self.run_id = run_id
+        self.directory = directory
         self.layout = RunLayout(directory)
         self._stream = stream
         self._durability = durability
@@ -308,10 +309,6 @@ class FileRun:
     def requests(self) -> Iterator[Request]:
         """Pending requests; each is deleted when the next one is asked for."""
         return self._inbox.take()
-
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """An attempt of a task, with the files that belong to it."""
-        return self.layout.attempt(self.run_id, task_id, number, timeout)
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Write the list of a for_each to a file if it is too large for an event."""

@@ -11,9 +11,9 @@ from dagrun.clock import from_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import Attempt, Blob, Json
+from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.storage.layout import RunLayout
+from dagrun.run_layout import RunLayout
 from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
 
 
@@ -148,7 +148,7 @@ class MemoryRun:
         self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
         self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
-        self._layout = _layout(run_id)
+        self.directory = _layout(run_id).directory
 
     @property
     def begun(self) -> float:
@@ -179,10 +179,6 @@ class MemoryRun:
         while self.pending_requests:
             yield self.pending_requests[0]
             del self.pending_requests[0]
-
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """An attempt, with paths where files would be."""
-        return self._layout.attempt(self.run_id, task_id, number, timeout)
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Keep a list that would be written to a file."""

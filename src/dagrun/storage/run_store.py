@@ -14,7 +14,7 @@ from typing import Protocol
 from dagrun.core.events import Event
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import INLINE_BYTES, Attempt, Blob, Json
+from dagrun.core.work import INLINE_BYTES, Blob, Json
 
 REQUEST_KINDS = frozenset({"cancel"})  # what may be asked of a run
 
@@ -55,6 +55,8 @@ class RunWriter(Protocol):
 
     run_id: str
     dag_hash: str
+    #: The run's directory on this machine.
+    directory: Path
     #: Locked for as long as processes of the run may live; None if it has none.
     bodies_lock: Path | None
 
@@ -75,10 +77,6 @@ class RunWriter(Protocol):
 
         So record the result of a request, and flush, before that: a crash in between must not lose it.
         """
-        ...
-
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """An attempt of a task, with the files that belong to it."""
         ...
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,7 @@ def bodies(dag: Dag, environment: Mapping[str, str], **more: Any) -> WorkBuilder
 def work(dag: Dag, environment: Mapping[str, str] | None = None, **more: Any) -> Work:
     made = bodies(dag, environment or {}, **more)
     node = made.prepared.graph.nodes[0]
-    paths = {each.name: "" for each in fields(Attempt)}
-    attempt = Attempt(**{**paths, "task_id": node.task.id, "number": 1, "timeout": None})  # type: ignore[arg-type]
+    attempt = Attempt(run_id="r1", task_id=node.task.id, number=1, timeout=None)
     return made.work(node, attempt, {})
 
 

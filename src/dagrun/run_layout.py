@@ -1,13 +1,12 @@
-"""The paths below the directory of a run, and file names for names from documents."""
+"""The paths of the files of a run, and safe file names for the names in documents. Touches no file."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from dagrun.core.work import Attempt
 
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
 _SAFE = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
@@ -15,9 +14,9 @@ _LONGEST = 150
 
 
 def file_name(name: str) -> str:
-    """`name` as a file name: everything outside [a-z0-9_.-] percent-encoded; over 150 bytes truncated, with a hash.
+    """`name` as a file name: bytes outside [a-z0-9_.-] are percent-encoded; a result over 150 bytes is cut and hashed.
 
-    Two names never share a file, even if the file system ignores case.
+    Two names never share a file, not even on a file system that ignores case.
     """
     if len(name) <= _LONGEST and _SAFE.fullmatch(name):
         return name
@@ -26,13 +25,28 @@ def file_name(name: str) -> str:
     if safe in (".", ".."):
         safe = safe.replace(".", "%2E")
     if len(safe) > _LONGEST:
-        # Only truncated names have a '%' without hex digits after it, so no other name can be the same.
+        # An uncut name never has '%' before anything but hex digits, so it cannot equal a cut one.
         safe = safe[: _LONGEST - 18] + "%-" + hashlib.sha256(data).hexdigest()[:16]
     return safe
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptPaths:
+    """The files of one attempt, as text, because they are used as text for every task.
+
+    `artifacts` belongs to the task and is the same for all its attempts. Files that only the attempt itself needs have
+    names that begin with `scratch`. `directory` is the directory of the run.
+    """
+
+    log: str
+    artifacts: str
+    outputs: str
+    scratch: str
+    directory: str
+
+
 class RunLayout:
-    """The paths of one run. Each is made when it is asked for: listing makes a layout for every run, and reads two files."""
+    """The paths in the directory of one run, each made when it is used: a listing makes a layout for every run."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -82,14 +96,13 @@ class RunLayout:
             directory,
         )
 
-    def attempt(self, run_id: str, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """An attempt with its paths."""
+    def attempt(self, task_id: str, number: int) -> AttemptPaths:
+        """The files of attempt `number` of a task."""
         name = file_name(task_id)
         logs, artifacts, outputs, scratch, directory = self._texts
-        return Attempt(
-            run_id=run_id, task_id=task_id, number=number, timeout=timeout, log=f"{logs}/{name}.{number}.log",
-            artifacts=f"{artifacts}/{name}", outputs=f"{outputs}/{name}.{number}.json",
-            scratch=f"{scratch}/{name}.{number}", directory=directory,
+        return AttemptPaths(
+            f"{logs}/{name}.{number}.log", f"{artifacts}/{name}", f"{outputs}/{name}.{number}.json",
+            f"{scratch}/{name}.{number}", directory,
         )  # fmt: skip
 
     def log(self, task_id: str, attempt: int) -> Path:
