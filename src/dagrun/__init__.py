@@ -1,8 +1,8 @@
-"""dagrun: validates, plans and runs workflows written as YAML DAGs. This is its one public face."""
+"""dagrun: validates, plans and runs workflows written as YAML DAGs. These are its public names."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # without `typing`, which takes longer to import than all that `--version` needs
+TYPE_CHECKING = False  # `typing` takes longer to import than everything else that `--version` needs
 if TYPE_CHECKING:
     from typing import Any
 
@@ -16,7 +16,7 @@ _HOMES = {"Result": "dagrun.core.work", "TaskContext": "dagrun.core.work", "work
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: `dagrun --version` asks for none."""
+    """Import a public name when it is first used: `dagrun --version` uses none."""
     if name not in _HOMES:
         raise AttributeError(f"module 'dagrun' has no attribute '{name}'")
     from importlib import import_module

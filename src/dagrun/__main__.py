@@ -26,14 +26,14 @@ def main() -> None:
 
     try:
         code = run(sys.argv[1:])
-    except SystemExit as end:  # how Typer ends a completion
+    except SystemExit as end:
         sys.exit(streams.finish() or end.code)
     gc_pause.leave_the_rest()
     sys.exit(code)
 
 
 def _leave_out_the_current_directory() -> None:
-    """`python -m` puts it on the path of modules: those in it must not pass for Python's own."""
+    """`python -m` adds it to the module path: modules in it must not replace those of Python."""
     try:
         here = os.getcwd()  # noqa: PTH109
     except OSError:  # it was removed

@@ -1,17 +1,18 @@
-"""Every error that dagrun raises on purpose; each owns its sentence and its exit code.
+"""Every error that dagrun raises on purpose. Each class has its own message and exit code.
 
 * DagrunError                 a request that cannot be served                      exit 2
   x UsageError                the request itself is wrong (flags, parameters)
   x NotFoundError             a name that does not exist: DAG, run, task
-  x RefusedError              a request that is understood and refused (a run id that is taken)
-    x NotOwnedError           because it is about a run of another user
-  x MachineError              the system, or its memory, refused something
-  x DamagedError              what is recorded about a run is not what was written
-  x DocumentError             one or more documents have errors; holds all findings (source.py)
-  x RecordError               a fact could not be recorded (disk full); the run stops   exit 1
-  x EnvironmentFailure        the machine lacks what dagrun needs to go on              exit 1
+  x RefusedError              a valid request that is refused (a run id that is taken)
+    x NotOwnedError           because the run belongs to another user
+  x MachineError              the operating system refused something
+  x DamagedError              the records of a run are not what was written
+  x DocumentError             one or more documents have errors; contains all findings (documents/yaml)
+  x NotStartedError           the process of a run ended before the run began      its own exit code
+  x RecordError               an event could not be recorded (disk full); the run stops   exit 1
+  x EnvironmentFailure        the machine lacks something that dagrun needs        exit 1
 
-A task that fails is not an error of this tree: it is a value (`work.Ended`).
+A task that fails is not an exception: it is a value (`core.work.AttemptResult`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from itertools import islice
 
 
 class DagrunError(Exception):
-    """A request that cannot be served. `hint` says what to do about it."""
+    """A request that cannot be served. `hint` says what the user can do."""
 
     exit_code = 2
 
@@ -34,7 +35,7 @@ class DagrunError(Exception):
 
 
 class MachineError(DagrunError):
-    """The system, or its memory, refused something."""
+    """The operating system refused something, for example memory."""
 
 
 class UsageError(DagrunError):
@@ -49,25 +50,33 @@ class NotFoundError(DagrunError):
 
 
 class RefusedError(DagrunError):
-    """A request that is understood and refused."""
+    """A valid request that is refused."""
 
 
 class NotOwnedError(RefusedError):
-    """What is to be changed belongs to another user."""
+    """A request to change something that belongs to another user."""
 
 
 class DamagedError(DagrunError):
-    """What is recorded about a run cannot be read any more: it was cut short, changed or removed."""
+    """The records of a run cannot be read any more: they were truncated, changed or removed."""
+
+
+class NotStartedError(DagrunError):
+    """The process of a run ended before the run began. The message is that of the process."""
+
+    def __init__(self, message: str, exit_code: int, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = exit_code
 
 
 class RecordError(DagrunError):
-    """A fact could not be recorded; the run stops rather than going on unrecorded."""
+    """An event could not be recorded. The run stops: it never continues unrecorded."""
 
     exit_code = 1
 
 
 class EnvironmentFailure(DagrunError):
-    """The machine lacks what dagrun needs to go on."""
+    """The machine lacks something that dagrun needs."""
 
     exit_code = 1
 
@@ -92,7 +101,7 @@ _REMEDIES = {
 
 
 def of_the_machine(error: BaseException) -> DagrunError | None:
-    """The error of the system that no more special message was found for, worded for people; None for any other."""
+    """A Python or system error as an error with a readable message; None for an error that is not expected here."""
     match error:
         case FileNotFoundError(filename=None) if _is_nowhere():
             return UsageError(
@@ -124,25 +133,25 @@ def _is_nowhere() -> bool:
 
 
 def one_line(text: str) -> str:
-    """Text for one line: control characters, line ends among them, are shown and not obeyed."""
+    """The text on one line: control characters, including line ends, are escaped."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else escaped(char) for char in text)
 
 
 def escaped(char: str) -> str:
-    """How a character that must not reach a terminal is shown."""
+    """The escape sequence for a character that must not reach a terminal."""
     if "\udc80" <= char <= "\udcff":  # a byte of a name or an argument that is not UTF-8
         return f"\\x{ord(char) - 0xDC00:02x}"
     return repr(char)[1:-1]
 
 
-#: Among more names than these, only those are compared that begin or end alike: each comparison takes some microseconds.
+#: With more names than this, only those with a similar beginning or end are compared: a comparison takes microseconds.
 MOST_COMPARED = 500
 
 
 def _alike(name: str, known: Collection[str]) -> list[str]:
-    """The names that begin with the same three letters or end with them, and are nearly as long; not too many."""
+    """At most MOST_COMPARED names of similar length that begin or end with the same three letters."""
     start, end, length = name[:3], name[-3:], len(name)
     alike = (
         each
@@ -153,8 +162,8 @@ def _alike(name: str, known: Collection[str]) -> list[str]:
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name a person most likely meant, if any is near."""
-    import difflib  # only a misspelt name needs it; start-up does not
+    """The known name that is most similar; None when none is similar."""
+    import difflib  # slow to import, and only needed for a misspelt name
 
     names = sorted(known) if len(known) <= MOST_COMPARED else sorted(_alike(name, known))
     matches = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
@@ -164,14 +173,14 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    """The suggestion for a misspelt name; empty when nothing is near."""
+    """The suggestion for a misspelt name; empty when there is none."""
     match = nearest(name, known)
     return f"did you mean '{match}'?" if match else ""
 
 
 def user(uid: int) -> str:
-    """A user for people: `user 'bob'`, or a number where the system knows no name."""
-    import pwd  # start-up does not need it
+    """A user in a message: `user 'bob'`, or `user 1000` when the system has no name for it."""
+    import pwd
 
     try:
         return f"user '{pwd.getpwuid(uid).pw_name}'"

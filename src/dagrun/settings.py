@@ -1,4 +1,4 @@
-"""Settings: one frozen value; each part knows where it came from (flag > environment > file > default)."""
+"""Settings, with the source of each value. Priority: flag, environment variable, file, default."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def _setting(default: Any, variable: str, parse: Callable[[Any], Any]) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set. Paths are as written; `path` makes them absolute, from the project root."""
+    """All settings. Paths are as the user wrote them; `path` makes them absolute."""
 
-    #: The project root: every relative path starts here.
+    #: The project root, to which relative paths refer.
     root: Path
     events_path: str = _setting("logs/orchestrator_events.jsonl", "ORCH_EVENTS_PATH", _text)
     state_path: str = _setting("logs/orchestrator_state.jsonl", "STATE_STORE_PATH", _text)
@@ -73,37 +73,37 @@ class Settings:
     workflows: tuple[str, ...] = _setting((), "DAGRUN_WORKFLOWS", _text_list)
     #: The delay before the first retry, in milliseconds.
     retry_base_ms: float = _setting(400, "RETRY_BASE_MS", _number(float, 0))
-    #: How far a delay may stray, as a share of it.
+    #: The maximum random deviation of a delay, as a fraction of it.
     retry_jitter_pct: float = _setting(0.2, "RETRY_JITTER_PCT", _number(float, 0))
-    #: Between asking a body to end and killing it, in milliseconds.
+    #: The time between SIGTERM and SIGKILL for a process, in milliseconds.
     kill_grace_ms: float = _setting(5000, "DAGRUN_KILL_GRACE_MS", _number(float, 0))
-    #: How long one module that registers workflows may take to be imported, in milliseconds.
+    #: The time limit for the import of one module that registers workflows, in milliseconds.
     import_patience_ms: float = _setting(30_000, "DAGRUN_IMPORT_PATIENCE_MS", _number(float, 1))
-    #: After how long a cancel counts as done whatever still runs, in milliseconds.
+    #: The time after which a cancel counts as done, even if something still runs, in milliseconds.
     cancel_timeout_ms: float = _setting(10_000, "DAGRUN_CANCEL_TIMEOUT_MS", _number(float, 0))
-    #: What a power loss may cost: os, batch (a second), or fsync (nothing).
+    #: What a power loss may lose: `os` (recent events), `batch` (one second), `fsync` (nothing).
     durability: Durability = _setting(Durability.OS, "DAGRUN_DURABILITY", _durability)  # noqa: RUF009
-    #: Between two looks of a scheduler at what is due, in milliseconds.
+    #: The time between two checks of a scheduler for due schedules, in milliseconds.
     sched_tick_ms: float = _setting(1000, "SCHED_TICK_MS", _number(float, 1))
-    #: How many runs one scheduler has running at once.
+    #: The maximum number of concurrent runs of one scheduler.
     sched_max_parallel: int = _setting(3, "SCHED_MAX_PARALLEL", _number(int, 1))
-    #: How long runs may go on after a scheduler was asked to stop, in milliseconds.
+    #: The time that runs have to end after a scheduler was asked to stop, in milliseconds.
     sched_grace_ms: float = _setting(30_000, "DAGRUN_SCHED_GRACE_MS", _number(float, 0))
-    #: At how many bytes the files that all runs share are put aside as `<name>.1`; 0: never.
+    #: The size in bytes at which files shared by all runs are renamed to `<name>.1`; 0: never.
     rotate_bytes: int = _setting(100 * MIB, "DAGRUN_ROTATE_BYTES", _number(int, 0))
-    #: How many of those that were put aside are kept.
+    #: How many renamed files are kept.
     rotate_keep: int = _setting(5, "DAGRUN_ROTATE_KEEP", _number(int, 1))
-    #: The most outputs one task may have, in bytes.
+    #: The maximum size of the outputs of one task, in bytes.
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
-    #: The longest document, in bytes.
+    #: The maximum size of a document, in bytes.
     max_document_bytes: int = _setting(32 * MIB, "DAGRUN_MAX_DOCUMENT_BYTES", _number(int, 1))
-    #: Where each value came from: "flag", an environment variable, a file, or "default".
+    #: The source of each value: "flag", the name of an environment variable, a file, or "default".
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def path(self, text: str | Path) -> Path:
-        """A path below the project root, made absolute."""
+        """An absolute path, from one that is relative to the project root or absolute."""
         path = Path(text)
-        with contextlib.suppress(RuntimeError):  # `~nobody/x`: as a shell does, take it as it is written
+        with contextlib.suppress(RuntimeError):  # `~nobody/x` is kept as it is, as in a shell
             path = path.expanduser()
         return self.root / path
 
@@ -113,9 +113,9 @@ def load(
     start: Path | None = None,
     flags: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings for a command that is run in the directory `start`.
+    """The settings for a command in the directory `start`, by default the current one.
 
-    Raises UsageError listing all that is wrong, RefusedError for a project of another user.
+    Raises UsageError that lists every problem, and RefusedError for a project of another user.
     """
     environment = os.environ if environment is None else environment
     root, name, table = _project(_here() if start is None else start, environment.get(SAFE_DIRECTORIES, ""))
@@ -151,7 +151,7 @@ def load(
 
 
 def _here() -> Path:
-    """The directory that the command is run in."""
+    """The current directory."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -165,11 +165,11 @@ def _here() -> Path:
 def _project(start: Path, safe: str) -> tuple[Path, str, Mapping[str, Any]]:
     """The nearest directory upward with `dagrun.toml` or `[tool.dagrun]`, that file's name, and its settings.
 
-    Such a file names code that is to be imported: one of another user is refused.
+    Such a file lists code to import, so a file of another user is refused.
     """
     for directory in (start, *start.parents):
         path = directory / "dagrun.toml"
-        if os.path.isfile(path):  # noqa: PTH113 - this one never raises
+        if os.path.isfile(path):  # noqa: PTH113 - never raises
             _refuse_foreign(path, safe)
             return directory, path.name, _toml(path)
         path = directory / "pyproject.toml"
@@ -178,7 +178,7 @@ def _project(start: Path, safe: str) -> tuple[Path, str, Mapping[str, Any]]:
                 tool = _toml(path).get("tool")
             except UsageError:
                 if _stranger(path) is not None:
-                    continue  # it is not about this user's project
+                    continue  # it cannot be the project of this user
                 raise
             table = tool.get("dagrun") if isinstance(tool, dict) else None
             if table is None:
@@ -191,7 +191,7 @@ def _project(start: Path, safe: str) -> tuple[Path, str, Mapping[str, Any]]:
 
 
 def _refuse_foreign(path: Path, safe: str) -> None:
-    """Raises RefusedError for a file of another user, unless its directory, or one above it, is in the list `safe`."""
+    """Raises RefusedError for a file of another user, unless its directory or a parent of it is in the list `safe`."""
     stranger = _stranger(path)
     if stranger is None:
         return
@@ -200,13 +200,13 @@ def _refuse_foreign(path: Path, safe: str) -> None:
     if "*" in allowed or any(real.is_relative_to(os.path.realpath(each)) for each in allowed):
         return
     raise RefusedError(
-        f"{path} belongs to {user(stranger)}: what it names would run as you",
+        f"{path} belongs to {user(stranger)}: the code that it lists would run as you",
         hint=f"if you trust that project: export {SAFE_DIRECTORIES}={path.parent}",
     )
 
 
 def _stranger(path: Path) -> int | None:
-    """The owner of a file, or of the link to it, who is neither this user nor root. `sudo` stands for who called it."""
+    """The owner of a file, or of a link to it, if neither this user nor root. With `sudo`, also the calling user is allowed."""
     ours = {0, os.geteuid()}
     if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
         ours.add(int(os.environ["SUDO_UID"]))

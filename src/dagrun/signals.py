@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do before and between runs. A run that is under way has handlers of its own (`running.py`).
+"""What SIGINT and SIGTERM do before and between runs. While a run is driven, `cli/run_signals` has its own handlers.
 
 Imports next to nothing: the command line calls it before anything else.
 """
@@ -11,10 +11,8 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Self
 
 _ENDING = (_signal.SIGINT, _signal.SIGTERM)
-_CANCELLING = (*_ENDING, _signal.SIGHUP)
 
 
 def leave_quietly() -> None:
@@ -32,43 +30,3 @@ def leave_quietly() -> None:
 
 def _leave(signum: int, _frame: FrameType | None) -> None:
     os._exit(128 + signum)
-
-
-class held:
-    """Within the block, signals that cancel a run are kept until that run can take them.
-
-    Blocks may be nested: the outermost one keeps them. Signals that nobody took are delivered after it.
-    Outside the main thread it does nothing, since no signals arrive there.
-    """
-
-    def __init__(self) -> None:
-        self._arrived: list[int] = []
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        for signum in _CANCELLING:
-            before = _signal.getsignal(signum)
-            outer = getattr(before, "__self__", None)
-            if isinstance(outer, held):
-                return outer  # type: ignore[return-value]
-            if before in (_signal.SIG_IGN, None):
-                continue
-            try:
-                self._before[signum] = _signal.signal(signum, self._keep)
-            except ValueError:  # not the main thread
-                break
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for signum, handler in self._before.items():
-            _signal.signal(signum, handler)
-        for signum in self.take():
-            _signal.raise_signal(signum)
-
-    def take(self) -> list[int]:
-        """The signals that have arrived so far; from now on they are the caller's."""
-        taken, self._arrived = self._arrived, []
-        return taken
-
-    def _keep(self, signum: int, _frame: FrameType | None) -> None:
-        self._arrived.append(signum)

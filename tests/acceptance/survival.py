@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.clock import SteadyClock
 from dagrun.errors import NotFoundError
@@ -256,7 +257,8 @@ class Reader:
     def __init__(self, project: Project, torn: int) -> None:
         logs = project.root / "logs"
         self.torn = torn
-        self.history = RunQueries(FileRuns(logs / "runs", logs / "orchestrator_events.jsonl"), SteadyClock())
+        runs = FileRuns(logs / "runs", logs / "orchestrator_events.jsonl")
+        self.history = RunQueries(runs, SteadyClock(), QueuedRuns(runs, logs / "schedules"))
         self.looks = 0
         self.problem = ""
         self._done = threading.Event()

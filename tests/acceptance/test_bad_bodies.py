@@ -40,7 +40,7 @@ BAD: dict[str, tuple[str, str, str]] = {
         "sys.setrecursionlimit(10**6)\na = []\nfor _ in range(5_000): a = [a]\nreturn {'odd': a}",
         "BadCall", "output 'odd' is not JSON-serialisable: it is nested too deeply",
     ),
-    "returns_odd_keys": ("return {('a', 1): 2}", "BadCall", "output key ('a', 1) is not text"),
+    "returns_odd_keys": ("return {('a', 1): 2}", "BadCall", "output key ('a', 1) is not a string"),
     "returns_half_a_character": ("return {'odd': 'x\\ud800'}", "BadCall", "output 'odd' is not JSON-serialisable"),
     "returns_too_much": ("return {'odd': 'x' * 2_000_000}", "BadCall", "at most 1000000 are allowed (max_output_bytes)"),
     "returns_nothing_ever": ("while True: time.sleep(300)", "Timeout", "timed out after 1s"),

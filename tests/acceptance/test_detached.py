@@ -1,4 +1,4 @@
-"""`run --detach`: the run goes on when the command has returned."""
+"""`run --detach`: the run continues when the command has returned."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ os.write = write
 """
 
 
-def test_it_returns_when_the_first_fact_is_recorded_and_not_before(project: Project) -> None:
+def test_it_returns_when_the_first_event_is_recorded_and_not_before(project: Project) -> None:
     project.write("dag.yaml", DAG)
     project.write("faults/sitecustomize.py", HELD)
     path = f"{project.root / 'faults'}:{os.environ.get('PYTHONPATH', '')}"
@@ -55,7 +55,7 @@ def test_it_returns_when_the_first_fact_is_recorded_and_not_before(project: Proj
     wait_for("the end of the run", lambda: "dag_done" in project.names("it"))
 
 
-def test_what_is_wrong_is_told_at_once(project: Project) -> None:
+def test_a_wrong_document_is_reported_at_once(project: Project) -> None:
     project.write("dag.yaml", "tasks: [{id: a, run: x, depends_on: [b]}]")
     command = project.dagrun("run", "dag.yaml", "--detach")
     assert command.code == 2

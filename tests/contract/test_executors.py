@@ -466,7 +466,7 @@ def test_of_an_attempt_that_never_began_nothing_is_kept(local: Local) -> None:
 @pytest.mark.parametrize(
     ("script", "error"),
     [
-        ("mkdir $DAGRUN_OUTPUT", "$DAGRUN_OUTPUT is no ordinary file any more"),
+        ("mkdir $DAGRUN_OUTPUT", "$DAGRUN_OUTPUT is not an ordinary file any more"),
         ("rm $DAGRUN_PARAMS_FILE; mkdir -p $DAGRUN_PARAMS_FILE/x", None),
     ],
 )
@@ -496,7 +496,7 @@ def test_an_attempt_may_be_stopped_while_its_artifacts_are_copied(
         copying.set()
         assert halt.wait(PATIENCE)
 
-    monkeypatch.setattr(artifacts, "_copy_file", slow)
+    monkeypatch.setattr(artifacts, "copy_file", slow)
     its = local.work("returns", artifacts=("*.py",))
 
     async def story(ends: Ends) -> None:

@@ -11,11 +11,12 @@ from typing import Protocol
 import pytest
 
 from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
+from dagrun.core.requests import Request
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request, RunStore, RunWriter, is_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, is_run_id
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from dagrun.cli.app import app
+from dagrun.cli.app import app_for
 
 #: Options that wait for something that never comes, or leave a process behind.
 _ENDLESS = {"--serve", "--follow", "-f", "--detach", "--watch"}
@@ -53,7 +53,7 @@ _SENSIBLE = {
 def command_lines(seed: int, count: int) -> Iterator[list[str]]:
     """So many command lines, the same ones for the same seed."""
     chance = random.Random(seed)
-    commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    commands: dict[str, Any] = get_command(app_for(["--"])).commands  # type: ignore[attr-defined]
     for _ in range(count):
         name = chance.choice([*commands, *commands, chance.choice(_ODD)])
         command = commands.get(name)

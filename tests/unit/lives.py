@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagrun.app.service import RunObserver, RunResult, Service
+from dagrun.app.queued_runs import QueuedRuns
+from dagrun.app.service import Service
+from dagrun.app.stretch import RunObserver, RunResult, Stretches
 from dagrun.clock import FakeClock
 from dagrun.core.events import Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.record import replay
+from dagrun.core.requests import Request
 from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
@@ -20,7 +23,6 @@ from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})
@@ -61,11 +63,12 @@ class Life:
 
     def begin(self, path: str = "", **params: Any) -> RunResult:
         """The first stretch."""
-        return self.service.run(PreparedRun(Graph.compile(self.dag), path, params, REGISTRY), "r")
+        prepared = PreparedRun(Graph.compile(self.dag), path, params, REGISTRY)
+        return asyncio.run(self.service.run(prepared, "r"))
 
     def resume(self, **more: Any) -> RunResult | None:
         """The next one."""
-        return self.service.resume("r", **more)
+        return asyncio.run(self.service.resume("r", **more))
 
     def cancel(self) -> None:
         """A cancel from outside, while nobody drives the run."""
@@ -106,9 +109,8 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
     runs, clock = MemoryRuns(), FakeClock()
     writer = runs.create(dag, clock.now(), "r")
     state = RunState(Graph.compile(dag))
-    service = Service(
-        Settings(root=Path("/nowhere")), runs, clock, lambda: InlineExecutor(), lambda: REGISTRY
-    )
+    settings = Settings(root=Path("/nowhere"))
+    stretches = Stretches(settings, runs, clock, InlineExecutor, QueuedRuns(runs, settings.root))
     prepared = PreparedRun(state.graph, "", {}, REGISTRY)
     watcher = Watcher(moment)
 
@@ -118,13 +120,13 @@ def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[Run
         engine = Engine(
             state=state, writer=writer, executor=InlineExecutor(bodies), clock=clock, chance=lambda: 0.5,
             listener=watcher.event,
-            bodies=WorkBuilder(prepared, service.settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
+            bodies=WorkBuilder(prepared, settings, state, "r", writer.read_outputs, writer.artifacts, environment={}),
         )  # fmt: skip
         watcher.then = lambda: engine.cancel("me", "enough")
         if not moment:
             watcher.then()
         async with asyncio.timeout(20):
-            return await engine.run(service._start(prepared, writer))
+            return await engine.run(stretches.start_event(prepared, writer))
 
     ended = asyncio.run(drive())
     writer.close()

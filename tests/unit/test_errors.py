@@ -34,7 +34,7 @@ def test_a_name_that_does_not_exist_suggests_the_nearest_one() -> None:
     assert (str(error), error.hint, error.exit_code) == ("DAG 'wekly' not found", "did you mean 'weekly'?", 2)
 
 
-def test_when_nothing_is_near_the_hint_stands() -> None:
+def test_without_a_similar_name_the_hint_is_kept() -> None:
     assert (
         NotFoundError("run", "xyz", ["weekly"], hint="`dagrun runs` lists them").hint
         == "`dagrun runs` lists them"

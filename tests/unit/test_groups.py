@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from dagrun.core.decisions import EndGroup, Expand, Finish, Start
 from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL
 from dagrun.core.record import replay
 from dagrun.core.resume import remainder
@@ -19,6 +20,7 @@ from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Result
 from dagrun.errors import NotFoundError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails
 from tests.unit.harness import played, task
@@ -377,11 +379,11 @@ def test_a_rerun_takes_a_group_over_whole() -> None:
         call("m", matrix=TWO), call("b", "each", "m"),
         bodies=lambda: {"list": lists("a", "b"), "each": lambda _: {"k": 1}, "m": lambda _: {"k": 2}},
     )  # fmt: skip
-    ended = life.service.rerun("r", Selection(only=["b"]), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(only=["b"]), "again"))
     assert (ended.view.status, ran(life)) == ("success", ["b"])
     assert life.executors[-1].params["b"] == {"each__k": {"0": 1}, "m__k": {"os=ubuntu": 2, "os=alpine": 2}}
     assert {task.id: task.status for task in ended.view.tasks}["each[1]"] == "skipped"
-    assert life.service.rerun("r", Selection(only=["each"]), "more").view.status == "success"
+    assert asyncio.run(life.service.rerun("r", Selection(only=["each"]), "more")).view.status == "success"
     assert ran(life) == ["each[0]"]
 
 
@@ -405,7 +407,7 @@ def half(*more: Task) -> Life:
 
 def again(life: Life, **selected: list[str]) -> tuple[list[str], dict[str, str]]:
     """A rerun: what ran, and how all ended."""
-    ended = life.service.rerun("r", Selection(**selected), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(**selected), "again"))
     assert ended.view.status == "success"
     return ran(life), {task.id: task.variants.summary for task in ended.view.tasks if task.variants}
 
@@ -447,10 +449,10 @@ def test_what_failed_and_is_not_asked_for_is_left_out() -> None:
 def test_a_rerun_of_a_rerun_knows_which_items_it_is_about() -> None:
     life = half()
     again(life, only=["each[2]"])
-    ended = life.service.rerun("again", Selection(only=["each"]), "more")
+    ended = asyncio.run(life.service.rerun("again", Selection(only=["each"]), "more"))
     assert (ended.view.status, ran(life)) == ("success", ["each[0]", "each[2]"])
     with pytest.raises(NotFoundError) as error:
-        life.service.rerun("again", Selection(only=["each[1]"]), "none")
+        asyncio.run(life.service.rerun("again", Selection(only=["each[1]"]), "none"))
     assert error.value.hint == "there is 'each[0]', 'each[2]'"
 
 
@@ -459,7 +461,7 @@ def test_a_rerun_of_some_variants_that_was_cut_off_is_resumed() -> None:
     again(life, only=["each[1]", "m[os=alpine]"])
     journal = life.runs.runs["again"].journal
     del journal[len(journal) // 2 :]
-    ended = life.service.resume("again")
+    ended = asyncio.run(life.service.resume("again"))
     assert ended is not None
     assert ended.view.status == "success"
     assert set(ran(life)) <= {"each[1]", "m[os=alpine]"}

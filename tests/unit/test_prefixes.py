@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.events import Event, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Result
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.views.status import view_of
 from tests.unit.harness import names_of, shapes
 from tests.unit.lives import Body, Life, cancelled_at
@@ -288,7 +290,7 @@ def test_a_rerun_repeats_nothing_good_that_nobody_asked_for(
     life.begin()
     before = life.folded()
     asked = data.draw(st.lists(st.sampled_from(sorted(before.index)), min_size=1, max_size=2, unique=True))
-    ended = life.service.rerun("r", Selection(only=asked), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(only=asked), "again"))
     after = replay(life.runs.read("again"))
     assert all(task.status in FINAL for task in after.tasks)
     assert [task.status for task in after.tasks] == [task.status for task in ended.state.tasks]

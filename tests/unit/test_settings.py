@@ -47,7 +47,7 @@ def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
     assert settings.sources["state_path"] == "default"
 
 
-def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
+def test_an_empty_variable_is_ignored(tmp_path: Path) -> None:
     assert load(env(DAGRUN_RUNS_DIR=""), tmp_path).sources["runs_dir"] == "default"
 
 
@@ -83,7 +83,7 @@ def test_in_one_directory_dagrun_toml_comes_first(tmp_path: Path) -> None:
     assert load({}, tmp_path).runs_dir == "own"
 
 
-def test_without_a_project_the_root_is_where_one_stands(tmp_path: Path) -> None:
+def test_without_a_project_the_root_is_the_current_directory(tmp_path: Path) -> None:
     assert load({}, tmp_path).root == tmp_path
 
 
@@ -108,7 +108,7 @@ def test_a_list_is_a_list_or_text_with_commas(tmp_path: Path, listed: str) -> No
     assert load({}, tmp_path).workflows == ("a", "b.py")
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     written(tmp_path, "runs_dri = 'x'\nretry_base_ms = 'soon'\nworkflows = [1]")
     where = tmp_path / "dagrun.toml"
     assert refusal(tmp_path, {"DAGRUN_MAX_OUTPUT_BYTES": "1.5"}) == "\n".join(
@@ -165,7 +165,7 @@ def test_a_pyproject_whose_tool_is_no_table_is_somebody_elses(tmp_path: Path) ->
 
 
 class TestAProjectOfAnotherUser:
-    """What its settings name would run as whoever runs dagrun below it, as git says of a repository's hooks."""
+    """The code that its settings list would run as the user of dagrun, like the hooks of a git repository."""
 
     @pytest.fixture
     def project(self, tmp_path: Path) -> Path:
@@ -180,7 +180,7 @@ class TestAProjectOfAnotherUser:
         with pytest.raises(RefusedError) as error:
             load({}, project / "inner")
         assert error.value.message == (
-            f"{project}/dagrun.toml belongs to user 54321: what it names would run as you"
+            f"{project}/dagrun.toml belongs to user 54321: the code that it lists would run as you"
         )
         assert error.value.hint == f"if you trust that project: export DAGRUN_SAFE_DIRECTORIES={project}"
 
@@ -209,9 +209,7 @@ class TestAProjectOfAnotherUser:
             load({}, project)
 
     @pytest.mark.parametrize("text", ["[tool.other]", "not = [toml"])
-    def test_a_pyproject_toml_that_says_nothing_to_dagrun_is_passed_over(
-        self, project: Path, text: str
-    ) -> None:
+    def test_a_pyproject_toml_without_settings_of_dagrun_is_ignored(self, project: Path, text: str) -> None:
         (project / "dagrun.toml").unlink()
         os.chown(written(project, text, "pyproject.toml") / "pyproject.toml", 54321, 54321)
         assert load({}, project).root == project

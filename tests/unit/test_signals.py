@@ -1,57 +1,25 @@
-"""Signals that come before a run can take them are kept for it."""
+"""Signals before and between runs end the process at once."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
 
 import pytest
 
-from dagrun.signals import held
+
+def ends_with(signum: int, before: str = "") -> tuple[int, str]:
+    """The exit code and the output of a process that gets a signal after `leave_quietly`."""
+    program = f"import signal\n{before}\nfrom dagrun import signals\nsignals.leave_quietly()\nsignal.raise_signal({signum})\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture(autouse=True)
-def heard() -> Iterator[list[int]]:
-    """What the handlers outside the block have heard."""
-    heard: list[int] = []
-    before = {
-        signum: signal.signal(signum, lambda number, _: heard.append(number))
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    yield heard
-    for signum, handler in before.items():
-        signal.signal(signum, handler)
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_process_without_a_traceback(signum: int) -> None:
+    assert ends_with(signum) == (128 + signum, "")
 
 
-def test_a_signal_is_kept_for_whoever_takes_it(heard: list[int]) -> None:
-    with held() as signals:
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGHUP)
-        assert signals.take() == [signal.SIGINT, signal.SIGHUP]
-    assert heard == []
-
-
-def test_a_signal_that_nobody_took_is_delivered_after_the_block(heard: list[int]) -> None:
-    with held():
-        signal.raise_signal(signal.SIGTERM)
-        assert heard == []
-    assert heard == [signal.SIGTERM]
-
-
-def test_the_outermost_block_keeps_what_arrives(heard: list[int]) -> None:
-    with held():
-        signal.raise_signal(signal.SIGINT)
-        with held() as inner:
-            signal.raise_signal(signal.SIGTERM)
-            assert inner.take() == [signal.SIGINT, signal.SIGTERM]
-        signal.raise_signal(signal.SIGTERM)
-        assert heard == []
-    assert heard == [signal.SIGTERM]
-
-
-def test_a_signal_that_is_ignored_stays_ignored(heard: list[int]) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with held() as signals:
-        signal.raise_signal(signal.SIGHUP)
-        assert signals.take() == []
-    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    assert ends_with(signal.SIGINT, "signal.signal(signal.SIGINT, signal.SIG_IGN)") == (0, "")

@@ -1,1 +1,1 @@
-"""Use cases: what every face imports. One service over documents, runs and schedules."""
+"""Use cases, for every front end: documents, runs and schedules of a project."""

@@ -1,4 +1,4 @@
-"""A run that is seen from outside while it runs: its state and its tasks' output, reading only what is new."""
+"""A run followed from another process: its state and the output of its tasks. Reads only what is new."""
 
 from __future__ import annotations
 
@@ -21,56 +21,56 @@ if TYPE_CHECKING:
     from dagrun.core.work import Json
 
 
-LONGEST_LINE = 1 << 20  # bytes of a log's line that are handed out at once
+LONGEST_LINE = 1 << 20  # bytes; a longer line of a log is split
 
 
 class Watch:
-    """The fold of one run's facts, carried on by what is added to its journal."""
+    """The state of one run, updated from its journal."""
 
     def __init__(self, runs: RunStore, run_id: str, clock: Clock) -> None:
         self.run_id = run_id
         self.state = RunState(Graph.compile(runs.dag(run_id)))
-        #: Whether somebody drove the run at the last look; when nobody does, nothing more will come.
+        #: Whether a process drove the run at the last poll; if not, nothing more will come.
         self.live = True
         self._runs = runs
         self._clock = clock
         self._tail = runs.events(run_id)
-        self._misfits = 0
+        self._invalid = 0
 
     @property
     def bytes_read(self) -> int:
-        """What was read of the journal."""
+        """How much of the journal was read."""
         return self._tail.bytes_read
 
     def poll(self) -> list[Event]:
-        """The facts since the last look; they are in `state` now."""
-        # Asked before the journal is read: a run that ends in between is seen with its end.
+        """The events since the last poll, which are part of `state` now."""
+        # Before the journal is read: so the end of a run that ends in between is not missed.
         live = self._runs.is_live(self.run_id)
-        facts: list[Event] = []
+        recorded: list[Event] = []
         while found := self._tail.poll():
-            facts.extend(self._facts(found))
+            recorded.extend(self._decoded(found))
         if not live:
-            facts.extend(self._facts(self._tail.finish()))
-        self._misfits += fold(self.state, facts)
+            recorded.extend(self._decoded(self._tail.finish()))
+        self._invalid += fold(self.state, recorded)
         if not live:
             mark_interrupted(self.state)
         self.live = live
-        return facts
+        return recorded
 
     def view(self) -> RunView:
-        """The run as it stands."""
-        return view_of(self.state, self.run_id, self._clock.now(), self._tail.corrupt + self._misfits)
+        """The run as people see it."""
+        return view_of(self.state, self.run_id, self._clock.now(), self._tail.corrupt + self._invalid)
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         self._tail.close()
 
-    def _facts(self, found: list[dict[str, Json]]) -> Iterator[Event]:
+    def _decoded(self, found: list[dict[str, Json]]) -> Iterator[Event]:
         for line in found:
             try:
                 event = events.decode(line)
             except (KeyError, TypeError, ValueError):
-                self._misfits += 1
+                self._invalid += 1
                 continue
             if event is not None:
                 yield event
@@ -78,7 +78,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that an attempt has printed."""
+    """One line of the output of an attempt."""
 
     task_id: str
     attempt: int
@@ -86,7 +86,7 @@ class LogLine:
 
 
 class LogFollower:
-    """What the attempts of a run print, as it comes; attempts join as they start."""
+    """The output of the attempts of a run, as they start and print."""
 
     def __init__(self, runs: RunStore, watch: Watch, task_id: str | None = None) -> None:
         self._runs = runs
@@ -102,27 +102,29 @@ class LogFollower:
 
     @property
     def bytes_read(self) -> int:
-        """What was read of all logs."""
+        """How much of all logs was read."""
         return sum(log.bytes_read for log in [*self._running.values(), *self._ended.values()])
 
     def poll(self) -> Iterator[LogLine]:
-        """The lines since the last look. It ends when there are none for now."""
-        for fact in self._watch.poll():
-            if isinstance(fact, TaskStart) and (self._task_id is None or is_of(fact.task_id, self._task_id)):
-                path = self._runs.log_path(self._watch.run_id, fact.task_id, fact.attempt)
-                self._running[fact.task_id, fact.attempt] = Follower(path, LONGEST_LINE)
-            elif (
-                isinstance(fact, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
-                and fact.attempt is not None
+        """The lines since the last poll."""
+        for event in self._watch.poll():
+            if isinstance(event, TaskStart) and (
+                self._task_id is None or is_of(event.task_id, self._task_id)
             ):
-                yield from self._end(fact.task_id, fact.attempt)
+                path = self._runs.log_path(self._watch.run_id, event.task_id, event.attempt)
+                self._running[event.task_id, event.attempt] = Follower(path, LONGEST_LINE)
+            elif (
+                isinstance(event, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
+                and event.attempt is not None
+            ):
+                yield from self._end(event.task_id, event.attempt)
         for key, log in self._running.items():
             yield from _new(key, log)
         if not self.live:
             yield from self._last()
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         for log in self._running.values():
             log.close()
         self._watch.close()
@@ -136,7 +138,7 @@ class LogFollower:
             self._ended[key] = log
 
     def _last(self) -> Iterator[LogLine]:
-        """What is left: of attempts without a recorded end, and what was printed late (by what a body left behind)."""
+        """The rest: output of attempts without a recorded end, and output after the end, by processes left running."""
         for key, log in [*self._ended.items(), *self._running.items()]:
             yield from _new(key, log, last=True)
             log.close()

@@ -1,13 +1,14 @@
-"""Runs that were and runs that are: what can be asked about them."""
+"""Answers about runs, queued, live and ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.app.following import LogFollower, Watch
+from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock
 from dagrun.core.events import EVENTS
 from dagrun.core.graph import Graph
@@ -18,7 +19,7 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
-from dagrun.runtime.prepared_run import at_once
+from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import EventTail, RunStore
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
@@ -27,71 +28,103 @@ if TYPE_CHECKING:
     from dagrun.views.estimate import Estimate
     from dagrun.views.why import Why
 
-MOST_RUNS_LOOKED_AT = 50  # for an estimate: what it costs does not grow with the history
+MOST_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
 
 
 class RunQueries:
     """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
 
-    def __init__(self, runs: RunStore, clock: Clock) -> None:
+    def __init__(self, runs: RunStore, clock: Clock, queue: QueuedRuns) -> None:
         self.runs = runs
         self.clock = clock
+        self.queue = queue
 
     def record(self, named: str = "latest") -> RunRecord:
-        """A run by its id, a unique prefix, or `latest`. Raises NotFoundError, RefusedError for an ambiguous prefix."""
+        """A run that has begun. Raises NotFoundError, and RefusedError for an ambiguous prefix or a queued run."""
         return self.runs.read(self.run_id(named))
 
     def run_id(self, named: str) -> str:
-        """The id of a run that somebody named."""
+        """The id of a run that has begun. Raises NotFoundError, and RefusedError for an ambiguous prefix or a queued run."""
+        try:
+            return self._begun(named)
+        except NotFoundError:
+            queued = self.queue.starting_with(named) if named else []
+            if not queued:
+                raise
+            hint = f"`dagrun status {queued[0]}` shows what it waits for"
+            raise RefusedError(f"run '{queued[0]}' is queued: it has not begun", hint=hint) from None
+
+    def _begun(self, named: str) -> str:
         if named == "latest":
             newest = next(self.runs.ids(), None)
             if newest is None:
-                raise NotFoundError("run", named, hint="nothing has been run here yet")
+                raise NotFoundError("run", named, hint="there are no runs yet")
             return newest
         if self.runs.has(named):
             return named
         matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
         if len(matches) > 1:
-            raise RefusedError(
-                f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3])
-            )
+            raise _ambiguous(named, matches)
         if not matches:
             raise NotFoundError("run", named, hint="`dagrun runs` lists them")
         return matches[0]
 
+    def any_run_id(self, named: str) -> str:
+        """The id of a run, queued or begun. Raises NotFoundError, and RefusedError for an ambiguous prefix."""
+        queued = [] if named in ("", "latest") else self.queue.starting_with(named)
+        if named in queued or not queued:
+            return named if queued else self._begun(named)
+        try:
+            begun = self._begun(named)
+        except NotFoundError:
+            matches = queued
+        else:
+            matches = [begun] if begun == named else [*queued, begun]
+        if len(matches) > 1:
+            raise _ambiguous(named, matches)
+        return matches[0]
+
     def graph_of(self, named: str = "latest") -> Graph:
-        """What one run runs."""
+        """The graph of a run."""
         return Graph.compile(self.runs.dag(self.run_id(named)))
 
     def status(self, named: str = "latest") -> RunView:
-        """One run as people see it."""
-        return view(self.record(named), self.clock.now())
+        """One run as people see it; a queued one too."""
+        run_id = self.any_run_id(named)
+        queued = self.queue.get(run_id)
+        return view(self.runs.read(run_id), self.clock.now()) if queued is None else queued_view(queued)
 
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
         since: float | None = None, limit: int = 20, offset: int = 0,
     ) -> list[RunView | DamagedRun]:  # fmt: skip
-        """Runs, the one that began last first. Without a filter only those that are shown are read.
+        """Runs, the one that began last first, and before them all the queued ones.
 
-        One whose records are damaged is among them, unless the filter is about what they would say.
+        Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
+        unless a filter asks for what they would contain.
         """
-        return list(islice(self._matching(dag, status, tenant, since), offset, offset + limit))
 
-    def _matching(
-        self, dag: str | None, status: str | None, tenant: str | None, since: float | None
-    ) -> Iterator[RunView | DamagedRun]:
+        def matches(run: RunView) -> bool:
+            return (
+                dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant)
+            )
+
+        queued = filter(matches, map(queued_view, self.queue.all()))
+        damaged = dag is None and tenant is None and status in (None, DAMAGED)
+        begun = (
+            run for run in self._views(since) if (damaged if isinstance(run, DamagedRun) else matches(run))
+        )
+        return list(islice(chain(queued, begun), offset, offset + limit))
+
+    def _views(self, since: float | None) -> Iterator[RunView | DamagedRun]:
         now = self.clock.now()
         for run_id in self.runs.ids(since):
             try:
-                run = view(self.runs.read(run_id), now)
-            except NotFoundError:  # a directory that is no run, or one that is being born or removed just now
+                yield view(self.runs.read(run_id), now)
+            except NotFoundError:  # not a run, or a run that is being created or removed just now
                 continue
             except DamagedError as error:
-                if dag is None and tenant is None and status in (None, DAMAGED):
-                    yield DamagedRun(run_id, error.message)
-                continue
-            if dag in (None, run.dag.name) and status in (None, run.status) and tenant in (None, run.tenant):
-                yield run
+                yield DamagedRun(run_id, error.message)
 
     def why(self, named: str, task_id: str) -> Why:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
@@ -106,7 +139,7 @@ class RunQueries:
         )  # fmt: skip
 
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
-        """A run's log files: task, attempt, path; tasks in the DAG's order."""
+        """The log files of a run: task, attempt, path; tasks in the order of the DAG."""
         run_id = self.run_id(named)
         return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
 
@@ -121,21 +154,21 @@ class RunQueries:
         return self.runs.events(None if named is None else self.run_id(named), names)
 
     def is_live(self, run_id: str) -> bool:
-        """Whether some process drives the run now. Asked often, so it takes an id and looks up no name."""
+        """Whether a process drives the run now. Called often, so it takes an id and looks nothing up."""
         return self.runs.is_live(run_id)
 
     def watch(self, named: str = "latest") -> Watch:
-        """One run, followed: its state as its facts come."""
+        """Follow the state of a run."""
         return Watch(self.runs, self.run_id(named), self.clock)
 
     def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
-        """What a run's tasks print, followed. Raises NotFoundError."""
+        """Follow the output of a run's tasks. Raises NotFoundError."""
         run_id = self.run_id(named)
         self._task_ids(run_id, task_id)
         return LogFollower(self.runs, self.watch(run_id), task_id)
 
     def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
-        """The tasks of a run, variants among them, or the one that is asked for; `whole`: and its variants."""
+        """The ids of a run's tasks and variants, or only `task_id`, which must exist; with `whole` also its variants."""
         dag = self.runs.dag(run_id)
         ids = [task.id for task in dag.tasks]
         if any(task.matrix is not None or task.for_each is not None for task in dag.tasks):
@@ -150,27 +183,31 @@ class RunQueries:
         return [each for each in ids if is_of(each, task_id)] if whole else [task_id]
 
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
-        """What to expect of a run, from this DAG's newest runs; `params` None: their defaults.
+        """The expected times of a run, from the newest runs of its DAG. `params` default to the parameters' defaults.
 
         Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs.
         """
         from dagrun.views import estimate
 
         history = estimate.History(graph)
-        for run_id in islice(self.runs.ids(), MOST_RUNS_LOOKED_AT):
+        for run_id in islice(self.runs.ids(), MOST_RUNS_READ):
             if history.is_enough:
                 break
             try:
                 record = self.runs.read(run_id)
-            except (NotFoundError, DamagedError):  # or it is being made or removed just now
+            except (NotFoundError, DamagedError):  # or it is being created or removed
                 continue
             if record.dag.name == graph.dag.name:
                 history.add(record.events)
-        return estimate.estimate(graph, history, at_once(graph.dag), params)
+        return estimate.estimate(graph, history, default_parallel(graph.dag), params)
+
+
+def _ambiguous(named: str, matches: Sequence[str]) -> RefusedError:
+    return RefusedError(f"'{named}' names {len(matches)} runs", hint="the newest: " + ", ".join(matches[:3]))
 
 
 def _no_such_task(run_id: str, dag: Dag, task_id: str, ids: Sequence[str]) -> NotFoundError:
-    """A task, or a variant, that the run does not have, with what was meant."""
+    """The error for a task or a variant that the run does not have, with a suggestion."""
     task = next((task for task in dag.tasks if task.id == base_id(task_id)), None)
     if task is not None:
         return NotFoundError(

@@ -1,11 +1,11 @@
-"""Settings to Service: the one file that names files, local processes and the clock together."""
+"""Settings to Service: the only file that combines files, local processes and the clock."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from dagrun.settings import Settings
@@ -18,137 +18,177 @@ if TYPE_CHECKING:
     from dagrun.registry import Registry
     from dagrun.scheduling.enqueuer import Record, Report
     from dagrun.scheduling.schedule_queries import CheckedFiles
-    from dagrun.scheduling.scheduler import Scheduler
+    from dagrun.scheduling.scheduler import Scheduler, SchedulerSignals
 
 T = TypeVar("T")
 
 
-class _Means:
-    """What a service works with on this machine; each part is made when it is first asked for."""
+class _Local:
+    """The local executors of a service: one for each run, one that reads the registry, one in reserve. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._foreseen = False
-        self._executor: LocalExecutor | None = None
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._reserve: LocalExecutor | None = None
+        self._reader: tuple[LocalExecutor, RegistryReader] | None = None
+        self._taken: list[LocalExecutor] = []
+        self._registry: Registry | None = None
+        self._registry_lock = threading.Lock()
+
+    def fork(self) -> None:
+        """Have an executor, and so a keeper, in reserve."""
+        with self._lock:
+            self._reserve = self._reserve or self._new()
 
     def executor(self) -> LocalExecutor:
-        """An executor that is open. Each run closes its own, so the next run gets a new one. Forks the keeper."""
-        from dagrun.executors.local.executor import (
-            LocalExecutor,  # asyncio, which no answer needs that runs nothing
-        )
+        """An executor for one run, which closes it. It has the workers that read the registry, if they are idle."""
+        with self._lock:
+            taken, self._reserve = self._reserve or self._new(), None
+            self._taken = [*(each for each in self._taken if not each.is_closed), taken]
+            return taken
 
-        if self._executor is None or self._executor.is_closed:
-            self._executor = LocalExecutor(
-                self.settings.root,
-                self.settings.kill_grace_ms / 1000,
-            )
-        return self._executor
-
-    @cached_property
     def registry(self) -> Registry:
-        return self._reader.read(self.settings.workflows)
+        """Every registered workflow. Read once; other threads wait for it, but can start runs meanwhile."""
+        with self._registry_lock:
+            if self._registry is None:
+                executor, reader = self._reading()
+                self._registry = reader.read(self._settings.workflows)
+                with self._lock:
+                    self._reader = None
+                    if self._reserve is None:
+                        self._reserve = executor
+                    else:
+                        executor.shut()
+            return self._registry
 
-    @cached_property
-    def _reader(self) -> RegistryReader:
-        """Reads the registry with the keeper of the next run."""
+    def prefetch_registry(self) -> None:
+        """Begin to read the registry in another process, because it will be needed soon."""
+        if self._registry is None and self._registry_lock.acquire(
+            blocking=False
+        ):  # else another thread reads it
+            try:
+                if self._reader is None:
+                    _, reader = self._reading()
+                    reader.start(self._settings.workflows)
+            finally:
+                self._registry_lock.release()
+
+    def _reading(self) -> tuple[LocalExecutor, RegistryReader]:
+        """The executor that reads the registry."""
         from dagrun.executors.local.registry_reader import RegistryReader
 
-        return RegistryReader(self.executor(), self.settings.import_patience_ms / 1000)
+        with self._lock:
+            if self._reader is None:
+                executor, self._reserve = self._reserve or self._new(), None
+                self._reader = executor, RegistryReader(executor, self._settings.import_patience_ms / 1000)
+            return self._reader
 
-    def foresee_registry(self) -> None:
-        if "registry" not in self.__dict__ and not self._foreseen:
-            self._foreseen = True
-            self._reader.start(self.settings.workflows)
+    def _new(self) -> LocalExecutor:
+        from dagrun.executors.local.executor import LocalExecutor  # slow to import; most queries do without
+
+        return LocalExecutor(self._settings.root, self._settings.kill_grace_ms / 1000)
 
     def end_bodies(self, run_id: str) -> None:
-        """End what a run that nobody drives any more has left running."""
+        """End what a run whose process died has left running."""
         from dagrun.executors.local import orphans
         from dagrun.run_layout import RunLayout
 
-        orphans.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
+        orphans.end(RunLayout(self._settings.path(self._settings.runs_dir) / run_id).bodies_lock)
 
     def shut(self) -> None:
-        if self._executor is not None:
-            self._executor.shut()
+        """End every process that is left."""
+        with self._lock:
+            reading = [] if self._reader is None else [self._reader[0]]
+            for executor in (*self._taken, *reading, *([self._reserve] if self._reserve else [])):
+                executor.shut()
 
 
 @contextmanager
 def documents(settings: Settings) -> Iterator[Documents]:
-    """Answers about one project's documents, for those who ask nothing about runs and need not wait for it."""
+    """Answers about the documents of a project, for commands that do not need the rest of the service."""
     from dagrun.app.documents import Documents
 
-    means = _Means(settings)
+    local = _Local(settings)
     try:
-        yield Documents(settings, lambda: means.registry, means.foresee_registry)
+        yield Documents(settings, local.registry, local.prefetch_registry)
     finally:
-        means.shut()
+        local.shut()
 
 
 @contextmanager
 def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
-    """A service over one project; everything it started is gone when the block ends.
+    """A service for one project. When the block ends, all processes that it started have ended, except launched runs.
 
-    With `runs` the keeper is forked at once, while this process is small and holds no lock.
+    With `runs` a keeper is forked at once, while this process is small and holds no lock.
     """
     from dagrun.app.service import Service
     from dagrun.clock import SteadyClock
     from dagrun.storage.files import FileRuns
     from dagrun.storage.jsonl import Rotation
 
-    means = _Means(settings)
+    local = _Local(settings)
     if runs:
-        means.executor()
+        local.fork()
+    store = FileRuns(
+        settings.path(settings.runs_dir),
+        settings.path(settings.events_path),
+        settings.durability,
+        Rotation(settings.rotate_bytes, settings.rotate_keep),
+    )
+    made = Service(
+        settings,
+        store,
+        SteadyClock(),
+        local.executor,
+        local.registry,
+        local.end_bodies,
+        local.prefetch_registry,
+    )
     try:
-        yield Service(
-            settings,
-            FileRuns(
-                settings.path(settings.runs_dir),
-                settings.path(settings.events_path),
-                settings.durability,
-                Rotation(settings.rotate_bytes, settings.rotate_keep),
-            ),
-            SteadyClock(),
-            means.executor,
-            lambda: means.registry,
-            means.end_bodies,
-            means.foresee_registry,
-        )
+        yield made
     finally:
-        means.shut()
-
-
-def unheard(say: Callable[[T], None]) -> Callable[[T], None]:
-    """Say something to whoever listens: that nobody can be told must not stop what is told of."""
-
-    def attempt(what: T) -> None:
-        with suppress(OSError, ValueError):
-            say(what)
-
-    return attempt
+        made.close()
+        local.shut()
 
 
 @contextmanager
-def scheduler(serving: Service, files: CheckedFiles, notify: Record, report: Report) -> Iterator[Scheduler]:
-    """A scheduler whose runs are processes of their own. `notify` receives every line of the state store. Main thread only."""
+def scheduler(
+    service: Service,
+    files: CheckedFiles,
+    on_line: Record,
+    report: Report,
+    make_bell: Callable[[Callable[[], None]], AbstractContextManager[SchedulerSignals]],
+) -> Iterator[Scheduler]:
+    """A scheduler whose runs are processes of their own.
+
+    `on_line` is called with every line of the state store. `make_bell` makes the object that wakes the scheduler up; its
+    argument is a function that collects the ends of processes.
+    """
     from dagrun import state_store
-    from dagrun.scheduling.launcher import Processes, SignalBell
     from dagrun.scheduling.open_runs import OpenRuns
+    from dagrun.scheduling.run_processes import RunProcesses
     from dagrun.scheduling.scheduler import Scheduler
 
-    settings = serving.settings
-    directory, store = serving.claims_directory, state_store.of(settings)
-
-    runner = Processes(serving.runs, OpenRuns(directory / ".open"), settings.root, serving.known_dag)
-    bell = SignalBell(runner.reap)
-    try:
+    settings = service.settings
+    directory, store = service.claims_directory, state_store.of(settings)
+    runner = RunProcesses(
+        service.runs, OpenRuns(directory / ".open"), settings.root, service.schedules.known_dag
+    )
+    with closing(runner), make_bell(runner.reap) as bell:
         made = Scheduler(
-            files, directory, runner, store.record, unheard(report), time.time, bell, limit=settings.sched_max_parallel,
-            tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000, home=str(files.directory),
-            records_of=store.about, notify=unheard(notify),
+            files, directory, runner, store.record, _never_failing(report), time.time, bell,
+            limit=settings.sched_max_parallel, tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000,
+            home=str(files.directory), records_of=store.about, notify=_never_failing(on_line),
         )  # fmt: skip
-        try:
+        with closing(made):
             yield made
-        finally:
-            made.close()
-    finally:
-        bell.close()
+
+
+def _never_failing(report: Callable[[T], None]) -> Callable[[T], None]:
+    """The same callback, except that a closed or full output does not stop the scheduler."""
+
+    def attempt(value: T) -> None:
+        with suppress(OSError, ValueError):
+            report(value)
+
+    return attempt

@@ -1,48 +1,53 @@
-"""The command line's frame: all commands, and what becomes of an error."""
+"""The entry of the command line: picks the command, and turns every error into a message and an exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from copy import copy
+from inspect import cleandoc
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from dagrun.cli import (
-    documents,
-    explaining,
-    history,
-    output,
-    planning,
-    recovery,
-    running,
-    scheduling,
-    shell_completion,
-    starting,
-    streams,
-    watching,
-)
+from dagrun.cli import output, shell_completion, streams
+from dagrun.cli.command_table import COMMANDS, CommandEntry
 from dagrun.cli.streams import OutputLost
 from dagrun.errors import DagrunError, MachineError, UsageError, of_the_machine
 
-app = typer.Typer(
-    name="dagrun",
-    help="Validate, plan and run workflows written as YAML DAGs.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+class CommandGroups(TyperGroup):
+    """A list of commands in groups, without Rich, which is slow to import."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one section per group."""
+        width = max(len(name) for name in self.commands)
+        for title in dict.fromkeys(entry.group for entry in COMMANDS if entry.group):
+            rows = [
+                (entry.name.ljust(width), self.commands[entry.name].get_short_help_str(formatter.width))
+                for entry in COMMANDS
+                if entry.group == title and entry.name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
-@app.callback()
-def _options(
-    version: bool = typer.Option(False, "--version", help="Show the version and exit."),
-    _directory: str | None = typer.Option(None, "-C", metavar="DIR", help="Do all as if started in DIR."),
-    _debug: bool = typer.Option(False, "--debug", help="Show the frames of an error that nobody foresaw."),
+def _global_options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    _directory: str | None = typer.Option(None, "-C", metavar="DIR", help="Change to this directory first."),
+    _debug: bool = typer.Option(False, "--debug", help="Show the traceback of an unexpected error."),
 ) -> None:
+    """Validate, plan and run workflows written as YAML DAGs.
+
+    Examples:
+      dagrun init demo           create a project to try
+      dagrun run backup          run a DAG, by name or path
+      dagrun why latest report   why a task of the newest run did not succeed
+
+    `dagrun COMMAND --help` describes a command with its options, examples and exit codes.
+    """
     if version:
         from dagrun import __version__
 
@@ -50,16 +55,10 @@ def _options(
         raise typer.Exit
 
 
-for group in (
-    starting, documents, planning, running, history, explaining, watching, shell_completion, recovery, scheduling,
-):  # fmt: skip
-    group.register(app)
-
-
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; its exit code. No mistake of a user gets out of here as a traceback."""
+    """Run one command and return its exit code. No mistake of a user ends in a traceback."""
     try:
-        code = _answer(arguments)
+        code = _execute(arguments)
         return streams.finish() or code
     except OutputLost as lost:
         return streams.complain(lost)
@@ -67,14 +66,16 @@ def run(arguments: Sequence[str]) -> int:
         return 130
 
 
-def _answer(arguments: Sequence[str]) -> int:
+def _execute(arguments: Sequence[str]) -> int:
+    if shell_completion.is_requested():
+        return shell_completion.answer(app_for)
     own = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     debug = "--debug" in own
     rest = [argument for argument in own if argument != "--debug"] + list(arguments[len(own) :])
     as_json = output.wants_json(rest)
     try:
-        rest = _enter(rest)
-        code = _frame(rest)(rest, prog_name="dagrun", standalone_mode=False)
+        rest = _change_directory(rest)
+        code = app_for(rest)(rest, prog_name="dagrun", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except OutputLost:
         raise
@@ -83,16 +84,17 @@ def _answer(arguments: Sequence[str]) -> int:
         return error.exit_code
     except typer.Abort:
         return 130
-    except SystemExit as end:  # Typer's way with a broken pipe; stdout and stderr are none (streams.py)
+    except SystemExit as end:  # Typer exits on a broken pipe; it is not that of stdout or stderr (streams.py)
         if not isinstance(end.__context__, OSError):
             raise
         if debug:
             raise end.__context__ from None
-        output.error(MachineError(f"a process that dagrun needs is gone: {end.__context__}"), as_json=as_json)
-        return MachineError.exit_code
+        lost = MachineError(f"a process that dagrun needs has ended: {end.__context__}")
+        output.error(lost, as_json=as_json)
+        return lost.exit_code
     except Exception as error:
         show = getattr(error, "show", None)
-        if callable(show):  # Typer's own: a usage error, with the usage
+        if callable(show):  # a usage error of Typer, which can print itself with the usage line
             if as_json:
                 output.error(UsageError(_message(error)), as_json=True)
             else:
@@ -100,15 +102,15 @@ def _answer(arguments: Sequence[str]) -> int:
             return int(getattr(error, "exit_code", 2))
         if debug:
             raise
-        if (foreseen := of_the_machine(error)) is not None:
-            output.error(foreseen, as_json=as_json)
-            return foreseen.exit_code
+        if (known := of_the_machine(error)) is not None:
+            output.error(known, as_json=as_json)
+            return known.exit_code
         output.bug(error, as_json=as_json)
         return 1
 
 
-def _enter(words: list[str]) -> list[str]:
-    """The words after `-C DIR`, in that directory."""
+def _change_directory(words: list[str]) -> list[str]:
+    """Apply the leading `-C DIR` options; the remaining words."""
     while words[:1] == ["-C"]:
         if len(words) < 2:
             raise UsageError("-C needs a directory", hint="dagrun -C DIR COMMAND")
@@ -123,20 +125,41 @@ def _enter(words: list[str]) -> list[str]:
     return words
 
 
-def _frame(words: Sequence[str]) -> typer.Typer:
-    """The app, with no more than these words need: to make options of all commands' signatures takes 12 ms."""
-    commands = {info.name or getattr(info.callback, "__name__", ""): info for info in app.registered_commands}
-    frame, asked = copy(app), words[0] if words else ""
-    if asked in commands:
-        frame.registered_commands = [commands[asked]]
-    elif asked in ("-h", "--help"):  # lists them, and of each there is only what it is for
-        frame.registered_commands = []
-        for name, info in commands.items():
-            frame.command(name, help=info.callback.__doc__, hidden=info.hidden)(lambda: None)
-    return frame
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """A Typer app with no more commands, and no more of them, than these words need: start-up time is a feature."""
+    app = typer.Typer(
+        name="dagrun",
+        cls=CommandGroups,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback(help=_help_text(_global_options.__doc__))(_global_options)
+    first = words[0] if words else ""
+    requested = [entry for entry in COMMANDS if entry.name == first]
+    if not requested and first != "--" and (first in ("", "-h", "--help") or not first.startswith("-")):
+        for entry in COMMANDS:  # to list or to suggest them takes no more than their names
+            app.command(entry.name, help=entry.summary, hidden=not entry.group)(lambda: None)
+        return app
+    for entry in requested or COMMANDS:
+        _add(app, entry)
+    return app
+
+
+def _add(app: typer.Typer, entry: CommandEntry) -> None:
+    function = entry.function
+    app.command(entry.name, help=_help_text(function.__doc__), hidden=not entry.group)(function)
+
+
+def _help_text(docstring: str | None) -> str:
+    """A docstring as a help text of Click: paragraphs are wrapped, except those that contain indented lines."""
+    paragraphs = cleandoc(docstring or "").split("\n\n")
+    return "\n\n".join(f"\b\n{text}" if "\n  " in text else text for text in paragraphs)
 
 
 def _message(error: Exception) -> str:
-    """What Typer has to say about a wrong command line."""
-    tell = getattr(error, "format_message", None)
-    return str(tell() if callable(tell) else error)
+    """The message of a usage error of Typer."""
+    format_message = getattr(error, "format_message", None)
+    return str(format_message() if callable(format_message) else error)

@@ -1,4 +1,4 @@
-"""The command that looks back: why."""
+"""The command that explains a task: why."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from typing import Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.history import Run
-from dagrun.cli.output import Form, Output
-from dagrun.cli.shell_completion import complete_task
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's command."""
-    app.command()(why)
+from dagrun.cli.completion_candidates import complete_task
+from dagrun.cli.options import Form, Output, Run
 
 
 def why(
     run: Run,
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="One of the run's tasks.", autocompletion=complete_task)
+        str,
+        typer.Argument(
+            metavar="TASK", help="A task of the run, or a variant of one.", autocompletion=complete_task
+        ),
     ],
     form: Output = Form.TEXT,
 ) -> int:
-    """Tell why a task ran, failed, was skipped or waits.
+    """Explain why a task ran, failed, was skipped or waits.
 
-    From the recorded facts, back to the first cause.
+    The explanation goes back to the first cause, and uses only what was recorded.
+
+    Examples:
+      dagrun why latest deploy
+      dagrun why latest 'test[os=linux]'
+
+    Exit codes:
+      0  the task was found
+      2  there is no such run or task
     """
     from dagrun import settings
     from dagrun.app import wiring

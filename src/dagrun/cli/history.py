@@ -1,4 +1,4 @@
-"""Commands about runs that were: status, runs, logs."""
+"""Commands that show runs: status, runs, logs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output, watching
-from dagrun.cli.output import Form, Output
-from dagrun.cli.shell_completion import complete_dag, complete_run, complete_task
+from dagrun.cli.completion_candidates import complete_dag, complete_task
+from dagrun.cli.options import Form, Output, Run, at_least
 from dagrun.cli.watching import Follow
 from dagrun.views.wording import plain
 
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dagrun.views.status import DamagedRun, RunView, TaskView
-
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        help="A run's id, a unique prefix of it, or `latest`.",
-        autocompletion=complete_run,
-    ),
-]
 
 
 class StatusForm(StrEnum):
@@ -42,30 +33,36 @@ class StatusForm(StrEnum):
     YAML = "yaml"
 
 
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(status)
-    app.command()(runs)
-    app.command(name="list", hidden=True)(runs)
-    app.command()(logs)
-
-
 def status(
     run: Run = "latest",
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until it ends.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Update the output until the run ends.")] = False,
     form: Annotated[
         StatusForm,
-        typer.Option("-o", "--output", help="text for people, json for scripts, yaml as an OrchestrationRun"),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Output format: `text` for people, `json` for scripts, `yaml` as an OrchestrationRun.",
+        ),
     ] = StatusForm.TEXT,
 ) -> int:
-    """Show one run: its tasks, their states, reasons and durations."""
+    """Show one run: its tasks, their states and durations.
+
+    Examples:
+      dagrun status
+      dagrun status latest --watch
+      dagrun status 20251003 -o json
+
+    Exit codes:
+      0  the run was found, whatever its state
+      2  there is no such run
+    """
     from dagrun import settings
     from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
         if watch:
             shape = Form.JSON if form is StatusForm.JSON else Form.TEXT
-            return watching.watch_status(service, run, shape, _lines)
+            return watching.watch_status(service, run, shape, status_lines)
         view = service.status(run)
     if form is StatusForm.JSON:
         output.print_json(view.to_json())
@@ -80,14 +77,14 @@ def status(
 
 
 def _show(view: RunView) -> None:
-    for line in _lines(view):
+    for line in status_lines(view):
         print(line)
     if view.corrupt:
         output.say(f"{view.corrupt} line(s) of the journal could not be read")
 
 
-def _lines(view: RunView, most: int | None = None) -> list[str]:
-    """A run for people; where there are `most` lines only, the tasks that one looks for first."""
+def status_lines(view: RunView, most: int | None = None) -> list[str]:
+    """A run as text; in at most `most` lines, with the most interesting tasks."""
     reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
     resumed = "" if view.resumed_at is None else f"  Resumed: {_local(view.resumed_at)}"
     head = [
@@ -113,7 +110,7 @@ def _lines(view: RunView, most: int | None = None) -> list[str]:
 
 
 def _outputs(view: RunView) -> list[str]:
-    """The outputs of the run, a line each."""
+    """The outputs of the run, one per line."""
     if not view.outputs:
         return []
     lines = (
@@ -123,8 +120,8 @@ def _outputs(view: RunView) -> list[str]:
     return ["", output.paint("Outputs:", "bold"), *lines]
 
 
-#: Which tasks one looks for in a big run that is being watched: those that are at work, then those in trouble.
-_SIGHT = (
+#: Which tasks of a large run are shown first when not all fit on the screen.
+_PRIORITY = (
     "running",
     "retrying",
     "waiting",
@@ -138,29 +135,29 @@ _SIGHT = (
 
 
 def _fitting(view: RunView, rows: int | None) -> tuple[list[TaskView], list[str]]:
-    """The tasks that fit into so many rows, in the file's order, and a line about the others."""
-    tasks = list(_telling(view.tasks))
+    """The tasks that fit into so many rows, in the order of the document, and a line about the others."""
+    tasks = list(_notable(view.tasks))
     if rows is None or len(tasks) <= rows:
         unlisted = len(view.tasks) - len(tasks)
         return tasks, [
             f"... and {output.count(unlisted, 'variant')} more; -o json lists all"
         ] if unlisted else []
-    ranks = {status: rank for rank, status in enumerate(_SIGHT)}
+    ranks = {status: rank for rank, status in enumerate(_PRIORITY)}
     first = sorted(range(len(tasks)), key=lambda i: ranks.get(tasks[i].status, 0))[: max(0, rows - 1)]
     left = len(view.tasks) - len(first)
     counts = ", ".join(f"{count} {status}" for status, count in view.counts().items() if count)
     return [tasks[i] for i in sorted(first)], [f"... and {left} more; of all: {counts}"]
 
 
-def _telling(tasks: Sequence[TaskView]) -> Iterator[TaskView]:
-    """Without those variants of a big group that are in no way special: the group's line tells how many passed."""
+def _notable(tasks: Sequence[TaskView]) -> Iterator[TaskView]:
+    """The tasks without the unremarkable variants of large groups, whose own line has the counts."""
     many = {task.id for task in tasks if task.variants and len(task.variants.results) > output.MANY_VARIANTS}
-    told: Counter[str] = Counter()
+    shown: Counter[str] = Counter()
     for task in tasks:
         if task.group in many:
             special = task.status not in ("success", "skipped", "pending")
-            told[task.group] += special
-            if not special or told[task.group] > output.MANY_VARIANTS:
+            shown[task.group] += special
+            if not special or shown[task.group] > output.MANY_VARIANTS:
                 continue
         yield task
 
@@ -182,25 +179,43 @@ def _local(moment: float | None) -> str:
 
 def runs(
     dag: Annotated[
-        str | None, typer.Option("--dag", help="Only runs of this DAG.", autocompletion=complete_dag)
+        str | None,
+        typer.Option("--dag", metavar="NAME", help="Only runs of this DAG.", autocompletion=complete_dag),
     ] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Only runs in this state.")] = None,
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Only runs of this tenant.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="STATE", help="Only runs in this state, such as `failed`."),
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="NAME", help="Only runs of this tenant.")
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
             "--since",
-            help="Only runs that began since then: a date or time (2025-10-03, 2025-10-03T10:00; local, "
-            "unless it ends in Z or an offset), or an age (2h, 7d).",
+            metavar="TIME",
+            help="Only runs that began after this date or time (2025-10-03, 2025-10-03T10:00; local time, "
+            "unless it ends in Z or an offset), or that are not older than this (2h, 7d).",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=output.MOST, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", parser=at_least(1), help="The maximum number of runs.")
+    ] = 20,
     offset: Annotated[
-        int, typer.Option("--offset", min=0, max=output.MOST, help="Leave out the newest so many.")
+        int, typer.Option("--offset", metavar="N", parser=at_least(0), help="Skip the N newest runs.")
     ] = 0,
     form: Output = Form.TEXT,
 ) -> int:
-    """List the runs, newest first."""
+    """List runs, newest first.
+
+    Examples:
+      dagrun runs
+      dagrun runs --dag backup --status failed --since 7d
+
+    Exit codes:
+      0  also when no run matches
+      2  the request is wrong
+    """
     from dagrun import settings
     from dagrun.app import wiring
     from dagrun.core.outcomes import RunStatus
@@ -253,7 +268,7 @@ def _one_of(flag: str, value: str, choices: list[str]) -> None:
 
 
 def since_moment(text: str, now: float) -> float:
-    """The moment that `--since` names: an age, or a date or time, local unless it says otherwise. Raises UsageError."""
+    """The time that `--since` gives: an age, or a date or time, which is local unless it has a zone. Raises UsageError."""
     from datetime import datetime
 
     from dagrun.core.model import seconds
@@ -277,23 +292,35 @@ def logs(
     run: Run = "latest",
     task: Annotated[
         str | None,
-        typer.Argument(metavar="TASK", help="Only this task's output.", autocompletion=complete_task),
+        typer.Argument(metavar="TASK", help="Only the output of this task.", autocompletion=complete_task),
     ] = None,
     follow: Follow = False,
     tail: Annotated[
         int | None,
-        typer.Option("--tail", metavar="N", min=0, help="Only the last so many lines of each log."),
+        typer.Option(
+            "--tail", metavar="N", parser=at_least(0), help="Only the last N lines of each attempt."
+        ),
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only the logs of tasks that failed.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only the output of tasks that failed.")] = False,
     form: Output = Form.TEXT,
 ) -> int:
-    """Print what a run's tasks have printed."""
+    """Print the output of a run's tasks.
+
+    Examples:
+      dagrun logs                       of the newest run
+      dagrun logs latest load -f        of one task, until the run ends
+      dagrun logs latest --failed --tail 20
+
+    Exit codes:
+      0  the run was found
+      2  there is no such run or task
+    """
     from dagrun import settings
     from dagrun.app import wiring
     from dagrun.errors import UsageError
 
     if follow and (failed or tail is not None):
-        raise UsageError("--follow shows all that comes: it goes with neither --tail nor --failed")
+        raise UsageError("--follow prints all new output: it cannot be combined with --tail or --failed")
     with wiring.service(settings.load()) as service:
         if follow:
             return watching.follow_logs(service, run, task, form)
@@ -318,7 +345,7 @@ def logs(
 
 
 def _print_log(task_id: str, attempt: int, path: Path, tail: int | None, form: Form, *, alone: bool) -> None:
-    """One log, however large: it is read and written in blocks. Raises OSError."""
+    """Print one log in blocks, however large it is. Raises OSError."""
     from dagrun.storage.log_position import prefixed, tail_start, text_blocks
 
     texts = text_blocks(path, 0 if tail is None else tail_start(path, tail))

@@ -1,4 +1,4 @@
-"""What all commands share: options, printing data for people and for scripts, showing errors."""
+"""Printing for people and for scripts: tables, colours, JSON, errors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TextIO, cast
-
-import typer
+from typing import TYPE_CHECKING, TextIO, cast
 
 from dagrun.cli.streams import Obeyed, lost_output
 from dagrun.cli.streams import enduring as enduring
@@ -28,17 +25,8 @@ if TYPE_CHECKING:  # rich is slow, and reading YAML is nothing that help and com
     from dagrun.documents.yaml import DocumentError, Finding
 
 
-class Form(StrEnum):
-    """How a command prints its answer."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-#: Of a group with more variants than this, people are shown no more than these, and those in trouble first.
+#: The maximum number of variants of one group that are listed for people.
 MANY_VARIANTS = 20
-
-Output = Annotated[Form, typer.Option("-o", "--output", help="text for people, json for scripts")]
 
 _COLOURS = {
     "success": "32", "running": "36", "failed": "31", "timed_out": "31", "error": "31", "partial": "33",
@@ -48,7 +36,7 @@ _COLOURS = {
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether the command line asks for JSON; looked at when the command itself never came to run."""
+    """Whether the command line requests JSON; for errors before the command itself has read its options."""
     ours = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     pairs = zip(ours, [*ours, ""][1:], strict=True)
     return any(
@@ -58,12 +46,12 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def print_json(value: Json) -> None:
-    """One JSON object on stdout. What its encoding lacks, and what a terminal would obey, is escaped."""
+    """Print one JSON object. Characters that stdout cannot encode, and control characters, are escaped."""
     print(_json(value))
 
 
 def print_json_text(value: dict[str, Json], name: str, texts: Iterable[str]) -> None:
-    """The same, with one more field: a text that is too large to be held whole."""
+    """The same with one more field, whose text is too large to be kept in memory."""
     sys.stdout.write(f'{_json(value)[:-1]}, {_json(name)}: "')
     for text in texts:
         sys.stdout.write(_json(text)[1:-1])
@@ -85,44 +73,45 @@ def _json_char(char: str) -> str:
 
 
 def paint(text: str, style: str, stream: TextIO | None = None) -> str:
-    """The text in a colour, where colour is welcome. What came from a document is never taken for markup."""
+    """The text in a colour, if the stream supports colours. Text from documents is never interpreted as markup."""
     code = _COLOURS.get(style)
     return f"\x1b[{code}m{text}\x1b[0m" if code and is_colourful(stream or sys.stdout) else text
 
 
 def console(stream: TextIO) -> Console:
-    """A Rich console on a stream, whose control characters are meant. It believes no impossible size of a terminal."""
+    """A Rich console on a stream, which passes its control characters on."""
     from rich.console import Console
 
-    def is_sane(name: str, value: str) -> bool:
-        return name not in ("COLUMNS", "LINES") or (value.isdecimal() and 0 < int(value[:9]) < 10_000)
-
-    environment = {name: value for name, value in os.environ.items() if is_sane(name, value)}
     file = cast("TextIO", Obeyed(stream))
-    return Console(file=file, highlight=False, markup=False, _environ=environment)
+    return Console(
+        file=file, highlight=False, markup=False, width=_default("COLUMNS", 80), height=_default("LINES", 25)
+    )
+
+
+def _default(variable: str, size: int) -> int | None:
+    """The size to assume when the environment variable has an impossible value; else None: Rich finds out."""
+    text = os.environ.get(variable)
+    return None if text is None or (text.isdecimal() and 0 < int(text[:9]) < 10_000) else size
 
 
 def say(text: str) -> None:
-    """A line about what goes on: on stderr, so that stdout holds the answer alone."""
+    """Print a message on stderr; stdout contains only the answer of a command."""
     print(text, file=sys.stderr)
 
 
 def report_lost() -> None:
-    """Say that a command that did more than print could not print its answer."""
+    """Warn that the answer of a command, which has done its work, could not be printed."""
     lost = lost_output()
     if lost is not None and not lost.is_unread:
         say(f"{paint('Warning:', 'warning', sys.stderr)} {lost.message}")
 
 
-#: The largest number that a count on the command line may be.
-MOST = 1_000_000_000
-
-#: Of a table's column, or of a task's name before what it printed: what is longer moves its own line alone.
+#: The maximum width of a column, in characters. A longer cell shifts only its own line.
 WIDEST = 40
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | None = None) -> None:
-    """Aligned columns. The cell in column `styled` names its own colour."""
+    """Print aligned columns. The text of a cell in column `styled` is the name of its colour."""
     for line in table_lines(headers, rows, styled):
         print(line)
 
@@ -130,7 +119,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | N
 def table_lines(
     headers: Sequence[str], rows: Iterable[Sequence[str]], styled: int | None = None
 ) -> Iterator[str]:
-    """The lines of a table, its headers first."""
+    """The lines of a table, headers first."""
     cells = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(min(len(row[i]), WIDEST) for row in [list(headers), *cells]) for i in range(len(headers))]
     yield paint(_row(headers, widths), "bold")
@@ -146,7 +135,7 @@ def _row(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def error(problem: DagrunError, *, as_json: bool) -> None:
-    """An error on stderr, or as the JSON answer: what, where, why, what to do."""
+    """Print an error on stderr, or as the JSON answer."""
     if as_json:
         print_json({"error": _error_json(problem)})
         return
@@ -181,7 +170,7 @@ def _error_json(problem: DagrunError) -> Json:
 
 
 def finding_json(finding: Finding) -> Json:
-    """The shape of one finding (CONTRACT 6)."""
+    """One finding as JSON."""
     return {
         "path": finding.place.path,
         "line": finding.place.line,
@@ -193,9 +182,9 @@ def finding_json(finding: Finding) -> Json:
 
 
 def bug(problem: Exception, *, as_json: bool = False) -> None:
-    """An error that nobody foresaw."""
+    """Print an unexpected error."""
     if as_json:
         print_json({"error": {"type": "InternalError", "message": f"{type(problem).__name__}: {problem}"}})
         return
     say(f"Error: internal error: {type(problem).__name__}: {problem}")
-    say("  this is a fault in dagrun; `--debug` shows the traceback")
+    say("  this is a bug in dagrun; `--debug` shows the traceback")

@@ -1,4 +1,4 @@
-"""What `run` shows while it runs: plain lines anywhere, and on a terminal also what is running now."""
+"""The progress of a run: plain lines anywhere, and on a terminal also the tasks that are running."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.app.service import RunObserver
+from dagrun.app.stretch import RunObserver
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.core.events import (
@@ -34,20 +34,20 @@ from dagrun.storage.run_store import RunStore
 if TYPE_CHECKING:
     from rich.text import Text
 
-MOST_SHOWN = 256 * 1024  # bytes of one attempt's output that are shown while it runs; the log has them all
+MOST_SHOWN = 256 * 1024  # bytes of the output of one attempt; the log has all of it
 
 
 class PlainProgress(RunObserver):
-    """One line on stderr for each thing that happens, and the tasks' output as it comes, with the task before it."""
+    """Prints a line on stderr for each event, and the output of tasks with the task's name before each line."""
 
     def __init__(self, graph: Graph) -> None:
         self.width = min(output.WIDEST, max(map(_width, graph.nodes), default=0))
-        self.tails: dict[str, _Tail] = {}
+        self.tails: dict[str, _LogTail] = {}
         self.troubles: Counter[int] = Counter()
         self.run_id = ""
         self.runs: RunStore | None = None
 
-    def announce(self, run_id: str, runs: RunStore) -> None:
+    def begin(self, run_id: str, runs: RunStore) -> None:
         self.run_id, self.runs = run_id, runs
 
     def event(self, event: Event, state: RunState) -> None:
@@ -61,7 +61,7 @@ class PlainProgress(RunObserver):
             case TaskStart():
                 self._open(event)
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-                if self._is_told(event, state):
+                if self._is_shown(event, state):
                     self.line(event, event.task_id, f"started{again}")
             case DagResume():
                 kept, left = _counted(event.reused, state), _counted(event.rerun, state)
@@ -70,51 +70,51 @@ class PlainProgress(RunObserver):
                 members = state.nodes[state.index[event.task_id]].members or ()
                 self.line(event, event.task_id, f"has {output.count(len(members), 'variant')}")
             case TaskOk() if event.reused_from:
-                if self._is_told(event, state):
-                    self.line(event, event.task_id, f"taken over from {event.reused_from}")
+                if self._is_shown(event, state):
+                    self.line(event, event.task_id, f"reused from {event.reused_from}")
             case TaskOk():
                 changed = "" if event.changed else ", unchanged"
                 passed = f"{event.summary} " if event.summary else ""
                 what = f"{passed}in {event.duration_seconds:.2f}s{changed}"
-                self.done(event, event.task_id, "ok", "success", what, told=self._is_told(event, state))
+                self.done(event, event.task_id, "ok", "success", what, shown=self._is_shown(event, state))
             case TaskRetry():
                 what = (
                     f"{_first_line(event.error)}; attempt {event.attempt + 1} in {event.delay_seconds:.1f}s"
                 )
-                told = self._is_told(event, state, trouble=True)
-                self.done(event, event.task_id, "failed:", "retrying", what, told=told)
+                shown = self._is_shown(event, state, trouble=True)
+                self.done(event, event.task_id, "failed:", "retrying", what, shown=shown)
             case TaskFail():
                 what = _first_line(event.error) + (f" ({event.summary})" if event.summary else "")
                 if state.nodes[state.index[event.task_id]].task.tolerates(event.exit_code):
                     what += "; this is tolerated"
-                told = self._is_told(event, state, trouble=True)
-                self.done(event, event.task_id, "failed:", "failed", what, told=told)
+                shown = self._is_shown(event, state, trouble=True)
+                self.done(event, event.task_id, "failed:", "failed", what, shown=shown)
             case TaskSkip():
-                told = self._is_told(event, state)
-                self.done(event, event.task_id, "skipped:", "skipped", _why(event), told=told)
+                shown = self._is_shown(event, state)
+                self.done(event, event.task_id, "skipped:", "skipped", _why(event), shown=shown)
             case TaskCancel():
-                told = self._is_told(event, state)
-                self.done(event, event.task_id, "cancelled", "cancelled", _why(event), told=told)
+                shown = self._is_shown(event, state)
+                self.done(event, event.task_id, "cancelled", "cancelled", _why(event), shown=shown)
             case CancelRequested():
-                self.line(event, "", f"cancelling ({event.reason}); once more to kill at once")
+                self.line(event, "", f"cancelling ({event.reason}); press Ctrl-C again to kill immediately")
 
     def tick(self) -> None:
         for task_id, tail in self.tails.items():
             self._show(task_id, tail)
-        sys.stderr.flush()  # what its reader had no room for
+        sys.stderr.flush()  # what could not be written before, because nobody read it
 
     def done(
-        self, event: Event, task_id: str, word: str, style: str, what: str, *, told: bool = True
+        self, event: Event, task_id: str, word: str, style: str, what: str, *, shown: bool = True
     ) -> None:
-        """An attempt is over: show the rest of its output first."""
+        """An attempt has ended: print the rest of its output, then a line."""
         tail = self.tails.pop(task_id, None)
         if tail is not None:
             self._show(task_id, tail, last=True)
-        if told:
+        if shown:
             self.line(event, task_id, f"{output.paint(word, style, sys.stderr)} {what}".rstrip())
 
     def line(self, event: Event, task_id: str, text: str) -> None:
-        """One line about one moment."""
+        """Print one line with the time of the event."""
         clock = time.strftime("%H:%M:%S", time.localtime(event.timestamp))
         self.write(f"{output.paint(clock, 'dim', sys.stderr)} {task_id + ' ' if task_id else ''}{text}")
 
@@ -122,8 +122,8 @@ class PlainProgress(RunObserver):
         """A line on stderr."""
         output.say(text)
 
-    def _is_told(self, event: _TaskEvent, state: RunState, *, trouble: bool = False) -> bool:
-        """Whether the event has a line: of many variants only some have, and their group has one at its end."""
+    def _is_shown(self, event: _TaskEvent, state: RunState, *, trouble: bool = False) -> bool:
+        """Whether the event has a line. In a large group only variants in trouble have one, and the group at its end."""
         variant = state.nodes[state.index[event.task_id]].variant
         if variant is None or len(state.nodes[variant.group].members or ()) <= output.MANY_VARIANTS:
             return True
@@ -133,9 +133,9 @@ class PlainProgress(RunObserver):
     def _open(self, event: TaskStart) -> None:
         if self.runs is not None:
             path = self.runs.log_path(self.run_id, event.task_id, event.attempt)
-            self.tails[event.task_id] = _Tail(path)
+            self.tails[event.task_id] = _LogTail(path)
 
-    def _show(self, task_id: str, tail: _Tail, *, last: bool = False) -> None:
+    def _show(self, task_id: str, tail: _LogTail, *, last: bool = False) -> None:
         for line in tail.lines(last=last):
             self.write(f"{output.paint(task_id.ljust(self.width) + ' |', 'dim', sys.stderr)} {line}")
 
@@ -144,7 +144,7 @@ _TaskEvent = TaskStart | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
 
 
 def _width(node: Node) -> int:
-    """Of a for_each what its first variants take."""
+    """The width of the name of a node; for a for_each, of its first variants."""
     return len(node.task.id) + (0 if node.each is None else len("[0]"))
 
 
@@ -154,7 +154,7 @@ def _why(event: TaskSkip | TaskCancel) -> str:
 
 
 def _counted(ids: Sequence[str], state: RunState) -> int:
-    """How many tasks they are, without the groups of variants that are among them."""
+    """How many of these are tasks, not groups."""
     return sum(1 for task_id in ids if state.nodes[state.index[task_id]].members is None)
 
 
@@ -162,8 +162,8 @@ def _first_line(text: str) -> str:
     return output.one_line((text.splitlines() or [""])[0])
 
 
-class _Tail:
-    """What has been added to a log since the last look."""
+class _LogTail:
+    """Reads what was added to a log since the last poll."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -171,7 +171,7 @@ class _Tail:
         self.rest = b""
 
     def lines(self, *, last: bool) -> Iterator[str]:
-        """The lines that are complete; with `last` also one that is not."""
+        """The new complete lines; with `last` also an incomplete one."""
         try:
             if self.path.stat().st_size > self.offset:
                 if self.offset >= MOST_SHOWN:
@@ -181,7 +181,7 @@ class _Tail:
                     data = file.read(MOST_SHOWN - self.offset)
                 self.offset += len(data)
                 self.rest += data
-        except OSError:  # not there yet, or not there any more
+        except OSError:  # not created yet, or removed
             return
         *whole, self.rest = self.rest.split(b"\n")
         if last and self.rest:
@@ -194,7 +194,7 @@ class _Tail:
 
 
 def _printable(line: bytes) -> str:
-    """A line as text; what would move a terminal's cursor is taken out (colours may stay on a terminal)."""
+    """A line as text without control characters."""
     text = line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
     return "".join(
         char if char.isprintable() or char == "\t" else "\N{REPLACEMENT CHARACTER}" for char in text
@@ -202,7 +202,7 @@ def _printable(line: bytes) -> str:
 
 
 class LiveProgress(PlainProgress):
-    """Plain lines, and below them what is running now, redrawn as it changes."""
+    """Plain lines, and below them the running tasks, redrawn as they change."""
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
@@ -246,7 +246,7 @@ class LiveProgress(PlainProgress):
 
 @contextmanager
 def progress(graph: Graph, *, quiet: bool) -> Iterator[RunObserver]:
-    """The progress that suits where stderr goes. The run that it shows waits for nobody who reads it."""
+    """The observer that suits stderr: a terminal or not. The run does not wait for whoever reads stderr."""
     with unhurried():
         if quiet:
             yield RunObserver()

@@ -1,55 +1,45 @@
-"""Commands about runs that something happened to: cancel, resume, rerun."""
+"""Commands about existing runs that change something: cancel, resume, rerun."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.documents import Workflows, flags
-from dagrun.cli.output import Form, Output
-from dagrun.cli.running import close
-from dagrun.cli.shell_completion import complete_run, complete_task
-
-if TYPE_CHECKING:
-    from dagrun.core.work import Json
-
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run's id, a unique prefix of it, or `latest`.", autocompletion=complete_run
-    ),
-]
-Param = Annotated[
-    list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="Set a parameter anew; repeatable."),
-]
-ParamsFile = Annotated[
-    Path | None, typer.Option("--params-file", help="A YAML mapping of parameters to set anew.")
-]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no report; errors only.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(cancel)
-    app.command()(resume)
-    app.command()(rerun)
+from dagrun.cli.options import Form, Output, Run, setting_flags
+from dagrun.cli.run_options import RerunOptions, ResumeOptions, takes
+from dagrun.cli.running import close, request_from_stdin
 
 
 def cancel(
     run: Run,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="The reason, which is recorded with the run.")
+    ] = "",
     form: Output = Form.TEXT,
 ) -> int:
-    """End a run, whoever drives it, and what it started."""
+    """Cancel a run and end its processes.
+
+    Works from any terminal, whichever process drives the run. A queued or an interrupted run can be cancelled too.
+
+    Examples:
+      dagrun cancel latest
+      dagrun cancel 20251003-1000 --reason "wrong input"
+
+    Exit codes:
+      0  the run has ended
+      1  the run has not ended within the timeout
+      2  there is no such run
+
+    Environment:
+      DAGRUN_CANCEL_TIMEOUT_MS   time limit for a cancel (default: 10000)
+      DAGRUN_KILL_GRACE_MS       time between SIGTERM and SIGKILL (default: 5000)
+    """
     from dagrun import settings
     from dagrun.app import wiring
-    from dagrun.runtime.driver import login
+    from dagrun.cli.run_signals import login
 
     with wiring.service(settings.load()) as service:
         before = service.status(run)
@@ -60,7 +50,7 @@ def cancel(
         elif before.finished_at is not None:
             print(f"Run {view.run_id} had ended already: {view.status}. Nothing was changed.")
         elif view.finished_at is None:
-            print(f"Run {view.run_id} has been asked to end; it has not yet.")
+            print(f"Run {view.run_id} has been asked to end, but it has not ended yet.")
         elif view.status != "cancelled":
             print(f"Run {view.run_id} ended by itself before it could be cancelled: {view.status}.")
         else:
@@ -70,91 +60,81 @@ def cancel(
     return 0 if view.finished_at is not None else 1
 
 
-def resume(
-    run: Run = "latest",
-    use_current: Annotated[
-        bool, typer.Option("--use-current", help="Run the document as it is now, not as it was recorded.")
-    ] = False,
-    param: Param = None,
-    params_file: ParamsFile = None,
-    workflows: Workflows = None,
-    quiet: Quiet = False,
-    fire: Annotated[
-        Path | None, typer.Option("--fire", hidden=True, help="What a scheduler keeps of the run.")
-    ] = None,
-    form: Output = Form.TEXT,
-) -> int:
-    """Go on with a run: what ended well is kept, the rest runs.
+@takes(ResumeOptions)
+def resume(options: ResumeOptions) -> int:
+    """Continue a run: keep what succeeded, run the rest.
 
-    A value that held a secret is not recorded: give it again.
+    For runs that failed, were cancelled or were interrupted. A parameter that contained a secret was not recorded: give
+    it again.
+
+    Examples:
+      dagrun resume                          the newest run
+      dagrun resume 20251003 --use-current   with the document as it is now
+      dagrun resume latest -p token=...      with a value that was not recorded
+
+    Exit codes: those of `dagrun run`; 2 also when another process drives the run.
     """
     from dagrun import settings
     from dagrun.app import wiring
-    from dagrun.app.documents import Given
+    from dagrun.app.run_inputs import GivenParams
     from dagrun.cli.progress import progress
+    from dagrun.cli.run_signals import drive
 
-    given = Given(params=param or (), params_file=params_file, kept=_kept(fire))
-
-    with wiring.service(settings.load(flags=flags(workflows)), runs=True) as service:
-        graph = service.graph_of(run)
-        with output.enduring(), progress(graph, quiet=quiet or form is Form.JSON) as shown:
-            ended = service.resume(run, use_current=use_current, given=given, shown=shown, notice=output.say)
+    kept = request_from_stdin().values if options.request_from_stdin else {}
+    given = GivenParams(params=options.param or (), params_file=options.params_file, kept=kept)
+    with wiring.service(settings.load(flags=setting_flags(options.workflows)), runs=True) as service:
+        graph = service.graph_of(options.run)
+        with output.enduring(), progress(graph, quiet=not options.shows_progress) as observer:
+            ended, signum = drive(
+                lambda cancellation: service.resume(
+                    options.run, use_current=options.use_current, given=given, observer=observer, cancellation=cancellation,
+                    notice=output.say,
+                )
+            )  # fmt: skip
         if ended is None:
-            view = service.status(run)
-            if form is Form.JSON:
+            view = service.status(options.run)
+            if options.form is Form.JSON:
                 output.print_json(view.to_json())
             else:
-                print(f"Run {view.run_id} ended well: nothing is left to resume.")
+                print(f"Run {view.run_id} succeeded: nothing is left to resume.")
             return 0
-    return close(ended, form, quiet=quiet)
+    return close(ended, signum, options)
 
 
-def _kept(fire: Path | None) -> Mapping[str, Json]:
-    """The values of parameters that a scheduler has kept."""
-    if fire is None:
-        return {}
-    from dagrun.scheduling.open_runs import OpenRun
+@takes(RerunOptions)
+def rerun(options: RerunOptions) -> int:
+    """Start a new run that reuses results of an earlier one.
 
-    run = OpenRun.read(fire)
-    return {} if run is None else run.params
+    Tasks that are not selected keep the results of the earlier run, which is not changed. Without --from and --only every
+    task runs again. A parameter that contained a secret was not recorded: give it again.
 
+    Examples:
+      dagrun rerun latest                    everything again
+      dagrun rerun latest --from transform   this task and all that depend on it
+      dagrun rerun latest --only report      this task alone
 
-def rerun(
-    run: Run = "latest",
-    start: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from", metavar="TASK", help="This task and all below it.", autocompletion=complete_task
-        ),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="TASK", help="This task alone.", autocompletion=complete_task),
-    ] = None,
-    param: Param = None,
-    params_file: ParamsFile = None,
-    run_id: Annotated[str | None, typer.Option("--run-id", help="The new run's id.")] = None,
-    workflows: Workflows = None,
-    quiet: Quiet = False,
-    form: Output = Form.TEXT,
-) -> int:
-    """Run again, with an earlier run's results.
-
-    --from and --only say what runs; all else is taken over. Without them everything runs. A value that held a secret is
-    not recorded: give it again.
+    Exit codes: those of `dagrun run`.
     """
     from dagrun import settings
     from dagrun.app import wiring
-    from dagrun.app.documents import Given
     from dagrun.cli.progress import progress
+    from dagrun.cli.run_signals import drive
     from dagrun.core.selection import Selection
 
-    silent = quiet or form is Form.JSON
-    given = Given(params=param or (), params_file=params_file)
+    again = Selection(only=options.only or (), start=options.start or ())
     with (
-        wiring.service(settings.load(flags=flags(workflows)), runs=True) as service,
+        wiring.service(settings.load(flags=setting_flags(options.workflows)), runs=True) as service,
         output.enduring(),
-        progress(service.graph_of(run), quiet=silent) as shown,
+        progress(service.graph_of(options.run), quiet=not options.shows_progress) as observer,
     ):
-        ended = service.rerun(run, Selection(only=only or (), start=start or ()), run_id, shown, given)
-    return close(ended, form, quiet=quiet)
+        ended, signum = drive(
+            lambda cancellation: service.rerun(
+                options.run,
+                again,
+                options.run_id,
+                given=options.given,
+                observer=observer,
+                cancellation=cancellation,
+            )
+        )
+    return close(ended, signum, options)

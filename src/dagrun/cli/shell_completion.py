@@ -1,65 +1,83 @@
-"""Completion: the script for a shell, and what a TAB offers.
+"""Completion in shells: the scripts, and the answers to what the scripts ask when a user presses TAB.
 
-A TAB starts a process and somebody waits for it. So this imports neither the service nor pydantic, rich or asyncio,
-reads no journal, forks nothing, and has nothing to say when something is wrong.
+A script sets variables and runs `dagrun` without arguments. `completion_candidates` has the values of arguments.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from functools import wraps
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import Annotated, Any
 
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.output import Form, Output
+from dagrun.cli.options import Form, Output
 
-if TYPE_CHECKING:
-    from dagrun.run_layout import RunLayout
-    from dagrun.settings import Settings
-    from dagrun.storage.files import FileRuns
+# The variables have the names that Typer gives them: so scripts that were installed earlier work.
+VARIABLE = "_DAGRUN_COMPLETE"
 
-VARIABLE = "_DAGRUN_COMPLETE"  # set by the scripts: Typer then completes instead of running the command
-NEWEST = 50  # runs that are offered
+_SCRIPTS = {
+    "bash": r"""
+_dagrun_completion() {
+    local IFS=$'\n'
+    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
+                   COMP_CWORD=$COMP_CWORD \
+                   _DAGRUN_COMPLETE=complete_bash $1 ) )
+    return 0
+}
 
-P = ParamSpec("P")
+complete -o default -F _dagrun_completion dagrun
+""",
+    "zsh": """
+#compdef dagrun
+
+_dagrun_completion() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" _DAGRUN_COMPLETE=complete_zsh dagrun)
+}
+
+compdef _dagrun_completion dagrun
+""",
+    "fish": (
+        'complete --command dagrun --no-files --arguments "(env _DAGRUN_COMPLETE=complete_fish'
+        ' _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) dagrun)"'
+        ' --condition "env _DAGRUN_COMPLETE=complete_fish'
+        ' _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) dagrun"'
+    ),
+}
+
+#: A value to offer, and its description.
+Candidate = tuple[str, str]
+Candidates = Callable[[list[str], str], list[Candidate]]
 
 
 class Shell(StrEnum):
-    """The shells there are scripts for."""
+    """The shells with a script."""
 
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
 
 
-def register(app: typer.Typer) -> None:
-    """Add this group's command; when a TAB has started us, be ready for it."""
-    app.command()(completion)
-    if VARIABLE in os.environ:
-        _prepare()
-
-
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell that the script is for.")],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="One of bash, zsh, fish.")],
     form: Output = Form.TEXT,
 ) -> int:
-    """Print the completion script of a shell.
+    """Print the completion script for a shell.
 
-    bash: eval "$(dagrun completion bash)" in ~/.bashrc; zsh: the same with zsh in ~/.zshrc, after compinit;
-    fish: dagrun completion fish > ~/.config/fish/completions/dagrun.fish
+    How to use it:
+      bash   add to ~/.bashrc:                  eval "$(dagrun completion bash)"
+      zsh    add to ~/.zshrc, after compinit:   eval "$(dagrun completion zsh)"
+      fish   write it to ~/.config/fish/completions/dagrun.fish
+
+    Exit codes:
+      0  the script was printed
+      2  there is no script for this shell
     """
-    from typer._completion_shared import get_completion_script
-
-    script = get_completion_script(prog_name="dagrun", complete_var=VARIABLE, shell=shell.value)
+    script = _SCRIPTS[shell].strip()
     if form is Form.JSON:
         output.print_json({"shell": shell.value, "script": script})
     else:
@@ -67,212 +85,145 @@ def completion(
     return 0
 
 
-def _prepare() -> None:
-    """Teach Typer its shells, which an app without its own completion options does not do."""
-    from typer import _completion_classes as classes
-    from typer._click.shell_completion import CompletionItem, ShellComplete, add_completion_class
-
-    # Rendering the help texts of candidates would import rich, for markup that our help texts do not have.
-    classes._sanitize_help_text = str  # type: ignore[assignment]
-
-    class Bash(classes.BashComplete):
-        """Bash breaks words at '=' too; Typer takes what comes out for words of their own.
-
-        Bash then replaces what stands behind the last '=' alone, and takes what it is offered for text in the shell's
-        language, as far as no quote is open.
-        """
-
-        def get_completion_args(self) -> tuple[list[str], str]:
-            self.is_quoted = os.environ["COMP_WORDS"].rpartition("\n")[2][:1] in ("'", '"')
-            self.before = ""
-            words, incomplete = super().get_completion_args()
-            joined: list[str] = []
-            glued = False
-            for word in [*words, incomplete]:
-                if joined and (glued or word == "="):
-                    joined[-1] += word
-                else:
-                    joined.append(word)
-                glued = word == "="
-            if not self.is_quoted:
-                head, equals, _ = re.sub(r"^--[\w-]+=", "", joined[-1]).rpartition("=")
-                self.before = head + equals
-            return joined[:-1], joined[-1]
-
-        def format_completion(self, item: CompletionItem) -> str:
-            value = str(item.value)
-            if not value.endswith("]"):  # no variant, whose brackets mean something to a shell
-                return value
-            if self.is_quoted:
-                return value.replace("'", "'\\''")
-            if self.before and value.startswith(self.before):
-                return re.sub(r"([^\w@%+:,./=-])", r"\\\1", value[len(self.before) :])
-            return shlex.quote(value)
-
-    class WholeWords(ShellComplete):
-        """The other shells replace the whole of `--run=2025`: what is offered for it must begin with `--run=`."""
-
-        def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-            found = super().get_completions(args, incomplete)
-            flag, equals, _ = incomplete.partition("=")
-            if flag.startswith("--") and equals:
-                for item in found:
-                    item.value = f"{flag}={item.value}"
-            return found
-
-    class Zsh(classes.ZshComplete, WholeWords):
-        pass
-
-    class Fish(classes.FishComplete, WholeWords):
-        pass
-
-    for cls in (Bash, Zsh, Fish):
-        add_completion_class(cls, cls.name)
+def is_requested() -> bool:
+    """Whether a completion script started this process."""
+    return VARIABLE in os.environ
 
 
-def _silent(offer: Callable[P, Iterable[str]]) -> Callable[P, list[str]]:
-    """Whatever is wrong, a TAB says nothing."""
+def answer(app_for: Callable[[Sequence[str]], typer.Typer]) -> int:
+    """Answer a completion script; the exit code. `app_for` makes the app for a command line."""
 
-    @wraps(offer)
-    def offered(*args: P.args, **kwargs: P.kwargs) -> list[str]:
-        from dagrun.errors import DagrunError
+    def candidates(words: list[str], incomplete: str) -> list[Candidate]:
+        return _candidates(app_for, words, incomplete)
 
-        try:
-            return list(offer(*args, **kwargs))
-        except (DagrunError, OSError, ValueError, LookupError, TypeError, AttributeError):
-            return []
-
-    return offered
+    answers = {"complete_bash": _answer_bash, "complete_zsh": _answer_zsh, "complete_fish": _answer_fish}
+    shell = answers.get(os.environ[VARIABLE])
+    return 1 if shell is None else shell(candidates)
 
 
-@_silent
-def complete_run(incomplete: str) -> Iterator[str]:
-    """The newest runs, newest first, and `latest`."""
-    if "latest".startswith(incomplete):
-        yield "latest"
-    yield from islice((run_id for run_id in _runs().ids() if run_id.startswith(incomplete)), NEWEST)
-
-
-@_silent
-def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """The tasks of the run that stands before (parameter `run`; without one, of the latest).
-
-    Of a task with variants its name and what theirs begin with; these once the bracket is there.
-    """
-    from dagrun.run_layout import RunLayout
-
-    named = ctx.params.get("run") or "latest"
-    runs = _runs()
-    for run_id in runs.ids():
-        if named == "latest" or run_id.startswith(named):
-            layout = RunLayout(runs.directory / run_id)
-            document = json.loads(layout.dag.read_bytes())
-            yield from _starting(incomplete, _tasks(document["tasks"], incomplete, layout))
-            return
-
-
-def _tasks(tasks: Iterable[Mapping[str, Any]], incomplete: str, layout: RunLayout) -> Iterator[str]:
-    base, bracket, _ = incomplete.partition("[")
-    for task in tasks:
-        several = task.get("matrix") is not None or task.get("for_each") is not None
-        if not bracket:
-            yield from (task["id"], task["id"] + "[") if several else (task["id"],)
-        elif several and task["id"] == base:
-            yield from _variants(task, layout)
-
-
-def _variants(task: Mapping[str, Any], layout: RunLayout) -> Iterable[str]:
-    """Those of a matrix; of a list those that have a log, for the journal is not read."""
-    from dagrun.core.model import Matrix
-    from dagrun.core.variants import variant_id, variants
-
-    if (matrix := task.get("matrix")) is not None:
-        axes = {name: tuple(values) for name, values in matrix["axes"].items()}
-        found = variants(
-            Matrix(axes=axes, exclude=tuple(matrix["exclude"]), include=tuple(matrix["include"]))
+def _candidates(
+    app_for: Callable[[Sequence[str]], typer.Typer], words: list[str], incomplete: str
+) -> list[Candidate]:
+    """What may replace the incomplete word after these words."""
+    while words and words[0].startswith("-"):
+        words = words[2 if words[0] == "-C" else 1 :]
+    group: Any = typer.main.get_command(app_for(words[:1]))
+    if not words:
+        return _items(
+            group.shell_complete(group.make_context("dagrun", [], resilient_parsing=True), incomplete)
         )
-        return [variant_id(task["id"], key) for key in found]
-    logs = re.compile(
-        re.escape(layout.log(task["id"] + "[", 1).name.removesuffix(".1.log")) + r"(\d+)%5D\.\d+\.log"
-    )
-    numbers = {int(match[1]) for path in layout.logs.iterdir() if (match := logs.fullmatch(path.name))}
-    return [variant_id(task["id"], str(number)) for number in sorted(numbers)]
+    command, words = group.commands.get(words[0]), words[1:]
+    if command is None:
+        return []
+    context = command.make_context("dagrun", list(words), resilient_parsing=True)
+    flag, equals, value = incomplete.partition("=")
+    if incomplete == "=":
+        incomplete = ""
+    elif equals and flag.startswith("-"):
+        words, incomplete = [*words, flag], value
+    if incomplete.startswith("-") and "--" not in words:
+        return _items(command.shell_complete(context, incomplete))
+    param = _incomplete_param(command, context, words)
+    return [] if param is None else _items(param.shell_complete(context, incomplete))
 
 
-@_silent
-def complete_dag(incomplete: str) -> Iterator[str]:
-    """DAGs by name, and YAML files. Where directories could be meant, nothing: then the shell completes paths."""
-    from dagrun.documents import lookup
-
-    directory, _, start = incomplete.rpartition("/")
-    here = Path(f"{directory}/").expanduser() if directory or incomplete.startswith("/") else Path()
-    files = [path.name for path in lookup.documents(here) if path.name.startswith(start)]
-    if "/" in incomplete:
-        if not any(entry.is_dir() for entry in here.glob(f"{start}*")):
-            yield from (f"{directory}/{name}" for name in files)
-        return
-    yield from _starting(incomplete, dict.fromkeys(_dag_names()))
-    yield from files
-
-
-@_silent
-def complete_document_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """The tasks of the document that stands before (parameter `file` or `dag`); behind a bracket the variants of one."""
-    from dagrun.documents import lookup
-
-    # Before an option without its value Typer leaves the arguments unread.
-    named = ctx.params.get("file") or ctx.params.get("dag") or next(iter(ctx.args), "")
-    settings = _settings()
-    by_name = lookup.named(settings.path(settings.dags_dir), named)
-    by_path = [path for path in (Path(named).expanduser(), settings.path(named)) if path.is_file()]
-    path = next(iter(by_path if "/" in named or not by_name else by_name), None)
-    if path is None:
-        return iter(())
-    return _starting(incomplete, _written_variants(path) if "[" in incomplete else lookup.task_ids(path))
+def _incomplete_param(command: Any, context: Any, words: Sequence[str]) -> Any:
+    """The option that needs a value now, else the first argument that can still take one."""
+    params = command.get_params(context)
+    last = words[-1] if words else ""
+    for param in params:
+        if param.param_type_name == "option" and not param.is_flag and last in param.opts:
+            return param
+    for param in params:
+        if param.param_type_name == "argument":
+            source = context.get_parameter_source(param.name)
+            if param.nargs == -1 or source is None or source.name != "COMMANDLINE":
+                return param
+    return None
 
 
-def _written_variants(path: Path) -> Iterable[str]:
-    """All variants that are known from a document. It has to be read for them, which takes a moment."""
-    from dagrun.core.selection import REST, variants_of
-    from dagrun.documents.dialects import detect
-    from dagrun.documents.yaml import Source
+def _items(found: Sequence[Any]) -> list[Candidate]:
+    return [(str(item.value), item.help or "") for item in found]
 
-    source = Source.read(path)
-    for task in detect.to_dag(source.load(), source, path.stem).dag.tasks:
-        if isinstance(task.for_each, tuple):
-            yield from (f"{task.id}[{number}]" for number in range(len(task.for_each)))
+
+def _answer_bash(candidates: Candidates) -> int:
+    """Print one candidate per line.
+
+    Bash also splits words at '=', and replaces only what follows the last '='. It interprets what it is offered as text
+    of its language, unless a quote is open.
+    """
+    text = os.environ["COMP_WORDS"]
+    is_quoted = text.rpartition("\n")[2][:1] in ("'", '"')
+    cursor = int(os.environ["COMP_CWORD"])
+    words: list[str] = []
+    is_joined = False
+    for word in [*_split(text)[1:], ""][:cursor]:
+        if words and (is_joined or word == "="):
+            words[-1] += word
         else:
-            yield from (name for name in variants_of(task, ()) if name != task.id + REST)
+            words.append(word)
+        is_joined = word == "="
+    *words, incomplete = words
+    before = ""
+    if not is_quoted:
+        head, equals, _ = re.sub(r"^--[\w-]+=", "", incomplete).rpartition("=")
+        before = head + equals
+
+    def quoted(value: str) -> str:
+        if not value.endswith("]"):  # only the brackets of variants are special in a shell
+            return value
+        if is_quoted:
+            return value.replace("'", "'\\''")
+        if before and value.startswith(before):
+            return re.sub(r"([^\w@%+:,./=-])", r"\\\1", value[len(before) :])
+        return shlex.quote(value)
+
+    print("\n".join(quoted(value) for value, _ in candidates(words, incomplete)))
+    return 0
 
 
-@_silent
-def complete_event(incomplete: str) -> Iterator[str]:
-    """The names of events."""
-    from dagrun.core.events import EVENTS
+def _answer_zsh(candidates: Candidates) -> int:
+    """Print a shell command that offers the candidates."""
 
-    return _starting(incomplete, EVENTS)
+    def escaped(text: str) -> str:
+        text = text.replace('"', '""').replace("'", "''").replace("$", "\\$").replace("`", "\\`")
+        return '"' + text.replace(":", r"\\:") + '"'
 
-
-def _starting(incomplete: str, names: Iterable[str]) -> Iterator[str]:
-    return (name for name in names if name.startswith(incomplete))
-
-
-def _dag_names() -> Iterator[str]:
-    from dagrun.documents import lookup
-
-    settings = _settings()
-    for path in lookup.documents(settings.path(settings.dags_dir)):
-        yield lookup.declared_name(path) or lookup.stem(path)
+    found = _whole_words(candidates)
+    offered = [escaped(value) + (f":{escaped(help)}" if help else "") for value, help in found]
+    listed = "\n".join(offered)
+    print(f"_arguments '*: :(({listed}))'" if offered else "_files")
+    return 0
 
 
-def _runs() -> FileRuns:
-    from dagrun.storage.files import FileRuns
+def _answer_fish(candidates: Candidates) -> int:
+    """Print one candidate per line with its description; or return only whether there are any, as the exit code."""
+    found = _whole_words(candidates)
+    if os.environ.get("_TYPER_COMPLETE_FISH_ACTION") == "is-args":
+        return 0 if found else 1
+    print("\n".join(f"{value}\t{' '.join(help.split())}" if help else value for value, help in found))
+    return 0
 
-    settings = _settings()
-    return FileRuns(settings.path(settings.runs_dir), settings.path(settings.events_path))
+
+def _whole_words(candidates: Candidates) -> list[Candidate]:
+    """Candidates for shells that replace all of `--run=2025`: they begin with `--run=`."""
+    text = os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    words = _split(text)[1:]
+    incomplete = words.pop() if words and not text.endswith(" ") else ""
+    flag, equals, _ = incomplete.partition("=")
+    prefix = flag + equals if flag.startswith("--") else ""
+    return [(prefix * bool(equals) + value, help) for value, help in candidates(words, incomplete)]
 
 
-def _settings() -> Settings:
-    from dagrun import settings
-
-    return settings.load()
+def _split(text: str) -> list[str]:
+    """The words of a command line, whose last quote may be open."""
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    words: list[str] = []
+    try:
+        for word in lexer:
+            words.append(word)
+    except ValueError:
+        words.append(lexer.token)
+    return words

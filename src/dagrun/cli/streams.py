@@ -1,15 +1,15 @@
-"""Standard output and standard error of the command line, safe to print to whatever they are.
+"""Standard output and standard error of the command line, for every kind of file they may be.
 
-All that is printed passes through here, what Typer, argparse and Rich print included:
+All output passes through here, including that of Typer and Rich:
 
 * A descriptor that is closed when dagrun starts is opened on /dev/null, so that no other file gets its number.
-* A stream that is set to non-blocking, by another process that shares it, is waited for.
-* Characters that the stream's encoding lacks are written as escapes (`\\xfc`).
-* Control characters that come from a document, a name or a message are shown and not obeyed.
-* A stream that can no longer be written to (`| head -1`, a full disk, a closed terminal) is lost: what is
-  printed later goes nowhere. Losing stderr never matters. Losing stdout raises OutputLost, which ends a command that
-  only prints; where a run or a scheduler goes on, `enduring` says that it must not.
-* While a run is under way, `unhurried` keeps what nobody reads just now instead of waiting for the reader.
+* A stream that another process has set to non-blocking is waited for.
+* Characters that the encoding of the stream lacks are escaped (`\\xfc`).
+* Control characters in documents, names and messages are escaped.
+* A stream that cannot be written to any more (`| head -1`, a full disk, a closed terminal) is lost: later output is
+  dropped. A lost stderr is ignored. A lost stdout raises OutputLost, which ends a command that only prints. Within
+  `enduring` it does not, because a run or a scheduler must continue.
+* Within `unhurried`, output that nobody reads is kept instead of waiting for the reader.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, TextIO
 
-#: Bytes that are kept for a reader who does not read while a run is under way. What comes then is dropped.
+#: Bytes that are kept for a slow reader within `unhurried`. Later output is dropped.
 MOST_KEPT = 1024 * 1024
-#: At most this much is written at once to a stream that must not block: POSIX promises room for it.
+#: Bytes per write to a stream that must not block: POSIX guarantees room for them.
 _PIECE = 512
 
 
 class OutputLost(EnvironmentFailure):
-    """Standard output can no longer be written to, so that the command's answer is not complete."""
+    """Standard output cannot be written to any more, so the answer of the command is incomplete."""
 
     def __init__(self, problem: OSError) -> None:
         super().__init__(
             f"cannot write to standard output: {problem.strerror or problem}",
-            hint="the answer is not complete",
+            hint="the answer is incomplete",
         )
-        #: Nobody reads any more, as with `| head -1`: nothing to complain about.
+        #: The reader has seen enough, as with `| head -1`: no reason for an error message.
         self.is_unread = problem.errno in (errno.EPIPE, errno.EIO)
         if self.is_unread:
             self.exit_code = 141  # as if SIGPIPE had ended the process
 
 
 class _Descriptor(io.RawIOBase):
-    """Writes to a file descriptor; it takes all that it is given, or loses the stream."""
+    """Writes to a file descriptor. It accepts everything, or loses the stream."""
 
     def __init__(self, fd: int, *, strict: bool, was_closed: bool) -> None:
         super().__init__()
         self.fd = fd
         self.strict = strict  # raise OutputLost when the stream is lost
-        self.waits = True  # for a reader who is slow
+        self.waits = True  # for a slow reader
         self.lost: OSError | None = None
         self.dropped = 0  # writes
         self._was_closed = was_closed
@@ -88,12 +88,12 @@ class _Descriptor(io.RawIOBase):
             self._drain()
 
     def forget(self) -> None:
-        """In a forked process: what is left is the parent's."""
+        """In a forked process: unwritten output belongs to the parent."""
         self._left = bytearray()
         self._lock = RLock()
 
     def drain(self, patience: float) -> None:
-        """Write what is left to a reader who may not read, in so many seconds at most."""
+        """Write what is left, for at most `patience` seconds, because the reader may not read."""
         import time
 
         deadline = time.monotonic() + patience
@@ -107,7 +107,7 @@ class _Descriptor(io.RawIOBase):
             if not self.waits and not self._has_room(0):
                 return
             try:
-                # The whole of it: a terminal draws what comes in one write without flicker.
+                # All at once: a terminal draws one write without flicker.
                 written = os.write(self.fd, self._left if self.waits else self._left[:_PIECE])
             except BlockingIOError:
                 if not self.waits:
@@ -134,8 +134,8 @@ class _Descriptor(io.RawIOBase):
             raise OutputLost(problem)
 
 
-class _Text(io.TextIOWrapper):
-    """Text for people: control characters are made visible, all but line ends, tabs and dagrun's own colours."""
+class _TextStream(io.TextIOWrapper):
+    """Text for people: control characters are escaped, except line ends, tabs and dagrun's own colours."""
 
     def __init__(self, raw: _Descriptor, encoding: str, *, by_line: bool) -> None:
         super().__init__(raw, encoding=encoding, errors="backslashreplace", line_buffering=by_line)  # type: ignore[arg-type]
@@ -147,12 +147,12 @@ class _Text(io.TextIOWrapper):
         return len(text)
 
     def write_obeyed(self, text: str) -> int:
-        """Write text whose control characters are meant."""
+        """Write text with its control characters."""
         return super().write(text)
 
 
 def print_as_is(text: str) -> None:
-    """Print what a task has printed to stdout: unchanged, but on a terminal nothing beyond colours is obeyed."""
+    """Print the output of a task to stdout: unchanged, but on a terminal only its colours take effect."""
     stream = sys.stdout
     if stream.isatty():
         text = visible(text.replace("\r\n", "\n"), ANY_COLOUR if is_colourful(stream) else "")
@@ -160,7 +160,7 @@ def print_as_is(text: str) -> None:
 
 
 class Obeyed:
-    """A stream for Rich, whose control characters are meant."""
+    """A stream for Rich, which passes control characters on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -171,7 +171,7 @@ class Obeyed:
 
 
 def is_colourful(stream: TextIO) -> bool:
-    """Whether colour is welcome: on a terminal, never with NO_COLOR."""
+    """Whether to print colours: on a terminal, never with NO_COLOR."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -179,14 +179,14 @@ _streams: list[_Descriptor] = []
 
 
 def install() -> None:
-    """Make this process's standard streams safe. To be called before any file is opened that stays open."""
+    """Replace the standard streams of this process. Call this before opening any file that stays open."""
     closed = [fd for fd in (0, 1, 2) if _is_closed(fd)]
     for fd in closed:
         _open_on_nothing(fd)
     for fd, name in ((1, "stdout"), (2, "stderr")):
         raw = _Descriptor(fd, strict=fd == 1, was_closed=fd in closed)
         encoding = getattr(getattr(sys, name), "encoding", None) or "utf-8"
-        setattr(sys, name, _Text(raw, encoding, by_line=fd == 2 or raw.isatty()))
+        setattr(sys, name, _TextStream(raw, encoding, by_line=fd == 2 or raw.isatty()))
         _streams.append(raw)
         os.register_at_fork(after_in_child=raw.forget)
 
@@ -202,7 +202,7 @@ def _is_closed(fd: int) -> bool:
 def _open_on_nothing(fd: int) -> None:
     try:
         null = os.open(os.devnull, os.O_RDWR)
-    except OSError:  # no /dev here: a pipe that nobody reads keeps the number as well
+    except OSError:  # there is no /dev: an unused pipe occupies the number as well
         reader, null = os.pipe()
         if reader == fd:
             reader, null = null, reader
@@ -215,16 +215,16 @@ def _open_on_nothing(fd: int) -> None:
 
 @contextmanager
 def enduring() -> Iterator[None]:
-    """Within the block a lost stdout stops nothing: the command does more than print."""
+    """Within the block a lost stdout is ignored: the command does more than print."""
     with _changed("strict"):
         yield
 
 
 @contextmanager
 def unhurried(patience: float | None = None) -> Iterator[None]:
-    """Within the block nothing waits for whoever reads the streams; what is not read in time is kept, up to a bound.
+    """Within the block nothing waits for the readers of the streams. Unread output is kept, up to a limit.
 
-    After it the rest is written, in `patience` seconds at most.
+    After the block the rest is written, for at most `patience` seconds; None means no limit.
     """
     try:
         with _changed("waits"):
@@ -250,7 +250,7 @@ def _changed(attribute: str) -> Iterator[None]:
 
 
 def finish() -> int:
-    """Write what is left of stdout, as the last thing a command does: 0, or the exit code for an incomplete answer."""
+    """Write the rest of stdout at the end of a command. Returns 0, or the exit code for an incomplete answer."""
     try:
         sys.stdout.flush()
     except OutputLost as lost:
@@ -259,32 +259,32 @@ def finish() -> int:
 
 
 def complain(lost: OutputLost) -> int:
-    """Say that the answer is not complete, unless it is its reader who has seen enough; the exit code."""
+    """Print an error, unless the reader has seen enough. Returns the exit code."""
     if not lost.is_unread:
         print(f"Error: {lost.message}\n  {lost.hint}", file=sys.stderr)
     return lost.exit_code
 
 
 def lost_output() -> OutputLost | None:
-    """What became of stdout, if it can no longer be written to."""
+    """Why stdout cannot be written to any more; None while it can."""
     lost = next((stream.lost for stream in _streams if stream.fd == 1), None)
     return None if lost is None else OutputLost(lost)
 
 
-#: The colours that dagrun uses, and every colour.
+#: Patterns for the colours that dagrun uses, and for every colour.
 OWN_COLOURS = r"\x1b\[(?:[012]|3[1236])m"
 ANY_COLOUR = r"\x1b\[[0-9;:]*m"
 _CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def visible(text: str, keep: str = "") -> str:
-    """The text with control characters as escapes: what would move the cursor, retitle the window or reverse a line.
+    """The text with escaped control characters, which could move the cursor, retitle the window or reverse a line.
 
-    Line ends and tabs stay, and sequences that match the pattern `keep`.
+    Line ends, tabs and sequences that match the pattern `keep` are not changed.
     """
     if text.isprintable() or text.replace("\n", "").isprintable():
         return text
-    import re  # not needed for most of what is printed
+    import re  # rarely needed
 
     if not keep:
         return re.sub(_CONTROLS, lambda match: escaped(match[0]), text)

@@ -1,4 +1,4 @@
-"""Commands that watch what happens: events, and what `status --watch` and `logs -f` do."""
+"""Output that is updated until a run ends: events, `status --watch`, `logs -f`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.output import Form, Output
-from dagrun.cli.shell_completion import complete_event, complete_run
+from dagrun.cli.completion_candidates import complete_event, complete_run
+from dagrun.cli.options import Form, Output, at_least
 from dagrun.cli.streams import OWN_COLOURS, visible
 
 if TYPE_CHECKING:
@@ -26,15 +26,10 @@ if TYPE_CHECKING:
     from dagrun.storage.run_store import EventTail
     from dagrun.views.status import RunView
 
-PAUSE = 0.1  # seconds between two looks
-PAST = 20  # events of all runs that are shown before the first new one
+POLL_INTERVAL = 0.1  # seconds
+PAST = 20  # events of all runs that are printed before the first new one
 
-Follow = Annotated[bool, typer.Option("-f", "--follow", help="Go on with what comes, until it ends.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(events)
+Follow = Annotated[bool, typer.Option("-f", "--follow", help="Keep printing until the run ends.")]
 
 
 def events(
@@ -42,24 +37,45 @@ def events(
     run: Annotated[
         str | None,
         typer.Option(
-            "--run", metavar="RUN", help="Only this run's, all of them.", autocompletion=complete_run
+            "--run", metavar="RUN", help="Print all events of this run.", autocompletion=complete_run
         ),
     ] = None,
     event: Annotated[
         list[str] | None,
         typer.Option(
-            "--event", metavar="NAME", help="Only these; repeatable.", autocompletion=complete_event
+            "--event",
+            metavar="NAME",
+            help="Only events of this name, such as `task_fail`. Repeatable.",
+            autocompletion=complete_event,
         ),
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=0, max=output.MOST, help="The last so many of the past (20; with --run all)."
+            "--limit",
+            metavar="N",
+            parser=at_least(0),
+            help="The number of past events to print.  [default: 20; with --run, all]",
         ),
     ] = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Print the events of all runs, or of one, the newest last."""
+    """Print the recorded events of one run or of all runs.
+
+    Without --run, --follow never ends: press Ctrl-C.
+
+    Examples:
+      dagrun events --run latest
+      dagrun events -f --event task_fail -o json
+
+    Exit codes:
+      0  the events were printed
+      2  there is no such run or event
+
+    Environment:
+      ORCH_EVENTS_PATH   the file with the events of all runs
+                         (default: logs/orchestrator_events.jsonl)
+    """
     from dagrun import settings
     from dagrun.app import wiring
 
@@ -86,20 +102,20 @@ def events(
 
 
 def _ended(service: Service, run_id: str | None) -> Callable[[], bool]:
-    """Whether nothing more will come: the stream of all runs has no end."""
+    """Returns whether nothing more will come. The stream of all runs has no end."""
     return lambda: run_id is not None and not service.is_live(run_id)
 
 
 def follow_events(tail: EventTail, ended: Callable[[], bool]) -> Iterator[list[dict[str, Json]]]:
-    """New events as they come, until `ended` was true before a look that found no more."""
+    """New events as they are recorded, until `ended` was true before a poll that found nothing."""
     while True:
-        over = ended()  # asked first: what was written before the end is still read
+        over = ended()  # before the poll, so that events written before the end are still read
         while found := tail.poll():
             yield found
         if over:
             yield tail.finish()
             return
-        time.sleep(PAUSE)
+        time.sleep(POLL_INTERVAL)
 
 
 def print_events(found: list[dict[str, Json]]) -> None:
@@ -109,7 +125,7 @@ def print_events(found: list[dict[str, Json]]) -> None:
     sys.stdout.flush()
 
 
-#: What an event says about itself that people need not see in every line.
+#: Fields of an event that are not printed for people.
 _NOISE = frozenset({
     "timestamp", "event", "run_id", "task_id", "dag_name", "tenant", "dag_hash", "max_parallel", "outputs", "items",
 })  # fmt: skip
@@ -121,7 +137,7 @@ _LONGEST_VALUE = 200
 
 
 class EventLines:
-    """Events as lines for people: when, which run, which task, what, and how. Columns widen as names come, for those that come together at once."""
+    """Prints events as lines for people: time, run, task, event, fields. Columns are as wide as the longest name so far."""
 
     def __init__(self) -> None:
         self._run, self._task = 0, 8
@@ -135,14 +151,14 @@ class EventLines:
         sys.stdout.flush()
 
     def _widen(self, event: dict[str, Json]) -> tuple[str, str]:
-        """Make room for the names of an event; which they are."""
+        """Make room for the names in an event. Returns its run and its task."""
         run_id, task_id = str(event.get("run_id", "-")), str(event.get("task_id", "-"))
         self._run = max(self._run, min(len(run_id), output.WIDEST))
         self._task = max(self._task, min(len(task_id), output.WIDEST))
         return run_id, task_id
 
     def line(self, event: dict[str, Json]) -> str:
-        """One event."""
+        """The line for one event."""
         run_id, task_id = self._widen(event)
         name = str(event["event"])
         style = str(event.get("status", "")) if name == "dag_done" else _STYLES.get(name, "")
@@ -150,7 +166,7 @@ class EventLines:
             f"{output.paint(_local(event.get('timestamp')), 'dim')}  {output.one_line(run_id):<{self._run}}  "
         )
         head += f"{output.one_line(task_id):<{self._task}}  {output.paint(output.one_line(name).ljust(12), style)}"
-        return f"{head}  {output.one_line(_telling(event))}".rstrip()
+        return f"{head}  {output.one_line(_fields(event))}".rstrip()
 
 
 def _local(timestamp: Json) -> str:
@@ -163,8 +179,8 @@ def _local(timestamp: Json) -> str:
         return output.one_line(str(timestamp))
 
 
-def _telling(event: dict[str, Json]) -> str:
-    """The fields as `name=value`, without those that say nothing."""
+def _fields(event: dict[str, Json]) -> str:
+    """The fields as `name=value`, without empty ones."""
     shown = {key: value for key, value in event.items() if key not in _NOISE}
     if event["event"].startswith("dag_"):
         shown = {"dag": event.get("dag_name"), **shown}
@@ -184,7 +200,7 @@ def _value(key: str, value: Json) -> str:
 
 
 def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int:
-    """Print what a run's tasks print, as it comes, until the run ends."""
+    """Print the output of a run's tasks until the run ends."""
     follower = service.follow_logs(run, task)
     try:
         while True:
@@ -196,7 +212,7 @@ def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int
             sys.stdout.flush()
             if not follower.live:
                 return 0
-            time.sleep(PAUSE)
+            time.sleep(POLL_INTERVAL)
     finally:
         follower.close()
 
@@ -204,11 +220,11 @@ def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int
 def watch_status(
     service: Service, run: str, form: Form, lines: Callable[[RunView, int | None], list[str]]
 ) -> int:
-    """Show a run's status again and again until nobody drives it any more. `lines` says how, in at most so many rows."""
+    """Show the status of a run until no process drives it any more. `lines` formats it, in at most so many rows."""
     watch = service.watch(run)
     try:
         if form is Form.JSON:
-            for changed in _looks(watch):
+            for changed in _polls(watch):
                 if changed:
                     print_events([watch.view().to_json()])
         elif output.is_colourful(sys.stdout):
@@ -220,39 +236,39 @@ def watch_status(
     return 0
 
 
-def _looks(watch: Watch) -> Iterator[bool]:
-    """One look after the other, the last one when nobody drives the run: whether it showed anything new.
+def _polls(watch: Watch) -> Iterator[bool]:
+    """Whether each poll found anything new. The last poll is after the end of the run.
 
-    Whoever draws for long is asked less often: a big run must not keep a processor busy.
+    When drawing takes long, polls are less frequent: watching a large run must not keep a processor busy.
     """
     before = None
     while True:
         began = time.monotonic()
-        facts = watch.poll()
-        yield bool(facts) or watch.state.status != before
+        found = watch.poll()
+        yield bool(found) or watch.state.status != before
         before = watch.state.status
         if not watch.live:
             return
-        time.sleep(max(PAUSE, 4 * (time.monotonic() - began)))
+        time.sleep(max(POLL_INTERVAL, 4 * (time.monotonic() - began)))
 
 
 def _blocks(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
-    """A block whenever something has changed, an empty line between two."""
+    """Print a block whenever something has changed, with empty lines between blocks."""
     shown = False
-    for changed in _looks(watch):
+    for changed in _polls(watch):
         if changed:
             print("\n".join([""] * shown + lines(watch.view(), None)), flush=True)
             shown = True
 
 
 def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
-    """One picture, drawn over and over; at the end it stays, whole."""
+    """Draw the status over and over in the same place; at the end print all of it."""
     from rich.live import Live
     from rich.text import Text
 
     console = output.console(sys.stdout)
     with _terminable(), Live(console=console, auto_refresh=False, transient=True) as live:
-        for _ in _looks(watch):
+        for _ in _polls(watch):
             text = "\n".join(lines(watch.view(), console.height - 1))
             live.update(
                 Text.from_ansi(visible(text, OWN_COLOURS), no_wrap=True, overflow="ellipsis"), refresh=True
@@ -262,12 +278,12 @@ def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> 
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Signals leave the block in an orderly way: the terminal gets its cursor back."""
+    """Within the block signals raise SystemExit, so that the cursor of the terminal is restored."""
 
     def leave(signum: int, _frame: FrameType | None) -> None:
         sys.exit(128 + signum)
 
-    former = {
+    before = {
         signum: signal.signal(signum, leave)
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if signal.getsignal(signum) is not signal.SIG_IGN
@@ -275,5 +291,5 @@ def _terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        for signum, handler in former.items():
+        for signum, handler in before.items():
             signal.signal(signum, handler)

@@ -198,7 +198,7 @@ def _once_and_each(task: Task) -> tuple[Task, Task]:
 
 
 def _reads_item(text: str) -> bool:
-    holes = expressions.template(text).holes if "${{" in text else ()
+    holes = expressions.template(text).placeholders if "${{" in text else ()
     return any(reference.root == "item" for hole in holes for reference in hole.expression.references)
 
 

@@ -11,7 +11,7 @@ from dagrun.core.model import Dag, Param
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.errors import UsageError, did_you_mean
 from dagrun.language import expressions
-from dagrun.language.expressions import EvaluationError, ExpressionError, Kind, Scope
+from dagrun.language.expressions import EvaluationError, ExpressionError, ScalarType, Scope
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
@@ -24,7 +24,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "list": (list,),
     "object": (dict,),
 }
-_KINDS: Final[Mapping[str, Kind]] = {
+_KINDS: Final[Mapping[str, ScalarType]] = {
     "string": "text", "integer": "number", "number": "number", "boolean": "boolean"
 }  # fmt: skip
 #: A value is quoted whole up to this length. A longer one is not cut, for a cut could hide a secret from the masker.
@@ -120,7 +120,7 @@ def takes_text(param: Param) -> bool:
     return bool(param.enum) and all(isinstance(choice, str) for choice in param.enum)
 
 
-def kind_of_param(param: Param) -> Kind | None:
+def scalar_type(param: Param) -> ScalarType | None:
     """What kind of scalar the value is for certain; None: that cannot be told, or it may be null."""
     if param.type is None or is_deferred(param.default) or (param.default is None and not param.required):
         return None
@@ -232,7 +232,7 @@ def evaluated(dag: Dag, params: Mapping[str, Json], names: frozenset[str], scope
         if param.name not in names:
             continue
         try:
-            values[param.name] = expressions.rendered(
+            values[param.name] = expressions.render_all(
                 params[param.name], lambda text: expressions.template(text).render(scope)
             )
         except (EvaluationError, ExpressionError) as error:

@@ -1,1 +1,1 @@
-"""Where attempts run. One executor, one file (the local one has a process of its own for each duty)."""
+"""Executors: where attempts run."""

@@ -1,4 +1,4 @@
-"""What a task keeps: the files that its artifacts name, copied into the run's directory when its body has ended."""
+"""The artifacts of a task: files that are copied into the run's directory when its body has ended."""
 
 from __future__ import annotations
 
@@ -23,37 +23,38 @@ _CHUNK = 1 << 20
 
 
 class MissingArtifact(ValueError):
-    """What an artifact names is not there."""
+    """A pattern of `artifacts` matches nothing."""
 
 
 class BadArtifact(ValueError):
-    """What an artifact names cannot be kept."""
+    """A pattern of `artifacts` matches something that cannot be kept."""
 
 
-class _Halted(Exception):
-    """The attempt was asked to end."""
+class _Stopped(Exception):
+    """The attempt should end."""
 
 
 def set_aside(directory: str, to: str) -> None:
-    """Before a further attempt: what an earlier one has left is not this one's. Raises OSError."""
+    """Before another attempt: move away what an earlier one has left in the directory of artifacts. Raises OSError."""
     if Path(directory).is_dir():
         Path(to).parent.mkdir(parents=True, exist_ok=True)
         Path(directory).rename(to)
 
 
-def collected(work: Work, paths: AttemptPaths, ended: AttemptResult, halt: threading.Event) -> AttemptResult:
-    """The end of an attempt once its artifacts are kept: all of them, or none; of one that failed those that are there.
+def collect(work: Work, paths: AttemptPaths, ended: AttemptResult, stop: threading.Event) -> AttemptResult:
+    """Copy the artifacts of an attempt whose body has ended; returns how the attempt ended after that.
 
-    One that failed keeps its own error; its log says what could not be kept. It may take long; another thread sets
-    `halt` to make it stop.
+    After a success all artifacts are kept, or none and the attempt fails. After a failure those that exist are kept, the
+    attempt keeps its own error, and its log names those that are missing. This may take long; another thread can set
+    `stop` to end it.
     """
     begun = time.perf_counter()
     failed = ended.error is not None
     problem: tuple[str, str] | None = None
     try:
-        if missing := _collect(work, paths, halt, all_or_none=not failed):
+        if missing := _collect(work, paths, stop, all_or_none=not failed):
             problem = missing, MissingArtifact.__name__
-    except _Halted:
+    except _Stopped:
         problem = "ended by SIGTERM", "Terminated"
     except BadArtifact as error:
         problem = str(error), type(error).__name__
@@ -69,15 +70,15 @@ def collected(work: Work, paths: AttemptPaths, ended: AttemptResult, halt: threa
     return replace(ended, error=problem[0], error_type=problem[1])
 
 
-def _collect(work: Work, paths: AttemptPaths, halt: threading.Event, *, all_or_none: bool) -> str:
-    """Keep what is found; what is wrong with that which is not."""
+def _collect(work: Work, paths: AttemptPaths, stop: threading.Event, *, all_or_none: bool) -> str:
+    """Keep what the patterns match. Returns an error message about those that match nothing."""
     fresh, own = Path(f"{paths.scratch}.artifacts"), Path(f"{paths.scratch}.own")
-    search = _Search(work, Path(paths.directory).parent, halt)
+    search = _Search(work, Path(paths.directory).parent, stop)
     try:
         found = search.found()
         if search.missing and (all_or_none or not found):
             return search.missing
-        _copy(found, fresh, halt)
+        _copy(found, fresh, stop)
         _put(fresh, Path(paths.artifacts), own)
         return search.missing
     finally:
@@ -86,24 +87,24 @@ def _collect(work: Work, paths: AttemptPaths, halt: threading.Event, *, all_or_n
 
 
 class _Search:
-    """Finds what a task's artifacts name.
+    """Finds the files that the patterns of a task match.
 
-    A link that is named is followed, within the working directory; one that lies in a directory that is kept is kept as
-    a link. The directory of the runs is left out: it holds what earlier runs have kept, and the copies themselves.
+    A link that a pattern matches is followed, within the working directory; a link inside a directory is kept as a link.
+    The directory of all runs is left out: it has the artifacts of earlier runs, and the copies themselves.
     """
 
-    def __init__(self, work: Work, runs: Path, halt: threading.Event) -> None:
+    def __init__(self, work: Work, runs: Path, stop: threading.Event) -> None:
         self.patterns = work.artifacts
         self.cwd = work.cwd
         self.top = _real(work.cwd)
-        self.halt = halt
+        self.stop = stop
         runs = _real(runs)
         self.runs = None if self.top.is_relative_to(runs) else runs
-        #: What is to be said about patterns that found nothing.
+        #: An error message about patterns that match nothing.
         self.missing = ""
 
     def found(self) -> Mapping[Path, Path]:
-        """Every directory, file and link that is to be kept, by the path under which it is kept."""
+        """Every directory, file and link to keep: its source by its target path."""
         found: dict[Path, Path] = {}
         missing = [pattern for pattern in self.patterns if not self._add(pattern, found)]
         where = {pattern: "" if Path(pattern).is_absolute() else f" in {self.cwd}" for pattern in missing}
@@ -111,17 +112,17 @@ class _Search:
         return found
 
     def _add(self, pattern: str, found: dict[Path, Path]) -> bool:
-        """Add what one pattern finds; whether that is anything."""
-        anything = False
+        """Add what one pattern matches; False when that is nothing."""
+        matches = False
         for path, name in self._named(os.path.normpath(pattern)):
-            for each, kept in self._below(_real(path), name):
-                anything = True
-                if found.setdefault(kept, each) != each:
-                    raise BadArtifact(f"'{found[kept]}' and '{each}' would both be kept as '{kept}'")
-        return anything
+            for source, target in self._below(_real(path), name):
+                matches = True
+                if found.setdefault(target, source) != source:
+                    raise BadArtifact(f"'{found[target]}' and '{source}' would both be kept as '{target}'")
+        return matches
 
     def _named(self, pattern: str) -> Iterator[tuple[Path, Path]]:
-        """What a pattern names, and the path under which each is kept: its own, or the last part of an absolute one."""
+        """The paths that a pattern matches, each with its target: the path itself, or the last part of an absolute one."""
         whole = self.top / pattern
         if Path(pattern).is_absolute():
             yield from ((path, Path(path.name)) for path in self._matches(whole, Path(whole.anchor)))
@@ -132,32 +133,32 @@ class _Search:
             yield path, path.relative_to(self.top)
 
     def _matches(self, whole: Path, base: Path) -> Iterator[Path]:
-        """One that is there as it is written, also with a bracket in its name; else what the pattern fits."""
+        """The path that is written like the pattern, if it exists (a name may have a bracket); else the paths that match."""
         if os.path.lexists(whole):
             return iter((whole,))
-        return self._fits(base, whole.relative_to(base).parts)
+        return self._glob(base, whole.relative_to(base).parts)
 
-    def _fits(self, directory: Path, parts: Sequence[str]) -> Iterator[Path]:
+    def _glob(self, directory: Path, parts: Sequence[str]) -> Iterator[Path]:
         if not parts:
             yield directory
             return
         first, rest = parts[0], parts[1:]
         if first == "**":
-            yield from self._fits(directory, rest)
+            yield from self._glob(directory, rest)
             for entry in self._entries(directory):
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                    yield from self._fits(directory / entry.name, parts)
+                    yield from self._glob(directory / entry.name, parts)
         elif _MAGIC.search(first):
             for entry in self._entries(directory):
                 hidden = entry.name.startswith(".") and not first.startswith(".")
                 if not hidden and fnmatch.fnmatchcase(entry.name, first):
-                    yield from self._fits(directory / entry.name, rest)
+                    yield from self._glob(directory / entry.name, rest)
         elif os.path.lexists(directory / first):
-            yield from self._fits(directory / first, rest)
+            yield from self._glob(directory / first, rest)
 
     def _entries(self, directory: Path) -> Sequence[os.DirEntry[str]]:
-        """What lies in a directory, by name; nothing, where it is none or may not be read."""
-        _go_on(self.halt)
+        """The entries of a directory, sorted; none if it is not a directory or cannot be read."""
+        _check(self.stop)
         if directory == self.runs:
             return ()
         try:
@@ -167,33 +168,34 @@ class _Search:
             return ()
 
     def _below(self, path: Path, name: Path) -> Iterator[tuple[Path, Path]]:
-        """A path and all that lies below it, each with the path under which it is kept. Raises OSError."""
-        pile = [(path, name)] if path.exists() else []
-        while pile:
-            _go_on(self.halt)
-            path, name = pile.pop()
+        """A path and everything below it, each with its target path. Raises OSError."""
+        pending = [(path, name)] if path.exists() else []
+        while pending:
+            _check(self.stop)
+            path, name = pending.pop()
             if self.runs is not None and path.is_relative_to(self.runs):
                 continue
             mode = path.lstat().st_mode
             if stat.S_ISDIR(mode):
-                pile += [(each, name / each.name) for each in path.iterdir()]
+                pending += [(each, name / each.name) for each in path.iterdir()]
             if stat.S_ISDIR(mode) or stat.S_ISREG(mode) or stat.S_ISLNK(mode):
                 yield path, name
 
 
 def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))  # Path.resolve raises where links go round
+    return Path(os.path.realpath(path))  # Path.resolve raises for a cycle of links
 
 
-def _go_on(halt: threading.Event) -> None:
-    if halt.is_set():
-        raise _Halted
+def _check(stop: threading.Event) -> None:
+    """Raise _Stopped if another thread has asked for it."""
+    if stop.is_set():
+        raise _Stopped
 
 
-def _copy(found: Mapping[Path, Path], fresh: Path, halt: threading.Event) -> None:
+def _copy(found: Mapping[Path, Path], fresh: Path, stop: threading.Event) -> None:
     fresh.mkdir(parents=True, exist_ok=True)
     for name, path in found.items():
-        _go_on(halt)
+        _check(stop)
         target = fresh / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.is_symlink():
@@ -201,23 +203,23 @@ def _copy(found: Mapping[Path, Path], fresh: Path, halt: threading.Event) -> Non
         elif path.is_dir():
             target.mkdir(exist_ok=True)
         else:
-            _copy_file(path, target, halt)
-    _go_on(halt)
+            copy_file(path, target, stop)
+    _check(stop)
 
 
-def _copy_file(path: Path, target: Path, halt: threading.Event) -> None:
+def copy_file(path: Path, target: Path, stop: threading.Event) -> None:
     with (
         open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as source,
         target.open("xb") as copy,
     ):
         while chunk := source.read(_CHUNK):
-            _go_on(halt)
+            _check(stop)
             copy.write(chunk)
         os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777)
 
 
 def _put(fresh: Path, directory: Path, own: Path) -> None:
-    """Give what was copied its name, at once; what the body itself has put there stays beside it."""
+    """Rename the directory of copies to its final name. Files that the body itself has put there are kept too."""
     if directory.is_dir():
         directory.rename(own)
         _move(own, fresh)

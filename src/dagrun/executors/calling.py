@@ -1,4 +1,4 @@
-"""Calling a workflow: parameters bound by name and converted, whatever it returns made into outputs."""
+"""Calls a workflow: binds parameters by name and converts them, and turns the return value into outputs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dagrun import registry
 from dagrun.core.work import Json, Result, TaskContext
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-#: How deep lists and mappings of outputs may be nested; every interpreter can read that, with stack to spare.
-MOST_NESTING = 500
+#: How deeply outputs may be nested: little enough for every JSON reader.
+MAX_NESTING = 500
 _PLAIN = (str, int, float, bool, dict, list)
 _CONTAINERS = (Mapping, list, tuple)
 
 
 class BadCall(ValueError):
-    """The parameters do not fit the function, or what it returned is no set of outputs."""
+    """The parameters do not fit the function, or its return value cannot become outputs."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Slot:
-    """One parameter of a function and how its value is converted."""
+class _Parameter:
+    """One parameter of a function, and the conversion of its value."""
 
     name: str
     required: bool
@@ -33,13 +33,13 @@ class _Slot:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Shape:
-    """What a function takes."""
+class _Signature:
+    """The parameters of a function, in the ways in which they are bound."""
 
-    everything: bool
-    slots: tuple[_Slot, ...]
-    rest: bool
-    contexts: tuple[str, ...]
+    takes_mapping: bool  # all parameters as one mapping
+    parameters: tuple[_Parameter, ...]
+    takes_keywords: bool  # `**kwargs`
+    contexts: tuple[str, ...]  # names of the parameters that get the TaskContext
 
 
 def call(
@@ -48,11 +48,12 @@ def call(
     context: TaskContext | None,
     mask: Callable[[str], str] = str,
 ) -> Any:
-    """Call a workflow, sync or async, with its parameters by name (S2); its return value, whatever that is.
+    """Call a workflow, sync or async, with its parameters by name, and return what it returns.
 
-    `mask` takes secrets out of a value before it is shortened for a message. Raises BadCall when the parameters do not fit; whatever the function raises passes through.
+    `mask` masks values before they are shortened for a message. Raises BadCall when the parameters do not fit, and
+    everything that the function raises.
     """
-    value = function(**_bind(_shape(function), params, context, mask))
+    value = function(**_bind(_signature(function), params, context, mask))
     if not inspect.isawaitable(value):
         return value
     import asyncio
@@ -65,36 +66,36 @@ async def _await(value: Any) -> Any:
 
 
 def takes_context(function: Callable[..., Any]) -> bool:
-    """Whether the function looks at its own attempt, and so at `cancelled`."""
-    return bool(_shape(function).contexts)
+    """Whether the function has a parameter for the TaskContext, and so can check `cancelled`."""
+    return bool(_signature(function).contexts)
 
 
 def _bind(
-    shape: _Shape, params: Mapping[str, Json], context: TaskContext | None, mask: Callable[[str], str]
+    signature: _Signature, params: Mapping[str, Json], context: TaskContext | None, mask: Callable[[str], str]
 ) -> dict[str, Any]:
-    bound: dict[str, Any] = dict.fromkeys(shape.contexts, context)
-    if shape.everything:
+    bound: dict[str, Any] = dict.fromkeys(signature.contexts, context)
+    if signature.takes_mapping:
         return {**bound, "params": dict(params)}
     problems = []
-    for slot in shape.slots:
-        if slot.name in params:
+    for parameter in signature.parameters:
+        if parameter.name in params:
             try:
-                bound[slot.name] = slot.convert(params[slot.name])
-            except ValueError as error:  # pydantic's is one
-                problems.append(f"parameter '{slot.name}': {_sentence(error, mask)}")
-            except Exception as error:  # pydantic has no idea how to make a value of this class
+                bound[parameter.name] = parameter.convert(params[parameter.name])
+            except ValueError as error:  # pydantic's errors are ValueErrors
+                problems.append(f"parameter '{parameter.name}': {_message(error, mask)}")
+            except Exception as error:  # pydantic cannot make a value of this class
                 why = str(error).partition("\n")[0]
-                problems.append(f"parameter '{slot.name}' cannot be made what its annotation says: {why}")
-        elif slot.required:
-            problems.append(f"parameter '{slot.name}' is missing")
+                problems.append(f"parameter '{parameter.name}' cannot be converted to its annotation: {why}")
+        elif parameter.required:
+            problems.append(f"parameter '{parameter.name}' is missing")
     if problems:
         raise BadCall("; ".join(problems))
-    if shape.rest:
+    if signature.takes_keywords:
         bound.update({name: value for name, value in params.items() if name not in bound})
     return bound
 
 
-def _sentence(error: ValueError, mask: Callable[[str], str]) -> str:
+def _message(error: ValueError, mask: Callable[[str], str]) -> str:
     details = getattr(error, "errors", None)
     if not callable(details):
         return str(error)
@@ -111,7 +112,7 @@ def _short(value: object, mask: Callable[[str], str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _shape(function: Callable[..., Any]) -> _Shape:
+def _signature(function: Callable[..., Any]) -> _Signature:
     parameters = inspect.signature(function).parameters
     annotations = registry.hints(function)
     contexts = tuple(name for name in parameters if annotations.get(name) is TaskContext)
@@ -119,18 +120,18 @@ def _shape(function: Callable[..., Any]) -> _Shape:
         p for p in parameters.values()
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in contexts
     ]  # fmt: skip
-    return _Shape(
-        everything=registry.takes_everything(parameters, annotations),
-        slots=tuple(
-            _Slot(p.name, p.default is p.empty, _converter(annotations.get(p.name, Any))) for p in named
+    return _Signature(
+        takes_mapping=registry.takes_everything(parameters, annotations),
+        parameters=tuple(
+            _Parameter(p.name, p.default is p.empty, _converter(annotations.get(p.name, Any))) for p in named
         ),
-        rest=any(p.kind is p.VAR_KEYWORD for p in parameters.values()),
+        takes_keywords=any(p.kind is p.VAR_KEYWORD for p in parameters.values()),
         contexts=contexts,
     )
 
 
 def _converter(hint: Any) -> Callable[[Any], Any]:
-    """How a JSON value becomes what the annotation says; pydantic is imported only for a value that does not yet."""
+    """The conversion of a JSON value to its annotation. pydantic is imported only for a value that needs it."""
     if hint is Any or hint is object:
         return lambda value: value
     adapters: list[Any] = []
@@ -148,7 +149,7 @@ def _converter(hint: Any) -> Callable[[Any], Any]:
 
 
 def outputs_of(value: Any) -> tuple[dict[str, Json], bool]:
-    """What a workflow returned, as outputs, and whether it says that it changed anything (CONTRACT 3)."""
+    """The return value of a workflow as outputs, and whether the workflow has changed anything."""
     if isinstance(value, Result):
         return outputs_of(value.outputs)[0], bool(value.changed)
     if value is None:
@@ -164,10 +165,10 @@ def outputs_of(value: Any) -> tuple[dict[str, Json], bool]:
 
 
 def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
-    """Outputs as JSON; raises BadCall naming the key that is not serialisable."""
+    """Outputs as JSON. Raises BadCall with the key that cannot be serialised."""
     for key in outputs:
         if not isinstance(key, str):
-            raise BadCall(f"output key {key!r} is not text")
+            raise BadCall(f"output key {key!r} is not a string")
     try:
         return _encoded(outputs)
     except (TypeError, ValueError, RecursionError):
@@ -175,18 +176,15 @@ def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
             try:
                 _encoded({key: value})
             except (TypeError, ValueError, RecursionError) as error:
-                raise BadCall(f"output '{key}' is not JSON-serialisable: {_why_not(error)}") from None
+                raise BadCall(f"output '{key}' is not JSON-serialisable: {_json_error(error)}") from None
         raise
 
 
 def _encoded(value: Mapping[Any, Json]) -> bytes:
-    """As JSON. Raises RecursionError for what is nested so deep that not every reader could follow.
-
-    How deep that is does not depend on the interpreter, or on how much of its stack is in use.
-    """
-    text = _encode(value)  # first: it refuses what contains itself
+    """A mapping as JSON. Raises RecursionError if it is nested more deeply than MAX_NESTING, whatever the interpreter allows."""
+    text = _encode(value)  # first, as it refuses a value that contains itself
     level: list[Any] = [value]
-    for _ in range(MOST_NESTING + 1):
+    for _ in range(MAX_NESTING + 1):
         inside = (each.values() if isinstance(each, Mapping) else each for each in level)
         level = [item for items in inside for item in items if isinstance(item, _CONTAINERS)]
         if not level:
@@ -194,9 +192,9 @@ def _encoded(value: Mapping[Any, Json]) -> bytes:
     raise RecursionError
 
 
-def _why_not(error: Exception) -> str:
+def _json_error(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, UnicodeEncodeError):
-        return "it holds half a surrogate pair, which is no character"
+        return "it has half a surrogate pair, which is not a character"
     return str(error)

@@ -1,4 +1,4 @@
-"""Containers on this machine: no engine runs them yet, so an attempt that needs one ends by saying so."""
+"""Containers on this machine: no engine runs them yet, so an attempt that needs one fails."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dagrun.core.work import AttemptResult, Container, Work
 
 
 def needed(work: Work) -> bool:
-    """Whether the attempt, or something beside it, runs in a container."""
+    """Whether the attempt needs containers, for its body or for services."""
     return isinstance(work.body, Container) or bool(work.services)
 
 
 def refusal(work: Work) -> AttemptResult:
-    """The end of an attempt that needs one."""
+    """The end of an attempt that needs containers."""
     images = [work.body.image] if isinstance(work.body, Container) else []
     images += [service.image for service in work.services]
     error = (

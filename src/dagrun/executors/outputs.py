@@ -1,4 +1,4 @@
-"""What bodies leave behind besides facts: outputs that are too large for one, and what they print."""
+"""Files that bodies leave behind: outputs that are too large for an event, and logs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ def note(log: str, masks: Sequence[str], sentence: str) -> None:
 
 
 def spool_path(directory: str, pid: int) -> str:
-    """Where the worker with this process id spools what its quick bodies print."""
+    """The file to which the worker with this process id lets its quick bodies print."""
     return f"{directory}/worker.{pid}.log"
 
 
 def store(path: Path, data: bytes) -> Blob:
-    """Write outputs so that they are there whole or not at all."""
+    """Write outputs to a file, which exists completely or not at all. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".tmp")
     digest = hashlib.sha256()
-    hashing = Thread(target=digest.update, args=(data,))  # while the file is written: both leave Python alone
+    hashing = Thread(
+        target=digest.update, args=(data,)
+    )  # while the file is written; neither needs the interpreter lock
     hashing.start()
     try:
-        fresh.unlink(missing_ok=True)  # whatever a body has put there
+        fresh.unlink(missing_ok=True)  # a body may have put something there
         write_regular(fresh, data)
     finally:
         hashing.join()
@@ -43,5 +45,5 @@ def store(path: Path, data: bytes) -> Blob:
 
 
 def open_log(path: str) -> int:
-    """A log to append to. Raises OSError."""
+    """A descriptor to append to a log. Raises OSError."""
     return open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

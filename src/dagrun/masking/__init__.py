@@ -1,4 +1,4 @@
-"""Secrets kept out of everything that is written: texts, values, and streams that arrive in pieces."""
+"""Removes secrets from everything that is written: texts, JSON values, and streams that arrive in chunks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MASK = "***"
 
 
 class Masker:
-    """Replaces secrets by `***`, in every form that gives them away. What overlaps is replaced as one."""
+    """Replaces secrets by `***`, in every form in which they can be recognised. Overlapping ones are replaced as one."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._finder = _in_text(tuple(secrets))
@@ -24,7 +24,7 @@ class Masker:
         return self._finder is not None
 
     def text(self, text: str) -> str:
-        """A whole text without secrets."""
+        """The text without secrets."""
         spans = self._finder.spans(text) if self._finder is not None else ()
         if not spans:
             return text
@@ -35,16 +35,16 @@ class Masker:
         return "".join((*done, text[at:]))
 
     def value(self, value: Any) -> Any:
-        """JSON data without secrets. The keys of mappings are masked too, and told apart by more asterisks.
+        """JSON data without secrets. Keys of mappings are masked too, and kept distinct by additional asterisks.
 
-        A number whose text holds a secret becomes `***`. True, false and null are kept: they cannot hold one.
+        A number whose text contains a secret becomes `***`. True, false and null are kept: they cannot contain one.
         """
         if self._finder is None:
             return value
         made: list[Any] = [value]
         pile: list[tuple[Any, Any]] = [
             (made, 0)
-        ]  # data may be nested deeper than functions may call each other
+        ]  # a stack: data may be nested deeper than the recursion limit
         while pile:
             holder, key = pile.pop()
             item = holder[key]
@@ -65,34 +65,34 @@ class Masker:
         return made[0]
 
     def values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The same for a mapping whose keys are names that the document declares: they are kept."""
+        """The same for a mapping whose keys are names from the document, which are kept."""
         return {name: self.value(value) for name, value in values.items()}
 
     def _leaf(self, leaf: Any) -> Any:
         if isinstance(leaf, str):
             return self.text(leaf)
         if isinstance(leaf, int | float) and not isinstance(leaf, bool):
-            return MASK if self._is_telling(leaf) else leaf
+            return MASK if self._has_secret(leaf) else leaf
         return leaf
 
-    def _is_telling(self, number: float) -> bool:
+    def _has_secret(self, number: float) -> bool:
         try:
             text = repr(number)
-        except ValueError:  # more digits than Python writes, and so than JSON could hold
+        except ValueError:  # more digits than Python converts to text
             return False
         return self.text(text) != text
 
 
 class StreamMasker:
-    """The same for bytes that arrive in pieces, which a secret may span."""
+    """The same for bytes that arrive in chunks. A secret may span several chunks."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._finder = _in_bytes(tuple(secrets))
         self._held = b""
-        self._covered = 0  # bytes at the beginning of what is held that are part of a secret that was masked
+        self._covered = 0  # bytes at the beginning of `_held` that belong to a masked secret
 
     def feed(self, data: bytes) -> bytes:
-        """What can be written now: all before what may turn out to be the beginning of a secret."""
+        """What can be written now: everything before the possible beginning of a secret."""
         if self._finder is None:
             return data
         data = self._held + data
@@ -104,7 +104,7 @@ class StreamMasker:
         return self._write(self._held, len(self._held))
 
     def _write(self, data: bytes, keep: int) -> bytes:
-        """Write what stands before `keep`, with all secrets that begin there; hold the rest."""
+        """Return what is before `keep`, with all secrets that begin there masked; hold the rest."""
         done: list[bytes] = []
         at = self._covered
         for start, end in self._finder.spans(data, keep) if self._finder is not None else ():

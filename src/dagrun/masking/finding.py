@@ -1,6 +1,6 @@
-"""Where texts of a fixed set occur in another, overlaps included.
+"""Finds the texts of a fixed set in another text, including overlapping ones.
 
-Each text is searched for by itself: at several gigabytes a second that is faster than one pass in Python for all of them.
+Each text is searched for separately: at several gigabytes per second that is faster than one pass in Python for all.
 Memory is linear in the length of the texts.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import AnyStr, Generic
 
-_HEAD = 8  # characters by which the beginning of a text is searched for
+_HEAD = 8  # characters of a text that are compared first
 
 
 class Finder(Generic[AnyStr]):
@@ -22,7 +22,7 @@ class Finder(Generic[AnyStr]):
         }
 
     def spans(self, data: AnyStr, before: int | None = None) -> list[tuple[int, int]]:
-        """What the texts cover that begin before `before`, as starts and ends; what overlaps is one span."""
+        """Starts and ends of the texts that begin before `before`. Overlapping texts are one span."""
         end = len(data) if before is None else before
         merged: list[tuple[int, int]] = []
         for each in sorted(span for text in self._texts for span in _occurrences(data, text, end)):
@@ -33,7 +33,7 @@ class Finder(Generic[AnyStr]):
         return merged
 
     def unfinished(self, data: AnyStr) -> int:
-        """Where the first text begins that the end of `data` may have cut off; the length when there is none."""
+        """Where the first text begins that may continue after the end of `data`; the length when there is none."""
         end = len(data)
         longest = min(_HEAD - 1, end)
         found = next(
@@ -49,11 +49,13 @@ class Finder(Generic[AnyStr]):
 
 
 def _occurrences(data: AnyStr, text: AnyStr, before: int) -> Iterator[tuple[int, int]]:
-    """Those that begin before `before`, but for some that lie within others."""
+    """Occurrences that begin before `before`; some within other occurrences are left out."""
     at, step = data.find(text), 1
     while 0 <= at < before:
         yield at, at + len(text)
-        if data.startswith(text, at + step):  # a text that repeats itself: a search would begin all over
+        if data.startswith(
+            text, at + step
+        ):  # a text that repeats itself, where a search would start again each time
             at += step
         else:
             following = data.find(text, at + 1)

@@ -1,4 +1,4 @@
-"""The forms in which a secret gives itself away: as it is, and as programs write it down."""
+"""The forms in which a secret can be recognised: as it is, and as programs encode it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 
-SHORTEST = 4  # characters; masking less would mask half of every log
+SHORTEST = 4  # characters; masking shorter texts would mask half of every log
 
-_PLAIN = re.compile(r"[A-Za-z0-9_]+\Z")  # what nothing but base64 writes in another way
-#: The characters besides letters and digits that are kept in a URL: by Python and curl (with and without `/`), by
+_PLAIN = re.compile(r"[A-Za-z0-9_]+\Z")  # only base64 changes such a text
+#: Characters besides letters and digits that are not encoded in a URL: by Python and curl (with and without `/`), by
 #: encodeURIComponent and encodeURI of JavaScript, and by HTML forms.
 _URL_SAFE = ("-._~", "-._~/", "-._~!'()*", "-._~!'()*;,/?:@&=+$#", "-._*")
-#: What is written with a backslash before it: by `printf %q` of bash (which differs about `~`) and of zsh, and by
+#: Characters that get a backslash: by `printf %q` of bash (which differs about `~`) and of zsh, and by
 #: quotemeta of Perl.
 _BACKSLASHED = (
     re.compile(r"""[ !"$&'()*,;<>?\[\\\]^`{|}]"""),
@@ -23,12 +23,12 @@ _BACKSLASHED = (
 )
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f\x85\u2028\u2029]+"
-)  # what ends a line, and what everybody writes in another way
-_WRAPS = (76, 64)  # characters of a line of base64: of MIME and the command `base64`, and of PEM
+)  # ends of lines, and characters that every program escapes
+_WRAPS = (76, 64)  # characters per line of base64: in MIME and by the command `base64`, and in PEM
 
 
 def forms(secrets: Iterable[str]) -> frozenset[str]:
-    """Every text that gives one of the secrets away. So does each line of a secret, and each part between control characters."""
+    """Every text by which one of the secrets can be recognised, including each line and each part between control characters."""
     return frozenset(form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST)
 
 
@@ -54,7 +54,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _json(text: str) -> Iterator[str]:
-    """What JSON writers make of it: some escape what is not ASCII, some `/`, some what means something in HTML."""
+    """As JSON encoders write it: some escape all but ASCII, some `/`, some what is special in HTML."""
     narrow = json.dumps(text)[1:-1]
     upper = re.sub(r"\\u[0-9a-f]{4}", lambda match: "\\u" + match[0][2:].upper(), narrow)
     for form in (narrow, upper, json.dumps(text, ensure_ascii=False)[1:-1]):
@@ -77,12 +77,12 @@ def _url(text: str) -> Iterator[str]:
 
 
 def _base64(text: str) -> Iterator[str]:
-    """The characters that stand for it alone, wherever it begins within the three bytes of a group."""
+    """The characters that depend on it only, for each position within the three bytes of a group."""
     data = _bytes(text)
     for before in range(3):
         encoded = b2a_base64(bytes(before) + data, newline=False).decode()
-        shared = (0, 2, 3)[before]  # characters at the beginning that also depend on what stands before it
-        whole = encoded.rstrip("=")[shared:]  # where nothing follows
+        shared = (0, 2, 3)[before]  # characters at the beginning that also depend on the bytes before
+        whole = encoded.rstrip("=")[shared:]  # if nothing follows
         alone = encoded[: (before + len(data)) * 8 // 6][shared:]
         wrapped = [
             whole[i : i + width] for width in _WRAPS if not before for i in range(0, len(whole), width)
@@ -93,7 +93,7 @@ def _base64(text: str) -> Iterator[str]:
 
 
 def _shell(text: str) -> Iterator[str]:
-    """What `set -x`, `printf %q`, `export -p` and the like of sh, bash, ksh and zsh make of it."""
+    """As `set -x`, `printf %q`, `export -p` and the like of sh, bash, ksh and zsh write it."""
     yield text.replace("'", "'\\''")
     yield text.replace("'", "'\"'\"'")
     yield re.sub(r'[$`"\\]', r"\\\g<0>", text)
@@ -104,7 +104,7 @@ def _shell(text: str) -> Iterator[str]:
 
 
 def _dollar_quoted(char: str, *, wide: bool) -> str:
-    """As `$'..'` has it. Without `wide` what is not ASCII is written as its bytes, as bash does where the locale has no such character."""
+    """As in `$'..'`. Without `wide` other characters than ASCII are bytes, as bash writes them if the locale lacks them."""
     if char in "\\'":
         return "\\" + char
     if char == "\n":

@@ -1,12 +1,9 @@
-"""One run in this process: the engine with its surroundings, and what signals mean to it."""
+"""One run in this process: the engine, what it works with, and the poll for requests of other processes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import getpass
 import random
-import signal
 from collections.abc import Callable
 
 from dagrun.clock import Clock
@@ -18,14 +15,13 @@ from dagrun.runtime.engine import Engine, Listener
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
-from dagrun.signals import held
 from dagrun.storage.run_store import RunWriter
 
-TICK = 0.1  # seconds
+POLL_INTERVAL = 0.1  # seconds
 
 
 class RunDriver:
-    """Drives one run; the first Ctrl-C or SIGTERM cancels it, the second kills its bodies at once."""
+    """Drives one stretch of a run. Use it on one event loop; other runs may be driven on the same loop."""
 
     def __init__(
         self,
@@ -35,68 +31,44 @@ class RunDriver:
         executor: Executor,
         clock: Clock,
         listener: Listener | None = None,
-        ticker: Callable[[], None] | None = None,
+        on_tick: Callable[[], None] = lambda: None,
         state: RunState | None = None,
     ) -> None:
-        self.prepared = prepared
-        self.settings = settings
-        self.writer = writer
-        self.executor = executor
-        self.clock = clock
-        self.listener = listener
-        self.ticker = ticker
-        self.signal: int | None = None
+        self._executor = executor
+        self._on_tick = on_tick
         defaults = RetryDefaults(settings.retry_base_ms / 1000, settings.retry_jitter_pct)
         state = state or RunState(prepared.graph, defaults)
         state.defaults = defaults
-        self.engine = Engine(
+        self._engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
             bodies=WorkBuilder(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
             cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
         )  # fmt: skip
 
-    async def run(self, *first: Event, held: held | None = None) -> RunState:
-        """One stretch, which `first` begins, to its end. The signals that were held until now are its first."""
-        self._listen_to_signals()
-        for signum in held.take() if held else ():
-            asyncio.get_running_loop().call_soon(self._on_signal, signum)
-        ticking = asyncio.create_task(self._tick())
+    async def run(self, *first: Event) -> RunState:
+        """Drive the run to the end of this stretch, which the events `first` begin; returns its state.
+
+        Closes the executor, whatever happens. Raises RecordError when an event cannot be recorded.
+        """
+        polling = asyncio.create_task(self._poll())
         try:
-            state = await self.engine.run(*first)
+            state = await self._engine.run(*first)
         finally:
-            ticking.cancel()
-            await self.executor.close()
-        self.engine.take_requests()  # they came too late
+            polling.cancel()
+            await self._executor.close()
+        self._engine.take_requests()  # those that came too late are recorded as such
         return state
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(signum) is signal.SIG_IGN:
-                continue  # started by nohup, or in the background of a script: its caller wants it so
-            with contextlib.suppress(
-                ValueError, RuntimeError
-            ):  # not the main thread: nobody sends us signals
-                loop.add_signal_handler(signum, self._on_signal, signum)
+    def cancel(self, by: str, reason: str = "") -> None:
+        """Ask the run to end: attempts get SIGTERM, and SIGKILL after the grace period. Recorded as the request of `by`."""
+        self._engine.cancel(by, reason)
 
-    def _on_signal(self, signum: int) -> None:
-        if self.signal is None:
-            self.signal = signum
-            self.engine.cancel(by=login(), reason=signal.Signals(signum).name)
-        else:
-            self.engine.kill()
+    def kill(self) -> None:
+        """End every running attempt with SIGKILL."""
+        self._engine.kill()
 
-    async def _tick(self) -> None:
-        """Look, ten times a second, at what others want of the run and at what bodies have printed."""
+    async def _poll(self) -> None:
         while True:
-            await asyncio.sleep(TICK)
-            self.engine.look()
-            if self.ticker is not None:
-                self.ticker()
-
-
-def login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as containers have it
-        return "unknown"
+            await asyncio.sleep(POLL_INTERVAL)
+            self._engine.look()
+            self._on_tick()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Protocol
 
 from dagrun.clock import Clock
 from dagrun.core.decisions import (
@@ -22,7 +21,6 @@ from dagrun.core.decisions import (
     Stop,
 )
 from dagrun.core.events import (
-    CancelIgnored,
     CancelRequested,
     DagDone,
     Event,
@@ -35,41 +33,15 @@ from dagrun.core.events import (
 )
 from dagrun.core.executor_protocol import Executor, Prefetching
 from dagrun.core.graph import Node
-from dagrun.core.model import WorkflowAction
 from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, AttemptResult, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Work
+from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.storage.run_store import Request, RunWriter
-
-
-class WorkSource(Protocol):
-    """What only a run's parameters, environment and earlier outputs can tell.
-
-    May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
-    """
-
-    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-        """All that an attempt needs."""
-        ...
-
-    def condition(self, node: Node) -> bool:
-        """Whether the task's `if` and `unless` let it run."""
-        ...
-
-    def items(self, node: Node) -> Sequence[Json]:
-        """The list of a for_each."""
-        ...
-
-    def gathered(self, node: Node) -> Mapping[str, Json]:
-        """What a group hands on: of each output a map from variant to value."""
-        ...
-
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        ...
-
+from dagrun.runtime.work_builder import WorkBuilder
+from dagrun.storage.run_store import RunWriter
 
 LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
@@ -112,7 +84,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        bodies: WorkSource,
+        bodies: WorkBuilder,
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
@@ -179,7 +151,7 @@ class Engine:
         """Turn what others want of the run into facts; each is known before its request is gone."""
         self._take_signals()
         for request in self.writer.requests():
-            self.record(fact_of_request(self.state, request, self.clock.now()))
+            self.record(event_of(request, self.state, self.clock.now()))
             self.writer.flush()
 
     def kill(self) -> None:
@@ -272,7 +244,7 @@ class Engine:
 
     def _take_signals(self) -> None:
         while self._requests:
-            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
+            self.record(event_of(self._requests.popleft(), self.state, self.clock.now()))
 
     # --- what the parts are made of ------------------------------------------------------------------------
 
@@ -286,8 +258,7 @@ class Engine:
     def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
         assert self._prefetching is not None
-        node, action = queue.node, queue.node.task.action
-        ref = action.ref if isinstance(action, WorkflowAction) else None
+        node, ref = queue.node, workflow_of(queue.node.task)
         if ref is not None and ref not in self._room:
             self._room[ref] = self._prefetching.room(ref)
         if ref is None or self._room[ref] <= len(self._queue):
@@ -305,21 +276,10 @@ class Engine:
         task = node.task
         try:
             attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
-            return self._bodies.work(node, attempt, self._upstream(node))
+            return self._bodies.work(node, attempt)
         except Exception as error:
             self._fail_unbegun(node, error, now)
             return None
-
-    def _upstream(self, node: Node) -> dict[str, Outputs]:
-        """What the dependencies hand on: a task its outputs if it succeeded, a group those of its variants that did."""
-        upstream: dict[str, Outputs] = {}
-        for i in node.needs:
-            above = self.state.nodes[i]
-            if above.members is not None:
-                upstream[above.task.id] = self._bodies.gathered(above)
-            elif self.state.tasks[i].status is Status.SUCCESS:
-                upstream[above.task.id] = self.state.tasks[i].outputs
-        return upstream
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
@@ -418,19 +378,10 @@ def _sentence(error: Exception) -> str:
 
 
 def _start(node: Node, number: int, now: float) -> TaskStart:
-    action = node.task.action
+    task = node.task
     return TaskStart(
-        timestamp=now, task_id=node.task.id, attempt=number, kind=node.task.kind,
-        workflow_ref=action.ref if isinstance(action, WorkflowAction) else None,
-    )  # fmt: skip
-
-
-def fact_of_request(state: RunState, request: Request, now: float) -> Event:
-    """What a wish comes to."""
-    reason = str(request.data.get("reason", ""))
-    if state.finished_at is not None:
-        return CancelIgnored(timestamp=now, by=request.by, reason=reason)
-    return CancelRequested(timestamp=now, by=request.by, reason=reason)
+        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task)
+    )
 
 
 def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
@@ -440,9 +391,9 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
         state.apply(event)
         writer.append(event)
 
-    fact = fact_of_request(state, request, clock.now())
-    record(fact)
-    while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
+    event = event_of(request, state, clock.now())
+    record(event)
+    while isinstance(event, CancelRequested) and (decision := state.next(clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):

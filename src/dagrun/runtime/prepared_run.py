@@ -1,4 +1,4 @@
-"""A run that may begin: nothing about it can be refused any more but its id."""
+"""A run that is ready to begin: nothing about it can be refused any more, except its id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """The graph, where its document was found, the values of its parameters, and what its workflows are."""
+    """The graph, the path of its document, the values of its parameters, and the workflows it may call."""
 
     graph: Graph
     path: str
@@ -26,21 +26,21 @@ class PreparedRun:
     registry: Registry
     #: The values of the declared secrets, by name. Never recorded, never shown.
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    #: Whether it is only a part of what the document says.
+    #: Whether it is only a part of what the document declares.
     partial: bool = False
-    #: Who asked for it: `manual`, `schedule`, ..., and which schedule.
+    #: What started it: `manual`, `schedule`, `rerun`, ...; and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
-    #: The minute that it was fired for.
+    #: The minute of the fire.
     scheduled_at: str | None = None
-    #: What the files of variables say, by the path that the document gives.
+    #: The variables of each dotenv file, by the path written in the document.
     dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.
     deferred: frozenset[str] = frozenset()
 
     @property
     def masker(self) -> Masker:
-        """What takes the secrets out of all that is recorded or shown."""
+        """Removes the secrets from all that is recorded or shown."""
         return Masker(self.secrets.values())
 
     @property
@@ -50,16 +50,16 @@ class PreparedRun:
 
     @property
     def masked_params(self) -> tuple[str, ...]:
-        """The parameters whose values are not what is recorded, because they hold a secret."""
+        """The parameters whose recorded value differs from the real one, because it holds a secret."""
         recorded = self.recorded_params
         return tuple(name for name, value in self.params.items() if recorded[name] != value)
 
     @property
     def max_parallel(self) -> int:
-        """How many attempts may run at once: what the document says, else the CPU count, at least 4."""
-        return at_once(self.graph.dag)
+        """The maximum number of concurrent attempts."""
+        return default_parallel(self.graph.dag)
 
 
-def at_once(dag: Dag) -> int:
-    """How many attempts of a run of this DAG may run at once, for all that is known without its run."""
+def default_parallel(dag: Dag) -> int:
+    """The maximum number of concurrent attempts of a DAG: its `max_parallel`, else the CPU count, at least 4."""
     return dag.max_parallel or max(4, os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""How a scheduler starts and follows runs: two protocols. `launcher` implements them with processes, tests with fakes."""
+"""How a scheduler starts and follows runs: two protocols. `run_processes` implements them with processes, tests with fakes."""
 
 from __future__ import annotations
 

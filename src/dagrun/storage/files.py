@@ -18,6 +18,7 @@ from dagrun.clock import to_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import Request
 from dagrun.core.work import Blob, Json
 from dagrun.durability import Durability
 from dagrun.errors import (
@@ -32,7 +33,7 @@ from dagrun.errors import (
 from dagrun.run_layout import RunLayout, file_name
 from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
-from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id
 from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds to wait for the last process of a run whose owner died

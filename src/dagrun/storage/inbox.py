@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dagrun.core.requests import REQUESTS, Request
 from dagrun.storage.disk import sync_directory, unwritable
-from dagrun.storage.run_store import REQUEST_KINDS, Request
 
 MAX_REQUEST_BYTES = 1 << 20  # far more than dagrun ever writes
 _UNSURE = 2_000_000_000  # nanoseconds within which two changes may give a directory the same time
@@ -71,4 +71,4 @@ def _read(path: Path) -> Request | None:
         request = Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return request if request.kind in REQUEST_KINDS else None
+    return request if request.kind in REQUESTS else None

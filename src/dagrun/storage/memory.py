@@ -11,10 +11,11 @@ from dagrun.clock import from_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import Request
 from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.run_layout import RunLayout
-from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id
 
 
 class MemoryRuns:

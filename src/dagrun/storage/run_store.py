@@ -7,16 +7,14 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.core.events import Event
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import Request
 from dagrun.core.work import INLINE_BYTES, Blob, Json
-
-REQUEST_KINDS = frozenset({"cancel"})  # what may be asked of a run
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
@@ -30,18 +28,6 @@ def new_run_id(now: float) -> str:
 def is_run_id(text: str) -> bool:
     """Whether `text` is a valid run id: it follows the rule for names, and is not `latest`."""
     return _RUN_ID.match(text) is not None and text != "latest"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that another process asks of a run."""
-
-    #: One of `REQUEST_KINDS`.
-    kind: str
-    #: Who asks.
-    by: str
-    #: What the kind needs to know: `cancel` has `reason`.
-    data: Mapping[str, Json]
 
 
 def items_document(items: Sequence[Json]) -> bytes | None:

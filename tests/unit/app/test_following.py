@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.app.following import LogFollower, Watch
+from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagDone, DagStart, Event, TaskExpand, TaskOk, TaskRetry, TaskStart
@@ -28,9 +29,9 @@ class House:
         self.watch = Watch(self.runs, "r", FakeClock())
         self.open = True
 
-    def record(self, *facts: Event) -> None:
-        for fact in facts:
-            self.writer.append(fact)
+    def record(self, *events: Event) -> None:
+        for event in events:
+            self.writer.append(event)
         self.writer.flush()
 
     def end(self) -> None:
@@ -77,10 +78,10 @@ def again(task: str, attempt: int) -> TaskRetry:
 
 def test_a_watch_folds_only_what_is_new(house: House) -> None:
     house.record(START, starts("a"))
-    assert [fact.name for fact in house.watch.poll()] == ["dag_start", "task_start"]
+    assert [event.name for event in house.watch.poll()] == ["dag_start", "task_start"]
     assert house.statuses == ["running", "pending"]
     house.record(ok("a"))
-    assert [fact.name for fact in house.watch.poll()] == ["task_ok"]
+    assert [event.name for event in house.watch.poll()] == ["task_ok"]
     assert house.watch.poll() == []
     assert house.statuses == ["success", "pending"]
     assert house.watch.bytes_read == (house.runs.directory / "r" / "events.jsonl").stat().st_size
@@ -102,27 +103,27 @@ def test_a_run_that_was_left_behind_is_seen_as_interrupted(house: House) -> None
     assert house.watch.view().status == "interrupted"
 
 
-def told(logs: LogFollower) -> list[str]:
+def lines_of(logs: LogFollower) -> list[str]:
     return [f"{line.task_id}.{line.attempt} {line.text}" for line in logs.poll()]
 
 
 def test_attempts_join_as_they_start_and_every_line_comes_once(house: House) -> None:
     logs = LogFollower(house.runs, house.watch)
-    assert told(logs) == []
+    assert lines_of(logs) == []
     house.record(START, starts("a"))
-    assert told(logs) == []  # nothing printed yet: there is no file
+    assert lines_of(logs) == []  # nothing printed yet: there is no file
     house.prints("a", 1, "one\ntw")
-    assert told(logs) == ["a.1 one"]
+    assert lines_of(logs) == ["a.1 one"]
     house.prints("a", 1, "o\nthree")
     house.record(again("a", 1), starts("a", 2))
     house.prints("a", 2, "more\n")
-    assert told(logs) == ["a.1 two", "a.1 three", "a.2 more"]
+    assert lines_of(logs) == ["a.1 two", "a.1 three", "a.2 more"]
     house.prints("a", 1, " and late\n")  # by what the body left behind
     house.record(ok("a", 2), starts("b"), ok("b"), DONE)
     house.prints("b", 1, "all of b\n")
-    assert told(logs) == ["b.1 all of b"]
+    assert lines_of(logs) == ["b.1 all of b"]
     house.end()
-    assert told(logs) == ["a.1  and late"]
+    assert lines_of(logs) == ["a.1  and late"]
     assert not logs.live
     printed = sum(path.stat().st_size for path in (house.runs.directory / "r" / "logs").iterdir())
     assert logs.bytes_read == printed
@@ -133,9 +134,9 @@ def test_the_logs_of_one_task(house: House) -> None:
     house.record(START, starts("a"), ok("a"), starts("b"))
     house.prints("a", 1, "a\n")
     house.prints("b", 1, "b\n\n\tlast")
-    assert told(logs) == ["b.1 b", "b.1 "]
+    assert lines_of(logs) == ["b.1 b", "b.1 "]
     house.end()
-    assert told(logs) == ["b.1 \tlast"]
+    assert lines_of(logs) == ["b.1 \tlast"]
     logs.close()
 
 
@@ -148,8 +149,8 @@ def test_variants_are_followed_alone_and_with_their_group(tmp_path: Path) -> Non
     house.record(starts("t[0]"), starts("t[1]"), starts("u"))
     for name in ("t[0]", "t[1]", "u"):
         house.prints(name, 1, f"{name}\n")
-    assert (told(group), told(one)) == (["t[0].1 t[0]", "t[1].1 t[1]"], ["t[1].1 t[1]"])
-    history = RunQueries(house.runs, FakeClock())
+    assert (lines_of(group), lines_of(one)) == (["t[0].1 t[0]", "t[1].1 t[1]"], ["t[1].1 t[1]"])
+    history = RunQueries(house.runs, FakeClock(), QueuedRuns(house.runs, tmp_path))
     assert [task_id for task_id, _, _ in history.logs("r", "t")] == ["t[0]", "t[1]"]
     assert [task_id for task_id, _, _ in history.logs("r")] == ["t[0]", "t[1]", "u"]
     assert history.why("r", "t[1]").status == "running"

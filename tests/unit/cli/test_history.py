@@ -57,7 +57,7 @@ def test_since_takes_ages_dates_and_times_which_are_local(text: str, moment: str
     "text",
     ["", "soon", "h", "d", "-2h", "2x", "1e5d", "nand", "infd", "9" * 400 + "d", "2025-13-01", "9999999999h"],
 )
-def test_anything_else_is_told_with_what_may_be_said(text: str) -> None:
+def test_anything_else_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="is neither a date or time"):
         since_moment(text, NOW)
 
@@ -115,7 +115,7 @@ def test_a_log_as_json_is_one_object(runs: FileRuns, capsys: pytest.CaptureFixtu
 
 def test_following_has_no_last_lines(runs: FileRuns, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = said(capsys, "logs", "-f", "--tail", "1")
-    assert (code, "it goes with neither --tail nor --failed" in err) == (2, True)
+    assert (code, "it cannot be combined with --tail or --failed" in err) == (2, True)
 
 
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dagrun.cli.history import _lines
+from dagrun.cli.history import status_lines
 from dagrun.cli.progress import PlainProgress
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, OnError
@@ -22,7 +22,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.localtime", time.gmtime)
 
 
-class Heard(PlainProgress):
+class Shown(PlainProgress):
     """Progress whose lines are kept, without their times."""
 
     def __init__(self, graph: Graph) -> None:
@@ -33,9 +33,9 @@ class Heard(PlainProgress):
         self.lines.append(text.partition(" ")[2])
 
 
-def heard(outcome: Outcome) -> list[str]:
+def shown(outcome: Outcome) -> list[str]:
     graph = Graph.compile(outcome.record.dag)
-    progress, state = Heard(graph), RunState(graph)
+    progress, state = Shown(graph), RunState(graph)
     for event in outcome.events():
         state.apply(event)
         progress.event(event, state)
@@ -49,8 +49,8 @@ def each(count: int, **bodies: Any) -> Outcome:
     return played(*tasks, bodies={**lists, **bodies}, on_error=OnError.CONTINUE)
 
 
-def test_a_few_variants_are_told_one_by_one_and_then_their_group() -> None:
-    assert heard(each(2, **{"each[1]": fails(9)}))[3:] == [
+def test_a_few_variants_have_a_line_each_and_then_their_group() -> None:
+    assert shown(each(2, **{"each[1]": fails(9)}))[3:] == [
         "each has 2 variants",
         "each[0] started",
         "each[1] started",
@@ -60,31 +60,31 @@ def test_a_few_variants_are_told_one_by_one_and_then_their_group() -> None:
     ]
 
 
-def test_of_many_variants_only_trouble_is_told() -> None:
-    lines = heard(each(1_000, **{"each[7]": fails(9)}))
+def test_of_many_variants_only_those_in_trouble_have_a_line() -> None:
+    lines = shown(each(1_000, **{"each[7]": fails(9)}))
     assert lines[3:] == [
         "each has 1000 variants",
         "each[7] failed: RuntimeError: boom",
         "each failed: each[7] failed (999/1000 passed)",
     ]
-    assert len(heard(each(200, each=fails(10_000)))) < 30
+    assert len(shown(each(200, each=fails(10_000)))) < 30
 
 
 def test_a_status_lists_a_few_variants_and_of_many_those_in_trouble() -> None:
-    few = _lines(each(2).view)
+    few = status_lines(each(2).view)
     assert [line.split()[0] for line in few[-4:]] == ["list", "each[0]", "each[1]", "each"]
     assert few[-1].endswith("2/2 passed")
-    many = _lines(each(1_000, **{"each[7]": fails(9)}).view)
+    many = status_lines(each(1_000, **{"each[7]": fails(9)}).view)
     assert [line.split()[0] for line in many[-4:]] == ["list", "each[7]", "each", "..."]
     assert many[-2].endswith("999/1000 passed: each[7] failed")
     assert many[-1] == "... and 999 variants more; -o json lists all"
-    assert len(_lines(each(200, each=fails(10_000)).view)) < 40
+    assert len(status_lines(each(200, each=fails(10_000)).view)) < 40
 
 
-def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None:
+def test_a_failure_that_is_tolerated_is_marked_at_once_and_in_the_status() -> None:
     outcome = played(task("lint", continue_on_failure=True), task("build"), bodies={"lint": fails(9)})
-    assert "lint failed: RuntimeError: boom; this is tolerated" in heard(outcome)
-    lint, build = _lines(outcome.view)[-2:]
+    assert "lint failed: RuntimeError: boom; this is tolerated" in shown(outcome)
+    lint, build = status_lines(outcome.view)[-2:]
     assert lint.endswith("RuntimeError: boom (tolerated)")
     assert "tolerated" not in build
 
@@ -92,10 +92,10 @@ def test_a_failure_that_is_tolerated_says_so_at_once_and_in_the_status() -> None
 def test_an_attempt_that_skips_its_task_is_over() -> None:
     skips = AttemptResult(duration=1.0, error="exit code 99", error_type="CommandFailed", exit_code=99)
     outcome = played(task("sync", skip_on_exit_codes=(99,)), bodies={"sync": lambda _: skips})
-    assert "sync skipped: ExitCode exit code 99" in heard(outcome)
+    assert "sync skipped: ExitCode exit code 99" in shown(outcome)
 
 
-def test_the_output_of_a_lists_variants_stands_beside_that_of_other_tasks() -> None:
+def test_the_output_of_a_lists_variants_is_aligned_with_that_of_other_tasks() -> None:
     tasks = (task("a"), task("each", for_each="${{ params.x }}"))
     assert PlainProgress(Graph.compile(Dag(name="d", tasks=tasks))).width == len("each[0]")
 
@@ -105,4 +105,4 @@ def test_status_shows_the_outputs_of_the_run() -> None:
         "{name: d, outputs: {where: '${{ tasks.a.outputs.path }}'}, tasks: [{id: a, workflow_ref: a}]}",
         bodies={"a": lambda _: {"path": "reports/a.md"}},
     )
-    assert _lines(outcome.view)[-2:] == ["Outputs:", "  where: reports/a.md"]
+    assert status_lines(outcome.view)[-2:] == ["Outputs:", "  where: reports/a.md"]

@@ -29,8 +29,8 @@ def descriptor(fd: int, *, strict: bool = True, was_closed: bool = False) -> str
     return streams._Descriptor(fd, strict=strict, was_closed=was_closed)
 
 
-def text(fd: int, encoding: str = "utf-8") -> streams._Text:
-    return streams._Text(descriptor(fd), encoding, by_line=True)
+def text(fd: int, encoding: str = "utf-8") -> streams._TextStream:
+    return streams._TextStream(descriptor(fd), encoding, by_line=True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from dagrun.cli import output
 from dagrun.cli.app import run
-from dagrun.cli.history import _lines
+from dagrun.cli.history import status_lines
 from dagrun.cli.watching import EventLines, follow_events
 from dagrun.core.work import Json
 from dagrun.storage.files import FileRuns
@@ -26,7 +26,7 @@ def event(name: str, **more: Json) -> dict[str, Json]:
     return {"timestamp": "2025-10-03T10:00:00.123Z", "event": name, "run_id": "r-1", **more}
 
 
-def test_an_event_is_one_line_with_what_it_tells() -> None:
+def test_an_event_is_one_line_with_its_fields() -> None:
     lines = EventLines()
     assert lines.line(
         event("dag_start", dag_name="d", tenant="t", task_count=2, params={}, dag_hash="ff")
@@ -115,10 +115,10 @@ def test_an_event_that_does_not_exist_is_refused_with_those_that_do(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["events", "--event", "task_fial"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "there is no event 'task_fial': it is one of dag_start, task_start, " in told.err
-    assert "did you mean 'task_fail'?" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "there is no event 'task_fial': it is one of dag_start, task_start, " in printed.err
+    assert "did you mean 'task_fail'?" in printed.err
 
 
 def test_following_ends_after_a_look_that_began_after_the_end(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_a_run_that_does_not_fit_shows_what_one_looks_for() -> None:
         + "".join(f"  - {{id: t{i}, workflow_ref: w{i}}}\n" for i in range(30)),
         {"w7": lambda params: 1 / 0},
     )
-    lines = _lines(outcome.view, 10)
+    lines = status_lines(outcome.view, 10)
     assert len(lines) == 10
     assert lines[6].startswith("t0 ")
     assert lines[8].startswith("t7 ")
     assert lines[9] == "... and 27 more; of all: 29 success, 1 failed"
-    assert len(_lines(outcome.view, 3)) < 9
-    assert len(_lines(outcome.view)) == 36
+    assert len(status_lines(outcome.view, 3)) < 9
+    assert len(status_lines(outcome.view)) == 36
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------
@@ -171,13 +171,13 @@ def test_whether_json_is_asked_for(arguments: list[str], wanted: bool) -> None:
 @pytest.mark.parametrize(
     "arguments", [["nonsense"], ["run", "--nonsense"], ["runs", "--limit", "x"], ["completion"], ["why"]]
 )
-def test_a_wrong_command_line_is_told_as_json(
+def test_a_wrong_command_line_is_reported_as_json(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run([*arguments, "-o", "json"]) == 2
-    told = capsys.readouterr()
-    assert told.err == ""
-    error = json.loads(told.out)["error"]
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    error = json.loads(printed.out)["error"]
     assert error["type"] == "UsageError"
     assert error["message"]
 

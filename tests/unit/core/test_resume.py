@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from dagrun.app.documents import Given
+from dagrun.app.run_inputs import GivenParams
 from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import remainder, reuse
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.storage.files import FileRuns
 from dagrun.storage.inbox import Inbox
 from dagrun.storage.memory import MemoryRuns
@@ -184,7 +186,7 @@ def secretive(monkeypatch: pytest.MonkeyPatch) -> Life:
     monkeypatch.setenv("TOKEN", "s3cr3t")
     life = Life(SECRETIVE, lambda: {"a": lambda _: 1 / 0})
     prepared = life.service.documents.recorded(SECRETIVE, "", {"x": "Bearer s3cr3t", "y": "***"})
-    life.service.run(prepared, "r")
+    asyncio.run(life.service.run(prepared, "r"))
     return life
 
 
@@ -197,14 +199,14 @@ def test_a_run_with_a_value_that_was_not_recorded_is_not_resumed_without_it(
         life.resume()
     assert "-p x=VALUE" in refused.value.hint
     with pytest.raises(RefusedError, match="parameter 'x'"):
-        life.service.rerun("r", Selection())
+        asyncio.run(life.service.rerun("r", Selection()))
     assert len(life.names()) == facts
 
 
 @pytest.mark.parametrize("facts", [0, 1, 3])
 def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, facts: int) -> None:
     life = secretive.cut(facts)
-    life.resume(given=Given(params=["x=Bearer s3cr3t"]))
+    life.resume(given=GivenParams(params=["x=Bearer s3cr3t"]))
     assert life.executors[-1].params["a"] == {"x": "Bearer s3cr3t"}
     assert "s3cr3t" not in "".join((*life.run.journal, *life.run.stream))
     with pytest.raises(RefusedError, match="parameter 'x'"):
@@ -212,7 +214,7 @@ def test_a_value_that_is_given_again_is_used_and_masked_again(secretive: Life, f
 
 
 def test_a_value_that_a_scheduler_has_kept_need_not_be_given_again(secretive: Life) -> None:
-    secretive.resume(given=Given(kept={"x": "s3cr3t", "y": "other"}))
+    secretive.resume(given=GivenParams(kept={"x": "s3cr3t", "y": "other"}))
     assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
     start = secretive.folded().start
     assert start is not None
@@ -220,7 +222,7 @@ def test_a_value_that_a_scheduler_has_kept_need_not_be_given_again(secretive: Li
 
 
 def test_a_value_that_is_given_anew_is_recorded(secretive: Life) -> None:
-    secretive.resume(given=Given(params=["x=plain"]))
+    secretive.resume(given=GivenParams(params=["x=plain"]))
     start = secretive.folded().start
     assert start is not None
     assert (start.params, start.masked_params) == ({"x": "plain", "y": "***"}, None)
@@ -229,7 +231,7 @@ def test_a_value_that_is_given_anew_is_recorded(secretive: Life) -> None:
 
 
 def test_a_rerun_takes_values_anew(secretive: Life) -> None:
-    secretive.service.rerun("r", Selection(), "again", given=Given(params=["x=s3cr3t"]))
+    asyncio.run(secretive.service.rerun("r", Selection(), "again", given=GivenParams(params=["x=s3cr3t"])))
     assert secretive.executors[-1].params["a"] == {"x": "s3cr3t"}
     start = secretive.runs.read("again").events[0]
     assert isinstance(start, DagStart)
@@ -238,7 +240,7 @@ def test_a_rerun_takes_values_anew(secretive: Life) -> None:
 
 def test_what_is_wrong_with_a_value_is_said_without_the_secret(secretive: Life) -> None:
     with pytest.raises(UsageError) as wrong:
-        secretive.resume(given=Given(params=["z=s3cr3t", "s3cr3t"]))
+        secretive.resume(given=GivenParams(params=["z=s3cr3t", "s3cr3t"]))
     assert "***" in wrong.value.message
     assert "s3cr3t" not in wrong.value.message
 
@@ -384,7 +386,7 @@ def test_all_who_asked_are_answered() -> None:
 
 def rerun(life: Life, **more: Any) -> tuple[str, list[str], list[str]]:
     """A rerun's status, what was taken over and what ran."""
-    ended = life.service.rerun("r", Selection(**more), "again")
+    ended = asyncio.run(life.service.rerun("r", Selection(**more), "again"))
     facts = life.runs.read("again").events
     taken = [fact.task_id for fact in facts if isinstance(fact, TaskOk) and fact.reused_from == "r"]
     return ended.view.status, taken, [task for task, _ in life.executors[-1].started]
@@ -422,9 +424,9 @@ def test_a_rerun_of_one_task_keeps_what_is_below_it() -> None:
 def test_a_rerun_with_a_taken_id_or_an_unknown_task_is_refused() -> None:
     life, _ = lived()
     with pytest.raises(RefusedError, match="the run id 'r' is taken"):
-        life.service.rerun("r", Selection(), "r")
+        asyncio.run(life.service.rerun("r", Selection(), "r"))
     with pytest.raises(NotFoundError, match="task 'ghost' not found"):
-        life.service.rerun("r", Selection(start=["ghost"]))
+        asyncio.run(life.service.rerun("r", Selection(start=["ghost"])))
     assert list(life.runs.ids()) == ["r"]
 
 
@@ -433,7 +435,7 @@ def test_a_rerun_that_was_cut_off_is_resumed_with_what_it_had_taken_over() -> No
     rerun(life, start=["b"])
     world.broken.clear()
     world.ran.clear()
-    ended = life.service.resume("again")
+    ended = asyncio.run(life.service.resume("again"))
     assert ended is not None
     assert ended.view.status == "success"
     assert world.ran == ["b", "c"]
@@ -451,7 +453,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -462,7 +464,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms

@@ -13,7 +13,7 @@ import pytest
 
 from dagrun.core.work import AttemptResult, Nothing
 from dagrun.executors import artifacts
-from dagrun.executors.artifacts import collected, set_aside
+from dagrun.executors.artifacts import collect, set_aside
 from tests.contract.harness import attempt, paths, work
 
 WELL = AttemptResult(duration=1.0, outputs={"k": "v"}, exit_code=0)
@@ -26,7 +26,7 @@ class House:
         self.where = where
         self.cwd = where / "project"
         self.run = where / "runs" / "r"
-        self.halt = threading.Event()
+        self.stop = threading.Event()
         self.run.mkdir(parents=True)
         self.put("dist/app.txt", "app")
 
@@ -38,7 +38,7 @@ class House:
 
     def collect(self, *patterns: str, ended: AttemptResult = WELL, **more: Any) -> AttemptResult:
         its = work(self.cwd, Nothing(), attempt=attempt(**more), artifacts=patterns, cwd=self.cwd)
-        return collected(its, paths(self.run, its), ended, self.halt)
+        return collect(its, paths(self.run, its), ended, self.stop)
 
     def kept(self, *patterns: str) -> Sequence[str]:
         """The files and links that are kept after a collection that must go well."""
@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_copied_fails_the_attempt(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device", "b.txt")
 
-    monkeypatch.setattr(artifacts, "_copy_file", full)
+    monkeypatch.setattr(artifacts, "copy_file", full)
     ended = house.collect("dist")
     assert ended.error == "the artifacts cannot be kept: [Errno 28] No space left on device: 'b.txt'"
     assert (ended.error_type, ended.outputs) == ("OSError", {"k": "v"})
@@ -207,7 +207,7 @@ def test_a_file_that_cannot_be_copied_fails_the_attempt(
 
 
 def test_halted_it_ends_as_a_body_that_was_asked_to_end_does(house: House) -> None:
-    house.halt.set()
+    house.stop.set()
     ended = house.collect("dist")
     assert (ended.error, ended.error_type) == ("ended by SIGTERM", "Terminated")
     assert not (house.run / "artifacts").exists()
@@ -229,7 +229,7 @@ def test_wherever_it_is_halted_nothing_is_kept(house: House, monkeypatch: pytest
     monkeypatch.setattr(artifacts, "_CHUNK", 1)
     ends: list[str | None] = []
     while None not in ends:
-        house.halt = Looks(len(ends))
+        house.stop = Looks(len(ends))
         ends.append(house.collect("d*", "dist/app.txt").error_type)
         assert ends[-1] is None or not (house.run / "artifacts").exists()
     assert len(ends) > 8
@@ -273,9 +273,9 @@ def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:
 
 
 def test_an_attempt_that_failed_keeps_its_own_error(house: House) -> None:
-    house.halt.set()
+    house.stop.set()
     assert house.collect("dist", ended=FAILED).error == "exit code 3"
-    house.halt.clear()
+    house.stop.clear()
     assert house.collect("../x", ended=FAILED).error == "exit code 3"
 
 

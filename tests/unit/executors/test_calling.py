@@ -201,7 +201,7 @@ def test_a_class_that_nothing_converts_to_is_told_in_a_sentence() -> None:
     def f(lock: threading.Event) -> None: ...
 
     message = refusal(f, lock="x")
-    assert message.startswith("parameter 'lock' cannot be made what its annotation says: ")
+    assert message.startswith("parameter 'lock' cannot be converted to its annotation: ")
     assert "\n" not in message
 
 
@@ -267,7 +267,7 @@ def test_how_deep_outputs_may_be_nested_depends_on_no_interpreter() -> None:
         ({"n": float("nan")}, "output 'n' is not JSON-serialisable: Out of range float values are not JSON compliant"),
         ({"deep": nested(100_000)}, "output 'deep' is not JSON-serialisable: it is nested too deeply"),
         ({"k": {(1, 2): 3}}, "output 'k' is not JSON-serialisable: keys must be str, int, float, bool or None"),
-        ({1: 2}, "output key 1 is not text"),
+        ({1: 2}, "output key 1 is not a string"),
     ],
     ids=["set", "nan", "deep", "key inside", "key"],
 )  # fmt: skip

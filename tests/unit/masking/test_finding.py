@@ -27,7 +27,7 @@ def spans(texts: list[str], data: str, before: int) -> list[tuple[int, int]]:
 
 
 def unfinished(texts: list[str], data: str) -> int:
-    """Where the first beginning of a text stands at the end."""
+    """Where the first text begins that the end may have cut off."""
     starts = (
         at
         for at in range(len(data))

@@ -15,7 +15,7 @@ from dagrun.masking import Masker, StreamMasker
 SECRET = "s3cr3t-value"
 
 
-def test_a_secret_is_masked_wherever_it_stands() -> None:
+def test_a_secret_is_masked_at_any_position() -> None:
     assert Masker([SECRET]).text(f"a {SECRET}b{SECRET}") == "a ***b***"
 
 
@@ -43,7 +43,7 @@ def test_data_nested_deeper_than_functions_may_call_each_other_is_masked() -> No
     assert masked == "***"
 
 
-def test_keys_that_become_equal_are_told_apart() -> None:
+def test_keys_that_become_equal_stay_distinct() -> None:
     masked = Masker(["alpha", "omega"]).value({"alpha": 1, "***": 2, "omega": 3})
     assert masked == {"****": 1, "***": 2, "*****": 3}
 
@@ -121,7 +121,7 @@ def test_text_without_secrets_is_untouched(secrets: list[str], text: str) -> Non
 
 
 @given(st.binary(min_size=4, max_size=12), st.binary(max_size=9), st.binary(max_size=9))
-def test_base64_is_masked_wherever_the_secret_stands_in_what_was_encoded(
+def test_base64_is_masked_at_any_position_of_the_encoded_text(
     key: bytes, before: bytes, after: bytes
 ) -> None:
     secret = base64.b16encode(key).decode()
@@ -129,7 +129,7 @@ def test_base64_is_masked_wherever_the_secret_stands_in_what_was_encoded(
         encoded = encode(before + secret.encode() + after).decode()
         masked = Masker([secret]).text(encoded)
         head, _, tail = masked.partition("***")
-        # What remains stands for the neighbours, and for no more than the bits of the secret that share a character.
+        # What remains encodes the neighbours, and only those bits of the secret that share a character with them.
         assert len(head) <= len(before) * 8 // 6 + 1
         assert len(tail) <= (len(after) + 2) * 8 // 6 + 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
@@ -15,15 +16,16 @@ from typing import Any
 import pytest
 
 from dagrun.app.service import Service
-from dagrun.cli.history import _lines
+from dagrun.cli.history import status_lines
 from dagrun.cli.watching import EventLines
 from dagrun.clock import FakeClock
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, OnError, Retry, WorkflowAction
+from dagrun.core.model import Dag, Matrix, OnError, Retry
 from dagrun.core.selection import Selection
 from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.files import FileRuns
@@ -64,7 +66,7 @@ class Project:
 
     def run(self, run_id: str) -> Path:
         """A run that has failed in part; the outputs of `large` lie in a file."""
-        self.service.run(PreparedRun(Graph.compile(DAG), "", {}, REGISTRY), run_id)
+        asyncio.run(self.service.run(PreparedRun(Graph.compile(DAG), "", {}, REGISTRY), run_id))
         directory = self.runs.directory / run_id
         (directory / "outputs" / "large.1.json").write_bytes(LARGE)
         file = {"file": "large.1.json", "size": len(LARGE), "sha256": hashlib.sha256(LARGE).hexdigest()}
@@ -144,7 +146,7 @@ def test_a_damaged_dag_is_reported_with_its_run_and_its_file(project: Project) -
         project.service.status,
         project.service.graph_of,
         project.service.watch,
-        project.service.resume,
+        lambda run: asyncio.run(project.service.resume(run)),
     ):
         with pytest.raises(DamagedError, match=told):
             ask("bad")
@@ -189,7 +191,7 @@ def test_a_resume_that_needs_damaged_outputs_is_refused_and_changes_nothing(
     with pytest.raises(
         DamagedError, match=r"the results of task 'large' cannot be used: .*large\.1\.json"
     ) as error:
-        project.service.resume("bad")
+        asyncio.run(project.service.resume("bad"))
     assert error.value.hint == "`dagrun rerun bad --from large` makes them anew, in a new run"
     assert bad(project, "events.jsonl").read_bytes() == before
     assert not project.runs.is_live("bad")
@@ -197,14 +199,14 @@ def test_a_resume_that_needs_damaged_outputs_is_refused_and_changes_nothing(
 
 def test_what_is_advised_then_works(project: Project) -> None:
     bad(project, "outputs/large.1.json").unlink()
-    ended = project.service.rerun("bad", Selection(start=("large",)), "again")
+    ended = asyncio.run(project.service.rerun("bad", Selection(start=("large",)), "again"))
     assert ended.state.tasks[ended.state.index["large"]].reason == "Completed"
 
 
 def test_a_rerun_that_would_take_over_damaged_outputs_is_refused_and_leaves_nothing(project: Project) -> None:
     bad(project, "outputs/large.1.json").write_text("{}")
     with pytest.raises(DamagedError, match="the results of task 'large' cannot be used"):
-        project.service.rerun("bad", Selection(start=("bad",)), "again")
+        asyncio.run(project.service.rerun("bad", Selection(start=("bad",)), "again"))
     assert not project.runs.has("again")
 
 
@@ -265,8 +267,8 @@ def readers(project: Project) -> Iterator[Callable[[], object]]:
 
     def shown(view: RunView) -> None:
         json.dumps(view.to_json())
-        _lines(view)
-        _lines(view, 5)
+        status_lines(view)
+        status_lines(view, 5)
         orchestration_run(view)
 
     def followed() -> None:
@@ -296,9 +298,9 @@ def readers(project: Project) -> Iterator[Callable[[], object]]:
     yield events
     yield logs
     yield lambda: service.estimate(Graph.compile(DAG))
-    yield lambda: service.rerun("bad", Selection(start=("bad",)), "again")
-    yield lambda: service.rerun("bad", Selection(), "whole-again")
-    yield lambda: service.resume("bad")
+    yield lambda: asyncio.run(service.rerun("bad", Selection(start=("bad",)), "again"))
+    yield lambda: asyncio.run(service.rerun("bad", Selection(), "whole-again"))
+    yield lambda: asyncio.run(service.resume("bad"))
     yield lambda: shown(service.status("bad"))
     yield lambda: service.cancel("bad", "me")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from dagrun.core.events import DagStart, TaskOk
+from dagrun.core.requests import Request
 from dagrun.core.work import Blob
 from dagrun.durability import Durability
 from dagrun.errors import NotOwnedError, RecordError, RefusedError
 from dagrun.storage.files import FileRun, FileRuns
-from dagrun.storage.run_store import Request
 from tests.unit.harness import chain
 
 START = DagStart(timestamp=0.0, task_count=1, dag_path="d.yaml", dag_hash="ff")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.core.requests import Request
 from dagrun.errors import RecordError
 from dagrun.storage.inbox import MAX_REQUEST_BYTES, Inbox
-from dagrun.storage.run_store import Request
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dagrun.core.events import CancelRequested
 from dagrun.core.model import Dag
+from dagrun.core.requests import Request
 from dagrun.storage.memory import MemoryRuns
-from dagrun.storage.run_store import Request
 
 DAG = Dag(name="d", tasks=())
 

@@ -1,1 +1,1 @@
-"""Attempts as processes of this machine, through the keeper and its workers."""
+"""The local executor: attempts as processes of this machine."""

@@ -1,4 +1,4 @@
-"""An attempt that the local executor was given, and how its end is told."""
+"""An attempt that the local executor was given, and the ways in which it ends."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class RunningAttempt:
-    """An attempt that was started here and has not ended."""
+    """An attempt that was started or prefetched here and has not ended."""
 
     work: Work
     paths: AttemptPaths
     done: Callable[[AttemptResult], None]
-    begun: float
-    watch: PrefetchListener | None = None  # who is told more than the end: it was queued
+    began_at: float  # seconds of the monotonic clock
+    listener: PrefetchListener | None = None  # of a prefetched attempt
     pid: int | None = None
-    stop: int | None = None  # the signal it was last asked to end with
-    told: bool = False  # a signal may be on its way to its process
-    kill: asyncio.TimerHandle | None = None
-    halt: threading.Event | None = None  # ends the copying of its artifacts, when its body has ended
+    stop_signal: int | None = None  # the last signal with which it was asked to end
+    signalled: bool = False  # that signal may still be on its way to the process
+    kill_timer: asyncio.TimerHandle | None = None
+    stop_copying: threading.Event | None = None  # exists while its artifacts are copied
 
 
 def attempt_variables(attempt: Attempt, paths: AttemptPaths) -> dict[str, str]:
@@ -46,41 +46,43 @@ def attempt_variables(attempt: Attempt, paths: AttemptPaths) -> dict[str, str]:
 
 
 def key_of(attempt: Attempt) -> tuple[str, str]:
-    """The task of which run: it has one attempt at a time."""
+    """Run and task: a task has one attempt at a time."""
     return attempt.run_id, attempt.task_id
 
 
-def since(job: RunningAttempt) -> float:
-    """Seconds since the attempt began."""
-    return round(time.monotonic() - job.begun, 6)
+def seconds_since_begin(attempt: RunningAttempt) -> float:
+    """How long the attempt has been running."""
+    return round(time.monotonic() - attempt.began_at, 6)
 
 
-def sentence(error: Exception) -> str:
-    """What went wrong, for a person."""
+def error_text(error: Exception) -> str:
+    """An error of dagrun's own work on an attempt, for people."""
     if isinstance(error, RecursionError):
         return "a value is nested too deeply"
     return str(error) or type(error).__name__
 
 
-def failure(job: RunningAttempt, error: Exception) -> AttemptResult:
-    """How an attempt ended that could not be prepared, or whose end could not be taken in."""
-    return AttemptResult(duration=since(job), error=sentence(error), error_type=type(error).__name__)
+def failure(attempt: RunningAttempt, error: Exception) -> AttemptResult:
+    """The end of an attempt that could not be prepared, or whose result could not be read."""
+    return AttemptResult(
+        duration=seconds_since_begin(attempt), error=error_text(error), error_type=type(error).__name__
+    )
 
 
-def death(job: RunningAttempt, code: int) -> AttemptResult:
-    """How an attempt ended whose worker is gone."""
+def worker_death(attempt: RunningAttempt, code: int) -> AttemptResult:
+    """The end of an attempt whose worker has died. `code` is negative for a signal."""
     how = (
         f"was killed by {signal_name(-code)}"
         if code < 0
         else f"exited with code {code} before the body ended"
     )
     return AttemptResult(
-        duration=since(job), error=f"the worker process {how}", error_type="WorkerDied", exit_code=code
-    )
+        duration=seconds_since_begin(attempt), error=f"the worker process {how}", error_type="WorkerDied", exit_code=code
+    )  # fmt: skip
 
 
-def ended_of(message: Message) -> AttemptResult:
-    """How an attempt ended, as its worker says."""
+def reported_end(message: Message) -> AttemptResult:
+    """The end of an attempt as its worker reports it."""
     duration, left = message["duration"], message.get("left", 0)
     if "error" in message:
         error, error_type = message["error"], message["error_type"]

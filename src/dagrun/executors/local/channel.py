@@ -1,7 +1,7 @@
 """Messages between dagrun, its keeper and its workers: JSON with a length before it, over a socket pair.
 
-A channel that has been told to `listen`, or was made with `blocking=False`, never blocks: what the socket does not take
-is kept, and written when the other end has read. So two ends can never wait for each other.
+A channel that is attached to a loop, or was made with `blocking=False`, never blocks: bytes that the socket does not
+accept are buffered, and written when the other end has read. So two ends can never wait for each other.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 
-AT_ONCE = (
-    64 * 1024
-)  # bytes to ask for: for more than this, malloc asks the system for memory each time, six times as slow
-LOOK_OUT = 0.0002  # seconds for which to look out for the answer to something quick
-_LENGTH = struct.Struct(">I")
-#: The number of a queued call, as it lies in the pipe from which whoever may begin it takes it.
+#: Bytes per read. For larger buffers malloc asks the system for memory each time, which is six times as slow.
+CHUNK = 64 * 1024
+#: Seconds of polling for the answer to something quick before going to sleep.
+POLL_TIME = 0.0002
+#: The number of a prefetched call, as it is in the pipe from which a worker, or dagrun, takes it.
 TICKET = struct.Struct("=Q")
-#: The system has no room now: for bytes, or for descriptors that are on their way and nobody has received.
-_NOT_NOW = (errno.ENOBUFS, errno.ETOOMANYREFS)
+_LENGTH = struct.Struct(">I")
+#: Errors that mean: no room now, for bytes or for descriptors that were sent and not received yet.
+_NO_ROOM = (errno.ENOBUFS, errno.ETOOMANYREFS)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def pack(message: Message) -> bytes:
-    """A message as it travels. Raises ValueError or RecursionError for what JSON cannot hold."""
+    """The bytes of a message. Raises ValueError or RecursionError for a value that JSON cannot represent."""
     body = _encode(message).encode("utf-8", "surrogatepass")
     if len(body) >= 1 << 32:
         raise ValueError(f"a message of {len(body)} bytes is too long")
@@ -45,16 +45,16 @@ def pack(message: Message) -> bytes:
 
 @dataclass(slots=True)
 class _Unsent:
-    """Bytes that the socket has not taken yet, and the descriptors that travel with the first of them."""
+    """Bytes that the socket has not accepted yet, and the descriptors to send with the first of them."""
 
     data: bytearray
     fds: tuple[int, ...]
 
 
 class Channel:
-    """One end of a socket pair, for whole messages and the descriptors that come with them.
+    """One end of a socket pair. Sends and receives whole messages, and descriptors that come with them.
 
-    `longest` bounds the messages that are accepted: a length beyond it was not written by the other end of a channel.
+    `longest` limits the messages that are accepted: a greater length was not written by the other end of a channel.
     """
 
     def __init__(self, sock: socket.socket, *, blocking: bool = True, longest: int = 1 << 32) -> None:
@@ -72,15 +72,15 @@ class Channel:
 
     # --- on a loop -----------------------------------------------------------------------------------------
 
-    def listen(self, loop: asyncio.AbstractEventLoop, heard: Callable[..., None], *args: Any) -> None:
-        """Never block from now on; call `heard` whenever there is something to receive."""
+    def attach(self, loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:
+        """Never block from now on, and call `callback` whenever there is something to receive."""
         self.sock.setblocking(False)
         self._loop = loop
-        loop.add_reader(self.sock.fileno(), heard, *args)
+        loop.add_reader(self.sock.fileno(), callback, *args)
         if self._unsent:
             loop.add_writer(self.sock.fileno(), self.flush)
 
-    def ignore(self) -> None:
+    def detach(self) -> None:
         """Leave the loop."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self.sock.fileno())
@@ -89,28 +89,28 @@ class Channel:
 
     # --- sending -------------------------------------------------------------------------------------------
 
-    def is_full(self) -> bool:
-        """Whether there is something to `flush` once the socket can be written to."""
+    def has_unsent(self) -> bool:
+        """Whether there is something to `flush` once the socket is writable."""
         return bool(self._unsent)
 
     def send(self, message: Message, *fds: int) -> None:
-        """Send a message; raises OSError when the other end is gone.
+        """Send a message. Raises OSError when the other end is closed.
 
-        The descriptors are the channel's from now on: they are closed here once they have been sent.
+        Takes over the descriptors: they are closed here once they have been sent.
         """
         self.send_packed(pack(message), *fds)
 
     def send_packed(self, data: bytes, *fds: int) -> None:
-        """Send one or more messages as they travel."""
+        """Send the bytes of one or more messages."""
         if self._unsent:
-            self._keep(data, fds)
+            self._add_unsent(data, fds)
             return
         sent = 0
         try:
             while sent < len(data):
                 sent += self._write(data[sent:] if sent else data, () if sent else fds)
         except BlockingIOError:
-            self._keep(data[sent:], () if sent else fds)
+            self._add_unsent(data[sent:], () if sent else fds)
             if self._loop is not None:
                 self._loop.add_writer(self.sock.fileno(), self.flush)
             fds = fds if sent else ()
@@ -118,11 +118,11 @@ class Channel:
             _close(fds)
 
     def flush(self) -> None:
-        """Write what was kept, as far as the socket takes it. What nobody will ever read is dropped."""
+        """Write as much of the buffered data as the socket accepts. Drop it when the other end is closed."""
         try:
             while self._unsent:
                 first = self._unsent[0]
-                with memoryview(first.data) as view, view[: 4 * AT_ONCE] as start:
+                with memoryview(first.data) as view, view[: 4 * CHUNK] as start:
                     sent = self._write(start, first.fds)
                 _close(first.fds)
                 first.fds = ()
@@ -131,8 +131,8 @@ class Channel:
                     self._unsent.popleft()
         except BlockingIOError:
             return
-        except OSError:  # the other end is gone, which whoever receives finds out
-            self._drop()
+        except OSError:  # the other end is closed; `receive` reports that
+            self._drop_unsent()
         if self._loop is not None:
             self._loop.remove_writer(self.sock.fileno())
 
@@ -140,37 +140,37 @@ class Channel:
         try:
             return socket.send_fds(self.sock, [data], list(fds)) if fds else self.sock.send(data)
         except OSError as error:
-            if error.errno in _NOT_NOW:
+            if error.errno in _NO_ROOM:
                 raise BlockingIOError(error.errno, error.strerror) from None
             raise
 
-    def _keep(self, data: bytes, fds: tuple[int, ...]) -> None:
-        if fds or not self._unsent:  # descriptors travel with the first byte of their own message
+    def _add_unsent(self, data: bytes, fds: tuple[int, ...]) -> None:
+        if fds or not self._unsent:  # descriptors are sent with the first byte of their own message
             self._unsent.append(_Unsent(bytearray(data), fds))
         else:
             self._unsent[-1].data += data
 
-    def _drop(self) -> None:
+    def _drop_unsent(self) -> None:
         while self._unsent:
             _close(self._unsent.popleft().fds)
 
     # --- receiving -----------------------------------------------------------------------------------------
 
-    def receive(self, patience: float = 0.0) -> list[Message] | None:
-        """Read once and return the messages that are now complete; None when the other end is gone.
+    def receive(self, poll_time: float = 0.0) -> list[Message] | None:
+        """Read once and return the messages that are now complete, or None when the other end is closed.
 
-        With `patience`, look for so many seconds before going to sleep: to be woken takes longer than a quick answer.
-        Raises ValueError or RecursionError for what is no message.
+        With `poll_time`, poll for so many seconds before going to sleep: waking up takes longer than a quick answer.
+        Raises ValueError or RecursionError for data that is not a message.
         """
-        if patience:
-            self._look_out(patience)
+        if poll_time:
+            self._poll(poll_time)
         try:
-            data, fds, flags, _ = socket.recv_fds(self.sock, AT_ONCE, 16)
+            data, fds, flags, _ = socket.recv_fds(self.sock, CHUNK, 16)
         except BlockingIOError:
             return []
         except ConnectionError:
             return None
-        if fds or flags & socket.MSG_CTRUNC:  # cut: this process may open no more of them
+        if fds or flags & socket.MSG_CTRUNC:  # truncated: this process cannot open more descriptors
             self._fds.append(list(fds))
         if not data:
             return None
@@ -191,8 +191,8 @@ class Channel:
         del self._buffer[:start]
         return messages
 
-    def _look_out(self, patience: float) -> None:
-        until = time.perf_counter() + patience
+    def _poll(self, seconds: float) -> None:
+        until = time.perf_counter() + seconds
         while time.perf_counter() < until:
             try:
                 self.sock.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
@@ -203,14 +203,14 @@ class Channel:
             return
 
     def take_fds(self) -> list[int]:
-        """The descriptors of the next message that came with some: fewer than were sent, if no more could be opened."""
+        """The descriptors of the next message that has some: fewer than were sent if this process cannot open more."""
         return self._fds.popleft()
 
     def close(self) -> None:
-        """Let go of this end, and of every descriptor that nobody took."""
-        self.ignore()
+        """Close this end, and every descriptor that was received and not taken."""
+        self.detach()
         self.sock.close()
-        self._drop()
+        self._drop_unsent()
         while self._fds:
             _close(self._fds.popleft())
 

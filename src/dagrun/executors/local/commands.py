@@ -1,4 +1,4 @@
-"""A shell task's surroundings: its script, environment and files before it runs, its outputs after."""
+"""What surrounds a command: its script, environment and files before it runs, its outputs afterwards."""
 
 from __future__ import annotations
 
@@ -39,47 +39,47 @@ from dagrun.run_layout import AttemptPaths
 _BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+\r?)\Z")
 _PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
 
-#: Bytes of a script that is an argument, where it can be a file as well.
-_LONGEST_TEXT = 32 * 1024
-#: Bytes that Linux takes of one argument, or of a variable with its name; and of a command line with its environment,
-#: whatever the limits say.
-_MOST_IN_ARGUMENT = 128 * 1024 - 1
-_MOST_ANYWHERE = 6 * 1024 * 1024
-#: Bytes of a command line that are kept free for what is not counted here.
-_SLACK = 16 * 1024
-_MOST_NAMED = 3  # variables in one sentence
+#: A longer script, in bytes, becomes a file if its interpreter can take one.
+_MAX_TEXT = 32 * 1024
+#: Limits of Linux in bytes: for one argument, or one variable with its name; and for a command line with its environment,
+#: even if the configured limit is higher.
+_MAX_ARGUMENT = 128 * 1024 - 1
+_MAX_TOTAL = 6 * 1024 * 1024
+#: Bytes of a command line that stay free for parts that are not counted here.
+_RESERVE = 16 * 1024
+_MAX_NAMES = 3  # variables in one message
 
 
 class BadSurroundings(ValueError):
-    """The parameters cannot be handed to a script, or what it wrote is no set of outputs."""
+    """A command cannot be started with this environment, or $DAGRUN_OUTPUT has no outputs in a known format."""
 
 
 class ValueTooLarge(BadSurroundings):
-    """A script, or a value that it reads, is larger than the system lets it be; trying again would not help."""
+    """A script, or a value that it reads, is larger than the system allows; a retry would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """What a command is started with besides dagrun's own environment, as `encoding.to_bytes` expects it."""
+    """A command line, and variables to add to dagrun's own environment, as text for `encoding.to_bytes`."""
 
     argv: list[str]
     environment: dict[str, str]
 
 
 def prepared(work: Work, paths: AttemptPaths, body: Command) -> Spawn:
-    """A command ready to be started: the files that it reads are there, and its log says what was left out.
+    """Prepare a command: write the files that it reads, and note in its log which variables it does not get.
 
-    Raises BadSurroundings when it cannot be started so, OSError when a file cannot be written.
+    Raises BadSurroundings when the command cannot be started, OSError when a file cannot be written.
     """
     argv = _command_line(paths, body)
     return Spawn(argv, environment(work, paths, body.script, sum(map(len, argv))))
 
 
 def environment(work: Work, paths: AttemptPaths, script: str = "", argument_bytes: int = 0) -> dict[str, str]:
-    """What a script finds besides dagrun's own environment; writes the files that it names.
+    """The variables that a script gets besides dagrun's own environment. Writes the files that they name.
 
-    Raises BadSurroundings when the script cannot have a value that it reads or the system does not take the
-    environment, OSError when a file cannot be written.
+    Raises BadSurroundings when a variable that the script reads cannot be set, or the system does not accept the
+    environment; OSError when a file cannot be written.
     """
     attempt = work.attempt
     upstream = {task: _data(paths, outputs) for task, outputs in work.upstream.items()}
@@ -113,17 +113,17 @@ def _output(paths: AttemptPaths) -> str:
 
 
 def _params_file(paths: AttemptPaths, params: Mapping[str, Json]) -> str:
-    """All parameters as JSON. Most tasks have none, and share one file that says so: making a file costs a good deal."""
+    """Write all parameters as JSON. Tasks without any share one file, as creating a file is slow."""
     path = f"{paths.scratch}.params.json" if params else f"{paths.scratch.rpartition('/')[0]}/none.json"
     if params or not _is_intact(path):
-        _remove(path)  # a body may have put something else there
+        _remove(path)  # a body may have replaced it
         Path(path).parent.mkdir(exist_ok=True)
         write_regular(path, json.dumps(params).encode())
     return path
 
 
 def _is_intact(path: str) -> bool:
-    """Whether the file that says that there are no parameters is what it was; asked for every task."""
+    """Whether the shared file without parameters still has its content. Called for every task."""
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -132,24 +132,24 @@ def _is_intact(path: str) -> bool:
 
 
 def _check_env(given: Mapping[str, str], argument_bytes: int) -> int:
-    """How many bytes the system takes beside these variables. Raises BadSurroundings when it does not take them."""
+    """How many bytes the system accepts besides these variables. Raises BadSurroundings when it does not accept them."""
     for name, value in given.items():
         if "\0" in value:
             raise BadSurroundings(
-                f"the environment variable {name} holds a NUL character; no system takes one"
+                f"the environment variable {name} has a NUL character, which no system accepts"
             )
-        if (size := len(name) + len(encoding.to_bytes(value)) + 1) > _MOST_IN_ARGUMENT:
+        if (size := len(name) + len(encoding.to_bytes(value)) + 1) > _MAX_ARGUMENT:
             raise ValueTooLarge(
                 f"the environment variable {name} takes {size:,} bytes with its name; "
-                f"the system takes at most {_MOST_IN_ARGUMENT:,}: {_INSTEAD}"
+                f"the system accepts at most {_MAX_ARGUMENT:,}: {_INSTEAD}"
             )
     most, inherited = _system_limits()
-    free = most - inherited - argument_bytes - size_of(given) - _SLACK
+    free = most - inherited - argument_bytes - size_of(given) - _RESERVE
     if free < 0:
         largest = max(given, key=lambda name: len(given[name]))
         raise ValueTooLarge(
             f"the task's environment takes {size_of(given):,} bytes, besides {inherited:,} of dagrun's own; the system "
-            f"takes at most {most:,} with the command line. The largest variable is {largest}: {_INSTEAD}"
+            f"accepts at most {most:,} with the command line. The largest variable is {largest}: {_INSTEAD}"
         )
     return free
 
@@ -159,21 +159,21 @@ _INSTEAD = "put its value into a file, or into `params`, which a script can read
 
 @cache
 def _system_limits() -> tuple[int, int]:
-    """How many bytes the system takes for a command line with its environment, and what dagrun's own takes of that."""
+    """How many bytes the system accepts for a command line with its environment, and how many dagrun's own environment takes."""
     try:
         most = os.sysconf("SC_ARG_MAX")
     except (ValueError, OSError):
         most = -1
     if most <= 0:
-        most = _MOST_ANYWHERE
-    return min(most, _MOST_ANYWHERE), size_of(os.environ)
+        most = _MAX_TOTAL
+    return min(most, _MAX_TOTAL), size_of(os.environ)
 
 
 def _check_named(hands: Handed, named: Collection[str]) -> None:
-    """Raise ValueTooLarge when the script reads a variable that was left out and does not look at its file."""
+    """Raise ValueTooLarge when the script reads a variable that was left out and does not use its file."""
     missed = [name for name in hands.left_out if name in named and f"{name}_FILE" not in named]
     if missed:
-        raise ValueTooLarge("; ".join(_why_missed(name, hands) for name in missed[:_MOST_NAMED]))
+        raise ValueTooLarge("; ".join(_why_missed(name, hands) for name in missed[:_MAX_NAMES]))
 
 
 def _why_missed(name: str, hands: Handed) -> str:
@@ -181,7 +181,7 @@ def _why_missed(name: str, hands: Handed) -> str:
     if size > MOST_IN_ENVIRONMENT:
         why = f"its value of {size:,} bytes is too large for an environment variable (at most 32 KiB)"
     elif b"\0" in hands.files.get(f"{name}_FILE", b""):
-        why = "its value holds a NUL character, which no environment variable takes"
+        why = "its value has a NUL character, which no environment variable can have"
     else:
         why = f"its value of {size:,} bytes was left out, as all variables together would take more than 256 KiB"
     where = f"the file that ${name}_FILE names" if f"{name}_FILE" in hands.files else "$DAGRUN_PARAMS_FILE"
@@ -189,22 +189,22 @@ def _why_missed(name: str, hands: Handed) -> str:
 
 
 def _left_out(hands: Handed, named: Collection[str]) -> Iterator[str]:
-    """What the log says before the script does: which variables it does not find, and where their values are."""
+    """The lines of the log about variables that the script does not get, and where their values are."""
     alone = [name for name in hands.left_out if f"{name}_FILE" in hands.files]
     others = [name for name in hands.left_out if f"{name}_FILE" not in hands.files]
     where = "DAGRUN_PARAM_<NAME>_FILE names a file of each" if len(alone) > 1 else "${}_FILE names a file"
-    parts = [f"{_listed(alone)} ({where.format(*alone)})"] if alone else []
-    parts += [f"{_listed(others)} (read $DAGRUN_PARAMS_FILE)"] if others else []
+    parts = [f"{_joined(alone)} ({where.format(*alone)})"] if alone else []
+    parts += [f"{_joined(others)} (read $DAGRUN_PARAMS_FILE)"] if others else []
     if parts:
         yield f"not set, as the environment cannot hold it: {', '.join(parts)}"
     for name in sorted(hands.ambiguous.keys() & named):
-        names = " and ".join(map(repr, hands.ambiguous[name][:_MOST_NAMED]))
-        yield f"${name} is not set, as {names} would both be it; read $DAGRUN_PARAMS_FILE"
+        names = " and ".join(map(repr, hands.ambiguous[name][:_MAX_NAMES]))
+        yield f"${name} is not set, as both {names} would be in it; read $DAGRUN_PARAMS_FILE"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(f"${name}" for name in names[:_MOST_NAMED]) + more
+def _joined(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(f"${name}" for name in names[:_MAX_NAMES]) + more
 
 
 def _data(paths: AttemptPaths, outputs: Outputs) -> Mapping[str, Json]:
@@ -214,14 +214,14 @@ def _data(paths: AttemptPaths, outputs: Outputs) -> Mapping[str, Json]:
 
 
 def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
-    """The command line that runs the script: its text is an argument unless that would be long, else it is a file."""
+    """The command line that runs the script, with its text as an argument or, if it is long, in a file."""
     data = encoding.to_bytes(body.script)
-    if body.argv is not None and (body.file_argv is None or len(data) <= _LONGEST_TEXT):
-        if len(data) > _MOST_IN_ARGUMENT:
+    if body.argv is not None and (body.file_argv is None or len(data) <= _MAX_TEXT):
+        if len(data) > _MAX_ARGUMENT:
             raise ValueTooLarge(
-                f"the script is {len(data):,} bytes long, and '{shlex.join(body.argv)}' takes it as one argument, of "
-                f"which the system takes at most {_MOST_IN_ARGUMENT:,} bytes: leave out '{body.argv[-1]}', then the "
-                "script comes as a file"
+                f"the script is {len(data):,} bytes long, and '{shlex.join(body.argv)}' takes it as one argument, for "
+                f"which the system accepts at most {_MAX_ARGUMENT:,} bytes: leave out '{body.argv[-1]}', then the "
+                "script is passed as a file"
             )
         return [*body.argv, body.script]
     assert body.file_argv is not None
@@ -234,8 +234,8 @@ def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
     return [word.replace(SCRIPT_FILE, named) for word in body.file_argv]
 
 
-def unspawned(error: str) -> AttemptResult:
-    """How an attempt ended whose command could not be run at all."""
+def not_run(error: str) -> AttemptResult:
+    """The end of an attempt whose command could not be started."""
     return AttemptResult(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
 
 
@@ -246,26 +246,25 @@ def ended(
     duration: float,
     killed_by: str | None,
     *,
-    was_asked: bool = False,
+    was_stopped: bool = False,
 ) -> AttemptResult:
-    """How a command ended: its exit code, and its outputs. What it wrote counts also when it failed.
+    """The end of a command, with its outputs even if it failed.
 
-    With `was_asked` it was asked to end: one that then chose to end well was ended all the same.
-
-    A failed command keeps its own error when its outputs are none; its log says what is wrong with them.
+    A command that `was_stopped` has failed whatever its exit code is. A failed command keeps its own error when its
+    outputs cannot be read; its log then says why.
     """
     error, error_type = None, None
     if killed_by is not None:
         error, error_type = f"killed by {killed_by}", "Killed"
     elif code:
         error, error_type = f"exit code {code}", "CommandFailed"
-    elif was_asked:
+    elif was_stopped:
         error, error_type = "ended by SIGTERM", "Terminated"
     outputs: Outputs = {}
     try:
         outputs = _collect(work, paths, Masker(work.masks))
-    except Exception as problem:  # whatever a body leaves behind, its attempt ends
-        why = _told(problem)
+    except Exception as problem:  # whatever the body has written, its attempt ends
+        why = _output_error(problem)
         if error is None:
             error, error_type = why, "BadOutput"
         else:
@@ -276,14 +275,14 @@ def ended(
     )
 
 
-def _told(problem: Exception) -> str:
+def _output_error(problem: Exception) -> str:
     if isinstance(problem, RecursionError):
-        return "$DAGRUN_OUTPUT holds JSON that is nested too deeply"
+        return "$DAGRUN_OUTPUT has JSON that is nested too deeply"
     return str(problem) or type(problem).__name__
 
 
 def clean(work: Work, paths: AttemptPaths) -> None:
-    """Remove what only the attempt itself needed, whatever the attempt has made of it."""
+    """Remove the files that only the attempt itself needed, whatever the body has replaced them with."""
     _remove(_output(paths))
     if isinstance(work.body, Command):
         _remove(f"{paths.scratch}.script{work.body.suffix}")
@@ -296,22 +295,22 @@ def clean(work: Work, paths: AttemptPaths) -> None:
 
 def _remove(path: str) -> None:
     try:
-        os.unlink(path)  # noqa: PTH108 - asked for every task
+        os.unlink(path)  # noqa: PTH108 - called for every task
     except FileNotFoundError:
         pass
     except OSError:  # it is a directory now
         shutil.rmtree(path, ignore_errors=True)
 
 
-def note_left(work: Work, log: str, left: Sequence[tuple[int, str]]) -> None:
-    """Add to the attempt's log what it left running, which was then ended."""
-    line = Masker(work.masks).text(processes.ended_line(left))
-    with contextlib.suppress(OSError), open(open_log(log), "wb") as file:
+def note_leftovers(work: Work, paths: AttemptPaths, left: Sequence[tuple[int, str]]) -> None:
+    """Add a line to the attempt's log about the processes that it left running and that were then ended."""
+    line = Masker(work.masks).text(processes.leftovers_line(left))
+    with contextlib.suppress(OSError), open(open_log(paths.log), "wb") as file:
         file.write(line.encode("utf-8", "backslashreplace"))
 
 
 def keep_spool(paths: AttemptPaths, worker: int) -> None:
-    """What the last body of a worker that died had printed becomes its log, if it went to the worker's spool."""
+    """A worker has died: what its last body has printed to the spool becomes the log of the attempt."""
     spool = Path(spool_path(paths.scratch.rpartition("/")[0], worker))
     with contextlib.suppress(OSError):
         if spool.stat().st_size:
@@ -324,12 +323,12 @@ def _collect(work: Work, paths: AttemptPaths, masker: Masker) -> Outputs:
         status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return {}
-    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device would not end
-        raise BadSurroundings("$DAGRUN_OUTPUT is no ordinary file any more")
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device might never end
+        raise BadSurroundings("$DAGRUN_OUTPUT is not an ordinary file any more")
     size = status.st_size
     if size > work.max_output_bytes:
         raise BadSurroundings(
-            f"$DAGRUN_OUTPUT holds {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
+            f"$DAGRUN_OUTPUT has {size} bytes; at most {work.max_output_bytes} are allowed (max_output_bytes)"
         )
     try:
         with open(open_regular(path, os.O_RDONLY), "rb") as file:
@@ -337,18 +336,16 @@ def _collect(work: Work, paths: AttemptPaths, masker: Masker) -> Outputs:
     except UnicodeDecodeError as error:
         raise BadSurroundings(f"$DAGRUN_OUTPUT is not UTF-8 (byte {error.start})") from None
     except RecursionError:
-        raise BadSurroundings("$DAGRUN_OUTPUT holds JSON that is nested too deeply") from None
+        raise BadSurroundings("$DAGRUN_OUTPUT has JSON that is nested too deeply") from None
     data = encode_outputs(outputs)
     return outputs if len(data) <= INLINE_BYTES else store(Path(paths.outputs), data)
 
 
 def parse_outputs(text: str, mask: Callable[[str], str] = str) -> dict[str, Json]:
-    """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object (CONTRACT 4).
+    """Outputs as a script writes them: `key=value` lines, `key<<EOF` blocks, or one JSON object.
 
-    A line ends with a line feed alone: a carriage return before it belongs to the value.
-
-    Raises BadSurroundings with the number of the line that is none of these, and its beginning; `mask` takes secrets
-    out of it.
+    Only a line feed ends a line: a carriage return before it belongs to the value. Raises BadSurroundings with the number
+    and the masked beginning of a line that is none of these.
     """
     if text.lstrip().startswith("{"):
         return _parse_json(text)
@@ -379,14 +376,14 @@ def _read_block(lines: Any, start: int, end: str) -> str:
 
 def _parse_json(text: str) -> dict[str, Json]:
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is none: {why}") from None
+        raise BadSurroundings(f"$DAGRUN_OUTPUT begins like a JSON object but is not one: {why}") from None
     if not isinstance(data, dict):
         raise BadSurroundings("$DAGRUN_OUTPUT is JSON but not an object")
     return data
 
 
-def _no_constant(word: str) -> Json:
+def _refuse_constant(word: str) -> Json:
     raise ValueError(f"{word} is not JSON")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import signal
@@ -17,61 +16,64 @@ from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.work import Attempt, AttemptResult, Call, Command, Nothing, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, containers
-from dagrun.executors.local import commands, keeper, orphans, processes
-from dagrun.executors.local.attempts import RunningAttempt, failure, key_of, since
+from dagrun.executors.local import commands, orphans, processes
+from dagrun.executors.local.attempts import RunningAttempt, failure, key_of, seconds_since_begin
 from dagrun.executors.local.channel import Message, pack
+from dagrun.executors.local.keeper_handle import KeeperHandle
 from dagrun.executors.local.pool import Pool
 from dagrun.executors.local.processes import BODY, signal_name
 from dagrun.run_layout import RunLayout
 
 if TYPE_CHECKING:
-    import asyncio  # at run time where there is a loop: what reads the registry only has none
+    import asyncio  # imported at run time only where there is a loop: reading the registry needs none
 
-FEWEST_FILES = 20  # that may be open, for a run; for each warm worker three more are opened
+MIN_FILES = 20  # that this process must be able to open for a run; each warm worker takes three more
 GRACE = 5.0  # seconds between asking a body to end and killing it
 
 
 class LocalExecutor:
-    """Runs workflows in warm workers and commands as children of the keeper.
+    """Runs workflows in warm workers, and commands as children of the keeper.
 
-    The keeper is forked when this object is made: do that before anything large is loaded.
+    The keeper is started when this object is made. Make it before anything large is loaded, and before other threads
+    start: then the keeper is a small and fast fork of this process.
     """
 
     def __init__(self, root: Path, grace: float = GRACE) -> None:
         allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if allowed < FEWEST_FILES:
+        if allowed < MIN_FILES:
             raise EnvironmentFailure(
-                f"this process may open {allowed} files, and a run needs {FEWEST_FILES}", hint=MORE_FILES
+                f"this process may open {allowed} files, and a run needs {MIN_FILES}", hint=MORE_FILES
             )
         self.root = root
         self.grace = grace
-        self._mark = f"{os.getpid()}-{time.time_ns():x}"
+        self._mark = f"{os.getpid()}-{os.urandom(8).hex()}"
         self._worker_name = processes.worker_name()
-        processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
-        self._keeper_pid, self.keeper = keeper.launch()
+        processes.adopt_orphans()  # if the keeper is killed, this process has to end what it owned
+        self.keeper = KeeperHandle()
         self.pool = Pool(self, root, self._mark, self._worker_name)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._jobs: dict[tuple[str, str], RunningAttempt] = {}
-        self._most = 0  # attempts that ran at once
+        self._layout: RunLayout
+        self._attempts: dict[tuple[str, str], RunningAttempt] = {}
+        self._most_active = 0
         self._spawning: dict[int, RunningAttempt] = {}
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._numbers = iter(range(1, 1 << 62))
-        self._layout: RunLayout
         self._bodies_lock: Path | None = None
+        self._keeper_is_dead = False
         self._closed = False
 
     @property
     def is_closed(self) -> bool:
-        """Whether it has ended everything, and can start nothing more."""
+        """Whether it can start nothing any more."""
         return self._closed
 
     # --- the executor's methods ----------------------------------------------------------------------------
 
     async def open(self, directory: Path, bodies_lock: Path | None) -> None:
-        """Listen to the keeper and to the workers that are there; the keeper holds the lock. Raises RecordError.
+        """Attach the keeper and the workers to the loop; the keeper locks `bodies_lock`. Raises RecordError.
 
-        In the file that is locked it is written down how the processes that are started here can be recognised.
+        That file also gets a line by which the processes that are started here can be recognised.
         """
         import asyncio
 
@@ -79,267 +81,282 @@ class LocalExecutor:
         self._bodies_lock = bodies_lock
         if bodies_lock is not None:
             try:
-                orphans.record(orphans.owner(self._mark, self._worker_name), bodies_lock)
+                orphans.record(orphans.signature(self._mark, self._worker_name), bodies_lock)
             except OSError as error:
                 raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
-        self._hold_lock()
         self._loop = asyncio.get_running_loop()
-        self.keeper.listen(self._loop, self._hear_keeper)
-        self.pool.listen(self._loop)
-
-    def _hold_lock(self) -> None:
-        if self._bodies_lock is not None:
-            self.tell_keeper({"op": "hold", "path": str(self._bodies_lock)})
+        self._attach_keeper()
+        self.pool.attach(self._loop)
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
-        """Begin an attempt."""
-        job = self._running(work, done)
-        self._jobs[key_of(work.attempt)] = job
-        self._most = max(self._most, self._active())
+        """Start an attempt."""
+        attempt = self._add(work, done)
+        self._most_active = max(self._most_active, self._active())
         try:
-            self._begin(job)
-        except Exception as error:  # whatever keeps an attempt from beginning is its end
-            self._finish_soon(job, failure(job, error))
+            self._begin(attempt)
+        except Exception as error:  # an attempt that cannot begin has failed, for whatever reason
+            self._finish_soon(attempt, failure(attempt, error))
 
-    def _running(
-        self, work: Work, done: Callable[[AttemptResult], None], watch: PrefetchListener | None = None
+    def _add(
+        self, work: Work, done: Callable[[AttemptResult], None], listener: PrefetchListener | None = None
     ) -> RunningAttempt:
         paths = self._layout.attempt(work.attempt.task_id, work.attempt.number)
-        return RunningAttempt(work, paths, done, time.monotonic(), watch)
+        attempt = RunningAttempt(work, paths, done, time.monotonic(), listener)
+        self._attempts[key_of(work.attempt)] = attempt
+        return attempt
 
-    def _begin(self, job: RunningAttempt) -> None:
-        work = job.work
-        match work.body:
-            case _ if containers.needed(work):
-                self._finish_soon(job, containers.refusal(work))
+    def _begin(self, attempt: RunningAttempt) -> None:
+        match attempt.work.body:
+            case _ if containers.needed(attempt.work):
+                self._finish_soon(attempt, containers.refusal(attempt.work))
             case Call():
-                self.pool.start(job)
-            case Command():
-                self._start_command(job, work.body)
+                self._restart_keeper()
+                self.pool.start(attempt)
+            case Command() as command:
+                self._restart_keeper()
+                self._spawn(attempt, command)
             case Nothing():
-                self._finish_soon(job, AttemptResult(duration=0.0, changed=False))
+                self._finish_soon(attempt, AttemptResult(duration=0.0, changed=False))
 
     def room(self, ref: str) -> int:
-        """How many calls of this workflow can be queued."""
+        """How many calls of this workflow can be prefetched."""
         return self.pool.room(ref)
 
     def expects_end_soon(self) -> bool:
         """Whether a worker runs a tiny body."""
-        return self.pool.expects_end_soon()
+        return self.pool.runs_tiny_body()
 
     def prefetch(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
-        """Queue calls for the workers that run tiny bodies; what finds no room goes back."""
-        jobs = [self._running(work, watch.ended, watch) for work, watch in attempts]
-        self._jobs.update((key_of(job.work.attempt), job) for job in jobs)
-        self.pool.prefetch(jobs)
+        """Assign calls to the workers that run tiny bodies; those that find no room are returned."""
+        self.pool.prefetch([self._add(work, listener.ended, listener) for work, listener in attempts])
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        """Ask an attempt to end: TERM, the grace, KILL."""
-        job = self._jobs.get(key_of(attempt))
-        if job is None or job.stop == signal.SIGKILL:
+        """End an attempt: SIGTERM, the grace period, SIGKILL."""
+        running = self._attempts.get(key_of(attempt))
+        if running is None or running.stop_signal == signal.SIGKILL:
             return
-        job.stop = int(signal.SIGKILL if now else signal.SIGTERM)
-        self._signal(job)
-        if not now and self._loop is not None and self._jobs.get(key_of(attempt)) is job:
-            job.kill = self._loop.call_later(self.grace, lambda: self.stop(attempt, now=True))
+        running.stop_signal = int(signal.SIGKILL if now else signal.SIGTERM)
+        self._stop(running)
+        if not now and self._loop is not None and self._attempts.get(key_of(attempt)) is running:
+            running.kill_timer = self._loop.call_later(self.grace, lambda: self.stop(attempt, now=True))
 
     async def close(self) -> None:
         """End everything; returns when the keeper has ended the last process."""
         if self._closed:
             return
-        for job in self._jobs.values():
-            if job.halt is not None:
-                job.halt.set()
+        for attempt in self._attempts.values():
+            if attempt.stop_copying is not None:
+                attempt.stop_copying.set()
         if self._copying:
             import asyncio
 
             await asyncio.wait(self._copying)
-        self.shut()
+        if self._close_pool():
+            if self._loop is None:
+                self.keeper.wait()
+            else:
+                await self.keeper.close(self._loop)
 
     def shut(self) -> None:
-        """Close the pipe to the keeper, which then ends every process, and wait for it."""
+        """Close without a loop: blocks until the keeper has ended the last process."""
+        if self._close_pool():
+            self.keeper.wait()
+
+    def _close_pool(self) -> bool:
+        """Close the channels to the workers; False when that was done before."""
         if self._closed:
-            return
+            return False
         self._closed = True
         self.pool.close()
-        self.keeper.close()
-        with contextlib.suppress(ChildProcessError, ProcessLookupError):
-            os.kill(self._keeper_pid, signal.SIGCONT)  # one that somebody stopped would never end
-            os.waitpid(self._keeper_pid, 0)
+        return True
 
-    # --- places --------------------------------------------------------------------------------------------
+    # --- prefetched calls ----------------------------------------------------------------------------------
 
-    def share_soon(self) -> None:
-        """A place is free. Once the engine has had its turn: it may have something else for it."""
+    def rebalance_soon(self) -> None:
+        """A worker is idle: after the engine's next turn, which may have a call for it, move prefetched calls to it."""
         assert self._loop is not None
-        self._loop.call_soon(self._share)
+        self._loop.call_soon(self._rebalance)
 
-    def _share(self) -> None:
-        if self._active() < self._most:
-            self.pool.share()
+    def _rebalance(self) -> None:
+        if self._active() < self._most_active:
+            self.pool.rebalance()
 
     def _active(self) -> int:
-        """How many attempts are under way, for all we have heard."""
-        return len(self._jobs) - self.pool.queued()
+        """How many attempts have begun, as far as is known here."""
+        return len(self._attempts) - self.pool.prefetched()
+
+    def return_to_engine(self, attempt: RunningAttempt) -> None:
+        """A prefetched attempt has not begun: report that at the next turn of the loop."""
+        assert self._loop is not None
+        assert attempt.listener is not None
+        if self._attempts.pop(key_of(attempt.work.attempt), None) is not None:
+            if attempt.kill_timer is not None:
+                attempt.kill_timer.cancel()
+            self._loop.call_soon(attempt.listener.returned)
 
     # --- commands -------------------------------------------------------------------------------------------
 
-    def _start_command(self, job: RunningAttempt, body: Command) -> None:
-        spawn = commands.prepared(job.work, job.paths, body)
+    def _spawn(self, attempt: RunningAttempt, command: Command) -> None:
+        work = attempt.work
+        spawn = commands.prepared(work, attempt.paths, command)
         number = next(self._numbers)
         mark = f"{self._mark}-{number}"
         request = pack(
             {
-                "op": "spawn",
-                "id": number,
-                "mark": mark,
-                "argv": spawn.argv,
-                "env": {**spawn.environment, BODY: mark},
-                "unset": list(job.work.unset),
-                "masks": list(job.work.masks),
-                "cwd": str(job.work.cwd),
-                "log": job.paths.log,
+                "op": "spawn", "id": number, "mark": mark, "argv": spawn.argv, "env": {**spawn.environment, BODY: mark},
+                "unset": list(work.unset), "masks": list(work.masks), "cwd": str(work.cwd), "log": attempt.paths.log,
             }
-        )
-        self._spawning[number] = job
-        with contextlib.suppress(OSError):  # the keeper is gone: heard as the end of its pipe
-            self.keeper.send_packed(request)
+        )  # fmt: skip
+        self._spawning[number] = attempt
+        self.keeper.send_packed(request)
+
+    def _command_exited(self, attempt: RunningAttempt, code: int, left: Sequence[tuple[int, str]]) -> None:
+        killed_by = signal_name(-code) if code < 0 else None
+        was_stopped = attempt.stop_signal is not None
+        try:
+            ended = commands.ended(
+                attempt.work, attempt.paths, 128 - code if code < 0 else code, seconds_since_begin(attempt), killed_by,
+                was_stopped=was_stopped,
+            )  # fmt: skip
+        except Exception as error:  # whatever its body has left behind, only this attempt fails
+            ended = replace(failure(attempt, error), exit_code=code)
+        if left and not was_stopped:  # else they were ended together with it
+            commands.note_leftovers(attempt.work, attempt.paths, left)
+            ended = replace(ended, left_running=len(left))
+        self.finish(attempt, ended)
 
     # --- the keeper -----------------------------------------------------------------------------------------
 
-    def tell_keeper(self, message: Message) -> None:
-        """Ask it for something."""
-        with contextlib.suppress(OSError):  # it is gone: heard as the end of its pipe
-            self.keeper.send(message)
+    def send_to_keeper(self, message: Message) -> None:
+        """Send a request to the keeper."""
+        self.keeper.send(message)
 
-    def _hear_keeper(self) -> None:
-        messages = self.keeper.receive()
+    def send_signal(self, attempt: RunningAttempt) -> None:
+        """Have the keeper send the attempt's stop signal to its process."""
+        attempt.signalled = True
+        self.keeper.send({"op": "signal", "pid": attempt.pid, "signal": attempt.stop_signal})
+
+    def _attach_keeper(self) -> None:
+        assert self._loop is not None
+        if self._bodies_lock is not None:
+            self.keeper.send({"op": "lock", "path": str(self._bodies_lock)})
+        self.keeper.channel.attach(self._loop, self._receive_from_keeper)
+
+    def _receive_from_keeper(self) -> None:
+        messages = self.keeper.channel.receive()
         if messages is None:
-            self._lose_keeper()
+            self._keeper_died()
             return
         for message in messages:
             match message["op"]:
                 case "worker":
-                    self.pool.welcome(message, self.keeper)
-                case "unforked":
-                    self.pool.do_without(message["error"])
+                    self.pool.add_worker(message, self.keeper.channel)
+                case "worker_failed":
+                    self.pool.worker_failed(message["error"])
                 case "spawned":
-                    job = self._spawning.pop(message["id"])
-                    job.pid = message["pid"]
-                    self._commands[job.pid] = job
-                    if job.stop is not None:
-                        self._signal(job)
-                case "unspawned":
-                    job = self._spawning.pop(message["id"])
-                    self.finish(job, commands.unspawned(message["error"]), began=False)
+                    attempt = self._spawning.pop(message["id"])
+                    attempt.pid = message["pid"]
+                    self._commands[attempt.pid] = attempt
+                    if attempt.stop_signal is not None:
+                        self._stop(attempt)
+                case "spawn_failed":
+                    attempt = self._spawning.pop(message["id"])
+                    self.finish(attempt, commands.not_run(message["error"]), began=False)
+                case "exit" if (command := self._commands.pop(message["pid"], None)) is not None:
+                    self._command_exited(command, message["code"], message.get("left", ()))
                 case "exit":
-                    self._hear_exit(message["pid"], message["code"], message.get("left", ()))
+                    self.pool.process_exited(message["pid"], message["code"])
 
-    def _hear_exit(self, pid: int, code: int, left: Sequence[tuple[int, str]]) -> None:
-        job = self._commands.pop(pid, None)
-        if job is None:
-            self.pool.exited(pid, code)
-            return
-        killed = signal_name(-code) if code < 0 else None
-        was_asked = job.stop is not None
-        try:
-            exit_code = 128 - code if code < 0 else code
-            ended = commands.ended(job.work, job.paths, exit_code, since(job), killed, was_asked=was_asked)
-        except Exception as error:  # whatever its body has left: it is the end of this attempt alone
-            ended = replace(failure(job, error), exit_code=code)
-        if left and not was_asked:  # else they were ended with it
-            commands.note_left(job.work, job.paths.log, left)
-            ended = replace(ended, left_running=len(left))
-        self.finish(job, ended)
-
-    def _lose_keeper(self) -> None:
-        """Somebody killed the keeper: end what it owned, and fail what was running."""
-        assert self._loop is not None
-        self.keeper.close()
+    def _keeper_died(self) -> None:
+        """Somebody killed the keeper: end what it owned, and fail the attempts that were running."""
+        self._keeper_is_dead = True
+        self.keeper.wait()
         self._end_orphans([*self.pool.workers, *self._commands])
-        self.pool.lose_all()
+        self.pool.keeper_died()
         self._spawning.clear()
         self._commands.clear()
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._keeper_pid, 0)
-        self._keeper_pid, self.keeper = keeper.launch()
-        self.keeper.listen(self._loop, self._hear_keeper)
-        self._hold_lock()
-        for job in [job for job in self._jobs.values() if job.halt is None]:
-            self.finish(
-                job,
-                AttemptResult(duration=since(job), error="the keeper process died", error_type="KeeperDied"),
-            )
+        for attempt in [each for each in self._attempts.values() if each.stop_copying is None]:
+            duration = seconds_since_begin(attempt)
+            ended = AttemptResult(duration=duration, error="the keeper process died", error_type="KeeperDied")
+            self.finish(attempt, ended)
+
+    def _restart_keeper(self) -> None:
+        """Start another keeper if the last one died. Raises EnvironmentFailure."""
+        if self._keeper_is_dead:
+            self.keeper = KeeperHandle()
+            self._keeper_is_dead = False
+            self._attach_keeper()
 
     def _end_orphans(self, leaders: list[int]) -> None:
-        """Kill what the keeper owned: groups by their leaders; below us, forks of workers and what bears our mark."""
+        """Kill what the dead keeper owned and this process has adopted: process groups, forks of workers, and processes
+        with the marks of this executor. Other executors of this process are left alone.
+        """
         for leader in leaders:
             processes.send_group(leader, signal.SIGKILL)
-        deadline = time.monotonic() + 5.0  # then it is another user's, or hangs in the kernel
+        deadline = time.monotonic() + 5.0  # what is left then is another user's, or hangs in the kernel
+        pending = set(leaders)
         while time.monotonic() < deadline:
-            left = [pid for pid in processes.descendants(os.getpid()) if self._owned(pid)]
-            if not left:
-                return
+            left = [pid for pid in processes.descendants(os.getpid()) if self._is_own(pid)]
             processes.send(left, signal.SIGKILL)
+            pending = {pid for pid in pending.union(left) if not _reaped(pid)}
+            if not left and not pending:
+                return
             time.sleep(0.005)
-            for pid in left:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
 
-    def _owned(self, pid: int) -> bool:
-        marked = (processes.mark_of(pid) or "").startswith(self._mark)
-        return marked or processes.name_of(pid) == self._worker_name
+    def _is_own(self, pid: int) -> bool:
+        mark = processes.mark_of(pid) or ""
+        return (
+            mark == self._mark
+            or mark.startswith(f"{self._mark}-")
+            or processes.name_of(pid) == self._worker_name
+        )
 
     # --- ends -----------------------------------------------------------------------------------------------
 
-    def _signal(self, job: RunningAttempt) -> None:
-        if job.halt is not None:  # its body has ended, and its worker may have another
-            job.halt.set()
-        elif isinstance(job.work.body, Call):
-            self.pool.signal(job)
-        elif job.pid is not None:
-            self.kill(job)
+    def _stop(self, attempt: RunningAttempt) -> None:
+        if attempt.stop_copying is not None:  # its body has ended, and its worker may have another one
+            attempt.stop_copying.set()
+        elif isinstance(attempt.work.body, Call):
+            self.pool.stop(attempt)
+        elif attempt.pid is not None:
+            self.send_signal(attempt)
 
-    def kill(self, job: RunningAttempt) -> None:
-        """Have the keeper send the job's process the signal that it is to stop with."""
-        job.told = True
-        self.tell_keeper({"op": "kill", "pid": job.pid, "signal": job.stop})
-
-    def _finish_soon(self, job: RunningAttempt, ended: AttemptResult) -> None:
+    def _finish_soon(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
         assert self._loop is not None
-        self._loop.call_soon(lambda: self.finish(job, ended, began=False))
+        self._loop.call_soon(lambda: self.finish(attempt, ended, began=False))
 
-    def _collect(self, job: RunningAttempt, ended: AttemptResult) -> None:
-        """Keep what the attempt's artifacts name, in a thread. Only then has it ended; until then it can be stopped."""
+    def finish(self, attempt: RunningAttempt, ended: AttemptResult, *, began: bool = True) -> None:
+        """The body has ended, or never began. The attempt ends when its artifacts are copied."""
+        if attempt.work.artifacts and (began or ended.error is None) and attempt.stop_copying is None:
+            self._copy_artifacts(attempt, ended)
+            return
+        if self._attempts.pop(key_of(attempt.work.attempt), None) is None:
+            return
+        if attempt.kill_timer is not None:
+            attempt.kill_timer.cancel()
+        if isinstance(attempt.work.body, Command):
+            commands.clean(attempt.work, attempt.paths)
+        attempt.done(ended)
+        if attempt.pid not in self.pool.workers:
+            self.rebalance_soon()
+
+    def _copy_artifacts(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
+        """Copy the artifacts in a thread. Until that is done the attempt can be stopped."""
         assert self._loop is not None
-        job.halt = threading.Event()
-        if job.stop is not None and job.stop != signal.SIGTERM:  # else it may last as long as the grace
-            job.halt.set()
-        copying = self._loop.run_in_executor(None, artifacts.collected, job.work, job.paths, ended, job.halt)
+        attempt.stop_copying = threading.Event()
+        if attempt.stop_signal is not None and attempt.stop_signal != signal.SIGTERM:
+            attempt.stop_copying.set()  # after SIGTERM copying may last as long as the grace period
+        copying = self._loop.run_in_executor(
+            None, artifacts.collect, attempt.work, attempt.paths, ended, attempt.stop_copying
+        )
         self._copying.add(copying)
         copying.add_done_callback(self._copying.discard)
-        copying.add_done_callback(lambda copied: self.finish(job, copied.result()))
+        copying.add_done_callback(lambda copied: self.finish(attempt, copied.result()))
 
-    def give_back(self, job: RunningAttempt) -> None:
-        """It has not begun: it is the engine's again at the loop's next turn."""
-        assert self._loop is not None
-        assert job.watch is not None
-        if self._jobs.pop(key_of(job.work.attempt), None) is not None:
-            if job.kill is not None:
-                job.kill.cancel()
-            self._loop.call_soon(job.watch.returned)
 
-    def finish(self, job: RunningAttempt, ended: AttemptResult, *, began: bool = True) -> None:
-        """Its body has ended, or never began; with what it leaves behind, so has the attempt."""
-        if job.work.artifacts and (began or ended.error is None) and job.halt is None:
-            self._collect(job, ended)
-            return
-        if self._jobs.pop(key_of(job.work.attempt), None) is None:
-            return
-        if job.kill is not None:
-            job.kill.cancel()
-        if isinstance(job.work.body, Command):
-            commands.clean(job.work, job.paths)
-        job.done(ended)
-        if job.pid not in self.pool.workers:
-            self.share_soon()
+def _reaped(pid: int) -> bool:
+    """Whether a process is not, or no longer, a child of this one. Reaps it if it has ended."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True

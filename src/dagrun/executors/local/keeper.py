@@ -1,8 +1,8 @@
 """The keeper: one small process that owns every other process of a run, and outlives dagrun only to end them.
 
-dagrun forks it before it loads a document. It has one thread and a session of its own; only it forks workers and
-spawns commands, and on Linux every orphan below it becomes its child. When its pipe to dagrun closes, whatever the
-cause, it ends all that is left (TERM, one second, KILL) and exits.
+It has one thread and a session of its own. Only the keeper forks workers and spawns commands, and on Linux every orphan
+among its descendants becomes its child. When the channel to dagrun closes, for whatever reason, the keeper ends everything
+that is left (SIGTERM, one second, SIGKILL) and exits.
 """
 
 from __future__ import annotations
@@ -16,70 +16,59 @@ import select
 import shutil
 import signal
 import socket
-import sys
 import time
+from collections import ChainMap, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dagrun.encoding import to_bytes
 from dagrun.executors.local import processes
 from dagrun.executors.local.channel import Channel, Message
-from dagrun.executors.local.masking_pipe import through_masker
+from dagrun.executors.local.leftovers import Leftovers
+from dagrun.executors.local.masking_pipe import open_masking_pipe
 from dagrun.executors.outputs import open_log
 
-#: Signals that Python ignores, and that a command should find as they are.
-_SPOILT = (signal.SIGPIPE, signal.SIGXFSZ)
-GRACE = 1.0  # seconds between TERM and KILL for what a body leaves behind, and for all when dagrun is gone
-
-
-def launch() -> tuple[int, Channel]:
-    """Fork the keeper; its process id and the channel to it."""
-    ours, theirs = socket.socketpair()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid:
-        theirs.close()
-        return pid, Channel(ours)
-    try:
-        ours.close()
-        Keeper(theirs).run()
-    finally:
-        os._exit(70)  # not reached: `run` exits
+#: Signals that Python ignores. Commands get the default action back.
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+#: Signals that must not end the keeper. Its children get the default action back.
+_SURVIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+GRACE = 1.0  # seconds between SIGTERM and SIGKILL for what a body leaves behind, and for everything once dagrun is dead
 
 
 @dataclass(frozen=True, slots=True)
 class _Leader:
-    """The first process of a worker or a command; its group and session have its number."""
+    """The first process of a worker or a command. Its process group and session have its number."""
 
     pid: int
     mark: str
     worker: bool
-    masker: int | None = None  # the process that its output goes through
+    masker: int | None = None  # the process that masks its output
 
 
 class Keeper:
-    """The keeper's side."""
+    """Serves the requests that come through a socket from dagrun."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock, blocking=False)
         self.leaders: dict[int, _Leader] = {}
-        self.maskers: dict[
-            int, Message | None
-        ] = {}  # each with the end to tell when it has written the last line
-        self.endings: list[tuple[float, _Leader]] = []  # when to KILL what an ended leader has left behind
-        self.held: list[int] = []
-        self.scratch: list[str] = []
+        #: Each masking process, with the `exit` message to send once it has written the last line.
+        self.maskers: dict[int, Message | None] = {}
+        #: When to kill what an ended leader has left behind, earliest first.
+        self.kill_times: deque[tuple[float, _Leader]] = deque()
+        self.locks: list[int] = []
+        self.scratch_directories: list[str] = []
+        self._leftovers = Leftovers()
+        self._known = ChainMap[int, Any](self.leaders, self.maskers)
         self._wake = -1
         self._null = -1
         self._unset: list[str] | None = None
         self._inherited: Mapping[bytes, bytes] = {}
 
     def run(self) -> NoReturn:
-        """Serve until dagrun closes the pipe; then, or when anything else goes wrong, end everything."""
+        """Serve until dagrun closes the channel; then, or when anything else goes wrong, end everything and exit."""
         try:
-            self._settle_in()
+            self._set_up()
             self._serve()
         finally:
             self._end_everything()
@@ -91,13 +80,13 @@ class Keeper:
         poll.register(self.channel.sock, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
-            writing = select.POLLOUT if self.channel.is_full() else 0
+            writing = select.POLLOUT if self.channel.has_unsent() else 0
             poll.modify(self.channel.sock, select.POLLIN | writing)
-            ready = dict(poll.poll(self._patience()))
+            ready = dict(poll.poll(self._poll_timeout()))
             if self._wake in ready:
                 os.read(self._wake, 4096)
             self._reap()
-            self._end_leftovers()
+            self._kill_leftovers()
             event = ready.get(self.channel.fileno(), 0)
             if event & select.POLLOUT:
                 self.channel.flush()
@@ -108,83 +97,84 @@ class Keeper:
                 for message in messages:
                     self._handle(message)
 
-    def _settle_in(self) -> None:
-        os.setsid()
-        processes.call_me(processes.KEEPER)
+    def _set_up(self) -> None:
+        signal.set_wakeup_fd(-1)  # that of the process which forked this one
+        if os.getsid(0) != os.getpid():
+            os.setsid()
+        processes.set_name(processes.KEEPER)
         processes.adopt_orphans()
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
         self._null = 0
-        keep = self.channel.fileno()
-        os.closerange(3, keep)
-        os.closerange(keep + 1, 4096)
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            # Not SIG_IGN: every command would inherit that, and never see the TERM that is to end it.
+        processes.close_other_files(self.channel.fileno())
+        for signum in (*_SURVIVED, signal.SIGCHLD):
+            # Not SIG_IGN: every command would inherit that, and never see the SIGTERM that should end it.
             signal.signal(signum, lambda *_: None)
         self._wake, writer = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         gc.freeze()
 
-    def _patience(self) -> float | None:
-        if not self.endings:
+    def _poll_timeout(self) -> float | None:
+        """Milliseconds until the next process has to be killed."""
+        if not self.kill_times:
             return None
-        return max(0.0, (self.endings[0][0] - time.monotonic()) * 1000)
+        return max(0.0, (self.kill_times[0][0] - time.monotonic()) * 1000)
 
     # --- requests ------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
         match message["op"]:
-            case "worker":
+            case "fork_worker":
                 self._fork_worker(message)
             case "spawn":
                 self._spawn(message)
-            case "kill":
+            case "signal":
                 if (
                     message["pid"] in self.leaders
-                ):  # else it is reaped already and the number may be another's
+                ):  # else it is reaped, and another process may have its number
                     processes.send_group(message["pid"], message["signal"])
-            case "hold":
-                self._hold(message["path"])
+            case "lock":
+                self._lock(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
-        from dagrun.executors.local.worker import serve  # once, for all workers; commands have no need of it
+        from dagrun.executors.local.worker import serve  # once for all workers; commands do not need it
 
         me = os.getpid()
         pipe: tuple[int, ...] = ()
         try:
             ours, theirs = socket.socketpair()
-            pipe = tickets, granting = os.pipe()
-            os.set_blocking(tickets, False)
+            pipe = ticket_reader, ticket_writer = os.pipe()
+            os.set_blocking(ticket_reader, False)
             pid = os.fork()
         except OSError as error:
             for fd in pipe:
                 os.close(fd)
-            why = f"cannot start a worker process: {error.strerror}"
-            self._tell({"op": "unforked", "error": why})
+            reason = f"cannot start a worker process: {error.strerror}"
+            self._send({"op": "worker_failed", "error": reason})
             return
         if not pid:
             with contextlib.suppress(BaseException):
                 ours.close()
-                os.close(granting)
+                os.close(ticket_writer)
                 self._become_child(me)
-                serve(theirs, tickets, message)
+                serve(theirs, ticket_reader, message)
             os._exit(70)
         theirs.close()
         self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
-        self._tell({"op": "worker", "pid": pid}, ours.detach(), tickets, granting)
+        self._send({"op": "worker", "pid": pid}, ours.detach(), ticket_reader, ticket_writer)
 
     def _become_child(self, keeper: int) -> None:
         os.setsid()
         processes.die_with_parent(keeper)
         signal.set_wakeup_fd(-1)
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
+        for signum in (*_SURVIVED, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
         self.channel.close()
-        for fd in (*self.held, self._wake):
+        for fd in (*self.locks, self._wake):
             os.close(fd)
 
     def _spawn(self, message: Message) -> None:
@@ -197,12 +187,12 @@ class Keeper:
             log = open_log(message["log"])
             try:
                 program = processes.program(shell, os.fsdecode(environment.get(b"PATH", b"")) or None)
-                _enter(message["cwd"])
+                _change_directory(message["cwd"])
                 if message["masks"]:
-                    unmasked, (log, masker) = log, through_masker(log, message["masks"])
+                    unmasked, (log, masker) = log, open_masking_pipe(log, message["masks"])
                     os.close(unmasked)
                 pid = os.posix_spawn(
-                    program, argv, environment, setsid=True, setsigdef=_SPOILT, setsigmask=(),
+                    program, argv, environment, setsid=True, setsigdef=_IGNORED_BY_PYTHON, setsigmask=(),
                     file_actions=(
                         (os.POSIX_SPAWN_DUP2, self._null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
                     ),
@@ -210,130 +200,124 @@ class Keeper:
             finally:
                 os.close(log)
         except (OSError, ValueError) as error:
-            why = _why_not(error, shell)
-            self._tell({"op": "unspawned", "id": message["id"], "error": why})
+            self._send({"op": "spawn_failed", "id": message["id"], "error": _spawn_error(error, shell)})
             return
         processes.prefer_for_oom(pid)
         self.leaders[pid] = _Leader(pid, message["mark"], worker=False, masker=masker)
         if masker is not None:
             self.maskers[masker] = None
-        self._tell({"op": "spawned", "id": message["id"], "pid": pid})
+        self._send({"op": "spawned", "id": message["id"], "pid": pid})
 
     def _environment(self, unset: list[str]) -> Mapping[bytes, bytes]:
-        """The keeper's own, which never changes, less some variables."""
+        """The keeper's own environment, which never changes, without some variables."""
         if self._unset != unset:
             self._unset = unset
             left_out = {to_bytes(name) for name in unset}
             self._inherited = {name: text for name, text in os.environb.items() if name not in left_out}
         return self._inherited
 
-    def _hold(self, path: str) -> None:
-        """Lock a file for as long as bodies may live, so that nobody starts the run's next ones before."""
+    def _lock(self, path: str) -> None:
+        """Lock a file for as long as bodies may be alive, so that nobody starts the run's next ones before."""
         with contextlib.suppress(OSError):  # a body has removed the run's directory: nobody can resume that
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            self.held.append(fd)
+            self.locks.append(fd)
             fcntl.lockf(fd, fcntl.LOCK_EX)
-        self.scratch.append(f"{path.rpartition('/')[0]}/scratch")
+        self.scratch_directories.append(f"{path.rpartition('/')[0]}/scratch")
+
+    def _send(self, message: Message, *fds: int) -> None:
+        with contextlib.suppress(OSError):  # dagrun is dead: the loop notices next
+            self.channel.send(message, *fds)
 
     # --- ends ----------------------------------------------------------------------------------------------
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            if pid in self.maskers:
-                if waiting := self.maskers.pop(pid):
-                    self._tell(waiting)
-                continue
-            leader = self.leaders.pop(pid, None)
-            if leader is None:
-                continue  # an orphan that a body had left behind
-            end: Message = {"op": "exit", "pid": pid, "code": os.waitstatus_to_exitcode(status)}
-            if left := self._begin_ending(leader):
-                end["left"] = left
+        ended: list[tuple[_Leader, Message]] = []
+        with contextlib.suppress(ChildProcessError):
+            while (child := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = child
+                self._leftovers.forget(pid)
+                if pid in self.maskers:
+                    if waiting := self.maskers.pop(pid):
+                        self._send(waiting)
+                elif (leader := self.leaders.pop(pid, None)) is not None:
+                    code = os.waitstatus_to_exitcode(status)
+                    ended.append((leader, {"op": "exit", "pid": pid, "code": code}))
+        if ended:
+            self._leftovers.look(self._known)
+        for leader, message in ended:
+            if left := self._terminate_leftovers(leader):
+                message["left"] = left
             if leader.masker in self.maskers:
-                self.maskers[leader.masker] = end
+                self.maskers[leader.masker] = message
             else:
-                self._tell(end)
+                self._send(message)
 
-    def _tell(self, message: Message, *fds: int) -> None:
-        with contextlib.suppress(OSError):  # dagrun is gone: the loop sees that next
-            self.channel.send(message, *fds)
-
-    def _begin_ending(self, leader: _Leader) -> list[tuple[int, str]]:
-        """A body's first process has ended: what it started ends with it. What that is, with its names."""
-        strays = self._strays(leader)
-        left = [(pid, processes.name_of(pid)) for pid in strays]
+    def _terminate_leftovers(self, leader: _Leader) -> list[tuple[int, str]]:
+        """The first process of a body has ended: what it started ends with it. Returns ids and names of that."""
+        left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.worker)
         group = processes.send_group(leader.pid, signal.SIGTERM)
-        processes.send(strays, signal.SIGTERM)
-        if group or strays:
-            self.endings.append((time.monotonic() + GRACE, leader))
-        return left
+        processes.send(left, signal.SIGTERM)
+        if group or left:
+            self.kill_times.append((time.monotonic() + GRACE, leader))
+        return [*left.items()]
 
-    def _strays(self, leader: _Leader) -> list[int]:
-        """What is left of an attempt: orphans of it that have become our children, and all below them."""
-        orphans = [
-            pid
-            for pid in processes.children(os.getpid())
-            if pid not in self.leaders and pid not in self.maskers
-        ]
-        # A worker is a fork of ours: what it forks in turn shows our environment, without a mark.
-        roots = [
-            pid
-            for pid in orphans
-            if processes.belongs_to(pid, leader.pid, leader.mark, unmarked=leader.worker)
-        ]
-        return [pid for root in roots for pid in (root, *processes.descendants(root))]
-
-    def _end_leftovers(self) -> None:
-        while self.endings and self.endings[0][0] <= time.monotonic():
-            _, leader = self.endings.pop(0)
+    def _kill_leftovers(self) -> None:
+        now = time.monotonic()
+        if self.kill_times and self.kill_times[0][0] <= now:
+            self._leftovers.look(self._known)
+        while self.kill_times and self.kill_times[0][0] <= now:
+            _, leader = self.kill_times.popleft()
             processes.send_group(leader.pid, signal.SIGKILL)
-            processes.send(self._strays(leader), signal.SIGKILL)
+            left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.worker)
+            processes.send(left, signal.SIGKILL)
 
     def _end_everything(self) -> None:
-        """TERM, one second, KILL, until nothing is left below this process."""
+        """SIGTERM, one second, SIGKILL, until nothing is left below this process."""
         deadline = time.monotonic() + GRACE
-        told: set[int] = set()
+        terminated: set[int] = set()
         while remaining := self._remaining():
-            fresh = [pid for pid in remaining if pid not in told]
+            fresh = [pid for pid in remaining if pid not in terminated]
             if time.monotonic() < deadline:
                 processes.send(fresh, signal.SIGTERM)
-                processes.send(fresh, signal.SIGCONT)  # a stopped process would sleep through its TERM
-                told.update(fresh)
+                processes.send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
+                terminated.update(fresh)
             else:
                 processes.send(remaining, signal.SIGKILL)
                 if time.monotonic() > deadline + 5 * GRACE:
-                    return  # another user's process, or one that hangs in the kernel: nobody can end it
+                    return  # another user's process, or one that hangs in the kernel: it cannot be ended
             time.sleep(0.01)
 
+    def _remaining(self) -> list[int]:
+        _reap_all()
+        if processes.LINUX:
+            remaining = processes.descendants(os.getpid())
+        else:
+            remaining = [pid for pid in self.leaders if processes.send_group(pid, 0)]
+        if not remaining:
+            _reap_all()  # those that have ended since: else dagrun would inherit them, and never reap them
+        return remaining
+
     def _remove_scratch(self) -> None:
-        """Files of attempts hold parameters and outputs as they are, with secrets. If dagrun died, nobody else removes them."""
-        for path in self.scratch:
+        """The files of attempts have parameters and outputs with secrets. If dagrun died, nobody else removes them."""
+        for path in self.scratch_directories:
             shutil.rmtree(path, ignore_errors=True)
 
-    def _remaining(self) -> list[int]:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        if processes.LINUX:
-            return processes.descendants(os.getpid())
-        return [pid for pid in self.leaders if processes.send_group(pid, 0)]
+
+def _reap_all() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
-def _enter(directory: str) -> None:
-    """Be where the next command is to run: the keeper itself is at home anywhere."""
+def _change_directory(directory: str) -> None:
+    """Enter the working directory of the next command. The keeper itself uses absolute paths only."""
     try:
         os.chdir(directory)
     except OSError as error:
         raise processes.NoDirectory(error.errno, error.strerror, directory) from None
 
 
-def _why_not(error: OSError | ValueError, shell: str) -> str:
+def _spawn_error(error: OSError | ValueError, shell: str) -> str:
     if isinstance(error, processes.NoDirectory):
         return str(error)
     if not isinstance(error, OSError):

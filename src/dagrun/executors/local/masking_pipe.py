@@ -1,4 +1,4 @@
-"""A log without secrets: a small process of its own reads what an attempt and all its children print, and masks it."""
+"""A log without secrets: a small process reads what an attempt and all its children print, and masks it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NoReturn
 from dagrun.masking import StreamMasker
 
 
-def through_masker(log: int, masks: Sequence[str]) -> tuple[int, int]:
-    """A descriptor to write to instead of `log`, and the process that masks on the way.
+def open_masking_pipe(log: int, masks: Sequence[str]) -> tuple[int, int]:
+    """A descriptor to write to instead of `log`, and the id of the process that masks the text. Raises OSError.
 
-    It ends by itself when the last writer is gone, so whoever printed last has been heard.
+    The process exits when the last writer has closed the pipe, so everything that was printed is in the log then.
     """
     masker = StreamMasker(
         masks
-    )  # not in the child: all forms of the secrets are found once for many attempts
+    )  # not in the child: the forms of a secret are computed once for many attempts
     reader, writer = os.pipe()
     try:
         pid = os.fork()
@@ -35,7 +35,7 @@ def through_masker(log: int, masks: Sequence[str]) -> tuple[int, int]:
 
 
 def _serve(reader: int, log: int, masker: StreamMasker) -> NoReturn:
-    os.setsid()  # what ends the attempt's group must not end this: there is still something to write
+    os.setsid()  # signals to the attempt's process group must not end this process: it still has text to write
     signal.set_wakeup_fd(-1)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(signum, signal.SIG_IGN)

@@ -1,7 +1,7 @@
-"""What a run left running after both dagrun and its keeper were killed: found by the run's own marks, and ended (Linux).
+"""Ends the processes that a run left when both dagrun and its keeper were killed. They are found by the run's own marks (Linux).
 
-Before an executor starts a run's first body, it writes down in the run's directory how its processes can be recognised.
-Nothing else is ever ended: process ids are used again, and any process may have any name.
+Before an executor starts the first body of a run, it writes to a file in the run's directory how its processes can be
+recognised. No other process is ever ended: process ids are reused, and any process may have any name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,89 +18,89 @@ from dagrun.blobs import open_regular, read_regular
 from dagrun.executors.local import processes
 from dagrun.executors.local.processes import Process
 
-GRACE = 1.0  # seconds between TERM and KILL
+GRACE = 1.0  # seconds between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """How the processes of one executor can be recognised."""
+class Signature:
+    """How the processes of one executor can be recognised. Its fields are the keys in the file."""
 
-    #: What the mark in the environment of its commands, and of all that they start, begins with.
+    #: The beginning of the mark in the environment of its commands and everything that these start.
     mark: str
-    #: The name of its workers, which what they fork has too; drawn by lot. Their environment is that of dagrun itself.
+    #: The random name of its workers, which processes that they fork inherit. Their environment has no mark.
     name: str
-    #: When it began, in the system's own count, and of which start of the system that is the count.
+    #: When the executor's process started, in clock ticks since boot, and the id of that boot.
     since: int
     boot: str
 
+    def matches(self, process: Process, mark_of: Callable[[int], str | None] = processes.mark_of) -> bool:
+        """Whether that executor has started the process. `mark_of` is called only if the name does not show it."""
+        if process.dead or process.started < self.since:
+            return False
+        if process.name == self.name:
+            return True
+        mark = mark_of(process.pid)
+        return mark is not None and (mark == self.mark or mark.startswith(f"{self.mark}-"))
 
-def owner(mark: str, name: str) -> Owner:
-    """The executor of this process; whatever it starts begins after this moment."""
-    return Owner(mark, name, processes.started(os.getpid()), processes.boot())
+
+def signature(mark: str, name: str) -> Signature:
+    """The signature of an executor in this process; everything that it starts, starts after this process."""
+    return Signature(mark, name, processes.start_time(os.getpid()), processes.boot_id())
 
 
-def record(owner: Owner, path: Path) -> None:
-    """Add a line to a file of the run. Raises OSError."""
+def record(signature: Signature, path: Path) -> None:
+    """Append a line to a file of the run. Raises OSError."""
     with open(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "wb") as file:
-        file.write(json.dumps(asdict(owner)).encode() + b"\n")
+        file.write(json.dumps(asdict(signature)).encode() + b"\n")
 
 
-def recorded(path: Path) -> list[Owner]:
-    """The executors that the run has had; a line that says something else says nothing."""
+def recorded(path: Path) -> list[Signature]:
+    """The signatures in a file of the run; lines that are something else are ignored."""
     try:
         lines = read_regular(path).splitlines()
     except OSError:
         return []
-    return [owner for owner in map(_parsed, lines) if owner is not None]
+    return [signature for line in lines if (signature := _parsed(line)) is not None]
 
 
-def _parsed(line: bytes) -> Owner | None:
+def _parsed(line: bytes) -> Signature | None:
     try:
-        said = json.loads(line)
-        mark, name, since, boot = said["mark"], said["name"], said["since"], said["boot"]
+        data = json.loads(line)
+        mark, name, since, boot = data["mark"], data["name"], data["since"], data["boot"]
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
-    whole = type(since) is int and all(type(text) is str and text for text in (mark, name, boot))
-    return Owner(mark, name, since, boot) if whole and name.startswith(processes.WORKER) else None
+    is_valid = type(since) is int and all(type(text) is str and text for text in (mark, name, boot))
+    return Signature(mark, name, since, boot) if is_valid and name.startswith(processes.WORKER) else None
 
 
 def end(path: Path) -> None:
-    """End every process of the executors in that file, none of which drives the run any more: TERM, one second, KILL."""
-    owners = [owner for owner in recorded(path) if owner.boot == processes.boot()]
+    """End every process of the executors in that file, none of which drives the run any more: SIGTERM, one second, SIGKILL."""
+    signatures = [each for each in recorded(path) if each.boot == processes.boot_id()]
     deadline = time.monotonic() + GRACE
-    told: set[int] = set()
-    while owners and (pids := _of(owners)):
+    terminated: set[int] = set()
+    while signatures and (pids := _of(signatures)):
         late = time.monotonic() > deadline
-        fresh = [pid for pid in pids if late or pid not in told]
+        fresh = [pid for pid in pids if late or pid not in terminated]
         processes.send(fresh, signal.SIGKILL if late else signal.SIGTERM)
-        processes.send(fresh, signal.SIGCONT)  # a stopped process would sleep through its TERM
-        told.update(fresh)
+        processes.send(fresh, signal.SIGCONT)  # a stopped process would not handle its SIGTERM
+        terminated.update(fresh)
         if time.monotonic() > deadline + 5 * GRACE:
-            return  # another user's process: not ours to end
+            return  # another user's process: dagrun cannot end it
         time.sleep(0.02)
 
 
-def _of(owners: Sequence[Owner]) -> list[int]:
-    """The living processes that the owners have started, and all below them: never this one, nor one above or below it."""
+def _of(signatures: Sequence[Signature]) -> list[int]:
+    """The living processes with these signatures, and all below them; never this process, or one above or below it."""
     table = processes.table()
     spared = {os.getpid(), *_below([os.getpid()], table), *_above(os.getpid(), table)}
     own = [
         pid
         for pid, each in table.items()
-        if pid not in spared and any(_is_of(owner, each) for owner in owners)
+        if pid not in spared and any(signature.matches(each) for signature in signatures)
     ]
     return [
         pid for pid in dict.fromkeys([*own, *_below(own, table)]) if not table[pid].dead and pid not in spared
     ]
-
-
-def _is_of(owner: Owner, process: Process) -> bool:
-    if process.dead or process.started < owner.since:
-        return False
-    if process.name == owner.name:
-        return True
-    mark = processes.mark_of(process.pid)
-    return mark is not None and (mark == owner.mark or mark.startswith(f"{owner.mark}-"))
 
 
 def _above(pid: int, table: Mapping[int, Process]) -> list[int]:

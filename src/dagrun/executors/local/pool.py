@@ -1,4 +1,4 @@
-"""The warm workers: who is idle, who runs what, who has what queued, and what becomes of it when one of them dies."""
+"""The pool of warm workers: which are idle, which run which call, and what happens to calls when a worker dies."""
 
 from __future__ import annotations
 
@@ -14,352 +14,366 @@ from typing import TYPE_CHECKING, Protocol
 
 from dagrun.core.work import AttemptResult
 from dagrun.executors.local import commands
-from dagrun.executors.local.attempts import RunningAttempt, death, ended_of, failure, sentence, since
+from dagrun.executors.local.attempts import (
+    RunningAttempt,
+    error_text,
+    failure,
+    reported_end,
+    seconds_since_begin,
+    worker_death,
+)
 from dagrun.executors.local.channel import Channel, Message
-from dagrun.executors.local.prefetch import Dealer, Pace, ref_of
+from dagrun.executors.local.prefetch import BodyStatistics, Prefetcher, ref_of
 from dagrun.executors.local.processes import BODY
-from dagrun.executors.local.worker_handle import DEPTH, WarmWorker, packed_call
+from dagrun.executors.local.worker_handle import MAX_PREFETCHED, WorkerHandle, packed_call
 
 if TYPE_CHECKING:
-    import asyncio  # at run time where there is a loop: what reads the registry only has none
+    import asyncio  # imported at run time only where there is a loop: reading the registry needs none
 
 
-LONGEST = (
-    1 << 26
-)  # bytes of one answer of a worker; a body that prints to the wrong descriptor gives a longer one
+#: Bytes of one message from a worker. A body that writes to the worker's socket produces a greater length.
+MAX_MESSAGE = 1 << 26
 NO_MORE_FILES = f"cannot start a worker process: {os.strerror(errno.EMFILE)}"
 
 
-class Owner(Protocol):
-    """Whose jobs the workers run."""
+class PoolOwner(Protocol):
+    """The executor whose calls the workers run."""
 
-    def tell_keeper(self, message: Message) -> None:
-        """Ask the keeper for something."""
+    def send_to_keeper(self, message: Message) -> None:
+        """Send a request to the keeper."""
         ...
 
-    def kill(self, job: RunningAttempt) -> None:
-        """Have the keeper send the job's process the signal that it is to stop with."""
+    def send_signal(self, attempt: RunningAttempt) -> None:
+        """Have the keeper send the attempt's stop signal to its process."""
         ...
 
-    def finish(self, job: RunningAttempt, ended: AttemptResult) -> None:
-        """The job's body has ended."""
+    def finish(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
+        """The body of the attempt has ended."""
         ...
 
-    def give_back(self, job: RunningAttempt) -> None:
-        """The job was queued, and has not begun."""
+    def return_to_engine(self, attempt: RunningAttempt) -> None:
+        """The attempt was prefetched and has not begun."""
         ...
 
-    def share_soon(self) -> None:
-        """A place is free."""
+    def rebalance_soon(self) -> None:
+        """A worker has become idle."""
         ...
 
 
 class Pool:
-    """Owns the warm workers, and the calls that wait for one."""
+    """Owns the workers, and the calls that wait for one."""
 
-    def __init__(self, owner: Owner, root: Path, mark: str, name: str) -> None:
-        self.workers: dict[int, WarmWorker] = {}
+    def __init__(self, owner: PoolOwner, root: Path, mark: str, name: str) -> None:
+        self.workers: dict[int, WorkerHandle] = {}
         self._owner = owner
         self._root = root
         self._mark = mark
         self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._idle: list[WarmWorker] = []
+        self._idle: list[WorkerHandle] = []
         self._waiting: list[RunningAttempt] = []  # for workers that are being forked
-        self._asked = 0  # workers asked for and not here yet
-        self._dead: dict[int, RunningAttempt] = {}  # what they ran, until the keeper says how they died
-        self._codes: dict[int, int] = {}  # what it said before their channels told us
-        self._pace = Pace()
-        self._dealer = Dealer(self._pace)
+        self._requested = 0  # workers that were requested and have not arrived
+        self._without_code: dict[int, RunningAttempt] = {}  # of dead workers whose exit code is not known yet
+        self._codes: dict[int, int] = {}  # exit codes that arrived before the end of the worker's channel
+        self._statistics = BodyStatistics()
+        self._prefetcher = Prefetcher(self._statistics)
         self._numbers = iter(range(1, 1 << 62))
         self._closed = False
 
     # --- workers come and go --------------------------------------------------------------------------------
 
-    def ask_for_worker(self, first: Message | None = None) -> None:
-        """Ask for one more, which does `first` before anything else."""
-        self._asked += 1
+    def request_worker(self, first: Message | None = None) -> None:
+        """Request one more worker, which handles the request `first` before anything else."""
+        self._requested += 1
         request: Message = {
-            "op": "worker", "name": self._name, "mark": self._mark, "sys_path": [str(self._root)], "env": {BODY: self._mark}, "first": first,
+            "op": "fork_worker", "name": self._name, "mark": self._mark, "sys_path": [str(self._root)],
+            "env": {BODY: self._mark}, "first": first,
         }  # fmt: skip
-        self._owner.tell_keeper(request)
+        self._owner.send_to_keeper(request)
 
-    def admit(self, message: Message, keeper: Channel) -> WarmWorker | None:
-        """One that was asked for is here; None if this process may open no more files, and so cannot talk to it."""
+    def register(self, message: Message, keeper: Channel) -> WorkerHandle | None:
+        """The worker of this message from the keeper; None if this process cannot open the descriptors to talk to it."""
         fds = keeper.take_fds()
         if len(fds) < 3:
             for fd in fds:
                 os.close(fd)
-            self._owner.tell_keeper({"op": "kill", "pid": message["pid"], "signal": int(signal.SIGKILL)})
+            self._kill(message["pid"])
             return None
-        self._asked -= 1
-        sock, tickets, granting = fds
-        channel = Channel(socket.socket(fileno=sock), longest=LONGEST)
-        worker = WarmWorker(message["pid"], channel, tickets, granting)
+        self._requested -= 1
+        sock, ticket_reader, ticket_writer = fds
+        channel = Channel(socket.socket(fileno=sock), longest=MAX_MESSAGE)
+        worker = WorkerHandle(message["pid"], channel, ticket_reader, ticket_writer)
         self.workers[worker.pid] = worker
         return worker
 
-    def welcome(self, message: Message, keeper: Channel) -> None:
-        """One that was asked for is here, and can be given work."""
+    def add_worker(self, message: Message, keeper: Channel) -> None:
+        """A requested worker has arrived: give it a call."""
         assert self._loop is not None
-        worker = self.admit(message, keeper)
+        worker = self.register(message, keeper)
         if worker is None:
-            self.do_without(NO_MORE_FILES)
+            self.worker_failed(NO_MORE_FILES)
             return
-        worker.channel.listen(self._loop, self._hear, worker)
-        self.reuse(worker)
+        worker.channel.attach(self._loop, self._receive, worker)
+        self.release(worker)
 
-    def do_without(self, error: str) -> None:
-        """One that was asked for cannot be had: what waits for it waits for another, if there is one."""
-        self._asked -= 1
-        if self._waiting and not self.workers and not self._asked:
+    def worker_failed(self, error: str) -> None:
+        """A requested worker cannot be started. A waiting call fails, unless another worker may take it."""
+        self._requested -= 1
+        if self._waiting and not self.workers and not self._requested:
             ended = AttemptResult(duration=0.0, error=error, error_type="WorkerNotStarted")
             self._owner.finish(self._waiting.pop(0), ended)
-            self._ask_for_those_that_wait()
+            self._request_if_needed()
 
-    def _ask_for_those_that_wait(self) -> None:
-        """Nothing may wait for a worker that will never come."""
-        if self._waiting and not self.workers and not self._asked and not self._closed:
-            self.ask_for_worker()
+    def _request_if_needed(self) -> None:
+        """Request a worker if calls wait and none will come."""
+        if self._waiting and not self.workers and not self._requested and not self._closed:
+            self.request_worker()
 
-    def reuse(self, worker: WarmWorker) -> None:
-        """It is free: give it what waits, or keep it."""
+    def release(self, worker: WorkerHandle) -> None:
+        """The worker is idle: give it a call that waits, or keep it."""
         while self._waiting:
-            if self._hand_over(worker, self._waiting.pop(0)):
+            if self._send_call(worker, self._waiting.pop(0)):
                 return
         self._idle.append(worker)
         if self._loop is not None:
-            self._owner.share_soon()
+            self._owner.rebalance_soon()
 
-    def discard(self, worker: WarmWorker) -> None:
-        """Kill one that nobody listens to."""
-        self._owner.tell_keeper({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
+    def discard(self, worker: WorkerHandle) -> None:
+        """Kill a worker whose messages nobody reads."""
+        self._kill(worker.pid)
         worker.close()
         del self.workers[worker.pid]
 
-    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hear on this loop what the workers say."""
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Receive on this loop what the workers send."""
         self._loop = loop
         for worker in self.workers.values():
-            worker.channel.listen(loop, self._hear, worker)
+            worker.channel.attach(loop, self._receive, worker)
 
     def close(self) -> None:
-        """Let go of all: they then exit."""
+        """Close the channels to all workers, which then exit."""
         self._closed = True
         for worker in self.workers.values():
             worker.close()
 
-    def _dismiss(self, worker: WarmWorker) -> None:
-        worker.channel.ignore()
-        self._part(worker)
+    def _kill(self, pid: int) -> None:
+        self._owner.send_to_keeper({"op": "signal", "pid": pid, "signal": int(signal.SIGKILL)})
+
+    def _remove(self, worker: WorkerHandle) -> None:
+        worker.channel.detach()
+        self._report_end(worker)
         self._take_back(worker)
-        for job in worker.queue.values():  # it took their tickets, and was gone before it could begin one
-            self._owner.give_back(job)
-        worker.queue.clear()
+        for attempt in worker.prefetched.values():  # it took their tickets, and died before it began one
+            self._owner.return_to_engine(attempt)
+        worker.prefetched.clear()
         worker.close()
         self.workers.pop(worker.pid, None)
         if worker in self._idle:
             self._idle.remove(worker)
-        self._ask_for_those_that_wait()
-        self._owner.share_soon()
+        self._request_if_needed()
+        self._owner.rebalance_soon()
 
-    def _lose(self, worker: WarmWorker, why: str = "") -> None:
-        """It is gone; the keeper says with which code, before or after."""
-        self._dismiss(worker)
-        job = worker.job
-        if job is None:
+    def _worker_died(self, worker: WorkerHandle, reason: str = "") -> None:
+        """The channel of a worker has ended. The keeper reports the exit code, before or after."""
+        self._remove(worker)
+        attempt = worker.current
+        if attempt is None:
             self._codes.pop(worker.pid, None)
             return
-        commands.keep_spool(job.paths, worker.pid)
-        if why:
-            self._owner.finish(job, AttemptResult(duration=since(job), error=why, error_type="WorkerDied"))
+        commands.keep_spool(attempt.paths, worker.pid)
+        if reason:
+            duration = seconds_since_begin(attempt)
+            self._owner.finish(
+                attempt, AttemptResult(duration=duration, error=reason, error_type="WorkerDied")
+            )
         elif worker.pid in self._codes:
-            self._owner.finish(job, death(job, self._codes.pop(worker.pid)))
+            self._owner.finish(attempt, worker_death(attempt, self._codes.pop(worker.pid)))
         else:
-            self._dead[worker.pid] = job
+            self._without_code[worker.pid] = attempt
 
-    def exited(self, pid: int, code: int) -> None:
-        """The keeper says so of one of its processes."""
-        job = self._dead.pop(pid, None)
-        if job is not None:
-            self._owner.finish(job, death(job, code))
+    def process_exited(self, pid: int, code: int) -> None:
+        """The keeper reports the end of one of its processes."""
+        attempt = self._without_code.pop(pid, None)
+        if attempt is not None:
+            self._owner.finish(attempt, worker_death(attempt, code))
         elif pid in self.workers:
             self._codes[pid] = code
 
-    def lose_all(self) -> None:
-        """The keeper died, and they with it: hear what they have said, for that must not begin again unseen."""
+    def keeper_died(self) -> None:
+        """All workers died with the keeper. Read what they have sent: a body that is known to have begun must not begin again."""
+        self._waiting.clear()
         for worker in list(self.workers.values()):
-            with contextlib.suppress(Exception):  # what cannot be read is not one of ours
+            with contextlib.suppress(Exception):  # not a message of a worker
                 while messages := worker.channel.receive():
                     for message in messages:
-                        self._take_in(worker, message)
-            self._dismiss(worker)
+                        self._handle(worker, message)
+            self._remove(worker)
         self._idle.clear()
-        self._waiting.clear()
-        self._dead.clear()
+        self._without_code.clear()
         self._codes.clear()
-        self._asked = 0
+        self._requested = 0
 
     # --- calls ----------------------------------------------------------------------------------------------
 
-    def start(self, job: RunningAttempt) -> None:
+    def start(self, attempt: RunningAttempt) -> None:
         """Begin a call: now, or when there is a worker for it."""
         while self._idle:
             worker = self._idle.pop()
-            if not (worker.described and job.work.unset):
-                if not self._hand_over(worker, job):
+            if not (worker.has_read_registry and attempt.work.unset):
+                if not self._send_call(worker, attempt):
                     self._idle.append(worker)
                 return
-            self._dismiss(worker)  # it has imported modules with the secrets in its environment
-        self._waiting.append(job)
-        if self._asked < len(self._waiting):
-            self.ask_for_worker()
+            self._remove(worker)  # it has imported modules while the secrets were in its environment
+        self._waiting.append(attempt)
+        if self._requested < len(self._waiting):
+            self.request_worker()
 
-    def _hand_over(self, worker: WarmWorker, job: RunningAttempt) -> bool:
-        """Let a free worker begin the call; False when it cannot be sent, and has failed for it."""
-        quick = self._pace.is_quick(ref_of(job.work))
+    def _send_call(self, worker: WorkerHandle, attempt: RunningAttempt) -> bool:
+        """Let an idle worker begin the call; False when the call cannot be sent, and has failed for that."""
+        quick = self._statistics.is_quick(ref_of(attempt.work))
         try:
-            call = packed_call(worker, "call", next(self._numbers), job, quick=quick)
+            call = packed_call(worker, "call", next(self._numbers), attempt, quick=quick)
         except Exception as error:
             assert self._loop is not None
-            self._loop.call_soon(self._owner.finish, job, failure(job, error))
+            self._loop.call_soon(self._owner.finish, attempt, failure(attempt, error))
             return False
-        self._let_begin(worker, job)
-        with contextlib.suppress(OSError):  # it died while idle; that is heard like any other death
+        self._set_current(worker, attempt)
+        with contextlib.suppress(OSError):  # it died while it was idle; that is noticed like any other death
             worker.channel.send_packed(call)
         return True
 
-    def _let_begin(self, worker: WarmWorker, job: RunningAttempt) -> None:
-        worker.job, job.pid = job, worker.pid
-        job.begun = time.monotonic()
-        if job.stop is not None:
-            self.signal(job)
+    def _set_current(self, worker: WorkerHandle, attempt: RunningAttempt) -> None:
+        worker.current, attempt.pid = attempt, worker.pid
+        attempt.began_at = time.monotonic()
+        if attempt.stop_signal is not None:
+            self.stop(attempt)
 
-    def signal(self, job: RunningAttempt) -> None:
-        """Tell the job to stop, wherever it is."""
-        if job.pid is not None:
-            worker = self.workers.get(job.pid)
+    def stop(self, attempt: RunningAttempt) -> None:
+        """Send the attempt its stop signal, or keep it from beginning."""
+        if attempt.pid is not None:
+            worker = self.workers.get(attempt.pid)
             if worker is None:
                 return  # it is dead
-            nothing_queued = self._take_back(worker)
-            if worker.job is not job:
-                return  # it has ended
-            if nothing_queued or job.stop == signal.SIGKILL:
-                self._owner.kill(job)
-            # Else the worker has begun the next body: this one has ended, and we shall hear of it.
-        elif job.watch is not None:
+            nothing_prefetched = self._take_back(worker)
+            if worker.current is not attempt:
+                return  # the attempt has ended
+            if nothing_prefetched or attempt.stop_signal == signal.SIGKILL:
+                self._owner.send_signal(attempt)
+            # Else the worker has begun the next body: this one has ended, which the worker will report.
+        elif attempt.listener is not None:
             for other in self.workers.values():
-                if job in other.queue.values():
+                if attempt in other.prefetched.values():
                     self._take_back(other)
-        elif job in self._waiting:
+        elif attempt in self._waiting:
             assert self._loop is not None
-            self._waiting.remove(job)
+            self._waiting.remove(attempt)
             ended = AttemptResult(duration=0.0, error="ended before it began", error_type="Terminated")
-            self._loop.call_soon(self._owner.finish, job, ended)
+            self._loop.call_soon(self._owner.finish, attempt, ended)
 
-    # --- queued calls ---------------------------------------------------------------------------------------
+    # --- prefetched calls -----------------------------------------------------------------------------------
 
     def room(self, ref: str) -> int:
-        """How many calls of this workflow can be queued."""
-        return self._dealer.room(ref, self.workers.values())
+        """How many calls of this workflow can be prefetched."""
+        return self._prefetcher.room(ref, self.workers.values())
 
-    def expects_end_soon(self) -> bool:
+    def runs_tiny_body(self) -> bool:
         """Whether a worker runs a tiny body."""
-        return any(map(self._dealer.is_taker, self.workers.values()))
+        return any(map(self._prefetcher.is_candidate, self.workers.values()))
 
-    def queued(self) -> int:
-        """How many calls are, for all we have heard."""
-        return sum(len(worker.queue) for worker in self.workers.values())
+    def prefetched(self) -> int:
+        """How many calls are prefetched and, as far as is known here, have not begun."""
+        return sum(len(worker.prefetched) for worker in self.workers.values())
 
-    def prefetch(self, jobs: Sequence[RunningAttempt]) -> None:
-        """Queue calls; what finds no room is given back."""
-        found = self._dealer.deal([(next(self._numbers), job) for job in jobs], self.workers.values())
-        for job in jobs[found:]:
-            self._owner.give_back(job)
+    def prefetch(self, attempts: Sequence[RunningAttempt]) -> None:
+        """Prefetch calls; those that find no room are returned."""
+        numbered = [(next(self._numbers), attempt) for attempt in attempts]
+        assigned = self._prefetcher.assign(numbered, self.workers.values())
+        for attempt in attempts[assigned:]:
+            self._owner.return_to_engine(attempt)
 
-    def share(self) -> None:
-        """Take back half of the longest queue: its calls begin sooner where a place is free.
+    def rebalance(self) -> None:
+        """Take back half of the calls of the worker with the most, as another one can begin them sooner.
 
-        Whoever has it is busy with something longer, and gets no more until we have heard of it.
+        That worker is busy with a longer body, and gets no more calls before it has reported something.
         """
-        longest = max(self.workers.values(), key=lambda worker: len(worker.queue), default=None)
-        if longest is not None and longest.queue:
-            longest.late = True
-            self._take_back(longest, (len(longest.queue) + 1) // 2)
+        most = max(self.workers.values(), key=lambda worker: len(worker.prefetched), default=None)
+        if most is not None and most.prefetched:
+            most.is_slow = True
+            self._take_back(most, (len(most.prefetched) + 1) // 2)
 
-    def _take_back(self, worker: WarmWorker, most: int = DEPTH) -> bool:
-        """Take queued calls back that the worker has not begun; whether it has none now, begun or not."""
-        if not worker.queue:
+    def _take_back(self, worker: WorkerHandle, count: int = MAX_PREFETCHED) -> bool:
+        """Return prefetched calls that the worker has not begun; whether it has none left, begun or not."""
+        if not worker.prefetched:
             return True
-        for job in worker.take_back(most):
-            self._owner.give_back(job)
-        if not worker.queue and worker.parting is not None:
-            self._part(worker)
-            self.reuse(worker)
-        return not worker.queue
+        for attempt in worker.take_back(count):
+            self._owner.return_to_engine(attempt)
+        if not worker.prefetched and worker.unreported_end is not None:
+            self._report_end(worker)
+            self.release(worker)
+        return not worker.prefetched
 
-    # --- what the workers say -------------------------------------------------------------------------------
+    # --- messages from workers ------------------------------------------------------------------------------
 
-    def _hear(self, worker: WarmWorker) -> None:
+    def _receive(self, worker: WorkerHandle) -> None:
         try:
             messages = worker.channel.receive()
             for message in messages or ():
-                self._take_in(worker, message)
-        except Exception as error:  # not written by us: its body has the same descriptors as the worker
-            self._owner.tell_keeper({"op": "kill", "pid": worker.pid, "signal": int(signal.SIGKILL)})
-            self._lose(worker, f"the answer of its worker cannot be read: {sentence(error)}")
+                self._handle(worker, message)
+        except Exception as error:  # written by a body, which has the same descriptors as its worker
+            self._kill(worker.pid)
+            self._worker_died(worker, f"the answer of its worker cannot be read: {error_text(error)}")
             return
         if messages is None:
-            self._lose(worker)
+            self._worker_died(worker)
             return
-        if worker.job is not None or worker in self._idle:
+        if worker.current is not None or worker in self._idle:
             return
         if worker.retire or self._closed:
-            self._dismiss(worker)
+            self._remove(worker)
         else:
-            self.reuse(worker)
+            self.release(worker)
 
-    def _take_in(self, worker: WarmWorker, message: Message) -> None:
-        if message["op"] not in ("begun", "unbegun", "ended"):
-            worker.described = True  # it was foreseen, and then nobody asked
+    def _handle(self, worker: WorkerHandle, message: Message) -> None:
+        if message["op"] not in ("begun", "not_begun", "ended"):
+            worker.has_read_registry = True  # it was requested in advance, and then not needed
             return
         number = message["n"]
         worker.has_read(number)
         match message["op"]:
             case "begun":
-                self._begin_queued(worker, number)
-            case "unbegun":
-                self._owner.give_back(worker.queue.pop(number))
-                if worker.job is not None and worker.job.stop is not None:
-                    self.signal(worker.job)  # not sent before, as we took the other one for begun
+                self._prefetched_begun(worker, number)
+            case "not_begun":
+                self._owner.return_to_engine(worker.prefetched.pop(number))
+                if worker.current is not None and worker.current.stop_signal is not None:
+                    self.stop(worker.current)  # not signalled before, as the other call seemed to have begun
             case _:
-                self._take_end(worker, message)
+                self._call_ended(worker, message)
 
-    def _begin_queued(self, worker: WarmWorker, number: int) -> None:
+    def _prefetched_begun(self, worker: WorkerHandle, number: int) -> None:
         worker.has_read(number)
-        job = worker.queue.pop(number)
-        assert job.watch is not None
-        self._part(worker)
-        job.watch.begun()
-        self._let_begin(worker, job)
+        attempt = worker.prefetched.pop(number)
+        assert attempt.listener is not None
+        self._report_end(worker)
+        attempt.listener.begun()
+        self._set_current(worker, attempt)
 
-    def _take_end(self, worker: WarmWorker, message: Message) -> None:
-        job = worker.job
+    def _call_ended(self, worker: WorkerHandle, message: Message) -> None:
+        attempt = worker.current
         worker.retire = worker.retire or message.get("retire", False)
-        if job is None:
+        if attempt is None:
             return
-        # The signal may still be on its way: it must not reach the worker's next body.
-        worker.retire = worker.retire or job.told
-        self._pace.note_end(job.work, message["duration"])
-        worker.parting = ended_of(message)
+        # A signal that is still on its way must not reach the worker's next body.
+        worker.retire = worker.retire or attempt.signalled
+        self._statistics.add_duration(attempt.work, message["duration"])
+        worker.unreported_end = reported_end(message)
         if "next" in message:
-            self._begin_queued(worker, message["next"])
-        elif worker.retire or not worker.queue:
-            self._part(worker)
+            self._prefetched_begun(worker, message["next"])
+        elif worker.retire or not worker.prefetched:
+            self._report_end(worker)
 
-    def _part(self, worker: WarmWorker) -> None:
-        """Tell how the worker's last body ended."""
-        ended, worker.parting = worker.parting, None
-        if ended is not None and worker.job is not None:
-            job, worker.job = worker.job, None
-            self._owner.finish(job, ended)
+    def _report_end(self, worker: WorkerHandle) -> None:
+        """Report how the worker's last body ended."""
+        ended, worker.unreported_end = worker.unreported_end, None
+        if ended is not None and worker.current is not None:
+            attempt, worker.current = worker.current, None
+            self._owner.finish(attempt, ended)

@@ -1,4 +1,4 @@
-"""Who gets queued calls: the warm workers whose bodies are over in no time, and how many."""
+"""Which workers get calls in advance: those that run very short bodies, and how many each."""
 
 from __future__ import annotations
 
@@ -7,104 +7,105 @@ from collections.abc import Iterable, Sequence
 
 from dagrun.core.work import Call, Work
 from dagrun.executors.local.attempts import RunningAttempt
-from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker, packed_call
+from dagrun.executors.local.worker_handle import MAX_PREFETCHED, MAX_UNREAD, WorkerHandle, packed_call
 
-TINY = 0.001  # seconds: a workflow's bodies that take no longer are queued ...
-TINY_BODIES = 8  # ... once so many of them in a row were as quick
+TINY = 0.001  # seconds: calls of a workflow are prefetched if its bodies take no longer ...
+TINY_BODIES = 8  # ... at least so many times in a row
 
 
-class Pace:
-    """How quick each workflow's bodies are, and how large its calls."""
+class BodyStatistics:
+    """How long the bodies of each workflow take, and how large its calls are."""
 
     def __init__(self) -> None:
-        self._tiny: Counter[str] = Counter()  # how many of its bodies in a row were tiny
-        self._sizes: dict[str, int] = {}  # bytes of its last call that was queued
+        self._tiny: Counter[str] = Counter()  # how many bodies in a row were tiny
+        self._sizes: dict[str, int] = {}  # bytes of the last call that was packed to be prefetched
 
-    def note_end(self, work: Work, duration: float) -> None:
-        """A body has ended after so many seconds."""
+    def add_duration(self, work: Work, seconds: float) -> None:
+        """A body has ended."""
         ref = ref_of(work)
-        is_tiny = duration <= TINY and not work.masks  # after one with secrets the worker is replaced
+        is_tiny = seconds <= TINY and not work.masks  # after a body with secrets the worker is replaced
         self._tiny[ref] = self._tiny[ref] + 1 if is_tiny else 0
 
-    def note_size(self, work: Work, size: int) -> None:
-        """A call was made ready to travel."""
+    def add_size(self, work: Work, size: int) -> None:
+        """A call has been packed."""
         self._sizes[ref_of(work)] = size
 
-    def forget(self, ref: str) -> None:
-        """Whatever its bodies were, its next calls are not queued."""
+    def reset(self, ref: str) -> None:
+        """Prefetch no calls of this workflow before its bodies have been tiny again for a while."""
         self._tiny[ref] = 0
 
     def is_quick(self, ref: str) -> bool:
-        """Whether the workflow's last bodies were all tiny."""
+        """Whether the last bodies of the workflow were all tiny."""
         return self._tiny[ref] >= TINY_BODIES
 
-    def size(self, ref: str) -> int:
-        """Bytes that its next call may have."""
+    def expected_size(self, ref: str) -> int:
+        """Bytes that the next call may have."""
         return self._sizes.get(ref, 1)
 
 
-class Dealer:
-    """Deals queued calls out."""
+class Prefetcher:
+    """Assigns calls to workers in advance."""
 
-    def __init__(self, pace: Pace) -> None:
-        self.pace = pace
+    def __init__(self, statistics: BodyStatistics) -> None:
+        self.statistics = statistics
 
-    def room(self, ref: str, workers: Iterable[WarmWorker]) -> int:
-        """Room for as many as keep the workers busy that run tiny bodies now; none until half of it is used up."""
-        if not self.pace.is_quick(ref):
+    def room(self, ref: str, workers: Iterable[WorkerHandle]) -> int:
+        """How many calls of this workflow can be assigned now; 0 until half of the room is free, so that they come in batches."""
+        if not self.statistics.is_quick(ref):
             return 0
-        takers, size = self._takers(workers), self.pace.size(ref)
-        free = sum(worker.room(size) for worker in takers)
-        return free if 2 * free >= min(DEPTH, MOST_QUEUED // size) * len(takers) else 0
+        candidates, size = self._candidates(workers), self.statistics.expected_size(ref)
+        free = sum(worker.room(size) for worker in candidates)
+        return free if 2 * free >= min(MAX_PREFETCHED, MAX_UNREAD // size) * len(candidates) else 0
 
-    def is_taker(self, worker: WarmWorker) -> bool:
-        """Whether it runs a tiny body, so that it may be given more of them in advance."""
-        job = worker.job
+    def is_candidate(self, worker: WorkerHandle) -> bool:
+        """Whether the worker runs a tiny body, so that it can be given more of them in advance."""
+        current = worker.current
         return (
-            job is not None
+            current is not None
             and not worker.retire
-            and not worker.late
-            and job.stop is None
-            and self.pace.is_quick(ref_of(job.work))
+            and not worker.is_slow
+            and current.stop_signal is None
+            and self.statistics.is_quick(ref_of(current.work))
         )
 
-    def deal(self, jobs: Sequence[tuple[int, RunningAttempt]], workers: Iterable[WarmWorker]) -> int:
-        """Deal numbered jobs out, the shortest queue first; how many of them found room."""
-        takers = self._takers(workers)
-        dealt: dict[int, list[tuple[int, bytes]]] = {worker.pid: [] for worker in takers}
-        found = 0
-        for number, job in jobs:
-            worker = min(takers, key=lambda worker: len(worker.queue), default=None)
-            data = b"" if worker is None else self._call(worker, number, job)
+    def assign(self, attempts: Sequence[tuple[int, RunningAttempt]], workers: Iterable[WorkerHandle]) -> int:
+        """Send numbered attempts, each to the worker with the fewest; returns how many of them found room."""
+        candidates = self._candidates(workers)
+        calls: dict[int, list[tuple[int, bytes]]] = {worker.pid: [] for worker in candidates}
+        assigned = 0
+        for number, attempt in attempts:
+            worker = min(candidates, key=lambda worker: len(worker.prefetched), default=None)
+            data = b"" if worker is None else self._packed(worker, number, attempt)
             if worker is None or not data:
                 break
-            worker.put(number, job, len(data))
-            dealt[worker.pid].append((number, data))
-            found += 1
-        for worker in takers:
-            if calls := dealt[worker.pid]:
-                worker.send_queue([number for number, _ in calls], [data for _, data in calls])
-        return found
+            worker.add(number, attempt, len(data))
+            calls[worker.pid].append((number, data))
+            assigned += 1
+        for worker in candidates:
+            if its := calls[worker.pid]:
+                worker.send_prefetched([number for number, _ in its], [data for _, data in its])
+        return assigned
 
-    def _takers(self, workers: Iterable[WarmWorker]) -> list[WarmWorker]:
-        return [*filter(self.is_taker, workers)]
+    def _candidates(self, workers: Iterable[WorkerHandle]) -> list[WorkerHandle]:
+        return [*filter(self.is_candidate, workers)]
 
-    def _call(self, worker: WarmWorker, number: int, job: RunningAttempt) -> bytes:
-        """The call as it travels; nothing if there is no room for it, or if it cannot travel: `start` says why then."""
-        ref = ref_of(job.work)
+    def _packed(self, worker: WorkerHandle, number: int, attempt: RunningAttempt) -> bytes:
+        """The bytes of a call. None if there is no room for it, or if it cannot be packed: `start` then reports why."""
+        ref = ref_of(attempt.work)
 
         def fits(size: int) -> bool:
-            self.pace.note_size(job.work, size)
+            self.statistics.add_size(attempt.work, size)
             return worker.room(size) > 0
 
         try:
-            return packed_call(worker, "queue", number, job, quick=self.pace.is_quick(ref), fits=fits)
+            quick = self.statistics.is_quick(ref)
+            return packed_call(worker, "prefetch", number, attempt, quick=quick, fits=fits)
         except (ValueError, TypeError, RecursionError):
-            self.pace.forget(ref)
+            self.statistics.reset(ref)
             return b""
 
 
 def ref_of(work: Work) -> str:
-    """The workflow that it calls."""
+    """The workflow that the body calls."""
     assert isinstance(work.body, Call)
     return work.body.ref

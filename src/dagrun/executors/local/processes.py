@@ -1,4 +1,4 @@
-"""What the system knows about processes: who descends from whom, and the knobs that Linux has for it."""
+"""Information that the system has about processes, and the Linux features that dagrun uses to control them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,11 +18,13 @@ from functools import cache
 from dagrun.errors import one_line
 
 LINUX = sys.platform == "linux"
-KEEPER = "dagrun-keeper"  # the name that the system shows; what it forks has it too
-WORKER = "dagrun-w"  # what a worker's name begins with
-BODY = "DAGRUN_BODY"  # in the environment of everything that an attempt starts
+KEEPER = "dagrun-keeper"  # the name that `ps` shows; processes that the keeper forks inherit it
+WORKER = "dagrun-w"  # the beginning of the name of every worker
+BODY = (
+    "DAGRUN_BODY"  # in the environment of everything that an attempt starts; its value is the attempt's mark
+)
 
-_MOST_NAMES = 10  # in one line of a log
+_MAX_NAMES = 10  # in one line of a log
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NAME = 15
@@ -34,27 +37,45 @@ def _prctl(option: int, value: int | bytes) -> None:
 
 
 def adopt_orphans() -> None:
-    """Let every orphan below this process become its child, not init's (Linux)."""
+    """Make this process, instead of init, the parent of every orphan among its descendants (Linux)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent(parent: int) -> None:
     """Be killed when the parent dies (Linux); exit at once if it is dead already.
 
-    The signal follows the parent's *thread* that forked; the keeper has only one.
+    The signal is sent when the *thread* that forked ends; the keeper has only one.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def call_me(name: str) -> None:
-    """The name that `ps` and `top` show."""
+def set_name(name: str) -> None:
+    """Set the name that `ps` and `top` show for this process."""
     _prctl(_PR_SET_NAME, name.encode()[:15])
 
 
+def thread_count() -> int:
+    """The number of threads of this process. On Linux those that libraries have started without Python count too."""
+    try:
+        return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    except OSError:
+        return threading.active_count()
+
+
+def close_other_files(keep: int) -> None:
+    """Close every descriptor of this process except the standard streams and `keep`."""
+    try:
+        highest = max(4096, os.sysconf("SC_OPEN_MAX"))
+    except (ValueError, OSError):
+        highest = 4096
+    os.closerange(3, keep)
+    os.closerange(keep + 1, highest)
+
+
 def wipe_variable(name: str) -> None:
-    """Overwrite a variable of this process where the system shows it, in `/proc/<pid>/environ`: unsetting it does not."""
+    """Overwrite a variable of this process in `/proc/<pid>/environ`, which does not change when it is unset."""
     with contextlib.suppress(OSError, AttributeError):
         getenv = ctypes.CDLL(None).getenv
         getenv.restype = ctypes.c_void_p
@@ -63,7 +84,7 @@ def wipe_variable(name: str) -> None:
 
 
 def prefer_for_oom(pid: int | str = "self") -> None:
-    """When memory runs out, let the system end a body before dagrun itself (Linux)."""
+    """When memory runs out, let the system kill a body before dagrun itself (Linux)."""
     with contextlib.suppress(OSError):
         fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
         try:
@@ -73,13 +94,13 @@ def prefer_for_oom(pid: int | str = "self") -> None:
 
 
 def worker_name() -> str:
-    """A name for the workers of one executor. What they fork has it too, and shows nothing else of where it comes from."""
+    """A random name for the workers of one executor. Processes that they fork inherit it, and have no other mark."""
     return WORKER + base64.b32encode(os.urandom(5)).decode().lower()[:7]  # the system takes 15 characters
 
 
 @cache
-def boot() -> str:
-    """Which start of the system this is; empty where that cannot be told."""
+def boot_id() -> str:
+    """An id that changes with every boot of the system; empty where it is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -87,15 +108,15 @@ def boot() -> str:
         return ""
 
 
-def started(pid: int) -> int:
-    """When a process began, in the system's own count; 0 where that cannot be told."""
-    process = _read(pid)
+def start_time(pid: int) -> int:
+    """When a process started, in clock ticks since boot; 0 where that is unknown."""
+    process = read(pid)
     return process.started if process is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of the process table. `started` counts from the system's start; with the id it tells a process for sure."""
+    """A row of the process table. `started` is in clock ticks since boot; with `pid` it identifies a process for certain."""
 
     pid: int
     parent: int
@@ -112,30 +133,31 @@ def table() -> dict[int, Process]:
     if not LINUX:
         return found
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names only; a Path for each costs more than the read
-        if entry.isdigit() and (process := _read(int(entry))):
+        if entry.isdigit() and (process := read(int(entry))):
             found[process.pid] = process
     return found
 
 
-def _read(pid: int) -> Process | None:
+def read(pid: int) -> Process | None:
+    """One row of the process table; None when there is no such process (or no such table)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
     except OSError:
         return None
-    start, end = text.index(b"(") + 1, text.rindex(b")")  # a name may hold either
+    start, end = text.index(b"(") + 1, text.rindex(b")")  # a name may contain either
     state, parent, group, session, *rest = text[end + 2 :].split()
     dead, name = state in (b"Z", b"X"), text[start:end].decode(errors="replace")
     return Process(pid, int(parent), int(group), int(session), dead, int(rest[15]), name)
 
 
 def descendants(root: int) -> list[int]:
-    """Every living process below `root`, parents before children."""
+    """Every living process below `root`, parents before children. Reads the whole process table."""
     return below(root, table())
 
 
 def below(root: int, processes: Mapping[int, Process]) -> list[int]:
-    """The same, by a table that was read before."""
+    """The same from a table that was read before."""
     children: dict[int, list[int]] = {}
     for process in processes.values():
         children.setdefault(process.parent, []).append(process.pid)
@@ -149,30 +171,28 @@ def below(root: int, processes: Mapping[int, Process]) -> list[int]:
 
 
 def children(pid: int) -> list[int]:
-    """The direct children of a process with one thread; cheap (Linux; empty elsewhere)."""
+    """The direct children of a process, without reading the whole process table (Linux; empty elsewhere)."""
+    found: list[int] = []
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    except OSError:  # the process, or one of its threads, has ended
+        pass
+    return found
+
+
+def own_children() -> list[int]:
+    """The direct children of this process, which has one thread (Linux; empty elsewhere). One file, however many there are."""
+    try:
+        with open("/proc/thread-self/children", "rb") as file:
             return [int(word) for word in file.read().split()]
     except OSError:
         return []
 
 
-def belongs_to(pid: int, leader: int, body: str, *, unmarked: bool = False) -> bool:
-    """Whether a process was started by the attempt whose first process was `leader` and whose mark is `body`.
-
-    With `unmarked` also one that bears no mark at all will do.
-    """
-    process = _read(pid)
-    if process is None or process.dead:
-        return False
-    if leader in (process.group, process.session):
-        return True
-    found = mark_of(pid)
-    return found == body or (unmarked and found is None)
-
-
 def mark_of(pid: int) -> str | None:
-    """The mark of the attempt that started a process; None when its environment shows none."""
+    """The mark of the attempt that started a process; None when its environment has none."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             variables = file.read().split(b"\0")
@@ -183,14 +203,14 @@ def mark_of(pid: int) -> str | None:
 
 
 def name_of(pid: int) -> str:
-    """The name that `call_me` gave a process, or one that it was forked from."""
-    process = _read(pid)
+    """The name that `ps` shows for a process; empty when there is no such process."""
+    process = read(pid)
     return process.name if process is not None else ""
 
 
 @cache
 def program(name: str, path: str | None) -> str:
-    """The file that `name` means with this PATH. Raises FileNotFoundError."""
+    """The file of the command `name` with this PATH. Raises FileNotFoundError."""
     found = name if "/" in name else shutil.which(name, path=path)
     if found is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
@@ -198,34 +218,34 @@ def program(name: str, path: str | None) -> str:
 
 
 class NoDirectory(OSError):
-    """A body cannot run in the directory that it is to run in."""
+    """The working directory of a body cannot be entered."""
 
     def __str__(self) -> str:
         return f"working_dir {self.filename}: {self.strerror}"
 
 
-def ended_line(left: Sequence[tuple[int, str]]) -> str:
-    """What the log says of processes that a task left running."""
+def leftovers_line(left: Sequence[tuple[int, str]]) -> str:
+    """The line of the log about processes that a task left running: their ids and names."""
     what = "1 process" if len(left) == 1 else f"{len(left)} processes"
-    names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MOST_NAMES])
-    more = f" and {len(left) - _MOST_NAMES} more" if len(left) > _MOST_NAMES else ""
+    names = ", ".join(f"{pid} {one_line(name)}" for pid, name in left[:_MAX_NAMES])
+    more = f" and {len(left) - _MAX_NAMES} more" if len(left) > _MAX_NAMES else ""
     return f"dagrun: ended {what} that the task left running: {names}{more}\n"
 
 
 def send(pids: Iterable[int], signum: int) -> None:
-    """Signal each process that is still there."""
+    """Send a signal to each process that still exists."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signum)
 
 
 def send_group(leader: int, signum: int) -> bool:
-    """Signal a process group; False when nothing is left of it."""
+    """Send a signal to a process group; False when the group has no process left."""
     try:
         os.killpg(leader, signum)
     except ProcessLookupError:
         return False
-    except PermissionError:  # macOS says so for a group of which only the unreaped leader is left
+    except PermissionError:  # macOS reports this for a group of which only the unreaped leader is left
         return LINUX
     return True
 

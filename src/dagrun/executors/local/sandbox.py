@@ -1,4 +1,4 @@
-"""What a body finds, and what is put back after it, so that each is as if it were the worker's first."""
+"""Everything around a body in its worker, prepared before it and restored after it, as if each body were the first."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pathlib import Path
 from dagrun import encoding
 from dagrun.executors.local import processes
 from dagrun.executors.local.channel import Message
-from dagrun.executors.local.masking_pipe import through_masker
+from dagrun.executors.local.masking_pipe import open_masking_pipe
 from dagrun.executors.outputs import open_log, spool_path
 from dagrun.masking import Masker
 from dagrun.run_layout import AttemptPaths, RunLayout
 
 
 class Spool:
-    """Where quick bodies print: a file that is kept open, and gets a log's name only when there is something in it.
+    """The file to which quick bodies print. It is kept open, and becomes the log of an attempt that has printed something.
 
     Creating a file costs more than most of these bodies.
     """
@@ -32,8 +32,8 @@ class Spool:
         self.path = ""
         self._fd = -1
 
-    def open(self, directory: str) -> None:
-        """Be below this directory from now on. Raises OSError."""
+    def move(self, directory: str) -> None:
+        """Use a file in this directory from now on. Raises OSError."""
         self._close()
         self.path = spool_path(directory, os.getpid())
 
@@ -44,10 +44,10 @@ class Spool:
             self._fd = open_log(self.path)
         return self._fd
 
-    def put(self, log: str) -> None:
-        """What a body has printed, if anything, is its log."""
+    def save_as(self, log: str) -> None:
+        """Rename the file to `log` if a body has printed anything."""
         if self._fd >= 0 and os.fstat(self._fd).st_size:
-            with contextlib.suppress(OSError):  # the run's directory vanished
+            with contextlib.suppress(OSError):  # the run's directory was deleted
                 os.rename(self.path, log)  # noqa: PTH104
             self._close()
 
@@ -57,21 +57,21 @@ class Spool:
             self._fd = -1
 
 
-class Home:
-    """What a body finds and what is put back after it: directory, environment, umask, streams, signal handlers.
+class Sandbox:
+    """Directory, environment, umask, limits, streams and signal handlers of a body: `enter` sets them, `leave` restores them.
 
-    `surroundings` are what the bodies of one run have in common; they come with the first call and when they change.
+    `run_settings` are the same for all bodies of a run; they come with the first call, and again when they change.
     """
 
     def __init__(self) -> None:
-        self.environment = dict(os.environ)  # what the worker was forked with
-        self.common: Environment = {}  # with what the bodies of this run have in common
-        self.given: Environment = {}  # with what the present body was given besides
-        self.surroundings: Message = {}
+        self.environment = dict(os.environ)  # at the start of the worker
+        self.run_environment: Environment = {}  # with the variables that all bodies of the run share
+        self.body_environment: Environment = {}  # with the variables of the current body
+        self.run_settings: Message = {}
         self.layout: RunLayout
         self.paths: AttemptPaths
         self.masker = Masker(())
-        self.told = False  # whether secrets were handed out
+        self.had_secrets = False  # whether a body has had secrets in its environment
         self.streams = sys.stdout, sys.stderr
         self.umask = os.umask(0o022)
         os.umask(self.umask)
@@ -80,117 +80,117 @@ class Home:
             for signum in signal.valid_signals()
             if (handler := signal.getsignal(signum)) is not None
         }
-        self.recursion = sys.getrecursionlimit()
+        self.recursion_limit = sys.getrecursionlimit()
         self.limits = {which: resource.getrlimit(which) for which in _LIMITS}
-        self.limited = False
-        self.masking: int | None = None  # the process that the body's output goes through
+        self.limits_changed = False
+        self.masking_process: int | None = None
         self.spool = Spool()
-        self.left: list[tuple[int, str]] = []  # what the last body left running
-        self.log = ""  # what the spool becomes when the present body has printed something
+        self.left_running: list[tuple[int, str]] = []  # by the last body: process ids and names
+        self.spooled_log = ""  # the log of the current body if it prints to the spool
 
     def enter(self, message: Message) -> None:
-        """Get everything ready for a body. Raises OSError."""
-        if message["in"] is not self.surroundings:
-            self._surround(message["in"])
-        self.paths = self.layout.attempt(message["task"], message["try"])
-        _open_closed()
-        masks = self.surroundings["masks"]
+        """Prepare everything for a body. Raises OSError."""
+        if message["run"] is not self.run_settings:
+            self._enter_run(message["run"])
+        self.paths = self.layout.attempt(message["task"], message["attempt"])
+        _open_standard_descriptors()
+        masks = self.run_settings["masks"]
         if message["quick"] and not masks:
-            self.log = self.paths.log
+            self.spooled_log = self.paths.log
             os.dup2(self.spool.fileno(), 1)
             os.dup2(self.spool.fileno(), 2)
         else:
             self._open_log(self.paths.log, masks)
         if message["env"]:
             encoding.put(message["env"])
-            self.told = self.told or _tells(message["env"], masks)
+            self.had_secrets = self.had_secrets or _has_secret(message["env"], masks)
         os.environ["DAGRUN_TASK_ID"] = message["task"]
-        os.environ["DAGRUN_ATTEMPT"] = str(message["try"])
-        self.given = {} if message["env"] else dict(_environment())
-        cwd = self.surroundings["cwd"]
+        os.environ["DAGRUN_ATTEMPT"] = str(message["attempt"])
+        self.body_environment = {} if message["env"] else dict(_environment())
+        cwd = self.run_settings["cwd"]
         try:
             os.chdir(cwd)
         except OSError as error:
             raise processes.NoDirectory(error.errno, error.strerror, cwd) from None
 
+    def _enter_run(self, settings: Message) -> None:
+        self.layout = RunLayout(Path(settings["directory"]))
+        self.spool.move(str(self.layout.scratch))
+        self.run_settings = settings
+        self.masker = Masker(settings["masks"])
+        self.had_secrets = _has_secret(settings["env"], settings["masks"])
+        for name in settings["unset"]:
+            processes.wipe_variable(name)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        for name in settings["unset"]:
+            os.environ.pop(name, None)
+        encoding.put(settings["env"])
+        self.run_environment = dict(_environment())
+
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
         log = open_log(path)
         if masks:
-            unmasked, (log, self.masking) = log, through_masker(log, masks)
+            unmasked, (log, self.masking_process) = log, open_masking_pipe(log, masks)
             os.close(unmasked)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
 
-    def _surround(self, surroundings: Message) -> None:
-        self.layout = RunLayout(Path(surroundings["directory"]))
-        self.spool.open(str(self.layout.scratch))
-        self.surroundings = surroundings
-        self.masker = Masker(surroundings["masks"])
-        self.told = _tells(surroundings["env"], surroundings["masks"])
-        for name in surroundings["unset"]:
-            processes.wipe_variable(name)
-        os.environ.clear()
-        os.environ.update(self.environment)
-        for name in surroundings["unset"]:
-            os.environ.pop(name, None)
-        encoding.put(surroundings["env"])
-        self.common = dict(_environment())
-
-    def lift_limits(self) -> None:
+    def restore_limits(self) -> None:
         """Undo what the body did to its own limits, before anything else needs memory or files."""
-        sys.setrecursionlimit(self.recursion)
+        sys.setrecursionlimit(self.recursion_limit)
         for which, limits in self.limits.items():
             if resource.getrlimit(which) != limits:
-                self.limited = True
+                self.limits_changed = True
                 with contextlib.suppress(ValueError, OSError):
                     resource.setrlimit(which, limits)
 
     def leave(self, *, stopped: bool = False) -> bool:
-        """Put everything back; False when that cannot be trusted and the worker should not be used again.
+        """Restore everything; False when that may be incomplete, and the worker should not be used again.
 
-        What the body left running is ended, and told in its log unless it was `stopped` itself.
+        Processes that the body left running are ended, and named in its log unless the body was `stopped`.
         """
         self._restore_signals()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):  # the body may have closed or replaced it
                 stream.flush()
         if self.streams != (sys.stdout, sys.stderr) or any(stream.closed for stream in self.streams):
-            _open_closed()
+            _open_standard_descriptors()
             open_streams()
             self.streams = sys.stdout, sys.stderr
-        self.left = _end_children(spare=self.masking)
-        if self.left and not stopped:
+        self.left_running = _end_children(spare=self.masking_process)
+        if self.left_running and not stopped:
             with contextlib.suppress(OSError):
-                os.write(2, processes.ended_line(self.left).encode("utf-8", "backslashreplace"))
-        if self.log:
-            self.spool.put(self.log)
-            self.log = ""
-        self._end_masker()
+                os.write(2, processes.leftovers_line(self.left_running).encode("utf-8", "backslashreplace"))
+        if self.spooled_log:
+            self.spool.save_as(self.spooled_log)
+            self.spooled_log = ""
+        self._end_masking()
         os.umask(self.umask)
-        if _environment() != self.given:
+        if _environment() != self.body_environment:
             self._restore_environment()
-        return not self.limited
+        return not self.limits_changed
 
     def _restore_environment(self) -> None:
         now = _environment()
-        for name in [name for name, text in now.items() if self.common.get(name) != text]:
+        for name in [name for name, text in now.items() if self.run_environment.get(name) != text]:
             os.environ.pop(os.fsdecode(name))
-        for name, text in self.common.items():
+        for name, text in self.run_environment.items():
             if name not in now:
                 os.environ[os.fsdecode(name)] = os.fsdecode(text)
 
-    def _end_masker(self) -> None:
-        """Close our end of its pipe, and wait until it has written the last line."""
-        if self.masking is None:
+    def _end_masking(self) -> None:
+        """Close this end of the masking pipe, and wait until the last line is written."""
+        if self.masking_process is None:
             return
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
         os.close(null)
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.masking, 0)
-        self.masking = None
+            os.waitpid(self.masking_process, 0)
+        self.masking_process = None
 
     def _restore_signals(self) -> None:
         signal.set_wakeup_fd(-1)
@@ -203,7 +203,7 @@ class Home:
 
 
 def open_streams() -> None:
-    """New text streams on descriptors 1 and 2: what dagrun had there is not ours (a test's capture, say)."""
+    """New text streams on descriptors 1 and 2: the old ones may be special, such as the capture of a test."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         raw = io.FileIO(fd, "w", closefd=False)
         stream = io.TextIOWrapper(
@@ -214,7 +214,7 @@ def open_streams() -> None:
     sys.stdin = open(os.devnull)  # noqa: SIM115 - stays open as long as the process
 
 
-def _tells(env: Mapping[str, str], masks: Sequence[str]) -> bool:
+def _has_secret(env: Mapping[str, str], masks: Sequence[str]) -> bool:
     return any(mask in text for mask in masks for text in env.values())
 
 
@@ -223,7 +223,7 @@ Environment = Mapping[bytes, bytes]
 
 
 def _environment() -> Environment:
-    """What `os.environ` holds, itself: to compare sixty variables through its methods costs more than most bodies."""
+    """The mapping inside `os.environ`: to compare sixty variables through its methods costs more than most bodies."""
     data: Environment = os.environ._data  # type: ignore[attr-defined]
     return data
 
@@ -237,8 +237,8 @@ _LIMITS = (
 )
 
 
-def _open_closed() -> None:
-    """A body may have closed a standard descriptor: the next file opened must not get its number."""
+def _open_standard_descriptors() -> None:
+    """Open those that the body has closed: the next file that is opened must not get such a number."""
     for fd in (0, 1, 2):
         try:
             os.fstat(fd)
@@ -248,14 +248,14 @@ def _open_closed() -> None:
 
 
 def _end_children(spare: int | None = None) -> list[tuple[int, str]]:
-    """End what the body left running: TERM, at most a second, KILL. Costs one system call when there is nothing.
+    """End what the body left running: SIGTERM, at most a second, SIGKILL. Costs one system call when there is nothing.
 
-    Returns what that was, with its names.
+    Returns process ids and names.
     """
     found: list[tuple[int, str]] = []
     deadline = time.monotonic() + 1.0
-    told = False
-    while time.monotonic() < deadline + 5.0:  # then it is another user's, or hangs in the kernel
+    terminated = False
+    while time.monotonic() < deadline + 5.0:  # what is left then is another user's, or hangs in the kernel
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -267,10 +267,10 @@ def _end_children(spare: int | None = None) -> list[tuple[int, str]]:
         if spare is not None and not left:
             return found
         late = time.monotonic() > deadline
-        if not told:
+        if not terminated:
             found = [(pid, processes.name_of(pid)) for pid in left]
-        if late or not told:
+        if late or not terminated:
             processes.send(left, signal.SIGKILL if late else signal.SIGTERM)
-        told = True
+        terminated = True
         time.sleep(0.005)
     return found

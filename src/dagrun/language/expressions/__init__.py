@@ -1,4 +1,4 @@
-"""The `${{ ... }}` language: parsed once, checked at load, evaluated against a scope of plain JSON data.
+"""The language of `${{ ... }}`: parsed once, checked when a document is loaded, evaluated against plain JSON data.
 
     expression = "not" expression | operand { binary operand }
     binary     = "||" | "or"  <  "&&" | "and"  <  "==" | "!=" | "<" | "<=" | ">" | ">="      (loosest first)
@@ -7,14 +7,14 @@
     call       = name "(" [ expression { "," expression } ] ")"
     literal    = "'" text "'" | '"' text '"' | number | "true" | "false" | "null"
 
-In '..' a quote is written ''; in ".." a backslash writes \\" \\\\ \\n \\t. Names and fields may hold hyphens: there is no
+In '..' a quote is written ''; in ".." the escapes are \\" \\\\ \\n \\t. Names and fields may contain hyphens: there is no
 arithmetic, `-` only begins a number. `!` binds tighter than a comparison, as in C; `not` looser than one and tighter
-than `&&`, as in Python. Comparisons are not chained. `$${{` in a text stands for the characters `${{`.
+than `&&`, as in Python. Comparisons are not chained. `$${{` in a text means the characters `${{`.
 
-`&&` and `||` stop early and give the operand that decided; false, null, 0, '', [] and {} count as false. A comparison never
-converts: text against a number or a boolean is an error, and text is compared as it is written. Anything may be compared
-with null, which equals only itself and is neither less nor more than anything. Other unlike types are not equal.
-No attribute of a Python object is ever reached: a step is a look-up in a mapping or a list.
+`&&` and `||` stop as soon as the result is certain and return the operand that decided; false, null, 0, '', [] and {} count as
+false. A comparison never converts: text against a number or a boolean is an error, and text is compared character by character.
+Anything may be compared with null, which equals only itself and is neither less nor more than anything. Values of other
+different types are not equal. No attribute of a Python object is ever reached: a step is a lookup in a mapping or a list.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from dagrun.language.expressions.checking import (
     Known,
     problems,
 )
-from dagrun.language.expressions.comparing import Kind, Kinds, equal
+from dagrun.language.expressions.comparing import ScalarType, ScalarTypes, equal
 from dagrun.language.expressions.evaluation import Function, Scope, as_text, holds, truth
 from dagrun.language.expressions.expression import Expression, parse
 from dagrun.language.expressions.templates import (
-    Hole,
-    Span,
+    Placeholder,
+    PlaceholderSpan,
     Template,
     condition,
     references,
-    rendered,
-    spans,
+    render_all,
+    split,
     template,
 )
-from dagrun.language.expressions.tree import Call, EvaluationError, ExpressionError, Json, Reference
+from dagrun.language.expressions.tree import EvaluationError, ExpressionError, FunctionCall, Json, Reference
 
 __all__ = [
     "OUTCOME_FIELDS",
@@ -49,19 +49,19 @@ __all__ = [
     "STATUS_FUNCTIONS",
     "TASK_FIELDS",
     "TASK_ROOTS",
-    "Call",
     "EvaluationError",
     "Expression",
     "ExpressionError",
     "Function",
-    "Hole",
+    "FunctionCall",
     "Json",
-    "Kind",
-    "Kinds",
     "Known",
+    "Placeholder",
+    "PlaceholderSpan",
     "Reference",
+    "ScalarType",
+    "ScalarTypes",
     "Scope",
-    "Span",
     "Template",
     "as_text",
     "condition",
@@ -70,8 +70,8 @@ __all__ = [
     "parse",
     "problems",
     "references",
-    "rendered",
-    "spans",
+    "render_all",
+    "split",
     "template",
     "truth",
 ]

@@ -1,4 +1,4 @@
-"""What can be known about an expression before anything runs: names that do not exist, results that come too late."""
+"""Checks of an expression before anything runs: names that do not exist, results that come too late."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dagrun.errors import did_you_mean
-from dagrun.language.expressions.comparing import Kinds, certain_problem
+from dagrun.language.expressions.comparing import ScalarTypes, certain_problem
 from dagrun.language.expressions.evaluation import argument_problem
 from dagrun.language.expressions.expression import Expression
 from dagrun.language.expressions.parsing import ARGUMENTS, CONSTANTS, unknown_function
 from dagrun.language.expressions.tree import (
     Apply,
-    Call,
     Compare,
     ExpressionError,
-    Node,
+    FunctionCall,
     Reference,
+    TreeNode,
     references,
     walk,
 )
 
-#: Three words for the same root, one for each dialect.
+#: Three names of the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
 TASK_FIELDS: Final = ("status", "outputs", "changed", "error", "artifacts")
 RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at", "scheduled_at")
-#: What only conditions and hooks may ask of the run: it changes while the run goes on.
+#: Fields of the run that only conditions may read: they change during the run.
 OUTCOME_FIELDS: Final = ("status", "reason", "failed")
-#: They ask about the run, so only a condition may use them.
+#: Functions about the state of the run, which only conditions may call.
 STATUS_FUNCTIONS: Final = frozenset({"success", "failure", "always", "cancelled", "changed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What exists where an expression stands; None says that it is not known or does not matter."""
+    """The names that exist where an expression is used. None: not known, or not checked."""
 
     roots: Collection[str]
-    #: The status functions that may be asked here; the others always may.
+    #: The status functions that may be called here; other functions may be called everywhere.
     functions: Collection[str] = ()
     params: Collection[str] | None = None
     tasks: Collection[str] | None = None
-    #: The tasks that have ended for sure when this one starts.
+    #: The tasks that have certainly ended when this one starts.
     ancestors: Collection[str] | None = None
-    #: What to do about a task that is none of these.
+    #: The advice for a task that is not an ancestor.
     late: Callable[[str], str] = "add '{}' to what this task depends on".format
     run_fields: Collection[str] = RUN_FIELDS
     matrix: Collection[str] | None = None
     secrets: Collection[str] | None = None
-    #: The kinds of parameters and matrix values, where they are certain.
-    kinds: Kinds = field(default_factory=dict)
+    #: The types of parameters and matrix values, where they are certain.
+    types: ScalarTypes = field(default_factory=dict)
 
 
 def problems(expression: Expression, known: Known) -> list[ExpressionError]:
-    """Everything that is wrong with an expression where it stands, in the order it is written."""
+    """All errors of an expression, in the order of the text."""
     found = [problem for each in expression.references for problem in _reference(each, known)]
     found += [problem for each in expression.calls for problem in _call(each, known)]
     if "secrets" in known.roots and _reads_secrets(expression.tree):
@@ -62,21 +62,21 @@ def problems(expression: Expression, known: Known) -> list[ExpressionError]:
     return sorted(found, key=lambda problem: problem.offset)
 
 
-def _reads_secrets(tree: Node) -> bool:
+def _reads_secrets(tree: TreeNode) -> bool:
     return any(reference.root == "secrets" for reference in references(tree))
 
 
 def _parts(expression: Expression) -> Iterator[ExpressionError]:
-    """Secrets that are taken apart: nobody would know a part again."""
+    """Errors where a secret is split into parts: a part cannot be recognised, so it cannot be masked."""
     for node in walk(expression.tree):
         if isinstance(node, Apply) and node.name == "fromJSON" and _reads_secrets(node):
             message = "a part of a secret would not be masked"
             yield ExpressionError(message, node.offset, "declare it as a secret of its own")
 
 
-def _comparisons(tree: Node, known: Known) -> Iterator[ExpressionError]:
+def _comparisons(tree: TreeNode, known: Known) -> Iterator[ExpressionError]:
     for node in walk(tree):
-        if isinstance(node, Compare) and (problem := certain_problem(node, known.kinds)):
+        if isinstance(node, Compare) and (problem := certain_problem(node, known.types)):
             message, advice = problem
             yield ExpressionError(message, node.offset, advice)
 
@@ -104,23 +104,23 @@ def _reference(reference: Reference, known: Known) -> Iterator[ExpressionError]:
             )
 
 
-#: Roots that exist in other places only.
+#: Roots that exist only in other places.
 _NOT_HERE: Final = {
     "secrets": "'secrets' can be read only in 'env'",
     "matrix": "'matrix' exists only in a task that has one",
-    "item": "'item' exists only in what a 'for_each' repeats",
-    "params": "'params' have no values yet where their defaults are evaluated",
+    "item": "'item' exists only in a task with 'for_each'",
+    "params": "defaults of parameters cannot use 'params': they have no values yet",
     **{
-        root: f"'{root}' have no results yet where the defaults of parameters are evaluated"
+        root: f"defaults of parameters cannot use '{root}': no task has a result yet"
         for root in sorted(TASK_ROOTS)
     },
 }
-#: What a task with variants has in place of the one that it has not.
+#: Advice for a task with variants of the other sort.
 _INSTEAD: Final = {
     "matrix": "a task with 'matrix' has `matrix.<axis>`",
     "item": "a task with 'for_each' has `item`",
 }
-#: What GitHub Actions calls our roots.
+#: The names of our roots in GitHub Actions.
 _ELSEWHERE: Final = {"needs": "jobs", "inputs": "params", "vars": "env"}
 
 
@@ -135,14 +135,14 @@ def _unknown_root(reference: Reference, known: Known) -> ExpressionError:
     if name in _ELSEWHERE:
         near = f"here it is '{_ELSEWHERE[name]}'"
     elif name in ARGUMENTS:
-        near = f"the function is {name}(), the text '{name}'"
+        near = f"to call the function write {name}(), for text write '{name}'"
     elif not near and not reference.path:
-        near = f"a text is written in quotes: '{name}'"
+        near = f"write text in quotes: '{name}'"
     return ExpressionError(f"unknown name '{name}'", reference.offset, near or _one_of(known.roots))
 
 
 def _one_of(names: Collection[str]) -> str:
-    return f"there is {', '.join(sorted(names))}" if names else ""
+    return f"available: {', '.join(sorted(names))}" if names else ""
 
 
 _NOUNS: Final = {
@@ -151,10 +151,10 @@ _NOUNS: Final = {
     "matrix": "the matrix has no key '{}'",
     "secrets": "undeclared secret '{}'",
 }
-#: What names it, where there are none or too many to list.
+#: Where to declare a name, when there are none or too many to list.
 _DECLARED: Final = {
-    "params": "declare it in the document's 'params'",
-    "secrets": "declare it in the document's 'secrets'",
+    "params": "declare it in 'params' of the document",
+    "secrets": "declare it in 'secrets' of the document",
 }
 
 
@@ -186,7 +186,7 @@ def _task_reference(reference: Reference, known: Known) -> Iterator[ExpressionEr
 
 
 def _dotted(reference: Reference, known: Known) -> str:
-    """Advice for an id with a dot in it, which dots alone cannot name."""
+    """Advice for an id that contains a dot."""
     for length in range(2, len(reference.path) + 1):
         joined = ".".join(map(str, reference.path[:length]))
         if known.tasks is not None and joined in known.tasks:
@@ -200,16 +200,16 @@ def _task(task: str, offset: int, known: Known) -> ExpressionError | None:
             f"unknown task '{task}'", offset, did_you_mean(task, known.tasks) or _few(known.tasks)
         )
     if known.ancestors is not None and task not in known.ancestors:
-        message = f"'{task}' is not an ancestor of this task: its result is not known when it starts"
+        message = f"'{task}' is not an ancestor of this task: its result may not exist when this task starts"
         return ExpressionError(message, offset, known.late(task))
     return None
 
 
-def _call(call: Call, known: Known) -> Iterator[ExpressionError]:
+def _call(call: FunctionCall, known: Known) -> Iterator[ExpressionError]:
     if call.name not in ARGUMENTS:
         yield unknown_function(call.name, call.offset)
     elif call.name in STATUS_FUNCTIONS and call.name not in known.functions:
-        yield ExpressionError(f"{call.name}() can be asked only in 'if' and 'unless'", call.offset)
+        yield ExpressionError(f"{call.name}() can be used only in 'if' and 'unless'", call.offset)
     elif call.name == "changed":
         yield from _changed(call, known)
     elif problem := argument_problem(call.name, call.arguments):
@@ -217,7 +217,7 @@ def _call(call: Call, known: Known) -> Iterator[ExpressionError]:
         yield ExpressionError(f"{call.name}(): {message}", call.offsets[number])
 
 
-def _changed(call: Call, known: Known) -> Iterator[ExpressionError]:
+def _changed(call: FunctionCall, known: Known) -> Iterator[ExpressionError]:
     (task,) = call.arguments
     if call.literal[0] and not isinstance(task, str):
         yield ExpressionError("changed() takes the id of a task, in quotes", call.offsets[0])

@@ -1,4 +1,4 @@
-"""Tree and scope to value: look-ups in plain data, comparisons and the functions that need nothing else."""
+"""From a syntax tree and a scope to a value: lookups in plain data, comparisons, and the functions of the language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from dagrun.language.expressions import comparing, times
-from dagrun.language.expressions.comparing import equal, is_number
+from dagrun.language.expressions.comparing import equal, is_number, shown_text
 from dagrun.language.expressions.tree import (
     Apply,
     Compare,
@@ -19,37 +19,49 @@ from dagrun.language.expressions.tree import (
     Json,
     Logic,
     Lookup,
-    Node,
     Not,
     Root,
+    TreeNode,
 )
 
 Function = Callable[..., Json]
 MOST_JSON_DEPTH: Final = 100
+#: 256 Mi. Without a limit a short expression could fill the memory: nested format() calls double a text at every level.
+MAX_TEXT: Final = 2**28
 _NAMED_AT_MOST: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an expression may read and ask. `roots` may be lazy; `functions` are those that ask about the run."""
+    """The data that an expression may read. `roots` may be lazy; `functions` are those about the state of the run."""
 
     roots: Mapping[str, Json]
     functions: Mapping[str, Function] = field(default_factory=dict)
-    #: Roots in which a name that is missing is the empty text.
+    #: Roots in which a missing name has the empty text as its value.
     open_roots: frozenset[str] = frozenset({"env", "github"})
+    #: The most characters of a text that an expression or a template may create.
+    max_text: int = MAX_TEXT
 
 
 class _Missing(EvaluationError):
-    """A look-up that found nothing; default() takes it."""
+    """A lookup that found nothing; default() handles it."""
 
 
-def evaluate(tree: Node, scope: Scope) -> Json:
-    """The value of an expression; EvaluationError says why there is none."""
+@dataclass(slots=True)
+class _Evaluation:
+    """One evaluation, and how many characters its functions may still create."""
+
+    scope: Scope
+    room: int
+
+
+def evaluate(tree: TreeNode, scope: Scope) -> Json:
+    """The value of an expression. Raises EvaluationError if there is none."""
     try:
-        return _value(tree, scope)
+        return _value(tree, _Evaluation(scope, scope.max_text))
     except RecursionError:
         # Data can be nested deeper than any expression.
-        raise EvaluationError("a value is nested too deep to be looked at", tree.offset) from None
+        raise EvaluationError("a value is nested too deeply", tree.offset) from None
 
 
 def truth(value: Json) -> bool:
@@ -58,12 +70,12 @@ def truth(value: Json) -> bool:
 
 
 def holds(value: Json) -> bool:
-    """Whether a condition that comes to this value lets the task run: the text `false` does not."""
+    """Whether a condition with this value lets the task run. Unlike `truth`, the text `false` does not."""
     return truth(value) and value != "false"
 
 
 def as_text(value: Json) -> str:
-    """A value inside text: text as it is, null as nothing, lists and objects as compact JSON; ValueError if it cannot be."""
+    """A value for use in text: text unchanged, null as nothing, other values as compact JSON. Raises ValueError."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -74,47 +86,49 @@ def as_text(value: Json) -> str:
 # --- nodes ---
 
 
-def _value(node: Node, scope: Scope) -> Json:
+def _value(node: TreeNode, run: _Evaluation) -> Json:
     match node:
         case Constant():
             return node.value
         case Root():
-            return _root(node, scope)
+            return _root(node, run)
         case Lookup():
-            return _lookup(node, scope)
+            return _lookup(node, run)
         case Not():
-            return not truth(_value(node.operand, scope))
+            return not truth(_value(node.operand, run))
         case Logic():
-            return _logic(node, scope)
+            return _logic(node, run)
         case Compare():
-            return _compare(node, _value(node.left, scope), _value(node.right, scope))
+            return _compare(node, _value(node.left, run), _value(node.right, run))
         case Apply():
-            return _apply(node, scope)
+            return _apply(node, run)
 
 
-def _root(root: Root, scope: Scope) -> Json:
+def _root(root: Root, run: _Evaluation) -> Json:
     try:
-        return scope.roots[root.name]
+        return run.scope.roots[root.name]
     except KeyError:
-        raise _Missing(f"there is no '{root.name}' here{_there_is(scope.roots)}", root.offset) from None
+        raise _Missing(
+            f"'{root.name}' does not exist here{_there_is(run.scope.roots)}", root.offset
+        ) from None
 
 
-def _logic(node: Logic, scope: Scope) -> Json:
+def _logic(node: Logic, run: _Evaluation) -> Json:
     value: Json = None
     for operand in node.operands:
-        value = _value(operand, scope)
+        value = _value(operand, run)
         if truth(value) == (node.operator == "||"):
             break
     return value
 
 
-def _lookup(node: Lookup, scope: Scope, *, strict: bool = False) -> Json:
-    """`strict` finds nothing even in an open root."""
-    value = _root(node.base, scope) if isinstance(node.base, Root) else _inner(node.base, scope)
+def _lookup(node: Lookup, run: _Evaluation, *, strict: bool = False) -> Json:
+    """`strict`: a name that is missing in an open root is missing, not empty."""
+    value = _root(node.base, run) if isinstance(node.base, Root) else _inner(node.base, run)
     shown = node.base.name if isinstance(node.base, Root) else "the value"
-    lenient = isinstance(node.base, Root) and node.base.name in scope.open_roots and not strict
+    lenient = isinstance(node.base, Root) and node.base.name in run.scope.open_roots and not strict
     for step in node.steps:
-        key = _inner(step, scope)
+        key = _inner(step, run)
         if value is None:
             return None
         try:
@@ -123,41 +137,41 @@ def _lookup(node: Lookup, scope: Scope, *, strict: bool = False) -> Json:
             if lenient:
                 return ""
             raise
-        shown, lenient = f"{shown}.{key}", False
+        shown, lenient = f"{shown}.{shown_text(key)}", False
     return value
 
 
-def _inner(node: Node, scope: Scope) -> Json:
-    """A value that a look-up needs; what is missing in it is none of a default()'s business."""
+def _inner(node: TreeNode, run: _Evaluation) -> Json:
+    """A value that a lookup needs. If it is missing, that is an error even inside default()."""
     try:
-        return _value(node, scope)
+        return _value(node, run)
     except _Missing as missing:
         raise EvaluationError(missing.message, missing.offset) from None
 
 
 def _step(value: Json, key: Json, shown: str, at: int) -> Json:
     if isinstance(key, bool) or not isinstance(key, str | int):
-        raise EvaluationError(f"{shown} cannot be indexed by {_kind(key)}", at)
+        raise EvaluationError(f"{shown} cannot be indexed by {_type(key)}", at)
     if isinstance(value, Mapping):
         try:
             return value[str(key)]
         except KeyError:
-            raise _Missing(f"{shown} has no '{key}'{_there_is(value)}", at) from None
+            raise _Missing(f"{shown} has no '{shown_text(key)}'{_there_is(value)}", at) from None
     if isinstance(value, list | tuple):
         if not isinstance(key, int):
-            raise EvaluationError(f"{shown} is a list: it is indexed by a number, not by '{key}'", at)
+            raise EvaluationError(f"{shown} is a list: its index is a number, not '{shown_text(key)}'", at)
         if not 0 <= key < len(value):
             raise _Missing(f"{shown} has no [{key}]; it has {len(value)} items, counted from 0", at)
         return value[key]
-    raise EvaluationError(f"{shown} is {_kind(value)}: it has no '{key}'", at)
+    raise EvaluationError(f"{shown} is {_type(value)}: it has no '{shown_text(key)}'", at)
 
 
 def _there_is(names: Mapping[str, Json]) -> str:
-    known = sorted(map(str, names))
+    known = sorted(map(shown_text, names))
     if not known:
         return "; it is empty"
     more = f" and {len(known) - _NAMED_AT_MOST} more" if len(known) > _NAMED_AT_MOST else ""
-    return f"; there is {', '.join(known[:_NAMED_AT_MOST])}{more}"
+    return f"; available: {', '.join(known[:_NAMED_AT_MOST])}{more}"
 
 
 # --- comparisons ---
@@ -184,7 +198,7 @@ def _compare(node: Compare, left: Json, right: Json) -> bool:
             return bool(left >= right)
 
 
-def _kind(value: Json) -> str:
+def _type(value: Json) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -192,38 +206,44 @@ def _kind(value: Json) -> str:
     if is_number(value):
         return "a number"
     if isinstance(value, str):
-        return "a text"
+        return "text"
     return "a list" if isinstance(value, list | tuple) else "an object"
 
 
 # --- functions ---
 
 
-def _apply(node: Apply, scope: Scope) -> Json:
+def _apply(node: Apply, run: _Evaluation) -> Json:
     if node.name == "default":
-        return _default(node, scope)
-    function = scope.functions.get(node.name) or _FUNCTIONS.get(node.name)
-    if function is None:
-        raise EvaluationError(f"{node.name}() cannot be asked here", node.offset)
-    arguments = [_value(argument, scope) for argument in node.arguments]
+        return _default(node, run)
+    function = run.scope.functions.get(node.name) or _FUNCTIONS.get(node.name)
+    creates = _TEXT_FUNCTIONS.get(node.name)
+    if function is None and creates is None:
+        raise EvaluationError(f"{node.name}() cannot be used here", node.offset)
+    arguments = [_value(argument, run) for argument in node.arguments]
     try:
-        return function(*arguments)
-    except _Unfit as unfit:
-        raise EvaluationError(f"{node.name}(): {unfit}", node.offset) from None
+        if function is not None:
+            return function(*arguments)
+        assert creates is not None
+        text = creates(run, *arguments)
+    except _BadArgument as error:
+        raise EvaluationError(f"{node.name}(): {error}", node.offset) from None
+    run.room -= len(text)
+    return text
 
 
-class _Unfit(ValueError):
-    """Arguments that a function cannot work on."""
+class _BadArgument(ValueError):
+    """Arguments that a function does not accept."""
 
 
-def _default(node: Apply, scope: Scope) -> Json:
-    """Only what the first argument itself looks up may be missing; a mistake deeper inside stays one."""
+def _default(node: Apply, run: _Evaluation) -> Json:
+    """Only the lookup of the first argument itself may find nothing; an error inside its parts stays an error."""
     wanted, fallback = node.arguments
     try:
-        value = _lookup(wanted, scope, strict=True) if isinstance(wanted, Lookup) else _inner(wanted, scope)
+        value = _lookup(wanted, run, strict=True) if isinstance(wanted, Lookup) else _inner(wanted, run)
     except _Missing:
         value = None
-    return _value(fallback, scope) if value is None else value
+    return _value(fallback, run) if value is None else value
 
 
 def _contains(haystack: Json, needle: Json) -> bool:
@@ -246,7 +266,7 @@ def _ends_with(text: Json, end: Json) -> bool:
 
 def _texts(text: Json, part: Json) -> bool:
     if not (isinstance(text, str) and isinstance(part, str)):
-        raise _Unfit(f"cannot look for {_kind(part)} in {_kind(text)}")
+        raise _BadArgument(f"cannot look for {_type(part)} in {_type(text)}")
     return True
 
 
@@ -254,43 +274,64 @@ _FORMAT_PART: Final = re.compile(r"\{\{|\}\}|\{([0-9]{1,4})\}|[{}]")
 
 
 def format_problem(text: str, given: int) -> str:
-    """Why a format text cannot be filled with so many values; empty if it can."""
+    """Why a format cannot take this number of values; empty if it can."""
     for part in _FORMAT_PART.finditer(text):
         if part[0] in "{}":
-            return f"a '{part[0]}' that is meant as text is written twice; a place is written {{0}}"
+            return f"write '{part[0] * 2}' for a plain '{part[0]}'; {{0}} stands for the first value"
         if part[1] and int(part[1]) >= given:
-            return f"{part[0]} has no value: {given} given, counted from 0"
+            return f"{part[0]} has no value; there are {given}, counted from 0"
     return ""
 
 
-def _format(text: Json, *values: Json) -> str:
+def too_long(most: int) -> str:
+    """The message for a text that an expression must not create."""
+    return f"the text would have more than {most:,} characters"
+
+
+def _check_room(run: _Evaluation, size: int) -> None:
+    if size > run.room:
+        raise _BadArgument(too_long(run.scope.max_text))
+
+
+def _format(run: _Evaluation, text: Json, *values: Json) -> str:
     if not isinstance(text, str):
-        raise _Unfit(f"the format is {_kind(text)}, not a text")
+        raise _BadArgument(f"the format must be text, not {_type(text)}")
     if problem := format_problem(text, len(values)):
-        raise _Unfit(problem)
-    return _FORMAT_PART.sub(lambda part: _text(values[int(part[1])]) if part[1] else part[0][0], text)
+        raise _BadArgument(problem)
+    texts: dict[str, str] = {}
+    size = 0
+    for number in (part[1] for part in _FORMAT_PART.finditer(text) if part[1]):
+        if number not in texts:
+            texts[number] = _text(values[int(number)])
+        size += len(texts[number])
+    _check_room(run, size + len(text))
+    return _FORMAT_PART.sub(lambda part: texts[part[1]] if part[1] else part[0][0], text)
 
 
-def _join(items: Json, separator: Json = ",") -> str:
+def _join(run: _Evaluation, items: Json, separator: Json = ",") -> str:
     if items is None:
         return ""
     if not isinstance(items, list | tuple) or not isinstance(separator, str):
-        raise _Unfit("takes a list and a text to put between its items")
-    return separator.join(map(_text, items))
+        raise _BadArgument("takes a list, and the text to write between its items")
+    texts = list(map(_text, items))
+    _check_room(run, sum(map(len, texts)) + len(separator) * len(texts))
+    return separator.join(texts)
 
 
 def _text(value: Json) -> str:
     try:
         return as_text(value)
     except ValueError as error:
-        raise _Unfit(str(error)) from None
+        raise _BadArgument(str(error)) from None
 
 
-def _to_json(value: Json) -> str:
+def _to_json(run: _Evaluation, value: Json) -> str:
     try:
-        return _json(value)
+        text = _json(value)
     except ValueError as error:
-        raise _Unfit(str(error)) from None
+        raise _BadArgument(str(error)) from None
+    _check_room(run, len(text))
+    return text
 
 
 def _json(value: Json) -> str:
@@ -311,16 +352,16 @@ _JSON_NESTING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 def _from_json(text: Json) -> Json:
     if not isinstance(text, str):
-        raise _Unfit(f"reads a text, not {_kind(text)}")
+        raise _BadArgument(f"takes text, not {_type(text)}")
     depth = 0
     for part in _JSON_NESTING.finditer(text):
         depth += 1 if part[0] in "[{" else -1 if part[0] in "]}" else 0
         if depth > MOST_JSON_DEPTH:
-            raise _Unfit(f"the JSON is nested deeper than {MOST_JSON_DEPTH} levels")
+            raise _BadArgument(f"the JSON is nested more than {MOST_JSON_DEPTH} levels deep")
     try:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise _Unfit(f"the text is not JSON: {error}") from None
+        raise _BadArgument(f"the text is not JSON: {error}") from None
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -345,7 +386,7 @@ def _mapping(value: Json) -> Mapping[str, Json]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise _Unfit(f"takes an object, not {_kind(value)}")
+        raise _BadArgument(f"takes an object, not {_type(value)}")
     return value
 
 
@@ -353,7 +394,7 @@ def _length(value: Json) -> int:
     if value is None:
         return 0
     if not isinstance(value, str | list | tuple | Mapping):
-        raise _Unfit(f"takes a text, a list or an object, not {_kind(value)}")
+        raise _BadArgument(f"takes text, a list or an object, not {_type(value)}")
     return len(value)
 
 
@@ -367,18 +408,18 @@ def _shift(time: Json, by: Json) -> str:
 
 def _timed(function: Callable[..., str], time: Json, *rest: Json) -> str:
     if not isinstance(time, str):
-        raise _Unfit(f"takes a time such as run.scheduled_at, not {_kind(time)}")
+        raise _BadArgument(f"takes a time such as run.scheduled_at, not {_type(time)}")
     for argument in rest:
         if not isinstance(argument, str):
-            raise _Unfit(f"takes texts, not {_kind(argument)}")
+            raise _BadArgument(f"takes text, not {_type(argument)}")
     try:
         return function(time, *rest)
     except ValueError as error:
-        raise _Unfit(str(error)) from None
+        raise _BadArgument(str(error)) from None
 
 
 def argument_problem(name: str, arguments: Sequence[Json]) -> tuple[int, str] | None:
-    """Which argument of a function can never be right, and why; those that are not written out are None."""
+    """The index of an argument that is always wrong, and why. Arguments that are not literals are None."""
     try:
         for number, argument in enumerate(arguments):
             if not isinstance(argument, str):
@@ -403,13 +444,16 @@ _FUNCTIONS: Final[Mapping[str, Function]] = {
     "contains": _contains,
     "startsWith": _starts_with,
     "endsWith": _ends_with,
-    "format": _format,
-    "join": _join,
-    "toJSON": _to_json,
     "fromJSON": _from_json,
     "keys": _keys,
     "values": _values,
     "length": _length,
     "date": _date,
     "shift": _shift,
+}
+#: Functions that may create a text much longer than their arguments.
+_TEXT_FUNCTIONS: Final[Mapping[str, Callable[..., str]]] = {
+    "format": _format,
+    "join": _join,
+    "toJSON": _to_json,
 }

@@ -1,4 +1,4 @@
-"""An expression as the rest of dagrun holds it."""
+"""A parsed expression, as the rest of dagrun uses it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from functools import cached_property
 
 from dagrun.language.expressions.evaluation import Scope, evaluate
 from dagrun.language.expressions.parsing import parse_tree
-from dagrun.language.expressions.tree import Call, Json, Node, Reference, calls, references
+from dagrun.language.expressions.tree import FunctionCall, Json, Reference, TreeNode, calls, references
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What stands inside `${{ }}`. Offsets count in the text that the expression was read from."""
+    """The content of one `${{ }}`. Offsets count in the text from which the expression was read."""
 
     text: str
-    tree: Node
+    tree: TreeNode
 
     def evaluate(self, scope: Scope) -> Json:
-        """The value; EvaluationError says why there is none."""
+        """The value. Raises EvaluationError if there is none."""
         return evaluate(self.tree, scope)
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
-        """What it reads, in the order it is written."""
+        """The values that it reads, in the order of the text."""
         return tuple(references(self.tree))
 
     @cached_property
-    def calls(self) -> tuple[Call, ...]:
-        """The functions it asks, in the order they are written."""
+    def calls(self) -> tuple[FunctionCall, ...]:
+        """Its function calls, in the order of the text."""
         return tuple(calls(self.tree))
 
 
 def parse(text: str, shift: int = 0) -> Expression:
-    """The inside of a `${{ }}`; `shift` is where it begins in what the user wrote."""
+    """Parse the content of a `${{ }}`. `shift` is its offset in the text of the user. Raises ExpressionError."""
     return Expression(text.strip(), parse_tree(text, shift))

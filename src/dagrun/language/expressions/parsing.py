@@ -1,4 +1,4 @@
-"""Text to tree: a tokenizer and a Pratt parser, bounded in length and depth."""
+"""From text to a syntax tree: a tokenizer and a Pratt parser, with limits on length and depth."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from dagrun.language.expressions.tree import (
     ExpressionError,
     Logic,
     Lookup,
-    Node,
     Not,
     Root,
+    TreeNode,
 )
 
 MOST_CHARACTERS: Final = 8_000
 MOST_DEPTH: Final = 50
 MOST_DIGITS: Final = 40
 
-#: How many arguments a function takes: the fewest and the most (None: any number).
+#: How many arguments a function takes: minimum and maximum (None: no maximum).
 ARGUMENTS: Final[dict[str, tuple[int, int | None]]] = {
     "success": (0, 0),
     "failure": (0, 0),
@@ -49,7 +49,7 @@ ARGUMENTS: Final[dict[str, tuple[int, int | None]]] = {
 CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 _WORDS: Final = {"and": "&&", "or": "||", "not": "not"}
 
-# How tightly an operator binds. `not` takes what stands above `&&`, `!` only an operand.
+# How tightly operators bind. `not` applies to a whole comparison, `!` only to an operand.
 _OR, _AND, _NOT, _COMPARE, _OPERAND = range(1, 6)
 _POWER: Final = {"||": _OR, "&&": _AND, **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE)}
 
@@ -71,16 +71,16 @@ _INSTEAD: Final = {
     "=": "'==' compares",
     "&": "write '&&' or 'and'",
     "|": "write '||' or 'or'",
-    "'": "the quote is never closed; in '..' write '' for '",
-    '"': "the quote is never closed",
-    "`": "write the text in '..'",
+    "'": "close the quote; inside '..' write '' for '",
+    '"': "close the quote",
+    "`": "write text in quotes: '..'",
     "{": "write ${{ .. }} around the expression, or nothing",
-    "+": "there is no arithmetic; format('{0}{1}', a, b) puts text together",
+    "+": "there is no arithmetic; format('{0}{1}', a, b) joins text",
     "-": "there is no arithmetic",
     "*": "there is no arithmetic",
     "/": "there is no arithmetic",
     "%": "there is no arithmetic",
-    "(": "only functions are asked with parentheses, each by its name: contains(a, 'x')",
+    "(": "only functions are called with parentheses, by their names: contains(a, 'x')",
     "?": "write a && b || c",
     "if": "write a && b || c",
     "is": "'==' compares",
@@ -88,8 +88,8 @@ _INSTEAD: Final = {
     "and": "write '&&' or 'and'",
     "or": "write '||' or 'or'",
     "not": "write '!' or 'not'",
-    **dict.fromkeys("‘’“”", "a text is written in straight quotes: '..'"),
-    "$": "is the '${{' before it closed with '}}'? inside it a name needs no '$'",
+    **dict.fromkeys("‘’“”", "write text in straight quotes: '..'"),
+    "$": "close the '${{' before it with '}}'; inside it, names need no '$'",
 }
 
 
@@ -102,8 +102,8 @@ class _Token:
     offset: int
 
 
-def parse_tree(text: str, shift: int = 0) -> Node:
-    """The tree of an expression. `shift` is where `text` begins in what the user wrote; offsets count from there."""
+def parse_tree(text: str, shift: int = 0) -> TreeNode:
+    """The tree of an expression. `shift` is the offset of `text` in the text of the user, where offsets count from."""
     if len(text) > MOST_CHARACTERS:
         _fail(
             f"the expression has {len(text):,} characters, more than the {MOST_CHARACTERS:,} allowed", shift
@@ -116,7 +116,7 @@ def _fail(message: str, offset: int, suggestion: str = "") -> NoReturn:
 
 
 class _Parser:
-    """Reads one token ahead."""
+    """A parser that looks one token ahead."""
 
     def __init__(self, text: str, shift: int) -> None:
         self.text = text
@@ -124,7 +124,7 @@ class _Parser:
         self.depth = 0
         self.token = self._read(0)
 
-    def whole(self) -> Node:
+    def whole(self) -> TreeNode:
         if self.token.kind == "end":
             _fail("the expression is empty", self.shift)
         tree = self.expression(_OR)
@@ -132,21 +132,21 @@ class _Parser:
             raise self._unexpected()
         return tree
 
-    def expression(self, power: int) -> Node:
+    def expression(self, power: int) -> TreeNode:
         """The longest expression whose operators bind at least as tightly as `power`."""
         left = self._operand(power)
         while (level := _POWER.get(self.token.kind, 0)) >= power:
             left = self._comparison(left) if level == _COMPARE else self._logic(left, level)
         return left
 
-    def _comparison(self, left: Node) -> Node:
+    def _comparison(self, left: TreeNode) -> TreeNode:
         operator = self._advance()
         right = self.expression(_OPERAND)
         if _POWER.get(self.token.kind) == _COMPARE:
             _fail("comparisons are not chained", self.token.offset, "write a < b && b < c")
         return Compare(cast("Comparison", operator.kind), left, right, operator.offset)
 
-    def _logic(self, left: Node, level: int) -> Node:
+    def _logic(self, left: TreeNode, level: int) -> TreeNode:
         operator = self.token.kind
         operands = [left]
         while self.token.kind == operator:
@@ -154,16 +154,16 @@ class _Parser:
             operands.append(self.expression(level + 1))
         return Logic("&&" if operator == "&&" else "||", tuple(operands), left.offset)
 
-    def _operand(self, power: int) -> Node:
+    def _operand(self, power: int) -> TreeNode:
         token = self.token
         self.depth += 1
         if self.depth > MOST_DEPTH:
-            _fail(f"the expression is nested deeper than {MOST_DEPTH} levels", token.offset)
+            _fail(f"the expression is nested more than {MOST_DEPTH} levels deep", token.offset)
         node = self._steps(self._first(power))
         self.depth -= 1
         return node
 
-    def _first(self, power: int) -> Node:
+    def _first(self, power: int) -> TreeNode:
         token = self.token
         match token.kind:
             case "!":
@@ -171,7 +171,7 @@ class _Parser:
                 return Not(self._operand(_OPERAND), token.offset)
             case "not":
                 if power > _NOT:
-                    _fail("'not' cannot stand here", token.offset, "put it in parentheses: (not ...)")
+                    _fail("'not' is not allowed here", token.offset, "put it in parentheses: (not ...)")
                 self._advance()
                 return Not(self.expression(_NOT), token.offset)
             case "(":
@@ -187,13 +187,13 @@ class _Parser:
             case _:
                 raise self._unexpected()
 
-    def _named(self, token: _Token) -> Node:
+    def _named(self, token: _Token) -> TreeNode:
         if token.text in CONSTANTS:
             return Constant(CONSTANTS[token.text], token.offset)
         if self.token.kind != "(":
             return Root(token.text, token.offset)
         opened = self._advance()
-        arguments: list[Node] = []
+        arguments: list[TreeNode] = []
         while self.token.kind != ")":
             if arguments and self.token.kind != ",":
                 self._expect(")", opened)
@@ -204,8 +204,8 @@ class _Parser:
         _check_count(token, len(arguments))
         return Apply(token.text, tuple(arguments), token.offset)
 
-    def _steps(self, base: Node) -> Node:
-        steps: list[Node] = []
+    def _steps(self, base: TreeNode) -> TreeNode:
+        steps: list[TreeNode] = []
         while self.token.kind in ("field", "["):
             if isinstance(base, Constant):
                 raise self._unexpected()
@@ -252,7 +252,7 @@ class _Parser:
         char = self.text[at]
         shown = char if char.isprintable() else char.encode("unicode_escape", "replace").decode()
         if char.isdigit() or (char == "-" and self.text[at + 1 : at + 2].isdigit()):
-            _fail("this is neither a number nor a name", at + self.shift, "a text is written in quotes: '..'")
+            _fail("this is neither a number nor a name", at + self.shift, "write text in quotes: '..'")
         _fail(
             f"unexpected {shown if char in _QUOTES else repr(shown)}", at + self.shift, _INSTEAD.get(char, "")
         )
@@ -265,7 +265,7 @@ class _Parser:
         shown = token.text if len(token.text) < 40 else token.text[:36] + "..."
         hint = _INSTEAD.get(token.text.lower(), "")
         if not hint and token.kind == "name":
-            hint = "an operator is missing before it, or the quotes around a text"
+            hint = "add an operator before it, or quotes around text"
         return ExpressionError(
             f"unexpected {shown if token.kind == 'text' else repr(shown)}", token.offset, hint
         )
@@ -291,8 +291,8 @@ _QUOTES: Final = "'\""
 
 def _unescaped(found: re.Match[str], at: int) -> str:
     if found[1] not in _ESCAPES:
-        known = 'inside ".." a backslash writes \\" \\\\ \\n \\t; \'..\' takes it as it is'
-        _fail("this is not an escape", at + found.start(), known)
+        known = 'inside ".." the escapes are \\" \\\\ \\n \\t; inside \'..\' a backslash is a plain character'
+        _fail("this is not a known escape", at + found.start(), known)
     return _ESCAPES[found[1]]
 
 
@@ -310,5 +310,5 @@ def unknown_function(name: str, offset: int) -> ExpressionError:
     """The error for a function that does not exist."""
     same = next((known for known in ARGUMENTS if known.lower() == name.lower()), None)
     near = f"did you mean '{same}'?" if same else did_you_mean(name, ARGUMENTS)
-    suggestion = near or f"there is {', '.join(sorted(ARGUMENTS))}"
+    suggestion = near or f"available: {', '.join(sorted(ARGUMENTS))}"
     return ExpressionError(f"unknown function '{name}'", offset, suggestion)

@@ -1,4 +1,4 @@
-"""What a parsed expression is made of, and the two errors that the language knows."""
+"""The syntax tree of an expression, and the two errors of the language."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = Any  # data that json.dumps takes
 
 
 class ExpressionError(ValueError):
-    """An expression that cannot be right. `offset` counts characters from 0 in the text that was given."""
+    """An expression that is wrong whatever the data is. `offset` counts characters from 0 in the given text."""
 
     def __init__(self, message: str, offset: int, suggestion: str = "") -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class ExpressionError(ValueError):
 
 
 class EvaluationError(ValueError):
-    """An expression that has no value here and now: an output that is missing, types that do not compare."""
+    """An expression without a value for the current data: an output is missing, or types cannot be compared."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class EvaluationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A value that is written out."""
+    """A literal value."""
 
     value: str | int | float | bool | None
     offset: int
@@ -39,7 +39,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A name that stands first: `params`."""
+    """The first name of a lookup: `params`."""
 
     name: str
     offset: int
@@ -49,8 +49,8 @@ class Root:
 class Lookup:
     """Steps into a value, outermost first: `.outputs`, `['x']`, `[0]`."""
 
-    base: Node
-    steps: tuple[Node, ...]
+    base: TreeNode
+    steps: tuple[TreeNode, ...]
     offset: int
 
 
@@ -59,15 +59,15 @@ class Apply:
     """A function and its arguments."""
 
     name: str
-    arguments: tuple[Node, ...]
+    arguments: tuple[TreeNode, ...]
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite of an operand's truth."""
+    """The negation of an operand."""
 
-    operand: Node
+    operand: TreeNode
     offset: int
 
 
@@ -76,51 +76,51 @@ Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """Two operands; `offset` is the operator's."""
+    """A comparison; `offset` is that of the operator."""
 
     operator: Comparison
-    left: Node
-    right: Node
+    left: TreeNode
+    right: TreeNode
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """Two or more operands of one level; flat, so that a long chain is not a deep tree."""
+    """A chain of two or more operands; flat, so that a long chain is not a deep tree."""
 
     operator: Literal["&&", "||"]
-    operands: tuple[Node, ...]
+    operands: tuple[TreeNode, ...]
     offset: int
 
 
-Node = Constant | Root | Lookup | Apply | Not | Compare | Logic
+TreeNode = Constant | Root | Lookup | Apply | Not | Compare | Logic
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What an expression reads: a root and the steps that are known before it is evaluated."""
+    """A value that an expression reads: a root, and the steps that are known before evaluation."""
 
     root: str
     path: tuple[str | int, ...]
     offset: int
-    #: Where each step of `path` stands.
+    #: The offset of each step of `path`.
     offsets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A function that an expression asks; an argument that is not written out is None."""
+class FunctionCall:
+    """A function call in an expression; an argument that is not a literal is None."""
 
     name: str
     arguments: tuple[str | int | float | bool | None, ...]
     offset: int
-    #: Where each argument stands, and whether it is written out.
+    #: The offset of each argument, and whether it is a literal.
     offsets: tuple[int, ...] = ()
     literal: tuple[bool, ...] = ()
 
 
-def children(node: Node) -> tuple[Node, ...]:
-    """The nodes right below one, in the order they are written."""
+def children(node: TreeNode) -> tuple[TreeNode, ...]:
+    """The direct children of a node, in the order of the text."""
     match node:
         case Constant() | Root():
             return ()
@@ -136,15 +136,15 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.operands
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """A node and everything below it, in the order they are written."""
+def walk(node: TreeNode) -> Iterator[TreeNode]:
+    """A node and all its descendants, in the order of the text."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
-def references(tree: Node) -> Iterator[Reference]:
-    """Every root that is read, with its known steps."""
+def references(tree: TreeNode) -> Iterator[Reference]:
+    """Every value that is read."""
     stepped: set[int] = set()
     for node in walk(tree):
         if isinstance(node, Lookup) and isinstance(node.base, Root):
@@ -165,11 +165,11 @@ def _known_steps(lookup: Lookup) -> list[tuple[str | int, int]]:
     return known
 
 
-def calls(tree: Node) -> Iterator[Call]:
-    """Every function that is asked, with the arguments that are written out."""
+def calls(tree: TreeNode) -> Iterator[FunctionCall]:
+    """Every function call."""
     for node in walk(tree):
         if isinstance(node, Apply):
-            yield Call(
+            yield FunctionCall(
                 node.name,
                 tuple(each.value if isinstance(each, Constant) else None for each in node.arguments),
                 node.offset,

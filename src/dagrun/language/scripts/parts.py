@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-#: Expansions that may come to no word at all even in double quotes: `"$@"`, `"${a[@]}"`, and with flags in zsh.
+#: Expansions that may result in no word at all even in double quotes: `"$@"`, `"${a[@]}"`, and with flags in zsh.
 _LISTS: Final = re.compile(r"@|\$\{[(=]|\$=")
 
 
@@ -14,10 +14,10 @@ _LISTS: Final = re.compile(r"@|\$\{[(=]|\$=")
 class Word:
     """One word of a command, from `start` to `end` in the script.
 
-    `value` is its text without quotes, None when a part of it is known only at run time; `lead` is what is known
-    before the first such part, `known` all that is, as if every such part were empty. `plain` says that nothing in it
-    was quoted. `holes` counts the `${{ }}` in it, those in nested commands too; `is_piece` says that one stands in the
-    word itself, so that the word cannot expand to nothing.
+    `value` is its text without quotes, None when a part of it is known only at run time. `lead` is the text before the
+    first such part; `known` is all known text, as if every such part were empty. `plain` says that nothing in it was quoted.
+    `placeholders` counts the `${{ }}` in it, including those in nested commands; `has_own_placeholder` says that one is in
+    the word itself, so that the word cannot expand to nothing.
     """
 
     start: int
@@ -27,13 +27,13 @@ class Word:
     known: str = ""
     fixed: bool = True
     plain: bool = True
-    holes: int = 0
-    is_piece: bool = False
+    placeholders: int = 0
+    has_own_placeholder: bool = False
     #: Whether the shell may make several words of it before it expands anything: `{sh,-c}`.
     braces: bool = False
-    #: Whether some of it is written in escapes that are not decoded.
+    #: Whether some of it is written as escapes that are not decoded.
     escapes: bool = False
-    #: Whether an unquoted `[` is open where the scanner stands.
+    #: Whether an unquoted `[` is open at the scanner's position.
     in_brackets: bool = False
     _texts: list[str] = field(default_factory=list)
     _lead: int = 0
@@ -44,25 +44,25 @@ class Word:
         return self.known if self.fixed else None
 
     @property
-    def is_open(self) -> bool:
-        """Whether a `${{ }}` decides how it begins, so that it could be an option."""
-        return self.holes > 0 and not self.lead
+    def starts_with_placeholder(self) -> bool:
+        """Whether a `${{ }}` decides how the word begins, so that it could be an option."""
+        return self.placeholders > 0 and not self.lead
 
     @property
-    def may_vanish(self) -> bool:
-        """Whether it may expand to no word at all, so that the next one takes its place: `$SUDO`, `"$@"`."""
-        if self.fixed or self.is_piece or self.known:
+    def may_expand_to_nothing(self) -> bool:
+        """Whether it may result in no word at all, so that the next word takes its place: `$SUDO`, `"$@"`."""
+        if self.fixed or self.has_own_placeholder or self.known:
             return False
         return self.plain or _LISTS.search(self.raw) is not None
 
     def add(self, text: str) -> None:
-        """More known text; it counts when the word is closed."""
+        """Append known text; `lead` and `known` include it once the word is closed."""
         self._texts.append(text)
         if self.fixed:
             self._lead = len(self._texts)
 
     def close(self) -> None:
-        """The word has ended."""
+        """End the word."""
         self.known = self.lead = "".join(self._texts)
         if self._lead != len(self._texts):
             self.lead = "".join(self._texts[: self._lead])
@@ -70,19 +70,29 @@ class Word:
 
 @dataclass(slots=True)
 class Heredoc:
-    """A heredoc: where its operator stands, how it ends, and its body once that has been read."""
+    """A heredoc: the offset of its operator, how it ends, and its body once that has been read."""
 
     at: int
     delimiter: str
     quoted: bool
     strip_tabs: bool
     body: tuple[int, int] | None = None
-    #: Why no value may stand in it.
+    #: Why no value is allowed in it; empty if values are allowed.
     refused: str = ""
+
+    @property
+    def name(self) -> str:
+        """The delimiter, quoted for a message. It may be of any length, and a message is repeated for each placeholder."""
+        return f"'{shortened(self.delimiter)}'"
+
+
+def shortened(text: str) -> str:
+    """A part of a script, short enough for a message."""
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 @dataclass(slots=True)
-class Command:
+class ScriptCommand:
     """One command of a pipeline; a compound one has no words."""
 
     start: int
@@ -90,5 +100,5 @@ class Command:
     inputs: list[Word] = field(default_factory=list)
     heredocs: list[Heredoc] = field(default_factory=list)
     end: int = 0
-    #: Whether it runs what it reads from its standard input.
-    runs_input: bool = False
+    #: Whether it executes what it reads from its standard input.
+    executes_input: bool = False

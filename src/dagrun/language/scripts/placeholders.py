@@ -1,4 +1,4 @@
-"""The `${{ }}` of a script: where each stands, and how a reference must be written there."""
+"""The placeholders (`${{ }}`) of a script: where each is, and how a reference must be quoted there."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-#: Stands for a `${{ }}` in the text that is scanned; no script can hold it.
-HOLE: Final = "\0"
+#: Replaces each `${{ }}` in the text that is scanned; no script can contain it.
+PLACEHOLDER: Final = "\0"
 
 
-class Fit(Enum):
+class Quoting(Enum):
     """How a reference must be written."""
 
     BARE = auto()
@@ -23,36 +23,36 @@ class Fit(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one `${{ }}` stands; `why` says why it is refused."""
+class Context:
+    """What surrounds one placeholder; `reason` says why it is refused."""
 
-    fit: Fit
-    why: str = ""
+    quoting: Quoting
+    reason: str = ""
 
 
-class Holes:
-    """All HOLEs of a text, and what is known of each so far; what was said first of one stays."""
+class Placeholders:
+    """All placeholders of a text, and what is known about each so far. The first statement about one wins."""
 
     def __init__(self, text: str) -> None:
-        self._all = [match.start() for match in re.finditer(HOLE, text)]
-        self._fits: dict[int, Place] = {}
-        self._refused: dict[int, Place] = {}
+        self._all = [match.start() for match in re.finditer(PLACEHOLDER, text)]
+        self._quoted: dict[int, Context] = {}
+        self._refused: dict[int, Context] = {}
 
-    def within(self, start: int, end: int) -> list[int]:
-        """Where the holes of a part stand."""
+    def between(self, start: int, end: int) -> list[int]:
+        """The offsets of the placeholders from `start` up to `end`."""
         return self._all[bisect_left(self._all, start) : bisect_left(self._all, end)]
 
-    def fit(self, start: int, end: int, fit: Fit) -> None:
-        """A reference in this part is written so, unless it is refused."""
-        for hole in self.within(start, end):
-            self._fits.setdefault(hole, Place(fit))
+    def quote(self, start: int, end: int, quoting: Quoting) -> None:
+        """References in this part are quoted like this, unless they are refused."""
+        for placeholder in self.between(start, end):
+            self._quoted.setdefault(placeholder, Context(quoting))
 
-    def refuse(self, start: int, end: int, why: str) -> None:
-        """No value may stand in this part."""
-        for hole in self.within(start, end):
-            self._refused.setdefault(hole, Place(Fit.REFUSED, why))
+    def refuse(self, start: int, end: int, reason: str) -> None:
+        """No value is allowed in this part."""
+        for placeholder in self.between(start, end):
+            self._refused.setdefault(placeholder, Context(Quoting.REFUSED, reason))
 
-    def places(self, unknown: str) -> list[Place]:
-        """The place of every hole, in order; one of which nothing is known is refused as `unknown`."""
-        known = self._fits | self._refused
-        return [known.get(hole, Place(Fit.REFUSED, unknown)) for hole in self._all]
+    def contexts(self, unknown: str) -> list[Context]:
+        """The context of every placeholder, in order; one about which nothing is known is refused because of `unknown`."""
+        known = self._quoted | self._refused
+        return [known.get(placeholder, Context(Quoting.REFUSED, unknown)) for placeholder in self._all]

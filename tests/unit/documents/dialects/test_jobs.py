@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import ContainerAction, Dag, Dependency, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.shell import ShellAction
 from tests.unit.harness import load, read, shown, told
 
 
@@ -251,7 +253,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a job that is no ancestor": (
         "jobs:\n  a: {run: x}\n  b: {run: x, if: jobs.a.status == 'success'}",
         """
-        dag.yaml:3:24: error: 'a' is not an ancestor of this task: its result is not known when it starts [invalid-expression]
+        dag.yaml:3:24: error: 'a' is not an ancestor of this task: its result may not exist when this task starts [invalid-expression]
             3 |   b: {run: x, if: jobs.a.status == 'success'}
               |                        ^
           help: add 'a' to what this task depends on

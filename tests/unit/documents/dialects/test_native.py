@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.model import (
-    ContainerAction,
-    HealthCheck,
-    OnError,
-    Param,
-    Retry,
-    ServiceContainer,
-    ShellAction,
-    Task,
-    WorkflowAction,
-)
+from dagrun.core.model import HealthCheck, OnError, Param, Retry, ServiceContainer, Task
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import load, read, shown, told
 
 
@@ -765,7 +758,7 @@ WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
     "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: a list is given by one ${{ }}, without text around it [invalid-expression]"),
     "an item of no kind": ("for_each: [.inf]", "31: error: the list holds .inf or .nan, which cannot be recorded [invalid-value]"),
-    "its own item": ("for_each: '${{ item }}'", "36: error: 'item' exists only in what a 'for_each' repeats [invalid-expression]"),
+    "its own item": ("for_each: '${{ item }}'", "36: error: 'item' exists only in a task with 'for_each' [invalid-expression]"),
     "no variants": ("max_parallel: 2", "21: error: 'max_parallel' is for tasks with 'matrix' or 'for_each' [misplaced-key]"),
     "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' is for tasks with 'image' [misplaced-key]"),
     "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),

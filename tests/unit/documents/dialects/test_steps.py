@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import Dag, NoAction, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, OnError, Retry, Task, Trigger
+from dagrun.kinds.noop import NoAction
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import load, read, shown, told
 
 

@@ -130,7 +130,7 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("tasks: [{id: a b, run: x}]", "'a b' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write a-b"),
         ("tasks: [{id: a, run: x, for_each: 'a,b'}]", "'for_each' must be a list, or one whole ${{ }} that gives one", "write a list: [a, b]"),
         ("tasks: [{id: a, run: x, retry: 3}]", "'retry' must be a mapping", "how often alone is said by `retries: 3`"),
-        ("tasks: [{id: a, run: x, retries: '3'}]", "'retries' must be a whole number", "leave the quotes out"),
+        ("tasks: [{id: a, run: x, retries: '3'}]", "'retries' must be a whole number", "remove the quotes"),
         ("tasks: [{id: a, run: x, retry: {factor: .inf}}]", "'factor' must be a finite number", ""),
         ("tasks: [{id: a, run: x, only_if_changed: on}]", "'only_if_changed' must be true or false", "write true"),
         ("tasks: [{id: a, run: x, services: postgres}]", "'services' must be a list or a mapping", "write a list: [postgres]"),

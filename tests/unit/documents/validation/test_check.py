@@ -326,7 +326,7 @@ def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> Non
         dag.yaml:1:29: error: unknown name 'nope' [invalid-expression]
             1 | defaults: {params: {a: "${{ nope }}"}}
               |                             ^
-          help: a text is written in quotes: 'nope'
+          help: write text in quotes: 'nope'
         """
     )
 
@@ -388,7 +388,7 @@ def test_a_cycle_through_a_variant_is_one() -> None:
         ("run: x, services: ['pg:${{ params.p }}']", "undeclared parameter 'p'"),
         ("run: x, services: {pg: {image: x, env: {A: '${{ secrets.S }}'}}}", "undeclared secret 'S'"),
         ("run: x, for_each: '${{ tasks.t.outputs.files }}'", "'t' is not an ancestor of this task"),
-        ("run: x, for_each: ['${{ item }}']", "'item' exists only in what a 'for_each' repeats"),
+        ("run: x, for_each: ['${{ item }}']", "'item' exists only in a task with 'for_each'"),
     ],
 )
 def test_every_expression_is_looked_at(line: str, expected: str) -> None:

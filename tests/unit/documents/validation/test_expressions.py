@@ -45,7 +45,7 @@ def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: s
     assert found(place.replace("X", "item.k"), for_each=("a",)) == []
     assert found(place.replace("X", "matrix.os")) == ["'matrix' exists only in a task that has one"]
     assert found(place.replace("X", "item"), matrix=MATRIX) == [
-        "'item' exists only in what a 'for_each' repeats"
+        "'item' exists only in a task with 'for_each'"
     ]
     assert found(place.replace("X", "matrix.so"), matrix=MATRIX) == ["the matrix has no key 'so'"]
 
@@ -65,7 +65,7 @@ def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: s
 def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
     assert found(f"""run: x, if: "{root}.event_name == '1'" """) == []
     assert found(f'run: x, if: "{root}.event_name == 1"') == [
-        "'==' compares a text with a number, which are never alike"
+        "'==' compares a text with a number, which are never equal"
     ]
     assert found(f'run: x, if: "{root}.event.name == 1"') == [
         f"'{root}.event' is text: there is no 'name' in it"
@@ -182,14 +182,14 @@ def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_
 @pytest.mark.parametrize(
     ("default", "message"),
     [
-        ("${{ params.y }}", "'params' have no values yet where their defaults are evaluated"),
+        ("${{ params.y }}", "defaults of parameters cannot use 'params': they have no values yet"),
         (
             "${{ tasks.a.status }}",
-            "'tasks' have no results yet where the defaults of parameters are evaluated",
+            "defaults of parameters cannot use 'tasks': no task has a result yet",
         ),
         ("${{ secrets.S }}", "'secrets' can be read only in 'env'"),
         ("${{ run.status }}", "'run' has no field 'status'"),
-        ("${{ success() }}", "success() can be asked only in 'if' and 'unless'"),
+        ("${{ success() }}", "success() can be used only in 'if' and 'unless'"),
         ("${{ nope }}", "unknown name 'nope'"),
         ("${{ run.id", "'${{' is never closed"),
         ("${{ env.P }}", "env.P is made of parameters, which have no values yet"),
@@ -222,9 +222,9 @@ def test_what_a_default_can_read_is_fine(default: str) -> None:
 @pytest.mark.parametrize(
     ("params", "condition", "message"),
     [
-        ("{n: {type: integer, default: 1}}", "params.n == '1'", "'==' compares a number with a text, which are never alike"),
-        ("{s: {type: string, required: true}}", "params.s < 1", "'<' compares a text with a number, which are never alike"),
-        ("{b: {type: boolean, default: false}}", "params.b != 'true'", "'!=' compares a boolean with a text, which are never alike"),
+        ("{n: {type: integer, default: 1}}", "params.n == '1'", "'==' compares a number with a text, which are never equal"),
+        ("{s: {type: string, required: true}}", "params.s < 1", "'<' compares a text with a number, which are never equal"),
+        ("{b: {type: boolean, default: false}}", "params.b != 'true'", "'!=' compares a boolean with a text, which are never equal"),
     ],
 )  # fmt: skip
 def test_a_declared_parameter_is_of_one_kind(params: str, condition: str, message: str) -> None:
@@ -241,14 +241,14 @@ def test_a_parameter_that_may_be_anything_is_not(params: str) -> None:
 
 def test_a_matrix_value_is_text_or_a_boolean() -> None:
     assert found("run: x, if: matrix.os == 1", matrix=MATRIX) == [
-        "'==' compares a text with a number, which are never alike"
+        "'==' compares a text with a number, which are never equal"
     ]
     assert found("run: x, if: matrix.slow == true", matrix=MATRIX) == []
 
 
 @pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "PS4", "PROMPT_COMMAND"])
 def test_a_variable_that_a_shell_evaluates_gets_no_value(name: str) -> None:
-    message = [f"a value cannot stand here: a shell evaluates the value of {name}"]
+    message = [f"a value cannot be used here: a shell evaluates the value of {name}"]
     assert found(f"run: x, env: {{'{name}': 'a ${{{{ run.id }}}}'}}") == message
     assert found(f"run: x, env: {{'{name}': 'a'}}") == []
 
@@ -260,7 +260,7 @@ def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:1:15: error: a value cannot stand here: a shell evaluates the value of PS4 [invalid-expression]
+        dag.yaml:1:15: error: a value cannot be used here: a shell evaluates the value of PS4 [invalid-expression]
             1 | env: {PS4: "+ ${{ run.id }}"}
               |               ^
           help: give the variable another name

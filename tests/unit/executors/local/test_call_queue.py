@@ -18,14 +18,14 @@ class Desk:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        tickets, self.granting = os.pipe()
+        tickets, self.ticket_writer = os.pipe()
         os.set_blocking(tickets, False)
         self.dagrun = Channel(ours)
         self.calls = CallQueue(Channel(theirs), tickets)
 
     def send(self, op: str, number: int, *, ticket: bool = False, more: Message | None = None) -> None:
         if ticket:
-            os.write(self.granting, TICKET.pack(number))
+            os.write(self.ticket_writer, TICKET.pack(number))
         self.dagrun.send({"op": op, "n": number, **(more or {})})
 
     def next(self) -> Message | None:
@@ -36,7 +36,7 @@ class Desk:
         self.dagrun.close()
         self.calls.channel.close()
         os.close(self.calls.tickets)
-        os.close(self.granting)
+        os.close(self.ticket_writer)
 
 
 def number(call: Message | None) -> int | None:
@@ -53,33 +53,33 @@ def desk() -> Iterator[Desk]:
 
 
 def test_queued_calls_begin_in_order_while_their_tickets_are_there(desk: Desk) -> None:
-    desk.send("queue", 1, ticket=True)
-    desk.send("queue", 2)  # its ticket was taken back
-    desk.send("queue", 3, ticket=True)
+    desk.send("prefetch", 1, ticket=True)
+    desk.send("prefetch", 2)  # its ticket was taken back
+    desk.send("prefetch", 3, ticket=True)
     assert number(desk.next()) == 1
     assert number(desk.calls.next()) == 3
     assert desk.calls.next() is None
-    assert desk.calls.queued == {}
+    assert desk.calls.prefetched == {}
 
 
 def test_a_call_that_comes_with_a_queued_one_is_first_and_the_other_is_given_back_at_once(desk: Desk) -> None:
     """Who waits behind it may wait for long, and dagrun takes whatever it cannot take back for begun."""
-    desk.send("queue", 1)
+    desk.send("prefetch", 1)
     assert desk.next() is None
-    os.write(desk.granting, TICKET.pack(3))
+    os.write(desk.ticket_writer, TICKET.pack(3))
     desk.send("call", 2)
-    desk.send("queue", 3)
+    desk.send("prefetch", 3)
     assert number(desk.calls.next()) == 2
-    assert desk.dagrun.receive() == [{"op": "unbegun", "n": 3}]
+    assert desk.dagrun.receive() == [{"op": "not_begun", "n": 3}]
     assert desk.calls.next() is None
 
 
 def test_what_changes_with_a_call_that_is_taken_back_has_changed_for_those_after_it(desk: Desk) -> None:
-    desk.send("queue", 1, more={"in": {"cwd": "/"}, "upstream": {"a": {"data": {"x": 1}}}})
-    desk.send("queue", 2, ticket=True)
+    desk.send("prefetch", 1, more={"run": {"cwd": "/"}, "upstream": {"a": {"data": {"x": 1}}}})
+    desk.send("prefetch", 2, ticket=True)
     call = desk.next()
     assert call is not None
-    assert (call["n"], call["in"]) == (2, {"cwd": "/"})
+    assert (call["n"], call["run"]) == (2, {"cwd": "/"})
     assert marshal.loads(call["upstream"]) == {"a": {"data": {"x": 1}}}
 
 

@@ -93,13 +93,13 @@ def test_a_channel_that_does_not_block_keeps_what_nobody_reads(pair: tuple[Chann
     messages = [{"n": n, "page": "x" * 10_000} for n in range(1_000)]
     for message in messages:
         one.send(message)
-    assert one.is_full()
+    assert one.has_unsent()
     found: list[Message] = []
     while len(found) < len(messages):
         one.flush()
         found += other.receive() or []
     assert found == messages
-    assert not one.is_full()
+    assert not one.has_unsent()
 
 
 def test_a_message_of_many_megabytes_does_not_block_either(pair: tuple[Channel, Channel]) -> None:
@@ -132,7 +132,7 @@ def test_descriptors_come_in_the_order_of_their_messages(pair: tuple[Channel, Ch
 
 def test_descriptors_stay_with_messages_that_had_to_wait(pair: tuple[Channel, Channel]) -> None:
     one, other = unblocked(pair)
-    while not one.is_full():
+    while not one.has_unsent():
         one.send({"page": "x" * 10_000})
     for text in ("first", "second"):
         one.send({"text": text}, file_with(text), file_with(text))
@@ -152,13 +152,13 @@ def test_what_is_written_to_one_that_is_gone_is_dropped_with_its_descriptors(
     pair: tuple[Channel, Channel],
 ) -> None:
     one, other = unblocked(pair)
-    while not one.is_full():
+    while not one.has_unsent():
         one.send({"page": "x" * 10_000})
     reader, writer = os.pipe()
     one.send({}, writer)
     other.close()
     one.flush()
-    assert not one.is_full()
+    assert not one.has_unsent()
     assert os.read(reader, 1) == b""
     os.close(reader)
 
@@ -168,7 +168,7 @@ def test_on_a_loop_what_was_kept_is_written_when_the_other_end_reads(pair: tuple
     messages = [{"n": n, "page": "x" * 10_000} for n in range(200)]
 
     async def send_and_receive() -> list[Message]:
-        one.listen(asyncio.get_running_loop(), lambda: None)
+        one.attach(asyncio.get_running_loop(), lambda: None)
         for message in messages:
             one.send(message)
         return await asyncio.to_thread(received, other, len(messages))

@@ -96,8 +96,8 @@ def test_a_long_script_that_can_only_be_an_argument_is_refused(tmp_path: Path) -
     with pytest.raises(ValueTooLarge) as caught:
         prepared(work(tmp_path), Command(argv=("psql", "-c"), script="x" * 131_072))
     assert str(caught.value) == (
-        "the script is 131,072 bytes long, and 'psql -c' takes it as one argument, of which the system takes at most "
-        "131,071 bytes: leave out '-c', then the script comes as a file"
+        "the script is 131,072 bytes long, and 'psql -c' takes it as one argument, for which the system accepts at most "
+        "131,071 bytes: leave out '-c', then the script is passed as a file"
     )
 
 
@@ -210,7 +210,7 @@ def test_the_log_says_which_variable_two_outputs_would_be(tmp_path: Path) -> Non
     its = work(tmp_path, upstream={"up": {"a-b": 1, "a.b": 2}})
     assert "DAGRUN_PARAM_UP__A_B" not in environment(its, "echo $DAGRUN_PARAM_UP__A_B")
     assert Path(paths(its).log).read_text() == (
-        "dagrun: $DAGRUN_PARAM_UP__A_B is not set, as 'up__a-b' and 'up__a.b' would both be it; read $DAGRUN_PARAMS_FILE\n"
+        "dagrun: $DAGRUN_PARAM_UP__A_B is not set, as both 'up__a-b' and 'up__a.b' would be in it; read $DAGRUN_PARAMS_FILE\n"
     )
 
 
@@ -218,7 +218,7 @@ def test_a_variable_that_no_system_takes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueTooLarge) as caught:
         environment(work(tmp_path, env={"X": "x" * 131_070}))
     assert str(caught.value) == (
-        "the environment variable X takes 131,072 bytes with its name; the system takes at most 131,071: put its value "
+        "the environment variable X takes 131,072 bytes with its name; the system accepts at most 131,071: put its value "
         "into a file, or into `params`, which a script can read from $DAGRUN_PARAMS_FILE"
     )
 
@@ -237,7 +237,7 @@ def test_a_large_environment_leaves_the_parameters_to_files(tmp_path: Path) -> N
 
 
 def test_an_environment_that_no_system_takes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadSurroundings, match="the environment variable X holds a NUL character"):
+    with pytest.raises(BadSurroundings, match="the environment variable X has a NUL character"):
         environment(work(tmp_path, env={"X": "a\0b"}))
 
 
@@ -279,11 +279,11 @@ def test_outputs_are_pairs_blocks_or_one_json_object(text: str, outputs: dict[st
         ("[1]", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: '[1]'"),
         (
             '{"a": 1} {"b": 2}',
-            "$DAGRUN_OUTPUT begins like a JSON object but is none: Extra data: line 1 column 10",
+            "$DAGRUN_OUTPUT begins like a JSON object but is not one: Extra data: line 1 column 10",
         ),
-        ("{a=1}", "$DAGRUN_OUTPUT begins like a JSON object but is none: Expecting property name"),
-        ('{"a": NaN}', "$DAGRUN_OUTPUT begins like a JSON object but is none: NaN is not JSON"),
-        ('{"a":' * 100_000, "$DAGRUN_OUTPUT begins like a JSON object but is none: "),
+        ("{a=1}", "$DAGRUN_OUTPUT begins like a JSON object but is not one: Expecting property name"),
+        ('{"a": NaN}', "$DAGRUN_OUTPUT begins like a JSON object but is not one: NaN is not JSON"),
+        ('{"a":' * 100_000, "$DAGRUN_OUTPUT begins like a JSON object but is not one: "),
     ],
     ids=range(9),
 )
@@ -340,11 +340,11 @@ def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
     assert (end.error, end.error_type, end.exit_code) == ("killed by SIGSEGV", "Killed", 139)
 
 
-def test_a_command_that_was_asked_to_end_and_ends_well_was_ended_all_the_same(tmp_path: Path) -> None:
+def test_a_command_that_was_stopped_to_end_and_ends_well_was_ended_all_the_same(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
     Path(f"{paths(its).scratch}.output").write_text("rows=3")
-    end = ended(its, 0, was_asked=True)
+    end = ended(its, 0, was_stopped=True)
     assert (end.error, end.error_type, end.outputs) == ("ended by SIGTERM", "Terminated", {"rows": "3"})
 
 
@@ -353,12 +353,12 @@ def test_a_command_that_was_asked_to_end_and_ends_well_was_ended_all_the_same(tm
     [
         ("nonsense", "line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'"),
         (b"a=\xff", "$DAGRUN_OUTPUT is not UTF-8 (byte 2)"),
-        (b"x" * 101, "$DAGRUN_OUTPUT holds 101 bytes; at most 100 are allowed (max_output_bytes)"),
+        (b"x" * 101, "$DAGRUN_OUTPUT has 101 bytes; at most 100 are allowed (max_output_bytes)"),
         (
             '{"a": 1e999}',
             "output 'a' is not JSON-serialisable: Out of range float values are not JSON compliant",
         ),
-        ('{"a": "\\ud800"}', "output 'a' is not JSON-serialisable: it holds half a surrogate pair"),
+        ('{"a": "\\ud800"}', "output 'a' is not JSON-serialisable: it has half a surrogate pair"),
     ],
 )
 def test_outputs_that_are_none_fail_the_task(tmp_path: Path, text: str | bytes, error: str) -> None:
@@ -371,7 +371,7 @@ def test_an_output_file_that_is_no_file_fails_the_task(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
     os.mkfifo(Path(f"{paths(its).scratch}.output"))
-    assert ended(its, 0).error == "$DAGRUN_OUTPUT is no ordinary file any more"
+    assert ended(its, 0).error == "$DAGRUN_OUTPUT is not an ordinary file any more"
 
 
 def test_outputs_that_are_nested_too_deeply_fail_the_task(tmp_path: Path) -> None:
@@ -404,6 +404,6 @@ def test_whatever_a_body_makes_of_its_files_they_go(tmp_path: Path) -> None:
     Path(found["DAGRUN_PARAMS_FILE"]).unlink()
     for name in ("DAGRUN_OUTPUT", "DAGRUN_PARAMS_FILE"):
         Path(found[name], "inside").mkdir(parents=True)
-    assert ended(its, 0).error == "$DAGRUN_OUTPUT is no ordinary file any more"
+    assert ended(its, 0).error == "$DAGRUN_OUTPUT is not an ordinary file any more"
     clean(its)
     assert not list(tmp_path.glob("scratch*"))

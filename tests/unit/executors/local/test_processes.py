@@ -1,4 +1,4 @@
-"""What the system knows about processes."""
+"""Information about processes, and signals to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -21,7 +22,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts shells that are gone when the test is over; waits until a shell has said `ready`."""
+    """Starts shells, waits until each has printed `ready`, and kills them after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(script: str, **more: str) -> subprocess.Popen[str]:
@@ -45,7 +46,7 @@ def start() -> Iterator[Start]:
 
 
 @linux
-def test_the_table_knows_this_process() -> None:
+def test_the_table_has_this_process() -> None:
     me = processes.table()[os.getpid()]
     assert (me.parent, me.group, me.session, me.dead) == (os.getppid(), os.getpgid(0), os.getsid(0), False)
 
@@ -66,7 +67,7 @@ def test_children_are_the_direct_ones(start: Start) -> None:
 
 
 @linux
-def test_a_process_that_is_gone_has_no_children() -> None:
+def test_a_process_that_does_not_exist_has_no_children() -> None:
     assert processes.children(2**22 + 1) == []
 
 
@@ -80,23 +81,30 @@ def test_a_dead_process_is_no_descendant(start: Start) -> None:
 
 
 @linux
-def test_a_process_belongs_to_the_attempt_whose_group_it_is_in(start: Start) -> None:
-    shell = start("sleep 60 & echo ready; wait")
-    (child,) = processes.descendants(shell.pid)
-    assert processes.belongs_to(child, shell.pid, "any")
-    assert not processes.belongs_to(os.getpid(), shell.pid, "any")
+def test_the_mark_of_a_process_is_in_its_environment(start: Start) -> None:
+    shell = start(
+        "echo ready; sleep 60; true", **{processes.BODY: "7-a-1"}
+    )  # no exec, during which it has none
+    assert processes.mark_of(shell.pid) == "7-a-1"
+    assert processes.mark_of(os.getpid()) is None
 
 
 @linux
-def test_a_process_that_left_the_group_is_known_by_its_mark(start: Start) -> None:
-    shell = start(
-        "echo ready; sleep 60; true", **{processes.BODY: "7-a-1"}
-    )  # no exec, within which it has none
-    assert processes.belongs_to(shell.pid, 1 << 22, "7-a-1")
-    assert not processes.belongs_to(shell.pid, 1 << 22, "7-a-12")
+def test_own_children_are_those_of_this_thread(start: Start) -> None:
+    shell = start("echo ready; exec sleep 60")
+    assert shell.pid in processes.own_children()
 
 
-def test_signalling_who_is_gone_does_no_harm() -> None:
+def test_every_thread_counts() -> None:
+    before, end = processes.thread_count(), threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    assert processes.thread_count() == before + 1
+    end.set()
+    thread.join()
+
+
+def test_a_signal_to_a_process_that_does_not_exist_is_ignored() -> None:
     processes.send([2**22 + 1], signal.SIGTERM)
     assert processes.send_group(2**22 + 1, signal.SIGTERM) is False
 
@@ -116,7 +124,7 @@ from dagrun.executors.local import processes
 parent = os.getpid()
 if os.fork() == 0:
     processes.die_with_parent(parent)
-    processes.call_me("dagrun: tested")
+    processes.set_name("dagrun: tested")
     print(os.getpid(), open("/proc/self/comm").read().strip(), flush=True)
 time.sleep(300)
 """

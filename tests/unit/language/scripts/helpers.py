@@ -1,34 +1,34 @@
-"""Scripts with X for a `${{ }}`: what they become, or why they are refused."""
+"""Scripts with X for a `${{ }}`: the result of the substitution, or why it is refused."""
 
 from __future__ import annotations
 
 import pytest
 
-from dagrun.language.scripts import ScriptProblems, fit
+from dagrun.language.scripts import ScriptProblems, substitute
 
 
-def fitted(script: str, shell: str = "bash") -> str:
-    """The script with X for the hole and for the variable alike."""
-    return fit(script.replace("X", "${{ params.x }}"), shell).script.replace("DAGRUN_X1", "X")
+def substituted(script: str, shell: str = "bash") -> str:
+    """The script with X for the placeholder, and with X for the variable in the result."""
+    return substitute(script.replace("X", "${{ params.x }}"), shell).script.replace("DAGRUN_X1", "X")
 
 
 def refused(script: str, shell: str = "bash") -> str:
-    """Why the first hole is refused; all of them must be, each at its place."""
+    """Why the first placeholder is refused. All of them must be, each at its offset."""
     text = script.replace("X", "${{ params.x }}")
     with pytest.raises(ScriptProblems) as caught:
-        fit(text, shell)
+        substitute(text, shell)
     assert [error.offset for error in caught.value.errors] == positions(text)
     messages = [error.message for error in caught.value.errors]
-    start, end = "a value cannot stand here: ", "; put it in `env:` and read the variable"
+    start, end = "a value cannot be used here: ", "; put it in `env:` and read the variable"
     assert all(message.startswith(start) and message.endswith(end) for message in messages)
     return messages[0].removeprefix(start).removesuffix(end)
 
 
 def not_followed(script: str, shell: str = "bash") -> str:
-    """Where the scanner loses its way in the script."""
+    """Why the scanner gave up in the script."""
     reason = refused(script, shell)
-    assert reason.startswith("the script cannot be followed to here (")
-    return reason.removeprefix("the script cannot be followed to here (").removesuffix(")")
+    assert reason.startswith("dagrun cannot follow the script up to here (")
+    return reason.removeprefix("dagrun cannot follow the script up to here (").removesuffix(")")
 
 
 def positions(text: str) -> list[int]:

@@ -21,7 +21,7 @@ from dagrun.language.scripts import Bashism, bashisms
         ("a | (b; [[ c ]])", "[["), ("x=$(y=$(z &> w))", "&>"), ("shopt -s extglob", "shopt"),
     ],
 )  # fmt: skip
-def test_what_only_bash_reads_so_is_found(script: str, what: str) -> None:
+def test_bash_syntax_is_found(script: str, what: str) -> None:
     assert what in [each.what for each in bashisms(script)]
 
 
@@ -33,10 +33,10 @@ def test_what_only_bash_reads_so_is_found(script: str, what: str) -> None:
         "awk '{ a[1] == 2 }'", "f & >a", "((a) | b)", "echo a=(", "if a; then b; fi",
     ],
 )  # fmt: skip
-def test_what_every_sh_reads_alike_is_left_alone(script: str) -> None:
+def test_syntax_of_every_sh_is_not_reported(script: str) -> None:
     assert list(bashisms(script)) == []
 
 
-def test_each_kind_is_found_once_at_its_place() -> None:
+def test_each_kind_is_reported_once_with_its_offset() -> None:
     script = "echo ${{ params.a }} $${{ b }}; [[ a ]]; [[ b ]] && f &> c"
     assert list(bashisms(script)) == [Bashism(script.index("[["), "[["), Bashism(script.index("&>"), "&>")]

@@ -1,7 +1,7 @@
-"""Which arguments of which commands are parsed as code again, so that no value may stand in them.
+"""Arguments of commands that are parsed as code again, so that no value is allowed in them.
 
-`assignments` and `builtins` are about the script's own shell, and are meant to be complete. `programs` is a short table
-of what is well known: it finds the common mistake.
+`assignments` and `builtins` are about the script's own shell and are meant to be complete. `programs` is a short table of
+well-known programs; it finds the common mistake.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Final
 
 from dagrun.language.scripts.parts import Word
-from dagrun.language.scripts.rules.assignments import Variables, is_evaluated, judge_assignments
-from dagrun.language.scripts.rules.builtins import heads, judge_builtin, judge_condition
-from dagrun.language.scripts.rules.programs import judge_program
-from dagrun.language.scripts.rules.verdict import COMMAND, Verdict
+from dagrun.language.scripts.rules.assignments import ScriptVariables, check_assignments, is_evaluated
+from dagrun.language.scripts.rules.builtins import check_builtin, check_condition, command_positions
+from dagrun.language.scripts.rules.command_check import COMMAND, CommandCheck
+from dagrun.language.scripts.rules.programs import check_program
 
-__all__ = ["Variables", "Verdict", "is_evaluated", "judge", "judge_condition"]
+__all__ = ["CommandCheck", "ScriptVariables", "check_command", "check_condition", "is_evaluated"]
 
 #: Words before the name of a command: more than anyone writes.
 _MOST_BEFORE: Final = 20
@@ -25,30 +25,36 @@ _MOST_BEFORE: Final = 20
 _DEFAULT: Final = re.compile(r"(?<=[-=+ ])[\w.]+|(?<=[-=+ ])\[")
 
 
-def judge(words: Sequence[Word], shell: str, variables: Variables) -> Verdict:
-    """What is refused in one simple command."""
-    verdict = Verdict()
-    words = judge_assignments(words, shell, verdict, variables)
+def check_command(words: Sequence[Word], shell: str, variables: ScriptVariables) -> CommandCheck:
+    """Check one simple command."""
+    check = CommandCheck()
+    words = check_assignments(words, shell, check, variables)
     if not words:
-        return verdict
-    candidates = list(islice(heads(words), _MOST_BEFORE))
+        return check
+    candidates = list(islice(command_positions(words), _MOST_BEFORE))
     for at in candidates:
-        _judge_head(words[at], words[at + 1 :], shell, verdict, variables, first=at == 0)
+        _check_command_name(words[at], words[at + 1 :], shell, check, variables, first=at == 0)
     if len(candidates) == _MOST_BEFORE:
-        verdict.refuse(words, "too many words stand before the name of the command")
-    judge_program(words, candidates[-1], verdict)
-    return verdict
+        check.refuse(words, "there are too many words before the name of the command")
+    check_program(words, candidates[-1], check)
+    return check
 
 
-def _judge_head(
-    head: Word, arguments: Sequence[Word], shell: str, verdict: Verdict, variables: Variables, *, first: bool
+def _check_command_name(
+    head: Word,
+    arguments: Sequence[Word],
+    shell: str,
+    check: CommandCheck,
+    variables: ScriptVariables,
+    *,
+    first: bool,
 ) -> None:
-    """What is refused if this word is the name of the command."""
-    why = COMMAND if first else f"{COMMAND}, or could be if what stands before it is empty: quote that"
-    verdict.refuse([head], why)
+    """Refuse what is not allowed if this word is the name of the command."""
+    why = COMMAND if first else f"{COMMAND}, or could be if the word before it is empty: quote that word"
+    check.refuse([head], why)
     if head.braces or head.escapes:
-        verdict.refuse(arguments, "the name of the command cannot be told from its braces or escapes")
-    # A part that is not known may turn out empty: `${a}eval`; or be what is written in it: `${a:-eval}`.
-    within = _DEFAULT.findall(head.raw) if "${" in head.raw else ()
-    for name in (head.known, *within):
-        judge_builtin(name, arguments, shell, verdict, variables)
+        check.refuse(arguments, "the name of the command is not certain: it has braces or escapes")
+    # An unknown part may be empty: `${a}eval`; or its default applies: `${a:-eval}`.
+    defaults = _DEFAULT.findall(head.raw) if "${" in head.raw else ()
+    for name in (head.known, *defaults):
+        check_builtin(name, arguments, shell, check, variables)

@@ -1,4 +1,4 @@
-"""Builtins, and options of builtins, that not every `sh` has."""
+"""Builtins, and options of builtins, that some shells called `sh` do not have."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 from dagrun.language.scripts.parts import Word
 from dagrun.language.scripts.rules.assignments import ASSIGNMENT
-from dagrun.language.scripts.rules.verdict import names
+from dagrun.language.scripts.rules.command_check import name_set
 
-_BUILTINS: Final = names(
+_BUILTINS: Final = name_set(
     "source declare typeset let shopt mapfile readarray pushd popd dirs enable builtin caller compgen complete disown"
 )
-#: Options that only bash's own of a builtin has.
+#: Options of builtins that exist only in bash.
 _OPTIONS: Final = {
     "local": "aAinrxlug", "export": "fn", "readonly": "aAf", "read": "adinNstu", "printf": "v", "test": "v", "[": "v", "exec": "acl",
     "wait": "np", "type": "tPpa",
@@ -21,7 +21,7 @@ _OPTIONS: Final = {
 
 
 def note_builtin(words: Sequence[Word], note: Callable[[int, str], None]) -> None:
-    """What one simple command asks for that only bash and its like know."""
+    """Note what one simple command uses that only bash and similar shells know."""
     words = list(words)
     for word in words:
         if (name := ASSIGNMENT.match(word.raw)) is None:

@@ -1,4 +1,4 @@
-"""The grammar: statements, pipelines, commands that hold others, and simple ones, which the rules judge."""
+"""Reading statements: pipelines, compound commands, and simple commands, which the rules check."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ import re
 from bisect import bisect_left
 from typing import Final
 
-from dagrun.language.scripts.parts import Command, Word
-from dagrun.language.scripts.placeholders import Place
-from dagrun.language.scripts.rules import Verdict, judge, judge_condition
+from dagrun.language.scripts.parts import ScriptCommand, Word
+from dagrun.language.scripts.placeholders import Context
+from dagrun.language.scripts.rules import CommandCheck, check_command, check_condition
 from dagrun.language.scripts.rules.assignments import assign
 from dagrun.language.scripts.rules.bashisms import note_builtin
-from dagrun.language.scripts.rules.verdict import names
-from dagrun.language.scripts.shell.cursor import Lost
+from dagrun.language.scripts.rules.command_check import name_set
+from dagrun.language.scripts.shell.cursor import ScanError
 from dagrun.language.scripts.shell.pieces import CONTINUED_PARENTHESIS, IN_ARITHMETIC
 from dagrun.language.scripts.shell.redirections import Redirections
 
 _CASE_END: Final = re.compile(r";;&|;;|;&|;\|")
 _RESERVED: Final = re.compile(r"(?:\[\[|[!{}]|[a-z]+)(?=[ \t\n;&|()<>]|\Z)")
-_RESERVED_WORDS: Final = names(
+_RESERVED_WORDS: Final = name_set(
     "! { } [[ case coproc do done elif else esac fi for function if in repeat select then time until while"
 )
 _CLOSERS: Final = frozenset({"then", "do", "done", "fi", "elif", "else", "esac", "}"})
 _SIGN: Final = re.compile(r"&&|\|\||[()<>|&]")
 _PIPE: Final = re.compile(r"\|&|\|(?!\|)")
 _CONDITION_END: Final = re.compile(r"\]\](?=[\s;&|()<>]|$)")
-_NOT_FOLLOWED: Final = "the script cannot be followed to here"
+_NOT_FOLLOWED: Final = "dagrun cannot follow the script up to here"
 
 
 class Grammar(Redirections):
     """Reads a whole script."""
 
-    def run(self) -> list[Place]:
-        """The place of every hole, in order."""
+    def run(self) -> list[Context]:
+        """The context of every placeholder, in order."""
         try:
             self._whole()
-        except (Lost, RecursionError) as lost:
-            why = f"{_NOT_FOLLOWED} ({lost})" if isinstance(lost, Lost) else _NOT_FOLLOWED
-            self.holes.refuse(self.settled, len(self.text), why)
+        except (ScanError, RecursionError) as error:
+            why = f"{_NOT_FOLLOWED} ({error})" if isinstance(error, ScanError) else _NOT_FOLLOWED
+            self.placeholders.refuse(self.settled, len(self.text), why)
         for word, why in self.variables.refused():
             self.refuse(word, why)
-        return self.holes.places(_NOT_FOLLOWED)
+        return self.placeholders.contexts(_NOT_FOLLOWED)
 
     def statements(self, stops: frozenset[str] = frozenset()) -> None:
         while self._at_statement(stops):
@@ -51,9 +51,9 @@ class Grammar(Redirections):
             self._statement()
             self.settled = self.at
         if not self.ended:
-            raise Lost(f"'{self.text[self.at]}' on line {self.line(self.at)} closes nothing")
+            raise ScanError(f"'{self.text[self.at]}' on line {self.line(self.at)} closes nothing")
         if self.pending:
-            raise Lost(f"the heredoc '{self.pending[0].delimiter}' has no end")
+            raise ScanError(f"the heredoc {self.pending[0].name} has no end")
 
     def _at_statement(self, stops: frozenset[str]) -> bool:
         self.gaps()
@@ -62,7 +62,7 @@ class Grammar(Redirections):
         return self._reserved() not in stops
 
     def _statement(self) -> None:
-        """Pipelines, and the sign that ends them."""
+        """Read pipelines, and the sign that ends them."""
         self._pipeline()
         while self.takes("&&") or self.takes("||"):
             self.gaps()
@@ -73,7 +73,7 @@ class Grammar(Redirections):
             raise self.unexpected(self.text[self.at])
 
     def _pipeline(self) -> None:
-        """One pipeline and the gap after it."""
+        """Read one pipeline and the gap after it."""
         command = self._command()
         self.gap()
         while pipe := self.matched(_PIPE):
@@ -81,21 +81,21 @@ class Grammar(Redirections):
                 self.note(self.at - 2, pipe)
             self.gaps()
             before, command = command, self._command()
-            if command.runs_input:
+            if command.executes_input:
                 self._refuse_output(before)
             self.gap()
 
-    def _refuse_output(self, command: Command) -> None:
-        """What a command writes is run: its heredocs, and what `echo` and `printf` in it are given."""
-        why = "the next command of this pipeline runs what it reads as code"
+    def _refuse_output(self, command: ScriptCommand) -> None:
+        """Refuse values in what a command writes: its heredocs, and the arguments of `echo` and `printf` in it."""
+        why = "the next command of this pipeline executes its input as code"
         for heredoc in self.heredocs[bisect_left(self.heredocs, command.start, key=lambda each: each.at) :]:
             if heredoc.at < command.end:
                 self.refuse_heredoc(heredoc, why)
         for end, start in self.printed[bisect_left(self.printed, (command.start, 0)) :]:
             if start >= command.start and end <= command.end:
-                self.holes.refuse(start, end, why)
+                self.placeholders.refuse(start, end, why)
 
-    def _command(self) -> Command:
+    def _command(self) -> ScriptCommand:
         self.descend()
         self.gap()
         while (word := self._reserved()) in ("!", "time", "coproc"):
@@ -105,7 +105,7 @@ class Grammar(Redirections):
             self.gap()
         if word in _CLOSERS:
             raise self.unexpected(word)
-        command = Command(self.at)
+        command = ScriptCommand(self.at)
         if self._compound(word):
             self.redirections(command)
         else:
@@ -116,7 +116,7 @@ class Grammar(Redirections):
 
     # --- simple commands and functions ---
 
-    def _simple(self, command: Command) -> None:
+    def _simple(self, command: ScriptCommand) -> None:
         while True:
             self.redirections(command)
             if self.ended or self.text[self.at] in "\n;&|)":
@@ -127,11 +127,11 @@ class Grammar(Redirections):
                 return self._define(command.words.pop())
             command.words.append(self.word())
         if self.at == command.start:
-            raise Lost(f"a command is missing on line {self.line(self.at)}")
-        return self._judge(command)
+            raise ScanError(f"a command is missing on line {self.line(self.at)}")
+        return self._check(command)
 
     def _define(self, name: Word) -> None:
-        """The rest of a function, after its name."""
+        """Read the rest of a function, after its name."""
         self.refuse(name, "this is the name of a function")
         self.gap()
         if self.takes("("):
@@ -141,7 +141,7 @@ class Grammar(Redirections):
         self.gaps()
         self._command()
 
-    def _judge(self, command: Command) -> None:
+    def _check(self, command: ScriptCommand) -> None:
         first = next((word for word in command.words if word.raw), None)
         if (
             first
@@ -149,29 +149,29 @@ class Grammar(Redirections):
             and first.value in _RESERVED_WORDS
             and self.text[first.start : first.end] != first.value
         ):
-            raise Lost(f"the word on line {self.line(first.start)} is broken over two lines")
-        verdict = judge(command.words, self.shell, self.variables)
+            raise ScanError(f"the word on line {self.line(first.start)} is written on two lines")
+        check = check_command(command.words, self.shell, self.variables)
         note_builtin(command.words, self.note)
-        command.runs_input = verdict.runs_input
-        if verdict.hands_on:
+        command.executes_input = check.executes_input
+        if check.prints_arguments:
             self.printed.append((self.at, command.start))
-        if verdict.runs_input:
-            why = "the command runs what it reads as code"
-            verdict.refuse(command.inputs, why)
+        if check.executes_input:
+            why = "the command executes its input as code"
+            check.refuse(command.inputs, why)
             for heredoc in command.heredocs:
                 self.refuse_heredoc(heredoc, why)
-        self._heed(verdict)
-        if verdict.rereads:
-            raise Lost(f"{verdict.rereads}; line {self.line(command.start)}")
+        self._refuse_all(check)
+        if check.changes_parsing:
+            raise ScanError(f"{check.changes_parsing}; line {self.line(command.start)}")
 
-    def _heed(self, verdict: Verdict) -> None:
-        for word, why in verdict.refused:
+    def _refuse_all(self, check: CommandCheck) -> None:
+        for word, why in check.refused:
             self.refuse(word, why)
 
     # --- compound commands ---
 
     def _compound(self, word: str) -> bool:
-        """A compound command; False if `word` begins none."""
+        """Read a compound command; False if `word` begins none."""
         if self.sees("("):
             self._parentheses()
             return True
@@ -217,26 +217,26 @@ class Grammar(Redirections):
     def _expect(self, word: str) -> None:
         self.gaps()
         if not self._takes_word(word):
-            raise Lost(f"'{word}' is expected on line {self.line(self.at)}")
+            raise ScanError(f"'{word}' is expected on line {self.line(self.at)}")
 
     def _block(self, end: str) -> None:
         self.statements(frozenset({end}))
         self._expect(end)
 
     def _parentheses(self) -> None:
-        """A subshell or arithmetic."""
+        """Read a subshell or arithmetic."""
         start = self.at
         if self.sees("((") and self.shell in ("sh", "dash"):
-            raise Lost(f"'((' on line {self.line(start)} is not read alike by every sh")
+            raise ScanError(f"shells called sh read '((' on line {self.line(start)} differently")
         if self.takes("(("):
             self.arithmetic()
             return self.note(start, "((")
         self.at += 1
         if self.match(CONTINUED_PARENTHESIS):
-            raise Lost(f"the parentheses on line {self.line(start)} are not read alike by every shell")
+            raise ScanError(f"shells read the parentheses on line {self.line(start)} differently")
         self.statements()
         if not self.takes(")"):
-            raise Lost(f"the parenthesis on line {self.line(start)} is not closed")
+            raise ScanError(f"the parenthesis on line {self.line(start)} is not closed")
         return None
 
     def _if(self) -> None:
@@ -257,18 +257,18 @@ class Grammar(Redirections):
             return self._body()
         name = self.word()
         self.refuse(name, "this is the name of a variable")
-        verdict = Verdict()
+        check = CommandCheck()
         self.gaps()
         if self._takes_word("in"):
             self.gap()
             while not self.ended and not self.sees(";", "\n"):
-                assign(name.known, self.word(), self.shell, verdict, self.variables)
+                assign(name.known, self.word(), self.shell, check, self.variables)
                 self.gap()
-        self._heed(verdict)
+        self._refuse_all(check)
         return self._body()
 
     def _body(self) -> None:
-        """What a loop repeats."""
+        """Read the commands that a loop repeats."""
         self.gap()
         self.takes(";")
         self.gaps()
@@ -290,7 +290,7 @@ class Grammar(Redirections):
             if end not in (";;", ""):
                 self.note(self.at - len(end), end)
             if not end and self._reserved() != "esac":
-                raise Lost(f"the case before line {self.line(self.at)} is not closed")
+                raise ScanError(f"the case before line {self.line(self.at)} is not closed")
             self.gaps()
 
     def _patterns(self) -> None:
@@ -305,10 +305,10 @@ class Grammar(Redirections):
         while not self.matched(_CONDITION_END):
             start = self.at
             if self.ended or self.sees(";", "#"):
-                raise Lost(f"'[[' before line {self.line(start)} is not closed")
+                raise ScanError(f"'[[' before line {self.line(start)} is not closed")
             if sign := self.matched(_SIGN):
                 words.append(Word(start, end=self.at, lead=sign, known=sign))
             else:
                 words.append(self.word())
             self.gaps(comments=False)
-        self._heed(judge_condition(words))
+        self._refuse_all(check_condition(words))

@@ -1,4 +1,4 @@
-"""What words are made of: quotes, escapes, and all that a dollar begins."""
+"""The parts of words: quotes, escapes, and everything that begins with a dollar sign."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from abc import ABC, abstractmethod
 from typing import Final
 
 from dagrun.language.scripts.parts import Word
-from dagrun.language.scripts.placeholders import HOLE, Fit
+from dagrun.language.scripts.placeholders import PLACEHOLDER, Quoting
 from dagrun.language.scripts.rules.assignments import CALCULATING
-from dagrun.language.scripts.shell.cursor import Cursor, Lost
+from dagrun.language.scripts.shell.cursor import Cursor, ScanError
 
-IN_ARITHMETIC: Final = "arithmetic runs what it finds in a value"
-IN_SUBSCRIPT: Final = "a subscript is arithmetic, which runs what it finds in a value"
+IN_ARITHMETIC: Final = "arithmetic may execute parts of a value"
+IN_SUBSCRIPT: Final = "a subscript is arithmetic, which may execute parts of a value"
 
 _IN_ARITHMETIC: Final = re.compile(r"[^\\'\"`$\0();]+")
 _IN_QUOTES: Final = re.compile(r'[^\\"`$\0]+')
 _IN_BRACES: Final = re.compile(r"[^\\'\"`$\0{}]+")
 _BACKTICKS: Final = re.compile(r"`[^`\\]*(?:\\.[^`\\]*)*`", re.DOTALL)
 _ANSI: Final = re.compile(r"\$'[^\\']*(?:\\.[^\\']*)*'", re.DOTALL)
-#: What all shells with `$'..'` read alike; the last of them are escapes that they do not.
+#: Escapes that all shells with `$'..'` read in the same way; the last alternative matches those that they do not.
 _ESCAPE: Final = re.compile(
     r"\\(?:([\\'\"?abefnrtvE])|x([0-9A-Fa-f]{1,2})(?![0-9A-Fa-f{])|u([0-9A-Fa-f]{4})(?![0-9A-Fa-f])|([0-7]{3})|.)",
     re.DOTALL,
 )
 _ESCAPES: Final = dict(zip("abefnrtvE", "\a\b\x1b\f\n\r\t\v\x1b", strict=True))
 CONTINUED_PARENTHESIS: Final = re.compile(r"(?:\\\n)+\(")
-#: What POSIX has of `${..}`, after the name.
+#: The forms of `${..}` that POSIX defines.
 _POSIX_BRACES: Final = re.compile(r"\$\{(?:#?(?:\w+|[@*#?$!-])\}|(?:\w+|[@*#?$!-])(?::?[-=?+]|##?|%%?))")
 _NOT_IN_BRACKETS: Final = re.compile(r"[\\'\"`$(\[\n]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -35,21 +35,21 @@ _BASH_BRACES: Final = re.compile(r"\$\{!?\w*(?:\[|\^\^?|,,?|//?|:|@)?")
 
 
 class Pieces(Cursor, ABC):
-    """Reads one piece of a word after the other."""
+    """Reads a word piece by piece."""
 
     @abstractmethod
     def statements(self, stops: frozenset[str] = frozenset()) -> None:
-        """Statements up to a reserved word of `stops`, a closing parenthesis, the end of a case branch, or the end."""
+        """Read statements up to a reserved word of `stops`, a closing parenthesis, the end of a case branch, or the end."""
 
     def piece(self, word: Word, text: re.Pattern[str], *, quoted: bool) -> bool:
-        """One more piece, `text` or special; False if neither is here."""
+        """Read one more piece, `text` or special; False if neither comes next."""
         if plain := self.matched(text):
             word.add(plain)
             return True
         return self.special(word, quoted=quoted)
 
     def special(self, word: Word, *, quoted: bool) -> bool:
-        """The piece that a special character begins; False if none is here."""
+        """Read the piece that a special character begins; False if none comes next."""
         start = self.at
         match self.text[start]:
             case "$":
@@ -63,9 +63,9 @@ class Pieces(Cursor, ABC):
             case "`":
                 self._backticks(word)
             case "\0":
-                self.holes.fit(start, start + 1, Fit.DOUBLE if quoted else Fit.BARE)
+                self.placeholders.quote(start, start + 1, Quoting.DOUBLE if quoted else Quoting.BARE)
                 word.fixed = False
-                word.is_piece = True
+                word.has_own_placeholder = True
                 self.at += 1
             case "\\":
                 # A continued line is no break.
@@ -77,46 +77,48 @@ class Pieces(Cursor, ABC):
         return True
 
     def nested(self) -> None:
-        """A command inside a word, after its opening parenthesis: everything starts anew."""
+        """Read commands inside a word, after the opening parenthesis. Quoting starts anew there."""
         start = self.at
         if self.match(CONTINUED_PARENTHESIS):
-            raise Lost(f"the parentheses on line {self.line(start)} are not read alike by every shell")
+            raise ScanError(f"shells read the parentheses on line {self.line(start)} differently")
         waiting, self.pending = self.pending, []
         self.statements()
         if self.pending or not self.takes(")"):
-            raise Lost(f"the parenthesis on line {self.line(start)} is not closed")
+            raise ScanError(f"the parenthesis on line {self.line(start)} is not closed")
         self.pending = waiting
         self._no_break(start)
 
     def arithmetic(self) -> None:
-        """Up to the `))` that ends it; what could also be a command in a subshell is not guessed at."""
+        """Read up to the `))` that ends it. What could also be a command in a subshell is an error, not a guess."""
         start = self.at
         depth = 0
         word = Word(start)
         while depth or not self.takes("))"):
             if self.ended or self.sees("'", "\\", ";;") or (not depth and self.sees(")")):
-                raise Lost(f"the arithmetic on line {self.line(start)} is not understood")
+                raise ScanError(f"the arithmetic on line {self.line(start)} is not understood")
             if self.matched(_IN_ARITHMETIC):
                 continue
             if not self.special(word, quoted=True):
                 depth += {"(": 1, ")": -1}.get(self.text[self.at], 0)
                 self.at += 1
-        self.holes.refuse(start, self.at, IN_ARITHMETIC)
+        self.placeholders.refuse(start, self.at, IN_ARITHMETIC)
         if self.shell in CALCULATING:
             self.variables.calculated(self.text[start : self.at])
         self._no_break(start)
 
     def _no_break(self, start: int) -> None:
-        """A line break inside a word while a heredoc waits for its body: the shells do not agree where that begins."""
+        """A line break inside a word while a heredoc waits for its body: shells disagree about where the body begins."""
         if self.pending and "\n" in self.text[start : self.at]:
-            raise Lost(f"a line break in quotes stands before the heredoc '{self.pending[0].delimiter}'")
+            raise ScanError(
+                f"a line break in quotes comes before the body of the heredoc {self.pending[0].name}"
+            )
 
     # --- quotes ---
 
     def _backslash(self, word: Word) -> None:
         following = self.text[self.at + 1 : self.at + 2]
-        if following == HOLE:
-            self.holes.refuse(self.at, self.at + 2, "the backslash before it would take the quote")
+        if following == PLACEHOLDER:
+            self.placeholders.refuse(self.at, self.at + 2, "the backslash before it would escape the quote")
         if following != "\n":
             word.add(following)
             word.plain = False
@@ -126,12 +128,12 @@ class Pieces(Cursor, ABC):
         start = self.at + 1
         end = self.find("'", start)
         if end < 0:
-            raise Lost(f"the quote ' on line {self.line(start)} is never closed")
-        self.holes.fit(start, end, Fit.SINGLE)
-        before, hole, _ = self.text[start:end].partition(HOLE)
+            raise ScanError(f"the quote ' on line {self.line(start)} is never closed")
+        self.placeholders.quote(start, end, Quoting.SINGLE)
+        before, placeholder, _ = self.text[start:end].partition(PLACEHOLDER)
         word.add(before)
-        word.fixed = word.fixed and not hole
-        word.is_piece |= bool(hole)
+        word.fixed = word.fixed and not placeholder
+        word.has_own_placeholder |= bool(placeholder)
         word.plain = False
         self.at = end + 1
 
@@ -141,28 +143,30 @@ class Pieces(Cursor, ABC):
         self.at += 1
         while not self.takes('"'):
             if self.ended:
-                raise Lost(f'the quote " on line {self.line(start)} is never closed')
+                raise ScanError(f'the quote " on line {self.line(start)} is never closed')
             self.piece(word, _IN_QUOTES, quoted=True)
 
     def _backticks(self, word: Word) -> None:
         start = self.at
         if not self.matched(_BACKTICKS):
-            raise Lost(f"the backtick on line {self.line(start)} is never closed")
-        self.holes.refuse(start, self.at, "backticks read their text twice; write $(..)")
+            raise ScanError(f"the backtick on line {self.line(start)} is never closed")
+        self.placeholders.refuse(start, self.at, "backticks parse their text twice; write $(..)")
         word.fixed = False
 
     def _ansi(self, word: Word) -> None:
         start = self.at
         quoted = self.matched(_ANSI)
         if not quoted or (self.shell in ("sh", "dash") and quoted.count("'") > 2):
-            raise Lost(f"$'..' on line {self.line(start)} is not read alike by every shell, or never closed")
-        self.holes.refuse(start, self.at, "$'..' cannot hold a reference")
+            raise ScanError(
+                f"$'..' on line {self.line(start)} is never closed, or shells read it differently"
+            )
+        self.placeholders.refuse(start, self.at, "$'..' cannot contain a reference to a variable")
         self.note(start, "$'..'")
         word.plain = False
         self._decode(quoted[2:-1], word)
 
     def _decode(self, text: str, word: Word) -> None:
-        """The known text of `$'..'`. In `sh` it may be none of it, and some escapes mean what the shell makes of them."""
+        """Add the known text of `$'..'`. In `sh` none of it is certain; shells read some escapes differently."""
         if self.shell in ("sh", "dash"):
             word.fixed = False
         at = 0
@@ -183,7 +187,7 @@ class Pieces(Cursor, ABC):
 
     def _dollar(self, word: Word, *, quoted: bool) -> None:
         if self.sees("$\\\n"):
-            raise Lost(f"the line {self.line(self.at)} ends in a dollar that the next one continues")
+            raise ScanError(f"line {self.line(self.at)} ends in a dollar sign that the next line continues")
         if not quoted and self.sees("$'"):
             self._ansi(word)
         elif not quoted and self.sees('$"'):
@@ -191,12 +195,12 @@ class Pieces(Cursor, ABC):
         elif self._expansion(quoted=quoted):
             word.fixed = False
         else:
-            self.holes.refuse(self.at, self.at + 2, "the dollar before it would take the quote")
+            self.placeholders.refuse(self.at, self.at + 2, "the dollar sign before it would change the quote")
             word.add("$")
             self.at += 1
 
     def _expansion(self, *, quoted: bool) -> bool:
-        """What is known at run time only; False if the dollar is just one."""
+        """Read an expansion, whose result is known only at run time; False if the dollar sign is plain text."""
         start = self.at
         following = self.text[start + 1 : start + 2]
         if self.takes("$(("):
@@ -219,11 +223,11 @@ class Pieces(Cursor, ABC):
         return True
 
     def _brackets(self, opening: int, why: str) -> None:
-        """A subscript or `$[..]`, from its opening bracket; one with quotes in it is not guessed at."""
+        """Read a subscript or `$[..]`, from its opening bracket. Quotes inside it are an error, not a guess."""
         end = self.find("]", opening)
         if end < 0 or _NOT_IN_BRACKETS.search(self.text, opening + 1, end):
-            raise Lost(f"the brackets on line {self.line(opening)} are not understood")
-        self.holes.refuse(opening, end, why)
+            raise ScanError(f"the brackets on line {self.line(opening)} are not understood")
+        self.placeholders.refuse(opening, end, why)
         self.at = end + 1
 
     def _braces(self, *, quoted: bool) -> None:
@@ -233,13 +237,13 @@ class Pieces(Cursor, ABC):
         ):
             self.note(start - 2, f"{bash[0]}..}}")
         if self.sees(" ", "\t", "\n", "|"):
-            raise Lost(f"'${{' on line {self.line(start)} is not understood")
+            raise ScanError(f"'${{' on line {self.line(start)} is not understood")
         while not self.takes("}"):
             at = self.at
-            # Inside double quotes the shells disagree on what a quote in braces is.
+            # Shells disagree about quotes in braces inside double quotes.
             if self.ended or self.sees("{") or (quoted and self.sees("'")):
-                raise Lost(f"'${{' on line {self.line(start)} is never closed, or not understood")
+                raise ScanError(f"'${{' on line {self.line(start)} is never closed, or not understood")
             self.piece(Word(at), _IN_BRACES, quoted=quoted)
             if quoted and self.text[at] == '"' and "}" in self.text[at : self.at]:
-                raise Lost(f"the quotes in '${{' on line {self.line(start)} are not understood")
-        self.holes.refuse(start, self.at, "inside ${..} a value would be taken for a part of it")
+                raise ScanError(f"the quotes in '${{' on line {self.line(start)} are not understood")
+        self.placeholders.refuse(start, self.at, "inside ${..} a value would become part of the expansion")

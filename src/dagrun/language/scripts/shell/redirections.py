@@ -1,12 +1,12 @@
-"""Redirections, and the line breaks after which the bodies of heredocs stand."""
+"""Reading redirections, and the line breaks that the bodies of heredocs follow."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from dagrun.language.scripts.parts import Command, Heredoc, Word
-from dagrun.language.scripts.shell.cursor import Lost
+from dagrun.language.scripts.parts import Heredoc, ScriptCommand, Word
+from dagrun.language.scripts.shell.cursor import ScanError
 from dagrun.language.scripts.shell.words import Words
 
 _OPERATOR: Final = re.compile(r"(?:[0-9]+|\{\w+\})?(<<<|<<-|<<|<&|<>|>>|>&|>\||<(?!\()|>(?!\()|&>>|&>)")
@@ -17,8 +17,8 @@ _IN_BODY: Final = re.compile(r"[^\\`$\0]+")
 class Redirections(Words):
     """Reads redirections and heredocs."""
 
-    def redirections(self, command: Command) -> None:
-        """All that are here, and the gap after them."""
+    def redirections(self, command: ScriptCommand) -> None:
+        """Read all redirections that come next, and the gap after them."""
         self.gap()
         while (match := self.match(_OPERATOR)) and not (
             match[1].startswith("&") and self.shell in ("sh", "dash")
@@ -31,11 +31,11 @@ class Redirections(Words):
                 self._target(match, command)
             self.gap()
 
-    def _target(self, operator: re.Match[str], command: Command) -> None:
+    def _target(self, operator: re.Match[str], command: ScriptCommand) -> None:
         target = self.word()
         sign = operator[1]
         if sign in ("<&", ">&"):
-            self.refuse(target, f"after '{sign}' it may be taken for the number of a file descriptor")
+            self.refuse(target, f"after '{sign}' it could be read as the number of a file descriptor")
         if sign == "<<<":
             command.inputs.append(target)
         if sign in ("<<<", "&>", "&>>"):
@@ -46,7 +46,7 @@ class Redirections(Words):
             self.note(operator.start(), "{name} before a redirection")
 
     def gaps(self, *, comments: bool = True) -> None:
-        """What lies between words, over several lines."""
+        """Step over what is between words, on several lines."""
         self.gap(comments=comments)
         while self.sees("\n"):
             self.at += 1
@@ -55,15 +55,15 @@ class Redirections(Words):
             self.gap(comments=comments)
 
     def refuse_heredoc(self, heredoc: Heredoc, why: str) -> None:
-        """No value may stand in it, whether or not its body has been read."""
+        """No value is allowed in it, whether or not its body has been read."""
         heredoc.refused = why
         if heredoc.body:
-            self.holes.refuse(*heredoc.body, why)
+            self.placeholders.refuse(*heredoc.body, why)
 
     def _heredoc(self, at: int, *, strip_tabs: bool) -> Heredoc:
         word = self.word()
-        if word.holes or word.value is None or set(word.raw) & set("$`()\n"):
-            raise Lost(f"the end of the heredoc on line {self.line(at)} cannot be told")
+        if word.placeholders or word.value is None or set(word.raw) & set("$`()\n"):
+            raise ScanError(f"the end of the heredoc on line {self.line(at)} is not certain")
         heredoc = Heredoc(at, word.value, not word.plain, strip_tabs)
         self.pending.append(heredoc)
         self.heredocs.append(heredoc)
@@ -76,15 +76,15 @@ class Redirections(Words):
             end, after = self._end_of(heredoc)
             heredoc.body = (start, end)
             if heredoc.quoted:
-                self.holes.refuse(start, end, "a quoted heredoc is taken as it is written")
+                self.placeholders.refuse(start, end, "the shell expands nothing in a quoted heredoc")
             else:
                 self._expanding(end)
             if heredoc.refused:
-                self.holes.refuse(start, end, heredoc.refused)
+                self.placeholders.refuse(start, end, heredoc.refused)
             self.at = after
 
     def _end_of(self, heredoc: Heredoc) -> tuple[int, int]:
-        """Where the body ends and where the script goes on."""
+        """The end of the body, and the offset of what follows the heredoc."""
         at = self.at
         continued = False
         while at < self.end:
@@ -93,14 +93,16 @@ class Redirections(Words):
             line = self.text[at:end]
             if (line.lstrip("\t") if heredoc.strip_tabs else line) == heredoc.delimiter:
                 if continued:
-                    raise Lost(f"the line above the end of the heredoc on line {self.line(at)} goes on")
+                    raise ScanError(
+                        f"a backslash continues the line above the end of the heredoc on line {self.line(at)}"
+                    )
                 return at, min(end + 1, self.end)
             continued = not heredoc.quoted and (len(line) - len(line.rstrip("\\"))) % 2 == 1
             at = end + 1
-        raise Lost(f"the heredoc '{heredoc.delimiter}' has no end")
+        raise ScanError(f"the heredoc {heredoc.name} has no end")
 
     def _expanding(self, end: int) -> None:
-        """The body of an unquoted heredoc: quotes are text, `$` and backticks are not."""
+        """Read the body of an unquoted heredoc: quotes are plain text there, `$` and backticks are not."""
         whole, self.end = self.end, end
         word = Word(self.at)
         try:

@@ -1,4 +1,4 @@
-"""Words, and the blanks and comments before them."""
+"""Reading words, and the blanks and comments before them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from dagrun.language.scripts.parts import Word
-from dagrun.language.scripts.placeholders import Fit
-from dagrun.language.scripts.shell.cursor import Lost
+from dagrun.language.scripts.placeholders import Quoting
+from dagrun.language.scripts.shell.cursor import ScanError
 from dagrun.language.scripts.shell.pieces import IN_SUBSCRIPT, Pieces
 
 _TEXT: Final = re.compile(r"[^\\'\"`$()<>|&;\s\0]+")
@@ -22,35 +22,35 @@ class Words(Pieces):
     """Reads words."""
 
     def gap(self, *, comments: bool = True) -> None:
-        """Blanks, continued lines and a comment."""
+        """Step over blanks, continued lines and a comment."""
         self.matched(_BLANK)
         if comments and self.sees("#"):
             end = self.find("\n", self.at)
             end = self.end if end < 0 else end
-            self.holes.fit(self.at, end, Fit.COMMENT)
+            self.placeholders.quote(self.at, end, Quoting.COMMENT)
             self.at = end
 
     def word(self) -> Word:
-        """The word that is here."""
+        """Read the next word."""
         word = Word(self.at)
-        while self.at < self.end and self._goes_on(word):
+        while self.at < self.end and self._next_piece(word):
             pass
         if self.at == word.start:
-            raise Lost(f"a word is missing on line {self.line(self.at)}")
+            raise ScanError(f"a word is missing on line {self.line(self.at)}")
         if word.in_brackets and self.sees(" ", "\t", "\n") and _SUBSCRIPTED.match(self.text, word.start):
-            raise Lost(f"the brackets on line {self.line(word.start)} are not closed in their word")
+            raise ScanError(f"the brackets on line {self.line(word.start)} are not closed in their word")
         word.close()
         word.end = self.at
         word.raw = self.text[word.start : word.end].replace("\\\n", "")
-        word.holes = len(self.holes.within(word.start, word.end))
+        word.placeholders = len(self.placeholders.between(word.start, word.end))
         inside = word.raw[word.raw.find("{") : word.raw.rfind("}") + 1] if word.braces else ""
         word.braces = "," in inside or ".." in inside
         if word.braces:
             self.note(word.start, "{1..5}" if ".." in word.raw else "{a,b}")
         return word
 
-    def _goes_on(self, word: Word) -> bool:
-        """One more piece of a word; False at its end."""
+    def _next_piece(self, word: Word) -> bool:
+        """Read one more piece of a word; False at its end."""
         if text := self.matched(_TEXT):
             word.add(text)
             if "[" in text or "]" in text:
@@ -58,14 +58,14 @@ class Words(Pieces):
             word.braces |= "{" in text
             return True
         start = self.at
-        goes_on = self.special(word, quoted=False) or self._unquoted(word)
+        found = self.special(word, quoted=False) or self._unquoted(word)
         if word.in_brackets:
-            # `a[$(..)]=` too: what the command prints is calculated with.
-            self.holes.refuse(start, self.at, IN_SUBSCRIPT)
-        return goes_on
+            # `a[$(..)]=` too: the output of the command is used in arithmetic.
+            self.placeholders.refuse(start, self.at, IN_SUBSCRIPT)
+        return found
 
     def _unquoted(self, word: Word) -> bool:
-        """What is special outside quotes only."""
+        """Read what is special only outside quotes; False at the end of the word."""
         match self.text[self.at]:
             case "(":
                 return self._parenthesis(word)
@@ -82,7 +82,7 @@ class Words(Pieces):
         return True
 
     def _parenthesis(self, word: Word) -> bool:
-        """A parenthesis inside a word: an array or a pattern; False at the end of a function's name."""
+        """Read a parenthesis inside a word, an array or a pattern; False at the end of a function's name."""
         array = _ARRAY.fullmatch(self.text, word.start, self.at)
         empty = self.match(_EMPTY)
         if self.at == word.start or (empty and not array):
@@ -104,7 +104,7 @@ class Words(Pieces):
     def _elements(self) -> None:
         self.at += 1
         if self.pending:
-            raise Lost(f"a list stands before the heredoc '{self.pending[0].delimiter}'")
+            raise ScanError(f"a list comes before the body of the heredoc {self.pending[0].name}")
         while not self.takes(")"):
             self.gap()
             if not self.takes("\n") and not self.sees(")"):
@@ -115,7 +115,7 @@ class Words(Pieces):
         self.at += 1
         while not self.takes(")"):
             if self.ended or self.sees("\n", "#"):
-                raise Lost(f"the parenthesis on line {self.line(start)} is not understood")
-            if not self._goes_on(word):
+                raise ScanError(f"the parenthesis on line {self.line(start)} is not understood")
+            if not self._next_piece(word):
                 self.at += 1
-        self.holes.refuse(start, self.at, "a pattern in parentheses is not understood")
+        self.placeholders.refuse(start, self.at, "a pattern in parentheses is not understood")

@@ -1,10 +1,10 @@
-"""Programs that run code, and which of their arguments it is."""
+"""Programs that execute code, and which of their arguments are code."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.unit.language.scripts.helpers import fitted, refused
+from tests.unit.language.scripts.helpers import refused, substituted
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,16 @@ from tests.unit.language.scripts.helpers import fitted, refused
         ("pg_dump X | psql X", 'pg_dump "${X}" | psql "${X}"'),
         ("curl X | sh", 'curl "${X}" | sh'),
         ("echo X | ssh h 'cat >f'", "echo \"${X}\" | ssh h 'cat >f'"),
+        ("python3 X --region X", 'python3 "${X}" --region "${X}"'),
+        ("ssh X uptime", 'ssh "${X}" uptime'),
+        ("bash <(curl X)", 'bash <(curl "${X}")'),
+        ("echo X | xargs sh -c 'wc \"$@\"' _", 'echo "${X}" | xargs sh -c \'wc "$@"\' _'),
+        ("./script -c X", './script -c "${X}"'),
+        ("parallel gzip ::: X", 'parallel gzip ::: "${X}"'),
     ],
 )
-def test_an_argument_that_is_no_program_text_is_fitted(script: str, becomes: str) -> None:
-    assert fitted(script) == becomes
+def test_an_argument_that_is_not_program_text_is_allowed(script: str, becomes: str) -> None:
+    assert substituted(script) == becomes
 
 
 @pytest.mark.parametrize(
@@ -55,20 +61,12 @@ def test_an_argument_that_is_no_program_text_is_fitted(script: str, becomes: str
     ],
 )
 def test_a_program_text_is_refused(script: str, who: str) -> None:
-    assert refused(script) == f"'{who}' reads it as code"
-
-
-def test_a_value_could_be_an_option() -> None:
-    assert (
-        refused("python X")
-        == "'python' could take the value for an option that holds code; write -- before it"
-    )
-    assert fitted("python -- X") == 'python -- "${X}"'
+    assert refused(script) == f"'{who}' executes it as code"
 
 
 @pytest.mark.parametrize(
     "script",
     ["sudo X", "env A=1 X", "nice -n 5 X", "timeout 5 X", "xargs X", "find . -exec X {} +", "nohup X"],
 )
-def test_a_program_that_runs_another_does_not_get_its_name(script: str) -> None:
+def test_a_value_cannot_be_the_command_that_another_one_runs(script: str) -> None:
     assert refused(script) == "it would be the name of a command"

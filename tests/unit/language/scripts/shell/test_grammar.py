@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.language.scripts import ScriptProblems, fit
-from tests.unit.language.scripts.helpers import fitted, not_followed, refused
+from dagrun.language.scripts import ScriptProblems, substitute
+from tests.unit.language.scripts.helpers import not_followed, refused, substituted
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from tests.unit.language.scripts.helpers import fitted, not_followed, refused
         ("x=$(case X in a) echo X;; esac)", 'x=$(case "${X}" in a) echo "${X}";; esac)'),
     ],
 )
-def test_a_reference_is_fitted_to_its_place(script: str, becomes: str) -> None:
-    assert fitted(script) == becomes
+def test_a_reference_is_quoted_for_its_context(script: str, becomes: str) -> None:
+    assert substituted(script) == becomes
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ def test_a_reference_is_fitted_to_its_place(script: str, becomes: str) -> None:
         "[[ -n X && ( X == X ) ]]", "f X && f X || ! f X; f X & f X", "case X in (a|b) f X;; X) f X;& *) f X; esac",
     ],
 )  # fmt: skip
-def test_commands_may_hold_others(script: str) -> None:
-    assert fitted(script) == script.replace("X", '"${X}"')
+def test_commands_may_contain_others(script: str) -> None:
+    assert substituted(script) == script.replace("X", '"${X}"')
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,15 @@ def test_commands_may_hold_others(script: str) -> None:
         ("if X; then X; fi", "it would be the name of a command"),
         ("! X && X | X & X", "it would be the name of a command"),
         ("A=1 >f X", "it would be the name of a command"),
-        ("((X))", "arithmetic runs what it finds in a value"),
-        ("[[ X -gt 1 ]]", "it is read as arithmetic, which runs what it finds in a value"),
+        ("((X))", "arithmetic may execute parts of a value"),
+        ("[[ X -gt 1 ]]", "it is read as arithmetic, which may execute parts of a value"),
         ("X() { :; }", "this is the name of a function"),
         ("for X in a; do :; done", "this is the name of a variable"),
-        ("bash <<< X", "the command runs what it reads as code"),
-        ("python - <<E\nX\nE", "the command runs what it reads as code"),
-        ("cat <<E | bash\nX\nE", "the next command of this pipeline runs what it reads as code"),
-        ("echo X | sudo sh", "the next command of this pipeline runs what it reads as code"),
-        ("echo X | xargs -I{} sh -c {}", "the next command of this pipeline runs what it reads as code"),
+        ("bash <<< X", "the command executes its input as code"),
+        ("python - <<E\nX\nE", "the command executes its input as code"),
+        ("cat <<E | bash\nX\nE", "the next command of this pipeline executes its input as code"),
+        ("echo X | sudo sh", "the next command of this pipeline executes its input as code"),
+        ("echo X | xargs -I{} sh -c {}", "the next command of this pipeline executes its input as code"),
     ],
 )
 def test_a_refusal_says_why(script: str, why: str) -> None:
@@ -66,29 +66,29 @@ def test_a_refusal_says_why(script: str, why: str) -> None:
         ("| X", "a command is missing on line 1"),
     ],
 )
-def test_a_wrong_script_is_not_followed(script: str, where: str) -> None:
+def test_the_scanner_gives_up_at_a_syntax_error(script: str, where: str) -> None:
     assert not_followed(script) == where
 
 
-def test_not_every_sh_has_double_parentheses() -> None:
-    assert not_followed("((1)); f X", "sh") == "'((' on line 1 is not read alike by every sh"
-    assert fitted("((1)); f X", "ksh")
+def test_double_parentheses_are_not_read_in_sh() -> None:
+    assert not_followed("((1)); f X", "sh") == "shells called sh read '((' on line 1 differently"
+    assert substituted("((1)); f X", "ksh")
 
 
 def test_repeat_is_a_command_of_zsh() -> None:
-    assert refused("repeat X do echo; done", "zsh") == "arithmetic runs what it finds in a value"
-    assert fitted("repeat 2 { echo X; }", "zsh") == 'repeat 2 { echo "${X}"; }'
+    assert refused("repeat X do echo; done", "zsh") == "arithmetic may execute parts of a value"
+    assert substituted("repeat 2 { echo X; }", "zsh") == 'repeat 2 { echo "${X}"; }'
 
 
-def test_what_was_finished_before_an_open_quote_is_not_blamed() -> None:
+def test_statements_before_an_open_quote_are_not_refused() -> None:
     text = 'echo ${{ params.a }}\necho "${{ params.b }}'
     with pytest.raises(ScriptProblems) as caught:
-        fit(text, "sh")
+        substitute(text, "sh")
     assert [error.offset for error in caught.value.errors] == [text.rindex("${{")]
 
 
 @pytest.mark.parametrize(
     "script", ["(\\\n(x = X))", "{\\\n X; }", "i\\\nf X; then a; fi", "a[1 + 1]=1 eval X", "$\\\n{a} X"]
 )
-def test_words_over_two_lines_and_open_brackets_are_not_guessed_at(script: str) -> None:
+def test_the_scanner_does_not_guess_about_split_words_and_open_brackets(script: str) -> None:
     assert not_followed(script)

@@ -8,23 +8,25 @@ from typing import Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.output import Form, Output
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's command."""
-    app.command()(init)
+from dagrun.cli.options import Form, Output
 
 
 def init(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to; made if it is missing.")
+        Path, typer.Argument(metavar="DIR", help="The directory, which is created if it does not exist.")
     ] = Path(),
     form: Output = Form.TEXT,
 ) -> int:
-    """Write a small project to begin with.
+    """Create a small example project.
 
-    It runs at once. No file that is there already is written over: then nothing is written at all.
+    It can be run at once. Existing files are never overwritten: if one of the files exists, nothing is written.
+
+    Example:
+      dagrun init demo && cd demo && dagrun run backup
+
+    Exit codes:
+      0  the files were written
+      2  one of the files exists already, or the directory cannot be written to
     """
     import shlex
 
@@ -39,7 +41,7 @@ def init(
         return 0
     for path in written:
         print(f"{output.paint('written', 'success')} {output.one_line(str(path))}")
-    print("\nGo on with:")
+    print("\nNow try:")
     if directory.resolve() != Path.cwd():
         print(f"  cd {shlex.quote(str(directory))}")
     print("\n".join(f"  {command}" for command in commands))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.output import Form, Output
+from dagrun.cli.options import Form, Output, at_least
 from dagrun.cli.streams import unhurried
 
 if TYPE_CHECKING:
@@ -22,60 +22,90 @@ if TYPE_CHECKING:
     from dagrun.scheduling.schedule_queries import CheckedFiles, Preview
     from dagrun.scheduling.scheduler import Scheduler
 
-PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
+MOST_FIRES = 10_000  # of one schedule
+DRAIN_TIMEOUT = 1.0  # seconds that a scheduler waits at its end until its output is read
 
 Directory = Annotated[
-    Path | None, typer.Option("--dir", metavar="DIR", help="The schedules (default: configs/schedules).")
+    Path | None,
+    typer.Option(
+        "--dir",
+        metavar="DIR",
+        help="The directory of schedules.  [default: configs/schedules, or $DAGRUN_SCHEDULES_DIR]",
+    ),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(scheduler)
-    app.command()(schedules)
 
 
 def scheduler(
     directory: Directory = None,
-    once: Annotated[bool, typer.Option("--once", help="One tick: run what is due now, then exit.")] = False,
-    serve: Annotated[bool, typer.Option("--serve", help="Run what is due until Ctrl-C or SIGTERM.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Fire what is due in this minute, wait for the runs, and exit.")
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Fire what is due until Ctrl-C or SIGTERM; SIGHUP reloads.")
+    ] = False,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="With --once: that minute instead of this one.")
+        str | None,
+        typer.Option(
+            "--at", metavar="TIME", help="With --once: this minute instead, e.g. 2026-11-20T09:00Z."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would fire; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be fired. Nothing is written.")
+    ] = False,
     form: Output = Form.TEXT,
 ) -> int:
-    """Run what the schedules say: one tick, or until stopped."""
+    """Run what the schedules request, once or continuously.
+
+    Give either --once or --serve. A schedule fires at most once per minute, however many schedulers there are.
+
+    Examples:
+      dagrun scheduler --serve
+      dagrun scheduler --once --dry-run
+      dagrun scheduler --once --at 2026-11-20T09:00Z
+
+    Exit codes:
+      0  --once: every started run succeeded; --serve: stopped by a signal
+      1  --once: a run did not succeed; or there are no schedules
+      2  the request is wrong, or with --dry-run a schedule is invalid
+
+    Environment:
+      SCHED_MAX_PARALLEL      maximum number of concurrent runs (default: 3)
+      SCHED_TICK_MS           time between two checks (default: 1000)
+      DAGRUN_SCHED_GRACE_MS   time for runs to end after SIGTERM (default: 30000)
+      STATE_STORE_PATH        the record of fires and runs
+                              (default: logs/orchestrator_state.jsonl)
+    """
     from dagrun import settings
     from dagrun.app import wiring
+    from dagrun.cli.signal_bell import SignalBell
     from dagrun.clock import process_start
     from dagrun.errors import UsageError
 
-    now = process_start()  # the minute of --once is the one in which it was started
+    now = process_start()  # --once fires the minute in which the command was started
     if once == serve:
         raise UsageError("give either --once or --serve" + (", not both" if once else ""))
     if at is not None and serve:
-        raise UsageError("--at goes with --once: --serve fires every minute in its time")
+        raise UsageError("--at needs --once: --serve fires every minute at its time")
     minute = None if at is None else _minute(at)
     chosen = settings.load()
     with wiring.service(chosen) as service:
-        files = service.schedule_files(directory)
+        files = service.schedules.files(directory)
         if dry_run:
             return _preview(service, files, now, minute, form)
         loaded = files.load()
         if not loaded.schedules:
-            _report(loaded)
+            _print_findings(loaded)
             return _none_found(files, form)
-        told = _Told(form, streaming=serve)
+        lines = _TickOutput(form, streaming=serve)
         with output.enduring():
             with (
-                unhurried(PATIENCE),
-                wiring.scheduler(service, files, told.line, output.say) as scheduler,
+                unhurried(DRAIN_TIMEOUT),
+                wiring.scheduler(service, files, lines.print, output.say, SignalBell) as scheduler,
             ):
                 scheduler.load()
                 code = _serve(scheduler, files) if serve else _once(scheduler, now, minute)
             if once:
-                told.close(minute or _text(now))
+                lines.close(minute or _text(now))
                 sys.stdout.flush()
         output.report_lost()
     return code
@@ -88,7 +118,7 @@ def _once(scheduler: Scheduler, now: float, minute: str | None) -> int:
 
 def _serve(scheduler: Scheduler, files: CheckedFiles) -> int:
     count = len(scheduler.fire_queue.schedules)
-    scheduler.report(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; Ctrl-C ends it")
+    scheduler.report(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; press Ctrl-C to stop")
     scheduler.serve()
     return 0
 
@@ -104,10 +134,10 @@ def _none_found(files: CheckedFiles, form: Form) -> int:
 
 def _preview(service: Service, files: CheckedFiles, now: float, minute: str | None, form: Form) -> int:
     loaded = files.load()
-    code = _report(loaded)
+    code = _print_findings(loaded)
     if not loaded.schedules:
         return code or _none_found(files, form)
-    found = service.preview_schedules(loaded.schedules, now, minute)
+    found = service.schedules.preview(loaded.schedules, now, minute)
     if form is Form.JSON:
         output.print_json({"minute": minute or _text(now), "fires": [_fire_json(each) for each in found]})
         return code
@@ -119,8 +149,8 @@ def _preview(service: Service, files: CheckedFiles, now: float, minute: str | No
     return code
 
 
-def _report(loaded: Loaded) -> int:
-    """Every finding, and the exit code that they come to."""
+def _print_findings(loaded: Loaded) -> int:
+    """Print every finding. Returns the exit code: 2 when there is an error."""
     from dagrun.documents.yaml import render
 
     for finding, text in loaded.findings:
@@ -157,8 +187,8 @@ def _span(count: int, first: str, last: str) -> str:
     return last if count == 1 else f"{count} fires from {first} to {last}"
 
 
-class _Told:
-    """Prints what a scheduler records, as it does so."""
+class _TickOutput:
+    """Prints the lines that a scheduler writes to the state store."""
 
     def __init__(self, form: Form, *, streaming: bool) -> None:
         self.form = form
@@ -166,8 +196,8 @@ class _Told:
         self.runs: list[Json] = []
         self.skipped: list[Json] = []
 
-    def line(self, line: Mapping[str, Json]) -> None:
-        """A line of the state store."""
+    def print(self, line: Mapping[str, Json]) -> None:
+        """Print a line at once, or keep it for the JSON object of `--once`."""
         if self.streaming and self.form is Form.JSON:
             output.print_json(dict(line))
             sys.stdout.flush()
@@ -178,18 +208,18 @@ class _Told:
             elif line["event"] == "schedule_skipped":
                 self.skipped.append({name: value for name, value in line.items() if name != "event"})
         if self.form is Form.TEXT:
-            print(output.one_line(_told(line)), flush=True)
+            print(output.one_line(_line_text(line)), flush=True)
 
     def close(self, minute: str) -> None:
-        """The end of `--once`."""
+        """Print the result of `--once`."""
         if self.form is Form.JSON:
             output.print_json({"minute": minute, "runs": self.runs, "skipped": self.skipped})
         elif not self.runs and not self.skipped:
             print(f"Nothing is due at {minute} UTC.")
 
 
-def _told(line: Mapping[str, Json]) -> str:
-    """What a line of the state store says, in words."""
+def _line_text(line: Mapping[str, Json]) -> str:
+    """A line of the state store as a sentence."""
     name, run = line["schedule_id"], line.get("run_id")
     match line["event"]:
         case "schedule_enqueued":
@@ -210,31 +240,41 @@ def _told(line: Mapping[str, Json]) -> str:
 def schedules(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[reset ID]", help="Move the watermark of a schedule back to now."),
+        typer.Argument(metavar="[reset ID]", help="Let a schedule fire again from now on (see above)."),
     ] = None,
     count: Annotated[
-        int, typer.Option("--next", min=0, max=10_000, help="How many fires to tell of each.")
+        int,
+        typer.Option("--next", metavar="N", parser=at_least(0), help="How many fires to show per schedule."),
     ] = 1,
     directory: Directory = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """List the schedules and when each fires next.
+    """List the schedules and their next fires.
 
-    Also how its last run ended. After a clock was wrong, `schedules reset ID` lets a schedule fire again from now on; a
-    minute that has become a run is still not fired again.
+    Also shows the result of the last run of each. `schedules reset ID` is for a schedule that does not fire because the
+    clock was once wrong: it fires again from now on, except for minutes that have become runs.
+
+    Examples:
+      dagrun schedules --next 5
+      dagrun schedules reset nightly
+
+    Exit codes:
+      0  there are schedules, and all are valid
+      1  there are no schedules
+      2  a schedule is invalid
     """
     from dagrun import settings
     from dagrun.app import wiring
 
     with wiring.service(settings.load()) as service:
-        files = service.schedule_files(directory)
+        files = service.schedules.files(directory)
         if words:
             return _reset(service, files, words, form)
         loaded = files.load()
-        found = service.schedules(loaded.schedules, time.time(), count)
+        found = service.schedules.views(loaded.schedules, time.time(), min(count, MOST_FIRES))
     if form is Form.JSON:
         output.print_json({"schedules": [each.to_json() for each in found]})
-    code = _report(loaded)
+    code = _print_findings(loaded)
     if not found:
         if form is Form.JSON:
             output.say(f"No schedules found in {files.shown}")
@@ -264,12 +304,12 @@ def _reset(service: Service, files: CheckedFiles, words: list[str], form: Form) 
 
     if words[0] != "reset" or len(words) != 2:
         raise UsageError(
-            f"schedules: '{' '.join(words)}' is no request",
-            hint="`dagrun schedules reset ID`, or no word at all",
+            f"schedules: '{' '.join(words)}' is not a valid request",
+            hint="use `dagrun schedules` or `dagrun schedules reset ID`",
         )
     schedule_id, now = words[1], time.time()
     known = [schedule.id for schedule in files.load().schedules] if files.directory.is_dir() else []
-    before = service.reset_schedule(schedule_id, now, known)
+    before = service.schedules.reset(schedule_id, now, known)
     if form is Form.JSON:
         output.print_json({"schedule_id": schedule_id, "settled_until": _text(now), "before": before or None})
     elif before:
@@ -280,7 +320,7 @@ def _reset(service: Service, files: CheckedFiles, words: list[str], form: Form) 
 
 
 def _minute(text: str) -> str:
-    """The minute that somebody typed, in UTC unless it says otherwise."""
+    """The minute that the user gave, in UTC unless it has an offset."""
     from dagrun.clock import from_rfc3339
     from dagrun.errors import UsageError
 
@@ -288,7 +328,7 @@ def _minute(text: str) -> str:
         return _text(from_rfc3339(text))
     except (ValueError, OverflowError, OSError):
         raise UsageError(
-            f"--at: '{text}' is no time", hint="write it as 2026-11-20T09:00Z, or with another offset"
+            f"--at: '{text}' is not a time", hint="write it as 2026-11-20T09:00Z, or with another offset"
         ) from None
 
 

@@ -10,44 +10,45 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output
-from dagrun.cli.output import Form, Output
-from dagrun.cli.shell_completion import complete_dag
+from dagrun.cli.completion_candidates import complete_dag
+from dagrun.cli.options import DagOption, Form, Output, Workflows, setting_flags
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dagrun.app.documents import Documents, FileReport
 
-Workflows = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--workflows", metavar="MODULE", help="A module or .py file that registers workflows; repeatable."
-    ),
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(validate)
-    app.command()(workflows)
-    app.command()(schema)
-
 
 def validate(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE...", help="Documents, by path or name.", autocompletion=complete_dag),
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Documents or files of schedules, by path or name.  [default: all of the project]",
+            autocompletion=complete_dag,
+        ),
     ] = None,
-    dag: Annotated[
-        str | None, typer.Option("--dag", help="The same as FILE.", autocompletion=complete_dag)
-    ] = None,
+    dag: DagOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     workflows: Workflows = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Report every error of every file, with its line and column.
+    """Check documents and schedules, and report every error.
 
-    Without FILE: of all documents and schedules of the project.
+    Every message has the file, the line and the column. Modules that register workflows are imported, in another process,
+    if a document calls workflows.
+
+    Examples:
+      dagrun validate
+      dagrun validate etl.yaml --strict
+
+    Exit codes:
+      0  no errors
+      2  at least one error (with --strict, also a warning)
+
+    Environment:
+      DAGRUN_DAGS_DIR        directory of documents (default: configs/dags)
+      DAGRUN_SCHEDULES_DIR   directory of schedules (default: configs/schedules)
     """
     from dagrun import settings
     from dagrun.app import wiring
@@ -55,7 +56,7 @@ def validate(
     from dagrun.errors import UsageError
 
     named = [*(files or []), *([dag] if dag else [])]
-    with wiring.documents(settings.load(flags=flags(workflows))) as documents:
+    with wiring.documents(settings.load(flags=setting_flags(workflows))) as documents:
         found = [_found(documents, name) for name in named] or documents.of_project()
         if not found:
             chosen = documents.settings
@@ -98,7 +99,7 @@ def validate(
 
 
 def _found(documents: Documents, name: str) -> tuple[Path, str]:
-    """One document; a directory too, whose report says that it is one, so that the other files are reported."""
+    """The path and the displayed path of a document. A directory is reported as an error later, so that other files are checked."""
     from pathlib import Path
 
     from dagrun.errors import NotFoundError
@@ -112,14 +113,14 @@ def _found(documents: Documents, name: str) -> tuple[Path, str]:
 
 
 def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[FileReport]:
-    """What was found in each file, whether it holds a document or schedules."""
+    """A report for each file, whether it contains a document or schedules."""
     schedules = [(path, shown) for path, shown in found if path.is_file() and documents.holds_schedules(path)]
     reports = _schedule_reports(documents, schedules) if schedules else {}
     return [reports.get(path) or documents.report(path, shown) for path, shown in found]
 
 
 def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> dict[Path, FileReport]:
-    """What was found in files of schedules, those of the project checked together with all others there."""
+    """Reports for files of schedules. Those of the project are checked together with all others there."""
     from pathlib import Path
 
     from dagrun.app.documents import FileReport
@@ -151,11 +152,22 @@ def _coloured(text: str, level: str) -> str:
 
 
 def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
-    """List the registered workflows with their parameters."""
+    """List the registered workflows and their parameters.
+
+    Workflows are Python functions with the decorator `@workflow`. Their modules are imported in another process.
+
+    Examples:
+      dagrun workflows
+      dagrun workflows --workflows my_flows.py
+
+    Exit codes:
+      0  all modules were imported
+      2  a module that the settings list could not be imported
+    """
     from dagrun import settings
     from dagrun.app import wiring
 
-    with wiring.service(settings.load(flags=flags(workflows))) as service:
+    with wiring.service(settings.load(flags=setting_flags(workflows))) as service:
         registry = service.workflows()
     found = sorted(registry.workflows.values(), key=lambda workflow: workflow.name)
     if form is Form.JSON:
@@ -193,11 +205,19 @@ def workflows(workflows: Workflows = None, form: Output = Form.TEXT) -> int:
 
 def schema(
     dialect: Annotated[
-        str | None, typer.Argument(metavar="DIALECT", help="Which; without it, list them.")
+        str | None, typer.Argument(metavar="DIALECT", help="The dialect.  [default: list the dialects]")
     ] = None,
     form: Output = Form.TEXT,
 ) -> int:
-    """Print a dialect's JSON Schema, for editors."""
+    """Print the JSON Schema of a dialect, for editors.
+
+    Example:
+      dagrun schema native > dagrun.schema.json
+
+    Exit codes:
+      0  the schema was printed
+      2  there is no such dialect
+    """
     import json
 
     from dagrun.documents.dialects import schema as schemas
@@ -215,17 +235,3 @@ def schema(
             ),
         )
     return 0
-
-
-def flags(workflows: list[str] | None) -> dict[str, list[str]]:
-    """The settings that these flags override. Files are named from the directory one stands in."""
-    from pathlib import Path
-
-    if not workflows:
-        return {}
-    return {
-        "workflows": [
-            str(Path(name).resolve()) if name.endswith(".py") and Path(name).exists() else name
-            for name in workflows
-        ]
-    }

@@ -1,0 +1,88 @@
+"""What a scheduler reads about runs from their records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dagrun.core.events import DagDone, DagStart, Event, TaskFail, TaskStart
+from dagrun.scheduling.open_runs import OpenRuns
+from dagrun.scheduling.run_control import DagInfo, RunPhase
+from dagrun.scheduling.run_processes import RunProcesses
+from dagrun.storage.files import FileRuns
+from tests.unit.harness import chain
+
+NOW = 1_759_485_600.0
+START = DagStart(timestamp=NOW, task_count=1, dag_path="", dag_hash="ff")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> FileRuns:
+    return FileRuns(tmp_path / "runs", tmp_path / "stream.jsonl")
+
+
+@pytest.fixture
+def processes(runs: FileRuns, tmp_path: Path) -> RunProcesses:
+    return RunProcesses(runs, OpenRuns(tmp_path / ".open"), tmp_path, lambda _: DagInfo("d", "t"))
+
+
+def record(runs: FileRuns, run_id: str, *events: Event) -> None:
+    """A run whose process has ended after these events."""
+    writer = runs.create(chain("a"), NOW, run_id)
+    for event in events:
+        writer.append(event)
+    writer.close()
+
+
+def test_a_run_is_unborn_live_interrupted_or_ended(runs: FileRuns, processes: RunProcesses) -> None:
+    record(runs, "interrupted", START)
+    record(runs, "ended", START, done("success"))
+    live = runs.create(chain("a"), NOW, "live")
+    found = [processes.phase(run_id) for run_id in ("none", "live", "interrupted", "ended")]
+    live.close()
+    assert found == [RunPhase.NOT_STARTED, RunPhase.LIVE, RunPhase.INTERRUPTED, RunPhase.ENDED]
+
+
+def test_the_ending_of_a_failed_run_has_its_first_failure(runs: FileRuns, processes: RunProcesses) -> None:
+    start = TaskStart(timestamp=NOW, task_id="a", attempt=1, kind="shell")
+    fail = TaskFail(timestamp=NOW, task_id="a", attempt=1, error="exit code 3", error_type="CommandFailed")
+    record(runs, "failed", START, start, fail, done("failed"))
+    ending = processes.ending("failed")
+    assert (ending.status, ending.is_good) == ("failed", False)
+    assert "exit code 3" in ending.error
+
+
+def test_a_run_without_records_counts_as_interrupted(processes: RunProcesses) -> None:
+    assert processes.ending("none").status == "interrupted"
+    assert processes.last_event_at("none") is None
+
+
+def test_the_last_sign_of_a_run_is_its_last_event(runs: FileRuns, processes: RunProcesses) -> None:
+    record(runs, "r", START, TaskStart(timestamp=NOW + 5, task_id="a", attempt=1, kind="shell"))
+    assert processes.last_event_at("r") == NOW + 5
+
+
+def test_only_a_live_run_is_asked_to_end(runs: FileRuns, processes: RunProcesses) -> None:
+    record(runs, "ended", START, done("success"))
+    live = runs.create(chain("a"), NOW, "live")
+    asked = [processes.cancel(run_id, "replaced") for run_id in ("ended", "live")]
+    (request,) = live.requests()
+    live.close()
+    assert asked == [False, True]
+    assert (request.kind, request.by) == ("cancel", "scheduler")
+
+
+def test_a_run_of_another_process_ends_when_its_lock_is_free(runs: FileRuns, processes: RunProcesses) -> None:
+    live = runs.create(chain("a"), NOW, "live")
+    watched = processes.watch("live")
+    before = watched.has_ended()
+    live.close()
+    assert (watched.own, before, watched.has_ended(), watched.error()) == (False, False, True, "")
+
+
+def done(status: str) -> DagDone:
+    return DagDone(
+        timestamp=NOW + 1, status=status, reason="", tasks_succeeded=0, tasks_failed=0, tasks_skipped=0,
+        tasks_cancelled=0, duration_seconds=1.0,
+    )  # fmt: skip
