@@ -1,4 +1,4 @@
-"""Time as an object: the real clock, and one that a test moves by hand."""
+"""Time as an object: the real clock, and one that tests control."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import asyncio  # 30 ms that `validate` does not need: the two waits below import it
+    import asyncio  # 30 ms that `validate` does not need: the `wait` methods import it
 
 
-_OLDEST = 60.0  # seconds: a process of a command line is no older when it asks for its start
+_OLDEST = 60.0  # seconds: a command asks for its start earlier than this
 
 
 class Clock(Protocol):
-    """What the engine may ask of time. All times are seconds since the epoch, UTC, whole milliseconds."""
+    """The time, as the engine uses it: seconds since the epoch, UTC, in whole milliseconds."""
 
     def now(self) -> float:
-        """The present moment; never goes backwards within one process."""
+        """The present time; never goes backwards within one process."""
         ...
 
     async def wait(self, event: asyncio.Event, until: float | None) -> None:
-        """Return when `event` is set or, if `until` is given, when that moment has come."""
+        """Return when `event` is set, or at the time `until` if it is given."""
         ...
 
 
 class SteadyClock:
-    """The system's time, read once, then carried on by a clock that never jumps.
+    """The system's time, read once, then advanced by a monotonic clock.
 
-    So durations are true and a journal's timestamps never go backwards when somebody sets the system's clock.
-    The carrying clock counts the time a laptop sleeps, where the system has such a clock.
+    So durations are true, and the timestamps of a journal never go backwards when the system's clock is set.
+    The monotonic clock includes the time that a laptop sleeps, if the system has such a clock.
     """
 
     _id = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -39,11 +39,11 @@ class SteadyClock:
         self._offset = time.time() - time.clock_gettime(self._id)
 
     def now(self) -> float:
-        """The present moment, in whole milliseconds: what is recorded is what was decided upon."""
+        """The present time in whole milliseconds, so that a recorded time is the one that was used to decide."""
         return round(self._offset + time.clock_gettime(self._id), 3)
 
     async def wait(self, event: asyncio.Event, until: float | None) -> None:
-        """Sleep until `event` is set or `until` has come."""
+        """Sleep until `event` is set, or until the time `until`."""
         import asyncio
 
         if until is None:
@@ -61,7 +61,7 @@ class SteadyClock:
 
 
 def process_start() -> float:
-    """The moment at which this process was started, where the system tells it; else the present one."""
+    """When this process was started, if the system reports it; else the present time."""
     now = time.time()
     try:
         with open("/proc/self/stat", "rb") as file:
@@ -73,9 +73,9 @@ def process_start() -> float:
 
 
 class FakeClock:
-    """A clock that stands still until somebody waits; then it jumps to the end of the wait.
+    """A clock for tests. Its time changes only in `wait`, which jumps to the end of the wait, and in `advance`.
 
-    It lets the loop run everything that is ready first, so work done in the same process comes before time passes.
+    Before it jumps, everything that is ready to run on the loop runs.
     """
 
     def __init__(self, start: float = 1_759_485_600.0, patience: int = 25) -> None:
@@ -83,15 +83,15 @@ class FakeClock:
         self._patience = patience
 
     def now(self) -> float:
-        """The moment the test has reached."""
+        """The present time of the test."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the time forward."""
         self._now = round(self._now + seconds, 3)
 
     async def wait(self, event: asyncio.Event, until: float | None) -> None:
-        """Give every ready coroutine a turn, then jump to `until` if nothing set `event`."""
+        """Let every ready coroutine run, then jump to `until` if none of them set `event`."""
         import asyncio
 
         for _ in range(self._patience):
@@ -109,17 +109,17 @@ _prefix = ""
 
 
 def to_rfc3339(moment: float) -> str:
-    """A moment as RFC 3339 text in UTC with milliseconds, `2025-10-03T10:00:00.123Z`."""
+    """A time as RFC 3339 text in UTC with milliseconds, `2025-10-03T10:00:00.123Z`."""
     global _second, _prefix
     millis = round(moment * 1000)
     second, rest = divmod(millis, 1000)
-    if second != _second:  # strftime is most of the cost, and events come many to the second
+    if second != _second:  # strftime is most of the cost, and many events share a second
         _second, _prefix = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
     return f"{_prefix}.{rest:03d}Z"
 
 
 def from_rfc3339(text: str) -> float:
-    """The moment that RFC 3339 text names; raises ValueError for other text."""
+    """The time of RFC 3339 text. Raises ValueError for other text."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""How much of a run's facts a power loss may cost."""
+"""How many of a run's recorded events a power loss may cost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 
 class Durability(StrEnum):
-    """What a power loss may cost; a crash of dagrun costs nothing that was flushed, whatever this says."""
+    """The events that a power loss may cost. A crash of dagrun never costs events that were flushed."""
 
-    #: What the system had not written yet: on Linux usually the last 5 to 30 seconds.
+    #: Those that the system had not written yet: on Linux usually the last 5 to 30 seconds.
     OS = "os"
-    #: The last second.
+    #: Those of the last second.
     BATCH = "batch"
-    #: Nothing.
+    #: None.
     FSYNC = "fsync"

@@ -1,4 +1,4 @@
-"""Text on its way to and from the system: UTF-8, whatever the locale is. Bytes that are not UTF-8 pass unchanged."""
+"""Text for and from the system as UTF-8, whatever the locale is. Bytes that are not UTF-8 pass unchanged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Mapping
 
-#: Half a surrogate pair that stands for no byte: no encoding takes it.
+#: Surrogates that do not stand for a byte: they cannot be encoded.
 _NO_CHARACTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def to_bytes(text: str) -> bytes:
-    """The bytes that a process is to receive for a text."""
+    """The bytes of a text for a process."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -20,14 +20,14 @@ def to_bytes(text: str) -> bytes:
 
 
 def from_system(text: str) -> str:
-    """A path or a variable that Python decoded with the locale's encoding, as `to_bytes` expects it."""
+    """Text that Python decoded with the locale's encoding (a path, a variable), as `to_bytes` expects it."""
     if sys.getfilesystemencoding() == "utf-8":
         return text
     return os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 def from_command_line(text: str) -> str:
-    """An argument of this process: as UTF-8 if it is that, else as the locale says."""
+    """An argument of this process, decoded as UTF-8 if it is valid, else with the locale's encoding."""
     try:
         return os.fsencode(text).decode()
     except ValueError:
@@ -40,8 +40,8 @@ def environment() -> dict[str, str]:
 
 
 def put(variables: Mapping[str, str]) -> None:
-    """Add variables to the environment of this process. Raises ValueError for one that no system takes."""
+    """Add variables to the environment of this process. Raises ValueError for one that the system cannot hold."""
     try:
         os.environ.update(variables)
-    except UnicodeEncodeError:  # the locale has no such character
+    except UnicodeEncodeError:  # the locale cannot encode it
         os.environb.update({to_bytes(name): to_bytes(text) for name, text in variables.items()})

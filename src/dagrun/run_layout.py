@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
@@ -45,20 +46,55 @@ class AttemptPaths:
 
 
 class RunLayout:
-    """The paths in the directory of one run."""
+    """The paths in the directory of one run, each made when it is used: a listing makes a layout for every run."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.journal = directory / "events.jsonl"
         self.dag = directory / "dag.json"
         self.lock = directory / "lock"
-        self.bodies_lock = directory / "bodies.lock"
-        self.inbox = directory / "inbox"
-        self.logs = directory / "logs"
-        self.artifacts = directory / "artifacts"
-        self.outputs = directory / "outputs"
-        self.scratch = directory / "scratch"
-        self._texts = tuple(map(str, (self.logs, self.artifacts, self.outputs, self.scratch, directory)))
+
+    @cached_property
+    def bodies_lock(self) -> Path:
+        """Locked for as long as a process of the run may live."""
+        return self.directory / "bodies.lock"
+
+    @cached_property
+    def inbox(self) -> Path:
+        """The requests to the owner of the run."""
+        return self.directory / "inbox"
+
+    @cached_property
+    def logs(self) -> Path:
+        """The logs of attempts."""
+        return self.directory / "logs"
+
+    @cached_property
+    def artifacts(self) -> Path:
+        """A directory for each task that has artifacts."""
+        return self.directory / "artifacts"
+
+    @cached_property
+    def outputs(self) -> Path:
+        """Outputs that are too large for an event."""
+        return self.directory / "outputs"
+
+    @cached_property
+    def scratch(self) -> Path:
+        """Files of attempts while they run."""
+        return self.directory / "scratch"
+
+    @cached_property
+    def _texts(self) -> tuple[str, str, str, str, str]:
+        """As text, since there are many attempts and a Path costs microseconds."""
+        directory = str(self.directory)
+        return (
+            f"{directory}/logs",
+            f"{directory}/artifacts",
+            f"{directory}/outputs",
+            f"{directory}/scratch",
+            directory,
+        )
 
     def attempt(self, task_id: str, number: int) -> AttemptPaths:
         """The files of attempt `number` of a task."""

@@ -1,4 +1,4 @@
-"""What schedulers did: one line per fact in the state store, read from its end (S2).
+"""The state store: one line for each event of schedulers and scheduled runs, read from its end.
 
 from dagrun.state_store import record_event, last_runs, index_by
 
@@ -27,26 +27,26 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 
 class Lines(list[Line]):
-    """Lines of the state store. `corrupt`: how many among them were none and were left out."""
+    """Lines of the state store. `corrupt`: how many damaged lines were left out."""
 
     corrupt = 0
 
 
 class Index(dict[Json, list[Line]]):
-    """Lines by what one of their fields says. `corrupt`: how many among them were none and were left out."""
+    """Lines by the value of one of their fields. `corrupt`: how many damaged lines were left out."""
 
     corrupt = 0
 
 
 class StateStore:
-    """One state store. Many processes may write to it, and nothing is held open between two calls."""
+    """One state store. Many processes may write to it; no file stays open between two calls."""
 
     def __init__(self, path: Path, rotation: jsonl.Rotation = jsonl.Rotation()) -> None:  # noqa: B008 - frozen
         self.path = path
         self.rotation = rotation
 
     def record(self, event: Mapping[str, Json]) -> None:
-        """Write a line, its time and its name first. Raises ValueError for what is no JSON, RecordError."""
+        """Write a line, its time and name first. Raises RecordError, and ValueError for values that are not JSON."""
         line = {"timestamp": event.get("timestamp") or to_rfc3339(time.time())}
         line |= {"event": event["event"]} if "event" in event else {}
         try:
@@ -60,7 +60,7 @@ class StateStore:
             file.close()
 
     def newest(self, limit: int) -> Lines:
-        """The last lines, the newest first; reads no further back than they reach."""
+        """The last `limit` lines, the newest first; reads no others."""
         found = Lines()
         source = Follower(self.path)
         try:
@@ -70,7 +70,7 @@ class StateStore:
         return found
 
     def about(self, run_id: str) -> Lines:
-        """What was recorded about one run since it was enqueued, the newest first."""
+        """The lines about one run since it was enqueued, the newest first."""
         found, needle = Lines(), run_id.encode()
         source = Follower(self.path)
         try:
@@ -87,7 +87,7 @@ class StateStore:
         return found
 
     def index(self, field: str, limit: int) -> Index:
-        """The last lines that have the field, by what it says."""
+        """Those of the last `limit` lines that have a field, by its value."""
         newest, index = self.newest(limit), Index()
         index.corrupt = newest.corrupt
         for line in newest:
@@ -99,7 +99,7 @@ class StateStore:
     @staticmethod
     def _parsed(source: Follower, found: Lines) -> Iterator[Line]:
         backwards = source.backwards()
-        for rest in (source.finish(), backwards):  # a last line without its end is the newest
+        for rest in (source.finish(), backwards):  # a last line without a line end is the newest
             for line in rest:
                 if (value := jsonl.parse(line)) is not None:
                     yield value
@@ -108,12 +108,12 @@ class StateStore:
 
 
 def record_event(event: Mapping[str, Json]) -> None:
-    """Add an event to the project's state store; a `timestamp` is added if it has none."""
+    """Append an event to the project's state store; a `timestamp` is added if it has none."""
     _store().record(event)
 
 
 def last_runs(limit: int = 20) -> Lines:
-    """The newest events of the project's state store, newest first; none when there is no such file."""
+    """The newest events of the project's state store, newest first; empty if there is no file."""
     return _store().newest(limit)
 
 
@@ -127,5 +127,5 @@ def _store() -> StateStore:
 
 
 def of(chosen: settings.Settings) -> StateStore:
-    """The state store that these settings name."""
+    """The state store of these settings."""
     return StateStore(chosen.path(chosen.state_path), jsonl.Rotation(chosen.rotate_bytes, chosen.rotate_keep))

@@ -341,7 +341,7 @@ def test_a_directory_that_is_no_run_is_not_found(files: Files) -> None:
     (files.store.directory / "odd").mkdir(parents=True)
     with pytest.raises(NotFoundError) as caught:
         files.store.read("odd")
-    assert caught.value.hint == "it was never begun: it has no dag.json"
+    assert caught.value.hint == "it never began: it has no dag.json"
 
 
 def test_a_run_that_cannot_begin_leaves_nothing(files: Files) -> None:
@@ -411,5 +411,5 @@ def test_a_run_without_its_dag_is_there_and_damaged(files: Files) -> None:
     run.close()
     (files.store.directory / "mine" / "dag.json").unlink()
     assert list(files.store.ids()) == ["mine"]
-    with pytest.raises(DamagedError, match=r"run 'mine' cannot be read: .*/mine/dag.json: it is gone"):
+    with pytest.raises(DamagedError, match=r"run 'mine' cannot be read: .*/mine/dag.json: it is missing"):
         files.store.read("mine")

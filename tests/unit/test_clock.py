@@ -1,4 +1,4 @@
-"""Time as an object: what is read, how it is written, and a clock that a test moves."""
+"""Time as an object: reading and formatting it, and a clock that tests control."""
 
 from __future__ import annotations
 

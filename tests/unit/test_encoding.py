@@ -1,4 +1,4 @@
-"""Text on its way to and from the system, in a UTF-8 locale and in one of the older ones."""
+"""Text for and from the system, in a UTF-8 locale and in older ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names from documents as names of files."""
+"""File names for names from documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state store: lines for people and tools, the newest first, whatever lies before them."""
+"""The state store: lines for people and tools, the newest first, whatever is before them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_last_of_a_gigabyte_cost_one_block(path: Path) -> None:
     assert [line["n"] for line in last_runs()] == list(range(99, 79, -1))
 
 
-def test_what_was_put_aside_is_read_on(tmp_path: Path) -> None:
+def test_what_was_rotated_is_read_on(tmp_path: Path) -> None:
     store = StateStore(tmp_path / "state.jsonl", Rotation(size=300, keep=3))
     for number in range(18):
         store.record({"event": "x", "n": number})

@@ -1,16 +1,17 @@
-"""Who owns a schedule's fires: its file of claims, whose last line says how far the schedule has got (DESIGN, third owner).
+"""Claims: one file per schedule owns its fires. The last line has the watermark: every minute up to there is settled.
 
-with claims.hold("nightly", now) as held:     # nobody else decides about this schedule meanwhile
+with claims.hold("nightly", now) as held:     # no other scheduler decides about this schedule meanwhile
     if held.may_fire("2026-11-20 14:00"):
-        held.append(Claim(minute="2026-11-20 14:00", run_id=run_id))
+        held.append(Claim(Watermark("2026-11-20 14:00"), run_id=run_id))
 
-Minutes are texts in UTC, `YYYY-MM-DD HH:MM`: they sort by time. A minute at or before the watermark is never fired by a
-tick again. A minute that somebody asks for by name (`--at`, backfill) is looked up in the whole file instead and moves no
-watermark; where it lies ahead of it, every later line says so (`ahead`), so that a tick that comes there looks it up too.
+Minutes are text in UTC, `YYYY-MM-DD HH:MM`: they sort by time. A tick never fires a minute at or before the watermark.
+A minute that a user names (`--at`, backfill) is looked up in the whole file instead, and does not move the watermark. If it
+is after the watermark, each later line records that (`ahead`), so that a tick that gets there looks it up too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -20,64 +21,54 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
-from dagrun.errors import EnvironmentFailure, RecordError
+from dagrun.errors import EnvironmentFailure
 from dagrun.run_layout import file_name
 from dagrun.scheduling.schedule import Watermark
 from dagrun.storage import jsonl
-from dagrun.storage.disk import FILE_MODE, sync_directory
+from dagrun.storage.disk import FILE_MODE, sync_directory, unwritable
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
 
-# Closing any descriptor of a file drops this process's locks on it, so threads take turns at all files of claims.
+# Closing any descriptor of a file drops this process's locks on it, so threads take turns.
 _turn = threading.RLock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """What became of a minute of a schedule: a run, a reason why there is none, or nothing that anybody need know.
+    """The record of one minute of a schedule: its run, the reason why there is none, or only a new watermark."""
 
-    With `first` it stands for `count` fires that were passed over, from `first` to `minute`.
-    """
-
-    minute: str
+    #: The watermark from now on. Its minute is the minute of the claim.
+    watermark: Watermark
     run_id: str = ""
     reason: str = ""
+    #: If not empty: `count` fires were skipped, from this minute to that of the claim.
     first: str = ""
     count: int = 1
-    #: Whether the schedule was enabled, its definition, and whether it was gone, as in `Account`.
-    enabled: bool = True
-    timing: str = ""
-    fingerprint: str = ""
-    is_gone: bool = False
 
-    @staticmethod
-    def at(watermark: Watermark, **facts: Any) -> Claim:
-        """A claim that leaves this watermark behind."""
-        return Claim(
-            enabled=watermark.enabled, timing=watermark.timing, fingerprint=watermark.fingerprint, is_gone=watermark.is_gone,
-            **{"minute": watermark.minute, **facts},
-        )  # fmt: skip
+    @property
+    def minute(self) -> str:
+        """The minute that it is about."""
+        return self.watermark.minute
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimState:
-    """How a schedule stands, as the last line of its file has it."""
+    """The state of a schedule, as the last line of its file records it."""
 
-    #: How far its watermark goes; None: no tick has ever seen it.
+    #: None: no tick has ever looked at the schedule.
     watermark: Watermark | None = None
-    #: The latest minute beyond that, that was fired because somebody asked for it.
+    #: The latest minute after the watermark that was fired because a user named it.
     ahead: str = ""
     #: The newest run.
     run_id: str = ""
 
     @property
     def settled_until(self) -> str:
-        """The last minute that is settled."""
+        """The last settled minute; empty if there is none."""
         return self.watermark.minute if self.watermark else ""
 
 
@@ -88,36 +79,36 @@ class Claims:
         self.directory = directory
 
     def path(self, schedule_id: str) -> Path:
-        """Where a schedule's claims are."""
+        """The claim file of a schedule."""
         return self.directory / f"{file_name(schedule_id)}.jsonl"
 
     @contextmanager
     def hold(self, schedule_id: str, now: float = 0.0) -> Iterator[HeldClaims]:
-        """Own a schedule's fires for as long as the block lasts. Raises RecordError."""
+        """Lock the claim file of a schedule for the block. Raises RecordError, EnvironmentFailure."""
         path = self.path(schedule_id)
         with _turn:
             try:
                 fd = _open(path)
             except OSError as error:
-                raise _failure(path, error) from error
+                raise unwritable(path, error) from error
             try:
-                yield HeldClaims(fd, path, now)
+                yield _held(fd, path, now)
             finally:
                 os.close(fd)
 
     def state(self, schedule_id: str) -> ClaimState:
-        """How a schedule stands; reads the end of its file only."""
+        """The state of a schedule; reads only the end of its file."""
         with _turn, _reading(self.path(schedule_id)) as fd:
             return _read_state(fd) if fd is not None else ClaimState()
 
     def find(self, schedule_id: str, minute: str) -> Claim | None:
-        """What became of a minute; reads the whole file. A minute that was passed over with others is not found."""
+        """The claim of a minute; reads the whole file. Does not find a minute that was skipped as part of a range."""
         with _turn, _reading(self.path(schedule_id)) as fd:
             found = _find(fd, minute) if fd is not None else None
         return _claim(found) if found else None
 
     def newer(self, schedule_id: str, run_id: str) -> Sequence[str]:
-        """The runs that were claimed after a run, the newest first; none if that run's claim is not there."""
+        """The runs that were claimed after a run, the newest first; none if that run was never claimed."""
         found: list[str] = []
         with _turn, _reading(self.path(schedule_id)) as fd:
             for line in _backwards(fd) if fd is not None else ():
@@ -129,7 +120,7 @@ class Claims:
 
 
 class HeldClaims:
-    """The hand of whoever owns a schedule's fires just now."""
+    """The locked claim file of one schedule."""
 
     def __init__(self, fd: int, path: Path, now: float) -> None:
         self._fd = fd
@@ -138,20 +129,20 @@ class HeldClaims:
         self.state = _read_state(fd)
 
     def may_fire(self, minute: str, *, asked: bool = False) -> bool:
-        """Whether the minute may still become a run; `asked`: somebody named it."""
+        """Whether the minute may still become a run; `asked`: a user named it."""
         if not asked and minute <= self.state.settled_until:
             return False
         known = max(self.state.settled_until, self.state.ahead)
         return minute > known or _find(self._fd, minute) is None
 
     def append(self, claim: Claim, *, asked: bool = False, event: str = "claim") -> None:
-        """Write a claim down; one that says anything outlives a power loss.
+        """Record a claim. One with a run or a reason survives a power loss.
 
-        Raises RecordError: then it may not be acted upon.
+        Raises RecordError: then the claim is not made.
         """
         state = _moved(self.state, claim, asked=asked)
         watermark = state.watermark
-        facts: dict[str, Json] = {
+        line: dict[str, Json] = {
             "timestamp": to_rfc3339(self._now), "event": event, "minute": claim.minute,
             **({"run_id": claim.run_id} if claim.run_id else {"last_run_id": state.run_id}),
             **({"reason": claim.reason} if claim.reason else {}),
@@ -160,22 +151,28 @@ class HeldClaims:
             **({"ahead": state.ahead} if state.ahead else {}),
             **(_definition(watermark) if watermark else {}),
         }  # fmt: skip
-        data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        size = os.fstat(self._fd).st_size
         try:
-            _append(self._fd, data)
+            append_line(self._fd, data)
             if claim.run_id or claim.reason:
                 os.fsync(self._fd)
             if claim.run_id and not self.state.run_id:
                 sync_directory(self._path.parent)  # the file may be new
         except OSError as error:
-            raise _failure(self._path, error) from error
+            # A line that may not survive a power loss must not be seen: the fire would count as taken and be lost. A second
+            # fsync would not do: after a failed one the system may report success for data that it has dropped.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, size)
+            raise unwritable(self._path, error) from error
         self.state = state
 
-    def reset(self, minute: str) -> None:
-        """Move the watermark back, because somebody asked for it. A minute that has become a run is still not fired again.
+    def is_claimed(self, run_id: str) -> bool:
+        """Whether the newest claim in the file is that of a run. Raises OSError."""
+        return _read_state(self._fd).run_id == run_id
 
-        Raises RecordError.
-        """
+    def reset(self, minute: str) -> None:
+        """Move the watermark back to a minute. A minute that has become a run is still not fired again. Raises RecordError."""
         state = self.state
         assert state.watermark is not None  # else there is no watermark
         self.state = ClaimState(
@@ -184,39 +181,45 @@ class HeldClaims:
             state.run_id,
         )
         try:
-            self.append(Claim.at(replace(state.watermark, minute=minute)), event="reset")
+            self.append(Claim(replace(state.watermark, minute=minute)), event="reset")
         except BaseException:
             self.state = state
             raise
 
 
 def _definition(watermark: Watermark) -> dict[str, Json]:
-    """What a line says of the schedule itself."""
+    """The keys of a line that describe the schedule."""
     return {
         **({} if watermark.enabled else {"enabled": False}),
-        **({"gone": True} if watermark.is_gone else {}),
+        **({"gone": True} if watermark.is_removed else {}),
         **({"when": watermark.timing} if watermark.timing else {}),
         **({"what": watermark.fingerprint} if watermark.fingerprint else {}),
     }
 
 
 def _moved(state: ClaimState, claim: Claim, *, asked: bool) -> ClaimState:
-    """How the schedule stands once a claim is made."""
+    """The state after a claim."""
     watermark, ahead = state.watermark, state.ahead
     if asked:
         ahead = max(ahead, claim.minute)
     else:
-        minute = max(claim.minute, state.settled_until)
-        watermark = Watermark(minute, claim.enabled, claim.timing, claim.fingerprint, claim.is_gone)
+        watermark = replace(claim.watermark, minute=max(claim.minute, state.settled_until))
     left = ahead if watermark is None or ahead > watermark.minute else ""
     return ClaimState(watermark, left, claim.run_id or state.run_id)
+
+
+def _held(fd: int, path: Path, now: float) -> HeldClaims:
+    try:
+        return HeldClaims(fd, path, now)
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 # --- the file ----------------------------------------------------------------------------------------------
 
 
 def _open(path: Path) -> int:
-    """The locked file; made if it is not there."""
+    """Open and lock a file, and create it if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
     try:
@@ -235,24 +238,25 @@ def _reading(path: Path) -> Iterator[int | None]:
         yield None
         return
     except OSError as error:
-        raise EnvironmentFailure(f"cannot read {path}: {error.strerror}") from error
+        raise _unreadable(path, error) from error
     try:
         yield fd
     finally:
         os.close(fd)
 
 
-def _append(fd: int, data: bytes) -> None:
+def append_line(fd: int, data: bytes) -> None:
+    """Append a line in one write. Raises OSError."""
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":
-        data = b"\n" + data  # a torn last line must not swallow this one
+        data = b"\n" + data  # a torn last line must not damage this one
     written = os.write(fd, data)
     if written < len(data):
         os.write(fd, data[written:])
 
 
 def _backwards(fd: int) -> Iterator[Mapping[str, Json]]:
-    """The claims of a file, the newest first; what is none is passed over."""
+    """The claims of a file, the newest first; lines that are no claims are left out."""
     at, rest = os.fstat(fd).st_size, b""
     while at > 0:
         size = min(_BLOCK, at)
@@ -267,7 +271,7 @@ def _backwards(fd: int) -> Iterator[Mapping[str, Json]]:
 
 
 def _find(fd: int, minute: str) -> Mapping[str, Json] | None:
-    """The claim of one minute, wherever it stands."""
+    """The claim of one minute, anywhere in the file."""
     os.lseek(fd, 0, os.SEEK_SET)
     needle = minute.encode()
     with os.fdopen(fd, "rb", closefd=False) as file:
@@ -284,7 +288,7 @@ def _parsed(line: bytes) -> Mapping[str, Json] | None:
 
 
 def _settles(claim: Mapping[str, Json]) -> bool:
-    """Whether it is about its own minute, and says what became of it."""
+    """Whether it has the outcome of a single minute."""
     return bool(claim.get("run_id") or claim.get("reason")) and not claim.get("first")
 
 
@@ -304,12 +308,9 @@ def _read_state(fd: int) -> ClaimState:
 
 
 def _claim(line: Mapping[str, Json]) -> Claim:
-    return Claim(
-        minute=line["minute"], run_id=str(line.get("run_id", "")), reason=str(line.get("reason", ""))
-    )
+    watermark = Watermark(str(line["minute"]))
+    return Claim(watermark, run_id=str(line.get("run_id", "")), reason=str(line.get("reason", "")))
 
 
-def _failure(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        f"cannot write {path}: {error.strerror}", hint="free some space, or check who may write there"
-    )
+def _unreadable(path: Path, error: OSError) -> EnvironmentFailure:
+    return EnvironmentFailure(f"cannot read {path}: {error.strerror}")

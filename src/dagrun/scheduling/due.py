@@ -1,15 +1,14 @@
-"""Which fires are due and what becomes of those that were missed: pure, no clock, no I/O.
+"""Decides which fires are due and what becomes of missed ones: pure, no clock, no I/O.
 
-The owner of a schedule's fires is its claim file. So the way of a tick is:
+The owner of a schedule's fires is its claim file. So a tick does this:
 
-    for schedule in agenda.due(now):            # almost always none
+    for schedule in fire_queue.due(now):        # almost always none
         with its claim file locked:
             decisions = decide(schedule, the watermark in the last line of the file, now)
-            append each decision in order, with a run_id where it is `Due`
+            append each decision in order, with a run_id if it is `DueFire`
 
-`decide` decides from what the file says under its lock, never from what somebody remembers: that is what lets any number of
-schedulers share a store. Decisions come in the order of their minutes and each leaves a complete watermark behind
-(`decision.watermark`), so a file that is cut after any of them is good to go on from.
+`decide` reads the watermark from the file under its lock, never from memory: so any number of schedulers can share a store.
+Decisions are in the order of their minutes, and each has a complete watermark, so a file that ends after any of them is valid.
 """
 
 from __future__ import annotations
@@ -36,24 +35,21 @@ from dagrun.scheduling.schedule import (
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 
-#: Decisions that one look at a schedule takes while others wait for theirs.
-DECISIONS_PER_LOOK = 100
-
 
 def decide(
     schedule: Schedule, watermark: Watermark | None, now: float, most: int | None = None
 ) -> list[Decision]:
-    """What is to be recorded for a schedule at `now`, oldest first. `account` None: the schedule was never seen before.
+    """The decisions to record for a schedule at `now`, oldest first. `watermark` None: the schedule is new.
 
-    A fire is on time throughout its own minute; after that it was missed. A fire that is on time comes whatever became of
-    those before it. What was due under another definition than the present one is recorded and never made up for.
-    Counting what was missed costs a step for each day that passed; with `catchup: all` there is a decision for each fire
-    within the window. With `most` only so many are returned; the rest is what the next call returns.
+    A fire is on time during its own minute; after that it was missed. A fire that is on time is decided independently of
+    those before it. Fires that were due under a former definition are recorded, and never made up for. Counting missed fires
+    costs one step for each day that passed; with `catchup: all` there is a decision for each fire within the window. With
+    `most` at most so many are returned; the next call returns the rest.
     """
     this = int(now // 60)
     decisions: list[Decision] = []
     known = this - 1 if watermark is None else minute_number(watermark.minute)
-    if watermark is not None and not watermark.is_gone and known < this - 1:
+    if watermark is not None and not watermark.is_removed and known < this - 1:
         decisions += islice(_passed(schedule, watermark, known + 1, this, now), most)
         if len(decisions) == most:
             return decisions
@@ -67,24 +63,24 @@ def decide(
 
 
 def retire(schedule: Schedule, watermark: Watermark, now: float) -> list[Decision]:
-    """What is to be recorded for a schedule that is no longer there: from now on nothing of it is due.
+    """The decisions to record for a schedule that was removed: from now on, none of its fires is due.
 
-    What was passed over while it was disabled is recorded first.
+    The fires that were skipped while it was disabled are recorded first.
     """
-    if watermark.is_gone:
+    if watermark.is_removed:
         return []
     before = int(now // 60)
     known = minute_number(watermark.minute)
     decisions: list[Decision] = []
     if not watermark.enabled and (as_it_was := _as_it_was(schedule, watermark)) is not None:
         decisions += _skips(as_it_was, SkipReason.DISABLED, known + 1, before, watermark)
-    gone = replace(watermark, minute=minute_text(max(known, before - 1)), is_gone=True)
-    return [*decisions, WatermarkMoved(schedule=schedule, watermark=gone)]
+    removed = replace(watermark, minute=minute_text(max(known, before - 1)), is_removed=True)
+    return [*decisions, WatermarkMoved(schedule=schedule, watermark=removed)]
 
 
-def parse_timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
-    """What `Schedule.timing` says: the timetable and the bounds; None when it cannot be read."""
-    cron, name, start, end = [*when.split("|"), "", "", ""][:4]
+def parse_timing(timing: str) -> tuple[Timetable, int | None, int | None] | None:
+    """The timetable and the bounds in a `Schedule.timing`; None if it cannot be parsed."""
+    cron, name, start, end = [*timing.split("|"), "", "", ""][:4]
     try:
         return (
             Timetable(parse(cron), zone(name or "UTC")), int(start) if start else None, int(end) if end else None
@@ -94,14 +90,14 @@ def parse_timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
 
 
 def _continues(watermark: Watermark, present: Watermark) -> bool:
-    """Whether a watermark is one of the present definition."""
+    """Whether a watermark was recorded under the present definition."""
     is_known = bool(watermark.timing)
     same = (watermark.timing, watermark.fingerprint) == (present.timing, present.fingerprint)
-    return not watermark.is_gone and watermark.enabled == present.enabled and (same or not is_known)
+    return not watermark.is_removed and watermark.enabled == present.enabled and (same or not is_known)
 
 
 def _as_it_was(schedule: Schedule, watermark: Watermark) -> Schedule | None:
-    """The schedule with the timing that its watermark was kept under; None when that cannot be read."""
+    """The schedule with the timing that its watermark records; None if that cannot be parsed."""
     if watermark.timing in ("", schedule.timing):
         return schedule
     then = parse_timing(watermark.timing)
@@ -112,9 +108,9 @@ def _as_it_was(schedule: Schedule, watermark: Watermark) -> Schedule | None:
 
 
 def decide_minute(schedule: Schedule, minute: str) -> DueFire | SkippedFires | None:
-    """What the schedule does in one minute, whatever its watermark says (`--at`, `backfill`); None: it does not fire then.
+    """The decision for one minute, independent of the watermark (`--at`, `backfill`); None if the schedule does not fire then.
 
-    A Skip of one fire when it is disabled or out of bounds.
+    It is a skip if the schedule is disabled, or the minute is out of its bounds.
     """
     number = minute_number(minute)
     if schedule.timetable.first(number) != number:
@@ -135,7 +131,7 @@ def _now(schedule: Schedule, minute: int) -> DueFire | SkippedFires:
 def _passed(
     schedule: Schedule, watermark: Watermark, first: int, before: int, now: float
 ) -> Iterator[Decision]:
-    """What becomes of the fires of a stretch in which nobody looked, under the definition that was in force."""
+    """Decisions for a time in which no scheduler was running, under the definition that was in force."""
     is_same = _continues(
         replace(watermark, enabled=schedule.enabled), schedule.watermark_at(watermark.minute)
     )
@@ -144,7 +140,7 @@ def _passed(
     if then is None:
         return
     if not watermark.enabled:
-        if schedule.enabled or not is_same:  # else it still is disabled, which is recorded when that ends
+        if schedule.enabled or not is_same:  # else it still is disabled: recorded when it is enabled
             yield from _skips(then, SkipReason.DISABLED, first, before, under if is_same else watermark)
         return
     begin = first if then.start is None else min(max(first, then.start), before)
@@ -157,33 +153,33 @@ def _passed(
 def _missed(
     schedule: Schedule, first: int, before: int, now: float, under: Watermark, *, is_same: bool
 ) -> Iterator[Decision]:
-    """What becomes of fires that should have become runs."""
-    lost = before  # where those begin that are made up for
+    """Decisions for fires that should have become runs."""
+    caught_up = before  # the first minute that is made up for
     if is_same and schedule.enabled and schedule.catchup is not Catchup.NONE:
         oldest = math.ceil((now - schedule.catchup_window) / 60)
         if schedule.catchup is Catchup.ALL:
-            lost = min(max(first, oldest), before)
+            caught_up = min(max(first, oldest), before)
         elif (latest := schedule.timetable.last(before)) is not None and latest >= max(first, oldest):
-            lost = latest
-    yield from _skips(schedule, SkipReason.MISSED, first, lost, under)
-    while (minute := schedule.timetable.first(lost)) is not None and minute < before:
+            caught_up = latest
+    yield from _skips(schedule, SkipReason.MISSED, first, caught_up, under)
+    while (minute := schedule.timetable.first(caught_up)) is not None and minute < before:
         yield _due(schedule, minute, caught_up=True)
-        lost = minute + 1
+        caught_up = minute + 1
 
 
 def _skips(
     schedule: Schedule, reason: SkipReason, first: int, before: int, under: Watermark
 ) -> Iterator[SkippedFires]:
-    """One record for all fires of a stretch, if there are any."""
+    """One record for all fires between two minutes, if there are any."""
     table = schedule.timetable
     begin = table.first(first) if first < before else None
     if begin is None or begin >= before:
         return
     last = table.last(before)
-    assert last is not None  # `begin` is one
+    assert last is not None  # there is one: `begin`
     yield SkippedFires(
         schedule=schedule, reason=reason, count=table.count(begin, before),
-        first=minute_text(begin), last=minute_text(last), given_watermark=under,
+        first=minute_text(begin), last=minute_text(last), under=under,
     )  # fmt: skip
 
 
@@ -200,25 +196,25 @@ def _is_within(schedule: Schedule, minute: int) -> bool:
 
 
 class FireQueue:
-    """When to look at which schedule. A tick at which none is due costs one comparison, however many there are.
+    """Schedules in the order of their next fires. A tick at which none is due costs one comparison, however many there are.
 
-    It remembers no accounts: after a restart or a reload, or when a clock jumps, `decide` and the claim file see to it that
-    nothing fires twice.
+    It holds no watermarks: after a restart, a reload or a jump of the clock, `decide` and the claim file prevent that a
+    minute is fired twice.
     """
 
     def __init__(self, schedules: Iterable[Schedule] = ()) -> None:
         self._schedules: dict[str, Schedule] = {}
-        #: When to look at which, by moment and id; a schedule that is disabled and was looked at is not among them.
+        #: When to look at which schedule: moment and id. A disabled schedule leaves it after one look.
         self._heap: list[tuple[float, str]] = []
         self.replace(schedules)
 
     @property
     def schedules(self) -> Mapping[str, Schedule]:
-        """Those that are served, by id, in the order they were given."""
+        """The schedules by id, in the order they were given."""
         return self._schedules
 
     def replace(self, schedules: Iterable[Schedule]) -> None:
-        """Serve these from now on. Those that are new or changed are looked at in the next tick; the rest as planned."""
+        """Serve these from now on. New and changed ones are looked at in the next tick."""
         fresh = {schedule.id: schedule for schedule in schedules}
         same = {name for name, schedule in fresh.items() if self._schedules.get(name) == schedule}
         self._heap = [entry for entry in self._heap if entry[1] in same]
@@ -227,7 +223,7 @@ class FireQueue:
         self._schedules = fresh
 
     def due(self, now: float) -> list[Schedule]:
-        """The schedules to look at now, in the order of their moments; each is planned anew."""
+        """The schedules to look at now, in the order of their moments; each gets its next moment."""
         found = []
         heap = self._heap
         while heap and heap[0][0] <= now:
@@ -240,17 +236,17 @@ class FireQueue:
                 heapreplace(heap, (moment, schedule.id))
         return found
 
-    def replan(self) -> None:
-        """Look at every schedule in the next tick: the clock was set."""
+    def look_at_all(self) -> None:
+        """Look at every schedule in the next tick, since the clock was put back."""
         self._heap = [(-math.inf, name) for name in self._schedules]
 
-    def again(self, schedule_id: str) -> None:
-        """Look at a schedule in the next tick too: its claim could not be written."""
+    def look_again(self, schedule_id: str) -> None:
+        """Look at a schedule in the next tick too: its claim could not be written, or there are more fires to claim."""
         if schedule_id in self._schedules:
             self._heap = [entry for entry in self._heap if entry[1] != schedule_id]
             self._heap.append((-math.inf, schedule_id))
             heapify(self._heap)
 
     def next_at(self) -> float | None:
-        """The moment at which something is due next; -inf: at once; None: never."""
+        """The moment of the next look; -inf: at once; None: never."""
         return self._heap[0][0] if self._heap else None

@@ -1,13 +1,16 @@
-"""From decisions to claims: what a schedule is to do is settled under its claim file's lock, then told."""
+"""Turns the fires of schedules into queued runs: each fire is claimed in its claim file, then recorded."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from dagrun.core.work import Json
-from dagrun.errors import RecordError
+from dagrun.errors import DagrunError, RecordError
 from dagrun.scheduling.claims import Claim, Claims, HeldClaims
 from dagrun.scheduling.due import decide, decide_minute, parse_timing, retire
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
@@ -27,13 +30,30 @@ from dagrun.scheduling.scheduler_lock import SchedulerLock
 from dagrun.storage.run_store import new_run_id
 from dagrun.views.wording import seconds
 
+#: How many decisions one look at a schedule takes, while other schedules wait for theirs.
+DECISIONS_PER_LOOK: Final = 100
+#: How many runs of one schedule may be queued or running while fires of the past are still made up for.
+MAX_BACKLOG: Final = 100
+
 Record = Callable[[Mapping[str, Json]], None]
 Report = Callable[[str], None]
 RecordsOf = Callable[[str], Sequence[Mapping[str, Json]]]
 
 
+class Taken(NamedTuple):
+    """The result of one look at a schedule."""
+
+    runs: list[OpenRun]
+    #: There are more fires of the past than one look takes.
+    has_more: bool = False
+    #: There are more fires of the past, and as many open runs as may wait.
+    is_full: bool = False
+    #: Something could not be read or recorded, which is reported already. A fire that was not recorded is still due.
+    has_failed: bool = False
+
+
 class Enqueuer:
-    """Settles the fires of schedules, each exactly once among all schedulers of a store."""
+    """Claims the fires of schedules, each exactly once among all schedulers of a store."""
 
     def __init__(
         self, directory: Path, lock: SchedulerLock, runs: RunControl, record: Record, report: Report = lambda _: None,
@@ -45,38 +65,47 @@ class Enqueuer:
         self.runs = runs
         self.record = record
         self.report = report
-        #: What the state store says of a run, the newest first.
+        #: The lines of the state store about a run, the newest first.
         self.records_of = records_of
         #: The directory of the schedules.
         self.home = home
-        #: Fires that could not become runs: their DAGs cannot be run, or nothing can be recorded.
+        #: How many fires could not become runs: their DAGs cannot be run, or nothing can be recorded.
         self.failed = 0
         self._ahead: set[str] = set()
+        self._problems: dict[str, str] = {}
 
-    def take(
-        self, schedule: Schedule, now: float, again: Callable[[str], None], most: int | None = None
-    ) -> list[OpenRun]:
-        """The runs that are due, claimed. Calls `again` with the schedule's id if a claim cannot be written.
-
-        Also when there are more decisions than `most`: then it is the turn of other schedules first.
-        """
-        taken: list[OpenRun] = []
+    def take(self, schedule: Schedule, now: float) -> Taken:
+        """Claim the runs of a schedule that are due."""
+        runs: list[OpenRun] = []
+        room: int | None = None
         try:
             with self.claims.hold(schedule.id, now) as held:
-                self._tell_if_ahead(schedule, held, now)
-                decisions = decide(schedule, held.state.watermark, now, most)
+                self._warn_if_ahead(schedule, held, now)
+                decisions = decide(schedule, held.state.watermark, now, DECISIONS_PER_LOOK)
                 for decision in decisions:
-                    taken += self._settle(held, decision, now)
-                if most is not None and len(decisions) >= most:
-                    again(schedule.id)
-        except RecordError as error:
-            self.failed += 1
-            self.report(f"Error: {error.message}")
-            again(schedule.id)
-        return taken
+                    if isinstance(decision, DueFire) and decision.caught_up:
+                        if room is None:
+                            room = MAX_BACKLOG - len(self.open_runs.ids_of(schedule.id))
+                        if room <= 0:
+                            return Taken(runs, is_full=True)
+                        room -= 1
+                    runs += self._settle(held, decision, now)
+        except (DagrunError, OSError) as error:
+            self._report_failure(schedule.id, error)
+            return Taken(runs, has_failed=True)
+        self._problems.pop(schedule.id, None)
+        return Taken(runs, has_more=len(decisions) >= DECISIONS_PER_LOOK)
+
+    def _report_failure(self, schedule_id: str, error: Exception) -> None:
+        """Report that fires of a schedule could not be claimed; once for as long as the reason is the same."""
+        self.failed += 1
+        text = error.message if isinstance(error, DagrunError) else f"schedule '{schedule_id}': {error}"
+        if self._problems.get(schedule_id) != text:
+            self._problems[schedule_id] = text
+            self.report(f"Error: {text}")
 
     def retire(self, schedule_id: str, schedule: Schedule | None, now: float) -> None:
-        """Record that a schedule is no longer there; `schedule` is what it was, where that is known. Raises RecordError."""
+        """Record that a schedule was removed; `schedule` is its last definition, where it is known. Raises DagrunError."""
         with self.claims.hold(schedule_id, now) as held:
             watermark = held.state.watermark
             if watermark is None:
@@ -90,20 +119,19 @@ class Enqueuer:
     def take_minute(
         self, schedule: Schedule, minute: str, now: float, trigger: str = "schedule"
     ) -> list[OpenRun]:
-        """The run of one minute that somebody named, claimed; none where it was fired before, or is no fire at all."""
+        """Claim the run of one minute that a user named; none if that minute was fired before, or is no fire at all."""
         decision = decide_minute(schedule, minute)
         if decision is None:
             return []
         try:
             with self.claims.hold(schedule.id, now) as held:
                 return self._settle(held, decision, now, trigger, asked=True)
-        except RecordError as error:
-            self.failed += 1
-            self.report(f"Error: {error.message}")
+        except (DagrunError, OSError) as error:
+            self._report_failure(schedule.id, error)
             return []
 
     def is_active(self, run_id: str) -> bool:
-        """Whether a run has not ended yet: somebody drives it, or a scheduler that lives is about to."""
+        """Whether a run has not ended yet: a process drives it, or a scheduler that is alive will start one."""
         if self.runs.is_live(run_id):
             return True
         run = self.open_runs.get(run_id)
@@ -112,13 +140,13 @@ class Enqueuer:
         phase = self.runs.phase(run_id)
         return phase in (RunPhase.NOT_STARTED, RunPhase.LIVE) or (phase is RunPhase.INTERRUPTED and run.again)
 
-    def live(self, schedule_id: str, but: str = "") -> list[str]:
-        """The runs of a schedule that some process drives now; `but` does not count."""
-        runs = (run.run_id for run in self.open_runs.of(schedule_id) if run.run_id != but)
-        return [run_id for run_id in runs if self.runs.is_live(run_id)]
+    def live(self, schedule_id: str, besides: str = "") -> list[str]:
+        """The runs of a schedule that some process drives now, except the run `besides`."""
+        ids = self.open_runs.ids_of(schedule_id)
+        return [run_id for run_id in ids if run_id != besides and self.runs.is_live(run_id)]
 
     def why_not_resumed(self, run: OpenRun, now: float) -> str:
-        """Why an interrupted run is left as it is; empty when it is to be resumed."""
+        """Why an interrupted run is not resumed; empty if it is."""
         last = self.runs.last_event_at(run.run_id)
         if last is not None and now - last > run.resume_window:
             return f"it was interrupted more than {seconds(run.resume_window)} ago, its schedule's 'resume_window'"
@@ -127,12 +155,10 @@ class Enqueuer:
                 return f"a newer run of its schedule, {other}, has succeeded"
         return ""
 
-    def _active(self, schedule_id: str, newest: str) -> list[str]:
-        """Every run of a schedule that has not ended, the oldest first."""
-        ids = dict.fromkeys(
-            [*(run.run_id for run in self.open_runs.of(schedule_id)), *filter(None, [newest])]
-        )
-        return [run_id for run_id in ids if self.is_active(run_id)]
+    def _active(self, schedule_id: str, newest: str) -> Iterator[str]:
+        """The runs of a schedule that have not ended: the one that was claimed last first."""
+        others = sorted((set(self.open_runs.ids_of(schedule_id)) - {newest}), reverse=True)
+        return (run_id for run_id in (newest, *others) if run_id and self.is_active(run_id))
 
     def _settle(
         self,
@@ -147,44 +173,47 @@ class Enqueuer:
             case DueFire():
                 return self._fire(held, decision, now, trigger, asked=asked)
             case SkippedFires() if not asked or held.may_fire(decision.minute, asked=True):
-                # A minute that somebody named stands for itself, so that it is told once.
+                # A minute that a user named is recorded for itself, never as part of a range: so it is recorded once.
                 first = "" if asked else decision.first
-                claim = Claim.at(
+                claim = Claim(
                     decision.watermark, reason=str(decision.reason), first=first, count=decision.count
                 )
                 held.append(claim, asked=asked)
-                self._skipped(decision, str(decision.reason))
+                self._record_skip(decision, str(decision.reason))
             case WatermarkMoved():
-                held.append(Claim.at(decision.watermark))
+                held.append(Claim(decision.watermark))
         return []
 
     def _fire(
         self, held: HeldClaims, due: DueFire, now: float, trigger: str, *, asked: bool
     ) -> list[OpenRun]:
         if not held.may_fire(due.minute, asked=asked):
-            if not asked:  # somebody had it fired before its time
-                held.append(Claim.at(due.watermark))
+            if not asked:  # a user had it fired in advance
+                held.append(Claim(due.watermark))
             return []
         schedule = due.schedule
         try:
             dag = self.runs.dag(schedule)
         except DagProblem as problem:
-            held.append(Claim.at(due.watermark, reason=problem.reason), asked=asked)
-            self._refused(due, problem)
+            held.append(Claim(due.watermark, reason=problem.reason), asked=asked)
+            self._record_problem(due, problem)
             return []
         overlap = schedule.overlap
-        # What is made up for comes late as it is: it waits for its turn.
+        # A fire of the past is late already: it always waits for its turn.
         is_late = due.caught_up or trigger == "backfill"
-        before = [] if overlap is Overlap.PARALLEL else self._active(schedule.id, held.state.run_id)
+        replaces = overlap is Overlap.REPLACE and not is_late
+        active = iter(()) if overlap is Overlap.PARALLEL else self._active(schedule.id, held.state.run_id)
+        # One is enough to wait for, since that one waits for those before it. All must be known to replace them.
+        before = [*active][::-1] if replaces else [*islice(active, 1)]
         if before and overlap is Overlap.SKIP and not is_late:
-            held.append(Claim.at(due.watermark, reason="Overlap"), asked=asked)
-            self._skipped(due, "Overlap", run_id=before[-1])
+            held.append(Claim(due.watermark, reason="Overlap"), asked=asked)
+            self._record_skip(due, "Overlap", run_id=before[0])
             return []
         run = OpenRun(
             schedule_id=schedule.id, minute=due.minute, run_id=f"{new_run_id(now)}{secrets.token_hex(4)}",
             dag=schedule.dag, tenant=schedule.tenant or dag.tenant, params=schedule.params, trigger=trigger,
             start=now if asked else due.start, after=tuple(before),
-            replaces=bool(before) and overlap is Overlap.REPLACE and not is_late,
+            replaces=bool(before) and replaces,
             parallel=overlap is Overlap.PARALLEL, resume_window=schedule.resume_window, dag_name=dag.name,
             home=self.home, file=schedule.origin.source.path if schedule.origin else "", by=self.lock.name,
         )  # fmt: skip
@@ -192,12 +221,15 @@ class Enqueuer:
         return [run]
 
     def _claim(self, held: HeldClaims, run: OpenRun, watermark: Watermark, *, asked: bool) -> None:
-        """Taken in hand first: a crash in between leaves a run that was never claimed, which is dropped."""
-        self.open_runs.put(run)
+        """Write the open run first: a crash before the claim leaves a run without a claim, which is dropped."""
         try:
-            held.append(Claim.at(watermark, run_id=run.run_id), asked=asked)
+            self.open_runs.put(run)
+            held.append(Claim(watermark, run_id=run.run_id), asked=asked)
         except RecordError:
-            self.open_runs.drop(run.run_id)
+            # Where even the claim could not be taken back, the open run stays, so that the next scheduler starts it.
+            with suppress(RecordError, OSError):
+                if not held.is_claimed(run.run_id):
+                    self.open_runs.drop(run.run_id)
             raise
         self.record(
             {
@@ -206,41 +238,39 @@ class Enqueuer:
             }
         )  # fmt: skip
 
-    def _refused(self, due: DueFire, problem: DagProblem) -> None:
+    def _record_problem(self, due: DueFire, problem: DagProblem) -> None:
         self.failed += 1
-        self._skipped(due, problem.reason, error=problem.message)
+        self._record_skip(due, problem.reason, error=problem.message)
         origin = due.schedule.origin
         place = f"{origin.place('dag')}: " if origin else ""
         self.report(f"{place}error: schedule '{due.schedule.id}' cannot run: {problem.message}")
 
-    def _skipped(self, what: DueFire | SkippedFires, reason: str, **more: Json) -> None:
-        span = (
-            {"count": what.count, "first": what.first, "last": what.last}
-            if isinstance(what, SkippedFires)
-            else {}
-        )
+    def _record_skip(self, fires: DueFire | SkippedFires, reason: str, **more: Json) -> None:
+        span: dict[str, Json] = {}
+        if isinstance(fires, SkippedFires):
+            span = {"count": fires.count, "first": fires.first, "last": fires.last}
         self.record(
             {
-                "event": "schedule_skipped", "schedule_id": what.schedule.id, "minute": what.minute,
-                "reason": reason, "dag_path": what.schedule.dag, "tenant": what.schedule.tenant, **span, **more,
+                "event": "schedule_skipped", "schedule_id": fires.schedule.id, "minute": fires.minute,
+                "reason": reason, "dag_path": fires.schedule.dag, "tenant": fires.schedule.tenant, **span, **more,
             }
         )  # fmt: skip
 
-    def _tell_if_ahead(self, schedule: Schedule, held: HeldClaims, now: float) -> None:
-        """A clock that was wrong leaves accounts that go further than now: nothing is fired until they are reached."""
+    def _warn_if_ahead(self, schedule: Schedule, held: HeldClaims, now: float) -> None:
+        """Warn, once, of a watermark in the future, which a wrong clock left: nothing is fired until it is reached."""
         watermark = held.state.settled_until
         if watermark <= minute_text(int(now // 60) + 1):
             self._ahead.discard(schedule.id)
         elif schedule.id not in self._ahead:
             self._ahead.add(schedule.id)
             self.report(
-                f"Warning: schedule '{schedule.id}' is settled until {watermark} UTC, which is still to come:"
+                f"Warning: schedule '{schedule.id}' is settled until {watermark} UTC, which is in the future:"
                 f" was a clock wrong? It fires next at {_next_fire(schedule, watermark)}"
                 f" (`dagrun schedules reset {schedule.id}` moves that back to now)"
             )
 
 
 def _next_fire(schedule: Schedule, watermark: str) -> str:
-    """The first fire after the last minute that is settled."""
+    """The first fire after the last settled minute, as text."""
     moment = next(schedule.fires(minute_number(watermark) * 60.0), None)
     return "no time" if moment is None else f"{minute_text(int(moment) // 60)} UTC"

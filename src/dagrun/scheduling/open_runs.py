@@ -1,12 +1,9 @@
-"""Runs in hand, claimed by a scheduler and not yet recorded as finished; and which schedulers live.
+"""Open runs: fired by a schedule, and not yet recorded as finished. One file each, beside the claims.
 
-Beside the claims lie two directories, whose size is that of the work in hand, whatever the history:
-
-.open/<run_id>.json   a run in hand: written before its fire is claimed, gone once its end is in the state store
-.alive/<scheduler>    locked for as long as that scheduler lives
-
-So a scheduler that dies leaves its runs to whoever takes its lock next: one whose fire was never claimed is dropped, one
-that never started is run, one that goes on is waited for.
+`.open/<run_id>.json` is written before the fire is claimed and deleted once the end of the run is in the state store, so
+looking through the directory costs as much as there is work, whatever the history. Each names the scheduler that looks
+after it. When that one dies, another takes its runs over: a run whose fire was never claimed is dropped, one that never
+started is started, one that is running is waited for.
 """
 
 from __future__ import annotations
@@ -22,12 +19,12 @@ from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
 from dagrun.scheduling.schedule import DAY, minute_number
-from dagrun.storage.disk import sync_directory
+from dagrun.storage.disk import sync_directory, unwritable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run that a schedule has fired, with all that it needs to begin."""
+    """A run that a schedule has fired, with all that is needed to start it. The fields are the keys of its file."""
 
     schedule_id: str
     minute: str
@@ -36,56 +33,55 @@ class OpenRun:
     tenant: str | None = None
     params: Mapping[str, Json] = field(default_factory=dict)
     trigger: str = "schedule"
-    #: The moment at which it is to start.
+    #: When it is due to start: seconds since the epoch, UTC.
     start: float = 0.0
-    #: The runs that must have ended first, and whether they are to be cancelled for this one.
+    #: The runs that must end before it starts, and whether they are cancelled for it (`overlap: replace`).
     after: Sequence[str] = ()
     replaces: bool = False
-    #: Whether it may run beside other runs of its schedule.
+    #: Whether it may run at the same time as other runs of its schedule.
     parallel: bool = False
-    #: How long ago, in seconds, it may have been interrupted to be resumed.
+    #: It is resumed only if it was interrupted no longer ago than this, in seconds.
     resume_window: float = DAY
-    #: The DAG's name, the directory of the schedule and the file in it.
+    #: The DAG's name, the directory of schedules, and the file in it that holds the schedule.
     dag_name: str = ""
     home: str = ""
     file: str = ""
-    #: The scheduler that has it in hand, and whether that one is going to resume it.
+    #: The scheduler that looks after it, and whether it is to be resumed rather than started.
     by: str = ""
     again: bool = False
 
     @property
     def scheduled_at(self) -> str:
-        """Its minute as runs know it."""
+        """Its minute as RFC 3339 text, as runs show it."""
         return to_rfc3339(minute_number(self.minute) * 60.0)
 
     @staticmethod
     def read(path: Path) -> OpenRun | None:
-        """The run in a file; None when it is gone, or none is in there."""
+        """The run in a file; None if the file is missing or holds no run."""
         try:
             found = json.loads(path.read_bytes())
-            facts = {one.name: found[one.name] for one in fields(OpenRun) if one.name in found}
-            after = facts.get("after", ())  # one id, where an older version wrote it
-            return OpenRun(
-                **{**facts, "after": tuple(after if isinstance(after, list) else filter(None, [after]))}
-            )
+            data = {one.name: found[one.name] for one in fields(OpenRun) if one.name in found}
+            after = data.get("after", ())  # an older version wrote a single id
+            data["after"] = tuple(after if isinstance(after, list) else filter(None, [after]))
+            return OpenRun(**data)
         except (OSError, ValueError, TypeError):
             return None
 
 
 class OpenRuns:
-    """The runs in hand of all schedulers of one state store."""
+    """The open runs of all schedulers of one state store."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        #: The schedule of each run in hand, which never changes: so every file is read once to learn it.
+        #: The schedule of each open run. It never changes, so each file is read once to learn it.
         self._schedules: dict[str, str] = {}
 
     def path(self, run_id: str) -> Path:
-        """Where a run in hand is written down."""
+        """The file of an open run."""
         return self.directory / f"{run_id}.json"
 
     def put(self, run: OpenRun) -> None:
-        """Take a run in hand, or hand it on. Raises RecordError."""
+        """Write a run: a new one, or one that has changed. It survives a power loss. Raises RecordError."""
         path = self.path(run.run_id)
         fresh = path.with_suffix(".tmp")
         try:
@@ -97,12 +93,10 @@ class OpenRuns:
             fresh.replace(path)
             sync_directory(self.directory)
         except OSError as error:
-            raise RecordError(
-                f"cannot write {path}: {error.strerror}", hint="free some space, or check who may write there"
-            ) from error
+            raise unwritable(path, error) from error
 
     def drop(self, run_id: str) -> None:
-        """Let go of a run, and of what its process complained about."""
+        """Delete the files of a run: its own, and the error output of its process. Raises RecordError."""
         try:
             self.path(run_id).with_suffix(".err").unlink(missing_ok=True)
             self.path(run_id).unlink(missing_ok=True)
@@ -110,18 +104,18 @@ class OpenRuns:
             raise RecordError(f"cannot remove {self.path(run_id)}: {error.strerror}") from error
 
     def tidy(self, before: float) -> None:
-        """Remove what crashes have left behind: half-written files, and complaints of runs that are not in hand."""
+        """Delete what crashes left behind before a moment: half-written files, and error output of runs that are not open."""
         for path in (*self.directory.glob("*.tmp"), *self.directory.glob("*.err")):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before and not path.with_suffix(".json").exists():
                     path.unlink()
 
     def get(self, run_id: str) -> OpenRun | None:
-        """A run in hand; None when it is not."""
+        """An open run; None if there is no such."""
         return OpenRun.read(self.path(run_id)) if run_id else None
 
     def ids(self) -> Sequence[str]:
-        """The ids of all runs in hand, in order."""
+        """The ids of all open runs, in order."""
         try:
             names = os.listdir(self.directory)  # noqa: PTH208 - names are all that is asked
         except FileNotFoundError:
@@ -129,15 +123,14 @@ class OpenRuns:
         return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
     def all(self) -> Sequence[OpenRun]:
-        """Every run in hand, in the order of their ids."""
+        """Every open run, in the order of their ids."""
         return [run for run_id in self.ids() if (run := self.get(run_id)) is not None]
 
-    def of(self, schedule_id: str) -> Sequence[OpenRun]:
-        """The runs of one schedule that are in hand, in the order of their ids."""
+    def ids_of(self, schedule_id: str) -> Sequence[str]:
+        """The ids of one schedule's open runs, in order."""
         known, ids = self._schedules, self.ids()
         self._schedules = {run_id: known.get(run_id) or self._schedule_of(run_id) for run_id in ids}
-        mine = (self.get(run_id) for run_id in ids if self._schedules[run_id] == schedule_id)
-        return [run for run in mine if run is not None]
+        return [run_id for run_id in ids if self._schedules[run_id] == schedule_id]
 
     def _schedule_of(self, run_id: str) -> str:
         run = self.get(run_id)

@@ -1,4 +1,4 @@
-"""What a scheduler tells the state store: in order, and kept until it can be written."""
+"""Writes lines to the state store in order, and keeps those that cannot be written for later."""
 
 from __future__ import annotations
 
@@ -9,56 +9,58 @@ from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
 
-MAX_PENDING = 10_000  # lines that are kept while nothing can be written; then the oldest are given up
+MAX_PENDING = 10_000  # lines that are kept while nothing can be written; beyond that the oldest are dropped
 
 
 class RecordBuffer:
-    """Writes lines one after the other, and tells each to whoever listens. A disk that is full loses none of them and stops nobody: claims are the truth."""
+    """Lines on their way to the state store. A full disk loses none of them and stops nothing, since claims are the truth.
+
+    `notify` receives every line at once, whether it can be written or not.
+    """
 
     def __init__(
         self, write: Callable[[Mapping[str, Json]], None], report: Callable[[str], None],
-        now: Callable[[], float], tell: Callable[[Mapping[str, Json]], None],
+        now: Callable[[], float], notify: Callable[[Mapping[str, Json]], None],
     ) -> None:  # fmt: skip
         self._write = write
         self._report = report
         self._now = now
-        self._record = tell
+        self._notify = notify
         self._lines: deque[Mapping[str, Json]] = deque()
-        self._given_up = 0
-        self._trouble = ""
+        self._dropped = 0
+        self._problem = ""
 
     @property
     def is_empty(self) -> bool:
-        """Whether all is written."""
-        return not self._lines and not self._given_up
+        """Whether everything is written."""
+        return not self._lines and not self._dropped
 
     def record(self, line: Mapping[str, Json]) -> None:
         """Write a line, or keep it for later."""
         if len(self._lines) >= MAX_PENDING:
             self._lines.popleft()
-            self._given_up += 1
+            self._dropped += 1
         self._lines.append({"timestamp": to_rfc3339(self._now()), **line})
-        self._record(line)
+        self._notify(line)
         self.flush()
 
     def flush(self) -> None:
-        """Write what was kept, as far as that is possible."""
+        """Write the lines that were kept, as far as possible."""
         while self._lines:
             try:
                 self._write(self._lines[0])
-            except (RecordError, ValueError) as error:
-                if isinstance(error, ValueError):  # it will never be written
-                    self._lines.popleft()
-                if self._trouble != str(error):
-                    self._trouble = str(error)
-                    self._report(f"Error: {error}")
-                if isinstance(error, ValueError):
-                    continue
+                self._problem = ""
+            except RecordError as error:
+                self._report_once(error)
                 return
+            except ValueError as error:  # this line can never be written
+                self._report_once(error)
             self._lines.popleft()
-            self._trouble = ""
-        if self._given_up:
-            self._report(
-                f"Error: {self._given_up} lines of the state store are lost: it could not be written"
-            )
-            self._given_up = 0
+        if self._dropped:
+            self._report(f"Error: {self._dropped} lines of the state store are lost: it could not be written")
+            self._dropped = 0
+
+    def _report_once(self, error: Exception) -> None:
+        if self._problem != str(error):
+            self._problem = str(error)
+            self._report(f"Error: {error}")

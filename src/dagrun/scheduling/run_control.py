@@ -1,4 +1,4 @@
-"""What a scheduler asks of the world of runs: two small interfaces, whose real bodies are in `children` and whose fakes are in tests."""
+"""How a scheduler starts and follows runs: two protocols. `run_processes` implements them with processes, tests with fakes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dagrun.scheduling.schedule import Schedule
 
 
 class RunPhase(StrEnum):
-    """What has become of a run."""
+    """How far a run has got."""
 
-    #: It has no facts yet, and nobody has it in hand.
+    #: It has no events yet, and no process drives it.
     NOT_STARTED = "unborn"
     LIVE = "live"
     INTERRUPTED = "interrupted"
@@ -23,7 +23,7 @@ class RunPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """How a run ended."""
+    """The end of a run."""
 
     status: str
     duration: float | None = None
@@ -31,20 +31,20 @@ class RunEnding:
 
     @property
     def is_good(self) -> bool:
-        """Whether the run succeeded, or waits for a person."""
+        """Whether the run succeeded, or is waiting for a person."""
         return self.status in ("success", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
 class DagInfo:
-    """What a scheduler knows of a DAG that can be run."""
+    """What a scheduler needs to know of a DAG."""
 
     name: str
     tenant: str
 
 
 class DagProblem(DagrunError):
-    """A DAG cannot be run as a schedule says. The message has a line for each problem; `reason` is a word, `MissingDag`, `InvalidDag` or `InvalidParams`."""
+    """The DAG of a schedule cannot be run. `reason` is `MissingDag`, `InvalidDag` or `InvalidParams`; the message has a line per problem."""
 
     def __init__(self, reason: str, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -52,59 +52,59 @@ class DagProblem(DagrunError):
 
 
 class RunHandle(Protocol):
-    """A run that goes on."""
+    """A run that has been started."""
 
-    #: Whether it is a process of this scheduler's own.
+    #: Whether it is a child process of this scheduler.
     own: bool
 
     def has_ended(self) -> bool:
-        """Whether nobody drives the run any more."""
+        """Whether no process drives the run any more."""
         ...
 
     def kill(self) -> None:
-        """End it at once; returns when nothing of it is left. Only for its own."""
+        """Kill it; returns when all its processes have ended. Only for child processes of this scheduler."""
         ...
 
     def error(self) -> str:
-        """What it complained about on its way."""
+        """The end of its error output."""
         ...
 
 
 class RunControl(Protocol):
-    """Starts runs and looks at them."""
+    """Starts runs and looks up what became of them."""
 
     def dag(self, schedule: Schedule) -> DagInfo:
-        """What a schedule runs, if it can be run with its parameters, for all that is known. Raises DagProblem."""
+        """The DAG of a schedule, checked with the parameters of the schedule. Raises DagProblem."""
         ...
 
     def start(self, run: OpenRun, *, again: bool = False) -> RunHandle:
-        """Begin a run, or `again` go on with one. Raises OSError."""
+        """Start a run, or with `again` resume it. Raises OSError."""
         ...
 
     def watch(self, run_id: str) -> RunHandle:
-        """A run that somebody else drives."""
+        """A handle for a run that another process drives."""
         ...
 
     def has_started(self, run_id: str) -> bool:
-        """Whether the run has facts; costs next to nothing."""
+        """Whether the run has events; cheap."""
         ...
 
     def is_live(self, run_id: str) -> bool:
-        """Whether some process drives the run; costs next to nothing."""
+        """Whether a process drives the run; cheap."""
         ...
 
     def phase(self, run_id: str) -> RunPhase:
-        """What has become of a run; reads its journal."""
+        """How far a run has got; reads its journal."""
         ...
 
     def ending(self, run_id: str) -> RunEnding:
-        """How a run ended, or that it was interrupted."""
+        """The end of a run, which may be that it was interrupted."""
         ...
 
     def last_event_at(self, run_id: str) -> float | None:
-        """The moment of a run's last fact; None when it has none."""
+        """When the last event of a run was recorded; None if it has none."""
         ...
 
     def cancel(self, run_id: str, reason: str) -> bool:
-        """Ask a live run to end; False if it is none."""
+        """Request that a live run ends. Returns False if it is not live."""
         ...

@@ -1,6 +1,6 @@
-"""Schedules as values, and what may become of a fire: frozen, no I/O, no clock.
+"""Schedules as values, and the decisions about their fires: frozen, no I/O, no clock.
 
-A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts as time does.
+A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts by time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _FORM = "%Y-%m-%d %H:%M"
 
 
 def minute_text(minute: int) -> str:
-    """A minute, counted from the epoch in UTC, as it is written in records: `2026-11-20 09:00`."""
+    """A minute, counted from the epoch in UTC, as text: `2026-11-20 09:00`."""
     return time.strftime(_FORM, time.gmtime(minute * 60))
 
 
 def minute_number(text: str) -> int:
-    """The minute that such text names, counted from the epoch. Raises ValueError for other text."""
+    """The inverse of `minute_text`. Raises ValueError for other text."""
     return timegm(time.strptime(text, _FORM)) // 60
 
 
 class Overlap(StrEnum):
-    """What a fire does while the schedule's last run still runs."""
+    """What a fire does while earlier runs of its schedule have not ended."""
 
     SKIP = "skip"
     QUEUE = "queue"
@@ -41,23 +41,23 @@ class Overlap(StrEnum):
 
 
 class Catchup(StrEnum):
-    """Which of the fires that were missed are made up for."""
+    """Which of the missed fires are made up for."""
 
     NONE = "none"
-    #: The last one.
+    #: The newest one.
     LATEST = "latest"
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOrigin:
-    """Where a schedule was written. Asking for a place reads the text once more: only those who tell of it ask."""
+    """Where a schedule is defined. `place` parses the text again, so ask for it only to report something."""
 
     source: Source
     path: tuple[str | int, ...]
 
     def place(self, *keys: str | int) -> Place:
-        """Where the schedule, or one of its keys, stands."""
+        """The position of the schedule, or of one of its keys."""
         return self.source.place((*self.path, *keys))
 
 
@@ -66,33 +66,33 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One entry of a file of schedules. Two are equal when they mean the same, wherever they were written."""
+    """One schedule. Two are equal if they mean the same, wherever they are defined."""
 
     id: str
     #: Its cron expression in its zone.
     timetable: Timetable
-    #: The document to run, as it was written: a path from the project root, or a name.
+    #: The document to run, as written: a path relative to the project root, or a name.
     dag: str
-    #: None: the DAG's own.
+    #: None: that of the DAG.
     tenant: str | None = None
     enabled: bool = True
     params: Mapping[str, Any] = field(default_factory=dict)
     overlap: Overlap = Overlap.SKIP
     catchup: Catchup = Catchup.NONE
-    #: How long ago, in seconds, a missed fire may have been to be made up for.
+    #: A missed fire is made up for if it is no older than this, in seconds.
     catchup_window: float = DAY
-    #: The first and the last minute that may fire, counted from the epoch in UTC; None: no bound.
+    #: The first and the last minute that fires, counted from the epoch in UTC; None: no bound.
     start: int | None = None
     end: int | None = None
-    #: A fire starts up to so many seconds after its minute.
+    #: The maximum random delay of a run after its minute, in seconds.
     jitter: float = 0.0
-    #: How long ago, in seconds, a run may have been interrupted to be resumed.
+    #: An interrupted run is resumed if that happened no longer ago than this, in seconds.
     resume_window: float = DAY
     origin: ScheduleOrigin | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def timing(self) -> str:
-        """When it is due, as text: the expression, the zone and the bounds. `due.timing` reads it back."""
+        """When it fires, as text: the expression, the zone and the bounds. `due.parse_timing` is the inverse."""
         cron = " ".join(self.timetable.cron.text.split())
         bounds = ["" if bound is None else str(bound) for bound in (self.start, self.end)]
         zone = "" if self.timetable.zone.name == "UTC" else self.timetable.zone.name
@@ -100,20 +100,20 @@ class Schedule:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A fingerprint of all else that it says, but for whether it is enabled."""
-        said = [
+        """A hash of the rest of the definition, except `enabled`."""
+        rest = [
             self.dag, self.tenant, self.params, self.overlap, self.catchup, self.catchup_window, self.jitter,
             self.resume_window,
         ]  # fmt: skip
-        text = json.dumps(said, sort_keys=True, default=str)
+        text = json.dumps(rest, sort_keys=True, default=str)
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
     def watermark_at(self, minute: str) -> Watermark:
-        """The watermark of this schedule, settled up to a minute."""
+        """A watermark under this definition."""
         return Watermark(minute, self.enabled, self.timing, self.fingerprint)
 
     def fires(self, after: float) -> Iterator[float]:
-        """The moments later than `after` at which the schedule would fire, within its bounds, enabled or not."""
+        """The moments after `after` at which the schedule would fire, within its bounds, enabled or not."""
         minute = int(after // 60) + 1
         if self.start is not None:
             minute = max(minute, self.start)
@@ -122,7 +122,7 @@ class Schedule:
             minute = found + 1
 
     def start_of(self, minute: int) -> float:
-        """When the run of a fire is to start: the same in every process, up to `jitter` seconds after its minute."""
+        """When the run of a fire is due to start: up to `jitter` seconds after its minute, the same in every process."""
         if not self.jitter:
             return minute * 60.0
         digest = hashlib.blake2b(f"{self.id} {minute}".encode(), digest_size=8).digest()
@@ -131,23 +131,23 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far a schedule's watermark goes: every fire up to and including `minute` was fired or recorded as skipped.
+    """How far a schedule is settled: every fire up to and including `minute` was fired or recorded as skipped.
 
-    It is what the last line of a claim file says.
+    The last line of a claim file has it.
     """
 
     minute: str
-    #: False: the schedule was seen disabled then, and what came later was passed over, not missed.
+    #: False: the schedule was disabled, so later fires were skipped, not missed.
     enabled: bool = True
-    #: The definition that was in force (`Schedule.timing` and `.fingerprint`); empty where an older version wrote the record.
+    #: The definition that was in force (`Schedule.timing` and `.fingerprint`); empty in records of older versions.
     timing: str = ""
     fingerprint: str = ""
-    #: True: the schedule had been removed, or could not be read, and nothing was due from then on.
-    is_gone: bool = False
+    #: True: the schedule was removed, or could not be read, so no later fire was due.
+    is_removed: bool = False
 
 
 class SkipReason(StrEnum):
-    """Why a fire did not become a run, as far as time alone decides."""
+    """Why a fire did not become a run: the reasons that depend on time alone."""
 
     MISSED = "Missed"
     DISABLED = "Disabled"
@@ -156,17 +156,17 @@ class SkipReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueFire:
-    """A run is due. It is claimed now and starts at `start`, which is later than its minute where there is jitter."""
+    """A run is due. It is claimed now, and starts at `start`: later than its minute if there is a jitter."""
 
     schedule: Schedule
     minute: str
     start: float
-    #: It was missed and is made up for.
+    #: Whether it was missed, and is made up for.
     caught_up: bool = False
 
     @property
     def watermark(self) -> Watermark:
-        """The watermark once this is recorded."""
+        """The watermark after this decision."""
         return self.schedule.watermark_at(self.minute)
 
 
@@ -179,25 +179,25 @@ class SkippedFires:
     count: int
     first: str
     last: str
-    #: The watermark that these fires belong to; None: the schedule's present one.
-    given_watermark: Watermark | None = None
+    #: The definition that these fires were due under; None: the present one.
+    under: Watermark | None = None
 
     @property
     def minute(self) -> str:
-        """The minute of the record: the last one."""
+        """The minute of the record: that of the last fire."""
         return self.last
 
     @property
     def watermark(self) -> Watermark:
-        """The watermark once this is recorded."""
-        if self.given_watermark is None:
+        """The watermark after this decision."""
+        if self.under is None:
             return replace(self.schedule.watermark_at(self.last), enabled=True)
-        return replace(self.given_watermark, minute=self.last)
+        return replace(self.under, minute=self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatermarkMoved:
-    """Nothing to tell anybody, but the watermark moves: a schedule is seen first, or is enabled or disabled since."""
+    """Only the watermark changes: the schedule is new, was edited, or was enabled or disabled."""
 
     schedule: Schedule
     watermark: Watermark

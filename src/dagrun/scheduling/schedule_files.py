@@ -1,4 +1,4 @@
-"""The directory of schedules: files to Schedules and findings, read again when they change."""
+"""Reads a directory of schedule files into Schedules and findings, again whenever a file changes."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.fields import Duration, Name, Wire
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import Text
-from dagrun.errors import DagrunError, UsageError
+from dagrun.errors import UsageError
 from dagrun.scheduling.cron import Cron, CronError
 from dagrun.scheduling.cron import parse as parse_cron
 from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, ScheduleOrigin
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import LAST_YEAR, Zone, ZoneError
 from dagrun.scheduling.timezones import zone as find_zone
+from dagrun.views.wording import seconds as duration_text
 
 _SUFFIXES: Final = (".yaml", ".yml")
-#: A file that is wrong so soon after it changed, in seconds, may be half-written: it is read again before it is told of.
+#: A file with errors that changed less than so many seconds ago may be half-written: it is read again before it is reported.
 _FRESH: Final = 2.0
 _ATTEMPTS: Final = 5
-_PAUSE: Final = 0.05
+_PAUSE: Final = 0.05  # seconds between two attempts
 
-Check = Callable[[Schedule], object]
-#: What tells two states of a file apart without reading it.
+#: Times, size and inode of a file: they differ whenever its content does.
 _Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a directory of schedules holds. A schedule with an error of its own is not among `schedules`."""
+    """The content of a directory of schedules. A schedule with an error of its own is not among `schedules`."""
 
     schedules: tuple[Schedule, ...]
     #: In the order of the files and lines, each with the text to show it in (`render(finding, text)`).
@@ -49,7 +49,7 @@ class Loaded:
 
 @dataclass(slots=True)
 class _ParsedFile:
-    """What one file said."""
+    """The content of one file."""
 
     stamp: _Stamp
     source: Source | None = None
@@ -58,42 +58,38 @@ class _ParsedFile:
 
 
 class ScheduleFiles:
-    """`*.yaml` and `*.yml` of one directory; those whose names start with a dot are left alone.
+    """`*.yaml` and `*.yml` of one directory; those whose names start with a dot are ignored.
 
-    `check` is asked about each schedule that is sound in itself; it raises DagrunError when the DAG is not there, which
-    becomes a finding at the schedule's `dag`. `sleep` and `now` are what waiting for a half-written file is done with.
+    `sleep` and `now` are the clock that waits for a half-written file.
     """
 
     def __init__(
-        self, directory: Path, shown: str | None = None, *, check: Check = bool, limits: Limits | None = None,
+        self, directory: Path, shown: str | None = None, *, limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.time,
         only: Container[str] | None = None,
     ) -> None:  # fmt: skip
         self.directory = directory
+        #: The directory as messages show it.
         self.shown = str(directory) if shown is None else shown
-        self._check = check
         self._limits = limits or Limits()
         self._sleep = sleep
         self._now = now
         #: The names of the files to read; None: all.
         self._only = only
         self._files: dict[str, _ParsedFile] = {}
-        #: As of the last `load`; None: the directory was not there, or nobody asked yet.
+        #: As of the last `load`; None: there was no directory, or no `load` yet.
         self._stamps: Mapping[str, _Stamp] | None = None
         self._is_loaded = False
-        self._refused: list[Schedule] = []
 
     def changed(self) -> bool:
-        """Whether `load` might say something else than last time: a look at names, sizes and times, no reading.
+        """Whether `load` might return something else than last time, from names, sizes and times alone.
 
-        True before the first `load`, once when the directory vanishes, and when a DAG that was missing is there now.
+        True before the first `load`, and once when the directory disappears.
         """
-        if not self._is_loaded or self._scan() != self._stamps:
-            return True
-        return any(self._problem(schedule) is None for schedule in self._refused)
+        return not self._is_loaded or self._scan() != self._stamps
 
     def load(self) -> Loaded:
-        """All schedules and findings; files that did not change are not read again. UsageError: no such directory."""
+        """All schedules and findings; only files that changed are read. Raises UsageError if there is no directory."""
         self._is_loaded = True
         self._stamps = stamps = self._scan()
         if stamps is None:
@@ -104,7 +100,7 @@ class ScheduleFiles:
         return self._joined([self._files[name] for name in sorted(self._files)])
 
     def _scan(self) -> dict[str, _Stamp] | None:
-        """The files and their stamps, by name; None: there is no directory."""
+        """The files and their stamps, by name; None if there is no directory."""
         try:
             with os.scandir(self.directory) as entries:
                 return {
@@ -125,7 +121,7 @@ class ScheduleFiles:
     # --- reading -------------------------------------------------------------------------------------------
 
     def _read_all(self, names: Sequence[str]) -> None:
-        """Read files; all that may be half-written are waited for together."""
+        """Read files; wait for all that may be half-written together."""
         from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
         left = list(names)
@@ -140,13 +136,13 @@ class ScheduleFiles:
         )(read)  # fmt: skip
 
     def _read(self, name: str) -> bool:
-        """Read a file; whether it may have been half-written."""
+        """Read a file. Returns whether it may be half-written."""
         path = self.directory / name
         try:
             before = path.stat()
             file = _file(path, f"{self.shown}/{name}", self._limits)
             after = path.stat()
-        except OSError:  # it is gone, or about to be replaced
+        except OSError:  # it was removed, or is being replaced
             self._files.pop(name, None)
             return True
         file.stamp = _stamp(before)
@@ -160,35 +156,21 @@ class ScheduleFiles:
 
     def _joined(self, files: Sequence[_ParsedFile]) -> Loaded:
         first: dict[str, Schedule] = {}
-        self._refused = []
-        told: list[tuple[Finding, Text | None]] = []
+        found: list[tuple[Finding, Text | None]] = []
         for file in files:
             findings = list(file.findings)
             for schedule in file.schedules:
                 if schedule.id in first:
                     findings.append(_duplicate(schedule, first[schedule.id]))
-                    continue
-                first[schedule.id] = schedule
-                problem = self._problem(schedule)
-                if problem is not None:
-                    self._refused.append(schedule)
-                    findings.append(problem)
+                else:
+                    first[schedule.id] = schedule
             findings.sort(key=lambda finding: (finding.place.line, finding.place.column))
-            told += [(finding, file.source) for finding in findings]
-        refused = {schedule.id for schedule in self._refused}
-        return Loaded(tuple(one for one in first.values() if one.id not in refused), tuple(told))
-
-    def _problem(self, schedule: Schedule) -> Finding | None:
-        """What the caller has against a schedule."""
-        try:
-            self._check(schedule)
-        except DagrunError as error:
-            return Finding(_origin(schedule).place("dag"), error.message, "unknown-dag", error.hint)
-        return None
+            found += [(finding, file.source) for finding in findings]
+        return Loaded(tuple(first.values()), tuple(found))
 
 
 def _is_there(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file, or leads to one."""
+    """Whether a directory entry is a file, or a link to one."""
     try:
         return entry.is_file()
     except OSError:
@@ -200,15 +182,15 @@ def _stamp(stat: os.stat_result) -> _Stamp:
 
 
 def _origin(schedule: Schedule) -> ScheduleOrigin:
-    assert schedule.origin is not None  # all that come from files have one
+    assert schedule.origin is not None  # every schedule that was read from a file has one
     return schedule.origin
 
 
 def _duplicate(schedule: Schedule, first: Schedule) -> Finding:
     place = _origin(first).place("id")
     return Finding(
-        _origin(schedule).place("id"), f"schedule '{schedule.id}' is there already", "duplicate-id",
-        f"the first one is in {place.path}:{place.line}",
+        _origin(schedule).place("id"), f"schedule '{schedule.id}' is defined twice", "duplicate-id",
+        f"the first definition is in {place.path}:{place.line}",
     )  # fmt: skip
 
 
@@ -224,36 +206,44 @@ def _window(value: object) -> float:
 
 
 class _ScheduleModel(Wire):
-    """A schedule as it is written."""
+    """The keys of a schedule in a file."""
 
-    id: Name = Field(description="The schedule's name, which no other schedule has, in whatever file.")
+    id: Name = Field(description="The schedule's name, unique over all files.")
     cron: str = Field(
-        description="When: minute, hour, day of month, month, day of week; or `@daily` and the like."
+        description="When it fires: minute, hour, day of month, month, day of week; or `@daily` and the like."
     )
     dag: str = Field(min_length=1, description="The document to run, by path or by name.")
-    tenant: Name | None = Field(None, description="On whose behalf it runs; without a word the DAG's.")
-    enabled: bool = Field(True, description="Whether it fires at all.")
-    timezone: str = Field("UTC", description="The zone whose clock `cron` is about, such as `Europe/Berlin`.")
-    params: dict[str, Any] = Field({}, description="Parameters of the run by name.")
+    tenant: Name | None = Field(None, description="The tenant of its runs (default: that of the DAG).")
+    enabled: bool = Field(True, description="Whether it fires.")
+    timezone: str = Field("UTC", description="The time zone of `cron`, such as `Europe/Berlin`.")
+    params: dict[str, Any] = Field({}, description="The parameters of its runs, by name.")
     overlap: Literal["skip", "queue", "parallel", "replace"] = Field(
-        "skip", description="What a fire does while the last run still runs."
+        "skip", description="What a fire does while an earlier run of the schedule has not ended."
     )
     catchup: Literal["none", "latest", "all"] = Field(
-        "none", description="Which fires are made up for that were missed while nothing served."
+        "none",
+        description="Which of the fires that were missed while no scheduler was running are made up for.",
     )
     catchup_window: Annotated[float, BeforeValidator(_window)] = Field(
-        86_400.0, description="How long ago a missed fire may have been to be made up for."
+        86_400.0, description="The maximum age of a missed fire that is made up for."
     )
-    start: str | None = Field(None, description="The first day, or moment, in the schedule's zone.")
-    end: str | None = Field(None, description="The last day, or moment, in the schedule's zone.")
-    jitter: Duration = Field(0.0, description="A fire starts up to this much later than its minute.")
+    start: str | None = Field(
+        None, description="The first day, or day and time, on which it fires, in its time zone."
+    )
+    end: str | None = Field(
+        None, description="The last day, or day and time, on which it fires, in its time zone."
+    )
+    jitter: Duration = Field(
+        0.0,
+        description="The maximum random delay of a fire; it should be shorter than the time between two fires.",
+    )
     resume_window: Annotated[float, BeforeValidator(_window)] = Field(
-        86_400.0, description="How long ago a run may have been interrupted to be resumed by a scheduler."
+        86_400.0, description="The maximum time since a run was interrupted for a scheduler to resume it."
     )
 
 
 def _file(path: Path, shown: str, limits: Limits) -> _ParsedFile:
-    """What a file says. OSError: it is not there."""
+    """The content of a file. Raises OSError if there is none."""
     file = _ParsedFile(())
     try:
         file.source = Source.read(path, shown, limits)
@@ -261,7 +251,7 @@ def _file(path: Path, shown: str, limits: Limits) -> _ParsedFile:
     except DocumentError as error:
         if error.findings[0].code == "missing-file":
             raise FileNotFoundError(str(path)) from None
-        # A file of comments holds no schedules, and that is all there is to say about it.
+        # A file of comments alone is no error: it holds no schedules.
         file.findings += [finding for finding in error.findings if finding.code != "empty"]
         return file
     reader = _EntryReader(file.source)
@@ -275,45 +265,51 @@ def _file(path: Path, shown: str, limits: Limits) -> _ParsedFile:
 
 
 class _EntryReader:
-    """One file on its way to Schedules; collects every finding."""
+    """Turns the entries of one file into Schedules, and collects every finding."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.findings: list[Finding] = []
 
     def schedule(self, entry: Any, path: tuple[int, ...]) -> Schedule | None:
-        """The schedule in an entry; None, and findings, when something is wrong with it."""
+        """The schedule of an entry; None, and findings, if it has errors."""
         before = self._errors
         if not isinstance(entry, dict):
-            self._record(path, "a schedule must be a mapping with 'id', 'cron' and 'dag'", "invalid-value")
+            self._error(path, "a schedule must be a mapping with 'id', 'cron' and 'dag'", "invalid-value")
             return None
         try:
-            wired = _ScheduleModel.model_validate(entry)
+            model = _ScheduleModel.model_validate(entry)
         except ValidationError as error:
             self.findings += fields.findings(error, self.source, path, _ScheduleModel, {})
-            self._look_at_time(entry, path)
+            self._timing(entry, path)
             return None
-        cron, zone = self._look_at_time(entry, path)
-        start = self._bound(wired.start, zone, (*path, "start"), is_end=False)
-        end = self._bound(wired.end, zone, (*path, "end"), is_end=True)
+        cron, zone = self._timing(entry, path)
+        start = self._bound(model.start, zone, (*path, "start"), is_end=False)
+        end = self._bound(model.end, zone, (*path, "end"), is_end=True)
         if start is not None and end is not None and end < start:
-            self._record((*path, "end"), "the end comes before the start", "invalid-value")
-        if wired.params:
-            self._look_at_params(wired.params, (*path, "params"))
+            self._error((*path, "end"), "the end comes before the start", "invalid-value")
+        if model.params:
+            self._check_params(model.params, (*path, "params"))
         if cron is None or zone is None or self._errors > before:
             return None
-        self.findings += changed_numbers(self.source, wired.params, (*path, "params"))
+        self.findings += changed_numbers(self.source, model.params, (*path, "params"))
+        self._check_jitter(model.jitter, cron, (*path, "jitter"))
         return Schedule(
-            id=wired.id, timetable=Timetable(cron, zone), dag=wired.dag, tenant=wired.tenant, enabled=wired.enabled,
-            params=wired.params, overlap=Overlap(wired.overlap), catchup=Catchup(wired.catchup),
-            catchup_window=wired.catchup_window, start=start, end=end, jitter=wired.jitter,
-            resume_window=wired.resume_window, origin=ScheduleOrigin(self.source, path),
+            id=model.id, timetable=Timetable(cron, zone), dag=model.dag, tenant=model.tenant, enabled=model.enabled,
+            params=model.params, overlap=Overlap(model.overlap), catchup=Catchup(model.catchup),
+            catchup_window=model.catchup_window, start=start, end=end, jitter=model.jitter,
+            resume_window=model.resume_window, origin=ScheduleOrigin(self.source, path),
         )  # fmt: skip
 
-    def _look_at_time(
-        self, entry: Mapping[str, Any], path: tuple[int, ...]
-    ) -> tuple[Cron | None, Zone | None]:
-        """The expression and the zone, as far as they can be read, whatever else is wrong."""
+    def _check_jitter(self, jitter: float, cron: Cron, path: tuple[str | int, ...]) -> None:
+        """Warn of a delay with which a fire may start after the next one."""
+        if jitter and jitter > (gap := cron.shortest_gap() * 60):
+            message = f"a jitter of {duration_text(jitter)} is longer than the {duration_text(gap)} between two fires"
+            hint = "a fire may start after the one that follows it: shorten 'jitter'"
+            self.findings.append(Finding(self.source.place(path), message, "long-jitter", hint, "warning"))
+
+    def _timing(self, entry: Mapping[str, Any], path: tuple[int, ...]) -> tuple[Cron | None, Zone | None]:
+        """The cron expression and the zone, each None if it has errors; whatever else is wrong with the entry."""
         cron, zone = entry.get("cron"), entry.get("timezone", "UTC")
         found_cron = found_zone = None
         if isinstance(cron, str):
@@ -323,7 +319,11 @@ class _EntryReader:
                     place = self.source.place((*path, "cron"))
                     self.findings.append(
                         Finding(
-                            place, f"'cron': {found_cron.advice}", "cron-days", found_cron.way_out, "warning"
+                            place,
+                            f"'cron': {found_cron.advice}",
+                            "cron-days",
+                            found_cron.alternative,
+                            "warning",
                         )
                     )
             except CronError as error:
@@ -333,7 +333,7 @@ class _EntryReader:
             try:
                 found_zone = find_zone(zone)
             except ZoneError as error:
-                self._record((*path, "timezone"), str(error), "unknown-zone", error.suggestion)
+                self._error((*path, "timezone"), str(error), "unknown-zone", error.suggestion)
         return found_cron, found_zone
 
     def _bound(
@@ -345,28 +345,28 @@ class _EntryReader:
             return _minute(text, zone, is_end=is_end)
         except ValueError:
             hint = "write 2026-01-31, or 2026-01-31T09:00"
-            self._record(path, f"'{path[-1]}' must be a date, or a date and a time", "invalid-value", hint)
+            self._error(path, f"'{path[-1]}' must be a date, or a date and a time", "invalid-value", hint)
             return None
 
-    def _look_at_params(self, params: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
-        """YAML has numbers that JSON has not, and every parameter is recorded as JSON."""
+    def _check_params(self, params: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
+        """Refuse numbers that JSON does not have: every parameter is recorded as JSON."""
         for name, value in params.items():
             try:
                 json.dumps(value, allow_nan=False)
             except ValueError:
                 message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
-                self._record((*path, name), message, "invalid-value")
+                self._error((*path, name), message, "invalid-value")
 
     @property
     def _errors(self) -> int:
         return sum(finding.level == "error" for finding in self.findings)
 
-    def _record(self, path: tuple[str | int, ...], message: str, code: str, suggestion: str = "") -> None:
+    def _error(self, path: tuple[str | int, ...], message: str, code: str, suggestion: str = "") -> None:
         self.findings.append(Finding(self.source.place(path), message, code, suggestion))
 
 
 def _minute(text: str, zone: Zone, *, is_end: bool) -> int:
-    """The first or last minute within a bound; a day that is an end is within. Raises ValueError."""
+    """The first or last minute within a bound; an end that is a day includes that day. Raises ValueError."""
     text = text.strip()
     is_day = re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None
     local = datetime.fromisoformat(text)
@@ -378,5 +378,5 @@ def _minute(text: str, zone: Zone, *, is_end: bool) -> int:
         return zone.minute_of(local + timedelta(days=1)) - 1
     whole = local.replace(second=0, microsecond=0)
     minute = zone.minute_of(whole) if local.tzinfo is None else int(whole.timestamp() // 60)
-    # A moment within a minute leaves that minute's fire behind when it is a start.
+    # A start within a minute excludes the fire of that minute.
     return minute + 1 if whole != local and not is_end else minute

@@ -1,4 +1,4 @@
-"""Schedules as people see them: when each fires next, how its last run ended, what a tick would do. Writes nothing."""
+"""Read-only views of schedules: their next fires, their last runs, and what a tick would do."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from dagrun.views.status import RunView
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """One schedule. `last`: its newest run, and None where nothing of that is left; `last_id`: empty if there never was one."""
+    """One schedule. `last` is its newest run, None if its records were deleted; `last_id` is empty if there never was a run."""
 
     schedule: Schedule
     next: Sequence[float]
     last_id: str
     last: RunView | None
-    #: The last minute that is settled, when that is still to come: a clock was wrong, or has been put back.
+    #: The last settled minute, if it is in the future: a clock was wrong, or was put back. Else empty.
     settled_until: str = ""
 
     def to_json(self) -> dict[str, Json]:
-        """The shape of one entry of `schedules` (CONTRACT 6)."""
+        """The JSON of one entry of `dagrun schedules -o json`."""
         schedule = self.schedule
         return {
             "id": schedule.id,
@@ -63,7 +63,7 @@ class ScheduleView:
 
 
 def known_dag(schedule: Schedule, find: Callable[[str], Dag]) -> Dag:
-    """The DAG of a schedule, which has the parameters that the schedule gives it. Raises DagProblem.
+    """The DAG of a schedule, if it accepts the parameters of the schedule. Raises DagProblem.
 
     `find` raises NotFoundError, or DocumentError when the document is invalid.
     """
@@ -86,9 +86,9 @@ _CODES = {"MissingDag": "unknown-dag", "InvalidDag": "invalid-dag", "InvalidPara
 
 
 class CheckedFiles:
-    """The files of a directory, with findings for each schedule whose DAG cannot be run. It is served all the same.
+    """The files of a directory, with findings for each schedule whose DAG cannot be run.
 
-    So its fires have a record, and it runs as soon as the DAG is right. `find` is that of `known_dag`.
+    Such a schedule is served all the same: its fires are recorded, and it runs as soon as its DAG is valid.
     """
 
     def __init__(self, files: ScheduleFiles, find: Callable[[str], Dag]) -> None:
@@ -98,11 +98,11 @@ class CheckedFiles:
         self._find = find
 
     def changed(self) -> bool:
-        """Whether `load` might say something else than last time."""
+        """Whether `load` may return something else than last time."""
         return self.files.changed()
 
     def load(self) -> Loaded:
-        """All schedules and findings, in the order of the files and lines. Raises UsageError when the directory is not there."""
+        """All schedules and findings, in the order of files and lines. Raises UsageError if there is no directory."""
         loaded = self.files.load()
         findings = [*loaded.findings]
         for schedule in loaded.schedules:
@@ -116,7 +116,7 @@ class CheckedFiles:
             known_dag(schedule, self._find)
         except DagProblem as problem:
             for line in problem.message.splitlines() if origin is not None else ():
-                assert origin is not None  # the line above has seen to it
+                assert origin is not None  # the line above ensures it
                 name = _PARAMETER.search(line) if problem.reason == "InvalidParams" else None
                 given = name is not None and name[1] in schedule.params
                 at = ("params", name[1]) if given and name else ("params",) if name else ("dag",)
@@ -131,7 +131,7 @@ def views(
     now: float,
     count: int,
 ) -> list[ScheduleView]:
-    """Every schedule with its next `count` fires; none where it is disabled. No minute that is settled is fired."""
+    """Every schedule with its next `count` fires after its watermark; none if it is disabled."""
     found = []
     for schedule in schedules:
         state = claims.state(schedule.id)
@@ -145,7 +145,7 @@ def views(
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A fire that a tick would run or skip, and why it would be skipped."""
+    """A fire that a tick would start or skip. `reason`: why it would be skipped; empty if it would start."""
 
     what: DueFire | SkippedFires
     reason: str
@@ -154,7 +154,7 @@ class Preview:
 def preview(
     schedules: Iterable[Schedule], claims: Claims, find: Callable[[str], Dag], now: float, minute: str | None
 ) -> list[Preview]:
-    """What a tick would fire and skip; runs that go on are not taken into account."""
+    """What a tick would start and skip. Active runs are not taken into account."""
     found: list[Preview] = []
     for schedule in schedules:
         if minute is None:
@@ -167,11 +167,11 @@ def preview(
             if isinstance(decision, SkippedFires):
                 found.append(Preview(decision, str(decision.reason)))
             elif isinstance(decision, DueFire):
-                found.append(Preview(decision, _hindrance(schedule, find)))
+                found.append(Preview(decision, _why_not(schedule, find)))
     return found
 
 
-def _hindrance(schedule: Schedule, find: Callable[[str], Dag]) -> str:
+def _why_not(schedule: Schedule, find: Callable[[str], Dag]) -> str:
     try:
         known_dag(schedule, find)
     except DagProblem as problem:

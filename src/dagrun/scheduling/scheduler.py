@@ -1,4 +1,9 @@
-"""The scheduler: a loop that only sleeps and asks. What is due is decided in `due`, settled in `firing`, run by the `crew`."""
+"""The scheduler: a loop that looks, once per tick, what is due and what has changed.
+
+FireQueue.due    which schedules to look at now
+Enqueuer.take    decides which of their fires become runs, and claims them
+RunQueue.poll    starts queued runs and records how they end
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from typing import Protocol
 
 from dagrun.documents.yaml import render
 from dagrun.errors import DagrunError, RecordError, UsageError
-from dagrun.scheduling.due import DECISIONS_PER_LOOK, FireQueue
+from dagrun.scheduling.due import FireQueue
 from dagrun.scheduling.enqueuer import Enqueuer, Record, RecordsOf, Report
 from dagrun.scheduling.known_schedules import KnownSchedules
 from dagrun.scheduling.open_runs import OpenRun
@@ -21,9 +26,9 @@ from dagrun.scheduling.schedule import minute_text
 from dagrun.scheduling.schedule_files import Loaded
 from dagrun.scheduling.scheduler_lock import SchedulerLock
 
-RELOAD_INTERVAL = 5.0  # seconds between two looks at the directory and at other schedulers
-STALE_FILE_AGE = 3600.0  # seconds after which nobody is still writing a file
-CLOCK_TOLERANCE = 1.0  # seconds that a clock may be put back without a word
+RELOAD_INTERVAL = 5.0  # seconds between two looks for changed schedules and dead schedulers
+STALE_FILE_AGE = 3600.0  # seconds after which a half-written file was left by a crash
+CLOCK_TOLERANCE = 1.0  # seconds that the clock may be put back without a warning
 NEVER = float("-inf")
 
 
@@ -31,28 +36,28 @@ class ScheduleLoader(Protocol):
     """Where schedules come from."""
 
     def changed(self) -> bool:
-        """Whether `load` might say something else than last time."""
+        """Whether `load` may return something else than last time."""
         ...
 
     def load(self) -> Loaded:
-        """All schedules and findings. Raises UsageError when the directory is not there."""
+        """All schedules and findings. Raises UsageError if there is no directory."""
         ...
 
 
 class SchedulerSignals(Protocol):
-    """What wakes a scheduler."""
+    """Requests to a scheduler from outside, which also end its sleep."""
 
-    #: How often it was asked to stop, and to read the schedules again.
+    #: How many requests there were to stop, and to read the schedules again.
     stops: int
     reloads: int
 
     def wait(self, seconds: float) -> None:
-        """Return after so long, or as soon as a run has ended or somebody wants an end."""
+        """Sleep for so long, or until a run ends or a request arrives."""
         ...
 
 
 class Scheduler:
-    """One scheduler of a store. Any number of them, in any number of processes, fire every minute once."""
+    """One scheduler. Any number of them, in any number of processes, may share a store: each minute is fired once."""
 
     def __init__(
         self, files: ScheduleLoader, directory: Path, runs: RunControl, record: Record, report: Report, now: Callable[[], float],
@@ -73,102 +78,111 @@ class Scheduler:
         self.enqueuer.open_runs.tidy(now() - STALE_FILE_AGE)
         self.fire_queue = FireQueue()
         self.known = KnownSchedules(directory, home)
-        self._told: frozenset[str] = frozenset()
+        self._reported: frozenset[str] = frozenset()
         self._broken: frozenset[str] = frozenset()
         self._is_loaded = False
-        self._gone = ""
-        self._left: set[str] = set()
-        self._looked = NEVER
-        self._time = now()
+        self._missing = ""
+        self._left_interrupted: set[str] = set()
+        self._reloaded_at = NEVER
+        self._last_tick = now()
         self._reloads = signals.reloads
-        self._trouble = ""
+        self._problem = ""
 
     def close(self) -> None:
-        """Let go of everything; what is still in hand is left to other schedulers."""
+        """Release the lock of this scheduler: others take over the runs that are still open."""
         self.lock.release()
 
-    # --- the two ways of life ------------------------------------------------------------------------------
+    # --- once, and serving ---------------------------------------------------------------------------------
 
     def once(self, now: float, minute: str | None = None) -> StartedRuns:
-        """One tick for a moment, or for a minute that somebody named; then everything that it started to its end."""
-        self.queue.tally = tally = StartedRuns()
-        self._sweep(resume=False)
-        self._drop_those_without_a_schedule()
+        """One tick for a moment, or for a minute that the user named; then wait until all that it started has ended."""
+        self.queue.results = results = StartedRuns()
+        self.adopt_orphans(resume=False)
+        self._drop_unscheduled()
+        has_more = False
         if minute is None:
-            self._take_due(now, None)
+            has_more = self._take_due(now, retry=False)
         else:
             for schedule in list(self.fire_queue.schedules.values()):
                 self._add(self.enqueuer.take_minute(schedule, minute, now))
         self.queue.poll(self.now())
-        while not self.queue.is_idle and not self.signals.stops:
+        while (has_more or not self.queue.is_idle) and not self.signals.stops:
             self.signals.wait(self.tick)
+            has_more = has_more and self._take_due(now, retry=False)
             self.queue.poll(self.now())
         self._wind_up()
         self.enqueuer.failed += not self.records.is_empty
-        return tally
+        return results
 
     def serve(self) -> None:
-        """A tick every `tick` seconds until somebody wants an end. Whatever fails meanwhile is reported, and tried again."""
+        """A tick every `tick` seconds until there is a request to stop. Failures are reported and retried."""
         swept = False
-        self._looked = self.now()
+        self._reloaded_at = self.now()
         while not self.signals.stops:
             try:
                 if not swept:
-                    self._sweep(resume=True)
-                    self._drop_those_without_a_schedule()
+                    self.adopt_orphans(resume=True)
+                    self._drop_unscheduled()
                     swept = True
                 self.turn()
-                self._trouble = ""
+                self._problem = ""
             except (DagrunError, OSError) as error:
-                if self._trouble != str(error):
+                if self._problem != str(error):
                     self.report(f"Error: {error}")
-                self._trouble = str(error)
+                self._problem = str(error)
             self.signals.wait(self.tick)
         self._wind_up()
 
     def turn(self) -> None:
         """One tick."""
         now = self.now()
-        self._watch_the_clock(now)
+        self._check_clock(now)
         self.records.flush()
-        if not 0 <= now - self._looked < RELOAD_INTERVAL or self.signals.reloads != self._reloads:
-            self._looked = now
+        if not 0 <= now - self._reloaded_at < RELOAD_INTERVAL or self.signals.reloads != self._reloads:
+            self._reloaded_at = now
             self.reload()
             try:
-                self._sweep(resume=False)
-            except (OSError, DagrunError) as error:  # what others have left can wait
-                self.report(f"Error: cannot see what other schedulers have left: {error}")
-            self._drop_those_without_a_schedule()
+                self.adopt_orphans(resume=False)
+            except (OSError, DagrunError) as error:  # this can wait
+                self.report(f"Error: cannot take over the runs of dead schedulers: {error}")
+            self._drop_unscheduled()
         self._take_due(now)
         self.queue.poll(now)
 
-    def _watch_the_clock(self, now: float) -> None:
-        """Report a clock that was put back, and look at every schedule anew."""
-        before, self._time = self._time, now
+    def _check_clock(self, now: float) -> None:
+        """Warn if the clock was put back, and look at every schedule again."""
+        before, self._last_tick = self._last_tick, now
         if now >= before - CLOCK_TOLERANCE:
             return
-        self.fire_queue.replan()
+        self.fire_queue.look_at_all()
         self.report(
             f"Warning: the clock went back from {_utc(before)} to {_utc(now)}: no minute is fired twice, so a schedule fires"
             f" next in its first minute after {minute_text(int(before // 60))} UTC (`dagrun schedules` shows it,"
             " `dagrun schedules reset ID` moves that back to now)"
         )
 
-    def _take_due(self, now: float, most: int | None = DECISIONS_PER_LOOK) -> None:
+    def _take_due(self, now: float, *, retry: bool = True) -> bool:
+        """Claim what is due. Returns whether there are more fires of the past, which a later call claims."""
+        has_more = False
         for schedule in self.fire_queue.due(now):
-            self._add(self.enqueuer.take(schedule, now, self.fire_queue.again, most))
+            taken = self.enqueuer.take(schedule, now)
+            self._add(taken.runs)
+            if taken.has_more or taken.is_full or (retry and taken.has_failed):
+                self.fire_queue.look_again(schedule.id)
+            has_more |= taken.has_more or (taken.is_full and not self.queue.is_idle)
+        return has_more
 
     def _add(self, runs: Iterable[OpenRun]) -> None:
         for run in runs:
             self.queue.add(run)
 
     def _wind_up(self) -> None:
-        """No new runs; those that run get a grace, and then they are left interrupted. A second wish ends it at once."""
+        """Start no new runs, give running ones a grace period, then kill them: they are interrupted. A second request kills at once."""
         until = self.now() + self.grace
-        wishes = self.signals.stops
+        requests = self.signals.stops
         if self.queue.own:
             self.report(f"Stopping: {len(self.queue.own)} running, at most {self.grace:g}s more")
-        while self.queue.own and self.now() < until and self.signals.stops == wishes:
+        while self.queue.own and self.now() < until and self.signals.stops == requests:
             self.signals.wait(min(self.tick, max(0.0, until - self.now())))
             self.queue.poll(self.now(), starting=False)
         self.queue.kill()
@@ -176,7 +190,7 @@ class Scheduler:
     # --- the directory -------------------------------------------------------------------------------------
 
     def load(self) -> Loaded:
-        """Read the schedules. Raises UsageError when the directory is not there."""
+        """Read the schedules. Raises UsageError if there is no directory."""
         loaded = self.files.load()
         self._retire({schedule.id for schedule in loaded.schedules})
         self.fire_queue.replace(loaded.schedules)
@@ -184,20 +198,20 @@ class Scheduler:
             finding.place.path for finding, _ in loaded.findings if finding.level == "error"
         )
         self._is_loaded = True
-        told = [render(finding, source) for finding, source in loaded.findings]
-        for text in told:
-            if text not in self._told:
+        findings = [render(finding, source) for finding, source in loaded.findings]
+        for text in findings:
+            if text not in self._reported:
                 self.report(text)
-        self._told = frozenset(told)
+        self._reported = frozenset(findings)
         return loaded
 
     def _retire(self, present: set[str]) -> None:
-        """Record which schedules are no longer there, so that none makes up for that time when it comes back."""
+        """Record which schedules were removed, so that none of them makes up for that time if it is added again."""
         former, kept = self.fire_queue.schedules, set(present)
-        for name in sorted((self.known.names() | former.keys()) - present):
+        for name in sorted((self.known.ids() | former.keys()) - present):
             try:
                 self.enqueuer.retire(name, former.get(name), self.now())
-            except RecordError as error:  # the next look tries again
+            except DagrunError as error:  # the next look retries
                 self.report(f"Error: {error.message}")
                 kept.add(name)
         try:
@@ -205,73 +219,73 @@ class Scheduler:
         except RecordError as error:
             self.report(f"Error: {error.message}")
 
-    def _drop_those_without_a_schedule(self) -> None:
-        """Runs that have not begun are dropped when their schedule is removed or disabled."""
+    def _drop_unscheduled(self) -> None:
+        """Drop queued runs whose schedule was removed or disabled."""
 
         def reason(run: OpenRun) -> tuple[str, str] | None:
             schedule = self.fire_queue.schedules.get(run.schedule_id)
-            if run.home != self.enqueuer.home or not self._is_loaded:  # of another directory
+            if run.home != self.enqueuer.home or not self._is_loaded:  # its schedule is in another directory
                 return None
             if schedule is None and run.file not in self._broken:
-                return "Removed", "its schedule was removed before it began"
+                return "Removed", "its schedule was removed before it started"
             if schedule is not None and not schedule.enabled:
-                return "Disabled", "its schedule was disabled before it began"
+                return "Disabled", "its schedule was disabled before it started"
             return None
 
         self.queue.drop(reason)
 
     def reload(self) -> None:
-        """Take up what has changed. A directory that has vanished is told of once; its schedules go on as they were."""
+        """Read the schedules if they changed. A missing directory is reported once; its schedules stay in force."""
         asked, self._reloads = self.signals.reloads != self._reloads, self.signals.reloads
         try:
             if asked or self.files.changed():
                 self.load()
-                if self._gone:
-                    self.report("The schedules are there again")
-                self._gone = ""
+                if self._missing:
+                    self.report("The directory of schedules is there again")
+                self._missing = ""
         except UsageError as error:
-            if self._gone != error.message:
-                self.report(f"Error: {error.message}; its schedules go on as they were")
-            self._gone = error.message
+            if self._missing != error.message:
+                self.report(f"Error: {error.message}; its last known schedules stay in force")
+            self._missing = error.message
 
-    # --- what others have left -----------------------------------------------------------------------------
+    # --- the runs of dead schedulers -----------------------------------------------------------------------
 
-    def _sweep(self, *, resume: bool) -> None:
-        """Take over the runs of schedulers that have died; `resume`: those too that were interrupted."""
+    def adopt_orphans(self, *, resume: bool) -> None:
+        """Take over the runs of dead schedulers; with `resume` also resume those that were interrupted."""
         orphans: dict[str, list[str]] = {name: [] for name in self.lock.dead_schedulers()}
         for run in self.enqueuer.open_runs.all():
-            if run.run_id not in self.queue and (resume or run.run_id not in self._left):
+            if run.run_id not in self.queue and (resume or run.run_id not in self._left_interrupted):
                 orphans.setdefault(run.by, []).append(run.run_id)
         for name, run_ids in orphans.items():
             if name == self.lock.name or (run_ids and self.lock.is_alive(name)):
                 continue
-            with self.lock.taking_over(name) as is_heir:
-                for run_id in run_ids if is_heir else ():
+            with self.lock.taking_over(name) as is_ours:
+                for run_id in run_ids if is_ours else ():
                     open_run = self.enqueuer.open_runs.get(run_id)
                     if open_run is not None and open_run.by == name:
-                        self._inherit(open_run, resume=resume)
+                        self._take_over(open_run, resume=resume)
 
-    def _inherit(self, run: OpenRun, *, resume: bool) -> None:
+    def _take_over(self, run: OpenRun, *, resume: bool) -> None:
         phase = self.runs.phase(run.run_id)
         if phase is RunPhase.ENDED:
-            self.queue.inherit(run)
+            self.queue.record_end(run)
         elif phase is RunPhase.NOT_STARTED:
             claim = self.enqueuer.claims.find(run.schedule_id, run.minute)
             if claim is None or claim.run_id != run.run_id:
                 self.enqueuer.open_runs.drop(run.run_id)
             else:
-                self._take_over(replace(run, again=False), phase)
-        elif phase is RunPhase.LIVE and self.queue.tally is None:
-            self._take_over(run, phase)
-        elif phase is RunPhase.INTERRUPTED and run.trigger == "rerun":  # nobody but its user resumes it
+                self._adopt(replace(run, again=False), phase)
+        elif phase is RunPhase.LIVE and self.queue.results is None:
+            self._adopt(run, phase)
+        elif phase is RunPhase.INTERRUPTED and run.trigger == "rerun":  # only its user resumes it
             self.enqueuer.open_runs.drop(run.run_id)
         elif phase is RunPhase.INTERRUPTED and resume:
-            self._take_up(run)
+            self._resume(run)
         else:
-            self._left.add(run.run_id)
+            self._left_interrupted.add(run.run_id)
 
-    def _take_up(self, run: OpenRun) -> None:
-        """Resume an interrupted run, once those of its schedule that are at work have ended; or say why not."""
+    def _resume(self, run: OpenRun) -> None:
+        """Queue an interrupted run to be resumed after the running ones of its schedule; or report why it is not resumed."""
         schedule = self.fire_queue.schedules.get(run.schedule_id)
         if schedule is not None:
             run = replace(run, resume_window=schedule.resume_window)
@@ -279,9 +293,10 @@ class Scheduler:
             self.queue.leave(run, why)
             return
         after = () if run.parallel else tuple(self.enqueuer.live(run.schedule_id, run.run_id))
-        self._take_over(replace(run, again=True, after=after, replaces=False), RunPhase.INTERRUPTED)
+        self._adopt(replace(run, again=True, after=after, replaces=False), RunPhase.INTERRUPTED)
 
-    def _take_over(self, run: OpenRun, phase: RunPhase) -> None:
+    def _adopt(self, run: OpenRun, phase: RunPhase) -> None:
+        """Look after a run from now on."""
         run = replace(run, by=self.lock.name)
         try:
             self.enqueuer.open_runs.put(run)

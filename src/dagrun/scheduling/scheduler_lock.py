@@ -1,4 +1,4 @@
-"""Which schedulers are alive: each holds the lock of one file, which ends with its process."""
+"""Which schedulers are alive: each holds a lock file of its own (`.alive/<scheduler>`), and the lock ends with its process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dagrun.run_layout import file_name
 from dagrun.storage import lock
 from dagrun.storage.run_store import new_run_id
 
-_turn = threading.Lock()  # taking a lock is two steps, and threads must not mix theirs
+_turn = threading.Lock()  # taking a lock is two steps, which threads must not interleave
 
 
 class SchedulerLock:
-    """One scheduler's life: a lock that ends with it, however it ends."""
+    """The lock of one scheduler, taken when it is made. Raises RecordError if it cannot be."""
 
     def __init__(self, directory: Path, now: float) -> None:
         self.directory = directory
@@ -27,29 +27,29 @@ class SchedulerLock:
         try:
             while not self.name:
                 name = f"{new_run_id(now)}{secrets.token_hex(4)}"
-                # Between the making of its file and its lock it looks dead: somebody may be burying it just now.
+                # Between the creation of the file and the lock it looks dead, so another scheduler may be deleting it.
                 self.name = name if self._take(name) else ""
         except OSError as error:
             raise RecordError(f"cannot write {directory}: {error.strerror}") from error
 
     def path(self, name: str) -> Path:
-        """The lock of a scheduler."""
+        """The lock file of a scheduler."""
         return self.directory / file_name(name or "nobody")
 
     def release(self) -> None:
-        """Die in peace."""
+        """Release the lock: other schedulers take over what is still open."""
         self._release(self.name)
 
     def is_alive(self, name: str) -> bool:
-        """Whether a scheduler lives; this one does."""
+        """Whether a scheduler, this one included, is alive."""
         with _turn:
             return lock.is_held(self.path(name))
 
     def dead_schedulers(self) -> Iterator[str]:
-        """Schedulers that have died and that nobody has buried."""
+        """Schedulers that have died and whose lock files are still there."""
         try:
             names = sorted(os.listdir(self.directory))  # noqa: PTH208 - names are all that is asked
-        except FileNotFoundError:  # somebody has tidied up
+        except FileNotFoundError:  # the directory was deleted
             return
         for name in names:
             if name != self.name and not self.is_alive(name):
@@ -57,7 +57,7 @@ class SchedulerLock:
 
     @contextmanager
     def taking_over(self, name: str) -> Iterator[bool]:
-        """Whether this scheduler alone may take what a dead one left; then the dead one is buried."""
+        """Lock out others while the runs of a dead scheduler are taken over; yields False if another one is doing so."""
         if not self._take(name):
             yield False
             return
@@ -72,7 +72,7 @@ class SchedulerLock:
             return lock.take(self.path(name))
 
     def _release(self, name: str) -> None:
-        """The file goes first: whoever opens it later opens another one."""
+        """Delete the file before its lock is released: whoever opens it later opens a new one."""
         with _turn:
             self.path(name).unlink(missing_ok=True)
             with contextlib.suppress(KeyError):

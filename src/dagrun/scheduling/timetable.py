@@ -1,8 +1,8 @@
-"""When a cron expression comes true in a zone, by the rules of Debian's cron where clocks are put forward or back.
+"""When a cron expression matches in a time zone, by the rules of Debian's cron where clocks are put forward or back.
 
-* A job with fixed times (neither its minute nor its hour field starts with `*`) runs once for each of its times: one that
-  the clock leaps over runs at the first instant after the leap, one that the clock shows twice runs the first time.
-* Any other job runs whenever the clock on the wall shows one of its times: not at all in a leap, twice in a repeated hour.
+* A job with fixed times (neither its minute nor its hour field starts with `*`) runs once for each of its times: a time that
+  the clock skips runs at the first minute after the gap, a time that the clock shows twice runs the first time.
+* Any other job runs whenever the local clock shows one of its times: not at all in a gap, twice in a repeated hour.
 
 Minutes are whole numbers, counted from the epoch in UTC.
 """
@@ -17,55 +17,55 @@ from dagrun.scheduling.timezones import OffsetPeriod, Zone
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """A cron expression in its zone. Pure; costs no more than a look-up for each day and year on the way."""
+    """A cron expression in its zone. Pure; costs at most one look-up for each day and year in between."""
 
     cron: Cron
     zone: Zone
 
     def next_after(self, moment: float) -> float | None:
-        """The first moment later than `moment` (seconds since the epoch, UTC) at which it is time; None: never again."""
+        """The first match after `moment`, both in seconds since the epoch (UTC); None: never again."""
         found = self.first(int(moment // 60) + 1)
         return None if found is None else found * 60.0
 
     def first(self, minute: int) -> int | None:
         """The first fire at or after `minute`."""
-        for span in self.zone.spans(minute):
-            local = self.cron.first(self._from(span, minute))
+        for period in self.zone.periods(minute):
+            local = self.cron.first(self._from(period, minute))
             if local is None:
                 return None
-            # A fixed time that the clock leapt over comes before the span's own first minute.
-            found = max(local - span.offset, span.start)
-            if found < span.end:
+            # A fixed time that the clock skipped is before the first minute of the period.
+            found = max(local - period.offset, period.start)
+            if found < period.end:
                 return found
         return None
 
     def last(self, before: int) -> int | None:
         """The last fire before `before`."""
-        for span in self.zone.spans_back(before - 1):
-            local = self.cron.last(min(before, span.end) + span.offset)
+        for period in self.zone.periods_back(before - 1):
+            local = self.cron.last(min(before, period.end) + period.offset)
             if local is None:
                 return None
-            if local >= self._from(span, span.start):
-                return max(local - span.offset, span.start)
+            if local >= self._from(period, period.start):
+                return max(local - period.offset, period.start)
         return None
 
     def count(self, first: int, before: int) -> int:
-        """How many fires there are from `first` on and before `before`. Costs a step for each day and year at most."""
+        """How many fires there are from `first` on and before `before`. Costs at most one step for each day and year."""
         total = 0
-        for span in self.zone.spans(first):
-            if span.start >= before:
+        for period in self.zone.periods(first):
+            if period.start >= before:
                 break
-            start, own = self._from(span, first), max(first, span.start) + span.offset
-            total += self.cron.count(max(start, own), min(before, span.end) + span.offset)
-            # All that the clock leapt over is one fire, at the instant after the leap.
+            start, own = self._from(period, first), max(first, period.start) + period.offset
+            total += self.cron.count(max(start, own), min(before, period.end) + period.offset)
+            # All times that the clock skipped are one fire, at the first minute after the gap.
             if self.cron.count(start, own) and not self.cron.count(own, own + 1):
                 total += 1
         return total
 
-    def _from(self, span: OffsetPeriod, minute: int) -> int:
-        """The local minute from which on the span answers for the job, when asked from `minute` on."""
+    def _from(self, period: OffsetPeriod, minute: int) -> int:
+        """The first local minute of the job that belongs to the period, not before `minute`."""
         if not self.cron.fixed:
-            return max(minute, span.start) + span.offset
-        # What the clock showed before it was put back belongs to the span before; what it leapt over, to this one.
-        begin = span.start + span.before
-        return begin if minute <= span.start else max(minute + span.offset, begin)
+            return max(minute, period.start) + period.offset
+        # Times that the clock shows twice belong to the period before; times that it skips, to this one.
+        begin = period.start + period.before
+        return begin if minute <= period.start else max(minute + period.offset, begin)

@@ -1,4 +1,4 @@
-"""Time zones as stretches of unchanging offset, which is all that a timetable needs to know of them."""
+"""Time zones as periods of constant UTC offset, which is all that a timetable needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from dagrun.errors import did_you_mean
 
-#: Timetables end here: far beyond what anybody plans, well within what datetime can say.
+#: Timetables end here: far beyond any plan, well within the range of datetime.
 LAST_YEAR = 9000
 _EPOCH_YEAR = 1970
 #: Two changes of a clock are never nearer to one another than this.
@@ -27,14 +27,14 @@ class ZoneError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OffsetPeriod:
-    """A stretch in which a zone's clock runs on undisturbed, cut at the ends of years. Minutes from the epoch, UTC."""
+    """A period of constant offset within one year. `start` and `end` are minutes since the epoch, UTC."""
 
     start: int
     #: The first minute after it.
     end: int
-    #: What is added to UTC to get the clock on the wall.
+    #: Minutes to add to UTC for local time.
     offset: int
-    #: What was added before `start`.
+    #: The offset before `start`.
     before: int
 
 
@@ -55,37 +55,37 @@ class Zone:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def spans(self, minute: int) -> Iterator[OffsetPeriod]:
-        """The span with `minute` in it and all later ones."""
+    def periods(self, minute: int) -> Iterator[OffsetPeriod]:
+        """The period that contains `minute` and all later ones."""
         for year in range(_year(minute), LAST_YEAR):
-            for span in self._in(year):
-                if span.end > minute:
-                    yield span
+            for period in self._in(year):
+                if period.end > minute:
+                    yield period
 
-    def spans_back(self, minute: int) -> Iterator[OffsetPeriod]:
-        """The span with `minute` in it and all earlier ones, back to the epoch."""
+    def periods_back(self, minute: int) -> Iterator[OffsetPeriod]:
+        """The period that contains `minute` and all earlier ones, back to the epoch."""
         for year in range(_year(minute), _EPOCH_YEAR - 1, -1):
-            for span in reversed(self._in(year)):
-                if span.start <= minute:
-                    yield span
+            for period in reversed(self._in(year)):
+                if period.start <= minute:
+                    yield period
 
     def offset(self, minute: int) -> int:
-        """What is added to UTC, in minutes, to get the clock on the wall."""
+        """Minutes to add to UTC for local time."""
         moment = datetime.fromtimestamp(minute * 60, UTC).astimezone(self._info)
         delta = moment.utcoffset()
         return 0 if delta is None else int(delta.total_seconds() // 60)
 
     def minute_of(self, local: datetime) -> int:
-        """The minute at which the clock first shows a local time, or the first one after it where it is leapt over."""
+        """The minute at which the clock first shows a local time; the first one after the gap if the clock skips it."""
         wanted = int(local.replace(tzinfo=UTC).timestamp() // 60)
         return next(
-            max(wanted - span.offset, span.start)
-            for span in self.spans(wanted - 26 * 60)
-            if wanted < span.end + span.offset
+            max(wanted - period.offset, period.start)
+            for period in self.periods(wanted - 26 * 60)
+            if wanted < period.end + period.offset
         )
 
     def _in(self, year: int) -> tuple[OffsetPeriod, ...]:
-        """The spans of a year, found once."""
+        """The periods of a year, computed once."""
         found = self._years.get(year)
         if found is None:
             found = self._years[year] = tuple(self._found(_first_minute(year), _first_minute(year + 1)))

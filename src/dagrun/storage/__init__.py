@@ -1,1 +1,1 @@
-"""Where the facts of runs lie: in files, or in memory for tests."""
+"""Stores of runs and their events: in files, or in memory for tests."""

@@ -1,4 +1,4 @@
-"""Directories and files of a project: made with the rights that they should have, synced, and refused when they are not ours."""
+"""Directories and files of a project: created with the right permissions, synced, and refused if they are another user's."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from dagrun.errors import RecordError, user
 
-FILE_MODE = 0o666  # less the umask: who may read and write a project's files is for its users to say
+FILE_MODE = 0o666  # less the umask, by which users decide who may read and write a project's files
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory and its parents where they are missing. Raises RecordError, which names what is in the way."""
+    """Create a directory and its parents. Raises RecordError, which names what is in the way."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -22,7 +22,7 @@ def make_directory(path: Path) -> None:
 
 
 def make_durable_directory(path: Path) -> None:
-    """The same, so that the names of the new directories outlive a power loss. Raises RecordError."""
+    """The same, so that the new directories survive a power loss. Raises RecordError."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     make_directory(path)
     try:
@@ -33,9 +33,9 @@ def make_durable_directory(path: Path) -> None:
 
 
 def make_private_directory(path: Path) -> None:
-    """A new directory for this user alone (0700), or for its group too where the umask lets that write (0770).
+    """Create a directory for this user alone (0700), or also for its group if the umask lets the group write (0770).
 
-    Raises FileExistsError when something has that name, whatever it is.
+    Raises FileExistsError if something has that name, whatever it is.
     """
     path.mkdir(mode=0o770)
     if not path.stat().st_mode & stat.S_IWGRP:
@@ -43,7 +43,7 @@ def make_private_directory(path: Path) -> None:
 
 
 def why_not_private(path: Path) -> str:
-    """What is wrong with a directory that should be one of `make_private_directory` by this user; empty if nothing is."""
+    """Why a directory is not one that this user made with `make_private_directory`; empty if it is."""
     status = path.lstat()
     if why := _why_not_a_directory_of(status, {os.geteuid()}):
         return why
@@ -53,7 +53,7 @@ def why_not_private(path: Path) -> str:
 
 
 def why_not_shared(path: Path) -> str:
-    """Why this user should not run what is recorded in a directory: it is another user's, and no group shares it."""
+    """Why this user must not run what is recorded in a directory (another user owns it, no group shares it); else empty."""
     status = path.lstat()
     owners = {os.geteuid()}
     if status.st_mode & stat.S_IWGRP and status.st_gid in {os.getegid(), *os.getgroups()}:
@@ -74,7 +74,7 @@ def _why_not_a_directory_of(status: os.stat_result, owners: set[int]) -> str:
 
 
 def open_to_read(path: Path) -> int:
-    """A descriptor of a file; never waits, as a pipe makes one wait. Raises OSError, also for what has no content."""
+    """Open a file without ever blocking, as opening a pipe would. Raises OSError, also for directories and pipes."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     mode = os.fstat(fd).st_mode
     if stat.S_ISDIR(mode) or stat.S_ISFIFO(mode):
@@ -84,13 +84,13 @@ def open_to_read(path: Path) -> int:
 
 
 def read_file(path: Path) -> bytes:
-    """All that is in a file. Raises OSError."""
+    """The content of a file; never blocks. Raises OSError."""
     with os.fdopen(open_to_read(path), "rb") as file:
         return file.read()
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory outlive a power loss. Raises OSError."""
+    """Make the names in a directory survive a power loss. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -99,7 +99,7 @@ def sync_directory(path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make what a file holds outlive a power loss. Raises OSError."""
+    """Make the content of a file survive a power loss. Raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -108,7 +108,7 @@ def sync_file(path: Path) -> None:
 
 
 def unwritable(path: Path | str, error: OSError, *, is_directory: bool = False) -> RecordError:
-    """The error to raise when something cannot be written, with what is in the way."""
+    """The error for a file that cannot be written; it names what is in the way."""
     directories = [Path(path), *Path(path).parents][0 if is_directory else 1 :]
     return RecordError(
         f"cannot write {path}: {_in_the_way(directories) or error.strerror or error}",
@@ -117,7 +117,7 @@ def unwritable(path: Path | str, error: OSError, *, is_directory: bool = False) 
 
 
 def _in_the_way(directories: Sequence[Path]) -> str:
-    """What is there in place of a directory, of which each lies in the next; empty if there is nothing."""
+    """What is in the place of the first of these directories that exists; empty if that is a directory."""
     for each in directories:
         # These, unlike the methods of Path, never raise.
         if os.path.islink(each) and not os.path.exists(each):  # noqa: PTH110, PTH114

@@ -1,4 +1,4 @@
-"""Runs as directories: a journal, the DAG that was run, logs, artifacts, outputs."""
+"""Runs as directories: a journal, the DAG, logs, artifacts, outputs."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from dagrun.storage.inbox import Inbox
 from dagrun.storage.run_store import is_run_id, items_document, new_run_id
 from dagrun.storage.tail import FileTail
 
-PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
-_BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # how a journal begins
-_MADE = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{3})[0-9a-f]{3}\Z")  # an id that dagrun made tells its time
-_BEFORE_A_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
+PATIENCE = 10.0  # seconds to wait for the last process of a run whose owner died
+_BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # the start of a journal
+_MADE = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{3})[0-9a-f]{3}\Z")  # an id made by dagrun contains its time
+_FILES_BEFORE_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
 
 class FileRuns:
@@ -58,7 +58,7 @@ class FileRuns:
         self.rotation = rotation
 
     def create(self, dag: Dag, now: float, run_id: str | None = None) -> FileRun:
-        """Make the run's directory and own it."""
+        """Create the directory of a run, and own it."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
         durable = self.durability is not Durability.OS
@@ -72,9 +72,9 @@ class FileRuns:
         return self._begin(name, dag)
 
     def _begin(self, name: str, dag: Dag) -> FileRun:
-        """Own the directory that was just made; it goes again when the run cannot begin."""
+        """Own the new directory; delete it if the run cannot begin."""
         run = FileRun(self.directory / name, name, self.stream, self.durability, self.rotation)
-        if run.layout.dag.exists():  # another process was quicker
+        if run.layout.dag.exists():  # another process was faster
             run.close()
             raise _taken(name)
         try:
@@ -85,12 +85,12 @@ class FileRuns:
         return run
 
     def take_over(self, run_id: str) -> FileRun:
-        """Take a run that is there over, once the last body of its former owner is gone."""
+        """Become the owner of a run, once the last process of its former owner has ended."""
         layout = self._layout(run_id)
         if why := disk.why_not_shared(layout.directory):
             raise NotOwnedError(
-                f"run '{run_id}' is not yours to go on with: {layout.directory} {why}",
-                hint="what is recorded there would run as you",
+                f"run '{run_id}' is not yours: {layout.directory} {why}",
+                hint="its recorded commands would run as you, so dagrun refuses; only its owner can continue it",
             )
         run = FileRun(layout.directory, run_id, self.stream, self.durability, self.rotation)
         try:
@@ -101,7 +101,7 @@ class FileRuns:
         return run
 
     def send(self, run_id: str, request: Request) -> None:
-        """Leave a wish for the run's owner."""
+        """Leave a request for the owner of a run."""
         Inbox(self._layout(run_id).inbox).put(request)
 
     def _claim(self, now: float, run_id: str | None) -> str:
@@ -115,28 +115,34 @@ class FileRuns:
                     continue
                 if why := disk.why_not_private(directory):
                     raise _taken(run_id, f": {directory} {why}") from None
-                if not _is_stillborn(directory):
+                if not _is_unused(directory):
                     raise _taken(run_id) from None
             return name
 
     def ids(self, since: float | None = None) -> Iterator[str]:
-        """The id of every run that has a DAG or facts, the one that began last first."""
+        """The id of every run that has a DAG or events, the one that began last first."""
         try:
-            with os.scandir(self.directory) as entries:
-                names = [entry.name for entry in entries if is_run_id(entry.name)]
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             return iter(())
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.directory}: {error.strerror}") from error
-        least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
-        found = [(begun, name) for name in names if (begun := self._begun(name)) and begun >= least]
+        try:
+            names = [name for name in os.listdir(fd) if is_run_id(name)]  # noqa: PTH208 - opened once
+            least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
+            found = [(begun, name) for name in names if (begun := self._begun(name, fd)) and begun >= least]
+        finally:
+            os.close(fd)
         return (name for _, name in sorted(found, reverse=True))
 
-    def _begun(self, name: str) -> str:
-        """When a run began, as its first fact says: only that much is read. Empty when there is no such run."""
-        directory = f"{self.directory}/{name}"
+    def _begun(self, name: str, directory_fd: int | None = None) -> str:
+        """When a run began, from the first bytes of its journal. Empty when there is no such run.
+
+        Listing calls it once for every run there ever was, so it opens by name below `directory_fd`, without Path objects.
+        """
+        path = f"{name}/events.jsonl" if directory_fd is not None else f"{self.directory}/{name}/events.jsonl"
         try:
-            fd = disk.open_to_read(Path(f"{directory}/events.jsonl"))
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory_fd)
             try:
                 head = os.read(fd, 64)
             finally:
@@ -145,7 +151,7 @@ class FileRuns:
             head = b""
         if match := _BEGUN.match(head):
             return match[1].decode()
-        return _born(Path(directory), name, is_surely_one=bool(head))
+        return _created_at(self.directory / name, name, is_run=bool(head))
 
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
@@ -156,16 +162,16 @@ class FileRuns:
         return is_closed or bool(self._begun(run_id))
 
     def read(self, run_id: str) -> RunRecord:
-        """One run: its DAG and its facts."""
+        """One run: its DAG and its events."""
         layout = self._layout(run_id)
-        # Asked before the journal is read: a run that ends in between is seen with its end.
+        # Checked before the journal is read: a run that ends in between is returned with its end.
         live = lock.is_held(layout.lock)
-        dag = self.dag(run_id)
+        dag = _read_dag(run_id, layout)
         try:
             found, corrupt = jsonl.read(layout.journal)
         except OSError as error:
             raise _damaged(run_id, layout.journal, error.strerror or str(error)) from error
-        facts = []
+        recorded = []
         for line in found:
             try:
                 event = event_lines.decode(line)
@@ -173,22 +179,12 @@ class FileRuns:
                 corrupt += 1
                 continue
             if event is not None:
-                facts.append(event)
-        return RunRecord(run_id, dag, facts, live, corrupt)
+                recorded.append(event)
+        return RunRecord(run_id, dag, recorded, live, corrupt)
 
     def dag(self, run_id: str) -> Dag:
-        """What the run runs."""
-        layout = self._layout(run_id)
-        try:
-            return recorded_dag.from_json(disk.read_file(layout.dag))
-        except FileNotFoundError:
-            if layout.journal.exists():
-                raise _damaged(run_id, layout.dag, "it is gone") from None
-            raise NotFoundError("run", run_id, hint="it was never begun: it has no dag.json") from None
-        except OSError as error:
-            raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
-        except ValueError as error:
-            raise _damaged(run_id, layout.dag, str(error)) from error
+        """The DAG of a run."""
+        return _read_dag(run_id, self._layout(run_id))
 
     def is_live(self, run_id: str) -> bool:
         """Whether its lock is held."""
@@ -205,11 +201,11 @@ class FileRuns:
         return layout
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
-        """Where one attempt's output goes."""
+        """The log file of one attempt."""
         return RunLayout(self.directory / run_id).log(task_id, attempt)
 
     def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
-        """The tasks' log files, by attempt."""
+        """The log files of tasks, by attempt."""
         found: dict[str, list[tuple[int, Path]]] = {}
         for path in RunLayout(self.directory / run_id).logs.glob("*.log"):
             name, _, number = path.name.removesuffix(".log").rpartition(".")
@@ -221,12 +217,12 @@ class FileRuns:
 
 
 class FileRun:
-    """The owner's hand on one run."""
+    """One run, as its owner writes it."""
 
     def __init__(
         self, directory: Path, run_id: str, stream: Path, durability: Durability, rotation: jsonl.Rotation
     ) -> None:
-        """Take the run's lock. Raises RefusedError when another process has it, RecordError when nobody can."""
+        """Lock the run. Raises RefusedError if another process holds the lock, RecordError if it cannot be locked."""
         self.run_id = run_id
         self.directory = directory
         self.layout = RunLayout(directory)
@@ -247,7 +243,7 @@ class FileRun:
             raise RefusedError(f"run '{run_id}' is being run by another process")
 
     def begin(self, dag: Dag | None = None) -> None:
-        """Get ready to record facts. What is run is written down, whole, before the first fact that names its hash."""
+        """Prepare to record events. The DAG is written completely before the first event with its hash."""
         try:
             for directory in (self.layout.logs, self.layout.outputs):
                 directory.mkdir(exist_ok=True)
@@ -267,7 +263,7 @@ class FileRun:
         return data
 
     def _write_whole(self, path: Path, data: bytes) -> None:
-        """A file that is there whole or not at all; `_sync_names` then makes its name durable."""
+        """Write a file completely or not at all; `_sync_names` then makes its name durable."""
         fresh = path.with_suffix(".tmp")
         with fresh.open("wb") as file:
             file.write(data)
@@ -288,13 +284,13 @@ class FileRun:
                 raise disk.unwritable(directory, error) from error
 
     def append(self, event: events.Event) -> None:
-        """Take a fact. A file that it names is durable before it is."""
+        """Add an event. A file that it names is made durable first."""
         if self._is_durable and (blob := events.file_of(event)) is not None:
             try:
                 disk.sync_file(self.layout.outputs / blob.file)
                 disk.sync_directory(self.layout.outputs)
             except FileNotFoundError:
-                pass  # whoever reads it says so
+                pass  # the reader reports it
             except OSError as error:
                 raise disk.unwritable(self.layout.outputs / blob.file, error) from error
         private, public = self._encoder.encode(event)
@@ -302,7 +298,7 @@ class FileRun:
         self._public.append(public)
 
     def flush(self) -> None:
-        """Write what was taken: one write to the journal, then one to the stream of all runs."""
+        """Record the events added so far: one write to the journal, then one to the stream of all runs."""
         if not self._private:
             return
         private, public = "".join(self._private), "".join(self._public)
@@ -312,11 +308,11 @@ class FileRun:
             file.append(text.encode("utf-8", "backslashreplace"))
 
     def requests(self) -> Iterator[Request]:
-        """What others want of the run; each is gone once the next is asked for."""
+        """Pending requests; each is deleted when the next one is asked for."""
         return self._inbox.take()
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
-        """Put the list of a for_each into a file, if it is too large for an event."""
+        """Write the list of a for_each to a file if it is too large for an event."""
         data = items_document(items)
         if data is None:
             return None
@@ -328,11 +324,11 @@ class FileRun:
         return Blob(path.name, len(data), hashlib.sha256(data).hexdigest())
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
+        """Outputs that are kept in a file. Raises DamagedError if the file has changed or is missing."""
         return blobs.load(self.layout.outputs, blob)
 
     def reuse_outputs(self, run_id: str, blob: Blob) -> None:
-        """Take over a file of outputs from another run: it never changes, so a link will do."""
+        """Link a file of outputs of another run, which never changes; copy it where links are impossible."""
         source = self.layout.directory.parent / run_id / "outputs"
         blobs.load(source, blob)
         target = self.layout.outputs / blob.file
@@ -345,12 +341,12 @@ class FileRun:
                 raise disk.unwritable(target, error) from error
 
     def artifacts(self, task_id: str) -> Path | None:
-        """The directory of what a task has kept."""
+        """The directory of a task's artifacts."""
         directory = self.layout.artifacts / file_name(task_id)
         return directory if directory.is_dir() else None
 
     def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
-        """Take over what tasks have kept in another run, as links where the system has them: it is there to be read."""
+        """Link the artifacts of tasks of another run; copy them where links are impossible."""
         source = RunLayout(self.layout.directory.parent / run_id).artifacts
         try:
             names = {path.name for path in source.iterdir() if path.is_dir()} if source.is_dir() else set()
@@ -358,11 +354,11 @@ class FileRun:
                 shutil.copytree(
                     source / name, self.layout.artifacts / name, symlinks=True, copy_function=_link
                 )
-        except OSError as error:  # shutil.Error is one, and has no name of a file
+        except OSError as error:  # shutil.Error is one, without a file name
             raise RecordError(f"cannot take over the artifacts of run '{run_id}': {error}") from error
 
     def close(self) -> None:
-        """Flush and let go; of the lock last, whatever goes wrong before."""
+        """Flush and release the run; the lock last, whatever fails before."""
         with contextlib.ExitStack() as last_first:
             last_first.callback(lock.release, self.layout.lock)
             if self.layout.scratch.is_dir():
@@ -372,21 +368,34 @@ class FileRun:
             self.flush()
 
     def discard(self) -> None:
-        """Let go of a run that was created and has no facts: as if it had never been."""
+        """Delete a run that was created and has no events."""
         self._private.clear()
         self._public.clear()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
         self.close()
 
 
+def _read_dag(run_id: str, layout: RunLayout) -> Dag:
+    try:
+        return recorded_dag.from_json(disk.read_file(layout.dag))
+    except FileNotFoundError:
+        if layout.journal.exists():
+            raise _damaged(run_id, layout.dag, "it is missing") from None
+        raise NotFoundError("run", run_id, hint="it never began: it has no dag.json") from None
+    except OSError as error:
+        raise _damaged(run_id, layout.dag, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _damaged(run_id, layout.dag, str(error)) from error
+
+
 def _damaged(run_id: str, path: Path, why: str) -> DamagedError:
     return DamagedError(f"run '{run_id}' cannot be read: {path}: {why}")
 
 
-def _born(directory: Path, name: str, *, is_surely_one: bool) -> str:
-    """When a run that has no readable fact came to be: by its id, if dagrun made that, else by its files."""
+def _created_at(directory: Path, name: str, *, is_run: bool) -> str:
+    """When a run without a readable event was created: from its id, if dagrun made that, else from its files."""
     try:
-        status = (directory if is_surely_one else directory / "dag.json").stat()
+        status = (directory if is_run else directory / "dag.json").stat()
     except OSError:
         return ""
     if match := _MADE.match(name):
@@ -408,21 +417,21 @@ def _taken(run_id: str, why: str = "") -> RefusedError:
     return RefusedError(f"the run id '{run_id}' is taken{why}", hint="choose another --run-id")
 
 
-def _is_stillborn(directory: Path) -> bool:
-    """Whether a run died here before it had a DAG: its id may be used again."""
+def _is_unused(directory: Path) -> bool:
+    """Whether a run died here before it had a DAG, so its id may be used again."""
     try:
-        return {*os.listdir(directory)} <= _BEFORE_A_DAG  # noqa: PTH208 - names are all that is asked
+        return {*os.listdir(directory)} <= _FILES_BEFORE_DAG  # noqa: PTH208 - names are all that is asked
     except OSError:
         return False
 
 
 def _wait_for_bodies(layout: RunLayout) -> None:
-    """A former owner's keeper holds a lock until the last body is gone, at most two seconds after its owner."""
+    """Wait for the lock that a former owner's keeper holds until its last process has ended, at most two seconds."""
     deadline = time.monotonic() + PATIENCE
     while lock.is_held(layout.bodies_lock):
         if time.monotonic() > deadline:
             raise RefusedError(
-                f"run '{layout.directory.name}': bodies that its former owner started are still running",
+                f"run '{layout.directory.name}': processes that its former owner started are still running",
                 hint="end them, or wait until they end",
             )
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Wishes for a run from other processes: one file each, put there whole, taken by the run's owner in order."""
+"""Requests to the owner of a run from other processes: one file each, complete from the start, taken in order."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from dagrun.core.requests import REQUESTS, Request
 from dagrun.storage.disk import sync_directory, unwritable
 
-MAX_REQUEST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
-_UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure
+MAX_REQUEST_BYTES = 1 << 20  # far more than dagrun ever writes
+_UNSURE = 2_000_000_000  # nanoseconds within which two changes may give a directory the same time
 
 
 class Inbox:
-    """The directory of one run's requests. Anybody may put, only the owner takes."""
+    """The directory of one run's requests. Any process may put one, only the owner takes them."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._seen = 0
 
     def put(self, request: Request) -> None:
-        """Leave a request; it survives a crash of either side. Raises RecordError when it cannot be written."""
+        """Leave a request; it survives a crash of either side. Raises RecordError."""
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.json"
         data = json.dumps({"what": request.kind, "by": request.by, "facts": dict(request.data)}).encode()
         try:
@@ -41,9 +41,9 @@ class Inbox:
             raise unwritable(error.filename or self.directory, error) from error
 
     def take(self) -> Iterator[Request]:
-        """Every request that has come, oldest first; each file is removed once its request has been dealt with.
+        """Every pending request, oldest first; each file is deleted when the next request is asked for.
 
-        Costs one `stat` when nothing has come. Files that are no requests are left alone.
+        Costs one `stat` if there are none. Files that are no requests are ignored.
         """
         try:
             changed = self.directory.stat().st_mtime_ns
@@ -51,8 +51,8 @@ class Inbox:
             return
         if changed == self._seen:
             return
-        # Remembered before looking: what comes while we look changes it again; but a file system's clock ticks
-        # slowly, so for a while after a change it is looked at every time.
+        # Stored before reading: a request that arrives meanwhile changes the time again. But a file system's clock is
+        # coarse, so for a while after a change the directory is read every time.
         self._seen = changed if time.time_ns() - changed > _UNSURE else 0
         for path in sorted(self.directory.glob("[0-9]*.json")):
             request = _read(path)
@@ -63,7 +63,7 @@ class Inbox:
 
 
 def _read(path: Path) -> Request | None:
-    """The request in a file; None when it is a foreign file, which may be anything: a pipe, a directory, a novel."""
+    """The request in a file; None if it is something else: a pipe, a directory, a large file."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_REQUEST_BYTES:
             return None

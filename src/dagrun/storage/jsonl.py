@@ -1,4 +1,4 @@
-"""Files of JSON lines: appended to with one write at a time, read whatever a crash did to them."""
+"""Files of JSON lines: appended to in single writes, and readable whatever a crash left in them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from dagrun.durability import Durability
 from dagrun.errors import RecordError
 from dagrun.storage import disk
 
-START = b'{"timestamp":'  # every line that dagrun writes begins so
-CHECK_INTERVAL = 1.0  # seconds between two looks at what bears a shared file's name
+START = b'{"timestamp":'  # the start of every line that dagrun writes
+CHECK_INTERVAL = 1.0  # seconds between two checks whether a shared file is too large or was renamed
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When a shared file is put aside as `<name>.1`: at so many bytes (0: never). `keep` former ones are kept."""
+    """When a shared file is renamed to `<name>.1`: at `size` bytes (0: never). The last `keep` files are kept."""
 
     size: int = 0
     keep: int = 5
 
 
 def rotated_path(path: Path, number: int) -> Path:
-    """What a shared file is called after it was put aside `number` times."""
+    """The name of a shared file that was rotated `number` times."""
     return path.with_name(f"{path.name}.{number}")
 
 
 class LineFile:
-    """A file that lines are appended to. Many processes may append to one file; lines never interleave.
+    """A file to append lines to. Many processes may append to one file; lines never interleave.
 
-    Lines are never written to a file that was removed: with `renew` a new one is begun, else that is an error.
-    With `renew` it is also put aside as `rotation` says, and one that was renamed (by another process that did so, or by
-    logrotate) is left within a second. Until then lines go to the renamed file, where readers look for them.
+    Lines are never written to a file that was removed: with `renew` a new file is created, else it is an error.
+    With `renew` the file is also rotated, and if another process or logrotate has renamed it, a new one is used within a
+    second. Until then lines go to the renamed file, where readers find them.
     """
 
     def __init__(
@@ -55,20 +55,18 @@ class LineFile:
         self.renew = renew
         self.rotation = rotation
         self._synced = 0.0
-        self._looked = -CHECK_INTERVAL
+        self._checked = -CHECK_INTERVAL
         self._fd = self._open()
 
     def append(self, data: bytes) -> None:
-        """Write whole lines in one call. Raises RecordError when the file does not take all of it."""
+        """Write complete lines in one call. Raises RecordError if not all of them can be written."""
         try:
             if not os.fstat(self._fd).st_nlink:
-                self._begin_again()
-            if self.renew and time.monotonic() - self._looked >= CHECK_INTERVAL:
-                self._look()
+                self._reopen()
+            if self.renew and time.monotonic() - self._checked >= CHECK_INTERVAL:
+                self._check_file()
             written = os.write(self._fd, data)
-            while written < len(
-                data
-            ):  # the disk fills up: what is there is a torn line, which readers survive
+            while written < len(data):  # the disk is filling up
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             raise self._failure(error) from error
@@ -85,36 +83,38 @@ class LineFile:
         finally:
             os.close(self._fd)
 
-    def _begin_again(self) -> None:
-        """The file was removed: what is written to it now nobody will ever read."""
+    def _reopen(self) -> None:
+        """Open the file anew: it was removed or renamed."""
         if not self.renew:
             raise FileNotFoundError(errno.ENOENT, "it was removed")
-        rotated_path, self._fd = self._fd, self._open()
-        os.close(rotated_path)
+        former, self._fd = self._fd, self._open()
+        os.close(former)
 
-    def _look(self) -> None:
-        """Put the file aside if it is large, and leave it if another bears its name by now."""
-        self._looked = time.monotonic()
+    def _check_file(self) -> None:
+        """Rotate the file if it is large, and reopen it if it no longer has its name."""
+        self._checked = time.monotonic()
         if 0 < self.rotation.size <= os.fstat(self._fd).st_size:
-            with contextlib.suppress(OSError):  # somebody else is at it; or we may not: then it grows
+            with contextlib.suppress(
+                OSError
+            ):  # another process is rotating, or this one may not: then the file grows
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 try:
-                    self._put_aside()
+                    self._rotate()
                 finally:
                     fcntl.flock(self._fd, fcntl.LOCK_UN)
-        if not self._bears_its_name():
-            self._begin_again()
+        if not self._has_its_name():
+            self._reopen()
 
-    def _put_aside(self) -> None:
-        """Only for the holder of the lock on the file that bears the name: nobody else renames anything meanwhile."""
-        if not self._bears_its_name():
+    def _rotate(self) -> None:
+        """Rename the files. The lock on the current file keeps other processes from doing the same."""
+        if not self._has_its_name():
             return
         for number in range(max(1, self.rotation.keep) - 1, 0, -1):
             with contextlib.suppress(FileNotFoundError):
                 rotated_path(self.path, number).rename(rotated_path(self.path, number + 1))
         self.path.rename(rotated_path(self.path, 1))
 
-    def _bears_its_name(self) -> bool:
+    def _has_its_name(self) -> bool:
         try:
             return os.path.samestat(self.path.stat(), os.fstat(self._fd))
         except FileNotFoundError:
@@ -133,7 +133,7 @@ class LineFile:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, disk.FILE_MODE)
             size = os.fstat(fd).st_size
             if size and os.pread(fd, 1, size - 1) != b"\n":
-                os.write(fd, b"\n")  # a torn last line must not swallow the next one
+                os.write(fd, b"\n")  # a torn last line must not damage the next one
         except OSError as error:
             raise self._failure(error) from error
         return fd
@@ -143,10 +143,7 @@ class LineFile:
 
 
 def parse(line: bytes) -> dict[str, Any] | None:
-    """The object on a line. A torn line with a whole one after it in the same line yields the whole one.
-
-    None when there is no object to be had.
-    """
+    """The object on a line; None if there is none. If a complete line follows a torn one on the same line, that one is used."""
     for part in _candidates(line):
         try:
             value = json.loads(part)
@@ -165,9 +162,9 @@ def _candidates(line: bytes) -> Iterator[bytes]:
 
 
 def read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Every object in the file, in order, and how many lines are none. A missing file is empty.
+    """Every object in the file, in order, and how many lines are damaged. A missing file is empty.
 
-    A last line without its end is no damage: it is being written just now, or was when its writer died.
+    A last line without a line end does not count as damaged: it is being written, or was when its writer died.
     """
     try:
         data = disk.read_file(path)

@@ -1,4 +1,4 @@
-"""Who owns a run: an fcntl record lock, which dies with its process and is inherited by nobody."""
+"""Locks on files (fcntl record locks): a lock ends with its process, and child processes do not inherit it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dagrun.storage.disk import FILE_MODE
 # Closing *any* descriptor of a locked file drops the process's lock on it. So each lock file is opened once per
 # process and remembered here, and a reader in the owner's own process asks this table, not the file.
 _held: dict[str, int] = {}
-# Held from before a lock file is opened until it is closed or in the table: otherwise one thread could lock a file
-# that another has open to look at it, and lose the lock when that one closes it.
+# Held while a lock file is open and not in the table: otherwise one thread could lock a file that another has open to
+# look at it, and lose the lock when that one closes it.
 _mutex = threading.Lock()
 
 # struct flock: Linux has type, whence, start, len, pid; macOS has start, len, pid, type, whence.
@@ -25,10 +25,10 @@ _MACOS = struct.Struct("@qqihh")
 
 
 def take(path: Path) -> bool:
-    """Lock the file for this process; False when another process holds it.
+    """Lock the file for this process, and create it if it is missing. Returns False if the lock is held. Raises OSError.
 
-    Whoever lets go of a lock may remove its file first. One that was opened before that and locked after it is a lock
-    that nobody sees: then it is taken anew, on the file that has the name now.
+    Whoever releases a lock may delete its file first. A file that was opened before that and locked afterwards is a lock
+    that nobody sees: then the file that has the name now is locked.
     """
     with _mutex:
         if _is_ours(path):
@@ -40,7 +40,7 @@ def take(path: Path) -> bool:
             except OSError:
                 os.close(fd)
                 return False
-            if _is_called(path, fd):
+            if _has_name(path, fd):
                 _held[str(path)] = fd
                 return True
             os.close(fd)
@@ -53,7 +53,7 @@ def release(path: Path) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process, this one included, holds the lock. Takes nothing."""
+    """Whether some process, this one included, holds the lock. Does not take it."""
     with _mutex:
         if _is_ours(path):
             return True
@@ -62,13 +62,13 @@ def is_held(path: Path) -> bool:
         except OSError:
             return False
         try:
-            return _asks(fd)
+            return _is_locked(fd)
         finally:
             os.close(fd)
 
 
-def _begin_without_locks() -> None:
-    """In a child: its parent's locks are not its own, and the descriptors are of no use to it."""
+def _forget_locks() -> None:
+    """In a child process: the locks of its parent are not its own, so close the descriptors."""
     for fd in _held.values():
         with contextlib.suppress(OSError):
             os.close(fd)
@@ -76,12 +76,10 @@ def _begin_without_locks() -> None:
     _mutex.release()
 
 
-os.register_at_fork(
-    before=_mutex.acquire, after_in_parent=_mutex.release, after_in_child=_begin_without_locks
-)
+os.register_at_fork(before=_mutex.acquire, after_in_parent=_mutex.release, after_in_child=_forget_locks)
 
 
-def _is_called(path: Path, fd: int) -> bool:
+def _has_name(path: Path, fd: int) -> bool:
     """Whether the open file still has that name."""
     try:
         return os.path.samestat(path.stat(), os.fstat(fd))
@@ -90,7 +88,7 @@ def _is_called(path: Path, fd: int) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether this process holds the lock, by whatever name the file is called here: a link, `logs/../logs`."""
+    """Whether this process holds the lock, by any path to the file: a link, `logs/../logs`."""
     if str(path) in _held:
         return True
     try:
@@ -100,7 +98,7 @@ def _is_ours(path: Path) -> bool:
     return any(os.path.samestat(status, os.fstat(fd)) for fd in _held.values())
 
 
-def _asks(fd: int) -> bool:
+def _is_locked(fd: int) -> bool:
     if sys.platform == "darwin":
         answer = fcntl.fcntl(fd, fcntl.F_GETLK, _MACOS.pack(0, 0, 0, fcntl.F_WRLCK, 0))
         return bool(_MACOS.unpack(answer)[3] != fcntl.F_UNLCK)

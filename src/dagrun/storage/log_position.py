@@ -1,4 +1,4 @@
-"""Logs read in blocks, whatever their size: their ends, their text, and where they end, `test.3.log:41`."""
+"""Reads logs in blocks, whatever their size: their last lines, their text, and their end as `test.3.log:41`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from dagrun.storage import disk
 
-#: Larger logs are named without a line: counting would take longer than anybody waits.
+#: Larger logs are named without a line number: counting would take too long.
 MAX_COUNTED_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -22,7 +22,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def tail_start(path: Path, lines: int) -> int:
-    """Where the last `lines` lines of a file begin; read from its end, a block at a time. Raises OSError."""
+    """The offset of the last `lines` lines of a file; reads blocks from its end. Raises OSError."""
     with _opened(path) as file:
         size = at = file.seek(0, os.SEEK_END)
         if lines <= 0:
@@ -32,7 +32,7 @@ def tail_start(path: Path, lines: int) -> int:
             file.seek(start)
             block = file.read(at - start)
             end = len(block)
-            if at == size and block.endswith(b"\n"):  # it ends the last line and begins none
+            if at == size and block.endswith(b"\n"):  # the end of the last line
                 end -= 1
             while (end := block.rfind(b"\n", 0, end)) >= 0:
                 lines -= 1
@@ -43,7 +43,7 @@ def tail_start(path: Path, lines: int) -> int:
 
 
 def text_blocks(path: Path, start: int = 0) -> Iterator[str]:
-    """The text of a file from a place on, some at a time; what is no UTF-8 is replaced. Raises OSError."""
+    """The text of a file from an offset on, in blocks; invalid UTF-8 is replaced. Raises OSError."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with _opened(path) as file:
         file.seek(start)
@@ -53,7 +53,7 @@ def text_blocks(path: Path, start: int = 0) -> Iterator[str]:
 
 
 def prefixed(texts: Iterable[str], prefix: str) -> Iterator[str]:
-    """The text of one file with something before each line; every line ends, the last one too."""
+    """Text with a prefix before each line; the last line gets a line end too."""
     begun, held = False, ""
     for text in texts:
         text = held + text
@@ -68,7 +68,7 @@ def prefixed(texts: Iterable[str], prefix: str) -> Iterator[str]:
 
 
 def last_text(path: Path, most: int) -> str:
-    """The last bytes of a file as text, `most` at most. Raises OSError."""
+    """The last `most` bytes of a file as text. Raises OSError."""
     with _opened(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - most))
@@ -76,7 +76,7 @@ def last_text(path: Path, most: int) -> str:
 
 
 def log_end(path: Path) -> str:
-    """The log's name and the number of its last line; the name alone when it is too large to count, nothing when nothing was printed."""
+    """The name of a log and the number of its last line; the name alone if it is very large, empty if the log is empty."""
     try:
         if path.stat().st_size >= MAX_COUNTED_BYTES:
             return path.name
@@ -88,7 +88,7 @@ def log_end(path: Path) -> str:
 
 
 def _count(path: Path) -> tuple[int, bytes]:
-    """The line ends in the file, and its last byte."""
+    """The number of line ends in the file, and its last byte."""
     lines, last = 0, b""
     with _opened(path) as file:
         while chunk := file.read(1 << 20):

@@ -1,4 +1,4 @@
-"""Runs in memory: for tests of behaviour. The facts go through JSON all the same."""
+"""Runs in memory, for tests. Events are converted to JSON and back, as in files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MemoryRuns:
         self.runs: dict[str, MemoryRun] = {}
 
     def create(self, dag: Dag, now: float, run_id: str | None = None) -> MemoryRun:
-        """A new run."""
+        """Create a run."""
         if run_id is not None and not is_run_id(run_id):
             raise UsageError(f"'{run_id}' cannot name a run: {NAME_RULE}")
         if run_id in self.runs:
@@ -39,7 +39,7 @@ class MemoryRuns:
         return run
 
     def take_over(self, run_id: str) -> MemoryRun:
-        """Take over a run that is there."""
+        """Become the owner of a run."""
         run = self.runs.get(run_id)
         if run is None:
             raise NotFoundError("run", run_id)
@@ -49,7 +49,7 @@ class MemoryRuns:
         return run
 
     def send(self, run_id: str, request: Request) -> None:
-        """Leave a wish for the run's owner."""
+        """Leave a request for the owner of a run."""
         self._run(run_id).pending_requests.append(request)
 
     def ids(self, since: float | None = None) -> Iterator[str]:
@@ -64,15 +64,17 @@ class MemoryRuns:
     def read(self, run_id: str) -> RunRecord:
         """One run."""
         run = self._run(run_id)
-        facts = [event for line in run.journal if (event := event_lines.decode(json.loads(line))) is not None]
-        return RunRecord(run_id, run.dag, facts, run.live)
+        recorded = [
+            event for line in run.journal if (event := event_lines.decode(json.loads(line))) is not None
+        ]
+        return RunRecord(run_id, run.dag, recorded, run.live)
 
     def dag(self, run_id: str) -> Dag:
-        """What the run runs."""
+        """The DAG of a run."""
         return self._run(run_id).dag
 
     def is_live(self, run_id: str) -> bool:
-        """Whether somebody has it in hand."""
+        """Whether the run has an owner."""
         return run_id in self.runs and self.runs[run_id].live
 
     def events(self, run_id: str | None, names: Collection[str] = ()) -> MemoryTail:
@@ -89,11 +91,11 @@ class MemoryRuns:
             raise NotFoundError("run", run_id) from None
 
     def log_path(self, run_id: str, task_id: str, attempt: int) -> Path:
-        """Where one attempt's output would go."""
+        """Where the log of an attempt would be."""
         return _layout(run_id).log(task_id, attempt)
 
     def logs(self, run_id: str, task_ids: Iterable[str]) -> Iterator[tuple[str, int, Path]]:
-        """Bodies in memory write no logs."""
+        """There are no logs in memory."""
         return iter(())
 
 
@@ -118,21 +120,21 @@ class MemoryTail:
         return found[max(0, len(found) - limit) :]
 
     def poll(self) -> list[dict[str, Json]]:
-        """The events since the last look."""
+        """The events since the last call."""
         new = [json.loads(line) for line in self._lines()[self._seen :]]
         self._seen += len(new)
         return [event for event in new if not self._names or event["event"] in self._names]
 
     def finish(self) -> list[dict[str, Json]]:
-        """Every line has its end."""
+        """Every line has an end."""
         return []
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """There is nothing to close."""
 
 
 class MemoryRun:
-    """The owner's hand on one run in memory. `journal` and `stream` hold lines; `flushes` counts the writes."""
+    """One run in memory, as its owner writes it. `journal` and `stream` hold lines; `flushes` counts the writes."""
 
     def __init__(self, run_id: str, dag: Dag, now: float = 0.0) -> None:
         self.run_id = run_id
@@ -153,22 +155,22 @@ class MemoryRun:
 
     @property
     def begun(self) -> float:
-        """When it began: the moment of its first fact, or that of its making."""
+        """When it began: the time of its first event, or of its creation."""
         return from_rfc3339(json.loads(self.journal[0])["timestamp"]) if self.journal else self._made
 
     def begin(self, dag: Dag | None = None) -> None:
-        """Get ready to record facts."""
+        """Prepare to record events."""
         if dag is not None:
             self.dag = dag
             self.dag_hash += "-anew"
         self._encoder = event_lines.Encoder(self.run_id, self.dag.name, self.dag.tenant)
 
     def append(self, event: events.Event) -> None:
-        """Take a fact."""
+        """Add an event."""
         self._taken.append(self._encoder.encode(event))
 
     def flush(self) -> None:
-        """Keep what was taken."""
+        """Record the events added so far."""
         if self._taken:
             self.flushes += 1
         self.journal.extend(private for private, _ in self._taken)
@@ -176,13 +178,13 @@ class MemoryRun:
         self._taken.clear()
 
     def requests(self) -> Iterator[Request]:
-        """What others want of the run."""
+        """Pending requests."""
         while self.pending_requests:
             yield self.pending_requests[0]
             del self.pending_requests[0]
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
-        """Keep a list that would lie in a file."""
+        """Keep a list that would be written to a file."""
         data = items_document(items)
         if data is None:
             return None
@@ -190,29 +192,29 @@ class MemoryRun:
         return Blob(task_id, len(data), "")
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
-        """A list that would lie in a file; nothing else does."""
+        """A list that was kept by `store_items`."""
         try:
             return self.files[blob.file]
         except KeyError:
             raise DamagedError(f"{blob.file} cannot be read: it is not there") from None
 
     def reuse_outputs(self, run_id: str, blob: Blob) -> None:
-        """Nothing lies in files."""
+        """There are no files."""
 
     def artifacts(self, task_id: str) -> Path | None:
-        """Nothing is kept."""
+        """There are no artifacts."""
         return None
 
     def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
-        """Nothing is kept."""
+        """There are no artifacts."""
 
     def close(self) -> None:
-        """Let go of the run."""
+        """Release the run."""
         self.flush()
         self.live = False
 
     def discard(self) -> None:
-        """As if it had never been."""
+        """Delete the run."""
         self.live = False
         self.forget()
 

@@ -1,4 +1,4 @@
-"""The DAG of a run as a document, `dag.json`: what was run, whatever the file says by now."""
+"""`dag.json`: the DAG of a run as it was when the run began, whatever its document says now."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def _model() -> type[RootModel[Any]]:
-    from pydantic import ConfigDict, RootModel  # 75 ms that listing runs and completing their ids do not need
+    from pydantic import ConfigDict, RootModel  # imported here: 75 ms that listing runs does not need
 
     class Recorded(RootModel[Any]):
         # To pydantic an action is any value of that class: which kinds of actions there are is known to `dagrun.kinds`.
@@ -43,7 +43,7 @@ def to_json(dag: Dag) -> bytes:
 
 
 def from_json(data: bytes) -> Dag:
-    """The inverse of `to_json`; raises ValueError for anything else, and for a DAG that cannot be run."""
+    """The inverse of `to_json`. Raises ValueError for anything else, and for a DAG that cannot be run."""
     from pydantic import ValidationError
     from pydantic_core import from_json
 
@@ -56,11 +56,13 @@ def from_json(data: bytes) -> Dag:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(f"it is no DAG any more: {where}{': ' if where else ''}{first['msg']}") from None
+        raise ValueError(
+            f"it is no longer a valid DAG: {where}{': ' if where else ''}{first['msg']}"
+        ) from None
     except ValueError as error:
-        raise ValueError(f"it is no DAG any more: {error}") from None
+        raise ValueError(f"it is no longer a valid DAG: {error}") from None
     if why := _why_not_runnable(dag):
-        raise ValueError(f"it is no DAG any more: {why}")
+        raise ValueError(f"it is no longer a valid DAG: {why}")
     return dag
 
 
@@ -80,7 +82,7 @@ def _action(written: Any) -> Action:
 
 
 def _why_not_runnable(dag: Dag) -> str:
-    """What cannot be in a DAG that was checked when it was recorded; empty if nothing is."""
+    """What is wrong with a DAG: it was valid when it was recorded, so the file was changed. Empty if nothing is."""
     ids = {task.id for task in dag.tasks}
     if not ids or len(ids) < len(dag.tasks):
         return "it has no tasks" if not ids else "two tasks have the same id"
@@ -95,5 +97,5 @@ def _why_not_runnable(dag: Dag) -> str:
     except (ValueError, TypeError) as error:
         return str(error)
     if len(graph.index) < len(graph.nodes) or sum(1 for _ in graph.walk()) < len(graph.nodes):
-        return "its tasks depend on one another in a circle"
+        return "its tasks depend on each other in a cycle"
     return ""

@@ -1,4 +1,4 @@
-"""Following files of lines that grow: only what is new is read, and the last lines without those before them.
+"""Follows files of lines as they grow, reading only what is new, and reads their last lines without those before.
 
 follower = Follower(path)
 while True:
@@ -6,7 +6,7 @@ while True:
         ...
     time.sleep(PAUSE)
 
-There is no inotify in here: it says nothing on network and container mounts, and asking costs three system calls.
+It polls: inotify reports nothing on network and container mounts, and a look costs three system calls.
 """
 
 from __future__ import annotations
@@ -20,50 +20,48 @@ from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure
 from dagrun.storage import disk, jsonl
 
-POLL_INTERVAL = 0.1  # seconds between two looks at a file
+POLL_INTERVAL = 0.1  # seconds between two polls of a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file
 _CHUNK = 1024 * 1024  # and from its front
-MAX_LINE_BYTES = 64 * 1024 * 1024  # bytes of a line; a longer one is handed out in pieces
-_FORMER = (
-    2  # replaced files that are still looked at: a run that is alive writes on to the file it has opened
-)
+MAX_LINE_BYTES = 64 * 1024 * 1024  # a longer line is returned in pieces
+_FORMER = 2  # how many replaced files are still polled: live runs keep writing to the file that they opened
 
 
 class Follower:
-    """The lines of one file, each once, without their ends. The file need not be there yet.
+    """The lines of one file, each once, without line ends. The file may not exist yet.
 
-    A last line that has no end yet waits for it. A file that was replaced (by rename, as logrotate does) is
-    finished, then the new one is read from its start; one that was cut short is read from its start again.
+    A last line without a line end is returned once it has one. If the file is replaced (renamed, as logrotate does), the
+    old one is read to its end, then the new one from its start; if it is truncated, it is read from its start again.
     """
 
     def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
         self.longest = longest or MAX_LINE_BYTES
-        #: How often the file was replaced or cut short.
+        #: How often the file was replaced or truncated.
         self.restarts = 0
         self._files: list[_FollowedFile] = []
         self._read_before = 0
 
     @property
     def bytes_read(self) -> int:
-        """All that was ever read: following costs what was added, whatever lies before it."""
+        """How many bytes were ever read."""
         return self._read_before + sum(file.bytes_read for file in self._files)
 
     def poll(self) -> list[bytes]:
-        """New whole lines, about a mebibyte of them at most; empty when there are none for now."""
-        self._look()
+        """New complete lines, about one mebibyte at most; empty if there are none yet."""
+        self._check_files()
         for file in self._files:
             if found := file.lines():
                 return found
         return []
 
     def backwards(self) -> Iterator[bytes]:
-        """The whole lines that are there, the newest first, read as far back as they are asked for.
+        """The complete lines, the newest first, read only as far back as the caller iterates.
 
-        Files that were put aside come after the one that bears the name. `poll` goes on after all of them.
+        Rotated files follow the current one. `poll` continues after all of them.
         """
-        self._look()
-        # At once, not when the first line is asked for: `poll` goes on after what is there now.
+        self._check_files()
+        # Now, not when the first line is asked for: `poll` continues after the present end.
         newest = self._files[-1].backwards() if self._files else iter(())
         return chain(newest, self._former_backwards())
 
@@ -78,47 +76,47 @@ class Follower:
                 file.close()
 
     def finish(self) -> list[bytes]:
-        """The last lines that have no end, for when none will come."""
+        """The last lines without a line end, if no more will be written."""
         return [rest for file in self._files if (rest := file.take_rest())]
 
     def close(self) -> None:
-        """Let go of the file. A later `poll` opens it again and goes on where this one stopped."""
+        """Close the files. A later `poll` opens them again and continues."""
         for file in self._files:
             file.close()
 
-    def _look(self) -> None:
-        """Open the file if it is new, and see whether the last one was cut short."""
+    def _check_files(self) -> None:
+        """Open the file if it is new, and detect whether it was truncated."""
         try:
             status = self.path.stat()
             if not self._files:
                 self._files.append(_FollowedFile(self.path, self.longest))
             elif not self._files[-1].is_at(status):
                 self.restarts += 1
-                self._files += [*self._passed_over(), _FollowedFile(self.path, self.longest)]
+                self._files += [*self._missed_files(), _FollowedFile(self.path, self.longest)]
                 self._forget()
             self.restarts += self._files[-1].starts_again(status)
-        except FileNotFoundError:  # not there yet, or renamed and not replaced yet
+        except FileNotFoundError:  # not created yet, or renamed and not replaced yet
             return
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.path}: {error.strerror}") from error
 
-    def _passed_over(self) -> list[_FollowedFile]:
-        """Files that came and were put aside since the last look, oldest first."""
+    def _missed_files(self) -> list[_FollowedFile]:
+        """Files that were created and rotated since the last poll, oldest first."""
         found: list[_FollowedFile] = []
         for file in _rotated_files(self.path):
             if file.is_same(self._files[-1]):
                 file.close()
                 return found[::-1]
             if any(file.is_same(other) for other in found):
-                file.close()  # it was renamed while we looked
+                file.close()  # it was renamed meanwhile
             else:
                 found.append(file)
-        for file in found:  # none of them is known: it was put aside by another name, or long ago
+        for file in found:  # the known file is not among them: it was renamed differently, or long ago
             file.close()
         return []
 
     def _forget(self) -> None:
-        """Let go of what was replaced long ago and read, and of what cannot be found again under its name."""
+        """Close files that were replaced long ago and read, or that cannot be found by name again."""
         *former, newest = self._files
         recent = former[-_FORMER:]
         kept = [file for file in former if file.is_open and (file in recent or file.has_more())]
@@ -130,7 +128,7 @@ class Follower:
 
 
 class _FollowedFile:
-    """One file, whatever it is called by now: how far it was read, and what a line without its end has so far."""
+    """One file, whatever its name is now: the position up to which it was read, and the start of an incomplete line."""
 
     def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
@@ -147,19 +145,19 @@ class _FollowedFile:
         return self._fd is not None
 
     def is_at(self, status: os.stat_result) -> bool:
-        """Whether this is the file that now bears the name. An open file's number is given to no other."""
+        """Whether this file has the name now. The inode of an open file is not reused."""
         return (status.st_dev, status.st_ino) == self._identity
 
     def is_same(self, other: _FollowedFile) -> bool:
-        """Whether both are one file."""
+        """Whether both are the same file."""
         return self._identity == other._identity
 
     def has_more(self) -> bool:
-        """Whether there is something that was not read."""
+        """Whether not all of it was read."""
         return os.fstat(self._open()).st_size > self.offset
 
     def starts_again(self, status: os.stat_result) -> bool:
-        """Begin at the start again if the file has become shorter than what was read of it."""
+        """Start again if the file is now shorter than what was read of it."""
         if status.st_size >= self.offset:
             return False
         self.offset = 0
@@ -167,7 +165,7 @@ class _FollowedFile:
         return True
 
     def lines(self) -> list[bytes]:
-        """Whole lines that are new."""
+        """New complete lines."""
         while data := self._read(_CHUNK, self.offset):
             self.offset += len(data)
             *whole, rest = data.split(b"\n")
@@ -182,7 +180,7 @@ class _FollowedFile:
         return []
 
     def take_rest(self) -> bytes:
-        """What there is of a line without its end."""
+        """The part of an incomplete line that was read."""
         rest = b"".join(self._rest)
         self._rest.clear()
         return rest
@@ -198,8 +196,8 @@ class _FollowedFile:
         return self._lines_before(at, head) if end else iter(())
 
     def _lines_before(self, at: int, block: bytes) -> Iterator[bytes]:
-        """The lines of a block whose last line is whole, then those before position `at`, where it begins."""
-        pieces: list[bytes] = []  # of the line whose start has not been read yet, from the back
+        """The lines of a block whose last line is complete, then those before its start at position `at`."""
+        pieces: list[bytes] = []  # of the line whose start was not read yet, last piece first
         while True:
             first, *others = block.split(b"\n")
             if others:
@@ -234,7 +232,7 @@ class _FollowedFile:
 
 
 def _rotated_files(path: Path) -> Iterator[_FollowedFile]:
-    """The files that once bore the name, newest first."""
+    """The rotated files, newest first."""
     for number in count(1):
         try:
             yield _FollowedFile(jsonl.rotated_path(path, number))
@@ -243,9 +241,9 @@ def _rotated_files(path: Path) -> Iterator[_FollowedFile]:
 
 
 class FileTail:
-    """The events on the lines of a file: the last of those that are there, then those that come.
+    """The events of a file: the last ones, then those that are added.
 
-    With `names` only the events of these names. Lines that are none are left out and counted.
+    With `names` only events with these names. Lines that are no events are left out and counted.
     """
 
     def __init__(self, path: Path, names: Collection[str] = ()) -> None:
@@ -256,11 +254,11 @@ class FileTail:
 
     @property
     def bytes_read(self) -> int:
-        """All that was read so far."""
+        """How many bytes were read so far."""
         return self._lines.bytes_read
 
     def last(self, limit: int) -> list[dict[str, Json]]:
-        """The last `limit` events that are there, oldest first; `poll` goes on after them."""
+        """The last `limit` events, oldest first; `poll` continues after them."""
         found: list[dict[str, Json]] = []
         newest_first = self._lines.backwards()
         while len(found) < limit and (line := next(newest_first, None)) is not None:
@@ -268,23 +266,23 @@ class FileTail:
         return found[::-1]
 
     def poll(self) -> list[dict[str, Json]]:
-        """New events, some at a time; empty when there are none for now."""
+        """Some of the new events; empty if there are none yet."""
         while read := self._lines.poll():
             if found := list(self._events(read)):
                 return found
         return []
 
     def finish(self) -> list[dict[str, Json]]:
-        """What a last line without its end holds, for when the end will not come."""
+        """The event on a last line without a line end, if no more will be written."""
         return list(self._events(self._lines.finish()))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._lines.close()
 
     def _events(self, read: Iterable[bytes]) -> Iterator[dict[str, Json]]:
         for line in read:
-            if not line.strip() or self._is_surely_another(line):
+            if not line.strip() or self._has_other_name(line):
                 continue
             value = jsonl.parse(line)
             if value is None or not isinstance(value.get("event"), str):
@@ -292,7 +290,7 @@ class FileTail:
             elif not self._names or value["event"] in self._names:
                 yield value
 
-    def _is_surely_another(self, line: bytes) -> bool:
-        """A whole line that does not even contain a wanted name: seen at a tenth of the cost of reading it."""
+    def _has_other_name(self, line: bytes) -> bool:
+        """Whether a complete line contains none of the names: a tenth of the cost of parsing it."""
         whole = line.startswith(jsonl.START) and line.endswith(b"}")
         return bool(self._needles) and whole and not any(needle in line for needle in self._needles)

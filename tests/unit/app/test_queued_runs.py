@@ -63,7 +63,7 @@ def resumed(schedule_id: str | None) -> PreparedRun:
 
 def test_a_run_of_a_schedule_is_in_flight_while_it_is_driven(queue: QueuedRuns, open_runs: OpenRuns) -> None:
     with queue.in_flight("r", resumed("s")):
-        assert [(run.run_id, run.minute) for run in open_runs.of("s")] == [("r", "2026-01-01 00:00")]
+        assert [(run.run_id, run.minute) for run in open_runs.all()] == [("r", "2026-01-01 00:00")]
     assert open_runs.ids() == []
 
 

@@ -12,7 +12,7 @@ from dagrun.errors import NotFoundError
 from dagrun.registry import Registry
 from dagrun.scheduling.claims import Claim, Claims
 from dagrun.scheduling.run_control import DagProblem
-from dagrun.scheduling.schedule import minute_number
+from dagrun.scheduling.schedule import Watermark, minute_number
 from dagrun.settings import Settings
 from dagrun.views.status import RunView
 
@@ -63,7 +63,7 @@ def test_files_of_another_directory_are_displayed_as_named(schedules: Schedules,
 def test_a_reset_moves_a_watermark_back_to_now(schedules: Schedules, tmp_path: Path) -> None:
     claims = Claims(tmp_path / "claims")
     with claims.hold("hourly", NINE + 7200) as held:
-        held.append(Claim(minute="2026-11-20 11:00", run_id="r"))
+        held.append(Claim(Watermark("2026-11-20 11:00"), run_id="r"))
     assert schedules.reset("hourly", NINE, ["hourly"]) == "2026-11-20 11:00"
     assert schedules.reset("hourly", NINE, ["hourly"]) == ""
 

@@ -140,7 +140,9 @@ def test_a_damaged_run_is_listed_with_what_is_wrong(
         0,
         [["RUN", "DAG", "STATUS"], ["new", "-", "damaged"], ["old", "letters", "interrupted"]],
     )
-    assert err.startswith(f"run 'new' cannot be read: {runs.directory}/new/dag.json: it is no DAG any more")
+    assert err.startswith(
+        f"run 'new' cannot be read: {runs.directory}/new/dag.json: it is no longer a valid DAG"
+    )
     assert listed(capsys, "--status", "damaged") == ["new"]
     code, _, err = said(capsys, "status", "new")
     assert (code, err.startswith("Error: run 'new' cannot be read: ")) == (2, True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dagrun.scheduling.claims import Claim, Claims
+from dagrun.scheduling.schedule import Watermark
 from tests.unit.cli.conftest import Command
 
 
@@ -60,7 +61,7 @@ def test_an_empty_directory_has_no_schedules(command: Command, scheduled: Path) 
 def test_a_watermark_is_reset(command: Command, scheduled: Path, tmp_path: Path) -> None:
     assert "nothing was changed" in command("schedules", "reset", "hourly")[1]
     with Claims(tmp_path / "logs" / "schedules").hold("hourly", 0.0) as held:
-        held.append(Claim(minute="2999-01-01 00:00", run_id="r"))
+        held.append(Claim(Watermark("2999-01-01 00:00"), run_id="r"))
     assert "`dagrun schedules reset hourly`" in command("schedules")[1]
     assert "was settled until 2999-01-01 00:00 UTC" in command("schedules", "reset", "hourly")[1]
 

@@ -1,4 +1,4 @@
-"""Claims: one file per schedule, whose last line says how far it has got, whoever writes and whatever a crash left."""
+"""Claims: one file per schedule, whose last line has the watermark, whatever a crash left in it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dagrun.errors import RecordError
 from dagrun.scheduling.claims import Claim, Claims, ClaimState
 from dagrun.scheduling.schedule import Watermark
-from tests.unit.scheduling.world import START, World, schedule
+from tests.unit.scheduling.world import START, BrokenDisk, World, schedule
 
 NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))
 
@@ -25,7 +26,7 @@ def claim(claims: Claims, minute: str, run_id: str = "r", *, asked: bool = False
     with claims.hold("job") as held:
         may = held.may_fire(minute, asked=asked)
         if may:
-            held.append(Claim(minute=minute, run_id=run_id), asked=asked)
+            held.append(Claim(Watermark(minute), run_id=run_id), asked=asked)
         return may
 
 
@@ -40,16 +41,16 @@ def test_the_last_line_is_how_far_a_schedule_has_got(claims: Claims) -> None:
     assert claims.state("job") == ClaimState()
     claim(claims, NINE, "first")
     with claims.hold("job") as held:
-        held.append(Claim(minute=TEN, reason="Overlap"))
+        held.append(Claim(Watermark(TEN), reason="Overlap"))
     assert claims.state("job") == ClaimState(Watermark(TEN), "", "first")
     with claims.hold("job") as held:
-        held.append(Claim(minute=ELEVEN, enabled=False))
+        held.append(Claim(Watermark(ELEVEN, enabled=False)))
     assert claims.state("job").watermark == Watermark(ELEVEN, enabled=False)
 
 
 def test_a_claim_is_one_line_with_its_time_first(claims: Claims) -> None:
     with claims.hold("job", START) as held:
-        held.append(Claim(minute=NINE, run_id="r"))
+        held.append(Claim(Watermark(NINE), run_id="r"))
     assert claims.path("job").read_text() == (
         '{"timestamp":"2026-11-20T12:00:00.000Z","event":"claim","minute":"2026-11-20 09:00","run_id":"r"}\n'
     )
@@ -70,7 +71,7 @@ def test_a_minute_that_was_named_ahead_of_its_time_is_remembered_until_it_has_co
     assert claims.state("job").ahead == ELEVEN
     assert not claim(claims, ELEVEN)
     with claims.hold("job") as held:
-        held.append(Claim(minute=ELEVEN))
+        held.append(Claim(Watermark(ELEVEN)))
     assert claims.state("job").ahead == ""
 
 
@@ -117,12 +118,12 @@ def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
     assert sorted(won) == list(range(30))
 
 
-def test_a_claim_tells_the_definition_that_was_in_force(claims: Claims) -> None:
+def test_a_claim_records_the_definition_that_was_in_force(claims: Claims) -> None:
     watermark = Watermark(
-        NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_gone=True
+        NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_removed=True
     )
     with claims.hold("job") as held:
-        held.append(Claim.at(watermark))
+        held.append(Claim(watermark))
     assert claims.state("job") == ClaimState(watermark)
     claim(claims, ELEVEN, asked=True)
     assert claims.state("job").watermark == watermark
@@ -151,7 +152,7 @@ def test_the_runs_that_were_claimed_later_are_found_from_the_end(claims: Claims)
 
 
 def race(directory: Path, rounds: int, start: object) -> None:
-    """One of eight processes: each round a tick at the same instant, every other one for a minute that was named."""
+    """One of several processes: each round a tick at the same instant, every other one for a minute that was named."""
     from tests.unit.scheduling.world import Site
 
     world = World()
@@ -168,11 +169,11 @@ def race(directory: Path, rounds: int, start: object) -> None:
     (directory / f"fired-{scheduler.lock.name}").write_text(text)
 
 
-def compete(directory: Path, rounds: int) -> list[str]:
-    """What eight processes have fired in so many rounds."""
+def compete(directory: Path, rounds: int, count: int = 8) -> list[str]:
+    """The fires of so many processes in so many rounds."""
     context = multiprocessing.get_context("spawn")
-    start = context.Barrier(8)
-    processes = [context.Process(target=race, args=(directory, rounds, start)) for _ in range(8)]
+    start = context.Barrier(count)
+    processes = [context.Process(target=race, args=(directory, rounds, start)) for _ in range(count)]
     for process in processes:
         process.start()
     for process in processes:
@@ -188,5 +189,20 @@ def all_fires(rounds: int) -> list[str]:
     ]
 
 
-def test_of_eight_schedulers_at_the_same_instant_one_fires(tmp_path: Path) -> None:
-    assert sorted(compete(tmp_path, 20)) == sorted(all_fires(20))
+def test_of_several_schedulers_at_the_same_instant_one_fires(tmp_path: Path) -> None:
+    assert sorted(compete(tmp_path, rounds=10, count=3)) == sorted(all_fires(10))
+
+
+def test_a_claim_that_the_disk_does_not_confirm_is_not_made(
+    claims: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(claims, NINE)
+    before = claims.path("job").read_bytes()
+    BrokenDisk(monkeypatch, errors=1)
+    with claims.hold("job", 0.0) as held:
+        with pytest.raises(RecordError, match="Input/output error"):
+            held.append(Claim(Watermark(TEN), run_id="lost"))
+        assert claims.path("job").read_bytes() == before
+        assert held.may_fire(TEN)
+        held.append(Claim(Watermark(TEN), run_id="made"))
+    assert claims.state("job").run_id == "made"

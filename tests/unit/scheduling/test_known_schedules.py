@@ -1,4 +1,4 @@
-"""Which schedules a directory held: remembered beside the claims, one file for each directory."""
+"""The schedules that a directory held, one file for each directory."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dagrun.scheduling.known_schedules import KnownSchedules
 
 
 def test_what_was_written_is_there_for_the_next_scheduler(tmp_path: Path) -> None:
-    assert KnownSchedules(tmp_path, "configs").names() == set()
+    assert KnownSchedules(tmp_path, "configs").ids() == set()
     KnownSchedules(tmp_path, "configs").write({"a", "ü"})
-    assert KnownSchedules(tmp_path, "configs").names() == {"a", "ü"}
-    assert KnownSchedules(tmp_path, "elsewhere").names() == set()
+    assert KnownSchedules(tmp_path, "configs").ids() == {"a", "ü"}
+    assert KnownSchedules(tmp_path, "elsewhere").ids() == set()
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"schedules": 3}', '{"schedules": null}'])
 def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
-    roster = KnownSchedules(tmp_path, "configs")
-    roster.write({"a"})
-    roster.path.write_text(damage)
-    assert KnownSchedules(tmp_path, "configs").names() == set()
+    known = KnownSchedules(tmp_path, "configs")
+    known.write({"a"})
+    known.path.write_text(damage)
+    assert KnownSchedules(tmp_path, "configs").ids() == set()
 
 
 def test_a_place_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files of schedules: what they say, what is wrong with them, and when they are read again."""
+"""Schedule files: what they define, their errors, and when they are read again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dagrun.documents.yaml import Source, render
-from dagrun.errors import NotFoundError, UsageError
+from dagrun.errors import UsageError
 from dagrun.scheduling import schedule_files as module
 from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, minute_number, minute_text
 from dagrun.scheduling.schedule_files import ScheduleFiles
@@ -162,7 +162,7 @@ def test_an_end_on_the_day_of_the_start_is_a_schedule_of_one_day(tmp_path: Path)
         ("jitter: -1s", "4:9 'jitter': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]"),
     ],
 )  # fmt: skip
-def test_a_key_that_is_wrong_is_told_at_its_place(tmp_path: Path, entry: str, expected: str) -> None:
+def test_a_key_that_is_wrong_is_reported_at_its_place(tmp_path: Path, entry: str, expected: str) -> None:
     assert wrong(entry, tmp_path) == [expected]
 
 
@@ -175,20 +175,20 @@ def test_a_number_whose_text_is_lost_is_a_warning_and_the_schedule_is_served(tmp
     assert [schedule.params for schedule in loaded.schedules] == [{"ver": 3.1}]
 
 
-def test_an_end_before_the_start_is_told(tmp_path: Path) -> None:
+def test_an_end_before_the_start_is_reported(tmp_path: Path) -> None:
     got = wrong("start: 2026-02-01\nend: 2026-01-31", tmp_path)
     assert got == ["5:6 the end comes before the start [invalid-value]"]
 
 
-def test_a_key_that_is_missing_is_told_and_so_is_all_else(tmp_path: Path) -> None:
+def test_a_key_that_is_missing_is_reported_and_so_is_all_else(tmp_path: Path) -> None:
     assert findings("id: a\ncron: '61 * * * *'\ntimezone: Mars\n", tmp_path) == [
         "1:1 missing key 'dag' [missing-key]",
-        "2:8 'cron': minute: 61 is not from 0 to 59 [invalid-cron]",
+        "2:8 'cron': minute: 61 is not between 0 and 59 [invalid-cron]",
         "3:11 unknown time zone 'Mars' [unknown-zone]",
     ]
 
 
-def test_what_is_no_schedule_is_told(tmp_path: Path) -> None:
+def test_what_is_no_schedule_is_reported(tmp_path: Path) -> None:
     assert findings(f"- {GOOD}\n- nightly\n", tmp_path) == [
         "2:3 a schedule must be a mapping with 'id', 'cron' and 'dag' [invalid-value]"
     ]
@@ -201,7 +201,7 @@ def test_a_finding_points_into_the_expression(tmp_path: Path) -> None:
     write(tmp_path, ops='- id: ops\n  cron: "0 9 * * MON,FIR"\n  dag: ops.yaml\n')
     ((finding, text),) = read(tmp_path).load().findings
     assert render(finding, text) == (
-        "schedules/ops.yaml:2:22: error: 'cron': day of week: 'FIR' is no value [invalid-cron]\n"
+        "schedules/ops.yaml:2:22: error: 'cron': day of week: 'FIR' is not a valid value [invalid-cron]\n"
         '    2 |   cron: "0 9 * * MON,FIR"\n'
         "      |                      ^\n"
         "  help: did you mean 'FRI'?"
@@ -232,30 +232,41 @@ def test_the_first_of_two_that_share_an_id_is_served(tmp_path: Path) -> None:
     loaded = read(tmp_path).load()
     assert [(schedule.id, schedule.dag) for schedule in loaded.schedules] == [("ops", "first"), ("b", "x")]
     assert [(str(finding.place), finding.message, finding.suggestion) for finding, _ in loaded.findings] == [
-        ("schedules/b.yaml:1:8", "schedule 'ops' is there already", "the first one is in schedules/a.yaml:2"),
-        ("schedules/b.yaml:3:8", "schedule 'b' is there already", "the first one is in schedules/b.yaml:2"),
+        (
+            "schedules/b.yaml:1:8",
+            "schedule 'ops' is defined twice",
+            "the first definition is in schedules/a.yaml:2",
+        ),
+        (
+            "schedules/b.yaml:3:8",
+            "schedule 'b' is defined twice",
+            "the first definition is in schedules/b.yaml:2",
+        ),
     ]
 
 
-def test_a_schedule_whose_dag_is_missing_is_told_and_served_once_it_is_there(tmp_path: Path) -> None:
-    there = {"x.yaml"}
-
-    def check(schedule: Schedule) -> None:
-        if schedule.dag not in there:
-            raise NotFoundError("DAG", schedule.dag, there)
-
-    write(tmp_path, a=f"- {GOOD}\n- {{id: lost, cron: '@daily', dag: y.yaml}}\n")
-    files = read(tmp_path, check=check)
-    loaded = files.load()
-    assert [schedule.id for schedule in loaded.schedules] == ["good"]
-    ((finding, _),) = loaded.findings
-    assert (str(finding.place), finding.message) == ("schedules/a.yaml:2:35", "DAG 'y.yaml' not found")
-    assert finding.suggestion == "did you mean 'x.yaml'?"
-    assert not files.changed()
-    there.add("y.yaml")
-    assert files.changed()
-    assert [schedule.id for schedule in files.load().schedules] == ["good", "lost"]
-    assert not files.changed()
+@pytest.mark.parametrize(
+    ("cron", "jitter", "warning"),
+    [
+        ("*/5 * * * *", "10m", "a jitter of 10m 00s is longer than the 5m 00s between two fires"),
+        ("0 9,10 * * *", "2h", "a jitter of 2h 00m is longer than the 1h 00m between two fires"),
+        ("*/5 * * * *", "5m", None),
+        ("@daily", "20h", None),
+        ("@weekly", "100h", None),
+        ("0 0 1 * *", "600h", None),
+        ("0 23,1 * * 1,2", "3h", "a jitter of 3h 00m is longer than the 2h 00m between two fires"),
+        ("0 23,1 * * 1,3", "3h", None),
+    ],
+)
+def test_a_jitter_longer_than_the_time_between_two_fires_is_a_warning(
+    tmp_path: Path, cron: str, jitter: str, warning: str | None
+) -> None:
+    write(tmp_path, a=f"{{id: a, cron: '{cron}', dag: x, jitter: {jitter}}}")
+    loaded = read(tmp_path).load()
+    assert len(loaded.schedules) == 1
+    assert [(finding.level, finding.message) for finding, _ in loaded.findings] == (
+        [("warning", warning)] if warning else []
+    )
 
 
 # --- read again --------------------------------------------------------------------------------------------
@@ -293,7 +304,7 @@ def test_a_directory_that_is_missing_is_a_usage_error(tmp_path: Path) -> None:
         read(tmp_path / "none").load()
 
 
-def test_a_directory_that_vanishes_is_told_of_once_and_found_again(tmp_path: Path) -> None:
+def test_a_directory_that_disappears_is_reported_once_and_found_again(tmp_path: Path) -> None:
     directory = tmp_path / "schedules"
     directory.mkdir()
     write(directory, a=GOOD)
@@ -309,7 +320,7 @@ def test_a_directory_that_vanishes_is_told_of_once_and_found_again(tmp_path: Pat
     assert [schedule.id for schedule in files.load().schedules] == ["good"]
 
 
-def test_a_file_that_is_wrong_right_after_a_change_is_read_again_before_it_is_told_of(tmp_path: Path) -> None:
+def test_a_file_with_errors_right_after_a_change_is_read_again_before_it_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(GOOD[:20])
     naps: list[float] = []
@@ -327,7 +338,7 @@ def test_a_file_that_is_wrong_right_after_a_change_is_read_again_before_it_is_to
     assert not files.changed()
 
 
-def test_a_file_that_stays_wrong_is_told_of_in_the_end(tmp_path: Path) -> None:
+def test_a_file_that_stays_wrong_is_reported_in_the_end(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.yaml").write_text(GOOD[:20])
     naps: list[float] = []
@@ -336,7 +347,7 @@ def test_a_file_that_stays_wrong_is_told_of_in_the_end(tmp_path: Path) -> None:
     assert len(naps) == module._ATTEMPTS - 1  # for all of them together
 
 
-def test_an_old_file_that_is_wrong_is_told_of_at_once(tmp_path: Path) -> None:
+def test_an_old_file_with_errors_is_reported_at_once(tmp_path: Path) -> None:
     naps: list[float] = []
     assert ScheduleFiles(write(tmp_path, a="{"), sleep=naps.append).load().findings
     assert naps == []
@@ -364,7 +375,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert not files.changed()
 
 
-def test_a_file_that_is_gone_before_it_is_read_is_no_finding(
+def test_a_file_that_is_deleted_before_it_is_read_is_no_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, a=GOOD, b="{id: b, cron: '@daily', dag: x}")

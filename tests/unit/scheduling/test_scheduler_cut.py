@@ -1,7 +1,8 @@
-"""A scheduler killed at any write, and started again: nothing is fired twice, and nothing is missed that `catchup` promises."""
+"""A scheduler killed at any write and started again: nothing is fired twice, nothing is missed that `catchup` promises."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def _half(fd: int, data: bytes) -> None:
 @pytest.fixture
 def knife(monkeypatch: pytest.MonkeyPatch) -> Knife:
     knife = Knife()
-    monkeypatch.setattr(claims, "_append", knife.around(claims._append, _half))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # processes are killed here, the power stays on
+    monkeypatch.setattr(claims, "append_line", knife.around(claims.append_line, _half))
     monkeypatch.setattr(OpenRuns, "put", knife.around(OpenRuns.put))
     monkeypatch.setattr(OpenRuns, "drop", knife.around(OpenRuns.drop))
     monkeypatch.setattr(World, "start", knife.around(World.start))
@@ -72,7 +74,7 @@ def _serve(site: Site, until: float, pause: float) -> None:
         try:
             if not swept:
                 swept = True
-                scheduler._sweep(resume=True)
+                scheduler.adopt_orphans(resume=True)
             scheduler.turn()
             site.world.now += 20
         except Killed:
@@ -151,7 +153,7 @@ def _serve_once(site: Site, until: float, knife: Knife) -> None:
     """One scheduler's life: it ends by the knife, or with the day."""
     scheduler = site.scheduler(limit=2)
     try:
-        scheduler._sweep(resume=True)
+        scheduler.adopt_orphans(resume=True)
         while site.world.now < until:
             scheduler.turn()
             site.world.now += 20

@@ -25,7 +25,7 @@ for _ in range(150):
 """
 
 
-def test_a_scheduler_that_is_buried_while_it_is_born_takes_another_name(
+def test_a_scheduler_whose_new_lock_another_one_deletes_takes_another_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = lock.take
@@ -41,7 +41,7 @@ def test_a_scheduler_that_is_buried_while_it_is_born_takes_another_name(
     mine.release()
 
 
-def test_nobody_is_buried_alive(tmp_path: Path) -> None:
+def test_a_living_scheduler_is_never_seen_as_dead(tmp_path: Path) -> None:
     """Three at a time come, bury the dead and go: each is seen by the others for as long as it lives."""
     program = [sys.executable, "-c", BUSY, str(tmp_path)]
     started = [subprocess.Popen(program, stderr=subprocess.PIPE, text=True) for _ in range(3)]

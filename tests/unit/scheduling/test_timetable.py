@@ -1,4 +1,4 @@
-"""When expressions come true where clocks are put forward and back; every case that the libraries were seen to get wrong."""
+"""When expressions match where clocks are put forward and back, with every case that libraries are known to get wrong."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_nothing_comes_after_the_end_of_time_or_before_its_beginning() -> None:
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_around_every_change_of_2026_a_thousand_expressions_agree_with_a_walk_over_the_minutes(
+def test_around_every_change_of_2026_many_expressions_agree_with_a_walk_over_the_minutes(
     name: str,
 ) -> None:
     print("seed", SEED)
@@ -128,7 +128,7 @@ def test_around_every_change_of_2026_a_thousand_expressions_agree_with_a_walk_ov
     assert len(changes) >= 2
     two_days = timedelta(days=2)
     walls = [Wall(name, change - two_days, change + two_days) for change in changes]
-    for cron in expressions(SEED, 1000):
+    for cron in expressions(SEED, 250):
         one = table(cron, name)
         for wall in walls:
             expected = wall.fires(cron)

@@ -1,9 +1,9 @@
-"""Zones as spans of unchanging offset."""
+"""Time zones as periods of constant offset."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 
@@ -14,29 +14,29 @@ def minute(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) // 60
 
 
-def test_a_year_of_new_york_has_three_spans() -> None:
+def test_a_year_of_new_york_has_three_periods() -> None:
     new_year = minute("2026-01-01")
-    spans = list(zone("America/New_York")._in(2026))
-    assert [(span.start - new_year, span.before, span.offset) for span in spans] == [
+    periods = list(islice(zone("America/New_York").periods(new_year), 3))
+    assert [(period.start - new_year, period.before, period.offset) for period in periods] == [
         (0, -300, -300),
         (minute("2026-03-08T07:00") - new_year, -300, -240),
         (minute("2026-11-01T06:00") - new_year, -240, -300),
     ]
-    assert [span.end for span in spans[:-1]] == [span.start for span in spans[1:]]
-    assert spans[-1].end == minute("2027-01-01")
+    assert [period.end for period in periods[:-1]] == [period.start for period in periods[1:]]
+    assert periods[-1].end == minute("2027-01-01")
 
 
 @pytest.mark.parametrize("name", ["UTC", "America/New_York", "Africa/Casablanca", "Pacific/Apia"])
-def test_spans_follow_one_another_in_both_directions(name: str) -> None:
+def test_periods_follow_one_another_in_both_directions(name: str) -> None:
     start = minute("2009-06-01")
     ahead = []
-    for span in zone(name).spans(start):
-        ahead.append(span)
-        if span.start > minute("2013-06-01"):
+    for period in zone(name).periods(start):
+        ahead.append(period)
+        if period.start > minute("2013-06-01"):
             break
     assert ahead[0].start <= start < ahead[0].end
     assert all(one.end == two.start and one.offset == two.before for one, two in pairwise(ahead))
-    back = zone(name).spans_back(ahead[-1].start)
+    back = zone(name).periods_back(ahead[-1].start)
     assert [next(back) for _ in ahead] == ahead[::-1]
 
 
@@ -70,7 +70,7 @@ def test_a_local_time_is_a_minute(name: str, local: str, utc: str) -> None:
         ("", ""),
     ],
 )
-def test_an_unknown_zone_is_told_with_the_nearest_one(name: str, suggestion: str) -> None:
+def test_an_unknown_zone_is_reported_with_the_nearest_one(name: str, suggestion: str) -> None:
     with pytest.raises(ZoneError) as error:
         zone(name)
     assert str(error.value) == f"unknown time zone '{name}'"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dagrun.errors import UsageError
 from dagrun.scheduling.cron import parse
+from dagrun.scheduling.enqueuer import Enqueuer
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.run_control import DagInfo, DagProblem, RunEnding, RunHandle, RunPhase
-from dagrun.scheduling.run_queue import StartedRuns
+from dagrun.scheduling.run_queue import RunQueue, StartedRuns
 from dagrun.scheduling.schedule import Schedule, minute_number
 from dagrun.scheduling.schedule_files import Loaded
 from dagrun.scheduling.scheduler import Scheduler
+from dagrun.scheduling.scheduler_lock import SchedulerLock
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 from dagrun.storage import lock
@@ -209,9 +216,9 @@ class Site:
 
     def once(self, minute: str | None = None, **more: Any) -> StartedRuns:
         scheduler = self.scheduler(**more)
-        tally = scheduler.once(self.world.now, minute)
+        results = scheduler.once(self.world.now, minute)
         scheduler.close()
-        return tally
+        return results
 
     def recorded(self, event: str, *fields: str) -> list[Any]:
         """The lines of one name: those fields of each."""
@@ -224,3 +231,57 @@ class Site:
 def die(scheduler: Scheduler) -> None:
     """What `kill -9` leaves of a scheduler: its lock is free, its file is there."""
     lock.release(scheduler.lock.path(scheduler.lock.name))
+
+
+class Parts:
+    """The parts of a scheduler without its loop: an enqueuer and a queue, in a world whose time moves by hand."""
+
+    def __init__(self, directory: Path) -> None:
+        self.world = World()
+        self.lines: list[dict[str, Any]] = []
+        self.reports: list[str] = []
+        self.lock = SchedulerLock(directory / ".alive", START)
+        self.enqueuer = Enqueuer(
+            directory, self.lock, self.world, lambda line: self.lines.append(dict(line)), self.reports.append,
+            records_of=lambda run_id: [line for line in reversed(self.lines) if line["run_id"] == run_id],
+        )  # fmt: skip
+        self.queue = RunQueue(self.enqueuer, self.world, 3, StartedRuns())
+
+    def take(self, one: Schedule, minutes: int = 0) -> list[OpenRun]:
+        """The runs of a schedule that are due so many minutes after the start."""
+        return self.enqueuer.take(one, START + minutes * 60).runs
+
+    def add(self, run_id: str, schedule_id: str = "job", seconds: int = 30, **more: Any) -> OpenRun:
+        """Queue a run that takes so many seconds."""
+        run = OpenRun(
+            schedule_id=schedule_id, minute="2026-11-20 12:00", run_id=run_id, dag=str(seconds), by=self.lock.name, **more
+        )  # fmt: skip
+        self.enqueuer.open_runs.put(run)
+        self.queue.add(run)
+        return run
+
+    def poll(self, seconds: int = 0) -> list[str]:
+        """Let time pass and poll the queue. Returns the runs that have ever been started."""
+        self.world.now += seconds
+        self.queue.poll(self.world.now)
+        return list(self.world.runs)
+
+    def recorded(self) -> list[tuple[str, str]]:
+        """The events that were recorded about runs."""
+        return [(line["event"], line["run_id"]) for line in self.lines]
+
+
+class BrokenDisk:
+    """A disk that fails `errors` times when a claim is to survive a power loss; the rest works."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, errors: int) -> None:
+        self.errors = errors
+        self._fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", self.fsync)
+
+    def fsync(self, fd: int) -> None:
+        is_claims = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND
+        if self.errors and is_claims:
+            self.errors -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self._fsync(fd)

@@ -1,4 +1,4 @@
-"""A run whose files were damaged: readers say so, and never fail in a way that nobody foresaw."""
+"""A run whose files were damaged: every reader reports it, none fails unexpectedly."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def bad(project: Project, name: str) -> Path:
     ("event", "field", "value"),
     [("task_start", "attempt", "x"), ("task_start", "timestamp", 5), ("task_ok", "outputs", []), ("dag_start", "params", 3)],
 )  # fmt: skip
-def test_a_line_with_a_value_of_a_wrong_type_is_passed_over_and_counted(
+def test_a_line_with_a_value_of_a_wrong_type_is_skipped_and_counted(
     project: Project, event: str, field: str, value: object
 ) -> None:
     wrong = {field: value}
@@ -139,9 +139,9 @@ def spoil_dag(project: Project) -> None:
     path.write_text(path.read_text().replace('"task":"list"', '"task":"gone"'))
 
 
-def test_a_damaged_dag_is_told_with_its_run_and_its_file(project: Project) -> None:
+def test_a_damaged_dag_is_reported_with_its_run_and_its_file(project: Project) -> None:
     spoil_dag(project)
-    told = r"run 'bad' cannot be read: .*/bad/dag.json: it is no DAG any more: 'each' needs 'gone', which does not exist"
+    told = r"run 'bad' cannot be read: .*/bad/dag.json: it is no longer a valid DAG: 'each' needs 'gone', which does not exist"
     for ask in (
         project.service.status,
         project.service.graph_of,

@@ -1,4 +1,4 @@
-"""What a project's files and directories are made like: by whom they may be read, what a power loss leaves of them."""
+"""Permissions of a project's files and directories, and what a power loss leaves of them."""
 
 from __future__ import annotations
 
@@ -119,9 +119,7 @@ class TestARunOfAnotherUser:
     @needs_root
     def test_it_is_not_taken_over(self, runs: FileRuns) -> None:
         os.chown(runs.directory / "it", 54321, 54321)
-        with pytest.raises(
-            NotOwnedError, match=r"run 'it' is not yours to go on with: .* belongs to user 54321"
-        ):
+        with pytest.raises(NotOwnedError, match=r"run 'it' is not yours: .* belongs to user 54321"):
             runs.take_over("it")
         assert not runs.is_live("it")
 

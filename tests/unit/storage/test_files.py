@@ -1,4 +1,4 @@
-"""A run that is taken over: not before the last body of its former owner is gone."""
+"""Taking over a run: not before the last process of its former owner has ended."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ def test_a_run_is_not_taken_over_while_a_body_of_it_lives(
 ) -> None:
     monkeypatch.setattr("dagrun.storage.files.PATIENCE", 0.05)
     other = Other("say(lock.take(path))", bodies(runs))
-    with pytest.raises(RefusedError, match="bodies that its former owner started are still running") as error:
+    with pytest.raises(
+        RefusedError, match="processes that its former owner started are still running"
+    ) as error:
         runs.take_over("it")
     assert error.value.hint == "end them, or wait until they end"
     other.kill()
     runs.take_over("it").close()
 
 
-def test_it_is_taken_over_as_soon_as_they_are_gone(runs: FileRuns) -> None:
+def test_it_is_taken_over_as_soon_as_they_have_ended(runs: FileRuns) -> None:
     other = Other("say(lock.take(path))\ntime.sleep(0.3)\nos._exit(0)", bodies(runs))
     runs.take_over("it").close()
     other.kill()

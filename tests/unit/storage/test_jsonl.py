@@ -1,4 +1,4 @@
-"""Files of JSON lines: whole lines whatever happens, and readers that survive torn ones."""
+"""Files of JSON lines: complete lines whatever happens, and readers that survive torn ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_lines_that_are_none_are_counted(tmp_path: Path) -> None:
     assert numbers(path) == ([1, 2], 5)
 
 
-def test_a_file_that_cannot_be_opened_is_told_with_its_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_reported_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match=r"cannot write .*file/f: ") as caught:
         LineFile(tmp_path / "file" / "f")
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_opened_is_told_with_its_name(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     file = LineFile(Path("/dev/full"))
     with pytest.raises(RecordError, match="cannot write /dev/full: No space left on device"):
         file.append(WHOLE)
@@ -108,7 +108,7 @@ def test_a_write_that_the_disk_cuts_short_is_carried_on(
     assert file.path.read_bytes() == WHOLE[:20]
 
 
-def test_when_the_rest_does_not_fit_either_it_is_told(
+def test_when_the_rest_does_not_fit_either_it_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write, answers = os.write, [10]

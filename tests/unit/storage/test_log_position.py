@@ -1,4 +1,4 @@
-"""Where a log ends."""
+"""Reading logs in blocks, and where a log ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The DAG of a run as a document."""
+"""`dag.json`: written, read back, and refused if it was changed."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def entry(number: int, **keys: object) -> dict[str, object]:
         (changed(tasks=[entry(1)]), "'b' needs 'a', which does not exist"),
         (changed(tasks=[entry(0, parallel_with=["z"]), entry(1)]), "'a' needs 'z', which does not exist"),
         (changed(tasks=[entry(0), entry(0)]), "two tasks have the same id"),
-        (changed(tasks=[entry(0, needs=[{"task": "b"}]), entry(1)]), "its tasks depend on one another in a circle"),
+        (changed(tasks=[entry(0, needs=[{"task": "b"}]), entry(1)]), "its tasks depend on each other in a cycle"),
         (changed(tasks=[entry(0), entry(1, needs=[{"task": "a[os=x]"}])]), "a task needs 'a[os=x]', which does not exist"),
         (changed(tasks=[entry(0, matrix={"axes": {c: [str(i) for i in range(100)] for c in "abcd"}})]), "100,000,000 combinations"),
-        (changed(tasks=[entry(0, condition="((")]), "it is no DAG any more: "),
+        (changed(tasks=[entry(0, condition="((")]), "it is no longer a valid DAG: "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_run_is_no_dag(data: bytes, why: str) -> None:
-    with pytest.raises(ValueError, match="it is no DAG any more") as error:
+    with pytest.raises(ValueError, match="it is no longer a valid DAG") as error:
         from_json(data)
     assert why in str(error.value)

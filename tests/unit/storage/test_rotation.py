@@ -1,4 +1,4 @@
-"""Files that all runs share are put aside when they are large, or by logrotate, and no line is lost on the way."""
+"""Shared files that dagrun or logrotate renames: no line is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
-def test_a_file_that_is_large_is_put_aside_and_so_many_are_kept(tmp_path: Path) -> None:
+def test_a_file_that_is_large_is_rotated_and_so_many_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     file = LineFile(path, renew=True, rotation=Rotation(size=150, keep=2))
     for number in range(20):
@@ -57,7 +57,7 @@ def test_a_writer_leaves_a_file_that_logrotate_renamed(tmp_path: Path) -> None:
     assert numbers(path) == [2]
 
 
-def test_a_runs_own_journal_is_never_put_aside(tmp_path: Path) -> None:
+def test_a_runs_own_journal_is_never_rotated(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     file = LineFile(path, rotation=Rotation(size=1))
     for number in range(3):
@@ -101,7 +101,7 @@ def test_of_many_writers_no_line_is_lost_and_a_follower_sees_each_once(tmp_path:
     tail.close()
 
 
-def test_the_last_events_reach_back_into_what_was_put_aside(tmp_path: Path) -> None:
+def test_the_last_events_reach_back_into_what_was_rotated(tmp_path: Path) -> None:
     path, open_before = tmp_path / "events.jsonl", descriptors()
     file = LineFile(path, renew=True, rotation=Rotation(size=150, keep=5))
     for number in range(7):

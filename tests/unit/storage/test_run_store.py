@@ -1,4 +1,4 @@
-"""Ids of runs: they sort by time, and may be names only."""
+"""Run ids: they sort by time, and are valid names."""
 
 from __future__ import annotations
 

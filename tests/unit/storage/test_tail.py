@@ -119,7 +119,7 @@ def test_closing_keeps_the_place(path: Path) -> None:
     follower.close()
 
 
-def test_a_line_longer_than_any_is_handed_out_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_long_line_is_returned_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "MAX_LINE_BYTES", 2 * 1024 * 1024)
     write(path, b"x" * 5 * 1024 * 1024 + b"\nshort\n")
     follower = Follower(path)
@@ -131,7 +131,7 @@ def test_a_line_longer_than_any_is_handed_out_in_pieces(path: Path, monkeypatch:
     assert max(map(len, found)) <= 3 * 1024 * 1024
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFailure, match="Not a directory"):
         Follower(tmp_path / "file" / "events.jsonl").poll()
