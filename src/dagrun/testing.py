@@ -22,7 +22,7 @@ from typing import Any
 from dagrun.clock import FakeClock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
 from dagrun.core.state import RunState
 from dagrun.core.work import Json
@@ -31,6 +31,7 @@ from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.kinds import workflow_of
 from dagrun.registry import Origin, Registry, Workflow
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
@@ -180,7 +181,7 @@ class _Interrupting:
 
 
 def _prepared(graph: Graph, params: Mapping[str, Json]) -> PreparedRun:
-    refs = {node.task.action.ref for node in graph.nodes if isinstance(node.task.action, WorkflowAction)}
+    refs = {ref for node in graph.nodes if (ref := workflow_of(node.task)) is not None}
     origin = Origin("module", "scenario")
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)

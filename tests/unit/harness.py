@@ -10,11 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, Matrix, ShellAction, Task
+from dagrun.core.model import Dag, Dependency, Matrix, Task
 from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source, render
+from dagrun.kinds.shell import ShellAction
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.testing import InlineExecutor, Outcome, run
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagrun.core.events import TaskFail, TaskOk
-from dagrun.core.model import Dag, Param, WorkflowAction
+from dagrun.core.model import Dag, Param
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import task
 from tests.unit.lives import Life
 

@@ -11,7 +11,7 @@ import pytest
 from dagrun.core.decisions import EndGroup, Expand, Finish, Start
 from dagrun.core.events import DagStart, Event, TaskExpand, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Matrix, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL
 from dagrun.core.record import replay
 from dagrun.core.resume import remainder
@@ -19,6 +19,7 @@ from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Result
 from dagrun.errors import NotFoundError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, Outcome, fails
 from tests.unit.harness import played, task

@@ -28,12 +28,14 @@ from dagrun.core.events import (
     decode,
 )
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
 from dagrun.core.work import Attempt, AttemptResult, Json, PrefetchListener, Result, Work
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
 from tests.unit.harness import names_of, shapes, task

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.events import Event, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection
 from dagrun.core.variants import base_id, is_of
 from dagrun.core.work import Result
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.views.status import view_of
 from tests.unit.harness import names_of, shapes
 from tests.unit.lives import Body, Life, cancelled_at

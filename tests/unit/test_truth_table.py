@@ -10,9 +10,10 @@ import pytest
 from dagrun.core.decisions import EvaluateCondition, Skip, Start
 from dagrun.core.events import DagStart, Event, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
+from dagrun.kinds.shell import ShellAction
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dagrun import encoding
 from dagrun.core.graph import Graph
-from dagrun.core.model import NAME_RULE, Dag, OnError, WorkflowAction, is_name
+from dagrun.core.model import NAME_RULE, Dag, OnError, is_name
 from dagrun.core.selection import EVERYTHING, Selection, select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
@@ -20,6 +20,7 @@ from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
+from dagrun.kinds import workflow_of
 from dagrun.masking import SHORTEST, Masker
 from dagrun.settings import Settings
 
@@ -158,7 +159,7 @@ class Documents:
 
     def _registry_for(self, dag: Dag) -> Registry | None:
         """The registry, if the DAG asks for it: reading it imports user modules."""
-        calls = any(isinstance(task.action, WorkflowAction) for task in dag.tasks)
+        calls = any(workflow_of(task) is not None for task in dag.tasks)
         return self.read_registry() if calls else None
 
     def find(self, named: str) -> tuple[Path, str]:
@@ -383,8 +384,8 @@ class Documents:
         from dagrun.runtime.prepared_run import PreparedRun
 
         registry = self._registry_for(dag) or Registry()
-        refs = [task.action.ref for task in dag.tasks if isinstance(task.action, WorkflowAction)]
-        gone = [ref for ref in dict.fromkeys(refs) if ref not in registry.workflows]
+        refs = dict.fromkeys(map(workflow_of, dag.tasks))
+        gone = [ref for ref in refs if ref is not None and ref not in registry.workflows]
         if gone:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in gone))
         return PreparedRun(

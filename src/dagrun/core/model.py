@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,43 +37,39 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowAction:
-    """Call the registered Python function `ref`."""
+class TemplateText:
+    """A text of an action with its `${{ }}`, written at `path` below the task."""
 
-    ref: str
-    kind: Literal["workflow"] = "workflow"
+    path: tuple[str | int, ...]
+    text: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text, as the only part."""
+        return (self.text,)
 
 
 @dataclass(frozen=True, slots=True)
-class ShellAction:
-    """Run `commands` in order in one shell; the first that ends non-zero ends the task."""
+class ScriptText:
+    """Commands that form one script, run by `shell`. A `${{ }}` may only appear where that program reads it as data."""
 
-    commands: tuple[str, ...]
+    parts: tuple[str, ...]
     shell: str = "sh"
-    kind: Literal["shell"] = "shell"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerAction:
-    """Run `commands` as a shell task does, in a container of `image`; without commands the image's own command runs."""
-
-    image: str
-    commands: tuple[str, ...] = ()
-    shell: str = "sh"
-    #: `source:target` of what the container sees of this machine.
-    mount: tuple[str, ...] = ()
-    pull: Literal["missing", "always", "never"] = "missing"
-    kind: Literal["container"] = "container"
+ActionText = TemplateText | ScriptText
 
 
-@dataclass(frozen=True, slots=True)
-class NoAction:
-    """Do nothing: a join, or a place to hang something on."""
+class Action:
+    """What a task does. Each kind of task has its own frozen dataclass below this one (`dagrun.kinds`)."""
 
-    kind: Literal["noop"] = "noop"
+    __slots__ = ()
 
+    kind: str
 
-Action = WorkflowAction | ShellAction | ContainerAction | NoAction
+    def texts(self) -> Sequence[ActionText]:
+        """Every text of the action that may hold expressions."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from dagrun.core.model import ContainerAction, Dag, Matrix, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Matrix, Task, Trigger
 from dagrun.core.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.language import expressions
@@ -186,10 +186,8 @@ class _Choice:
 
 
 def _read_by_task(task: Task) -> set[str]:
-    action = task.action
-    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
-    image = action.image if isinstance(action, ContainerAction) else ""
-    found = _read_by([task.params, task.env, task.artifacts, commands, image, task.for_each])
+    texts = [text.parts for text in task.action.texts()]
+    found = _read_by([task.params, task.env, task.artifacts, texts, task.for_each])
     for text in (task.condition, task.unless):
         if text is not None:
             found |= _named(expressions.condition(text))

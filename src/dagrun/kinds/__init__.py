@@ -1,18 +1,40 @@
-"""What a task can do: one kind, one file; this table is the whole list."""
+"""What a task can do: one file per kind; this table is the whole list."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from dagrun.core.model import Task
+from dagrun.core.model import Action, Task
 from dagrun.kinds import container, noop, shell, workflow
 from dagrun.kinds.kind import Kind
 
-KINDS: Mapping[str, Kind] = {
+#: By name. Where a task has keys of several kinds, it is of the last of these: an image with a script is a container.
+KINDS: dict[str, Kind[Any]] = {
     kind.name: kind for kind in (workflow.KIND, shell.KIND, container.KIND, noop.KIND)
 }
 
 
-def kind_of(task: Task) -> Kind:
+def kind_of(task: Task) -> Kind[Any]:
     """The kind of a task."""
-    return KINDS[task.kind]
+    return KINDS[task.action.kind]
+
+
+def workflow_of(task: Task) -> str | None:
+    """The registered workflow that a task calls, if it calls one."""
+    return kind_of(task).workflow(task.action)
+
+
+def action_keys() -> tuple[str, ...]:
+    """The keys of a task that say what it does."""
+    return tuple(key for kind in KINDS.values() for key in kind.keys)
+
+
+def read_action(words: Mapping[str, Any]) -> Action:
+    """The action that the keys of a task make, from their values by name; without any it does nothing."""
+    for kind in reversed(KINDS.values()):
+        for key in kind.keys:
+            if words.get(key) is not None:
+                action: Action = kind.read(words)
+                return action
+    return noop.NoAction()

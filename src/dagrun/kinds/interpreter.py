@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from dagrun.core.model import ContainerAction, ShellAction
+from dagrun.core.model import ScriptText
 from dagrun.core.work import SCRIPT_FILE
 
 #: The shells that run a script with `-e`; `dagrun.language.scripts` reads the language of each.
@@ -52,11 +52,11 @@ class Interpreter:
         return self.shell if self.shell and self.keeps_environment else self.name
 
 
-def interpreter(action: ShellAction | ContainerAction) -> Interpreter:
-    """What runs the script of a task: what its `#!` line names, else the task's `shell`."""
-    first = action.commands[0].partition("\n")[0] if action.commands else ""
+def interpreter(script: ScriptText) -> Interpreter:
+    """What runs a script: the program that its `#!` line names, else its `shell`."""
+    first = script.parts[0].partition("\n")[0] if script.parts else ""
     named = first[2:].strip() if first.startswith("#!") else ""
-    return _named(named) if named else _asked_for(action.shell)
+    return _named(named) if named else _asked_for(script.shell)
 
 
 @cache

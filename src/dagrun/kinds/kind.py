@@ -1,23 +1,81 @@
-"""What a kind of task says about itself."""
+"""What a kind of task has to answer about its actions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dagrun.core.work import Body
-from dagrun.language.expressions import Expression
-from dagrun.registry import Registry
+from dagrun.core.model import Action
+from dagrun.language.expressions import EvaluationError, Expression
 
-Evaluate = Callable[[Expression], Any]
+if TYPE_CHECKING:
+    from dagrun.core.work import Body, Json
+    from dagrun.registry import Registry
+
+ActionT = TypeVar("ActionT", bound=Action)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind. `label` is what a dry run calls the task; `body` is what an executor is to run, with the
-    environment variables that it needs for that. The function it is given evaluates expressions."""
+class StartContext:
+    """What is known when a task starts: the registered workflows, and the values of expressions."""
+
+    registry: Registry
+    evaluate: Callable[[Expression], Json]
+    #: A template with its expressions evaluated, as text.
+    render: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBody:
+    """A body for an executor, and the environment variables that it needs besides those of the task."""
+
+    body: Body
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+#: What starting a task gives. What holds no slot (a wait, a child run) becomes a further member, for the engine to match on.
+Started = PreparedBody
+
+
+def _no_fields() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[ActionT]):
+    """One kind of task: how documents write it, what a dry run calls it, and what is run.
+
+    The texts of an action that may hold expressions are its own `texts()`.
+    """
 
     name: str
-    label: Callable[[Any], str]
-    body: Callable[[Any, Registry, Evaluate], tuple[Body, Mapping[str, str]]]
+    #: The class of its actions: a frozen dataclass whose values `dag.json` can hold, with a field `kind`.
+    action: type[ActionT]
+    #: The keys of a task in a document that make it one of this kind; any of them does.
+    keys: tuple[str, ...]
+    #: The action, from the values of the task's keys by name. A key that is left out has None, or is missing.
+    read: Callable[[Mapping[str, Any]], ActionT]
+    #: What a dry run calls the task.
+    label: Callable[[ActionT], str]
+    #: What runs when the task starts. Raises EvaluationError.
+    start: Callable[[ActionT, StartContext], Started]
+    #: The keys that it adds to a task, as `pydantic.create_model` takes them: `{"key": (type | None, Field(None, ...))}`.
+    #: Empty for the keys that `documents.dialects.shared_models` has already. A function, because pydantic is slow to import.
+    fields: Callable[[], Mapping[str, Any]] = _no_fields
+    #: The registered workflow that an action calls, if it calls one.
+    workflow: Callable[[ActionT], str | None] = lambda _: None
+    #: Whether a task of this kind can fail although all its expressions have values.
+    can_fail: bool = True
+    #: Whether the parameters of the task also reach it as environment variables.
+    params_in_environment: bool = False
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Name the part of the task in the message of an expression that fails."""
+    try:
+        yield
+    except EvaluationError as error:
+        raise EvaluationError(f"{where}: {error.message}", error.offset) from None

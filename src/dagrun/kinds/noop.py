@@ -1,8 +1,33 @@
-"""The kind `noop`: nothing is done; a join, or a place to hang something on."""
+"""The kind `noop`: nothing is done; a join, or an anchor for dependencies."""
 
 from __future__ import annotations
 
-from dagrun.core.work import Nothing
-from dagrun.kinds.kind import Kind
+from dataclasses import dataclass
+from typing import Literal
 
-KIND = Kind(name="noop", label=lambda _: "noop", body=lambda *_: (Nothing(), {}))
+from dagrun.core.model import Action
+from dagrun.kinds.kind import Kind, PreparedBody, StartContext
+
+
+@dataclass(frozen=True, slots=True)
+class NoAction(Action):
+    """Do nothing."""
+
+    kind: Literal["noop"] = "noop"
+
+
+def _start(_: NoAction, __: StartContext) -> PreparedBody:
+    from dagrun.core.work import Nothing
+
+    return PreparedBody(Nothing())
+
+
+KIND = Kind(
+    name="noop",
+    action=NoAction,
+    keys=(),
+    read=lambda _: NoAction(),
+    label=lambda _: "noop",
+    start=_start,
+    can_fail=False,
+)

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from dagrun.core.model import WorkflowAction
-from dagrun.core.work import Call
-from dagrun.kinds.kind import Evaluate, Kind
-from dagrun.registry import Registry
-
-
-def _body(action: WorkflowAction, registry: Registry, _: Evaluate) -> tuple[Call, Mapping[str, str]]:
-    origin = registry.workflows[action.ref].origin
-    return Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target}), {}
+from dagrun.core.model import Action
+from dagrun.kinds.kind import Kind, PreparedBody, StartContext
 
 
-KIND = Kind(name="workflow", label=lambda action: f"workflow: {action.ref}", body=_body)
+@dataclass(frozen=True, slots=True)
+class WorkflowAction(Action):
+    """Call the registered Python function `ref`."""
+
+    ref: str
+    kind: Literal["workflow"] = "workflow"
+
+
+def _start(action: WorkflowAction, context: StartContext) -> PreparedBody:
+    from dagrun.core.work import Call
+
+    origin = context.registry.workflows[action.ref].origin
+    return PreparedBody(Call(ref=action.ref, origin={"kind": origin.kind, "target": origin.target}))
+
+
+KIND = Kind(
+    name="workflow",
+    action=WorkflowAction,
+    keys=("workflow_ref",),
+    read=lambda words: WorkflowAction(words["workflow_ref"]),
+    label=lambda action: f"workflow: {action.ref}",
+    start=_start,
+    workflow=lambda action: action.ref,
+)

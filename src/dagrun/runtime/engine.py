@@ -34,10 +34,10 @@ from dagrun.core.events import (
     masked,
 )
 from dagrun.core.graph import Node
-from dagrun.core.model import WorkflowAction
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, AttemptResult, Executor, Json, Outputs, Work
+from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.storage.run_store import Request, RunWriter
@@ -283,8 +283,7 @@ class Engine:
 
     def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
-        node, action = queue.node, queue.node.task.action
-        ref = action.ref if isinstance(action, WorkflowAction) else None
+        node, ref = queue.node, workflow_of(queue.node.task)
         if ref is not None and ref not in self._room:
             self._room[ref] = self.executor.room(ref)
         if ref is None or self._room[ref] <= len(self._queue):
@@ -415,11 +414,10 @@ def _sentence(error: Exception) -> str:
 
 
 def _start(node: Node, number: int, now: float) -> TaskStart:
-    action = node.task.action
+    task = node.task
     return TaskStart(
-        timestamp=now, task_id=node.task.id, attempt=number, kind=node.task.kind,
-        workflow_ref=action.ref if isinstance(action, WorkflowAction) else None,
-    )  # fmt: skip
+        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task)
+    )
 
 
 def fact_of_request(state: RunState, request: Request, now: float) -> Event:

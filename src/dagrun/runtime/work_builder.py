@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,16 @@ from typing import Any
 from dagrun import encoding
 from dagrun.clock import to_rfc3339
 from dagrun.core.graph import Node, Variant
-from dagrun.core.model import ContainerAction, Dag, MatrixValue, WorkflowAction
+from dagrun.core.model import Dag, MatrixValue
 from dagrun.core.outcomes import FAILED, Outcome, Status
 from dagrun.core.payloads import by_output
 from dagrun.core.state import RunState
 from dagrun.core.variants import MOST_VARIANTS, as_text, variable, variant_id
-from dagrun.core.work import Attempt, Blob, Body, Call, Json, Outputs, ServiceBody, Work
+from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.documents import parameters
 from dagrun.errors import UsageError
 from dagrun.kinds import kind_of
+from dagrun.kinds.kind import PreparedBody, StartContext, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Expression, Scope
 from dagrun.runtime.prepared_run import PreparedRun
@@ -58,7 +58,6 @@ class WorkBuilder:
         self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
         self._masker = prepared.masker
         self._dag_env: Mapping[str, str] | None = None
-        self._calls: dict[str, Call] = {}
         self._directories: dict[str, Path] = {}
         self._items: dict[int, Sequence[Json]] = {}
         self._gathered: dict[int, Mapping[str, Json]] = {}
@@ -69,17 +68,17 @@ class WorkBuilder:
         env = self._env(node)
         holds = True
         if node.task.condition is not None:
-            with _place("if"):
+            with located("if"):
                 holds = self._holds(node.task.condition, node, env)
         if holds and node.task.unless is not None:
-            with _place("unless"):
+            with located("unless"):
                 holds = not self._holds(node.task.unless, node, env)
         return holds
 
     def items(self, node: Node) -> Sequence[Json]:
         """The list of a for_each. It is recorded, so it holds no secrets."""
         env = self._env(node)
-        with _place("for_each"):
+        with located("for_each"):
             items = self._rendered(node.task.for_each, node, env)
             if not isinstance(items, list | tuple):
                 hint = "; fromJSON(..) reads one from JSON" if isinstance(items, str) else ""
@@ -134,19 +133,19 @@ class WorkBuilder:
         """All that an attempt needs."""
         task = node.task
         common, own = self._common(), self._own(node)
-        body, variables = self._body(node, common, own)
+        started = self._body(node, common, own)
         params = task.params
         if params:
-            with _place("params"):
+            with located("params"):
                 params = self._rendered(params, node, {**common, **own})
         return Work(
             attempt=attempt,
-            body=body,
+            body=started.body,
             services=self._services(node) if task.services else (),
             params=params,
             upstream=upstream,
             env=common,
-            own_env={**own, **variables} if variables else own,
+            own_env={**own, **started.variables} if started.variables else own,
             unset=self._unset,
             masks=self._masks,
             artifacts=self._named(node, {**common, **own}) if task.artifacts else (),
@@ -160,39 +159,32 @@ class WorkBuilder:
 
     # --- what an attempt runs ------------------------------------------------------------------------------
 
-    def _body(
-        self, node: Node, common: Mapping[str, str], own: Mapping[str, str]
-    ) -> tuple[Body, Mapping[str, str]]:
-        """What is run, and the variables that it reads. A call is the same for every task of its workflow."""
-        action = node.task.action
-        if isinstance(action, WorkflowAction) and action.ref in self._calls:
-            return self._calls[action.ref], _NOTHING
-        if isinstance(action, ContainerAction):
-            with _place("image"):
-                action = replace(action, image=_text(self._rendered(action.image, node, {**common, **own})))
+    def _body(self, node: Node, common: Mapping[str, str], own: Mapping[str, str]) -> PreparedBody:
+        """What is run, and the variables that it reads."""
 
         def evaluate(expression: Expression) -> Json:
             return expression.evaluate(self._scope([expression], node, {**common, **own}))
 
-        with _place("script"):
-            body, variables = kind_of(node.task).body(action, self.prepared.registry, evaluate)
-        if isinstance(body, Call):
-            self._calls[body.ref] = body
-        return body, variables
+        def render(text: str) -> str:
+            return _text(self._rendered(text, node, {**common, **own}))
+
+        return kind_of(node.task).start(
+            node.task.action, StartContext(self.prepared.registry, evaluate, render)
+        )
 
     def _services(self, node: Node) -> tuple[ServiceBody, ...]:
         """What is to run beside the body. An `env` of theirs sees what the task's own does."""
         env, below = self._env(node), {**self._common(), **self._below(node)}
         found = []
         for service in node.task.services:
-            with _place(f"services.{service.name}"):
+            with located(f"services.{service.name}"):
                 image = _text(self._rendered(service.image, node, env))
                 found.append(ServiceBody(service.name, image, self._layer(service.env, node, below)))
         return tuple(found)
 
     def _named(self, node: Node, env: Mapping[str, str]) -> tuple[str, ...]:
         """The artifacts that the task is to keep."""
-        with _place("artifacts"):
+        with located("artifacts"):
             return tuple(
                 self._inside(_text(self._rendered(text, node, env))) if "${{" in text else text
                 for text in node.task.artifacts
@@ -202,7 +194,7 @@ class WorkBuilder:
         """Where the task runs."""
         written = node.task.working_dir or "."
         if "${{" in written:
-            with _place("working_dir"):
+            with located("working_dir"):
                 written = _text(self._rendered(written, node, env))
                 if not written.strip() or "\0" in written:
                     raise EvaluationError(f"{written!r} names no directory", 0)
@@ -215,7 +207,7 @@ class WorkBuilder:
     def _common(self) -> Mapping[str, str]:
         """The DAG's own layer: one object for all tasks of the run."""
         if self._dag_env is None:
-            with _place("env"):
+            with located("env"):
                 files = {**self._fired(), **self._files(self.dag.dotenv)}
                 self._dag_env = {**files, **self._layer(self.dag.env, None, files)}
         return self._dag_env
@@ -233,7 +225,7 @@ class WorkBuilder:
         below = self._below(node)
         if not node.task.env:
             return below
-        with _place("env"):
+        with located("env"):
             return {**below, **self._layer(node.task.env, node, {**self._common(), **below})}
 
     def _below(self, node: Node) -> Mapping[str, str]:
@@ -419,15 +411,6 @@ def run_facts(dag: Dag, run_id: str, started_at: float, scheduled_at: str | None
         "started_at": started,
         "scheduled_at": scheduled_at or started,
     }
-
-
-@contextmanager
-def _place(where: str) -> Iterator[None]:
-    """Say in which part of the task an expression failed."""
-    try:
-        yield
-    except EvaluationError as error:
-        raise EvaluationError(f"{where}: {error.message}", error.offset) from None
 
 
 def _matrix_env(values: Mapping[str, MatrixValue]) -> dict[str, str]:

@@ -11,12 +11,13 @@ import pytest
 
 from dagrun.app.documents import Given
 from dagrun.core.events import DagResume, DagStart, TaskOk, TaskStart
-from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task, WorkflowAction
+from dagrun.core.model import Dag, Dependency, OnError, Param, Retry, Task
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.resume import remainder, reuse
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, RefusedError, UsageError
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.storage.files import FileRuns
 from dagrun.storage.inbox import Inbox
 from dagrun.storage.memory import MemoryRuns

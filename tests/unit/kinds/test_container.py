@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-from dagrun.core.model import ContainerAction, ShellAction
-from dagrun.core.work import Command, Container
-from dagrun.kinds import KINDS, kind_of
-from dagrun.registry import Registry
-from tests.unit.harness import task
+import pytest
+
+from dagrun.core.model import ScriptText, TemplateText
+from dagrun.core.work import Container
+from dagrun.kinds import KINDS, read_action
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.shell import ShellAction
+from dagrun.language.expressions import EvaluationError
+from tests.unit.kinds.harness import start
 
 
 def test_its_commands_are_those_of_a_shell_task() -> None:
-    action = ContainerAction(
-        "alpine", ("echo ${{ params.x }}", "echo two"), mount=(".:/work",), pull="always"
+    commands = ("echo ${{ params.x }}", "echo two")
+    action = ContainerAction("alpine", commands, mount=(".:/work",), pull="always")
+    started, alike = start(action, lambda _: 5), start(ShellAction(commands), lambda _: 5)
+    assert started.body == Container(image="alpine", command=alike.body, mount=(".:/work",), pull="always")  # type: ignore[arg-type]
+    assert started.variables == alike.variables == {"DAGRUN_X1": "5"}
+
+
+def test_without_commands_the_images_own_command_runs() -> None:
+    started = start(ContainerAction("alpine"))
+    assert started.body == Container(image="alpine", command=None, mount=(), pull="missing")
+    assert started.variables == {}
+
+
+def test_its_image_is_a_template() -> None:
+    started = start(ContainerAction("python:${{ matrix.python }}"), lambda _: "3.12")
+    assert started.body == Container(image="python:3.12", command=None, mount=(), pull="missing")
+
+
+def test_an_image_without_a_value_is_reported_as_that() -> None:
+    def fail(_: object) -> str:
+        raise EvaluationError("there is no params.x", 0)
+
+    with pytest.raises(EvaluationError) as caught:
+        start(ContainerAction("${{ params.x }}"), fail)
+    assert caught.value.message == "image: there is no params.x"
+
+
+def test_its_texts_are_the_image_and_the_script() -> None:
+    image = TemplateText(("image",), "alpine")
+    assert list(ContainerAction("alpine").texts()) == [image]
+    assert list(ContainerAction("alpine", ("true",), "bash").texts()) == [
+        image, ScriptText(("true",), "bash"),
+    ]  # fmt: skip
+
+
+def test_an_image_makes_a_script_one_of_a_container() -> None:
+    assert read_action({"image": "a", "run": "true", "shell": "bash", "mount": [".:/w"]}) == ContainerAction(
+        "a", ("true",), "bash", (".:/w",)
     )
-    each = task("a", action=action)
-    body, variables = kind_of(each).body(action, Registry(), lambda _: 5)
-    alike, _ = KINDS["shell"].body(ShellAction(action.commands), Registry(), lambda _: 5)
-    assert isinstance(alike, Command)
-    assert body == Container(image="alpine", command=alike, mount=(".:/work",), pull="always")
-    assert alike.argv == ("sh", "-e", "-c")
-    assert variables == {"DAGRUN_X1": "5"}
-
-
-def test_without_commands_the_images_own_runs() -> None:
-    action = ContainerAction("alpine")
-    body, variables = kind_of(task("a", action=action)).body(action, Registry(), lambda value: value)
-    assert body == Container(image="alpine", command=None, mount=(), pull="missing")
-    assert variables == {}
+    assert read_action({"image": "a", "pull": "never"}) == ContainerAction("a", pull="never")
 
 
 def test_its_label_is_its_image() -> None:

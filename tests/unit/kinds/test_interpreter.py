@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import ShellAction
+from dagrun.core.model import ScriptText
 from dagrun.kinds.interpreter import SHELLS, Interpreter, interpreter
 from dagrun.language import scripts
 
 
 def of(shell: str, script: str = "x") -> Interpreter:
-    return interpreter(ShellAction((script,), shell))
+    return interpreter(ScriptText((script,), shell))
 
 
 def test_the_shells_are_those_whose_language_is_read() -> None:

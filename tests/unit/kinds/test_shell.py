@@ -8,19 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.core.model import ShellAction, WorkflowAction
+from dagrun.core.model import ScriptText
 from dagrun.core.work import Command
-from dagrun.kinds import KINDS, kind_of, shell
-from dagrun.language.expressions import EvaluationError
-from dagrun.language.scripts import ScriptProblems
-from dagrun.registry import Registry
-from tests.unit.harness import task
+from dagrun.kinds import KINDS, read_action, script
+from dagrun.kinds.kind import PreparedBody
+from dagrun.kinds.shell import ShellAction
+from tests.unit.kinds.harness import start
 
 
 def ran(*commands: str, shell_: str = "sh") -> tuple[int, str]:
     """The exit code of a task and what it printed."""
-    action = ShellAction(commands, shell_)
-    body, _ = KINDS["shell"].body(action, Registry(), lambda value: value)
+    body = start(ShellAction(commands, shell_)).body
     assert isinstance(body, Command)
     with tempfile.TemporaryDirectory() as where:
         script = Path(where, "script")
@@ -110,52 +108,27 @@ def test_a_label_is_the_first_line_that_says_something() -> None:
     assert label("\n") == "shell: "
 
 
-def test_a_workflows_label_is_its_name() -> None:
-    assert KINDS["workflow"].label(WorkflowAction("sweep")) == "workflow: sweep"
-
-
 def test_the_body_of_a_shell_task_is_a_command() -> None:
-    each = task("a", action=ShellAction(("echo one", "echo two"), "bash"))
-    body, variables = kind_of(each).body(each.action, Registry(), lambda value: value)
-    assert body == Command(
-        argv=("bash", "-e", "-c"), file_argv=("bash", "-e", "{0}"),
-        script=shell.script(ShellAction(("echo one", "echo two"))),
+    commands = ("echo one", "echo two")
+    assert start(ShellAction(commands, "bash")) == PreparedBody(
+        Command(
+            argv=("bash", "-e", "-c"), file_argv=("bash", "-e", "{0}"), script=script.joined(ScriptText(commands))
+        )
     )  # fmt: skip
-    assert variables == {}
 
 
 @pytest.mark.parametrize(
-    ("values", "problem"),
+    ("words", "action"),
     [
-        ({"a": "x" * 32_769}, "the value of ${{ params.a }} has 32,769 bytes, and a variable of a script's"),
-        ({"a": "a\0b"}, "a value with a NUL character cannot be put into a script's environment"),
-        (
-            {f"p{i}": "x" * 30_000 for i in range(9)},
-            "the values of the script's ${{ }} have 270,171 bytes together, and its environment holds at most 256 KiB: pass",
-        ),
+        ({"run": "make"}, ShellAction(("make",))),
+        ({"run": "make", "commands": None, "shell": "bash"}, ShellAction(("make",), "bash")),
+        ({"commands": ["make", "make test"]}, ShellAction(("make", "make test"))),
     ],
 )
-def test_values_that_no_environment_holds_are_told(values: dict[str, str], problem: str) -> None:
-    action = ShellAction(tuple(f"echo ${{{{ params.{name} }}}}" for name in values))
-    given = {f"params.{name}": value for name, value in values.items()}
-    with pytest.raises(EvaluationError) as caught:
-        KINDS["shell"].body(action, Registry(), lambda expression: given[expression.text.strip()])
-    assert caught.value.message.startswith(problem)
-
-
-@pytest.mark.parametrize("shell_", ["bash lib.sh", "env -i bash", "python3", "/usr/bin/env node"])
-def test_no_value_is_fitted_into_what_is_no_plain_shell(shell_: str) -> None:
-    for action in (
-        ShellAction(("echo ${{ params.x }}",), shell_),
-        ShellAction((f"#!/usr/bin/env {shell_}\necho ${{{{ params.x }}}}",)),
-    ):
-        with pytest.raises(ScriptProblems, match=r"has no known way to read a value safely"):
-            shell.fitted(action)
-
-
-def test_a_value_is_fitted_into_the_language_that_the_first_line_names() -> None:
-    action = ShellAction(("#!/usr/bin/env bash\necho ${{ params.x }}",), "python3")
-    assert shell.fitted(action).script == '#!/usr/bin/env bash\necho "${DAGRUN_X1}"'
+def test_a_script_is_written_as_one_text_or_as_commands(
+    words: dict[str, object], action: ShellAction
+) -> None:
+    assert read_action(words) == action
 
 
 def test_the_table_knows_every_kind_by_its_name() -> None:

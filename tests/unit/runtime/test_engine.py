@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.model import Dag
 from dagrun.core.work import Attempt
 from dagrun.executors.inline import HANG, InlineExecutor
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import Outcome, run
 from tests.unit.harness import task

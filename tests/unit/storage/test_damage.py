@@ -19,11 +19,12 @@ from dagrun.cli.history import _lines
 from dagrun.cli.watching import EventLines
 from dagrun.clock import FakeClock
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, OnError, Retry, WorkflowAction
+from dagrun.core.model import Dag, Matrix, OnError, Retry
 from dagrun.core.selection import Selection
 from dagrun.core.work import INLINE_BYTES
 from dagrun.errors import DagrunError, DamagedError
 from dagrun.executors.inline import InlineExecutor
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.files import FileRuns

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from dagrun.core.model import Dag, OnError, Param, Retry, ShellAction, WorkflowAction
+from dagrun.core.model import Dag, OnError, Param, Retry
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.storage.recorded_dag import from_json, to_json
 from tests.unit.harness import chain, task
 
@@ -40,10 +42,12 @@ def entry(number: int, **keys: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "Invalid JSON"),
+        (b"", "EOF while parsing"),
         (b"[]", "Input should be"),
         (changed(name=5), "name: Input should be"),
         (changed(tasks=[]), "it has no tasks"),
+        (changed(tasks=[entry(0, action={"kind": "sum"})]), "a task is of the kind 'sum', which does not exist"),
+        (changed(tasks=[entry(0, action={"kind": "shell"})]), "commands: Field required"),
         (changed(tasks=[entry(1)]), "'b' needs 'a', which does not exist"),
         (changed(tasks=[entry(0, parallel_with=["z"]), entry(1)]), "'a' needs 'z', which does not exist"),
         (changed(tasks=[entry(0), entry(0)]), "two tasks have the same id"),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.model import Dag, OnError, ShellAction, Task
+from dagrun.core.model import Dag, OnError, Task
+from dagrun.kinds.shell import ShellAction
 from dagrun.testing import fails
 from dagrun.views.report import failures, report, summary
 from dagrun.views.status import RunView, TaskView

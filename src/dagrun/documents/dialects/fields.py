@@ -355,7 +355,7 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
         case "bool_type" if value.lower() in _BOOLEANS:
             return f"write {_BOOLEANS[value.lower()]}"
         case "int_type" if value.isdecimal():
-            return "leave the quotes out"
+            return "remove the quotes"
         case "float_type":
             with contextlib.suppress(ValueError):
                 return f"write it in seconds: {seconds(value):g}"

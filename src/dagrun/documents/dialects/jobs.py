@@ -28,7 +28,7 @@ from dagrun.documents.yaml import Source
 
 _SPELLING = Spelling(
     noun="job", id=None, needs=("requires", "after"), entry="job", trigger="on_complete", params="params",
-    actions=("workflow_ref", "run", "commands", "image"), later=LATER_TASK_KEYS,
+    later=LATER_TASK_KEYS,
 )  # fmt: skip
 
 _Condition = Literal["success", "failure", "always"]
@@ -75,12 +75,7 @@ _BESIDE: JsonDict = {
 class _Job(shared_models.Common, shared_models.Body, _Node):
     """One job, which does exactly one thing."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            **shared_models.task_rules(**_BESIDE),
-            "oneOf": shared_models.one_action("workflow_ref"),
-        }
-    )
+    model_config = ConfigDict(json_schema_extra=shared_models.task_schema(dependencies=_BESIDE))
 
     timeout: Timeout = Field(300.0, description="How long one attempt may take.")
 
@@ -117,7 +112,7 @@ PARTS: Sequence[type[Wire]] = (_Job, shared_models.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read a workflow of jobs."""
-    reader = _Reader(source, _SPELLING, _Job)
+    reader = _Reader(source, _SPELLING, shared_models.with_kinds(_Job))
     workflow = reader.document(_Workflow, data)
     name = reader.name(workflow.name, name)
     return reader.written(
@@ -137,7 +132,9 @@ class _Reader(Reader):
                     ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
-        tasks = self.tasks(_Job, [(("jobs", name), job) for name, job in jobs.items()], self._job)
+        tasks = self.tasks(
+            shared_models.with_kinds(_Job), [(("jobs", name), job) for name, job in jobs.items()], self._job
+        )
         for i, job in enumerate(jobs.values()):
             if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
                 self.loosen(i)  # it may have been meant for a finaliser

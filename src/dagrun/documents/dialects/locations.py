@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dagrun import kinds
 from dagrun.documents.dialects.dialect import Path
 
 #: A node of the document that is to be a task, and where it stands.
@@ -25,11 +26,16 @@ class Spelling:
     entry: str
     trigger: str
     params: str
-    #: What it does, one of them; or nothing at all.
-    actions: tuple[str, ...]
+    #: The dialect's own keys for a call of a registered workflow, and whether a task may do nothing at all.
+    calls: tuple[str, ...] = ()
     idle: bool = False
     #: Words that a later version brings.
     later: Mapping[str, str]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The keys that say what a task does, of which it has one."""
+        return (*self.calls, *kinds.action_keys())
 
 
 class NodePlaces:

@@ -18,7 +18,7 @@ from dagrun.documents.yaml import Source
 
 _SPELLING = Spelling(
     noun="task", id="id", needs=("depends_on",), entry="task", trigger="trigger", params="params",
-    actions=("workflow_ref", "run", "commands", "image"), later=LATER_TASK_KEYS,
+    later=LATER_TASK_KEYS,
 )  # fmt: skip
 
 _Trigger = Literal["success", "failure", "always", "none_failed"]
@@ -54,9 +54,7 @@ class _Node(Wire):
 class _Task(_Common, shared_models.Body, _Node):
     """One task, which does exactly one thing."""
 
-    model_config = ConfigDict(
-        json_schema_extra={**shared_models.task_rules(), "oneOf": shared_models.one_action("workflow_ref")}
-    )
+    model_config = ConfigDict(json_schema_extra=shared_models.task_schema())
 
 
 class _Document(shared_models.Document, shared_models.Named):
@@ -85,7 +83,8 @@ PARTS: Sequence[type[Wire]] = (_Task, shared_models.Declaration)
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read a native document."""
-    reader = Reader(source, _SPELLING, _Task)
+    model = shared_models.with_kinds(_Task)
+    reader = Reader(source, _SPELLING, model)
     document = reader.document(_Document, data)
     name = reader.name(document.name, name)
     nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]
@@ -101,7 +100,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
         )  # fmt: skip
 
     return reader.written(
-        document, reader.tasks(_Task, nodes, task, whole), name=name, on_error=OnError(document.on_error),
+        document, reader.tasks(model, nodes, task, whole), name=name, on_error=OnError(document.on_error),
         timeout=document.timeout,
     )  # fmt: skip
 

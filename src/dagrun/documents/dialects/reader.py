@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from dagrun import kinds
 from dagrun.core.model import (
     LATER_DAG_KEYS,
     NAME_RULE,
@@ -21,10 +22,8 @@ from dagrun.core.model import (
     Param,
     Retry,
     ServiceContainer,
-    ShellAction,
     Task,
     Trigger,
-    WorkflowAction,
     is_name,
 )
 from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts
@@ -63,7 +62,7 @@ _APART = frozenset(
         "working_dir", "shell", "mount", "pull", "artifacts", "max_parallel", "skip_on_exit_codes",
     }
 )  # fmt: skip
-_STUB = ShellAction(("true",))
+_STUB = kinds.read_action({})
 
 
 class Reader:
@@ -74,6 +73,7 @@ class Reader:
     ) -> None:
         self.source = source
         self.spelling = spelling
+        self._choice = spelling.actions
         #: What a task may say, and what a document may say beside its tasks.
         self._words = frozenset(fields.words(body))
         self._beside: frozenset[str] = frozenset()
@@ -87,7 +87,6 @@ class Reader:
         self.broken: set[int] = set()
         self._combinations = 0  # of all matrices so far, before `exclude` and `include`
         # Thousands of tasks say the same; what is equal is one value.
-        self._workflow = cache(WorkflowAction)
         self._retries = cache(lambda retries: Retry(retries=retries))
 
     def tell(self, path: Path, message: str, code: str, *, suggestion: str = "", key: bool = False) -> None:
@@ -303,7 +302,7 @@ class Reader:
 
     def _actions(self, node: Mapping[str, Any], path: Path) -> list[str]:
         """The keys that say what the task does: one, if all is right. An image with a script is one thing."""
-        noun, choice = self.spelling.noun, self.spelling.actions
+        noun, choice = self.spelling.noun, self._choice
         actions = [word for word in choice if word in node]
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
@@ -386,7 +385,7 @@ class Reader:
         """A task, given what its dialect spells in a way of its own."""
         task = Task(
             id=id,
-            action=action or self._action(wired),
+            action=action or kinds.read_action(vars(wired)),
             description=wired.description,
             needs=self._once(i, needs, trigger),
             trigger=trigger,
@@ -428,10 +427,6 @@ class Reader:
                 message = f"'{need.task}' stands here twice, and is to end in different ways"
                 self.tell(path, message, "contradiction", suggestion="keep one of the entries")
         return tuple(first.values())
-
-    def _action(self, wired: shared_models.Body) -> Action:
-        ref = wired.workflow_ref
-        return task_parts.action(wired) if ref is None else self._workflow(ref)
 
     def retry(self, wired: shared_models.Shared) -> Retry:
         """How often and when a failed attempt is tried again."""

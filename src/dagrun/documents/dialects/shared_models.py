@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.config import JsonDict, JsonValue
 
+from dagrun import kinds
 from dagrun.core.model import ParamType
 from dagrun.documents.dialects.fields import (
     AXIS,
@@ -209,6 +212,22 @@ class Body(Shared):
     )
 
 
+BodyModel = TypeVar("BodyModel", bound=Body)
+
+
+def with_kinds(model: type[BodyModel]) -> type[BodyModel]:
+    """A dialect's model of a task, with the keys that kinds add to it."""
+    return _extended(model, tuple(kind.fields for kind in kinds.KINDS.values()))
+
+
+@cache
+def _extended(model: type[BodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]) -> type[BodyModel]:
+    added = {key: field for each in fields for key, field in each().items()}
+    if not added:
+        return model
+    return create_model(model.__name__, __base__=model, __module__=model.__module__, **added)
+
+
 # --- a document ---
 
 
@@ -271,30 +290,43 @@ ONE_SPELLING: JsonDict = {
 _FOR_VARIANTS: JsonDict = {"anyOf": [{"required": ["matrix"]}, {"required": ["for_each"]}]}
 
 
-def task_rules(**more: JsonValue) -> JsonDict:
-    """What a task's words ask of one another in every dialect, and in one of them."""
-    dependencies: JsonDict = {
-        "mount": ["image"],
-        "pull": ["image"],
-        "max_parallel": _FOR_VARIANTS,
-        "matrix": {"properties": {"for_each": False}},
-    }
-    return {**ONE_SPELLING, "dependencies": {**dependencies, **more}}
+def task_schema(
+    *calls: str, idle: bool = False, dependencies: JsonDict | None = None, **more: JsonValue
+) -> Callable[[JsonDict], None]:  # fmt: skip
+    """What a task's words ask of one another in every dialect and in one of them, for `json_schema_extra`.
+
+    `calls`, `idle`: as in `Spelling`. What the kinds ask is only known when the schema is made.
+    """
+
+    def add(schema: JsonDict) -> None:
+        every: JsonDict = {
+            "mount": ["image"],
+            "pull": ["image"],
+            "max_parallel": _FOR_VARIANTS,
+            "matrix": {"properties": {"for_each": False}},
+        }
+        choices = _one_action(*calls, idle=idle)
+        schema.update(
+            {**ONE_SPELLING, "dependencies": {**every, **(dependencies or {})}, "oneOf": choices, **more}
+        )
+
+    return add
 
 
-def one_action(*calls: str, idle: bool = False) -> list[JsonValue]:
-    """A task does one thing: a call, a script (in an image or not), an image's own command; or nothing, if it is `idle`."""
+def _one_action(*calls: str, idle: bool) -> list[JsonValue]:
+    """A task does one thing: a call, a script (in an image or not), an image's own command, what another kind does; or nothing."""
 
     def without(*others: str) -> JsonDict:
         return {"properties": dict.fromkeys(others, False)}
 
     scripts = ("run", "commands")
-    every = (*calls, *scripts, "image", "shell", "services", "skip_on_exit_codes")
+    alone = (*(key for key in kinds.action_keys() if key not in (*scripts, "image")), *calls)
+    every = (*alone, *scripts, "image", "shell", "services", "skip_on_exit_codes")
     choices: list[JsonValue] = [
-        {"required": ["run"], **without(*calls, "commands")},
-        {"required": ["commands"], **without(*calls, "run")},
-        {"required": ["image"], **without(*calls, *scripts, "shell")},
+        {"required": ["run"], **without(*alone, "commands")},
+        {"required": ["commands"], **without(*alone, "run")},
+        {"required": ["image"], **without(*alone, *scripts, "shell")},
     ]
-    for call in calls:
-        choices.append({"required": [call], **without(*(each for each in every if each != call))})
+    for key in alone:
+        choices.append({"required": [key], **without(*(each for each in every if each != key))})
     return [*choices, without(*every)] if idle else choices

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Retry, Task, Trigger, WorkflowAction
+from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Retry, Task, Trigger
 from dagrun.documents.dialects import fields, shared_models
 from dagrun.documents.dialects.dialect import Path, Written
 from dagrun.documents.dialects.fields import Called, Name, Seconds, Wire
@@ -17,11 +17,12 @@ from dagrun.documents.dialects.locations import Node, Spelling
 from dagrun.documents.dialects.reader import Reader
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
+from dagrun.kinds import read_action
 
 _LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
 _SPELLING = Spelling(
     noun="step", id="name", needs=("dependsOn",), entry="", trigger="trigger", params="with", idle=True,
-    actions=("toolRef", "agentRef", "workflow_ref", "run", "commands", "image"), later=_LATER,
+    calls=("toolRef", "agentRef"), later=_LATER,
 )  # fmt: skip
 
 #: What each kind of step is done by; a later version brings those of `_LATER_KINDS`.
@@ -95,11 +96,12 @@ class _Step(shared_models.Body, _Node):
     """One step, which does one thing or nothing."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            **shared_models.task_rules(retryBackoffSeconds=_NO_OTHER_DELAY),
-            "oneOf": shared_models.one_action("workflow_ref", "toolRef", "agentRef", idle=True),
-            "allOf": [_asked_of(kind, does) for kind, does in _KINDS.items()],
-        }
+        json_schema_extra=shared_models.task_schema(
+            *_SPELLING.calls,
+            idle=True,
+            dependencies={"retryBackoffSeconds": _NO_OTHER_DELAY},
+            allOf=[_asked_of(kind, does) for kind, does in _KINDS.items()],
+        )
     )
 
 
@@ -158,7 +160,7 @@ PARTS: Sequence[type[Wire]] = (_Spec, _Step, shared_models.Declaration)
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
     """Read an orchestration, or a fragment of one."""
     whole = "spec" in data or not any(nearest(key.lower(), ("spec", "steps")) == "steps" for key in data)
-    reader = _Reader(source, _SPELLING, _Step, ("spec",) if whole else ())
+    reader = _Reader(source, _SPELLING, shared_models.with_kinds(_Step), ("spec",) if whole else ())
     if not whole:
         fragment = reader.document(_Fragment, data)
         return reader.read(fragment, data, reader.name(fragment.name, name), {})
@@ -187,7 +189,7 @@ class _Reader(Reader):
         nodes = [((*path, i), node) for i, node in enumerate(self.nodes(data, "steps", list))]
         self.named: set[str] = set()
         self.sequential = not any("dependsOn" in node for _, node in nodes if isinstance(node, dict))
-        tasks = self.tasks(_Step, nodes, self._step)
+        tasks = self.tasks(shared_models.with_kinds(_Step), nodes, self._step)
         self._mixture(nodes)
         names = {task.id for task in tasks}
         if names and spec.entrypoint is not None and spec.entrypoint not in names:
@@ -243,7 +245,7 @@ class _Reader(Reader):
                     self.two_spellings((*path, second), "retryBackoffSeconds", f"retry.{word}")
         ref = wired.toolRef or wired.agentRef
         return self.task(
-            i, wired, WorkflowAction(ref.name) if ref else None,
+            i, wired, read_action({"workflow_ref": ref.name}) if ref else None,
             id=wired.name, needs=self._needs(i, wired), trigger=Trigger(wired.trigger), params=wired.with_,
             retry=self._backoff(wired), timeout=wired.timeoutSeconds or None, continue_on_failure=wired.continueOnFailure,
         )  # fmt: skip

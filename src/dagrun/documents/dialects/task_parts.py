@@ -5,18 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from dagrun.core.model import Action, ContainerAction, HealthCheck, NoAction, Retry, ShellAction, is_name
+from dagrun.core.model import HealthCheck, Retry, is_name
 from dagrun.documents.dialects import shared_models
-
-
-def action(wired: shared_models.Body) -> Action:
-    """What a task does that calls no workflow."""
-    commands = tuple(wired.commands or ()) if wired.run is None else (wired.run,)
-    shell = wired.shell or "sh"
-    if wired.image is not None:
-        mount = tuple(wired.mount or ())
-        return ContainerAction(wired.image, commands, shell, mount, wired.pull or "missing")
-    return ShellAction(commands, shell) if commands else NoAction()
 
 
 def retry(retries: int | None, fine: shared_models.Retry) -> Retry:

@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.graph import cycles
-from dagrun.core.model import ContainerAction, ShellAction, Task, WorkflowAction
+from dagrun.core.model import ScriptText, Task
 from dagrun.core.payloads import parameter_variable
 from dagrun.core.variants import meant, variant_ids
 from dagrun.documents.dialects.dialect import Places, Written
@@ -21,6 +21,7 @@ from dagrun.documents.validation.parallel import check_beside
 from dagrun.documents.validation.reachability import check_unreachable
 from dagrun.documents.yaml import Finding, Place, changed_numbers
 from dagrun.errors import did_you_mean
+from dagrun.kinds import kind_of, workflow_of
 
 if TYPE_CHECKING:
     from dagrun.registry import Failure, Registry, Workflow
@@ -118,20 +119,21 @@ _BASH: Final = re.compile(
 def _bash_in_sh(written: Written) -> Iterator[Finding]:
     """Bash syntax in scripts for `sh`, each kind once in a script. Tasks may share one script."""
     places = written.places
-    known: dict[tuple[str, ...], list[tuple[int, int, str]]] = {}
-    for i, task in _sound(written):
-        action = task.action
-        if places is None or not isinstance(action, ShellAction | ContainerAction):
-            continue
-        if not any(map(_BASH.search, action.commands)):  # as most have nothing of it
+    known: dict[ScriptText, list[tuple[int, int, str]]] = {}
+    if places is None:
+        return
+    scripts = ((i, text) for i, task in _sound(written) for text in task.action.texts())
+    for i, script in scripts:
+        # as most have nothing of it
+        if not isinstance(script, ScriptText) or not any(map(_BASH.search, script.parts)):
             continue
         from dagrun.kinds.interpreter import interpreter
 
-        if interpreter(action).shell not in ("sh", "dash"):
+        if interpreter(script).shell not in ("sh", "dash"):
             continue
-        if action.commands not in known:
-            known[action.commands] = list(_bashisms(action.commands))
-        for number, offset, what in known[action.commands]:
+        if script not in known:
+            known[script] = list(_bashisms(script))
+        for number, offset, what in known[script]:
             yield Finding(
                 written.source.place_within(places.script(i, number), offset),
                 f"{what if what.startswith('an ') else f'`{what}`'} is bash syntax, which sh may read as something else",
@@ -140,14 +142,13 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _bashisms(commands: tuple[str, ...]) -> Iterator[tuple[int, int, str]]:
+def _bashisms(script: ScriptText) -> Iterator[tuple[int, int, str]]:
     """Number of the command, offset in it, and what it is."""
-    from dagrun.kinds import shell
+    from dagrun.kinds.script import joined, offsets
     from dagrun.language.scripts import bashisms  # what reads shell, 5 ms
 
-    script = ShellAction(commands)
-    starts = list(shell.starts(script))
-    for each in bashisms(shell.script(script)):
+    starts = list(offsets(script))
+    for each in bashisms(joined(script)):
         number = bisect_right(starts, each.offset) - 1
         yield number, each.offset - starts[number], each.what
 
@@ -222,7 +223,7 @@ def _parameters(written: Written) -> Iterator[Finding]:
                     f"an output of '{upstream}' would win over the parameter '{name}'",
                     "shadowed-parameter", level="warning", key=True,
                 )  # fmt: skip
-        if isinstance(task.action, ShellAction | ContainerAction):
+        if kind_of(task).params_in_environment:
             owners: dict[str, str] = {}
             for name in task.params:
                 variable = parameter_variable(name)
@@ -286,10 +287,11 @@ def _has_no_json(value: Any) -> bool:
 
 
 def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
-    calls = [(i, task, task.action) for i, task in _sound(written) if isinstance(task.action, WorkflowAction)]
+    called = ((i, task, workflow_of(task)) for i, task in _sound(written))
+    calls = [(i, task, ref) for i, task, ref in called if ref is not None]
     if not calls or not written.places:
         return
-    missing = any(action.ref not in registry.workflows for _, _, action in calls)
+    missing = any(ref not in registry.workflows for _, _, ref in calls)
     # It may be where a missing workflow was to come from; else this DAG can do without it.
     to_blame = [failure for failure in registry.failures if missing and failure.origin.listed]
     for failure in registry.failures:
@@ -297,15 +299,15 @@ def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
         level = "error" if failure in to_blame else "warning"
         yield _at(written, (), message, "unreadable-workflows", level=level)
     told: set[str] = set()
-    for i, task, action in calls:
-        workflow = registry.workflows.get(action.ref)
+    for i, task, ref in calls:
+        workflow = registry.workflows.get(ref)
         if workflow is not None:
             yield from _signature(written, i, task, workflow)
-        elif not to_blame or action.ref not in told:
-            told.add(action.ref)
+        elif not to_blame or ref not in told:
+            told.add(ref)
             yield _at(
-                written, written.places.action(i), f"RunnerError: Unknown workflow: {action.ref}", "unknown-workflow",
-                suggestion=_where_it_may_be(action.ref, registry, to_blame),
+                written, written.places.action(i), f"RunnerError: Unknown workflow: {ref}", "unknown-workflow",
+                suggestion=_where_it_may_be(ref, registry, to_blame),
             )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from dagrun.core.model import ContainerAction, Matrix, ShellAction, Task
+from dagrun.core.model import Matrix, ScriptText, Task
 from dagrun.core.variants import variant_ids
 from dagrun.documents.dialects.dialect import Path, Places, Written
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
@@ -66,7 +66,7 @@ class _Language:
         self._loose: set[int] | None = None
         self._dependents: dict[str, list[int]] | None = None
         self._scripts_read: dict[
-            tuple[tuple[str, ...], str], tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]
+            ScriptText, tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]
         ] = {}
 
     def findings(self) -> Iterator[Finding]:
@@ -98,8 +98,6 @@ class _Language:
                 yield from self._condition(text, (*path, word), asking, hidden)
         if task.for_each is not None:
             yield from self._for_each(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
-        if isinstance(task.action, ContainerAction):
-            yield from self._values(task.action.image, places.image(i), known, hidden)
         for number, service in enumerate(task.services):
             yield from self._values(service.image, places.image(i, number), known, hidden)
             at = (*places.service(i, number), "env")
@@ -107,8 +105,11 @@ class _Language:
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
         if task.working_dir is not None:
             yield from self._values(task.working_dir, places.said(i, "working_dir"), known, hidden)
-        if isinstance(task.action, ShellAction | ContainerAction):
-            yield from self._scripts(i, task.action, known, hidden)
+        for each in task.action.texts():
+            if isinstance(each, ScriptText):
+                yield from self._script(i, each, known, hidden)
+            else:
+                yield from self._values(each.text, (*path, *each.path), known, hidden)
 
     def _known(
         self,
@@ -256,34 +257,31 @@ class _Language:
                 pass  # told below
         yield from self._values(wanted, path, known, hidden)
 
-    def _scripts(
-        self, i: int, action: ShellAction | ContainerAction, known: Known, hidden: Collection[str]
-    ) -> Iterator[Finding]:
+    def _script(self, i: int, script: ScriptText, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         """All commands together, as the shell will read them: a quote left open in one changes the next."""
-        if not any("${{" in command for command in action.commands):
+        if not any("${{" in command for command in script.parts):
             return
-        starts, fitted = self._fitted(action.commands, action.shell)
+        offsets, fitted = self._fitted(script)
         for problem in fitted if isinstance(fitted, tuple) else ():
-            yield self._finding(*self._command(i, starts, problem))
+            yield self._finding(*self._command(i, offsets, problem))
         for variable in () if isinstance(fitted, tuple) else fitted.variables:
             for error in self._problems(variable.expression, known, hidden):
-                yield self._finding(*self._command(i, starts, error))
+                yield self._finding(*self._command(i, offsets, error))
 
     def _fitted(
-        self, commands: tuple[str, ...], shell: str
+        self, script: ScriptText
     ) -> tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]:
         """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
-        from dagrun.kinds import shell as kind
+        from dagrun.kinds.script import offsets, substituted
         from dagrun.language import scripts  # what reads shell: most documents have nothing for it
 
-        if (known := self._scripts_read.get((commands, shell))) is None:
-            script = ShellAction(commands, shell)
-            fitted: SubstitutedScript | tuple[ExpressionError, ...]
+        if (known := self._scripts_read.get(script)) is None:
+            found: SubstitutedScript | tuple[ExpressionError, ...]
             try:
-                fitted = kind.fitted(script)
+                found = substituted(script)
             except scripts.ScriptProblems as problems:
-                fitted = problems.errors
-            known = self._scripts_read[commands, shell] = (list(kind.starts(script)), fitted)
+                found = problems.errors
+            known = self._scripts_read[script] = (list(offsets(script)), found)
         return known
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
@@ -508,11 +506,9 @@ def _has_expressions(task: Task) -> bool:
         return True
     if any("$" in text or "~" in text for text in task.env.values()):
         return True
-    action = task.action
-    commands = action.commands if isinstance(action, ShellAction | ContainerAction) else ()
-    image = (action.image,) if isinstance(action, ContainerAction) else ()
+    texts = [text.parts for text in task.action.texts()]
     directory = (task.working_dir,) if task.working_dir else ()
-    parts = (task.params.values(), task.env.values(), task.artifacts, commands, image, directory)
+    parts = (task.params.values(), task.env.values(), task.artifacts, texts, directory)
     return any(_holds(value) for part in parts for value in part)
 
 

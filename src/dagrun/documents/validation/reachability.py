@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from dagrun.core.graph import looks_back_and_survives
-from dagrun.core.model import Dag, Dependency, NoAction, OnError, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.variants import variant_ids
 from dagrun.documents.dialects.dialect import Path, Places, Written
 from dagrun.documents.yaml import Finding
+from dagrun.kinds import kind_of
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
 
@@ -59,7 +60,7 @@ class _Reasons:
         ]
         #: Whether a task can count as failed: by itself, or cancelled while another one stops the run.
         self.fails = [
-            failing or (any(self.stops) and not isinstance(task.action, NoAction))
+            failing or (any(self.stops) and kind_of(task).can_fail)
             for failing, task in zip(fails, dag.tasks, strict=True)
         ]
         #: Of every task: whether one above it can count as failed, and whether one can fail without stopping the run.
@@ -148,7 +149,7 @@ def _may_fail(task: Task, dag: Dag) -> bool:
     """Whether the task can fail, untolerated. One that does nothing can, if something of it is evaluated."""
     if task.continue_on_failure:
         return False
-    if not isinstance(task.action, NoAction) or task.for_each is not None:
+    if kind_of(task).can_fail or task.for_each is not None:
         return True
     parts: Collection[object] = (task.params, task.env, dag.env, task.condition or "", task.unless or "")
     return any("${{" in repr(part) for part in parts) or task.condition is not None or task.unless is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import ContainerAction, Dag, Dependency, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.shell import ShellAction
 from tests.unit.harness import load, read, shown, told
 
 

@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.model import (
-    ContainerAction,
-    HealthCheck,
-    OnError,
-    Param,
-    Retry,
-    ServiceContainer,
-    ShellAction,
-    Task,
-    WorkflowAction,
-)
+from dagrun.core.model import HealthCheck, OnError, Param, Retry, ServiceContainer, Task
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import load, read, shown, told
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dagrun.core.model import ContainerAction, Dag, HealthCheck, NoAction, ServiceContainer, WorkflowAction
+from dagrun.core.model import Dag, HealthCheck, ServiceContainer
 from dagrun.core.variants import variants
+from dagrun.kinds.container import ContainerAction
+from dagrun.kinds.noop import NoAction
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import read
 
 S0 = """

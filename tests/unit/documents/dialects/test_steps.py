@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.model import Dag, NoAction, OnError, Retry, ShellAction, Task, Trigger, WorkflowAction
+from dagrun.core.model import Dag, OnError, Retry, Task, Trigger
+from dagrun.kinds.noop import NoAction
+from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import load, read, shown, told
 
 
@@ -240,7 +243,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:45: error: undeclared parameter 'c' [invalid-expression]
             2 |   - {name: a, run: x, with: {b: '${{ params.c }}'}}
               |                                             ^
-          help: declare it in the document's 'params'
+          help: declare it in 'params' of the document
         """,
     ),
     "no steps": (

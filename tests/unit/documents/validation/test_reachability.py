@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 from dagrun.core.decisions import Cancel, EvaluateCondition, Finish, Skip, Start, Stop
 from dagrun.core.events import DagStart, TaskCancel, TaskFail, TaskOk, TaskSkip, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Action, Dag, Dependency, NoAction, OnError, ShellAction, Task, Trigger
+from dagrun.core.model import Action, Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
 from dagrun.documents.dialects.locations import NodePlaces
 from dagrun.documents.dialects.native import _SPELLING
 from dagrun.documents.validation.reachability import never_starting
+from dagrun.kinds.noop import NoAction
+from dagrun.kinds.shell import ShellAction
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
