@@ -18,7 +18,7 @@ from dagrun.core.model import seconds
 from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.fields import Duration, Name, Wire
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
-from dagrun.documents.yaml.text import Text
+from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import DagrunError, UsageError
 from dagrun.scheduling.cron import Cron, CronError
 from dagrun.scheduling.cron import parse as parse_cron
@@ -44,7 +44,7 @@ class Loaded:
 
     schedules: tuple[Schedule, ...]
     #: In the order of the files and lines, each with the text to show it in (`render(finding, text)`).
-    findings: tuple[tuple[Finding, Text | None], ...]
+    findings: tuple[tuple[Finding, SourceText | None], ...]
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ class ScheduleFiles:
     def _joined(self, files: Sequence[_File]) -> Loaded:
         first: dict[str, Schedule] = {}
         self._refused = []
-        told: list[tuple[Finding, Text | None]] = []
+        told: list[tuple[Finding, SourceText | None]] = []
         for file in files:
             findings = list(file.findings)
             for schedule in file.schedules:

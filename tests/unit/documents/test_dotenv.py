@@ -35,8 +35,8 @@ def test_a_line_gives_a_name_its_value_as_it_is_written(tmp_path: Path, text: st
         ("A=1\nB", 2, "'B' has no value"),
         ("A=1\n\n\n=x\n", 4, "this line cannot be read"),
         ("A=1\nB='x\nC=2", 2, "this line cannot be read"),
-        ("A=1\nB-C=1", 2, "'B-C' cannot name an environment variable"),
-        ("A=1\nB=x\0y", 2, "the value of 'B' has a NUL character"),
+        ("A=1\nB-C=1", 2, "'B-C' is not a valid name of an environment variable"),
+        ("A=1\nB=x\0y", 2, "the value of 'B' contains a NUL character"),
     ],
 )
 def test_a_line_that_says_nothing_is_told(tmp_path: Path, text: str, line: int, message: str) -> None:

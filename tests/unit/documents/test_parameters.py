@@ -96,14 +96,14 @@ def test_a_value_outside_the_choices_is_refused() -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), [float("-inf")], {"a": [float("nan")]}])
 def test_a_number_that_json_cannot_write_is_refused(value: Any) -> None:
-    message = "parameter 'p' holds a number that JSON cannot write: .inf or .nan"
+    message = "parameter 'p' contains a number that JSON does not have: .inf or .nan"
     assert refusal({"p": value}, Param(name="p")) == message
 
 
 @pytest.mark.parametrize("value", ["\udcff", ["a\ud800"], {"\udcff": 1}])
 def test_text_that_is_not_utf_8_is_refused(value: Any) -> None:
     assert refusal({"p": value}, Param(name="p")).startswith(
-        "parameter 'p' holds bytes that are no UTF-8 text: '"
+        "parameter 'p' contains bytes that are not UTF-8 text: string '"
     )
 
 
@@ -139,14 +139,14 @@ def test_where_only_text_fits_the_text_stays_as_it_is(param: Param) -> None:
 
 @pytest.mark.parametrize("flag", ["region", "=us", ""])
 def test_a_flag_without_a_name_or_a_value_is_refused(flag: str) -> None:
-    with pytest.raises(UsageError, match=f"--param '{flag}' is not of the form name=value"):
+    with pytest.raises(UsageError, match=f"--param '{flag}' does not have the form name=value"):
         from_flag(dag(), flag)
 
 
 def test_a_value_that_is_no_yaml_is_refused_with_advice() -> None:
     with pytest.raises(UsageError) as caught:
         from_flag(dag(), "x=[1")
-    assert caught.value.message == "--param x=[1 is no YAML value: '[' is never closed"
+    assert caught.value.message == "--param x=[1 is not a YAML value: '[' is never closed"
     assert "declare the parameter as `type: string`" in caught.value.hint
 
 
@@ -189,7 +189,7 @@ def test_a_file_of_values_keeps_types_and_the_text_where_text_is_wanted() -> Non
 
 
 def test_a_file_that_holds_no_mapping_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"values\.yaml must hold a mapping of parameters"):
+    with pytest.raises(UsageError, match=r"values\.yaml must contain a mapping of parameters"):
         from_file(dag(), Source.inline("- 1", "values.yaml"))
 
 

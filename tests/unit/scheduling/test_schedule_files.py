@@ -170,7 +170,7 @@ def test_a_number_whose_text_is_lost_is_a_warning_and_the_schedule_is_served(tmp
     write(tmp_path, ops="id: a\ncron: '0 9 * * *'\ndag: a.yaml\nparams: {ver: 3.10}\n")
     loaded = read(tmp_path).load()
     assert [(each.level, each.code, each.message) for each, _ in loaded.findings] == [
-        ("warning", "changed-number", "3.10 is the number 3.1 here")
+        ("warning", "changed-number", "3.10 becomes the number 3.1")
     ]
     assert [schedule.params for schedule in loaded.schedules] == [{"ver": 3.1}]
 

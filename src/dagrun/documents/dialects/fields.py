@@ -52,7 +52,7 @@ _MOUNT = r"^[^:]+:/[^:]*(:(ro|rw))?$"
 #: What is wrong with a text that does not match.
 _MISMATCHES: Mapping[str, str] = {
     _NAME: f"is no valid name: {NAME_RULE}",
-    _VARIABLE: "cannot name an environment variable",
+    _VARIABLE: "is not a valid name of an environment variable",
     AXIS: "cannot name an axis: write letters, digits, '_' and '-', starting with a letter",
     _MOUNT: "mounts nothing; write 'source:/target', or 'source:/target:ro' to keep it as it is",
 }

@@ -562,7 +562,7 @@ WRONG: dict[str, tuple[str, str]] = {
         tasks: [{id: a, run: x}]
         """,
         """
-        dag.yaml:1:7: error: '3X' cannot name an environment variable [invalid-value]
+        dag.yaml:1:7: error: '3X' is not a valid name of an environment variable [invalid-value]
             1 | env: {3X: y}
               |       ^
         """,
@@ -584,7 +584,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: x, run: y}
         """,
         """
-        dag.yaml:2:21: error: key 'run' is written twice, first in line 2 [duplicate-key]
+        dag.yaml:2:21: error: key 'run' is written twice, first on line 2 [duplicate-key]
             2 |   - {id: a, run: x, run: y}
               |                     ^
         """,

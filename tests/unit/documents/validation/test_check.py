@@ -422,14 +422,14 @@ def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: 
 def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
     assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
         """
-        dag.yaml:2:37: warning: 3.10 is the number 3.1 here [changed-number]
+        dag.yaml:2:37: warning: 3.10 becomes the number 3.1 [changed-number]
             2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
               |                                     ^
-          help: put it in quotes to keep what is written: "3.10"
-        dag.yaml:2:47: warning: 1.20 is the number 1.2 here [changed-number]
+          help: put it in quotes to keep the text: "3.10"
+        dag.yaml:2:47: warning: 1.20 becomes the number 1.2 [changed-number]
             2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
               |                                               ^
-          help: put it in quotes to keep what is written: "1.20"
+          help: put it in quotes to keep the text: "1.20"
         """
     )
 
@@ -500,7 +500,7 @@ def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
      ("5.", "5.0"), ("1E3", "1000.0")],
 )  # fmt: skip
 def test_a_parameter_that_is_another_number_than_it_seems_is_warned_of(written: str, read: str) -> None:
-    warning = f"warning: {written} is the number {read} here [changed-number]"
+    warning = f"warning: {written} becomes the number {read} [changed-number]"
     for document in (
         f"params: {{v: {written}}}\ntasks: [{{id: a, run: x}}]",
         f"params: {{v: {{default: {written}}}}}\ntasks: [{{id: a, run: x}}]",

@@ -20,7 +20,7 @@ def test_keys_are_the_text_that_was_written() -> None:
 
 def test_a_duplicate_key_names_the_first_line() -> None:
     (finding,) = findings("a: 1\nb:\n  x: 1\n  y: 2\n  'x': 3\n")
-    assert finding.message == "key 'x' is written twice, first in line 3"
+    assert finding.message == "key 'x' is written twice, first on line 3"
     assert (finding.place, finding.code) == (Place("<inline>", 5, 3), "duplicate-key")
 
 

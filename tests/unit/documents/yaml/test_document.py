@@ -84,5 +84,8 @@ def test_all_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("[" * 3000) == [("1:65", "too-deep")]
     assert findings("a:\n\tb")[0].message == "a tab is used for indentation"
     assert findings("a: [1")[0].message == "'[' is never closed"
-    assert findings("a:\n  b: 1\n c: 2")[0].message == "this line's indentation fits none of the lines above"
+    assert (
+        findings("a:\n  b: 1\n c: 2")[0].message
+        == "the indentation of this line matches none of the lines above"
+    )
     assert told("é: \x07") == [("1:4", "control-character")]

@@ -1,4 +1,4 @@
-"""Where inside a scalar's written text one of its characters stands."""
+"""The offset in the document of one character of a scalar."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _ESCAPED = {"\n": "n", "\t": "t", "\r": "r", "\0": "0", '"': '"', "\\": "\\"}
 def position(text: str, start: int, value: str, offset: int) -> int:
     """The index in `text` of character number `offset` of the scalar `value`, which is written at `start`.
 
-    The two are walked side by side: quotes, indentation, escapes and the header of a block stand in the text only,
-    and a folded line end is a blank in the value. Exact for all that people write; for the rarer escapes of double
-    quotes it is near.
+    Both texts are walked in parallel: quotes, indentation, escapes and the header of a block exist only in the document,
+    and a folded line end is a blank in the value. The result is exact, except after rare escapes in double quotes, where
+    it is close.
     """
     at = _content(text, start)
     for char in value[:offset]:
@@ -19,7 +19,7 @@ def position(text: str, start: int, value: str, offset: int) -> int:
 
 
 def _content(text: str, start: int) -> int:
-    """Where a scalar's characters begin: after its quote, or below the header of its block."""
+    """The offset of the first character of a scalar: after its quote, or below the header of its block."""
     if text[start : start + 1] in ("|", ">"):
         end = text.find("\n", start)
         return len(text) if end < 0 else end + 1
@@ -27,7 +27,7 @@ def _content(text: str, start: int) -> int:
 
 
 def _after(text: str, at: int, char: str) -> int:
-    """The index behind the next place that stands for `char`."""
+    """The index after the next text that represents `char`."""
     found = _found(text, at, char)
     if text[found : found + 1] == "\\" and text[found + 1 : found + 2] == _ESCAPED.get(char):
         return found + 2
