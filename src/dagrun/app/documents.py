@@ -15,7 +15,7 @@ from dagrun.core.model import NAME_RULE, Dag, OnError, is_name
 from dagrun.core.selection import EVERYTHING, Selection, select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
-from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
@@ -147,7 +147,7 @@ class Documents:
         with resting():
             return self._checked(written, registry, shown)
 
-    def _checked(self, written: Written, registry: Registry | None, shown: str) -> FileReport:
+    def _checked(self, written: ParsedDocument, registry: Registry | None, shown: str) -> FileReport:
         findings = sorted(
             [*written.findings, *check(written, registry), *self._check_dotenv(written)],
             key=lambda finding: (finding.place.line, finding.place.column),
@@ -351,15 +351,15 @@ class Documents:
             return {}, error.findings
         return read.values, read.findings
 
-    def _check_dotenv(self, written: Written) -> Iterator[Finding]:
+    def _check_dotenv(self, written: ParsedDocument) -> Iterator[Finding]:
         """A finding for each file of variables that cannot be read, at its entry in the document."""
-        dag, places = written.dag, written.places
+        dag, places = written.dag, written.locations
         if places is None:
             return
         entries = [((*places.document("dotenv"), n), path) for n, path in enumerate(dag.dotenv)]
         for i, task in enumerate(dag.tasks):
             if task.dotenv:
-                entries += [((*places.said(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
+                entries += [((*places.option(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
         read: dict[str, Sequence[Finding]] = {}
         for at, path in entries:
             if path not in read:

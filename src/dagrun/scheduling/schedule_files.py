@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from dagrun.core.model import seconds
 from dagrun.documents.dialects import fields
-from dagrun.documents.dialects.fields import Duration, Name, Wire
+from dagrun.documents.dialects.fields import Duration, Name, StrictModel
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import DagrunError, UsageError
@@ -223,7 +223,7 @@ def _window(value: object) -> float:
     return seconds(float(match[1]) * 86_400 + (seconds(match[2]) if match[2] else 0))
 
 
-class _Schedule(Wire):
+class _Schedule(StrictModel):
     """A schedule as it is written."""
 
     id: Name = Field(description="The schedule's name, which no other schedule has, in whatever file.")

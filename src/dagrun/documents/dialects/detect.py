@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from dagrun.core.model import Dag
-from dagrun.documents.dialects.dialect import ToDag, Written
+from dagrun.documents.dialects.dialect import ParsedDocument, ToDag
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import nearest
 
@@ -22,7 +22,7 @@ CALLS = ("workflow_ref", "toolRef", "agentRef")
 _BELOW = "write the list below 'tasks:'"
 
 
-def to_dag(data: Any, source: Source, name: str | None) -> Written:
+def to_dag(data: Any, source: Source, name: str | None) -> ParsedDocument:
     """Read a document of any dialect; `name` is the DAG's where the document gives none."""
     if not isinstance(data, dict):
         return _refused(
@@ -40,12 +40,12 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
         both = " and ".join(f"'{key}:'" for key in present)
         message = f"one document has one dialect, but this one has {both}"
         return _refused(source, Finding(place, message, "two-dialects", "keep one, or write two documents"))
-    dialect = DIALECTS[present[0] if present else _meant(data)]
+    dialect = DIALECTS[present[0] if present else _intended_keys(data)]
     reader: ToDag = import_module(f"dagrun.documents.dialects.{dialect}").to_dag
     return reader(data, source, name)
 
 
-def _meant(data: Mapping[str, Any]) -> str:
+def _intended_keys(data: Mapping[str, Any]) -> str:
     """The key that a document without one lacks: one that it nearly has (`job:`, `Jobs:`), or the native one."""
     if "apiVersion" in data or "metadata" in data:
         return "spec"
@@ -59,5 +59,5 @@ def may_call(source: Source) -> bool:
     return any(word in source.text for word in CALLS)
 
 
-def _refused(source: Source, finding: Finding) -> Written:
-    return Written(Dag(name="unnamed", tasks=()), (finding,), source, None)
+def _refused(source: Source, finding: Finding) -> ParsedDocument:
+    return ParsedDocument(Dag(name="unnamed", tasks=()), (finding,), source, None)

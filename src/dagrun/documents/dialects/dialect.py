@@ -12,7 +12,7 @@ from dagrun.documents.yaml import Finding, Source
 Path = tuple[str | int, ...]
 
 
-class Places(Protocol):
+class Locations(Protocol):
     """Where a dialect wrote what: each method gives a path into the document. Tasks and services go by number."""
 
     def document(self, word: str) -> Path:
@@ -51,7 +51,7 @@ class Places(Protocol):
         """The entry that makes the task depend on `need`."""
         ...
 
-    def beside(self, task: int, other: str) -> Path:
+    def parallel_with(self, task: int, other: str) -> Path:
         """The entry that puts the task into one parallel group with `other`."""
         ...
 
@@ -67,19 +67,19 @@ class Places(Protocol):
         """The default of one of the DAG's parameters."""
         ...
 
-    def said(self, task: int, word: str) -> Path:
+    def option(self, task: int, word: str) -> Path:
         """A word of the task, where it or the document's `defaults` say it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ParsedDocument:
     """A document as read. With findings of level error, `dag` holds only what could be read, for further checks."""
 
     dag: Dag
     findings: tuple[Finding, ...]
     source: Source
-    places: Places | None
+    locations: Locations | None
     #: Indices of tasks that could not be read: only their ids and dependencies are worth anything.
     broken: frozenset[int] = frozenset()
     #: Words about the whole run that could not be read: what they declare is not known.
@@ -91,6 +91,6 @@ class Written:
 class ToDag(Protocol):
     """One dialect. `data` is the document as plain data, a mapping; `name` is the DAG's when it gives none."""
 
-    def __call__(self, data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+    def __call__(self, data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
         """Read the document."""
         ...

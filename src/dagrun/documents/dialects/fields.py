@@ -26,7 +26,7 @@ from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
 
 
-class Wire(BaseModel):
+class StrictModel(BaseModel):
     """A node of a document: its keys and their types, no others, no conversions that a reader would not expect.
 
     A field that may be None is a key that may be left out. A key with nothing after it is a slip.
@@ -36,12 +36,12 @@ class Wire(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        model: Any = handler(source)
-        for field in model["schema"]["fields"].values():
+        model_type: Any = handler(source)
+        for field in model_type["schema"]["fields"].values():
             default = field["schema"]
             if default["type"] == "default" and default["schema"]["type"] == "nullable":
                 default["schema"] = default["schema"]["schema"]
-        return model
+        return model_type
 
 
 _NAME = rf"^{NAME_PATTERN}$"
@@ -76,10 +76,10 @@ def _plain(value: object) -> object:
 def _command(value: object) -> object:
     if isinstance(value, str):
         try:
-            words = shlex.split(value)
+            keys_of = shlex.split(value)
         except ValueError as error:
             raise ValueError(f"must be a command line: {str(error).lower()}") from None
-        if not words:
+        if not keys_of:
             raise ValueError("must be a command line, such as 'bash' or 'python3 -c'")
     return _plain(value)
 
@@ -187,7 +187,7 @@ def findings(
     error: ValidationError,
     source: Source,
     path: Path,
-    model: type[BaseModel],
+    model_type: type[BaseModel],
     later: Mapping[str, str],
     level: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def findings(
 
     `later` are words that this version does not know yet, `level` those that stand on another level of the document.
     """
-    groups = _grouped(error, model)
+    groups = _grouped(error, model_type)
     unknown: dict[Path, list[Path]] = {}
     values: dict[Path, object] = {}
     missing: dict[Path, list[str]] = {}
@@ -211,13 +211,13 @@ def findings(
     def advice(steps: Path) -> str:
         word, node = str(steps[-1]), steps[:-1]
         here = level if not node or node == ("defaults",) else _NOTHING
-        said = synonyms.advice(word, _keys_at(model, steps), here, values.get(steps))
-        if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
+        option = synonyms.advice(word, _keys_at(model_type, steps), here, values.get(steps))
+        if not option and sizes.get(node) == len(missing.get(node, ())) == 1:
             (key,) = missing[node]
             return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
-        return said
+        return option
 
-    def is_told(node: Path, key: str) -> bool:
+    def is_reported(node: Path, key: str) -> bool:
         """Whether a missing key follows from others: it is there under another name, or the node is no such thing."""
         strangers = unknown.get(node, ())
         return (bool(strangers) and len(strangers) == sizes[node]) or any(
@@ -227,7 +227,7 @@ def findings(
     for (steps, code), details in groups.items():
         at, last = (*path, *steps), str(steps[-1]) if steps else ""
         if code == "missing-key":
-            if not is_told(steps[:-1], last):
+            if not is_reported(steps[:-1], last):
                 yield Finding(source.place(at[:-1]), f"missing key '{last}'", code)
         elif code == "unknown-key" and last in later and len(steps) == 1:
             yield unsupported(source, at, last, later[last])
@@ -239,9 +239,11 @@ def findings(
             yield Finding(place, _sentence(steps, details), code, next(filter(None, suggestions), ""))
 
 
-def _grouped(error: ValidationError, model: type[BaseModel]) -> dict[tuple[Path, str], list[ErrorDetails]]:
+def _grouped(
+    error: ValidationError, model_type: type[BaseModel]
+) -> dict[tuple[Path, str], list[ErrorDetails]]:
     """What is wrong by place and code. A union tells each of its members' complaints; they are one group."""
-    branches = {each.__name__ for each in _models_below(model)}
+    branches = {each.__name__ for each in _models_below(model_type)}
     details = [(_steps(detail, branches), detail) for detail in error.errors(include_url=False)]
     typed = {steps[:length] for steps, _ in details for length in range(len(steps))}
     typed |= {steps for steps, detail in details if detail["type"] not in _TYPES}
@@ -285,16 +287,18 @@ def _sentence(steps: Path, details: Sequence[ErrorDetails]) -> str:
     return f"{entry}'{_shown(subject)}'{' ' if message.startswith('must') else ': '}{message}"
 
 
-def _keys_at(model: type[BaseModel], steps: Path) -> list[str]:
+def _keys_at(model_type: type[BaseModel], steps: Path) -> list[str]:
     """The keys of the node, some way inside, that holds what is at `steps`."""
     for part in steps[:-1]:
-        named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        model = next(_models_in(named.get(str(part))), model)  # an index, or a name of the author's: no step
-    return words(model)
+        named = {field.alias or name: field.annotation for name, field in model_type.model_fields.items()}
+        model_type = next(
+            _models_in(named.get(str(part))), model_type
+        )  # an index, or a name of the author's: no step
+    return keys_of(model_type)
 
 
-def _models_below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for field in model.model_fields.values():
+def _models_below(model_type: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in model_type.model_fields.values():
         for inner in _models_in(field.annotation):
             yield inner
             yield from _models_below(inner)
@@ -379,8 +383,8 @@ def _in_matrix(kind: str, value: object, steps: Path) -> str:
         if kind in ("list_type", "dict_type"):
             return f"write a list of mappings, such as `{word}: [{{os: alpine}}]`"
         return ""
-    if kind == "list_type" and (said := _BESIDE_MATRIX.get(word)):
-        return said
+    if kind == "list_type" and (option := _BESIDE_MATRIX.get(word)):
+        return option
     if isinstance(value, list | dict):
         hint = "name it with a text; 'include' adds further keys to it" if kind == "value_error" else ""
         return did_you_mean(word, entries) or hint
@@ -413,6 +417,6 @@ def unsupported(source: Source, at: Path, key: str, feature: str) -> Finding:
     )
 
 
-def words(model: type[BaseModel]) -> list[str]:
+def keys_of(model_type: type[BaseModel]) -> list[str]:
     """The keys of a node, as an author writes them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [field.alias or name for name, field in model_type.model_fields.items()]

@@ -20,13 +20,13 @@ from dagrun.core.model import (
     is_name,
 )
 from dagrun.documents.dialects import shared_models
-from dagrun.documents.dialects.dialect import Written
-from dagrun.documents.dialects.fields import Axis, Timeout, Value, Wire
-from dagrun.documents.dialects.locations import Spelling
-from dagrun.documents.dialects.reader import Reader
+from dagrun.documents.dialects.dialect import ParsedDocument
+from dagrun.documents.dialects.fields import Axis, StrictModel, Timeout, Value
+from dagrun.documents.dialects.locations import DialectKeys
+from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Source
 
-_SPELLING = Spelling(
+_KEYS = DialectKeys(
     noun="job", id=None, needs=("requires", "after"), entry="job", trigger="on_complete", params="params",
     later=LATER_TASK_KEYS,
 )  # fmt: skip
@@ -35,7 +35,7 @@ _Condition = Literal["success", "failure", "always"]
 _CONDITIONS = get_args(_Condition)
 
 
-class _Edge(Wire):
+class _JobEdgeModel(StrictModel):
     """A job that must have ended in a certain way."""
 
     job: str = Field(description="The name of the job that must end first.")
@@ -44,10 +44,10 @@ class _Edge(Wire):
     )
 
 
-class _Node(Wire):
+class _JobNodeModel(StrictModel):
     """A job among the others."""
 
-    requires: list[str | _Edge] = Field(
+    requires: list[str | _JobEdgeModel] = Field(
         [],
         description="The jobs that must end well first, each by its name or as `{job: name, condition: ...}`.",
     )
@@ -72,7 +72,7 @@ _BESIDE: JsonDict = {
 }
 
 
-class _Job(shared_models.Common, shared_models.Body, _Node):
+class _JobModel(shared_models.CommonModel, shared_models.BodyModel, _JobNodeModel):
     """One job, which does exactly one thing."""
 
     model_config = ConfigDict(json_schema_extra=shared_models.task_schema(dependencies=_BESIDE))
@@ -80,7 +80,7 @@ class _Job(shared_models.Common, shared_models.Body, _Node):
     timeout: Timeout = Field(300.0, description="How long one attempt may take.")
 
 
-class _Workflow(shared_models.Document, shared_models.Named):
+class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
     """A DAG in the CI style."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["jobs"]})
@@ -100,20 +100,20 @@ class _Workflow(shared_models.Document, shared_models.Named):
         json_schema_extra={
             "type": "object",
             "minProperties": 1,
-            "patternProperties": {f"^{NAME_PATTERN}$": {"$ref": "#/definitions/_Job"}},
+            "patternProperties": {f"^{NAME_PATTERN}$": {"$ref": "#/definitions/_JobModel"}},
         },
     )
 
 
 #: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
-ROOTS: Mapping[str, type[Wire]] = {"jobs": _Workflow}
-PARTS: Sequence[type[Wire]] = (_Job, shared_models.Declaration)
+ROOTS: Mapping[str, type[StrictModel]] = {"jobs": _WorkflowModel}
+PARTS: Sequence[type[StrictModel]] = (_JobModel, shared_models.DeclarationModel)
 
 
-def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
     """Read a workflow of jobs."""
-    reader = _Reader(source, _SPELLING, shared_models.with_kinds(_Job))
-    workflow = reader.document(_Workflow, data)
+    reader = _JobsReader(source, _KEYS, shared_models.with_kinds(_JobModel))
+    workflow = reader.document(_WorkflowModel, data)
     name = reader.name(workflow.name, name)
     return reader.written(
         workflow, reader.jobs(reader.nodes(data, "jobs", dict)), name=name, on_error=OnError(workflow.on_error),
@@ -121,57 +121,59 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written
     )  # fmt: skip
 
 
-class _Reader(Reader):
+class _JobsReader(DocumentReader):
     """One workflow on its way to a Dag."""
 
     def jobs(self, jobs: Mapping[str, Any]) -> list[Task]:
         """Every job as a task."""
         for name in jobs:
             if not is_name(name):
-                self.tell(
+                self.error(
                     ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
         tasks = self.tasks(
-            shared_models.with_kinds(_Job), [(("jobs", name), job) for name, job in jobs.items()], self._job
+            shared_models.with_kinds(_JobModel),
+            [(("jobs", name), job) for name, job in jobs.items()],
+            self._job,
         )
         for i, job in enumerate(jobs.values()):
             if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
-                self.loosen(i)  # it may have been meant for a finaliser
+                self.add_unknown_dependency(i)  # it may have been meant for a finaliser
         return tasks
 
-    def _job(self, i: int, wired: _Job) -> Task:
-        path, node = self.places.nodes[i]
+    def _job(self, i: int, model: _JobModel) -> Task:
+        path, node = self.locations.nodes[i]
         for word in ("exclude", "include"):
             if word not in node:
                 continue
             if "matrix" not in node:
-                self.tell((*path, word), f"'{word}' is for jobs with 'matrix'", "misplaced-key", key=True)
+                self.error((*path, word), f"'{word}' is for jobs with 'matrix'", "misplaced-key", key=True)
             elif word in node["matrix"]:
                 second = [each for each in node if each in ("matrix", word)][1]
                 at = (*path, word) if second == word else (*path, "matrix", word)
-                self.two_spellings(at, word, f"matrix.{word}")
+                self.synonymous_keys(at, word, f"matrix.{word}")
         task = self.task(
-            i, wired, id=str(path[-1]), needs=self._needs(node, wired), trigger=Trigger(wired.on_complete),
-            params=wired.params, timeout=wired.timeout, continue_on_failure=wired.continue_on_failure,
+            i, model, id=str(path[-1]), needs=self._needs(node, model), trigger=Trigger(model.on_complete),
+            params=model.params, timeout=model.timeout, continue_on_failure=model.continue_on_failure,
         )  # fmt: skip
         return (
-            replace(task, parallel_with=tuple(dict.fromkeys(wired.parallel_with)))
-            if wired.parallel_with
+            replace(task, parallel_with=tuple(dict.fromkeys(model.parallel_with)))
+            if model.parallel_with
             else task
         )
 
-    def _needs(self, node: Any, wired: _Job) -> Iterator[Dependency]:
+    def _needs(self, node: Any, model: _JobModel) -> Iterator[Dependency]:
         """What it requires, what it comes after; or, for a finaliser, every job that is none."""
         if _is_finaliser(node):
             yield from map(Dependency, self.awaited)
-        for entry in wired.requires:
+        for entry in model.requires:
             if isinstance(entry, str):
                 yield Dependency(entry)
             else:
                 yield Dependency(entry.job, Trigger(entry.condition) if entry.condition else None)
-        required = {entry if isinstance(entry, str) else entry.job for entry in wired.requires}
-        for name in wired.after:
+        required = {entry if isinstance(entry, str) else entry.job for entry in model.requires}
+        for name in model.after:
             if name not in required:  # which says more
                 yield Dependency(name, Trigger.ALWAYS)
 

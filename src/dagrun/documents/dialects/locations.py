@@ -14,7 +14,7 @@ Node = tuple[Path, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
+class DialectKeys:
     """A dialect's own words."""
 
     #: What a task is called.
@@ -38,11 +38,11 @@ class Spelling:
         return (*self.calls, *kinds.action_keys())
 
 
-class NodePlaces:
+class NodeLocations:
     """The places of one document, whose words about the whole run stand below `root`."""
 
-    def __init__(self, spelling: Spelling, nodes: Sequence[Node], root: Path = ()) -> None:
-        self.spelling = spelling
+    def __init__(self, keys: DialectKeys, nodes: Sequence[Node], root: Path = ()) -> None:
+        self.keys = keys
         self.nodes = nodes
         self.root = root
         #: The parameters that are declared, and not just given a default.
@@ -55,12 +55,12 @@ class NodePlaces:
         return self.nodes[task][0]
 
     def name(self, task: int) -> Path:
-        own = self.spelling.id
+        own = self.keys.id
         return (*self.task(task), own) if own else self.task(task)
 
     def action(self, task: int) -> Path:
         path, node = self.nodes[task]
-        word = next((word for word in self.spelling.actions if word in node), None)
+        word = next((word for word in self.keys.actions if word in node), None)
         if word is None:
             return path
         return (*path, word, "name") if isinstance(node[word], dict) else (*path, word)
@@ -81,7 +81,7 @@ class NodePlaces:
         return (*path, "services", service if isinstance(services, list) else list(services)[service])
 
     def trigger(self, task: int) -> Path:
-        return (*self.task(task), self.spelling.trigger)
+        return (*self.task(task), self.keys.trigger)
 
     def edge(self, task: int, need: str) -> Path:
         # It may follow from other words, or from the order of the steps.
@@ -92,17 +92,17 @@ class NodePlaces:
         path, node = self.nodes[task]
         return [
             (*path, word, j)
-            for word in self.spelling.needs
+            for word in self.keys.needs
             for j, entry in enumerate(node.get(word) or ())
-            if need in (entry, isinstance(entry, dict) and entry.get(self.spelling.entry))
+            if need in (entry, isinstance(entry, dict) and entry.get(self.keys.entry))
         ]
 
-    def beside(self, task: int, other: str) -> Path:
+    def parallel_with(self, task: int, other: str) -> Path:
         path, node = self.nodes[task]
         return (*path, "parallel_with", node["parallel_with"].index(other))
 
     def param(self, task: int, name: str) -> Path:
-        return self._given(task, self.spelling.params, name)
+        return self._given(task, self.keys.params, name)
 
     def variable(self, task: int, name: str) -> Path:
         return self._given(task, "env", name)
@@ -110,7 +110,7 @@ class NodePlaces:
     def default(self, name: str) -> Path:
         return (*self.document("params"), name, *(("default",) if name in self.declared else ()))
 
-    def said(self, task: int, word: str) -> Path:
+    def option(self, task: int, word: str) -> Path:
         path, node = self.nodes[task]
         return (*(path if word in node else ("defaults",)), word)
 

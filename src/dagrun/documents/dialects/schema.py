@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dagrun.documents.dialects import jobs, native, steps
-from dagrun.documents.dialects.shared_models import Body, with_kinds
+from dagrun.documents.dialects.shared_models import BodyModel, with_kinds
 from dagrun.errors import NotFoundError
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -44,9 +44,9 @@ def dialects() -> list[Dialect]:
 def schema(dialect: str) -> Schema:
     """The schema of a dialect's documents. Raises NotFoundError."""
     if dialect not in _MODELS:
-        raise NotFoundError("dialect", dialect, _MODELS, hint=f"there is {', '.join(_MODELS)}")
+        raise NotFoundError("dialect", dialect, _MODELS, hint=f"available: {', '.join(_MODELS)}")
     roots, models = _MODELS[dialect]
-    parts = [with_kinds(model) if issubclass(model, Body) else model for model in models]
+    parts = [with_kinds(model) if issubclass(model, BodyModel) else model for model in models]
     _, whole = models_json_schema(
         [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )
@@ -67,8 +67,8 @@ def schema(dialect: str) -> Schema:
 
 
 def _plain(name: str) -> str:
-    """`_Task` as people are to see it."""
-    return name.lstrip("_")
+    """The name of a model in the schema: `Task` for `_TaskModel`."""
+    return name.lstrip("_").removesuffix("Model")
 
 
 def _draft07(node: Any) -> Any:

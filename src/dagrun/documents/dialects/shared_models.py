@@ -24,10 +24,10 @@ from dagrun.documents.dialects.fields import (
     Name,
     Plain,
     Port,
+    StrictModel,
     Timeout,
     Value,
     Variable,
-    Wire,
 )
 
 #: A parameter that is a mapping with one of these keys is a declaration, not a default.
@@ -40,7 +40,7 @@ DotEnv = Annotated[Plain, Field(min_length=1)]
 # --- parts of a task ---
 
 
-class Retry(Wire):
+class RetryModel(StrictModel):
     """What is said about trying again."""
 
     max_attempts: int | None = Field(
@@ -69,7 +69,7 @@ class Retry(Wire):
     )
 
 
-class Matrix(Wire):
+class MatrixModel(StrictModel):
     """A task once for every combination of values; each key but these two is an axis with its values."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": AXIS}})
@@ -83,7 +83,7 @@ class Matrix(Wire):
     )
 
 
-class HealthCheck(Wire):
+class HealthCheckModel(StrictModel):
     """How to know that a service is ready."""
 
     test: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
@@ -94,13 +94,13 @@ class HealthCheck(Wire):
     retries: int = Field(5, ge=1, description="After how many failed tries in a row the service is given up.")
 
 
-class Service(Wire):
+class ServiceModel(StrictModel):
     """A container beside the task."""
 
     image: str = Field(min_length=1, description="What it is made of.")
     env: Env = Field({}, description="Its environment variables.")
     ports: list[Port] = Field([], description="Ports that it listens on; the first is announced to the task.")
-    health_check: HealthCheck | None = Field(None, description="How to know that it is ready.")
+    health_check: HealthCheckModel | None = Field(None, description="How to know that it is ready.")
 
 
 def _whole(value: object) -> object:
@@ -119,7 +119,7 @@ Whole = Annotated[
 # --- a task ---
 
 
-class Tolerated(Wire):
+class ToleratedModel(StrictModel):
     """Which failures are tolerated."""
 
     exit_codes: Annotated[list[ExitCode], Field(min_length=1)] = Field(
@@ -127,11 +127,11 @@ class Tolerated(Wire):
     )
 
 
-class Shared(Wire):
+class SharedModel(StrictModel):
     """What a task may say in every dialect, and a document for all of its tasks where it has `defaults`."""
 
     retries: int | None = Field(None, ge=0, description="How often a failed attempt is tried again.")
-    retry: Retry | None = Field(None, description="When and how a failed attempt is tried again.")
+    retry: RetryModel | None = Field(None, description="When and how a failed attempt is tried again.")
     env: Env | None = Field(
         None,
         description="Environment variables; a value keeps the text that is written, so `3.10` stays `3.10`.",
@@ -157,20 +157,20 @@ class Shared(Wire):
     )
 
 
-class Common(Shared):
+class CommonModel(SharedModel):
     """The same, with the words that the Kubernetes style spells in a way of its own."""
 
     params: dict[str, Any] | None = Field(
         None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )
     timeout: Timeout | None = Field(None, description="How long one attempt may take.")
-    continue_on_failure: bool | Tolerated = Field(
+    continue_on_failure: bool | ToleratedModel = Field(
         False,
         description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
     )
 
 
-class Body(Shared):
+class BodyModel(SharedModel):
     """What only a task can say, in every dialect: what it does, how often, and on which condition."""
 
     description: str = Field("", description="What it is for, in words.")
@@ -192,7 +192,7 @@ class Body(Shared):
     pull: Literal["missing", "always", "never"] | None = Field(
         None, description="When the image is fetched; without a word when it is missing."
     )
-    services: list[Annotated[str, Field(min_length=1)]] | dict[Name, Service] | None = Field(
+    services: list[Annotated[str, Field(min_length=1)]] | dict[Name, ServiceModel] | None = Field(
         None, description="Containers that run beside the task: images, or a mapping of names to services."
     )
     artifacts: list[Annotated[str, Field(min_length=1)]] | None = Field(
@@ -201,7 +201,7 @@ class Body(Shared):
     if_: Condition | None = Field(None, alias="if", description="Run only if this expression is true.")
     unless: Condition | None = Field(None, description="Run only if this expression is false.")
     only_if_changed: bool = Field(False, description="Run only if a direct dependency changed something.")
-    matrix: Matrix | None = Field(
+    matrix: MatrixModel | None = Field(
         None, description="Run once for every combination of these values, as `${{ matrix.<axis> }}`."
     )
     for_each: Whole | list[Any] | None = Field(
@@ -212,26 +212,28 @@ class Body(Shared):
     )
 
 
-BodyModel = TypeVar("BodyModel", bound=Body)
+AnyBodyModel = TypeVar("AnyBodyModel", bound=BodyModel)
 
 
-def with_kinds(model: type[BodyModel]) -> type[BodyModel]:
+def with_kinds(model_type: type[AnyBodyModel]) -> type[AnyBodyModel]:
     """A dialect's model of a task, with the keys that kinds add to it."""
-    return _extended(model, tuple(kind.fields for kind in kinds.KINDS.values()))
+    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values()))
 
 
 @cache
-def _extended(model: type[BodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]) -> type[BodyModel]:
+def _extended(
+    model_type: type[AnyBodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]
+) -> type[AnyBodyModel]:
     added = {key: field for each in fields for key, field in each().items()}
     if not added:
-        return model
-    return create_model(model.__name__, __base__=model, __module__=model.__module__, **added)
+        return model_type
+    return create_model(model_type.__name__, __base__=model_type, __module__=model_type.__module__, **added)
 
 
 # --- a document ---
 
 
-class Declaration(Wire):
+class DeclarationModel(StrictModel):
     """A declared parameter of the run."""
 
     type: ParamType | None = Field(None, description="What the value must be; without a word anything.")
@@ -241,7 +243,7 @@ class Declaration(Wire):
     description: str = Field("", description="What the parameter is for, in words.")
 
 
-class Named(Wire):
+class NamedModel(StrictModel):
     """A document that says its name at its top."""
 
     name: Name | None = Field(
@@ -249,7 +251,7 @@ class Named(Wire):
     )
 
 
-class Document(Wire):
+class DocumentModel(StrictModel):
     """What a document says about the whole run, in every dialect."""
 
     description: str = Field("", description="What the DAG is for, in words.")
@@ -260,7 +262,7 @@ class Document(Wire):
         json_schema_extra={
             "additionalProperties": {
                 "if": {"type": "object", "anyOf": [{"required": [word]} for word in DECLARING]},
-                "then": {"$ref": "#/definitions/Declaration"},
+                "then": {"$ref": "#/definitions/DeclarationModel"},
             }
         },
     )

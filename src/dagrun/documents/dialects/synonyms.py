@@ -9,7 +9,7 @@ from typing import Final
 from dagrun.errors import did_you_mean
 
 #: Words for one thing: ours, and those of GitHub Actions, GitLab CI, Argo, Airflow, Ansible and Compose.
-_SAME: Final[Sequence[frozenset[str]]] = (
+_SYNONYMS: Final[Sequence[frozenset[str]]] = (
     frozenset({"tasks", "steps", "jobs"}),
     frozenset({"id", "name", "task_id"}),
     frozenset({"name", "metadata", "dag_id", "generateName"}),
@@ -73,9 +73,9 @@ def advice(word: str, known: Collection[str], level: Mapping[str, str], value: o
     `level` says of words of another level of the document where they belong; `value` is what was written under the word,
     so that following the advice leads to no second error.
     """
-    if said := _by_value(word, known, value):
-        return said
-    for same in _SAME:
+    if option := _by_value(word, known, value):
+        return option
+    for same in _SYNONYMS:
         if word in same and (ours := sorted(same.intersection(known))):
             return f"here it is '{ours[0]}'"
     if word in ("id", "name", "step") and (ours := sorted({"task", "job"}.intersection(known))):
@@ -101,6 +101,6 @@ def _by_value(word: str, known: Collection[str], value: object) -> str:
     return ""
 
 
-def names(advice: str, words: Collection[str | int]) -> bool:
+def names(advice: str, keys_of: Collection[str | int]) -> bool:
     """Whether an advice says to write one of these words."""
-    return any(f"'{word}'" in advice for word in words)
+    return any(f"'{word}'" in advice for word in keys_of)

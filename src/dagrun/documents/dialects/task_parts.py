@@ -9,7 +9,7 @@ from dagrun.core.model import HealthCheck, Retry, is_name
 from dagrun.documents.dialects import shared_models
 
 
-def retry(retries: int | None, fine: shared_models.Retry) -> Retry:
+def retry(retries: int | None, fine: shared_models.RetryModel) -> Retry:
     """A retry of which more is said than how often."""
     return Retry(
         retries=(fine.max_attempts or 1) - 1 if retries is None else retries,
@@ -18,19 +18,19 @@ def retry(retries: int | None, fine: shared_models.Retry) -> Retry:
     )  # fmt: skip
 
 
-def tolerated(wired: bool | shared_models.Tolerated) -> tuple[int, ...]:
+def tolerated(model: bool | shared_models.ToleratedModel) -> tuple[int, ...]:
     """The exit codes with which a failure is tolerated, where not every one is."""
-    return () if isinstance(wired, bool) else tuple(dict.fromkeys(wired.exit_codes))
+    return () if isinstance(model, bool) else tuple(dict.fromkeys(model.exit_codes))
 
 
-def health_check(wired: shared_models.HealthCheck | None) -> HealthCheck | None:
+def health_check(model: shared_models.HealthCheckModel | None) -> HealthCheck | None:
     """A health check whose test says how it is run: `CMD` and words, or `CMD-SHELL` and a text."""
-    if wired is None:
+    if model is None:
         return None
-    test = ("CMD-SHELL", wired.test) if isinstance(wired.test, str) else tuple(wired.test)
+    test = ("CMD-SHELL", model.test) if isinstance(model.test, str) else tuple(model.test)
     if test[0] not in ("CMD", "CMD-SHELL"):
         test = ("CMD", *test)
-    return HealthCheck(test=test, interval=wired.interval, timeout=wired.timeout, retries=wired.retries)
+    return HealthCheck(test=test, interval=model.interval, timeout=model.timeout, retries=model.retries)
 
 
 _HOLE = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)

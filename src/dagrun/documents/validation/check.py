@@ -14,11 +14,11 @@ from dagrun.core.graph import cycles
 from dagrun.core.model import ScriptText, Task
 from dagrun.core.payloads import parameter_variable
 from dagrun.core.variants import meant, variant_ids
-from dagrun.documents.dialects.dialect import Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument
 from dagrun.documents.parameters import problem_with_default
-from dagrun.documents.validation.expressions import check_language
-from dagrun.documents.validation.parallel import check_beside
-from dagrun.documents.validation.reachability import check_unreachable
+from dagrun.documents.validation.expressions import check_expressions
+from dagrun.documents.validation.parallel import check_parallel
+from dagrun.documents.validation.reachability import check_reachability
 from dagrun.documents.yaml import Finding, Place, changed_numbers
 from dagrun.errors import did_you_mean
 from dagrun.kinds import kind_of, workflow_of
@@ -31,7 +31,7 @@ FEW_TASKS = 10
 MOST_OF_A_KIND = 200  # errors of one kind that are reported
 
 
-def check(written: Written, registry: Registry | None) -> list[Finding]:
+def check(written: ParsedDocument, registry: Registry | None) -> list[Finding]:
     """Every finding about what a document means, in the document's order. Costs O(tasks + edges).
 
     Without a registry (None) nothing is said about workflows.
@@ -41,16 +41,16 @@ def check(written: Written, registry: Registry | None) -> list[Finding]:
         *_first(_duplicates(written)),
         *_first(_dangling(written)),
         *rings,
-        *(() if rings else _first(check_beside(written))),
+        *(() if rings else _first(check_parallel(written))),
         *_declarations(written),
         *_parameters(written),
         *_numbers(written),
         *_changed_numbers(written),
-        *_first(check_language(written)),
+        *_first(check_expressions(written)),
         *_bash_in_sh(written),
     ]
     if not any(finding.level == "error" for finding in (*written.findings, *found)):
-        found += check_unreachable(written)
+        found += check_reachability(written)
     if registry is not None:
         found += _workflows(written, registry)
     once: dict[tuple[Place, str], Finding] = {}
@@ -69,40 +69,42 @@ def _first(findings: Iterator[Finding]) -> Iterator[Finding]:
     return iter(found)
 
 
-def _sound(written: Written) -> Iterator[tuple[int, Task]]:
+def _sound(written: ParsedDocument) -> Iterator[tuple[int, Task]]:
     """The tasks that could be read."""
     return ((i, task) for i, task in enumerate(written.dag.tasks) if i not in written.broken)
 
 
-def _at(written: Written, path: tuple[str | int, ...], message: str, code: str, **more: Any) -> Finding:
+def _at(
+    written: ParsedDocument, path: tuple[str | int, ...], message: str, code: str, **more: Any
+) -> Finding:
     key = more.pop("key", False)
     return Finding(written.source.place(path, key=key), message, code, **more)
 
 
-def _duplicates(written: Written) -> Iterator[Finding]:
+def _duplicates(written: ParsedDocument) -> Iterator[Finding]:
     seen: dict[str, int] = {}
     told: set[str] = set()
     for i, task in enumerate(written.dag.tasks):
-        if task.id in seen and task.id not in told and written.places:
+        if task.id in seen and task.id not in told and written.locations:
             told.add(task.id)
-            first = written.source.place(written.places.task(seen[task.id])).line
+            first = written.source.place(written.locations.task(seen[task.id])).line
             yield _at(
-                written, written.places.name(i), f"ValidationError: Duplicate task IDs found: {task.id}",
+                written, written.locations.name(i), f"ValidationError: Duplicate task IDs found: {task.id}",
                 "duplicate-id", suggestion=f"the first one is in line {first}",
             )  # fmt: skip
         seen.setdefault(task.id, i)
 
 
-def _dangling(written: Written) -> Iterator[Finding]:
+def _dangling(written: ParsedDocument) -> Iterator[Finding]:
     tasks = written.dag.tasks
     byname = {task.id: task for task in tasks}
     known = {**byname, **variant_ids(tasks)}
     unread = {tasks[i].id for i in written.broken}
     for i, task in enumerate(tasks):
         for need in task.needs:
-            if need.task not in known and need.task.partition("[")[0] not in unread and written.places:
+            if need.task not in known and need.task.partition("[")[0] not in unread and written.locations:
                 yield _at(
-                    written, written.places.edge(i, need.task),
+                    written, written.locations.edge(i, need.task),
                     f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
                     "unknown-task", suggestion=_near(need.task, task.id, known, byname),
                 )  # fmt: skip
@@ -116,11 +118,11 @@ _BASH: Final = re.compile(
 )
 
 
-def _bash_in_sh(written: Written) -> Iterator[Finding]:
+def _bash_in_sh(written: ParsedDocument) -> Iterator[Finding]:
     """Bash syntax in scripts for `sh`, each kind once in a script. Tasks may share one script."""
-    places = written.places
+    locations = written.locations
     known: dict[ScriptText, list[tuple[int, int, str]]] = {}
-    if places is None:
+    if locations is None:
         return
     scripts = ((i, text) for i, task in _sound(written) for text in task.action.texts())
     for i, script in scripts:
@@ -135,7 +137,7 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
             known[script] = list(_bashisms(script))
         for number, offset, what in known[script]:
             yield Finding(
-                written.source.place_within(places.script(i, number), offset),
+                written.source.place_within(locations.script(i, number), offset),
                 f"{what if what.startswith('an ') else f'`{what}`'} is bash syntax, which sh may read as something else",
                 "bash-syntax",
                 "write shell: bash", "warning",
@@ -168,7 +170,7 @@ def _near(name: str, own: str, known: Collection[str], tasks: Mapping[str, Task]
     return meant(name, siblings)
 
 
-def _cycles(written: Written) -> Iterator[Finding]:
+def _cycles(written: ParsedDocument) -> Iterator[Finding]:
     tasks = written.dag.tasks
     last = {task.id: i for i, task in enumerate(tasks)} | variant_ids(tasks)
     # Where every task stands below all that it needs, as most are written, there is no cycle to look for.
@@ -180,20 +182,20 @@ def _cycles(written: Written) -> Iterator[Finding]:
     }
     twice = {task.id for i, task in enumerate(tasks) if last[task.id] != i}  # told as that
     for ring in cycles({task: list(deps) for task, deps in needs.items()}):
-        if written.places and twice.isdisjoint(ring):
+        if written.locations and twice.isdisjoint(ring):
             yield _at(
-                written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
+                written, written.locations.edge(last[ring[0]], needs[ring[0]][ring[1]]),
                 f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
-                "cycle", suggestion=_way_out(ring, last, needs, written.places),
+                "cycle", suggestion=_way_out(ring, last, needs, written.locations),
             )  # fmt: skip
 
 
 def _way_out(
-    ring: list[str], last: Mapping[str, int], needs: Mapping[str, Mapping[str, str]], places: Places
+    ring: list[str], last: Mapping[str, int], needs: Mapping[str, Mapping[str, str]], locations: Locations
 ) -> str:
     """What to do about a cycle. One of its dependencies may be written nowhere: that of a job that waits for all."""
     for task, dep in pairwise(ring):
-        if places.edge(last[task], needs[task][dep]) == places.trigger(last[task]):
+        if locations.edge(last[task], needs[task][dep]) == locations.trigger(last[task]):
             return f"'{task}' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'"
     return "each depends on the next; take one of these dependencies out"
 
@@ -205,21 +207,21 @@ def _chain(ring: list[str]) -> str:
     return " -> ".join(ring)
 
 
-def _declarations(written: Written) -> Iterator[Finding]:
+def _declarations(written: ParsedDocument) -> Iterator[Finding]:
     for param in written.dag.params:
         problem = problem_with_default(param)
-        if problem and written.places:
-            yield _at(written, (*written.places.document("params"), param.name), problem, "invalid-value")
+        if problem and written.locations:
+            yield _at(written, (*written.locations.document("params"), param.name), problem, "invalid-value")
 
 
-def _parameters(written: Written) -> Iterator[Finding]:
+def _parameters(written: ParsedDocument) -> Iterator[Finding]:
     for i, task in _sound(written):
-        if not task.params or not written.places:
+        if not task.params or not written.locations:
             continue
         for name in task.params:
             if upstream := _supplier(task, name):
                 yield _at(
-                    written, written.places.param(i, name),
+                    written, written.locations.param(i, name),
                     f"an output of '{upstream}' would win over the parameter '{name}'",
                     "shadowed-parameter", level="warning", key=True,
                 )  # fmt: skip
@@ -229,14 +231,14 @@ def _parameters(written: Written) -> Iterator[Finding]:
                 variable = parameter_variable(name)
                 if variable is None:
                     yield _at(
-                        written, written.places.param(i, name),
+                        written, written.locations.param(i, name),
                         f"the parameter '{name}' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE",
                         "no-variable", suggestion="use letters, digits, '_', '-' and '.'", level="warning", key=True,
                     )  # fmt: skip
                     continue
                 if variable in owners:
                     yield _at(
-                        written, written.places.param(i, name),
+                        written, written.locations.param(i, name),
                         f"parameters '{owners[variable]}' and '{name}' would both be ${variable}",
                         "variable-collision", suggestion="rename one of them", key=True,
                     )  # fmt: skip
@@ -250,32 +252,34 @@ def _supplier(task: Task, name: str) -> str | None:
     return next((need.task for need in task.needs if name.startswith(f"{need.task}__")), None)
 
 
-def _numbers(written: Written) -> Iterator[Finding]:
+def _numbers(written: ParsedDocument) -> Iterator[Finding]:
     """YAML has numbers that JSON has not, and every parameter is recorded as JSON."""
     for i, task in _sound(written):
         for name, value in task.params.items():
-            if written.places and _has_no_json(value):
+            if written.locations and _has_no_json(value):
                 message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
-                yield _at(written, written.places.param(i, name), message, "invalid-value")
-        if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
+                yield _at(written, written.locations.param(i, name), message, "invalid-value")
+        if written.locations and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
             message = "the list holds .inf or .nan, which cannot be recorded"
-            yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
+            yield _at(written, (*written.locations.task(i), "for_each"), message, "invalid-value")
 
 
-def _changed_numbers(written: Written) -> Iterator[Finding]:
+def _changed_numbers(written: ParsedDocument) -> Iterator[Finding]:
     """Numbers whose text is lost, in whatever is handed to a task as data."""
-    source, places = written.source, written.places
-    if places is None or not source.changes_numbers:
+    source, locations = written.source, written.locations
+    if locations is None or not source.changes_numbers:
         return
     for param in written.dag.params:
         if param.type not in ("integer", "number"):  # there a number is meant
-            yield from changed_numbers(source, param.default, places.default(param.name))
-            yield from changed_numbers(source, param.enum, (*places.document("params"), param.name, "enum"))
+            yield from changed_numbers(source, param.default, locations.default(param.name))
+            yield from changed_numbers(
+                source, param.enum, (*locations.document("params"), param.name, "enum")
+            )
     for i, task in _sound(written):
         for name, value in task.params.items():
-            yield from changed_numbers(source, value, places.param(i, name))
+            yield from changed_numbers(source, value, locations.param(i, name))
         if isinstance(task.for_each, tuple):
-            yield from changed_numbers(source, task.for_each, (*places.task(i), "for_each"))
+            yield from changed_numbers(source, task.for_each, (*locations.task(i), "for_each"))
 
 
 def _has_no_json(value: Any) -> bool:
@@ -286,10 +290,10 @@ def _has_no_json(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_has_no_json, value))
 
 
-def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
+def _workflows(written: ParsedDocument, registry: Registry) -> Iterator[Finding]:
     called = ((i, task, workflow_of(task)) for i, task in _sound(written))
     calls = [(i, task, ref) for i, task, ref in called if ref is not None]
-    if not calls or not written.places:
+    if not calls or not written.locations:
         return
     missing = any(ref not in registry.workflows for _, _, ref in calls)
     # It may be where a missing workflow was to come from; else this DAG can do without it.
@@ -306,7 +310,7 @@ def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
         elif not to_blame or ref not in told:
             told.add(ref)
             yield _at(
-                written, written.places.action(i), f"RunnerError: Unknown workflow: {ref}", "unknown-workflow",
+                written, written.locations.action(i), f"RunnerError: Unknown workflow: {ref}", "unknown-workflow",
                 suggestion=_where_it_may_be(ref, registry, to_blame),
             )  # fmt: skip
 
@@ -319,15 +323,15 @@ def _where_it_may_be(ref: str, registry: Registry, unread: Sequence[Failure]) ->
     )
 
 
-def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:
-    assert written.places is not None
+def _signature(written: ParsedDocument, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:
+    assert written.locations is not None
     names = [parameter.name for parameter in workflow.parameters]
     if not workflow.takes_rest:
         for name in task.params:
             if name not in names:
                 takes = ", ".join(names) or "none"
                 yield _at(
-                    written, written.places.param(i, name),
+                    written, written.locations.param(i, name),
                     f"workflow '{workflow.name}' has no parameter '{name}'", "unknown-parameter",
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
@@ -337,7 +341,7 @@ def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iter
         given = parameter.name in task.params or _supplier(task, parameter.name)
         if parameter.required and not given:
             yield _at(
-                written, written.places.action(i),
+                written, written.locations.action(i),
                 f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",
-                suggestion=f"add it to the '{written.places.param(i, parameter.name)[-2]}' of '{task.id}'",
+                suggestion=f"add it to the '{written.locations.param(i, parameter.name)[-2]}' of '{task.id}'",
             )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.model import Matrix, ScriptText, Task
 from dagrun.core.variants import variant_ids
-from dagrun.documents.dialects.dialect import Path, Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions
@@ -38,15 +38,15 @@ ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 BLOCK = 1024
 
 
-def check_language(written: Written) -> Iterator[Finding]:
+def check_expressions(written: ParsedDocument) -> Iterator[Finding]:
     """All findings about expressions, each at its own column. Costs O(text) and a walk per task that is named from afar."""
-    return _Language(written).findings()
+    return _ExpressionCheck(written).findings()
 
 
-class _Language:
+class _ExpressionCheck:
     """One document's names."""
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: ParsedDocument) -> None:
         self.written = written
         self.dag = written.dag
         self.variants = variant_ids(self.dag.tasks)
@@ -70,28 +70,28 @@ class _Language:
         ] = {}
 
     def findings(self) -> Iterator[Finding]:
-        places = self.written.places
-        if places is None:
+        locations = self.written.locations
+        if locations is None:
             return
-        yield from self._defaults(places)
+        yield from self._defaults(locations)
         nowhere = self._known(frozenset(), secrets=True)
-        at = places.document("env")
+        at = locations.document("env")
         yield from self._env(self.dag.env, lambda name: (*at, name), nowhere, frozenset())
         yield from self._values(
-            self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
+            self.dag.outputs, locations.document("outputs"), self._known(None), self.secret_env
         )
         for i, task in enumerate(self.dag.tasks):
             if i not in self.written.broken and _has_expressions(task):
-                yield from self._task(i, task, places)
+                yield from self._task(i, task, locations)
 
-    def _task(self, i: int, task: Task, places: Places) -> Iterator[Finding]:
-        ancestors, path = _Ancestors(self, i), places.task(i)
+    def _task(self, i: int, task: Task, locations: Locations) -> Iterator[Finding]:
+        ancestors, path = _Ancestors(self, i), locations.task(i)
         known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
-        yield from self._env(task.env, lambda name: places.variable(i, name), in_env, self.secret_env)
+        yield from self._env(task.env, lambda name: locations.variable(i, name), in_env, self.secret_env)
         for name, value in task.params.items():
-            yield from self._values(value, places.param(i, name), known, hidden)
+            yield from self._values(value, locations.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:
@@ -99,12 +99,12 @@ class _Language:
         if task.for_each is not None:
             yield from self._for_each(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
         for number, service in enumerate(task.services):
-            yield from self._values(service.image, places.image(i, number), known, hidden)
-            at = (*places.service(i, number), "env")
+            yield from self._values(service.image, locations.image(i, number), known, hidden)
+            at = (*locations.service(i, number), "env")
             yield from self._env(service.env, partial(_below, at), in_env, self.secret_env)
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
         if task.working_dir is not None:
-            yield from self._values(task.working_dir, places.said(i, "working_dir"), known, hidden)
+            yield from self._values(task.working_dir, locations.option(i, "working_dir"), known, hidden)
         for each in task.action.texts():
             if isinstance(each, ScriptText):
                 yield from self._script(i, each, known, hidden)
@@ -142,7 +142,7 @@ class _Language:
         )
         return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
 
-    def _defaults(self, places: Places) -> Iterator[Finding]:
+    def _defaults(self, locations: Locations) -> Iterator[Finding]:
         """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
         closed = env_beyond_defaults(self.dag)
         known = Known(roots=("env", "run", "github"))
@@ -150,7 +150,7 @@ class _Language:
         for param in self.dag.params:
             if not is_deferred(param.default):
                 continue
-            path = places.default(param.name)
+            path = locations.default(param.name)
             yield from self._values(param.default, path, known, secret)
             for at, text in _texts(param.default, path):
                 for reference in expressions.references(text):
@@ -286,9 +286,9 @@ class _Language:
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
         """The command in which an error of the whole script stands, and the error as that command's own."""
-        assert self.written.places is not None
+        assert self.written.locations is not None
         found = bisect_right(starts, error.offset) - 1
-        path = self.written.places.script(i, found)
+        path = self.written.locations.script(i, found)
         return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ class _Language:
         if self._loose is None:
             written = self.written
             known = {*range(len(self.dag.tasks))}.difference(self._order)
-            known |= {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
+            known |= {*written.broken, *(j for j, keys_of in written.misspelt.items() if "needs" in keys_of)}
             for j, task in enumerate(self.dag.tasks):
                 if any(need.task not in self.index for need in task.needs):
                     known.add(j)
@@ -438,7 +438,7 @@ class _Language:
 class _Ancestors(Collection[str]):
     """The ancestors of one task, found out only when somebody asks for one."""
 
-    language: _Language
+    language: _ExpressionCheck
     task: int
 
     def __contains__(self, name: object) -> bool:

@@ -6,36 +6,36 @@ from collections.abc import Iterator, Sequence
 
 from dagrun.core.graph import cycles
 from dagrun.core.variants import variant_ids
-from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.yaml import Finding
 from dagrun.errors import did_you_mean
 
 
-def check_beside(written: Written) -> Iterator[Finding]:
+def check_parallel(written: ParsedDocument) -> Iterator[Finding]:
     """Every wish that cannot be met, in a DAG without cycles. Costs O(tasks + edges) where all can."""
-    tasks, places = written.dag.tasks, written.places
-    if places is None or not any(task.parallel_with for task in tasks):
+    tasks, locations = written.dag.tasks, written.locations
+    if locations is None or not any(task.parallel_with for task in tasks):
         return
     index = {task.id: i for i, task in enumerate(tasks)}
     known = index | variant_ids(tasks)
     above = [[known[need.task] for need in task.needs if need.task in known] for task in tasks]
-    wishes = [
+    requests = [
         (i, index.get(other, -1), other) for i, task in enumerate(tasks) for other in task.parallel_with
     ]
 
     def finding(i: int, other: str, problem: str, suggestion: str = "") -> Finding:
-        place = written.source.place(places.beside(i, other))
+        place = written.source.place(locations.parallel_with(i, other))
         return Finding(place, f"'{tasks[i].id}' {problem}", "not-parallel", suggestion)
 
-    for i, j, other in wishes:
+    for i, j, other in requests:
         if j == i:
             yield finding(i, other, "is to run beside itself", "leave the entry out")
         elif j < 0:
             near = did_you_mean(other, index.keys() - {tasks[i].id})
             yield finding(i, other, f"is to run beside '{other}', which does not exist", near)
-    wishes = [(i, j, other) for i, j, other in wishes if j not in (i, -1)]
-    for inside in _circles(above, [(i, j) for i, j, _ in wishes]):
-        named = [(i, j, other) for i, j, other in wishes if i in inside]
+    requests = [(i, j, other) for i, j, other in requests if j not in (i, -1)]
+    for inside in _circles(above, [(i, j) for i, j, _ in requests]):
+        named = [(i, j, other) for i, j, other in requests if i in inside]
         help_ = "leave the entry out, or what makes one wait for the other"
         told = [finding(i, other, why, help_) for i, j, other in named if (why := _order(above, i, j, other))]
         if named and not told:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dagrun.core.graph import looks_back_and_survives
 from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.variants import variant_ids
-from dagrun.documents.dialects.dialect import Path, Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.yaml import Finding
 from dagrun.kinds import kind_of
 from dagrun.language import expressions
@@ -20,19 +20,19 @@ from dagrun.language.expressions import EvaluationError, Scope
 _PASSES_OVER = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 
 
-def check_unreachable(written: Written) -> Iterator[Finding]:
+def check_reachability(written: ParsedDocument) -> Iterator[Finding]:
     """A warning for each task that has such a reason, in a document without errors. Costs O(tasks + edges)."""
-    dag, places = written.dag, written.places
-    if places is None or not any(map(_is_special, dag.tasks)):
+    dag, locations = written.dag, written.locations
+    if locations is None or not any(map(_is_special, dag.tasks)):
         return
-    for i, (path, why, hint) in never_starting(dag, places).items():
+    for i, (path, why, hint) in never_starting(dag, locations).items():
         message = f"'{dag.tasks[i].id}' can never start: {why}"
         yield Finding(written.source.place(path), message, "unreachable", hint, "warning")
 
 
-def never_starting(dag: Dag, places: Places) -> dict[int, tuple[Path, str, str]]:
+def never_starting(dag: Dag, locations: Locations) -> dict[int, tuple[Path, str, str]]:
     """By the number of the task: where the reason is written, what it is, and what to do about it."""
-    reasons = _Reasons(dag, places)
+    reasons = _Reasons(dag, locations)
     return {i: found for i, task in enumerate(dag.tasks) if (found := reasons.of(i, task))}
 
 
@@ -49,9 +49,9 @@ def _is_special(task: Task) -> bool:
 class _Reasons:
     """One document's tasks, by number."""
 
-    def __init__(self, dag: Dag, places: Places) -> None:
+    def __init__(self, dag: Dag, locations: Locations) -> None:
         self.tasks = dag.tasks
-        self.places = places
+        self.locations = locations
         self.index = {task.id: i for i, task in enumerate(dag.tasks)} | variant_ids(dag.tasks)
         fails = [_may_fail(task, dag) for task in dag.tasks]
         self.stops = [
@@ -71,12 +71,16 @@ class _Reasons:
         for word, text, wanted in (("if", task.condition, True), ("unless", task.unless, False)):
             if text is not None and _constant(text) is (not wanted):
                 value = "true" if wanted is False else "false"
-                return (*self.places.task(i), word), f"'{word}' is always {value}", ""
+                return (*self.locations.task(i), word), f"'{word}' is always {value}", ""
         if task.only_if_changed and not task.needs:
-            path = (*self.places.task(i), "only_if_changed")
+            path = (*self.locations.task(i), "only_if_changed")
             return path, "it waits for a change, and it depends on no task", ""
         if _after_failure(task) and not self.failing_above[i]:
-            path = self.places.trigger(i) if task.trigger is Trigger.FAILURE else (*self.places.task(i), "if")
+            path = (
+                self.locations.trigger(i)
+                if task.trigger is Trigger.FAILURE
+                else (*self.locations.task(i), "if")
+            )
             above = "no task above it can fail" if task.needs else "it depends on no task"
             return path, f"it runs after a failure, and {above}", ""
         return next(self._edges(i, task), None)
@@ -87,7 +91,7 @@ class _Reasons:
         for need in task.needs:
             number = self.index[need.task]
             if need.trigger is Trigger.FAILURE and not self.fails[number] and not self.failing_above[number]:
-                path = self.places.edge(i, need.task)
+                path = self.locations.edge(i, need.task)
                 yield path, f"it waits for a failure of '{need.task}', which cannot fail", ""
         if looks_back:
             return
@@ -103,14 +107,14 @@ class _Reasons:
                     why = (
                         f"'{need.task}' runs only when '{further.task}' failed, and it needs both to succeed"
                     )
-                    yield self.places.edge(i, need.task), why, ""
+                    yield self.locations.edge(i, need.task), why, ""
             dependency = self.tasks[number]
             stopped = self.failing_above[number] and not self.sparing_above[number]
             if not survives and _after_failure(dependency) and stopped:
                 why = f"'{need.task}' runs after a failure, which ends the run (on_error: stop_all)"
-                word = self.places.trigger(i)[-1]
+                word = self.locations.trigger(i)[-1]
                 hint = f"write `{word}: always`, or let the run continue after failures: `on_error: continue`"
-                yield self.places.trigger(i), why, hint
+                yield self.locations.trigger(i), why, hint
 
     def _is_several(self, number: int) -> bool:
         return self.tasks[number].matrix is not None or self.tasks[number].for_each is not None

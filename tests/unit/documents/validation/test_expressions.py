@@ -10,7 +10,7 @@ import pytest
 
 from dagrun.core.model import Matrix
 from dagrun.documents.dialects import detect
-from dagrun.documents.validation.expressions import check_language
+from dagrun.documents.validation.expressions import check_expressions
 from dagrun.documents.yaml import Source
 from tests.unit.harness import shown, told
 
@@ -24,7 +24,7 @@ def found(task: str, **more: Any) -> list[str]:
     written = detect.to_dag(source.load(), source, "d")
     (only,) = written.dag.tasks
     written = replace(written, dag=replace(written.dag, tasks=(replace(only, **more),)))
-    return [finding.message for finding in check_language(written)]
+    return [finding.message for finding in check_expressions(written)]
 
 
 EVERYWHERE = (

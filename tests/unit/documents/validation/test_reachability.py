@@ -15,8 +15,8 @@ from dagrun.core.model import Action, Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
-from dagrun.documents.dialects.locations import NodePlaces
-from dagrun.documents.dialects.native import _SPELLING
+from dagrun.documents.dialects.locations import NodeLocations
+from dagrun.documents.dialects.native import _KEYS
 from dagrun.documents.validation.reachability import never_starting
 from dagrun.kinds.noop import NoAction
 from dagrun.kinds.shell import ShellAction
@@ -273,6 +273,6 @@ def no_file(_: Blob) -> dict[str, Json]:
 @given(dags(), st.data())
 def test_what_is_reported_never_starts(dag: Dag, draw: st.DataObject) -> None:
     reported = {
-        dag.tasks[i].id for i in never_starting(dag, NodePlaces(_SPELLING, [((), {})] * len(dag.tasks)))
+        dag.tasks[i].id for i in never_starting(dag, NodeLocations(_KEYS, [((), {})] * len(dag.tasks)))
     }
     assert not reported & started(dag, draw)
