@@ -1,4 +1,4 @@
-"""The CI style (`jobs:`, S3): its wire models and the way to a Dag."""
+"""The CI style (`jobs:`): its models, and reading them into a Dag."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ _CONDITIONS = get_args(_Condition)
 
 
 class _JobEdgeModel(StrictModel):
-    """A job that must have ended in a certain way."""
+    """A dependency with its own condition."""
 
     job: str = Field(description="The name of the job that must end first.")
     condition: _Condition | None = Field(
-        None, description="How that job must have ended, in place of what `on_complete` says for all."
+        None, description="How that job must have ended, instead of the `on_complete` for all dependencies."
     )
 
 
 class _JobNodeModel(StrictModel):
-    """A job among the others."""
+    """The dependencies of a job."""
 
     requires: list[str | _JobEdgeModel] = Field(
         [],
-        description="The jobs that must end well first, each by its name or as `{job: name, condition: ...}`.",
+        description="The jobs that must succeed first, each as a name or as `{job: name, condition: ...}`.",
     )
-    after: list[str] = Field([], description="The jobs that must end first, in whatever way.")
-    parallel_with: list[str] = Field([], description="The jobs that run at the same time.")
+    after: list[str] = Field([], description="The jobs that must end first, with any result.")
+    parallel_with: list[str] = Field([], description="The jobs that can run at the same time.")
     on_complete: _Condition = Field(
         "success",
-        description="How the others must have ended for the job to run; with `always` or `failure`, and without `requires` and `after`, it waits for every job that is not like it.",
+        description="How the dependencies must have ended for the job to run. A job with `always` or `failure`, without `requires` and `after`, waits for all jobs that are not such jobs.",
     )
     exclude: list[dict[Axis, Value]] | None = Field(
         None, description="The same as `exclude` inside the `matrix`."
@@ -65,7 +65,7 @@ class _JobNodeModel(StrictModel):
     )
 
 
-#: `exclude` and `include` stand in the matrix or beside it, as the schema says it; `_Reader` tells the same with places.
+#: `exclude` and `include` are inside or next to the matrix. For the schema; `_JobsReader` checks the same and reports places.
 _BESIDE: JsonDict = {
     word: {"required": ["matrix"], "properties": {"matrix": {"properties": {word: False}}}}
     for word in ("exclude", "include")
@@ -73,11 +73,11 @@ _BESIDE: JsonDict = {
 
 
 class _JobModel(shared_models.CommonModel, shared_models.BodyModel, _JobNodeModel):
-    """One job, which does exactly one thing."""
+    """One job, with exactly one action."""
 
     model_config = ConfigDict(json_schema_extra=shared_models.task_schema(dependencies=_BESIDE))
 
-    timeout: Timeout = Field(300.0, description="How long one attempt may take.")
+    timeout: Timeout = Field(300.0, description="The maximum duration of one attempt.")
 
 
 class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
@@ -87,16 +87,16 @@ class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
 
     on_error: Literal["stop_all", "continue"] = Field(
         "continue",
-        description="What a failure that is not tolerated does: end the run, or leave the jobs that do not depend on it alone.",
+        description="What a failure that is not tolerated does: end the run (`stop_all`), or let the jobs that do not depend on it continue.",
     )
-    timeout: Timeout = Field(3600.0, description="How long the whole run may take.")
+    timeout: Timeout = Field(3600.0, description="The maximum duration of the whole run.")
     cleanup_policy: Literal["remove_on_completion", "keep", "keep_on_failure"] = Field(
-        "remove_on_completion", description="What becomes of containers when their job has ended."
+        "remove_on_completion", description="What to do with containers after their job has ended."
     )
-    #: Each job is read by itself, so that one that is wrong does not hide the others.
+    #: Each job is parsed separately, so that errors in one do not hide errors in others.
     jobs: Any = Field(
         None,
-        description="The jobs by their names, in the order in which those that are ready start.",
+        description="The jobs by name. Jobs that are ready start in this order.",
         json_schema_extra={
             "type": "object",
             "minProperties": 1,
@@ -105,7 +105,7 @@ class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
     )
 
 
-#: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
+#: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"jobs": _WorkflowModel}
 PARTS: Sequence[type[StrictModel]] = (_JobModel, shared_models.DeclarationModel)
 
@@ -122,14 +122,14 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
 
 
 class _JobsReader(DocumentReader):
-    """One workflow on its way to a Dag."""
+    """Reads one workflow into a Dag."""
 
     def jobs(self, jobs: Mapping[str, Any]) -> list[Task]:
         """Every job as a task."""
         for name in jobs:
             if not is_name(name):
                 self.error(
-                    ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
+                    ("jobs", name), f"'{name}' is not a valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
         tasks = self.tasks(
@@ -139,7 +139,7 @@ class _JobsReader(DocumentReader):
         )
         for i, job in enumerate(jobs.values()):
             if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
-                self.add_unknown_dependency(i)  # it may have been meant for a finaliser
+                self.add_unknown_dependency(i)  # it may be meant as a finaliser
         return tasks
 
     def _job(self, i: int, model: _JobModel) -> Task:
@@ -164,7 +164,7 @@ class _JobsReader(DocumentReader):
         )
 
     def _needs(self, node: Any, model: _JobModel) -> Iterator[Dependency]:
-        """What it requires, what it comes after; or, for a finaliser, every job that is none."""
+        """The jobs in `requires` and `after`; for a finaliser, all jobs that are not finalisers."""
         if _is_finaliser(node):
             yield from map(Dependency, self.awaited)
         for entry in model.requires:
@@ -174,12 +174,12 @@ class _JobsReader(DocumentReader):
                 yield Dependency(entry.job, Trigger(entry.condition) if entry.condition else None)
         required = {entry if isinstance(entry, str) else entry.job for entry in model.requires}
         for name in model.after:
-            if name not in required:  # which says more
+            if name not in required:  # which is stricter
                 yield Dependency(name, Trigger.ALWAYS)
 
 
 def _is_finaliser(job: Any) -> bool:
-    """Whether it runs when all is done: S3's `notify` comes last, not first."""
+    """Whether a job is a finaliser, which runs after all other jobs."""
     return (
         isinstance(job, dict)
         and job.get("on_complete") in ("always", "failure")

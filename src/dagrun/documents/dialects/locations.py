@@ -1,4 +1,4 @@
-"""Where a document wrote what, for any dialect: only the spelling of a few words differs."""
+"""The locations of the parts of a document, for all dialects: only a few keys differ."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Any
 from dagrun import kinds
 from dagrun.documents.dialects.dialect import Path
 
-#: A node of the document that is to be a task, and where it stands.
+#: The path of a task in the document, and its node.
 Node = tuple[Path, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialectKeys:
-    """A dialect's own words."""
+    """The keys in which dialects differ."""
 
-    #: What a task is called.
+    #: The word for a task.
     noun: str
-    #: The key of its id; None where the key of the node is the id.
+    #: The key of its id; None if the node has its id as its key.
     id: str | None
-    #: The lists of its dependencies, and the key of the other task where an entry is a mapping.
+    #: The keys of its lists of dependencies, and the key of the task in an entry that is a mapping.
     needs: tuple[str, ...]
     entry: str
     trigger: str
     params: str
-    #: The dialect's own keys for a call of a registered workflow, and whether a task may do nothing at all.
+    #: The keys with which only this dialect calls a registered workflow, and whether a task may have no action.
     calls: tuple[str, ...] = ()
     idle: bool = False
-    #: Words that a later version brings.
+    #: Keys of later versions, with their features.
     later: Mapping[str, str]
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """The keys that say what a task does, of which it has one."""
+        """The action keys, of which a task has one."""
         return (*self.calls, *kinds.action_keys())
 
 
 class NodeLocations:
-    """The places of one document, whose words about the whole run stand below `root`."""
+    """The locations of one document, whose keys for the whole run are below `root`."""
 
     def __init__(self, keys: DialectKeys, nodes: Sequence[Node], root: Path = ()) -> None:
         self.keys = keys
         self.nodes = nodes
         self.root = root
-        #: The parameters that are declared, and not just given a default.
+        #: The parameters with a declaration instead of only a default.
         self.declared: set[str] = set()
 
     def document(self, word: str) -> Path:
@@ -84,11 +84,11 @@ class NodeLocations:
         return (*self.task(task), self.keys.trigger)
 
     def edge(self, task: int, need: str) -> Path:
-        # It may follow from other words, or from the order of the steps.
+        # The dependency may follow from other keys, or from the order of the steps.
         return next(iter(self.edges(task, need)), self.trigger(task))
 
     def edges(self, task: int, need: str) -> list[Path]:
-        """Every entry that makes the task depend on `need`."""
+        """All entries that make the task depend on `need`."""
         path, node = self.nodes[task]
         return [
             (*path, word, j)

@@ -1,4 +1,4 @@
-"""The native dialect (`tasks:`, S2): its wire models and the way to a Dag."""
+"""The native dialect (`tasks:`): its models, and reading them into a Dag."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ _Trigger = Literal["success", "failure", "always", "none_failed"]
 
 
 class _TaskEdgeModel(StrictModel):
-    """A dependency with a trigger of its own."""
+    """A dependency with its own trigger."""
 
     task: str = Field(description="The id of the task that must end first.")
     trigger: _Trigger | None = Field(
-        None, description="How that task must have ended, in place of what `trigger` says for all."
+        None, description="How that task must have ended, instead of the `trigger` for all dependencies."
     )
 
 
 class _DefaultsModel(shared_models.CommonModel):
-    """What a task may say and `defaults` may say for it."""
+    """Keys of a task that are also allowed in `defaults`."""
 
     model_config = ConfigDict(json_schema_extra=shared_models.ONE_SPELLING)
 
 
 class _TaskNodeModel(StrictModel):
-    """A task among the others."""
+    """The id and the dependencies of a task."""
 
-    id: Name = Field(description="The task's name, which no other task of the document has.")
+    id: Name = Field(description="The name of the task, which must be unique in the document.")
     depends_on: list[str | _TaskEdgeModel] = Field(
-        [], description="The tasks that must end first, each by its id or as `{task: id, trigger: ...}`."
+        [], description="The tasks that must end first, each as an id or as `{task: id, trigger: ...}`."
     )
     trigger: _Trigger = Field(
         "success", description="How the dependencies must have ended for the task to run."
@@ -52,33 +52,31 @@ class _TaskNodeModel(StrictModel):
 
 
 class _TaskModel(_DefaultsModel, shared_models.BodyModel, _TaskNodeModel):
-    """One task, which does exactly one thing."""
+    """One task, with exactly one action."""
 
     model_config = ConfigDict(json_schema_extra=shared_models.task_schema())
 
 
 class _NativeModel(shared_models.DocumentModel, shared_models.NamedModel):
-    """A DAG in dagrun's native dialect."""
+    """A DAG in the native dialect of dagrun."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["tasks"]})
 
     on_error: Literal["stop_all", "continue"] = Field(
         "stop_all",
-        description="What a failure that is not tolerated does: end the run, or leave the tasks that do not depend on it alone.",
+        description="What a failure that is not tolerated does: end the run (`stop_all`), or let the tasks that do not depend on it continue.",
     )
-    timeout: Timeout | None = Field(None, description="How long the whole run may take.")
-    defaults: _DefaultsModel = Field(
-        _DefaultsModel(), description="What holds for every task that does not say otherwise."
-    )
-    #: Each task is read by itself, so that one that is wrong does not hide the others.
+    timeout: Timeout | None = Field(None, description="The maximum duration of the whole run.")
+    defaults: _DefaultsModel = Field(_DefaultsModel(), description="Defaults for all tasks.")
+    #: Each task is parsed separately, so that errors in one do not hide errors in others.
     tasks: Any = Field(
         None,
-        description="The tasks, in the order in which those that are ready start.",
+        description="The tasks. Tasks that are ready start in this order.",
         json_schema_extra={"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/_TaskModel"}},
     )
 
 
-#: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
+#: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"tasks": _NativeModel}
 PARTS: Sequence[type[StrictModel]] = (_TaskModel, shared_models.DeclarationModel)
 
@@ -93,7 +91,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
     option = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
     reader.check_retry_keys(option, ("defaults",))
     whole = [_with_defaults(option, node) for _, node in nodes] if option else None
-    need, trigger = cache(_need), cache(Trigger)  # the same few are named thousands of times
+    need, trigger = cache(_need), cache(Trigger)  # the same few occur thousands of times
 
     def task(i: int, model: _TaskModel) -> Task:
         return reader.task(
@@ -114,14 +112,14 @@ def _need(entry: str | _TaskEdgeModel) -> Dependency:
 
 
 def _with_defaults(option: Mapping[str, Any], node: Any) -> Any:
-    """A task with what the defaults say for it. `params` and `env` are merged; a retry is the task's own or theirs."""
+    """A task with the defaults merged in. `params` and `env` are merged key by key; `retries` and `retry` together."""
     if not isinstance(node, dict):
         return node
     own = node.keys() | ({"retries", "retry"} if "retries" in node or "retry" in node else set())
     merged = {word: value for word, value in option.items() if word not in own} | node
     for word in ("params", "env"):
         if isinstance(node.get(word), dict):
-            # In the task's own order: a value of `env` may refer to those that stand before it.
+            # The order of the task is kept: a value of `env` may refer to those before it.
             others = {name: value for name, value in option.get(word, {}).items() if name not in node[word]}
             merged[word] = {**others, **node[word]}
     return merged

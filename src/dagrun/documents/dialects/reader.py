@@ -1,4 +1,4 @@
-"""What every dialect does alike on its way from a document to a Dag; only the words differ."""
+"""The common part of all dialects: from a document to a Dag. Only the keys differ."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from dagrun import kinds
 from dagrun.core.model import (
@@ -27,19 +27,20 @@ from dagrun.core.model import (
     is_name,
 )
 from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts
-from dagrun.documents.dialects.dialect import ParsedDocument, Path
+from dagrun.documents.dialects.dialect import ParsedDocument, Path, TooManyFindings
 from dagrun.documents.dialects.locations import DialectKeys, Node, NodeLocations
 from dagrun.documents.yaml import Finding, Source
+from dagrun.documents.yaml.values import brief
 
 AnyModel = TypeVar("AnyModel", bound=fields.StrictModel)
 AnyBody = TypeVar("AnyBody", bound=shared_models.BodyModel)
 
 NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
-#: Words for one thing, to call a registered function.
+#: Synonyms for the call of a registered function.
 _CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
 _LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
-#: Words that most tasks do without.
+#: Keys that most tasks do not have.
 _RARE_KEYS = frozenset(
     {
         "shell",
@@ -54,7 +55,7 @@ _RARE_KEYS = frozenset(
         "max_parallel",
     }
 )
-#: Words that may be left out of a task without making any of its other words wrong.
+#: Keys that can be removed from a task without making other keys wrong.
 _REMOVABLE = frozenset(
     {
         "description", "kind", "trigger", "on_complete", "if", "unless", "only_if_changed", "retries", "retry",
@@ -65,8 +66,12 @@ _REMOVABLE = frozenset(
 _STUB = kinds.read_action({})
 
 
+#: Nobody reads more.
+MOST_FINDINGS: Final = 1_000
+
+
 class DocumentReader:
-    """One document on its way to a Dag; collects every finding."""
+    """Reads one document into a Dag and collects all findings."""
 
     def __init__(
         self, source: Source, keys: DialectKeys, body: type[shared_models.BodyModel], root: Path = ()
@@ -74,28 +79,35 @@ class DocumentReader:
         self.source = source
         self.keys = keys
         self._choice = keys.actions
-        #: What a task may say, and what a document may say beside its tasks.
+        #: The keys of a task, and those of a document.
         self._task_keys = frozenset(fields.keys_of(body))
         self._document_keys: frozenset[str] = frozenset()
-        #: Words that could not be read: what they declare is not known.
+        #: Keys that could not be read: their declarations are not known.
         self.unread: set[str] = set()
         self.misspelt: dict[int, frozenset[str]] = {}
         self.locations = NodeLocations(keys, (), root)
         self.findings: list[Finding] = []
-        #: Errors that leave the task they are about as it is: it is checked on.
+        #: Errors after which their task can still be checked.
         self.soft_errors: list[Finding] = []
         self.broken: set[int] = set()
         self._combinations = 0  # of all matrices so far, before `exclude` and `include`
-        # Thousands of tasks say the same; what is equal is one value.
+        # Thousands of tasks have equal values, which are shared.
         self._retries = cache(lambda retries: Retry(retries=retries))
 
     def error(self, path: Path, message: str, code: str, *, suggestion: str = "", key: bool = False) -> None:
-        """Note an error."""
-        self.findings.append(Finding(self.source.place(path, key=key), message, code, suggestion))
+        """Report an error."""
+        self.report([Finding(self.source.place(path, key=key), message, code, suggestion)])
+
+    def report(self, findings: Iterable[Finding]) -> None:
+        """Add findings. Raises TooManyFindings: each costs more memory than the text that causes it."""
+        for finding in findings:
+            self.findings.append(finding)
+            if len(self.findings) >= MOST_FINDINGS:
+                raise TooManyFindings(self.findings)
 
     def synonymous_keys(self, path: Path, one: str, other: str) -> None:
-        """Note that two words say one thing."""
-        message = f"'{one}' and '{other}' say the same thing; keep one"
+        """Report that two keys have the same meaning."""
+        message = f"'{one}' and '{other}' mean the same; keep one"
         self.error(path, message, "two-spellings", key=True)
 
     # --- the document --------------------------------------------------------------------------------------
@@ -107,41 +119,41 @@ class DocumentReader:
         path: Path = (),
         level: Mapping[str, str] = NOTHING,
     ) -> AnyModel:
-        """A node whose keys may all be left out. Those that are wrong are told, and left out.
+        """Parse a node whose keys are all optional. Wrong keys are reported and ignored.
 
-        `level` says where words stand that are not for this node.
+        `level` gives advice for keys that belong to another level of the document.
         """
         good = dict(data)
         if issubclass(model_type, shared_models.DocumentModel):
             self._document_keys = frozenset(fields.keys_of(model_type))
-        each = self._task_keys - {"kind"}  # that of a document is another thing
-        level = {**dict.fromkeys(each, f"each {self.keys.noun} says it for itself"), **level}
+        each = self._task_keys - {"kind"}  # a document has a key of this name too
+        level = {**dict.fromkeys(each, f"it belongs to each {self.keys.noun}"), **level}
         while True:
             try:
                 return model_type.model_validate(good)
             except ValidationError as error:
-                self.findings += fields.findings(error, self.source, path, model_type, LATER_DAG_KEYS, level)
+                self.report(fields.findings(error, self.source, path, model_type, LATER_DAG_KEYS, level))
                 known = fields.keys_of(model_type)
                 for word in {str(detail["loc"][0]) for detail in error.errors()}:
                     self.unread |= {word, *(() if word in known else _intended_keys(word, known, level))}
                     good.pop(word, None)
 
     def name(self, own: str | None, given: str | None, hint: str = "name: my_dag") -> str:
-        """The DAG's name: its own, or the one that comes with the file."""
+        """The name of the DAG: its own, otherwise the one of the file."""
         if own is None and not (given and is_name(given)):
             why = (
-                f"'{given}' cannot be one: {NAME_RULE}"
+                f"'{given}' is not a valid name: {NAME_RULE}"
                 if given
-                else "text without a file has none of its own"
+                else "text without a file has no default name"
             )
             self.error((), f"the DAG needs a name: {why}", "missing-name", suggestion=f"add `{hint}`")
         return own or given or "unnamed"
 
     def nodes(self, data: Mapping[str, Any], word: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
-        """What stands under `word`, if it is a list, or mapping, that holds something; else an empty one."""
+        """The value of the key `word` if it is a non-empty list or mapping, otherwise an empty one."""
         path, nodes = self.locations.document(word), data.get(word)
-        if word not in data and any(synonyms.names(each.suggestion, path) for each in self.findings):
-            return kind()  # a misspelt key was told of already
+        if word not in data and any(synonyms.mentions(each.suggestion, path) for each in self.findings):
+            return kind()  # a misspelt key is already reported
         if nodes is None or nodes in ([], {}):
             hint = f"write the {self.keys.noun}s under '{word}:'" if word not in data else ""
             message = "ValidationError: DAG must have at least one task"
@@ -188,7 +200,7 @@ class DocumentReader:
             declared = shared_models.DeclarationModel.model_validate(value)
         except ValidationError as error:
             path = (*self.locations.document("params"), name)
-            self.findings += fields.findings(error, self.source, path, shared_models.DeclarationModel, {})
+            self.report(fields.findings(error, self.source, path, shared_models.DeclarationModel, {}))
             return Param(name=name)
         return Param(
             name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
@@ -204,7 +216,7 @@ class DocumentReader:
         build: Callable[[int, AnyBody], Task],
         whole: Sequence[Any] | None = None,
     ) -> list[Task]:
-        """Every node as a task. `whole` are the nodes with what the document says for all of them."""
+        """All nodes as tasks. `whole` are the nodes with the defaults of the document merged in."""
         self.locations.nodes = nodes
         tasks: list[Task] = []
         for i, model in enumerate(self._parse_all(model_type, nodes, whole or [node for _, node in nodes])):
@@ -226,7 +238,7 @@ class DocumentReader:
     ) -> Sequence[AnyBody | None]:
         try:
             return _list_of(model_type).validate_python(whole)
-        except ValidationError:  # Each by itself now, so that one that is wrong hides no other.
+        except ValidationError:  # one by one now, so that all errors are found
             for i, (_, node) in enumerate(nodes):
                 if isinstance(node, dict) and (intended_keys := self.intended_keys(node)):
                     keys = self.keys
@@ -239,35 +251,37 @@ class DocumentReader:
             named = f" with {'an' if self.keys.id == 'id' else 'a'} '{self.keys.id}'"
             message = f"a {self.keys.noun} must be a mapping{named if self.keys.id else ''}"
             says = self.keys.id is None and isinstance(node, str) and "\n" not in node
-            hint = f"say what it does: `run: {node}`" if says else ""
+            hint = f"write `run: {brief(node)}`" if says else ""
             self.error(path, message, "invalid-value", suggestion=hint)
             return None
         try:
             return model_type.model_validate(node)
         except ValidationError as error:
-            self.findings += fields.findings(
-                error, self.source, path, model_type, self.keys.later, self._level()
-            )
+            self.report(fields.findings(error, self.source, path, model_type, self.keys.later, self._level()))
             wrong = {str(detail["loc"][0]) for detail in error.errors(include_url=False)}
             if wrong & self._task_keys <= _REMOVABLE and wrong.isdisjoint(self.keys.later):
-                # One wrong word hides no other mistake of the task.
+                # One wrong key must not hide other errors of the task.
                 return self._parse(model_type, path, {key: node[key] for key in node if key not in wrong})
             self._actions(node, path)
             return None
 
     def _level(self) -> Mapping[str, str]:
-        """Where the words stand that a task has not."""
+        """Advice for keys that belong to another level than a task."""
         keys = self.keys
-        key = {} if keys.id else dict.fromkeys(("id", "name"), f"the key above is the {keys.noun}'s name")
-        outputs = {"outputs": "what a script writes to $DAGRUN_OUTPUT are its outputs"}
+        key = (
+            {} if keys.id else dict.fromkeys(("id", "name"), f"the key above is the name of the {keys.noun}")
+        )
+        outputs = {"outputs": "the outputs of a script are the lines that it writes to $DAGRUN_OUTPUT"}
         return (
-            dict.fromkeys(self._document_keys - {f"{keys.noun}s"}, f"it is said once, beside '{keys.noun}s'")
+            dict.fromkeys(
+                self._document_keys - {f"{keys.noun}s"}, f"it belongs to the document, next to '{keys.noun}s'"
+            )
             | key
             | outputs
         )
 
     def _stub(self, i: int) -> Task:
-        """What is known of a task that could not be read: enough for others to depend on it."""
+        """The known parts of a task that could not be read: enough for others to depend on it."""
         path, node = self.locations.nodes[i]
         raw = node if isinstance(node, dict) else {}
         intended_keys = (raw[word] for word in raw if self.keys.id in self.intended_keys({word: None}))
@@ -284,10 +298,10 @@ class DocumentReader:
         )
 
     def _text(self, path: Path) -> str | None:
-        """The id of the task at `path` as it was written, which YAML reads as a number."""
+        """The id of the task at `path` as written, if YAML reads it as a number."""
         return self.source.written((*path, self.keys.id or ""))
 
-    # --- what the words of one task ask of one another -----------------------------------------------------
+    # --- which keys of a task can be combined ---------------------------------------------------------------
 
     def _check(self, i: int, model: shared_models.BodyModel) -> None:
         path, node = self.locations.nodes[i]
@@ -299,7 +313,7 @@ class DocumentReader:
             self._artifacts(model.artifacts or (), path)
 
     def _actions(self, node: Mapping[str, Any], path: Path) -> list[str]:
-        """The keys that say what the task does: one, if all is right. An image with a script is one thing."""
+        """The action keys of a task: exactly one if the task is correct. An image with a script counts as one."""
         noun, choice = self.keys.noun, self._choice
         actions = [word for word in choice if word in node]
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
@@ -319,16 +333,16 @@ class DocumentReader:
         return actions
 
     def add_unknown_dependency(self, i: int) -> None:
-        """Note that a task may wait for more than is known."""
+        """Note that a task may have dependencies that are not known."""
         self.misspelt[i] = self.misspelt.get(i, frozenset()) | {"needs"}
 
     def intended_keys(self, node: Mapping[str, Any]) -> set[str]:
-        """The words of a task that stand in it under another name, as it was told of them."""
+        """The keys that the unknown keys of a task were meant to be, according to the advice for them."""
         unknown = [word for word in node if word not in self._task_keys]
         return {each for word in unknown for each in _intended_keys(word, self._task_keys, self._level())}
 
     def check_retry_keys(self, node: Mapping[str, Any], path: Path) -> None:
-        """Tell when `retries` stands beside `retry.max_attempts`."""
+        """Report `retries` together with `retry.max_attempts`."""
         retry = node.get("retry")
         if "retries" in node and isinstance(retry, dict) and "max_attempts" in retry:
             self.synonymous_keys((*path, "retries"), "retries", "retry.max_attempts")
@@ -357,14 +371,14 @@ class DocumentReader:
         for j, artifact in enumerate(artifacts):
             name, at = task_parts.artifact_name(artifact), (*path, "artifacts", j)
             if name is None:
-                self.error(at, f"'{artifact}' names nothing in the working directory", "invalid-value")
+                self.error(at, f"'{artifact}' is not in the working directory", "invalid-value")
             elif name in kept:
-                message = f"'{kept[name]}' and '{artifact}' would both be kept as '{name}'"
+                message = f"'{kept[name]}' and '{artifact}' would both be stored as '{name}'"
                 self.error(at, message, "name-collision")
             else:
                 kept[name] = artifact
 
-    # --- what all dialects build alike ---------------------------------------------------------------------
+    # --- building tasks -----------------------------------------------------------------------------------
 
     def task(
         self,
@@ -380,7 +394,7 @@ class DocumentReader:
         timeout: float | None,
         continue_on_failure: bool | shared_models.ToleratedModel,
     ) -> Task:
-        """A task, given what its dialect spells in a way of its own."""
+        """A task. The arguments are the values whose keys differ between dialects."""
         task = Task(
             id=id,
             action=action or kinds.read_action(vars(model)),
@@ -413,7 +427,7 @@ class DocumentReader:
         )
 
     def _unique(self, i: int, needs: Iterable[Dependency], trigger: Trigger) -> tuple[Dependency, ...]:
-        """Each dependency once. Two entries for one that ask for different ends cannot both be meant."""
+        """The dependencies without duplicates. Two entries for one task with different triggers are an error."""
         every = tuple(needs)
         if len({need.task for need in every}) == len(every):
             return every
@@ -422,7 +436,7 @@ class DocumentReader:
             known = first.setdefault(need.task, need)
             if (known.trigger or trigger) is not (need.trigger or trigger):
                 path = self.locations.edges(i, need.task)[-1]
-                message = f"'{need.task}' stands here twice, and is to end in different ways"
+                message = f"'{need.task}' is listed twice, with different triggers"
                 self.error(path, message, "contradiction", suggestion="keep one of the entries")
         return tuple(first.values())
 
@@ -433,7 +447,7 @@ class DocumentReader:
         )
 
     def env(self, env: Mapping[str, Any], where: Callable[[str], Path]) -> dict[str, str]:
-        """Environment values as the text that was written: `3.10` stays `3.10`, nothing stays empty (CONTRACT 2.4)."""
+        """Values of an environment as the text in the document: `3.10` stays `3.10`, and no value becomes the empty text."""
         return {
             name: value if isinstance(value, str) else fields.written(self.source, where(name))
             for name, value in env.items()
@@ -452,12 +466,14 @@ class DocumentReader:
             if name is None:
                 self.error(
                     path,
-                    f"'{each}' does not say what the service is called",
+                    f"'{brief(each)}' gives the service no name",
                     "invalid-value",
                     suggestion=hint,
                 )
             elif name in services:
-                self.error(path, f"two services would be called '{name}'", "name-collision", suggestion=hint)
+                self.error(
+                    path, f"two services would have the name '{name}'", "name-collision", suggestion=hint
+                )
             else:
                 services[name] = ServiceContainer(name=name, image=each)
         return tuple(services.values())
@@ -492,18 +508,18 @@ class DocumentReader:
             self.error((*path, "matrix"), message, "too-many-variants", key=True)
             return matrix
         problems = list(matrices.problems(matrix, self.source, where))
-        self.findings += problems
+        self.report(problems)
         if not problems:
             self.soft_errors += matrices.in_vain(matrix, self.source, where)
         return matrix
 
 
 def _intended_keys(word: str, known: Collection[str], level: Mapping[str, str]) -> set[str]:
-    """The words that one which nobody knows was told to be."""
+    """The keys that an unknown one was meant to be, according to the advice for it."""
     advice = synonyms.advice(word, known, level)
-    return {each for each in known if synonyms.names(advice, {each})}
+    return {each for each in known if synonyms.mentions(advice, {each})}
 
 
 @cache
 def _list_of(model_type: type[AnyModel]) -> TypeAdapter[list[AnyModel]]:
-    return TypeAdapter(list[model_type])  # type: ignore[valid-type]
+    return TypeAdapter(Annotated[list[model_type], FailFast()])  # type: ignore[valid-type, arg-type]

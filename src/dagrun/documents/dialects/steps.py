@@ -1,4 +1,4 @@
-"""The Kubernetes style (`spec.steps:`, or `steps:` alone; S0): its wire models and the way to a Dag."""
+"""The Kubernetes style (`spec.steps:`, or only `steps:`): its models, and reading them into a Dag."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEYS = DialectKeys(
     calls=("toolRef", "agentRef"), later=_LATER,
 )  # fmt: skip
 
-#: What each kind of step is done by; a later version brings those of `_LATER_KINDS`.
+#: The action keys of each kind of step; those in `_LATER_KINDS` come with a later version.
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "ToolRun": ("toolRef", "workflow_ref"),
     "AgentRun": ("agentRef", "workflow_ref"),
@@ -35,49 +35,49 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 _LATER_KINDS = ("SubOrchestration", "ApprovalGate", "SignalWait")
 
 
-#: Words of `retry` about the delay, which `retryBackoffSeconds` fixes.
+#: Keys of `retry` about the delay, which `retryBackoffSeconds` makes constant.
 _DELAY = ("initial", "factor", "max", "jitter")
 
 
 class _ReferenceModel(StrictModel):
-    """A thing by its name."""
+    """A reference by name."""
 
-    name: Called = Field(description="Its name.")
+    name: Called = Field(description="The name.")
 
 
 class _StepNodeModel(StrictModel):
-    """A step among the others, and what this dialect spells in a way of its own."""
+    """The name and the dependencies of a step, and the keys with other names in this dialect."""
 
-    name: Name = Field(description="The step's name, which no other step of the document has.")
+    name: Name = Field(description="The name of the step, which must be unique in the document.")
     dependsOn: list[str] = Field(
         [],
-        description="The steps that must end first. Where no step at all has it, each waits for the one before.",
+        description="The steps that must end first. If no step has this key, each step waits for the one before it.",
     )
     trigger: Literal["success", "failure", "always", "none_failed"] = Field(
         "success", description="How the dependencies must have ended for the step to run."
     )
     kind: str | None = Field(
         None,
-        description="What kind of step it is; what it does is said by another key.",
+        description="The kind of the step; another key gives its action.",
         json_schema_extra={"enum": list(_KINDS)},
     )
     toolRef: _ReferenceModel | None = Field(
-        None, description="Call the registered Python function of this name."
+        None, description="Call the registered Python function with this name."
     )
     agentRef: _ReferenceModel | None = Field(None, description="The same, for an agent.")
     policyRef: _ReferenceModel | None = Field(
-        None, description="The policy that the step falls under; kept, not applied."
+        None, description="The policy of the step; kept, but not applied."
     )
     with_: dict[str, Any] | None = Field(
         None, alias="with", description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )
-    retryBackoffSeconds: Seconds | None = Field(None, description="The delay before each retry.")
+    retryBackoffSeconds: Seconds | None = Field(None, description="The delay before each retry, in seconds.")
     timeoutSeconds: Seconds | None = Field(
-        None, description="How long one attempt may take; 0 means as long as it likes."
+        None, description="The maximum duration of one attempt in seconds; 0 means no limit."
     )
     continueOnFailure: bool | shared_models.ToleratedModel = Field(
         False,
-        description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
+        description="Tolerate a failure, or only failures with certain exit codes (`{exit_codes: [1, 2]}`): dependents still run, and the run can still succeed.",
     )
 
 
@@ -85,7 +85,7 @@ _NO_OTHER_DELAY: JsonDict = {"properties": {"retry": {"properties": dict.fromkey
 
 
 def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
-    """What a kind asks of its step's action, as the schema says it; `_Reader` tells the same with places."""
+    """The actions that a kind allows, for the schema; `_StepsReader` checks the same and reports places."""
     done: list[JsonValue] = [{"required": [word]} for word in does]
     nothing: JsonDict = {"properties": dict.fromkeys(_KEYS.actions, False)}
     return {
@@ -95,7 +95,7 @@ def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
 
 
 class _StepModel(shared_models.BodyModel, _StepNodeModel):
-    """One step, which does one thing or nothing."""
+    """One step, with one action or none."""
 
     model_config = ConfigDict(
         json_schema_extra=shared_models.task_schema(
@@ -108,35 +108,35 @@ class _StepModel(shared_models.BodyModel, _StepNodeModel):
 
 
 class _SpecModel(shared_models.DocumentModel):
-    """What an orchestration consists of."""
+    """The content of an orchestration."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["steps"]})
 
     timeoutSeconds: Seconds | None = Field(
-        None, description="How long the whole run may take; 0 means as long as it likes."
+        None, description="The maximum duration of the whole run in seconds; 0 means no limit."
     )
-    entrypoint: str | None = Field(None, description="The step that stands for the whole; it must exist.")
-    #: Each step is read by itself, so that one that is wrong does not hide the others.
+    entrypoint: str | None = Field(None, description="The name of a step; it must exist.")
+    #: Each step is parsed separately, so that errors in one do not hide errors in others.
     steps: Any = Field(
         None,
-        description="The steps, in the order in which those that are ready start.",
+        description="The steps. Steps that are ready start in this order.",
         json_schema_extra={"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/_StepModel"}},
     )
 
 
 class _FragmentModel(_SpecModel, shared_models.NamedModel):
-    """Steps without their orchestration."""
+    """Steps without an orchestration around them."""
 
 
 class _MetadataModel(StrictModel):
-    """What the orchestration says about itself."""
+    """The metadata of an orchestration."""
 
     name: Name | None = Field(
-        None, description="The DAG's name; without a word the file's, without its ending."
+        None, description="The name of the DAG (default: the name of the file without its suffix)."
     )
-    namespace: str | None = Field(None, description="Kept, not looked at.")
-    labels: dict[str, str | int | float | bool] | None = Field(None, description="Kept, not looked at.")
-    annotations: dict[str, str | int | float | bool] | None = Field(None, description="Kept, not looked at.")
+    namespace: str | None = Field(None, description="Kept, but not used.")
+    labels: dict[str, str | int | float | bool] | None = Field(None, description="Kept, but not used.")
+    annotations: dict[str, str | int | float | bool] | None = Field(None, description="Kept, but not used.")
 
 
 class _OrchestrationModel(StrictModel):
@@ -144,17 +144,17 @@ class _OrchestrationModel(StrictModel):
 
     model_config = ConfigDict(json_schema_extra={"required": ["spec"]})
 
-    apiVersion: str | None = Field(None, description="Kept by those who need it.")
+    apiVersion: str | None = Field(None, description="Accepted, but not used.")
     kind: Literal["Orchestration"] | None = Field(None, description="Always `Orchestration`.")
-    metadata: _MetadataModel | None = Field(None, description="Its name, and what is kept with it.")
+    metadata: _MetadataModel | None = Field(None, description="Its name and further metadata.")
     spec: Any = Field(
         None,
-        description="What the orchestration does.",
+        description="The content of the orchestration.",
         json_schema_extra={"allOf": [{"$ref": "#/definitions/_SpecModel"}]},
     )
 
 
-#: What `dialects/schema.py` makes a schema of: the documents by their keys, then what they do not name by themselves.
+#: The models for `dialects/schema.py`: the documents by top-level key, then the models that these do not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"spec": _OrchestrationModel, "steps": _FragmentModel}
 PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, shared_models.DeclarationModel)
 
@@ -166,7 +166,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
     if not whole:
         fragment = reader.document(_FragmentModel, data)
         return reader.read(fragment, data, reader.name(fragment.name, name), {})
-    below = dict.fromkeys(fields.keys_of(_SpecModel), "it stands below 'spec'")
+    below = dict.fromkeys(fields.keys_of(_SpecModel), "it belongs below 'spec'")
     orchestration = reader.document(_OrchestrationModel, data, level=below)
     metadata = orchestration.metadata or _MetadataModel()
     name = reader.name(metadata.name, name, "metadata: {name: my-dag}")
@@ -176,14 +176,14 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
             ("spec",),
             "'spec' must be a mapping",
             "invalid-value",
-            suggestion="write the steps in it, under 'steps'",
+            suggestion="write the steps under 'steps' in it",
         )
         spec = {}
     return reader.read(reader.document(_SpecModel, spec, ("spec",)), spec, name, reader.metadata(metadata))
 
 
 class _StepsReader(DocumentReader):
-    """One orchestration on its way to a Dag."""
+    """Reads one orchestration into a Dag."""
 
     def read(
         self, spec: _SpecModel, data: Mapping[str, Any], name: str, metadata: Mapping[str, Any]
@@ -211,7 +211,7 @@ class _StepsReader(DocumentReader):
         )  # fmt: skip
 
     def metadata(self, model: _MetadataModel) -> Mapping[str, Any]:
-        """What the orchestration says about itself; values of labels and annotations as they were written."""
+        """The metadata of the orchestration; labels and annotations keep their text."""
         kept: dict[str, Any] = {}
         if model.namespace is not None:
             kept["namespace"] = model.namespace
@@ -222,7 +222,7 @@ class _StepsReader(DocumentReader):
         return kept
 
     def _mixture(self, nodes: Sequence[Node]) -> None:
-        """Among steps with `dependsOn` one without it may have been meant to wait for the one before."""
+        """Warn about a step without `dependsOn` among others with it: it may be meant to wait for the one before it."""
         loose = [
             i
             for i, (_, node) in enumerate(nodes)
@@ -233,10 +233,12 @@ class _StepsReader(DocumentReader):
         ]
         if loose and not self.sequential:
             path, node = nodes[loose[0]]
-            message = f"'{node.get('name')}' has no 'dependsOn', so it waits for nothing, while other steps have one"
+            message = (
+                f"'{node.get('name')}' has no 'dependsOn', so it waits for no step, but other steps have one"
+            )
             place = self.source.place((*path, "name"))
             self.findings.append(
-                Finding(place, message, "mixed-order", "write `dependsOn: []` if that is meant", "warning")
+                Finding(place, message, "mixed-order", "write `dependsOn: []` if this is intended", "warning")
             )
 
     def _step(self, i: int, model: _StepModel) -> Task:
@@ -261,17 +263,17 @@ class _StepsReader(DocumentReader):
             self.add_unknown_dependency(i)
         elif i and model.name not in self.named:
             yield Dependency(self.locations.nodes[i - 1][1]["name"])
-        self.named.add(model.name)  # a name that stands twice is told as that, not as a circle
+        self.named.add(model.name)  # a duplicate name is an error of its own, not a cycle
 
     def _backoff(self, model: _StepModel) -> Retry | None:
-        """A constant delay."""
+        """The retry with a constant delay."""
         if model.retryBackoffSeconds is None:
             return None
         delay = model.retryBackoffSeconds
         return replace(self.retry(model), initial=delay, factor=1.0, max=delay, jitter=0.0)
 
     def _kind(self, kind: str | None, node: Mapping[str, Any], path: Path) -> None:
-        """What a kind asks of the step's action."""
+        """Check that the kind of a step allows its action."""
         if kind is None:
             return
         at = (*path, "kind")
@@ -285,11 +287,11 @@ class _StepsReader(DocumentReader):
             return
         allowed = _KINDS[kind]
         actions = [word for word in self.keys.actions if word in node]
-        does = f"calls a function: it has {' or '.join(map(repr, allowed))}" if allowed else "does nothing"
+        needs = f"needs {' or '.join(map(repr, allowed))}" if allowed else "has no action"
         if allowed and not actions and self.intended_keys(node).isdisjoint(allowed):
-            self.error(at, f"a step of the kind '{kind}' {does}", "missing-key")
+            self.error(at, f"a step of the kind '{kind}' {needs}", "missing-key")
         for word in actions:
             if word not in allowed:
                 but = "not" if allowed else "but this one has"
-                message = f"a step of the kind '{kind}' {does}, {but} '{word}'"
+                message = f"a step of the kind '{kind}' {needs}, {but} '{word}'"
                 self.error((*path, word), message, "misplaced-key", key=True)

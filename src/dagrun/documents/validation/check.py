@@ -239,7 +239,7 @@ def _parameters(written: ParsedDocument) -> Iterator[Finding]:
                 if variable in owners:
                     yield _at(
                         written, written.locations.param(i, name),
-                        f"parameters '{owners[variable]}' and '{name}' would both be ${variable}",
+                        f"parameters '{owners[variable]}' and '{name}' would both set ${variable}",
                         "variable-collision", suggestion="rename one of them", key=True,
                     )  # fmt: skip
                 owners[variable] = name

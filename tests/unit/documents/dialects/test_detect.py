@@ -10,17 +10,17 @@ from tests.unit.harness import read, shown, told
 def test_one_document_has_one_dialect() -> None:
     assert told("name: d\ntasks: [{id: a, run: x}]\njobs: {}") == shown(
         """
-        dag.yaml:3:1: error: one document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
+        dag.yaml:3:1: error: a document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
             3 | jobs: {}
               | ^
-          help: keep one, or write two documents
+          help: keep one of them, or write two documents
         """
     )
 
 
 def test_the_second_key_in_the_file_is_the_one_too_many() -> None:
     assert told("jobs: {}\nname: d\nspec: {}").startswith(
-        "dag.yaml:3:1: error: one document has one dialect, but this one has 'jobs:' and 'spec:'"
+        "dag.yaml:3:1: error: a document has one dialect, but this one has 'jobs:' and 'spec:'"
     )
 
 

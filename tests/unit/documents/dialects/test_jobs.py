@@ -128,7 +128,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: a job must be a mapping [invalid-value]
             2 |   a: make
               |      ^
-          help: say what it does: `run: make`
+          help: write `run: make`
         """,
     ),
     "jobs as a list": (
@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a name that is none": (
         "jobs:\n  a b: {run: x}",
         """
-        dag.yaml:2:3: error: 'a b' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
+        dag.yaml:2:3: error: 'a b' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
             2 |   a b: {run: x}
               |   ^
         """,
@@ -211,7 +211,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "excludes in both places": (
         "jobs:\n  a: {run: x, matrix: {os: [a, b], exclude: [{os: a}]}, exclude: [{os: b}]}",
         """
-        dag.yaml:2:57: error: 'exclude' and 'matrix.exclude' say the same thing; keep one [two-spellings]
+        dag.yaml:2:57: error: 'exclude' and 'matrix.exclude' mean the same; keep one [two-spellings]
             2 |   a: {run: x, matrix: {os: [a, b], exclude: [{os: a}]}, exclude: [{os: b}]}
               |                                                         ^
         """,

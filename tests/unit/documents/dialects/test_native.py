@@ -230,7 +230,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:42: error: 'continue_on_failure' must be true or false [invalid-value]
             2 |   - {id: a, run: x, continue_on_failure: 2}
               |                                          ^
-          help: for certain exit codes alone write {exit_codes: [2]}
+          help: to tolerate only certain exit codes write {exit_codes: [2]}
         """,
     ),
     "an exit code that no command has": (
@@ -354,7 +354,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: ../x, run: x}
         """,
         """
-        dag.yaml:2:10: error: '../x' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
+        dag.yaml:2:10: error: '../x' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
             2 |   - {id: ../x, run: x}
               |          ^
         """,
@@ -393,7 +393,7 @@ WRONG: dict[str, tuple[str, str]] = {
             retry: {max_attempts: 3}
         """,
         """
-        dag.yaml:4:5: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+        dag.yaml:4:5: error: 'retries' and 'retry.max_attempts' mean the same; keep one [two-spellings]
             4 |     retries: 2
               |     ^
         """,
@@ -496,7 +496,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:12: error: unknown key 'id' [unknown-key]
             1 | defaults: {id: x}
               |            ^
-          help: each task says it for itself
+          help: it belongs to each task
         """,
     ),
     "a key with nothing after it": (
@@ -505,7 +505,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: }
         """,
         """
-        dag.yaml:2:18: error: 'run' must have a value, or be left out [invalid-value]
+        dag.yaml:2:18: error: 'run' must have a value; remove the key if it is not needed [invalid-value]
             2 |   - {id: a, run: }
               |                  ^
         """,
@@ -540,7 +540,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: x, shell: "${{ params.x }}"}
         """,
         """
-        dag.yaml:2:28: error: 'shell' must be written out: ${{ }} is not evaluated here [invalid-value]
+        dag.yaml:2:28: error: 'shell' must not contain ${{ }}, which is not evaluated here [invalid-value]
             2 |   - {id: a, run: x, shell: "${{ params.x }}"}
               |                            ^
         """,
@@ -573,7 +573,7 @@ WRONG: dict[str, tuple[str, str]] = {
         tasks: [{id: a, run: x}]
         """,
         """
-        dag.yaml:1:12: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+        dag.yaml:1:12: error: 'retries' and 'retry.max_attempts' mean the same; keep one [two-spellings]
             1 | defaults: {retries: 1, retry: {max_attempts: 2}}
               |            ^
         """,
@@ -623,7 +623,7 @@ def test_a_dag_that_does_not_name_its_tasks_is_told_where_they_go(document: str)
 def test_an_inline_document_needs_a_name() -> None:
     assert told("tasks: [{id: a, run: x}]", name=None) == shown(
         """
-        dag.yaml:1:1: error: the DAG needs a name: text without a file has none of its own [missing-name]
+        dag.yaml:1:1: error: the DAG needs a name: text without a file has no default name [missing-name]
             1 | tasks: [{id: a, run: x}]
               | ^
           help: add `name: my_dag`
@@ -633,7 +633,7 @@ def test_an_inline_document_needs_a_name() -> None:
 
 def test_a_files_name_that_is_none_is_told() -> None:
     assert told("tasks: [{id: a, run: x}]", name="my dag").startswith(
-        "dag.yaml:1:1: error: the DAG needs a name: 'my dag' cannot be one: letters, digits"
+        "dag.yaml:1:1: error: the DAG needs a name: 'my dag' is not a valid name: letters, digits"
     )
 
 
@@ -753,20 +753,20 @@ def test_for_each_is_an_expression_or_a_list() -> None:
 
 WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "both": ("matrix: {os: [a]}, for_each: [1]", "40: error: a task has 'matrix' or 'for_each', not both [two-spellings]"),
-    "a number": ("for_each: 3", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
-    "a mapping": ("for_each: {a: b}", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
-    "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
+    "a number": ("for_each: 3", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
+    "a mapping": ("for_each: {a: b}", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
+    "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
     "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: a list is given by one ${{ }}, without text around it [invalid-expression]"),
     "an item of no kind": ("for_each: [.inf]", "31: error: the list holds .inf or .nan, which cannot be recorded [invalid-value]"),
     "its own item": ("for_each: '${{ item }}'", "36: error: 'item' exists only in a task with 'for_each' [invalid-expression]"),
     "no variants": ("max_parallel: 2", "21: error: 'max_parallel' is for tasks with 'matrix' or 'for_each' [misplaced-key]"),
     "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' is for tasks with 'image' [misplaced-key]"),
     "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),
-    "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would be called 'x' [name-collision]"),
-    "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' does not say what the service is called [invalid-value]"),
+    "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would have the name 'x' [name-collision]"),
+    "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' gives the service no name [invalid-value]"),
     "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: an entry of 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),
-    "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be kept as 'out/a' [name-collision]"),
-    "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' names nothing in the working directory [invalid-value]"),
+    "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be stored as 'out/a' [name-collision]"),
+    "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' is not in the working directory [invalid-value]"),
     "a matrix that lacks the axis": ("matrix: {os: [a]}, env: {A: '${{ matrix.so }}'}", "61: error: the matrix has no key 'so' [invalid-expression]"),
 }  # fmt: skip
 

@@ -84,10 +84,10 @@ def test_with_one_dependency_all_are_as_they_say() -> None:
 def test_a_mixture_is_warned_of() -> None:
     assert told("steps:\n  - {name: a}\n  - {name: b, dependsOn: [a]}\n  - {name: c, run: x}\n") == shown(
         """
-        dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for nothing, while other steps have one [mixed-order]
+        dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for no step, but other steps have one [mixed-order]
             4 |   - {name: c, run: x}
               |            ^
-          help: write `dependsOn: []` if that is meant
+          help: write `dependsOn: []` if this is intended
         """
     )
 
@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a kind that contradicts the action": (
         "steps:\n  - {name: a, kind: Checkpoint, run: x}",
         """
-        dag.yaml:2:33: error: a step of the kind 'Checkpoint' does nothing, but this one has 'run' [misplaced-key]
+        dag.yaml:2:33: error: a step of the kind 'Checkpoint' has no action, but this one has 'run' [misplaced-key]
             2 |   - {name: a, kind: Checkpoint, run: x}
               |                                 ^
         """,
@@ -172,7 +172,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a kind without its action": (
         "steps:\n  - {name: a, kind: ToolRun}",
         """
-        dag.yaml:2:21: error: a step of the kind 'ToolRun' calls a function: it has 'toolRef' or 'workflow_ref' [missing-key]
+        dag.yaml:2:21: error: a step of the kind 'ToolRun' needs 'toolRef' or 'workflow_ref' [missing-key]
             2 |   - {name: a, kind: ToolRun}
               |                     ^
         """,
@@ -180,7 +180,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "two names of a function": (
         "steps:\n  - {name: a, workflow_ref: w, toolRef: {name: w}}",
         """
-        dag.yaml:2:32: error: 'workflow_ref' and 'toolRef' say the same thing; keep one [two-spellings]
+        dag.yaml:2:32: error: 'workflow_ref' and 'toolRef' mean the same; keep one [two-spellings]
             2 |   - {name: a, workflow_ref: w, toolRef: {name: w}}
               |                                ^
         """,
@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "two delays": (
         "steps:\n  - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}",
         """
-        dag.yaml:2:47: error: 'retryBackoffSeconds' and 'retry.initial' say the same thing; keep one [two-spellings]
+        dag.yaml:2:47: error: 'retryBackoffSeconds' and 'retry.initial' mean the same; keep one [two-spellings]
             2 |   - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}
               |                                               ^
         """,
@@ -261,7 +261,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:7: error: 'spec' must be a mapping [invalid-value]
             1 | spec: 5
               |       ^
-          help: write the steps in it, under 'steps'
+          help: write the steps under 'steps' in it
         """,
     ),
     "a step that is text": (

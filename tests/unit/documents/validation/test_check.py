@@ -207,7 +207,7 @@ def test_two_parameters_of_a_script_would_share_a_variable() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both be $DAGRUN_PARAM_X_Y [variable-collision]
+        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both set $DAGRUN_PARAM_X_Y [variable-collision]
             4 |     params: {x-y: 1, x.y: 2}
               |                      ^
           help: rename one of them
