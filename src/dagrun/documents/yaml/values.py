@@ -48,6 +48,6 @@ class Limits:
     extra_nodes: int = 1_000_000
 
 
-def brief(text: str) -> str:
+def brief(text: str, most: int = 60) -> str:
     """Text of a user, short enough for a message."""
-    return text if len(text) <= 60 else text[:59] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"

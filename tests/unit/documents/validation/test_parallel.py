@@ -10,7 +10,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "nobody": (
         "jobs:\n  build: {run: x, parallel_with: [tst]}\n  test: {run: x}",
         """
-        dag.yaml:2:35: error: 'build' is to run beside 'tst', which does not exist [not-parallel]
+        dag.yaml:2:35: error: 'build' is to run in parallel with 'tst', which does not exist [not-parallel]
             2 |   build: {run: x, parallel_with: [tst]}
               |                                   ^
           help: did you mean 'test'?
@@ -19,34 +19,34 @@ WRONG: dict[str, tuple[str, str]] = {
     "itself": (
         "jobs:\n  a: {run: x, parallel_with: [a]}",
         """
-        dag.yaml:2:31: error: 'a' is to run beside itself [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with itself [not-parallel]
             2 |   a: {run: x, parallel_with: [a]}
               |                               ^
-          help: leave the entry out
+          help: remove the entry
         """,
     ),
     "what it waits for": (
         "jobs:\n  a: {run: x}\n  b: {run: x, requires: [a]}\n  c: {run: x, after: [b], parallel_with: [a]}",
         """
-        dag.yaml:4:43: error: 'c' cannot run beside 'a', which it waits for [not-parallel]
+        dag.yaml:4:43: error: 'c' cannot run in parallel with 'a', which it waits for [not-parallel]
             4 |   c: {run: x, after: [b], parallel_with: [a]}
               |                                           ^
-          help: leave the entry out, or what makes one wait for the other
+          help: remove the entry, or the dependency between the two
         """,
     ),
     "what waits for it": (
         "jobs:\n  a: {run: x, parallel_with: [c]}\n  b: {run: x, requires: [a]}\n  c: {run: x, requires: [b]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'c', which waits for it [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'c', which waits for it [not-parallel]
             2 |   a: {run: x, parallel_with: [c]}
               |                               ^
-          help: leave the entry out, or what makes one wait for the other
+          help: remove the entry, or the dependency between the two
         """,
     ),
     "two groups in two orders": (
         "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, requires: [c]}\n  c: {run: x, parallel_with: [d]}\n  d: {run: x, requires: [a]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'b' if all other entries of 'parallel_with' apply [not-parallel]
             2 |   a: {run: x, parallel_with: [b]}
               |                               ^
         """,
@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a group through a third": (
         "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, parallel_with: [c]}\n  c: {run: x, requires: [a]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'b' if all other entries of 'parallel_with' apply [not-parallel]
             2 |   a: {run: x, parallel_with: [b]}
               |                               ^
         """,
