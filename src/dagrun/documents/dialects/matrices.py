@@ -95,16 +95,26 @@ def _too_much_text(matrix: Matrix) -> str:
     """Why the names of all variants would take too much memory; empty if they do not."""
     combinations = math.prod(map(len, matrix.axes.values())) if matrix.axes else 0
     size = sum(
-        combinations // len(values) * sum(len(name) + len(str(value)) + 2 for value in values)
+        combinations // len(values) * sum(_length(name, value) for value in values)
         for name, values in matrix.axes.items()
     )
+    added: dict[str, int] = {}
+    longest: dict[str, int] = {}
     for entry in matrix.include:
-        # The number of variants that an entry is merged into.
-        fitting = combinations // math.prod(len(matrix.axes[name]) for name in entry if name in matrix.axes)
-        size += max(1, fitting) * sum(len(name) + len(str(value)) + 2 for name, value in entry.items())
+        # The number of combinations that an entry is merged into. A later entry replaces the values of an earlier one.
+        merged = combinations // math.prod(len(matrix.axes[name]) for name in entry if name in matrix.axes)
+        for name, value in entry.items():
+            added[name] = added.get(name, 0) + merged * _length(name, value)
+            longest[name] = max(longest.get(name, 0), _length(name, value))
+    size += sum(min(added[name], combinations * longest[name]) for name in added)
     if size <= MOST_TEXT:
         return ""
     return f"the names of all variants would have {size:,} characters together; at most {MOST_TEXT:,} are allowed"
+
+
+def _length(name: str, value: MatrixValue) -> int:
+    """The length of `name=value,` in the name of a variant."""
+    return len(name) + len(str(value)) + 2
 
 
 def _collisions(matrix: Matrix, source: Source, where: Where) -> Iterator[Finding]:

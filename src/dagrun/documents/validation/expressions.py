@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.model import Matrix, ScriptText, Task
-from dagrun.core.variants import variant_ids
 from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
+from dagrun.documents.validation.ancestors import AncestorIndex, Ancestors
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions
 from dagrun.language.expressions import (
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
 
-#: How many tasks one pass over the document finds the descendants of.
-BLOCK = 1024
-
-
 def check_expressions(written: ParsedDocument) -> Iterator[Finding]:
     """All findings about expressions, each at its own column. Costs O(text) and a walk per task that is named from afar."""
     return _ExpressionCheck(written).findings()
@@ -49,8 +45,8 @@ class _ExpressionCheck:
     def __init__(self, written: ParsedDocument) -> None:
         self.written = written
         self.dag = written.dag
-        self.variants = variant_ids(self.dag.tasks)
-        self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
+        self.ancestors = AncestorIndex(written)
+        self.index = self.ancestors.index
         #: None: they could not be read, which is told as that.
         self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
@@ -60,11 +56,6 @@ class _ExpressionCheck:
             for param in self.dag.params
             if (kind := scalar_type(param)) is not None
         }
-        self._below: dict[str, set[int]] = {}
-        self._blocks: dict[int, list[int]] = {}
-        self._above: dict[int, set[int]] = {}
-        self._loose: set[int] | None = None
-        self._dependents: dict[str, list[int]] | None = None
         self._scripts_read: dict[
             ScriptText, tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]
         ] = {}
@@ -85,7 +76,7 @@ class _ExpressionCheck:
                 yield from self._task(i, task, locations)
 
     def _task(self, i: int, task: Task, locations: Locations) -> Iterator[Finding]:
-        ancestors, path = _Ancestors(self, i), locations.task(i)
+        ancestors, path = Ancestors(self.ancestors, i), locations.task(i)
         known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
@@ -140,7 +131,7 @@ class _ExpressionCheck:
             run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
             types=self.types if matrix is None else {**self.types, **_matrix_types(matrix)},
         )
-        return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
+        return replace(known, late=ancestors.late) if isinstance(ancestors, Ancestors) else known
 
     def _defaults(self, locations: Locations) -> Iterator[Finding]:
         """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
@@ -335,133 +326,6 @@ class _ExpressionCheck:
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
         place = self.written.source.place_within(path, error.offset)
         return Finding(place, error.message, "invalid-expression", error.suggestion)
-
-    # --- who stands above whom -----------------------------------------------------------------------------
-
-    def is_above(self, name: str, i: int) -> bool:
-        """Whether the task or variant `name` is an ancestor of task number `i`."""
-        if any(need.task == name for need in self.dag.tasks[i].needs):
-            return True
-        if name in self.variants:
-            if name not in self._below:
-                whole = self.dag.tasks[self.variants[name]].id
-                self._below[name] = self._walk_down([name, whole])
-            return i in self._below[name]
-        block, bit = divmod(self.index[name], BLOCK)
-        if block not in self._blocks:
-            self._blocks[block] = self._ancestors_in(block)
-        return bool(self._blocks[block][i] >> bit & 1)
-
-    def _ancestors_in(self, block: int) -> list[int]:
-        """Of every task the ancestors among the `BLOCK` tasks of one block, as a set of bits.
-
-        One pass for all of them: a walk for each name would make a document of n tasks cost n squared.
-        """
-        first = block * BLOCK
-        found = [0] * len(self.dag.tasks)
-        for i in self._order:
-            above = 0
-            for need in self.dag.tasks[i].needs:
-                j = self.index.get(need.task)
-                if j is not None:
-                    above |= found[j]
-                    if first <= j < first + BLOCK and need.task not in self.variants:
-                        above |= 1 << (j - first)
-            found[i] = above
-        return found
-
-    @cached_property
-    def _order(self) -> list[int]:
-        """The tasks, each after all that it depends on; without those in or below a cycle, which is an error by itself."""
-        needs = [
-            {self.index[need.task] for need in task.needs if need.task in self.index}
-            for task in self.dag.tasks
-        ]
-        dependents: list[list[int]] = [[] for _ in needs]
-        for i, above in enumerate(needs):
-            for j in above:
-                dependents[j].append(i)
-        missing = [len(above) for above in needs]
-        order = [i for i, count in enumerate(missing) if not count]
-        for i in order:  # it grows meanwhile
-            for j in dependents[i]:
-                missing[j] -= 1
-                if not missing[j]:
-                    order.append(j)
-        return order
-
-    def waits_for(self, i: int, other: int) -> bool:
-        """The same by number, found from below: one walk serves all that ask for the same task too early."""
-        if i not in self._above:
-            above, pile = set[int](), [i]
-            while pile:
-                needs = self.dag.tasks[pile.pop()].needs
-                new = {self.index[need.task] for need in needs if need.task in self.index} - above
-                above |= new
-                pile += new
-            self._above[i] = above
-        return other in self._above[i]
-
-    def is_loose(self, i: int) -> bool:
-        """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
-        if self._loose is None:
-            written = self.written
-            known = {*range(len(self.dag.tasks))}.difference(self._order)
-            known |= {*written.broken, *(j for j, keys_of in written.misspelt.items() if "needs" in keys_of)}
-            for j, task in enumerate(self.dag.tasks):
-                if any(need.task not in self.index for need in task.needs):
-                    known.add(j)
-            self._loose = known | self._walk_down([self.dag.tasks[j].id for j in known])
-        return i in self._loose
-
-    def _walk_down(self, pile: list[str]) -> set[int]:
-        """All tasks below these. Below a variant is also who waits for all of them."""
-        tasks = self.dag.tasks
-        if self._dependents is None:
-            self._dependents = {}
-            for i, task in enumerate(tasks):
-                for need in task.needs:
-                    self._dependents.setdefault(need.task, []).append(i)
-        variants: dict[int, list[str]] = {}
-        for variant, i in self.variants.items():
-            variants.setdefault(i, []).append(variant)
-        found: set[int] = set()
-        while pile:
-            for i in self._dependents.get(pile.pop(), ()):
-                if i not in found:
-                    found.add(i)
-                    pile += [tasks[i].id, *variants.get(i, ())]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Ancestors(Collection[str]):
-    """The ancestors of one task, found out only when somebody asks for one."""
-
-    language: _ExpressionCheck
-    task: int
-
-    def __contains__(self, name: object) -> bool:
-        return (
-            isinstance(name, str)
-            and name in self.language.index
-            and (self.language.is_above(name, self.task) or self.language.is_loose(self.task))
-        )
-
-    def late(self, name: str) -> str:
-        """What to do about a task that is no ancestor."""
-        other = self.language.index[name]
-        if other == self.task:
-            return "it is this task itself"
-        if self.language.waits_for(other, self.task):
-            return f"'{name}' waits for this task"
-        return f"add '{name}' to what this task depends on"
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self.language.index if name in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 def _matrix_types(matrix: Matrix) -> ScalarTypes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from dagrun.core.model import Matrix
@@ -209,3 +211,16 @@ def test_a_matrix_that_is_too_large_is_refused_before_it_costs_anything() -> Non
     axis = "[" + ", ".join(map(str, range(100))) + "]"
     found = told(f"tasks:\n  - {{id: a, run: x, matrix: {{a: {axis}, b: {axis}, c: {axis}, d: {axis}}}}}")
     assert "the matrix has 100,000,000 combinations; at most 100,000 are allowed [too-many-variants]" in found
+
+
+def test_long_values_in_many_variants_are_refused_before_they_cost_memory() -> None:
+    values = ", ".join(f"v{i}" for i in range(1_000))
+    document = (
+        f"tasks:\n  - id: t\n    run: x\n    matrix:\n      a: [{values}]\n      b: [{'x' * 100_000}]\n"
+    )
+    tracemalloc.start()
+    found = told(document)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "the names of all variants would have 100,009,890 characters together; at most 50,000,000" in found
+    assert peak < 10_000_000

@@ -159,3 +159,9 @@ def test_the_collector_is_left_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_long_text_counts_as_several_nodes() -> None:
+    text = f"a: &a {'x' * 256_000}\nb: [{'*a, ' * 1_500}]\n"  # recorded as JSON, these are 384 MB
+    assert [code for _, code in told(text)] == ["too-many-nodes"]
+    assert Source.inline(f"a: &a {'x' * 255}\nb: [*a]\n", limits=Limits(extra_nodes=1)).load()
