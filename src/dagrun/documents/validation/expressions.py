@@ -1,4 +1,4 @@
-"""Every `${{ }}` of a document held against what exists where it stands."""
+"""Checks of every `${{ }}` of a document: whether the names that it reads exist at its place."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
 
 def check_expressions(written: ParsedDocument) -> Iterator[Finding]:
-    """All findings about expressions, each at its own column. Costs O(text) and a walk per task that is named from afar."""
+    """All findings about expressions, each at its own column."""
     return _ExpressionCheck(written).findings()
 
 
 class _ExpressionCheck:
-    """One document's names."""
+    """The names of one document."""
 
     def __init__(self, written: ParsedDocument) -> None:
         self.written = written
         self.dag = written.dag
         self.ancestors = AncestorIndex(written)
         self.index = self.ancestors.index
-        #: None: they could not be read, which is told as that.
+        #: None: they could not be read, which is an error of its own.
         self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
         self.secrets = None if "secrets" in written.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
@@ -110,7 +110,7 @@ class _ExpressionCheck:
         secrets: bool = False,
         functions: Collection[str] = (),
     ) -> Known:
-        """What exists for one task; `variant_of` is that task where one of its variants speaks."""
+        """The names that exist for one task. `variant_of` is the task where the names of its variants exist too."""
         matrix = variant_of.matrix if variant_of else None
         misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
         more = {
@@ -134,7 +134,7 @@ class _ExpressionCheck:
         return replace(known, late=ancestors.late) if isinstance(ancestors, Ancestors) else known
 
     def _defaults(self, locations: Locations) -> Iterator[Finding]:
-        """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
+        """Check defaults of parameters, which are evaluated before all tasks, and before parameters have values."""
         closed = env_beyond_defaults(self.dag)
         known = Known(roots=("env", "run", "github"))
         secret = closed & self.secret_env
@@ -147,15 +147,15 @@ class _ExpressionCheck:
                 for reference in expressions.references(text):
                     name = reference.path[0] if reference.root == "env" and reference.path else None
                     if name in closed - secret:
-                        message = f"env.{name} is made of parameters, which have no values yet"
+                        message = f"env.{name} depends on parameters, which have no values yet"
                         yield self._finding(at, ExpressionError(message, reference.offset))
 
     def _env(
         self, env: Mapping[str, str], where: Callable[[str], Path], known: Known, below: Collection[str]
     ) -> Iterator[Finding]:
-        """The values of a mapping of variables. Each sees the names before it, and the layers below.
+        """Check the values of a mapping of variables. Each can read the names before it, and the layers below.
 
-        `below` are the names that hold secrets there.
+        `below` are the names that contain secrets in those layers.
         """
         hidden, later = set(below), set(env)
         known_below = set[str]() if env is self.dag.env else self.dag.env.keys()
@@ -181,16 +181,18 @@ class _ExpressionCheck:
 
     def _early(self, path: Path, name: str, offset: int) -> Finding:
         place = self.written.source.place_within(path, offset)
-        message = f"env.{name} stands further down, so this is its value in the layers below, or nothing"
-        return Finding(place, message, "env-order", f"move '{name}' up to use its value", "warning")
+        message = f"env.{name} is defined further down, so this is its value from other sources, or empty"
+        return Finding(
+            place, message, "env-order", f"move '{name}' above this line to use its value", "warning"
+        )
 
     def _unexpanded(self, path: Path, text: str, shell: re.Match[str]) -> Finding:
         written, name = shell["written"], shell["name"] or shell["braced"] or "HOME"
         place = self.written.source.place_within(path, shell.start("written"))
-        message = f"'{written}' stays as it is written: no shell expands a value of 'env'"
+        message = f"'{written}' is not expanded: values of 'env' are not read by a shell"
         return Finding(place, message, "unexpanded-variable", f"write ${{{{ env.{name} }}}}", "warning")
 
-    # --- the places that hold expressions ------------------------------------------------------------------
+    # --- the places of expressions -------------------------------------------------------------------------
 
     def _values(self, value: Any, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         if isinstance(value, str):
@@ -204,16 +206,16 @@ class _ExpressionCheck:
                 yield from self._values(item, (*path, i), known, hidden)
 
     def _evaluated(self, name: str, text: str, path: Path) -> Iterator[Finding]:
-        """A variable whose value a shell runs or expands must not get one from elsewhere."""
+        """An error for a value in a variable that a shell executes or expands."""
         if "${{" not in text:
             return
-        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.language import scripts  # the scanner: most documents do not need it
 
         if scripts.is_evaluated(name):
             for piece in expressions.split(text):
                 if isinstance(piece, expressions.PlaceholderSpan):
                     message = f"a value cannot be used here: a shell evaluates the value of {name}"
-                    suggestion = "give the variable another name"
+                    suggestion = "use another name for the variable"
                     yield self._finding(path, ExpressionError(message, piece.start, suggestion))
                     return
 
@@ -241,30 +243,31 @@ class _ExpressionCheck:
             try:
                 if not expressions.template(wanted.strip()).is_whole:
                     yield self._finding(
-                        path, ExpressionError("a list is given by one ${{ }}, without text around it", 0)
+                        path,
+                        ExpressionError("write one ${{ }} whose value is a list, without text around it", 0),
                     )
                     return
             except ExpressionError:
-                pass  # told below
+                pass  # reported below
         yield from self._values(wanted, path, known, hidden)
 
     def _script(self, i: int, script: ScriptText, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
-        """All commands together, as the shell will read them: a quote left open in one changes the next."""
+        """Check all commands together, as the shell reads them: an open quote in one changes the next."""
         if not any("${{" in command for command in script.parts):
             return
-        offsets, fitted = self._fitted(script)
-        for problem in fitted if isinstance(fitted, tuple) else ():
+        offsets, result = self._substituted(script)
+        for problem in result if isinstance(result, tuple) else ():
             yield self._finding(*self._command(i, offsets, problem))
-        for variable in () if isinstance(fitted, tuple) else fitted.variables:
+        for variable in () if isinstance(result, tuple) else result.variables:
             for error in self._problems(variable.expression, known, hidden):
                 yield self._finding(*self._command(i, offsets, error))
 
-    def _fitted(
+    def _substituted(
         self, script: ScriptText
     ) -> tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]:
-        """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
+        """The offset of each command, and the substituted script or its errors. Tasks may share one script."""
         from dagrun.kinds.script import offsets, substituted
-        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.language import scripts  # the scanner: most documents do not need it
 
         if (known := self._scripts_read.get(script)) is None:
             found: SubstitutedScript | tuple[ExpressionError, ...]
@@ -276,7 +279,7 @@ class _ExpressionCheck:
         return known
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
-        """The command in which an error of the whole script stands, and the error as that command's own."""
+        """The path of the command with an error of the whole script, and the error with its offset in that command."""
         assert self.written.locations is not None
         found = bisect_right(starts, error.offset) - 1
         path = self.written.locations.script(i, found)
@@ -296,12 +299,12 @@ class _ExpressionCheck:
         yield from expressions.problems(expression, known)
         for reference in expression.references:
             if reference.root in TASK_ROOTS and not reference.path:
-                message = f"'{reference.root}' is asked for one task at a time"
+                message = f"'{reference.root}' needs the id of a task"
                 yield ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
             yield from self._reach(reference, known)
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
-                message = f"env.{name} holds a secret, which an expression cannot pass on"
+                message = f"env.{name} contains a secret, which an expression must not pass on"
                 in_env = "secrets" in known.roots
                 advice = (
                     "read the secret itself: ${{ secrets.NAME }}"
@@ -311,16 +314,14 @@ class _ExpressionCheck:
                 yield ExpressionError(message, reference.offset, advice)
 
     def _reach(self, reference: Reference, known: Known) -> Iterator[ExpressionError]:
-        """An expression without a name may reach any variable, and any secret."""
+        """Errors for expressions that could read any variable, and so any secret."""
         if reference.path:
             return
         if reference.root == "env" and self.secrets:
-            message = (
-                "where secrets are declared, an expression can read 'env' only by a name that is written out"
-            )
+            message = "in a document with secrets, an expression can read 'env' only by a literal name"
             yield ExpressionError(message, reference.offset, "write env.NAME")
         elif reference.root == "secrets" and "secrets" in known.roots:
-            message = "an expression can read 'secrets' only by a name that is written out"
+            message = "an expression can read 'secrets' only by a literal name"
             yield ExpressionError(message, reference.offset, "write secrets.NAME")
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
@@ -329,7 +330,7 @@ class _ExpressionCheck:
 
 
 def _matrix_types(matrix: Matrix) -> ScalarTypes:
-    """The kinds of those keys whose values are all of one kind."""
+    """The types of the keys whose values all have the same type."""
     found: dict[str, set[ScalarType]] = {}
     for name, values in matrix.axes.items():
         found.setdefault(name, set()).update(
@@ -341,7 +342,7 @@ def _matrix_types(matrix: Matrix) -> ScalarTypes:
     return {("matrix", name): types.pop() for name, types in found.items() if len(types) == 1}
 
 
-#: What a shell would expand: `$NAME`, `${NAME}`, and a `~` where a path begins.
+#: Text that a shell would expand: `$NAME`, `${NAME}`, and a `~` at the start of a path.
 _SHELL: Final = re.compile(
     r"(?P<written>(?<!\$)\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\})"
     r"|(?:(?<=^)|(?<=:))~(?=/|:|$))"
@@ -353,7 +354,7 @@ def _below(path: Path, name: str) -> Path:
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every text in a value, with its place."""
+    """Every text in a value, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -365,7 +366,7 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _has_expressions(task: Task) -> bool:
-    """Whether there is anything to look at in a task; in most there is not."""
+    """Whether a task has anything to check; most have not."""
     if task.condition is not None or task.unless is not None or task.for_each is not None or task.services:
         return True
     if any("$" in text or "~" in text for text in task.env.values()):
@@ -373,15 +374,15 @@ def _has_expressions(task: Task) -> bool:
     texts = [text.parts for text in task.action.texts()]
     directory = (task.working_dir,) if task.working_dir else ()
     parts = (task.params.values(), task.env.values(), task.artifacts, texts, directory)
-    return any(_holds(value) for part in parts for value in part)
+    return any(_contains_expression(value) for part in parts for value in part)
 
 
-def _holds(value: Any) -> bool:
+def _contains_expression(value: Any) -> bool:
     if isinstance(value, str):
         return "${{" in value
     if isinstance(value, list | tuple):
-        return any(map(_holds, value))
-    return isinstance(value, Mapping) and any(map(_holds, value.values()))
+        return any(map(_contains_expression, value))
+    return isinstance(value, Mapping) and any(map(_contains_expression, value.values()))
 
 
 def _reads_secrets(text: str) -> bool:

@@ -179,7 +179,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:26: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             2 |   a: {run: x, requires: [b]}
               |                          ^
-          help: each depends on the next; take one of these dependencies out
+          help: each task depends on the next; remove one of these dependencies
         """,
     ),
     "a finaliser that something waits for": (
@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:26: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> end -> a [cycle]
             2 |   a: {run: x, requires: [end]}
               |                          ^
-          help: 'end' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'
+          help: 'end' has no dependencies of its own, so it waits for all other jobs: give it 'requires' or 'after'
         """,
     ),
     "a misspelt condition": (

@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:3:12: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
             3 |   - {name: a}
               |            ^
-          help: the first one is in line 2
+          help: the first one is on line 2
         """,
     ),
     "a circle": (
@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:27: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             2 |   - {name: a, dependsOn: [b]}
               |                           ^
-          help: each depends on the next; take one of these dependencies out
+          help: each task depends on the next; remove one of these dependencies
         """,
     ),
     "a parameter that nobody declared": (

@@ -82,7 +82,7 @@ env: {{DOC: "${{{{ secrets.S }}}}"}}
 tasks:
   - {{id: t, env: {{A: "${{{{ secrets.S }}}}"}}, {}}}
 """
-BY_NAME = "an expression can read 'env' only by a name that is written out"
+BY_NAME = "an expression can read 'env' only by a literal name"
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,19 @@ def test_without_secrets_env_is_a_mapping_like_any_other(expression: str) -> Non
 @pytest.mark.parametrize("expression", ["secrets", "secrets[params.p]", "toJSON(secrets)"])
 def test_a_secret_is_read_by_name(expression: str) -> None:
     text = SECRETIVE.replace("DOC: ", "OTHER: '${{{{ " + expression.replace("'", "''") + " }}}}', DOC: ")
-    assert "an expression can read 'secrets' only by a name that is written out" in told(
-        text.format("run: x")
-    )
+    assert "an expression can read 'secrets' only by a literal name" in told(text.format("run: x"))
 
 
 @pytest.mark.parametrize("name", ["DOC", "A"])
 def test_a_variable_that_holds_a_secret_is_passed_on_by_no_expression(name: str) -> None:
     for place in EVERYWHERE:
         if "env" not in place:
-            assert f"env.{name} holds a secret" in told(SECRETIVE.format(place.replace("X", f"env.{name}")))
+            assert f"env.{name} contains a secret" in told(SECRETIVE.format(place.replace("X", f"env.{name}")))
 
 
 def test_a_variable_that_holds_a_secret_is_passed_on_to_no_other() -> None:
     text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
-    assert "env.A holds a secret" in told(text.format("run: x"))
+    assert "env.A contains a secret" in told(text.format("run: x"))
 
 
 @pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
@@ -146,7 +144,7 @@ def test_what_only_a_shell_would_expand_is_warned_of(
     document: str, value: str, written: str, name: str
 ) -> None:
     first, *_, last = told(document.format(value)).splitlines()
-    assert f"warning: '{written}' stays as it is written: no shell expands a value of 'env'" in first
+    assert f"warning: '{written}' is not expanded: values of 'env' are not read by a shell" in first
     assert last == f"  help: write ${{{{ env.{name} }}}}"
 
 
@@ -160,7 +158,7 @@ def test_other_values_are_taken_as_they_are(value: str) -> None:
 def test_a_value_that_names_a_variable_further_down_is_warned_of() -> None:
     (line, *_) = told("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
     assert line.endswith(
-        "warning: env.B stands further down, so this is its value in the layers below, or nothing [env-order]"
+        "warning: env.B is defined further down, so this is its value from other sources, or empty [env-order]"
     )
     assert told("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
     assert told("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
@@ -168,7 +166,7 @@ def test_a_value_that_names_a_variable_further_down_is_warned_of() -> None:
 
 def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_is_set_anew() -> None:
     secret = "secrets: [S]\nenv: {A: '${{ secrets.S }}', B: '${{ env.A }}'}\ntasks: [{id: a, run: x}]"
-    assert "env.A holds a secret" in told(secret)
+    assert "env.A contains a secret" in told(secret)
     anew = (
         "secrets: [S]\nenv: {A: '${{ secrets.S }}'}\n"
         "tasks: [{id: a, run: x, env: {A: plain, B: '${{ env.A }}'}}]"
@@ -192,8 +190,8 @@ def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_
         ("${{ success() }}", "success() can be used only in 'if' and 'unless'"),
         ("${{ nope }}", "unknown name 'nope'"),
         ("${{ run.id", "'${{' is never closed"),
-        ("${{ env.P }}", "env.P is made of parameters, which have no values yet"),
-        ("${{ env.S }}", "env.S holds a secret, which an expression cannot pass on"),
+        ("${{ env.P }}", "env.P depends on parameters, which have no values yet"),
+        ("${{ env.S }}", "env.S contains a secret, which an expression must not pass on"),
     ],
 )
 @pytest.mark.parametrize("declared", ["'{}'", "{{default: '{}'}}", "[{{a: '{}'}}]"])
@@ -263,7 +261,7 @@ def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
         dag.yaml:1:15: error: a value cannot be used here: a shell evaluates the value of PS4 [invalid-expression]
             1 | env: {PS4: "+ ${{ run.id }}"}
               |               ^
-          help: give the variable another name
+          help: use another name for the variable
         """
     )
 
