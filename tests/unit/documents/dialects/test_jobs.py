@@ -1,4 +1,4 @@
-"""The CI style: what a workflow of jobs means, and what a person reads when it is wrong."""
+"""The CI style: the Dag of a workflow of jobs, and its errors as they are shown."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_image_alone_runs_its_own_command() -> None:
     assert job("image: alpine").action == ContainerAction("alpine")
 
 
-def test_conditions_belong_to_their_edges() -> None:
+def test_a_condition_applies_to_its_own_dependency() -> None:
     assert job("run: x, requires: [b, {job: c, condition: failure}]").needs == (
         Dependency("b"), Dependency("c", Trigger.FAILURE),
     )  # fmt: skip
@@ -69,7 +69,7 @@ def test_after_is_order_only_and_requires_wins() -> None:
     )
 
 
-def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
+def test_a_finaliser_waits_for_all_jobs_that_are_not_finalisers() -> None:
     text = """
         jobs:
           report: {run: x, on_complete: always}
@@ -89,7 +89,7 @@ def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
     ]
 
 
-def test_exclude_and_include_stand_in_the_matrix_or_beside_it() -> None:
+def test_exclude_and_include_are_inside_or_next_to_the_matrix() -> None:
     inside = job("run: x, matrix: {v: [3.9, 3.10], exclude: [{v: 3.10}], include: [{v: 3.11}]}")
     beside = job("run: x, matrix: {v: [3.9, 3.10]}, exclude: [{v: 3.10}], include: [{v: 3.11}]")
     assert inside.matrix == beside.matrix
@@ -97,7 +97,7 @@ def test_exclude_and_include_stand_in_the_matrix_or_beside_it() -> None:
     assert beside.matrix.exclude == ({"v": "3.10"},)
 
 
-def test_side_by_side() -> None:
+def test_jobs_can_run_in_parallel() -> None:
     assert job("run: x, parallel_with: [b, c, b]").parallel_with == ("b", "c")
 
 
@@ -105,7 +105,7 @@ def test_a_workflow_takes_its_name_from_its_file() -> None:
     assert read("jobs: {a: {run: x}}", name="ci").name == "ci"
 
 
-def test_others_may_require_a_job_that_is_wrong() -> None:
+def test_others_can_require_a_job_with_errors() -> None:
     dag, findings = load("jobs: {a: {run: 5}, b: {run: x, requires: [a]}}", name="d")
     assert findings.count("error:") == 1
     assert isinstance(dag, Dag)
@@ -271,5 +271,5 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)

@@ -1,4 +1,4 @@
-"""Matrices: texts stay as they were written, and combinations that say nothing are told."""
+"""Matrices: values keep their text, and useless combinations are reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_value_keeps_the_text_that_was_written(written: str, value: str | bool
     assert found.include == ({"a": "c", "d": value},)
 
 
-def test_axes_stand_in_the_files_order() -> None:
+def test_axes_keep_the_order_of_the_file() -> None:
     assert list(matrix("{os: [a], exclude: [], arch: [b, c], include: []}").axes) == ["os", "arch"]
 
 
@@ -197,17 +197,17 @@ WRONG: dict[str, tuple[str, str]] = {
         ("{os: [a], max-parallel: 2}", "here it is 'max_parallel', next to 'matrix'"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_write(written: str, help: str) -> None:
+def test_an_error_says_what_to_write(written: str, help: str) -> None:
     last = told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}").splitlines()[-1]
     assert last == f"  help: {help}"
 
 
 @pytest.mark.parametrize(("written", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(written: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(written: str, expected: str) -> None:
     assert told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}") == shown(expected)
 
 
-def test_a_matrix_that_is_too_large_is_refused_before_it_costs_anything() -> None:
+def test_a_matrix_that_is_too_large_is_refused_before_it_is_expanded() -> None:
     axis = "[" + ", ".join(map(str, range(100))) + "]"
     found = told(f"tasks:\n  - {{id: a, run: x, matrix: {{a: {axis}, b: {axis}, c: {axis}, d: {axis}}}}}")
     assert "the matrix has 100,000,000 combinations; at most 100,000 are allowed [too-many-variants]" in found

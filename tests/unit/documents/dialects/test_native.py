@@ -1,4 +1,4 @@
-"""The native dialect: what a document means, and what a person reads when it is wrong."""
+"""The native dialect: the Dag of a document, and its errors as they are shown."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_whole_document() -> None:
     )
 
 
-def test_what_is_not_said_has_its_default() -> None:
+def test_missing_keys_have_defaults() -> None:
     dag = read("tasks: [{id: a, run: 'true'}]")
     assert (dag.name, dag.tenant, dag.on_error, dag.timeout) == (
         "my_dag",
@@ -68,7 +68,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert dag.tasks[0] == Task(id="a", action=ShellAction(("true",)))
 
 
-def test_a_document_without_a_name_takes_the_files() -> None:
+def test_a_document_without_a_name_takes_that_of_its_file() -> None:
     assert read("tasks: [{id: a, run: x}]", name="nightly").name == "nightly"
 
 
@@ -80,11 +80,11 @@ def test_a_timeout_is_a_duration(written: str, seconds: float) -> None:
     assert one(f"timeout: {written}").timeout == seconds
 
 
-def test_absent_and_empty_dependencies_are_none() -> None:
+def test_missing_and_empty_dependencies_are_the_same() -> None:
     assert one("depends_on: []").needs == ()
 
 
-def test_a_dependency_named_twice_is_named_once() -> None:
+def test_a_dependency_listed_twice_is_one_dependency() -> None:
     dag = read(
         """
         tasks:
@@ -171,14 +171,14 @@ tasks:
 """
 
 
-def test_defaults_speak_for_a_task_that_does_not() -> None:
+def test_defaults_apply_to_a_task_without_the_key() -> None:
     silent = read(DEFAULTS).tasks[0]
     assert (silent.retry.retries, silent.timeout, silent.action) == (1, 300.0, ShellAction(("x",), "bash"))
     assert (silent.on_error, silent.continue_on_failure) == (OnError.CONTINUE, True)
     assert silent.working_dir == "sub"
 
 
-def test_a_task_wins_over_the_defaults() -> None:
+def test_the_keys_of_a_task_win_over_the_defaults() -> None:
     loud = read(DEFAULTS).tasks[1]
     assert (loud.retry.retries, loud.timeout, loud.action) == (0, 10.0, ShellAction(("x",), "zsh"))
     assert (loud.on_error, loud.continue_on_failure) == (OnError.STOP_ALL, False)
@@ -213,7 +213,7 @@ def test_exit_codes_may_be_tolerated_or_skip_the_task(
     assert task.skip_on_exit_codes == skipping
 
 
-def test_a_tasks_retry_takes_the_place_of_the_defaults_retries() -> None:
+def test_the_retry_of_a_task_replaces_the_retries_of_the_defaults() -> None:
     dag = read("defaults: {retries: 4}\ntasks: [{id: a, run: x, retry: {max_attempts: 2}}]")
     assert dag.tasks[0].retry == Retry(retries=1)
 
@@ -593,12 +593,12 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)
 
 
 @pytest.mark.parametrize("document", ["tasks: []", "tasks:"])
-def test_a_dag_without_tasks_is_none(document: str) -> None:
+def test_a_dag_needs_a_task(document: str) -> None:
     assert told(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
@@ -609,7 +609,7 @@ def test_a_dag_without_tasks_is_none(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["name: d", "defaults: {}"])
-def test_a_dag_that_does_not_name_its_tasks_is_told_where_they_go(document: str) -> None:
+def test_a_document_with_a_similar_key_is_told_the_right_one(document: str) -> None:
     assert told(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
@@ -631,7 +631,7 @@ def test_an_inline_document_needs_a_name() -> None:
     )
 
 
-def test_a_files_name_that_is_none_is_told() -> None:
+def test_an_invalid_file_name_is_reported() -> None:
     assert told("tasks: [{id: a, run: x}]", name="my dag").startswith(
         "dag.yaml:1:1: error: the DAG needs a name: 'my dag' is not a valid name: letters, digits"
     )
@@ -645,7 +645,7 @@ LATER: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "feature"), LATER)
-def test_a_word_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
+def test_a_key_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
     assert told(f"tasks:\n  - id: a\n    run: x\n    {key}: {value}\n") == shown(
         f"""
         dag.yaml:4:5: error: '{key}' ({feature}) is not supported yet [not-supported-yet]
@@ -658,11 +658,11 @@ def test_a_word_of_a_later_version_is_refused_by_name(key: str, value: str, feat
 @pytest.mark.parametrize(
     "key", ["image: alpine", "dag: other", "approval: {prompt: ok}", "wait: {seconds: 1}"]
 )
-def test_an_action_of_a_later_version_is_an_action(key: str) -> None:
+def test_an_action_of_a_later_version_counts_as_an_action(key: str) -> None:
     assert "[no-action]" not in told(f"tasks: [{{id: a, {key}}}]")
 
 
-def test_hooks_come_later() -> None:
+def test_hooks_are_not_supported_yet() -> None:
     assert told("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
         """
         dag.yaml:1:1: error: 'hooks' (hooks) is not supported yet [not-supported-yet]
@@ -672,7 +672,7 @@ def test_hooks_come_later() -> None:
     )
 
 
-def test_one_mistake_hides_no_other() -> None:
+def test_one_error_does_not_hide_another() -> None:
     findings = told(
         """
         on_eror: continue
@@ -688,7 +688,7 @@ def test_one_mistake_hides_no_other() -> None:
     ]  # fmt: skip
 
 
-def test_others_may_depend_on_a_task_that_is_wrong() -> None:
+def test_others_can_depend_on_a_task_with_errors() -> None:
     dag, findings = load("name: d\ntasks: [{id: a, run: 5}, {id: b, run: x, depends_on: [a]}]")
     assert findings.count("error:") == 1
     assert dag is not None
@@ -711,7 +711,7 @@ def test_an_image_makes_a_container(line: str, action: ContainerAction) -> None:
     assert read(f"tasks: [{{id: a, {line}}}]").tasks[0].action == action
 
 
-def test_services_in_a_list_are_called_after_their_images() -> None:
+def test_services_in_a_list_have_the_names_of_their_images() -> None:
     services = one(
         "services: [postgres:15, 'ghcr.io/org/redis@sha256:1f', 'db:5000/mysql', 'pg:${{ run.id }}']"
     ).services
@@ -737,7 +737,7 @@ def test_services_in_a_mapping_have_names() -> None:
         ("[CMD-SHELL, pg_isready -q]", ("CMD-SHELL", "pg_isready -q")),
     ],
 )
-def test_a_health_check_says_how_it_is_run(written: str, test: tuple[str, ...]) -> None:
+def test_a_health_check_is_text_or_a_list_of_words(written: str, test: tuple[str, ...]) -> None:
     (service,) = one(
         f"services: {{db: {{image: x, health_check: {{test: {written}, interval: 1m}}}}}}"
     ).services
@@ -772,5 +772,5 @@ WRONG_VARIANTS: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("line", "expected"), WRONG_VARIANTS.values(), ids=WRONG_VARIANTS)
-def test_a_mistake_about_variants_or_containers_is_shown_where_it_is(line: str, expected: str) -> None:
+def test_an_error_about_variants_or_containers_is_shown_at_its_place(line: str, expected: str) -> None:
     assert told(f"tasks:\n  - {{id: a, run: x, {line}}}").splitlines()[0] == f"dag.yaml:2:{expected}"

@@ -1,4 +1,4 @@
-"""What is common to all dialects."""
+"""The limits that are common to all dialects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that people bring from elsewhere: each is told with what it is here, and once."""
+"""Keys of other tools and dialects: each gets the equivalent as advice, once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ONE = {
         ("tasks", "schedule", "schedules are files in configs/schedules/"),
     ],
 )
-def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: str, help: str) -> None:
+def test_a_key_of_another_tool_gets_the_equivalent_as_advice(dialect: str, word: str, help: str) -> None:
     assert told(ONE[dialect].format(f"{word}: 1")) == shown(
         f"""
         dag.yaml:4:5: error: unknown key '{word}' [unknown-key]
@@ -109,7 +109,7 @@ def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: 
         ("on: push\njobs: {a: {run: x}}", "on", "schedules are files in configs/schedules/"),
     ],
 )  # fmt: skip
-def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
+def test_one_error_is_reported_once(document: str, word: str, help: str) -> None:
     error, *_, advice = told(document).splitlines()
     assert error.endswith(f"error: unknown key '{word}' [unknown-key]")
     assert advice == f"  help: {help}"
@@ -151,7 +151,7 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("tasks: [{id: a, run: x, for_each: params.v}]", "'for_each' must be a list, or one ${{ }} whose value is a list", "write ${{ params.v }}, or a list"),
     ],
 )  # fmt: skip
-def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, error: str, help: str) -> None:
+def test_a_value_of_a_wrong_type_gets_the_right_form_as_advice(document: str, error: str, help: str) -> None:
     lines = told(document).splitlines()
     assert f"error: {error} [invalid-value]" in lines[0]
     assert lines[3:] == ([f"  help: {help}"] if help else [])
@@ -180,12 +180,12 @@ def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, erro
         ("tasks: [{id: a, run: 'echo ${{ params.p }}', pull: always}]", ["1:39", "1:46"]),
     ],
 )  # fmt: skip
-def test_all_mistakes_are_told_and_no_consequence_of_one(document: str, mistakes: list[str]) -> None:
+def test_all_errors_are_reported_but_not_their_consequences(document: str, mistakes: list[str]) -> None:
     lines = [line for line in told(document).splitlines() if ": error: " in line]
     assert sorted(line.removeprefix("dag.yaml:").split(": ")[0] for line in lines) == mistakes
 
 
-def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
+def test_a_dependency_with_two_triggers_is_reported() -> None:
     document = (
         "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}"
     )
@@ -199,7 +199,7 @@ def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
     )
 
 
-def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
+def test_a_job_with_two_conditions_is_reported() -> None:
     document = "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: always}, a]}"
     assert told(document) == shown(
         """
@@ -218,5 +218,5 @@ def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
         "jobs: {a: {run: x}, b: {run: x, requires: [a], after: [a]}}",
     ],
 )
-def test_a_dependency_that_stands_twice_with_one_end_is_one(document: str) -> None:
+def test_a_dependency_listed_twice_with_one_trigger_is_one_dependency(document: str) -> None:
     assert told(document) == ""

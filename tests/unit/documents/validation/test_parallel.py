@@ -1,4 +1,4 @@
-"""Wishes to run side by side, held against what depends on what."""
+"""`parallel_with` compared with the dependencies."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_wish_that_cannot_be_met_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_entry_that_cannot_apply_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)
 
 
-def test_groups_that_follow_each_other_are_fine() -> None:
+def test_parallel_groups_can_follow_each_other() -> None:
     assert (
         told(
             """
@@ -82,12 +82,12 @@ def test_groups_that_follow_each_other_are_fine() -> None:
     )
 
 
-def test_a_circle_is_told_as_that() -> None:
+def test_a_cycle_is_reported_only_as_a_cycle() -> None:
     found = told("jobs: {a: {run: x, requires: [b], parallel_with: [b]}, b: {run: x, requires: [a]}}")
     assert (found.count("[cycle]"), found.count("[not-parallel]")) == (1, 0)
 
 
-def test_many_wishes_cost_little() -> None:
+def test_many_entries_cost_little() -> None:
     """Each pair looked at by itself would take minutes."""
     jobs = [f"  j{i}: {{run: x, parallel_with: [j{i + 1}]}}" for i in range(2_000)]
     assert told("\n".join(["jobs:", *jobs, "  j2000: {run: x}"])) == ""

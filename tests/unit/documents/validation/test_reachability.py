@@ -1,4 +1,4 @@
-"""What a person reads about tasks that can never start."""
+"""Warnings for tasks that can never start."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def test_a_task_that_can_never_start_says_why(document: str, expected: str) -> N
         "steps: [{name: a, if: env.X}, {name: b, run: x, trigger: failure}]",
     ],
 )
-def test_what_can_start_is_left_alone(document: str) -> None:
+def test_a_task_that_can_start_is_not_reported(document: str) -> None:
     assert told(document) == ""
 
 
-def test_other_mistakes_come_first() -> None:
+def test_reachability_is_checked_only_without_errors() -> None:
     """Where a dependency is missing nobody knows what can start."""
     assert "[unreachable]" not in told("tasks: [{id: a, run: x, if: false, depends_on: [b]}]")
 
@@ -253,7 +253,7 @@ def no_file(_: Blob) -> dict[str, Json]:
 
 @settings(max_examples=100)
 @given(dags(), st.data())
-def test_what_is_reported_never_starts(dag: Dag, draw: st.DataObject) -> None:
+def test_a_reported_task_never_starts(dag: Dag, draw: st.DataObject) -> None:
     reported = {
         dag.tasks[i].id for i in never_starting(dag, NodeLocations(_KEYS, [((), {})] * len(dag.tasks)))
     }

@@ -1,4 +1,4 @@
-"""Keys, merges, aliases and limits: data, or findings that say what is wrong."""
+"""Keys, merges, aliases and limits: data, or findings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_key_can_be_an_alias() -> None:
     assert told("a: &x [b]\n*x : 1") == [("2:1", "complex-key")]
 
 
-def test_merged_keys_give_way_to_own_ones() -> None:
+def test_own_keys_win_over_merged_keys() -> None:
     assert load("base: &b {x: 1, y: 2}\nown:\n  y: 3\n  <<: *b\n")["own"] == {"x": 1, "y": 3}
 
 
@@ -69,7 +69,7 @@ def test_an_undefined_alias_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: [*a]}", "a: &a {<<: *a}"])
-def test_an_alias_to_what_surrounds_it_is_a_finding(text: str) -> None:
+def test_an_alias_inside_its_own_anchor_is_a_finding(text: str) -> None:
     assert [code for _, code in told(text)] == ["recursive-alias"]
 
 
@@ -144,11 +144,11 @@ def test_all_findings_come_at_once_and_a_syntax_error_last() -> None:
     ]  # fmt: skip
 
 
-def test_findings_end_at_a_hundred() -> None:
+def test_reading_stops_at_a_hundred_findings() -> None:
     assert len(findings("a: 1\n" * 10_000)) == 100
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_the_garbage_collector_is_not_changed() -> None:
     assert gc.isenabled()
     load("a: 1")
     findings("a: [")

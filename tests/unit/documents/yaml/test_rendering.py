@@ -42,12 +42,12 @@ def shown_with_caret(text: str, column: int) -> str:
         ("a:", 9, "a:", "  ^"),
     ],
 )
-def test_the_caret_stands_under_its_character(text: str, column: int, shown: str, carets: str) -> None:
+def test_the_caret_is_under_its_character(text: str, column: int, shown: str, carets: str) -> None:
     assert shown_with_caret(text, column) == f"    1 | {shown}\n      | {carets}"
 
 
 @pytest.mark.parametrize("column", [1, 30, 70, 500, 960, 1000, 1001])
-def test_a_long_line_is_cut_around_the_caret(column: int) -> None:
+def test_a_long_line_is_shortened_around_the_caret(column: int) -> None:
     line = "".join(chr(0x41 + n % 26) for n in range(1000))
     shown, carets = (row[8:] for row in shown_with_caret(line, column).split("\n"))
     assert 100 <= len(shown) <= 102

@@ -1,4 +1,4 @@
-"""Syntax errors, told in words."""
+"""Syntax errors, explained in words."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from tests.unit.documents.yaml.helpers import findings
         ("\ufeffé: b: y", "1:5", "the value contains ': ', which starts another mapping"),
     ],
 )
-def test_a_syntax_error_is_told_in_words(text: str, at: str, message: str) -> None:
+def test_a_syntax_error_is_explained(text: str, at: str, message: str) -> None:
     finding = findings(text)[-1]
     assert (f"{finding.place.line}:{finding.place.column}", finding.message) == (at, message)
 
