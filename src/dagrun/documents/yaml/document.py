@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagrun.documents.yaml.building import Builder, Entry, Halt
-from dagrun.documents.yaml.offsets import position
+from dagrun.documents.yaml.offsets import ScalarOffsets
 from dagrun.documents.yaml.reading import check_size, read_text
 from dagrun.documents.yaml.scalars import plain
 from dagrun.documents.yaml.syntax import UNREADABLE, syntax_finding
@@ -29,6 +29,8 @@ class Source(SourceText):
         self.limits = limits
         #: Whether the loaded data has a number whose text differs from the one in the document, such as 3.10.
         self.changes_numbers = False
+        #: Those of the scalar whose characters were last located: there may be many findings in one.
+        self._offsets: ScalarOffsets | None = None
 
     @classmethod
     def read(cls, path: Path, shown: str | None = None, limits: Limits = _DEFAULT_LIMITS) -> Source:
@@ -73,7 +75,9 @@ class Source(SourceText):
         (_, value_at, value), found = self._find(path)
         if not found or not isinstance(value, str):
             return self.at(value_at)
-        return self.at(position(self.text, value_at, value, offset))
+        if self._offsets is None or self._offsets.start != value_at:
+            self._offsets = ScalarOffsets(self.text, value_at, value)
+        return self.at(self._offsets.position(offset))
 
     def written(self, path: tuple[str | int, ...]) -> str | None:
         """The text of the scalar at `path` as written in the document ("3.10", "on", "~"); None if there is no scalar."""

@@ -5,17 +5,29 @@ from __future__ import annotations
 _ESCAPED = {"\n": "n", "\t": "t", "\r": "r", "\0": "0", '"': '"', "\\": "\\"}
 
 
-def position(text: str, start: int, value: str, offset: int) -> int:
-    """The index in `text` of character number `offset` of the scalar `value`, which is written at `start`.
+class ScalarOffsets:
+    """Offsets in `text` of the characters of the scalar `value`, which is written at `start`.
 
     Both texts are walked in parallel: quotes, indentation, escapes and the header of a block exist only in the document,
     and a folded line end is a blank in the value. The result is exact, except after rare escapes in double quotes, where
     it is close.
     """
-    at = _content(text, start)
-    for char in value[:offset]:
-        at = _after(text, at, char)
-    return _found(text, at, value[offset]) if offset < len(value) else at
+
+    def __init__(self, text: str, start: int, value: str) -> None:
+        self.text = text
+        self.start = start
+        self.value = value
+        self._offset = 0
+        self._at = _content(text, start)
+
+    def position(self, offset: int) -> int:
+        """The index in the document of character number `offset`. Continues from the last position, if it can."""
+        if offset < self._offset:
+            self._offset, self._at = 0, _content(self.text, self.start)
+        for char in self.value[self._offset : offset]:
+            self._at = _after(self.text, self._at, char)
+        self._offset = min(offset, len(self.value))
+        return _found(self.text, self._at, self.value[offset]) if offset < len(self.value) else self._at
 
 
 def _content(text: str, start: int) -> int:
