@@ -91,7 +91,7 @@ def _condition(value: object) -> object:
 
 def _value(value: object) -> object:
     if not isinstance(value, str | int | float):
-        raise ValueError("must be a text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
+        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
     return _plain(value)
 
 

@@ -148,7 +148,7 @@ class _JobsReader(DocumentReader):
             if word not in node:
                 continue
             if "matrix" not in node:
-                self.error((*path, word), f"'{word}' is for jobs with 'matrix'", "misplaced-key", key=True)
+                self.error((*path, word), f"'{word}' needs 'matrix'", "misplaced-key", key=True)
             elif word in node["matrix"]:
                 second = [each for each in node if each in ("matrix", word)][1]
                 at = (*path, word) if second == word else (*path, "matrix", word)

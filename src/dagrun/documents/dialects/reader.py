@@ -322,13 +322,13 @@ class DocumentReader:
             strange = bool(node) and self._task_keys.isdisjoint(node)
             if not strange and self.intended_keys(node).isdisjoint(choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
-                self.error(path, f"the {noun} does nothing", "no-action", suggestion=hint)
+                self.error(path, f"the {noun} has no action", "no-action", suggestion=hint)
         elif len(actions) > 1 and _CALLS.issuperset(actions):
             one, other = [word for word in node if word in actions][:2]
             self.synonymous_keys((*path, other), one, other)
         elif len(actions) > 1:
             both = " and ".join(f"'{word}'" for word in actions)
-            message = f"a {noun} does one thing, but this one has {both}"
+            message = f"a {noun} has one action, but this one has {both}"
             self.error((*path, actions[1]), message, "two-actions", key=True)
         return actions
 
@@ -360,7 +360,7 @@ class DocumentReader:
             ("max_parallel", many, "'matrix' or 'for_each'"),
         ):
             if word in node and not fits and (actions or self.keys.idle):
-                self.error((*path, word), f"'{word}' is for {noun}s with {others}", "misplaced-key", key=True)
+                self.error((*path, word), f"'{word}' needs {others}", "misplaced-key", key=True)
         if "matrix" in node and "for_each" in node:
             second = [word for word in node if word in ("matrix", "for_each")][1]
             message = f"a {noun} has 'matrix' or 'for_each', not both"

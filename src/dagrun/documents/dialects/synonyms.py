@@ -62,8 +62,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "retryPolicy": "write the number of retries as 'retries', and the delay as `retry: {initial: 5}`",
     "repeatPolicy": _SCHEDULES,
     "maxActiveRuns": "'overlap' of a schedule in configs/schedules/ decides whether runs may overlap",
-    "stage": "the order follows from what waits for what",
-    "stages": "the order follows from what waits for what",
+    "stage": "the order follows from the dependencies",
+    "stages": "the order follows from the dependencies",
 }
 
 

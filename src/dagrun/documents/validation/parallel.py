@@ -34,7 +34,7 @@ def check_parallel(parsed: ParsedDocument) -> Iterator[Finding]:
             yield finding(i, other, "cannot run in parallel with itself", "remove the entry")
         elif j < 0:
             near = did_you_mean(other, index.keys() - {tasks[i].id})
-            message = f"is to run in parallel with '{brief(other, 150)}', which does not exist"
+            message = f"cannot run in parallel with '{brief(other, 150)}', which does not exist"
             yield finding(i, other, message, near)
     entries = [(i, j, other) for i, j, other in entries if j not in (i, -1)]
     for inside in _circles(above, [(i, j) for i, j, _ in entries]):

@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "no action": (
         "jobs:\n  a: {requires: [b]}\n  b: {run: x}",
         """
-        dag.yaml:2:6: error: the job does nothing [no-action]
+        dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
           help: give it one of 'workflow_ref', 'run', 'commands', 'image'
@@ -219,7 +219,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "an exclude of no matrix": (
         "jobs:\n  a: {run: x, exclude: [{os: b}]}",
         """
-        dag.yaml:2:15: error: 'exclude' is for jobs with 'matrix' [misplaced-key]
+        dag.yaml:2:15: error: 'exclude' needs 'matrix' [misplaced-key]
             2 |   a: {run: x, exclude: [{os: b}]}
               |               ^
         """,

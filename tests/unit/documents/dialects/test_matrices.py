@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a value that is a list": (
         "{os: [[a]]}",
         """
-        dag.yaml:2:35: error: an entry of 'os' must be a text, a number, true or false [invalid-value]
+        dag.yaml:2:35: error: an entry of 'os' must be text, a number, true or false [invalid-value]
             2 |   - {id: a, run: x, matrix: {os: [[a]]}}
               |                                   ^
           help: write text or a number; 'include' can add further keys

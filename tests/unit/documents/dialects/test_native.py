@@ -250,7 +250,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
         """,
         """
-        dag.yaml:2:30: error: 'skip_on_exit_codes' is for tasks with 'run', 'commands' or 'image' [misplaced-key]
+        dag.yaml:2:30: error: 'skip_on_exit_codes' needs 'run', 'commands' or 'image' [misplaced-key]
             2 |   - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
               |                              ^
         """,
@@ -365,7 +365,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - id: a
         """,
         """
-        dag.yaml:2:5: error: the task does nothing [no-action]
+        dag.yaml:2:5: error: the task has no action [no-action]
             2 |   - id: a
               |     ^
           help: give it one of 'workflow_ref', 'run', 'commands', 'image'
@@ -379,7 +379,7 @@ WRONG: dict[str, tuple[str, str]] = {
             workflow_ref: w
         """,
         """
-        dag.yaml:3:5: error: a task does one thing, but this one has 'workflow_ref' and 'run' [two-actions]
+        dag.yaml:3:5: error: a task has one action, but this one has 'workflow_ref' and 'run' [two-actions]
             3 |     run: x
               |     ^
         """,
@@ -471,7 +471,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, workflow_ref: w, shell: bash}
         """,
         """
-        dag.yaml:2:30: error: 'shell' is for tasks with 'run' or 'commands' [misplaced-key]
+        dag.yaml:2:30: error: 'shell' needs 'run' or 'commands' [misplaced-key]
             2 |   - {id: a, workflow_ref: w, shell: bash}
               |                              ^
         """,
@@ -759,9 +759,9 @@ WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: write one ${{ }} whose value is a list, without text around it [invalid-expression]"),
     "an item of no kind": ("for_each: [.inf]", "31: error: the list contains .inf or .nan, which cannot be recorded [invalid-value]"),
     "its own item": ("for_each: '${{ item }}'", "36: error: 'item' exists only in a task with 'for_each' [invalid-expression]"),
-    "no variants": ("max_parallel: 2", "21: error: 'max_parallel' is for tasks with 'matrix' or 'for_each' [misplaced-key]"),
-    "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' is for tasks with 'image' [misplaced-key]"),
-    "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),
+    "no variants": ("max_parallel: 2", "21: error: 'max_parallel' needs 'matrix' or 'for_each' [misplaced-key]"),
+    "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' needs 'image' [misplaced-key]"),
+    "no image to pull": ("pull: always", "21: error: 'pull' needs 'image' [misplaced-key]"),
     "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would have the name 'x' [name-collision]"),
     "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' gives the service no name [invalid-value]"),
     "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: an entry of 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),

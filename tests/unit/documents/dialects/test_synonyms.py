@@ -36,7 +36,7 @@ ONE = {
         ("jobs", "continue-on-error", "here it is 'continue_on_failure'"),
         ("jobs", "timeout-minutes", "here it is 'timeout'"),
         ("jobs", "runs-on", "tasks run on this machine, or with 'image' in a container"),
-        ("jobs", "stage", "the order follows from what waits for what"),
+        ("jobs", "stage", "the order follows from the dependencies"),
         ("jobs", "retrys", "here it is 'retries'"),
         (
             "tasks",

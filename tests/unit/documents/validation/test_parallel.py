@@ -10,7 +10,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "nobody": (
         "jobs:\n  build: {run: x, parallel_with: [tst]}\n  test: {run: x}",
         """
-        dag.yaml:2:35: error: 'build' is to run in parallel with 'tst', which does not exist [not-parallel]
+        dag.yaml:2:35: error: 'build' cannot run in parallel with 'tst', which does not exist [not-parallel]
             2 |   build: {run: x, parallel_with: [tst]}
               |                                   ^
           help: did you mean 'test'?
