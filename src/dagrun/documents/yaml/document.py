@@ -12,7 +12,7 @@ from dagrun.documents.yaml.reading import check_size, read_text
 from dagrun.documents.yaml.scalars import plain
 from dagrun.documents.yaml.syntax import UNREADABLE, syntax_finding
 from dagrun.documents.yaml.text import DocumentError, SourceText
-from dagrun.documents.yaml.values import Limits, Place
+from dagrun.documents.yaml.values import Finding, Limits, Place
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -60,7 +60,7 @@ class Source(SourceText):
             pass
         # Raised outside the handler: as the context of another error, the half-built data would stay in memory. The
         # second, slower reading knows the places and continues after the first finding.
-        raise DocumentError(self._survey.findings, self)
+        raise DocumentError(self._survey[1], self)
 
     def place(self, path: tuple[str | int, ...], key: bool = False) -> Place:
         """The place of the value at `path` (or of its key), or of its nearest parent that exists.
@@ -85,8 +85,9 @@ class Source(SourceText):
         return value if found and isinstance(value, str) else None
 
     @cached_property
-    def _survey(self) -> Builder:
-        """The second reading, which keeps places and collects all findings."""
+    def _survey(self) -> tuple[list[Any], list[Finding]]:
+        """The second reading, which keeps places and collects all findings: the root in a list, and the findings."""
+        # The builder itself is not kept: it refers to this object, and a cycle would stay in memory for a while.
         builder = Builder(self.limits, self.at)
         try:
             builder.build(self.text)
@@ -94,11 +95,11 @@ class Source(SourceText):
             pass
         except UNREADABLE as error:
             builder.findings.append(syntax_finding(self, error))
-        return builder
+        return builder.top, builder.findings
 
     def _find(self, path: tuple[str | int, ...]) -> tuple[Entry, bool]:
         """The entry at `path` and True, or that of the nearest parent and False."""
-        entry: Entry = (0, 0, self._survey.top)
+        entry: Entry = (0, 0, self._survey[0])
         for step in (0, *path):
             inner = _child(entry[2], step)
             if inner is None:
