@@ -42,7 +42,7 @@ def to_dag(data: Any, source: Source, name: str | None) -> ParsedDocument:
         return _refused(
             source, Finding(place, message, "two-dialects", "keep one of them, or write two documents")
         )
-    dialect = DIALECTS[present[0] if present else _intended_keys(data)]
+    dialect = DIALECTS[present[0] if present else _intended_key(data)]
     reader: ToDag = import_module(f"dagrun.documents.dialects.{dialect}").to_dag
     try:
         return reader(data, source, name)
@@ -52,7 +52,7 @@ def to_dag(data: Any, source: Source, name: str | None) -> ParsedDocument:
     return _refused(source, *found, Finding(source.place(()), message, "too-many-errors"))
 
 
-def _intended_keys(data: Mapping[str, Any]) -> str:
+def _intended_key(data: Mapping[str, Any]) -> str:
     """The missing top-level key: one that the document nearly has (`job:`, `Jobs:`), otherwise the native one."""
     if "apiVersion" in data or "metadata" in data:
         return "spec"

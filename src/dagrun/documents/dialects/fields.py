@@ -36,12 +36,12 @@ class StrictModel(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        model_type: Any = handler(source)
-        for field in model_type["schema"]["fields"].values():
+        model: Any = handler(source)
+        for field in model["schema"]["fields"].values():
             default = field["schema"]
             if default["type"] == "default" and default["schema"]["type"] == "nullable":
                 default["schema"] = default["schema"]["schema"]
-        return model_type
+        return model
 
 
 _NAME = rf"^{NAME_PATTERN}$"
@@ -76,10 +76,10 @@ def _plain(value: object) -> object:
 def _command(value: object) -> object:
     if isinstance(value, str):
         try:
-            keys_of = shlex.split(value)
+            words = shlex.split(value)
         except ValueError as error:
             raise ValueError(f"must be a command line: {str(error).lower()}") from None
-        if not keys_of:
+        if not words:
             raise ValueError("must be a command line, such as 'bash' or 'python3 -c'")
     return _plain(value)
 

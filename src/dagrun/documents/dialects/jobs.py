@@ -115,7 +115,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
     reader = _JobsReader(source, _KEYS, shared_models.with_kinds(_JobModel))
     workflow = reader.document(_WorkflowModel, data)
     name = reader.name(workflow.name, name)
-    return reader.written(
+    return reader.result(
         workflow, reader.jobs(reader.nodes(data, "jobs", dict)), name=name, on_error=OnError(workflow.on_error),
         timeout=workflow.timeout, cleanup=workflow.cleanup_policy,
     )  # fmt: skip

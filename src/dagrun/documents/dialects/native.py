@@ -88,9 +88,9 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
     document = reader.document(_NativeModel, data)
     name = reader.name(document.name, name)
     nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]
-    option = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
-    reader.check_retry_keys(option, ("defaults",))
-    whole = [_with_defaults(option, node) for _, node in nodes] if option else None
+    defaults = {word: data["defaults"][word] for word in document.defaults.model_fields_set}
+    reader.check_retry_keys(defaults, ("defaults",))
+    whole = [_with_defaults(defaults, node) for _, node in nodes] if defaults else None
     need, trigger = cache(_need), cache(Trigger)  # the same few occur thousands of times
 
     def task(i: int, model: _TaskModel) -> Task:
@@ -99,7 +99,7 @@ def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedD
             params=model.params, timeout=model.timeout, continue_on_failure=model.continue_on_failure,
         )  # fmt: skip
 
-    return reader.written(
+    return reader.result(
         document, reader.tasks(model_type, nodes, task, whole), name=name, on_error=OnError(document.on_error),
         timeout=document.timeout,
     )  # fmt: skip
@@ -111,15 +111,15 @@ def _need(entry: str | _TaskEdgeModel) -> Dependency:
     return Dependency(entry.task, Trigger(entry.trigger) if entry.trigger else None)
 
 
-def _with_defaults(option: Mapping[str, Any], node: Any) -> Any:
+def _with_defaults(defaults: Mapping[str, Any], node: Any) -> Any:
     """A task with the defaults merged in. `params` and `env` are merged key by key; `retries` and `retry` together."""
     if not isinstance(node, dict):
         return node
     own = node.keys() | ({"retries", "retry"} if "retries" in node or "retry" in node else set())
-    merged = {word: value for word, value in option.items() if word not in own} | node
+    merged = {word: value for word, value in defaults.items() if word not in own} | node
     for word in ("params", "env"):
         if isinstance(node.get(word), dict):
             # The order of the task is kept: a value of `env` may refer to those before it.
-            others = {name: value for name, value in option.get(word, {}).items() if name not in node[word]}
+            others = {name: value for name, value in defaults.get(word, {}).items() if name not in node[word]}
             merged[word] = {**others, **node[word]}
     return merged

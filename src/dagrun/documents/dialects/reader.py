@@ -166,7 +166,7 @@ class DocumentReader:
             self.error(path, message, "invalid-value", suggestion=f"begin each with `{begin}`")
         return kind()
 
-    def written(
+    def result(
         self, document: shared_models.DocumentModel, tasks: Iterable[Task], **own: Any
     ) -> ParsedDocument:
         """The Dag with everything that could be read."""
@@ -240,10 +240,10 @@ class DocumentReader:
             return _list_of(model_type).validate_python(whole)
         except ValidationError:  # one by one now, so that all errors are found
             for i, (_, node) in enumerate(nodes):
-                if isinstance(node, dict) and (intended_keys := self.intended_keys(node)):
+                if isinstance(node, dict) and (intended := self.intended_keys(node)):
                     keys = self.keys
                     same = {**dict.fromkeys(keys.needs, "needs"), keys.params: "params"}
-                    self.misspelt[i] = frozenset(same.get(word, word) for word in intended_keys)
+                    self.misspelt[i] = frozenset(same.get(word, word) for word in intended)
             return [self._parse(model_type, path, node) for (path, _), node in zip(nodes, whole, strict=True)]
 
     def _parse(self, model_type: type[AnyBody], path: Path, node: Any) -> AnyBody | None:
@@ -284,8 +284,8 @@ class DocumentReader:
         """The known parts of a task that could not be read: enough for others to depend on it."""
         path, node = self.locations.nodes[i]
         raw = node if isinstance(node, dict) else {}
-        intended_keys = (raw[word] for word in raw if self.keys.id in self.intended_keys({word: None}))
-        own = raw.get(self.keys.id or "", next(intended_keys, None))
+        intended = (raw[word] for word in raw if self.keys.id in self.intended_keys({word: None}))
+        own = raw.get(self.keys.id or "", next(intended, None))
         task_id = own if self.keys.id else path[-1]
         lists = [raw.get(word) for word in self.keys.needs]
         names = [

@@ -205,7 +205,7 @@ class _StepsReader(DocumentReader):
             for i, (_, node) in enumerate(nodes)
             if i not in self.broken and "policyRef" in node
         }
-        return self.written(
+        return self.result(
             spec, tasks, name=name, on_error=OnError.CONTINUE, timeout=spec.timeoutSeconds or None,
             metadata={**metadata, **({"policies": policies} if policies else {})},
         )  # fmt: skip

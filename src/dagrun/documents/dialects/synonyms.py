@@ -73,8 +73,8 @@ def advice(word: str, known: Collection[str], level: Mapping[str, str], value: o
     `level` gives advice for keys that belong to another level of the document. `value` is the value of the key, so that the
     advice does not lead to another error.
     """
-    if option := _by_value(word, known, value):
-        return option
+    if by_value := _by_value(word, known, value):
+        return by_value
     for same in _SYNONYMS:
         if word in same and (ours := sorted(same.intersection(known))):
             return f"here it is '{ours[0]}'"

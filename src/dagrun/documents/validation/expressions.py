@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
 
-def check_expressions(written: ParsedDocument) -> Iterator[Finding]:
+def check_expressions(parsed: ParsedDocument) -> Iterator[Finding]:
     """All findings about expressions, each at its own column."""
-    return _ExpressionCheck(written).findings()
+    return _ExpressionCheck(parsed).findings()
 
 
 class _ExpressionCheck:
     """The names of one document."""
 
-    def __init__(self, written: ParsedDocument) -> None:
-        self.written = written
-        self.dag = written.dag
-        self.ancestors = AncestorIndex(written)
+    def __init__(self, parsed: ParsedDocument) -> None:
+        self.parsed = parsed
+        self.dag = parsed.dag
+        self.ancestors = AncestorIndex(parsed)
         self.index = self.ancestors.index
         #: None: they could not be read, which is an error of its own.
-        self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
-        self.secrets = None if "secrets" in written.unread else self.dag.secrets
+        self.params = None if "params" in parsed.unread else {param.name for param in self.dag.params}
+        self.secrets = None if "secrets" in parsed.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self.types: ScalarTypes = {
             ("params", param.name): kind
@@ -61,7 +61,7 @@ class _ExpressionCheck:
         ] = {}
 
     def findings(self) -> Iterator[Finding]:
-        locations = self.written.locations
+        locations = self.parsed.locations
         if locations is None:
             return
         yield from self._defaults(locations)
@@ -72,7 +72,7 @@ class _ExpressionCheck:
             self.dag.outputs, locations.document("outputs"), self._known(None), self.secret_env
         )
         for i, task in enumerate(self.dag.tasks):
-            if i not in self.written.broken and _has_expressions(task):
+            if i not in self.parsed.broken and _has_expressions(task):
                 yield from self._task(i, task, locations)
 
     def _task(self, i: int, task: Task, locations: Locations) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ class _ExpressionCheck:
     ) -> Known:
         """The names that exist for one task. `variant_of` is the task where the names of its variants exist too."""
         matrix = variant_of.matrix if variant_of else None
-        misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
+        misspelt = self.parsed.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
         more = {
             "secrets": secrets,
             "matrix": matrix is not None or "matrix" in misspelt,
@@ -180,7 +180,7 @@ class _ExpressionCheck:
                 yield self._unexpanded(where(name), text, shell)
 
     def _early(self, path: Path, name: str, offset: int) -> Finding:
-        place = self.written.source.place_within(path, offset)
+        place = self.parsed.source.place_within(path, offset)
         message = f"env.{name} is defined further down, so this is its value from other sources, or empty"
         return Finding(
             place, message, "env-order", f"move '{name}' above this line to use its value", "warning"
@@ -188,7 +188,7 @@ class _ExpressionCheck:
 
     def _unexpanded(self, path: Path, text: str, shell: re.Match[str]) -> Finding:
         written, name = shell["written"], shell["name"] or shell["braced"] or "HOME"
-        place = self.written.source.place_within(path, shell.start("written"))
+        place = self.parsed.source.place_within(path, shell.start("written"))
         message = f"'{written}' is not expanded: values of 'env' are not read by a shell"
         return Finding(place, message, "unexpanded-variable", f"write ${{{{ env.{name} }}}}", "warning")
 
@@ -280,9 +280,9 @@ class _ExpressionCheck:
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
         """The path of the command with an error of the whole script, and the error with its offset in that command."""
-        assert self.written.locations is not None
+        assert self.parsed.locations is not None
         found = bisect_right(starts, error.offset) - 1
-        path = self.written.locations.script(i, found)
+        path = self.parsed.locations.script(i, found)
         return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ class _ExpressionCheck:
             yield ExpressionError(message, reference.offset, "write secrets.NAME")
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
-        place = self.written.source.place_within(path, error.offset)
+        place = self.parsed.source.place_within(path, error.offset)
         return Finding(place, error.message, "invalid-expression", error.suggestion)
 
 
