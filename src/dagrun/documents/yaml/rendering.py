@@ -26,12 +26,13 @@ def render(finding: Finding, source: SourceText | None) -> str:
 
 def excerpt(text: SourceText, place: Place) -> str:
     """The line at `place`, shortened to a part around it, and a caret under it."""
-    line = text.line(place.line)
-    column = min(place.column - 1, len(line))
-    last = min(len(line), max(column + _ROOM_RIGHT, _ROOM))
-    first = max(0, last - _ROOM)
-    left = "…" * (first > 0) + _printable(line[first:column].replace("\t", "    "))
-    right = _printable(line[column:last].replace("\t", "    ")) + "…" * (last < len(line))
+    # Only the part that is shown is copied: a line may have millions of characters, and many findings.
+    start, end = text.bounds(place.line)
+    caret = min(start + place.column - 1, end)
+    last = min(end, max(caret + _ROOM_RIGHT, start + _ROOM))
+    first = max(start, last - _ROOM)
+    left = "…" * (first > start) + _printable(text.text[first:caret].replace("\t", "    "))
+    right = _printable(text.text[caret:last].replace("\t", "    ")) + "…" * (last < end)
     quoted = f"{place.line:>5} | {left}{right}".rstrip()
     return f"{quoted}\n{'|':>7} {' ' * _columns(left)}^"
 

@@ -24,11 +24,19 @@ class SourceText:
 
     def line(self, number: int) -> str:
         """One line, counted from 1, without its end; empty if there is no such line."""
+        start, end = self.bounds(number)
+        return self.text[start:end]
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """The start and the end of a line, counted from 1, without its line end; the same if there is no such line."""
         starts = self._line_starts
         if not 1 <= number <= len(starts):
-            return ""
+            return 0, 0
+        start = starts[number - 1]
         end = starts[number] if number < len(starts) else len(self.text)
-        return self.text[starts[number - 1] : end].rstrip(_LINE_ENDS)
+        while end > start and self.text[end - 1] in _LINE_ENDS:
+            end -= 1
+        return start, end
 
     def at(self, index: int) -> Place:
         """The place of the character at `index`, counted from 0."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dagrun.documents.yaml import Finding, Place, Source, render
 from dagrun.documents.yaml.rendering import excerpt
+from dagrun.documents.yaml.text import SourceText
 
 
 def test_a_finding_is_shown_whole() -> None:
@@ -59,3 +62,11 @@ def test_a_long_line_is_shortened_around_the_caret(column: int) -> None:
 def test_messages_cannot_move_the_cursor() -> None:
     finding = Finding(Place("a\n.yaml", 1, 1), "key '\x1b[2J'", "x", "say\a")
     assert render(finding, None) == "a\\n.yaml:1:1: error: key '\\x1b[2J' [x]\n  help: say\\x07"
+
+
+def test_many_findings_in_one_long_line_are_shown_quickly() -> None:
+    text = SourceText("x" * 20_000_000, "a.yaml")
+    began = time.process_time()
+    shown = [render(Finding(text.at(i * 10_000), "wrong", "code"), text) for i in range(1_000)]
+    assert time.process_time() - began < 2
+    assert max(map(len, shown)) < 400
