@@ -33,9 +33,10 @@ from dagrun.documents.yaml import DocumentError, Source
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.kinds import workflow_of
 from dagrun.registry import Origin, Registry, Workflow
+from dagrun.runtime.default_params import with_defaults
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
-from dagrun.runtime.work_builder import WorkBuilder, with_defaults
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from dagrun.views.status import RunView, view_of

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.core.work import Attempt, AttemptResult, Body, Work
+from dagrun.run_layout import AttemptPaths, RunLayout
 
 PATIENCE = 60.0  # seconds; no test comes near it unless something is wrong
 
@@ -46,20 +47,22 @@ def tiny(params: dict):
 """
 
 
-def attempt(where: Path, task: str = "t", number: int = 1) -> Attempt:
-    """Where an attempt leaves its traces."""
+def attempt(task: str = "t", number: int = 1) -> Attempt:
+    """One attempt of a task of the run `r`."""
+    return Attempt(run_id="r", task_id=task, number=number, timeout=None)
+
+
+def paths(where: Path, of: Work | Attempt | None = None) -> AttemptPaths:
+    """The files of an attempt of the run in the directory `where`; its directory for logs is there."""
     (where / "logs").mkdir(exist_ok=True)
-    return Attempt(
-        run_id="r", task_id=task, number=number, timeout=None, log=f"{where}/logs/{task}.{number}.log",
-        artifacts=f"{where}/artifacts/{task}", outputs=f"{where}/outputs/{task}.{number}.json",
-        scratch=f"{where}/scratch/{task}.{number}", directory=str(where),
-    )  # fmt: skip
+    its = of.attempt if isinstance(of, Work) else of or attempt()
+    return RunLayout(where).attempt(its.task_id, its.number)
 
 
 def work(where: Path, body: Body, task: str = "t", **more: Any) -> Work:
     """One attempt's body with what it needs."""
     parts: dict[str, Any] = {
-        "attempt": attempt(where, task), "body": body, "params": {}, "upstream": {}, "env": {}, "cwd": where,
+        "attempt": attempt(task), "body": body, "params": {}, "upstream": {}, "env": {}, "cwd": where,
         "max_output_bytes": 1 << 26,
     }  # fmt: skip
     return Work(**{**parts, **more})

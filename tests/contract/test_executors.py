@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import pytest
 
+from dagrun.core.executor_protocol import Prefetching
 from dagrun.core.payloads import merged_params
-from dagrun.core.work import AttemptResult, Blob, Call, Command, Container, Executor, Nothing, Work
+from dagrun.core.work import AttemptResult, Blob, Call, Command, Container, Nothing, Work
 from dagrun.executors import artifacts
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.executors.local.executor import LocalExecutor
 from dagrun.executors.local.processes import descendants
-from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, until, work
+from tests.contract.harness import FLOWS, PATIENCE, Ends, attempt, paths, until, work
 
 
 class House(Protocol):
@@ -25,7 +26,7 @@ class House(Protocol):
     where: Path
 
     @property
-    def executor(self) -> Executor:
+    def executor(self) -> Prefetching:
         """The executor."""
         ...
 
@@ -100,7 +101,7 @@ class Inline:
         await asyncio.sleep(0)
 
     def let_end(self, task: str) -> None:
-        self.executor._hanging.pop(task)(AttemptResult(duration=0.0))
+        self.executor.release(task)
 
     def shut(self) -> None:
         """Nothing to end."""
@@ -125,7 +126,8 @@ def told(house: House, story: Callable[[Ends], Awaitable[None]]) -> list[tuple[s
 
     async def tell() -> list[tuple[str, AttemptResult]]:
         ends = Ends()
-        await house.executor.open(None)
+        (house.where / "logs").mkdir(exist_ok=True)
+        await house.executor.open(house.where, None)
         try:
             await story(ends)
         finally:
@@ -167,8 +169,8 @@ def test_an_attempt_without_a_body_ends_well_and_leaves_nothing(house: House) ->
     its = work(house.where, Nothing())
     ended = end(house, its)
     assert (ended.error, ended.outputs, ended.changed) == (None, {}, False)
-    assert not Path(its.attempt.log).exists()
-    assert not Path(its.attempt.scratch).parent.exists()
+    assert not Path(paths(house.where, its).log).exists()
+    assert not Path(paths(house.where, its).scratch).parent.exists()
 
 
 def test_done_is_not_called_before_start_returns(house: House) -> None:
@@ -277,7 +279,7 @@ async def one_waits(house: House, ends: Ends) -> None:
 
 
 def queue(house: House, ends: Ends, *tasks: str, **more: Any) -> None:
-    house.executor.queue([(house.work("tiny", task, **more), ends.watch(task)) for task in tasks])
+    house.executor.prefetch([(house.work("tiny", task, **more), ends.watch(task)) for task in tasks])
 
 
 def test_what_is_queued_begins_when_another_has_ended_in_order_and_one_at_a_time(house: House) -> None:
@@ -399,7 +401,7 @@ def test_a_command_writes_its_outputs_to_a_file(local: Local) -> None:
 def test_what_a_command_prints_is_its_log(local: Local) -> None:
     its = work(local.where, Command(argv=("sh", "-c"), script="echo out; echo err >&2"))
     end(local, its)
-    assert Path(its.attempt.log).read_text() == "out\nerr\n"
+    assert Path(paths(local.where, its).log).read_text() == "out\nerr\n"
 
 
 @pytest.mark.parametrize(
@@ -419,7 +421,7 @@ def test_without_an_engine_a_container_is_refused_at_the_loops_next_turn(local: 
     its = work(local.where, Container(image="alpine", command=None, mount=(), pull="missing"))
     ended = end(local, its)
     assert ended.error_type == "NoContainerEngine"
-    assert not Path(its.attempt.log).exists()
+    assert not Path(paths(local.where, its).log).exists()
 
 
 @pytest.mark.parametrize("how", ["shell", "returns"])
@@ -430,7 +432,7 @@ def test_what_an_attempt_that_ended_well_has_made_is_kept(local: Local, how: str
     its = local.work(how, **more) if how == "returns" else work(local.where, script, **more)
     ended = end(local, its)
     assert (ended.error, ended.outputs) == (None, {} if how == "returns" else {"k": "v"})
-    assert Path(its.attempt.artifacts, "made.txt").read_text() == "made"
+    assert Path(paths(local.where, its).artifacts, "made.txt").read_text() == "made"
     assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
 
 
@@ -446,9 +448,9 @@ def test_what_an_attempt_that_failed_has_made_is_kept_too(
     its = local.work(how, **more) if how == "raises" else work(local.where, script, **more)
     ended = end(local, its)
     assert (ended.error_type, ended.outputs) == (error, outputs)
-    assert Path(its.attempt.artifacts, "made.txt").read_text() == "made"
+    assert Path(paths(local.where, its).artifacts, "made.txt").read_text() == "made"
     assert (
-        Path(its.attempt.log)
+        Path(paths(local.where, its).log)
         .read_text()
         .endswith(f"dagrun: artifact '*.none' found nothing in {local.where}\n")
     )
@@ -457,7 +459,7 @@ def test_what_an_attempt_that_failed_has_made_is_kept_too(
 def test_of_an_attempt_that_never_began_nothing_is_kept(local: Local) -> None:
     its = work(local.where, Command(argv=("/no/such/shell", "-c"), script="true"), artifacts=("*.py",))
     assert end(local, its).error_type == "CommandNotRun"
-    assert not Path(its.attempt.artifacts).exists()
+    assert not Path(paths(local.where, its).artifacts).exists()
 
 
 @pytest.mark.parametrize("params", [{}, {"p": 1}])
@@ -479,7 +481,7 @@ def test_a_long_script_reaches_its_shell(local: Local) -> None:
     body = Command(argv=("sh", "-e", "-c"), script=script, file_argv=("sh", "-e", "{0}"))
     its = work(local.where, body)
     assert end(local, its).error == "exit code 1"
-    assert Path(its.attempt.log).read_text() == "one\n"
+    assert Path(paths(local.where, its).log).read_text() == "one\n"
     assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
 
 
@@ -508,7 +510,7 @@ def test_an_attempt_may_be_stopped_while_its_artifacts_are_copied(
 
     ((_, ended),) = told(local, story)
     assert ended.error_type == "Terminated"
-    assert not Path(its.attempt.artifacts).exists()
+    assert not Path(paths(local.where, its).artifacts).exists()
 
 
 def test_a_further_attempt_does_not_keep_what_an_earlier_one_left(local: Local) -> None:
@@ -519,12 +521,12 @@ def test_a_further_attempt_does_not_keep_what_an_earlier_one_left(local: Local) 
             for path in local.where.glob("*.txt"):
                 path.unlink()
             (local.where / f"{name}.txt").touch()
-            more: dict[str, Any] = {"attempt": attempt(local.where, number=number), "artifacts": ("*.txt",)}
+            more: dict[str, Any] = {"attempt": attempt(number=number), "artifacts": ("*.txt",)}
             script = Command(argv=("sh", "-c"), script="true")
             its = work(local.where, script, **more) if number == 2 else local.work("returns", **more)
             local.executor.start(its, ends.of(name))
             await ends.wait(number)
-            kept.append([path.name for path in Path(its.attempt.artifacts).iterdir()])
+            kept.append([path.name for path in Path(paths(local.where, its).artifacts).iterdir()])
 
     told(local, story)
     assert kept == [["one.txt"], ["two.txt"], ["three.txt"]]

@@ -11,10 +11,12 @@ from typing import Protocol
 import pytest
 
 from dagrun.core.events import CancelRequested, DagStart, Event, TaskOk, TaskStart
+from dagrun.core.requests import Request
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
+from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request, RunStore, RunWriter, is_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, is_run_id
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -200,11 +202,11 @@ def test_a_run_that_is_not_there_is_not_found(house: House, run_id: str) -> None
     [
         lambda store: store.read("ghost"),
         lambda store: store.dag("ghost"),
-        lambda store: store.own("ghost"),
-        lambda store: store.ask("ghost", Request("cancel", "me", {})),
+        lambda store: store.take_over("ghost"),
+        lambda store: store.send("ghost", Request("cancel", "me", {})),
         lambda store: store.events("ghost"),
     ],
-    ids=["read", "dag", "own", "ask", "events"],
+    ids=["read", "dag", "take_over", "send", "events"],
 )
 def test_nothing_can_be_asked_of_a_run_that_is_not_there(
     house: House, asked: Callable[[RunStore], object]
@@ -271,19 +273,9 @@ def test_the_dag_and_whether_it_is_driven_are_known_without_the_facts(house: Hou
         house.store.events("nothing").poll()
 
 
-def test_each_attempt_has_paths_of_its_own(house: House) -> None:
+def test_a_log_is_in_the_directory_of_its_run(house: House) -> None:
     run = house.begin()
-    attempts = [run.attempt("a", 1, None), run.attempt("a", 2, None), run.attempt("A", 1, None)]
-    for part in ("log", "outputs"):
-        assert len({str(getattr(attempt, part)).lower() for attempt in attempts}) == 3
-    assert attempts[0].artifacts == attempts[1].artifacts != attempts[2].artifacts
-
-
-def test_an_attempt_says_which_it_is(house: House) -> None:
-    run = house.begin()
-    attempt = run.attempt("B", 2, 1.5)
-    assert (attempt.run_id, attempt.task_id, attempt.number, attempt.timeout) == (run.run_id, "B", 2, 1.5)
-    assert attempt.log == str(house.store.log_path(run.run_id, "B", 2))
+    assert RunLayout(run.directory).log("B", 2) == house.store.log_path(run.run_id, "B", 2)
 
 
 def test_a_task_that_printed_nothing_has_no_logs(house: House) -> None:
@@ -306,7 +298,7 @@ def files(tmp_path: Path) -> Iterator[Files]:
 def test_logs_are_found_by_attempt(files: Files) -> None:
     run = files.begin()
     for task, number in (("a", 10), ("a", 2), ("a.2", 1), ("B", 1)):
-        Path(run.attempt(task, number, None).log).write_text("")
+        RunLayout(run.directory).log(task, number).write_text("")
     found = [(task, number, path.name) for task, number, path in files.store.logs(run.run_id, ["B", "a"])]
     assert found == [("B", 1, "%42.1.log"), ("a", 2, "a.2.log"), ("a", 10, "a.10.log")]
 
@@ -326,7 +318,7 @@ def test_the_dags_hash_is_of_the_file_that_lies_there(files: Files) -> None:
 
 def test_nothing_temporary_stays_when_a_run_is_closed(files: Files) -> None:
     run = files.begin()
-    Path(run.attempt("a", 1, None).scratch).mkdir(parents=True)
+    RunLayout(run.directory).scratch.mkdir(parents=True)
     run.close()
     left = {path.name for path in (files.store.directory / run.run_id).iterdir()}
     assert left == {"dag.json", "events.jsonl", "lock", "logs", "outputs"}
@@ -377,19 +369,19 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
     old, new = files.begin("old"), files.begin("new")
     assert old.artifacts("a") is None
     for name in ("a", "B"):
-        directory = Path(old.attempt(name, 1, None).artifacts)
+        directory = Path(RunLayout(old.directory).attempt(name, 1).artifacts)
         (directory / "sub").mkdir(parents=True)
         (directory / "sub" / "file").write_text(name)
         (directory / "link").symlink_to("sub/file")
         assert old.artifacts(name) == directory
-    new.adopt_artifacts("old", ["B", "c"])
+    new.reuse_artifacts("old", ["B", "c"])
     taken = new.artifacts("B")
     assert taken is not None
     assert (taken / "sub" / "file").read_text() == (taken / "link").read_text() == "B"
     assert (taken / "sub" / "file").stat().st_nlink == 2
     assert (taken / "link").is_symlink()
     assert new.artifacts("a") is None
-    new.adopt_artifacts("new-one-that-kept-nothing", ["a"])
+    new.reuse_artifacts("new-one-that-kept-nothing", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -408,7 +400,7 @@ def test_a_file_of_outputs_that_is_not_what_was_recorded_is_damaged(
     blob = old.store_items("a", ["x" * 70_000])
     assert blob is not None
     damage(files.store.directory / "old" / "outputs" / blob.file)
-    for read in (lambda: old.read_outputs(blob), lambda: new.adopt_outputs("old", blob)):
+    for read in (lambda: old.read_outputs(blob), lambda: new.reuse_outputs("old", blob)):
         with pytest.raises(DamagedError, match=told):
             read()
 

@@ -13,6 +13,7 @@ from dagrun.core.events import Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.record import replay
+from dagrun.core.requests import Request
 from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
@@ -20,7 +21,6 @@ from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRun, MemoryRuns
-from dagrun.storage.run_store import Request
 
 Body = Callable[[dict[str, Any]], Any]
 REGISTRY = Registry({"w": Workflow("w", "", (), True, Origin("module", "lives"), "")})
@@ -98,7 +98,7 @@ class Life:
 
     def wish(self, what: str = "cancel") -> None:
         """A request in the inbox."""
-        self.run.wishes.append(Request(what, "me", {"reason": "enough"}))
+        self.run.pending_requests.append(Request(what, "me", {"reason": "enough"}))
 
 
 def cancelled_at(dag: Dag, bodies: Mapping[str, Body], moment: int) -> tuple[RunState, MemoryRuns]:

@@ -27,12 +27,13 @@ from dagrun.core.events import (
     TaskStart,
     decode,
 )
+from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
-from dagrun.core.work import Attempt, AttemptResult, Json, PrefetchListener, Result, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Result, Work
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.workflow import WorkflowAction
@@ -72,15 +73,15 @@ class Shuffling(InlineExecutor):
         self.early: set[str] = set()
         self.chance = random.Random(story.seed)
 
-    def _follow(self) -> None:
+    def _begin_next(self) -> None:
         """Some who stand in the line go back; it waits on only where somebody else will end."""
-        self._give_back([queued for queued in self._line if self.chance.random() < 0.3])
+        self._return([queued for queued in self._prefetched if self.chance.random() < 0.3])
         if not self._active or self.chance.random() < 0.7:
-            super()._follow()
+            super()._begin_next()
 
-    def _give_back(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
+    def _return(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         self.early -= {work.attempt.task_id for work, _ in attempts}
-        super()._give_back(attempts)
+        super()._return(attempts)
 
     def _run(self, work: Work, finish: Callable[[AttemptResult], None]) -> None:
         self._after(self.turns[base_id(work.attempt.task_id)], work, finish)
@@ -95,7 +96,7 @@ class Shuffling(InlineExecutor):
             super()._run(work, finish)
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        waits = any(work.attempt == attempt for work, _ in self._line)
+        waits = any(work.attempt == attempt for work, _ in self._prefetched)
         if attempt.task_id in self._hanging or (waits and self.chance.random() < 0.7):
             super().stop(attempt, now=now)
         else:

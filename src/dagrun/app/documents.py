@@ -276,7 +276,7 @@ class Documents:
             request.trigger, request.schedule_id, request.scheduled_at, self._dotenv(dag), parameters.deferred(dag, given),
         )  # fmt: skip
         if prepared.deferred:  # what they come to is refused before a run is created
-            from dagrun.runtime.work_builder import with_defaults
+            from dagrun.runtime.default_params import with_defaults
 
             try:
                 with_defaults(prepared, "run", time.time())

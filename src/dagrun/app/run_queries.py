@@ -20,7 +20,7 @@ from dagrun.core.work import Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError, did_you_mean
 from dagrun.runtime.prepared_run import at_once
 from dagrun.storage.log_position import log_end
-from dagrun.storage.run_store import RunStore, Tail
+from dagrun.storage.run_store import EventTail, RunStore
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class RunQueries:
         run_id = self.run_id(named)
         return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
 
-    def events(self, named: str | None = None, names: Sequence[str] = ()) -> Tail:
+    def events(self, named: str | None = None, names: Sequence[str] = ()) -> EventTail:
         """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""
         for name in names:
             if name not in EVENTS:

@@ -14,28 +14,30 @@ from typing import TYPE_CHECKING
 from dagrun.app.run_queries import RunQueries
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, DagStart, Event
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import RunRecord, replay
+from dagrun.core.requests import Request
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection, names, part
 from dagrun.core.state import RunState
-from dagrun.core.work import Executor, Json
+from dagrun.core.work import Json
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, NotOwnedError, RefusedError, UsageError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.signals import held
-from dagrun.storage.run_store import Request, RunStore, RunWriter, new_run_id
+from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
 from dagrun.views.status import DamagedRun, RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents, Given
-    from dagrun.scheduling.inflight import OpenRun
-    from dagrun.scheduling.queries import CheckedFiles, Preview, ScheduleView
-    from dagrun.scheduling.runner import KnownDag
+    from dagrun.scheduling.open_runs import OpenRun
+    from dagrun.scheduling.run_control import DagInfo
     from dagrun.scheduling.schedule import Schedule
+    from dagrun.scheduling.schedule_queries import CheckedFiles, Preview, ScheduleView
 
 
 class RunObserver:
@@ -181,11 +183,11 @@ class Service(RunQueries):
             self._begin_queued(queued)
         if reason:
             reason = self._masked(run_id, reason)
-        self.runs.ask(run_id, Request("cancel", by, {"reason": reason}))
+        self.runs.send(run_id, Request("cancel", by, {"reason": reason}))
         deadline = time.monotonic() + self.settings.cancel_timeout_ms / 1000 + 5
         while time.monotonic() < deadline:
             try:
-                writer = self.runs.own(run_id)
+                writer = self.runs.take_over(run_id)
             except NotOwnedError:
                 raise
             except RefusedError:  # somebody drives it, and takes the request
@@ -226,7 +228,7 @@ class Service(RunQueries):
         NotFoundError, UsageError, DamagedError, and RefusedError when the run is live or a value of it was not recorded;
         then nothing was changed.
         """
-        writer = self.runs.own(self.run_id(named))
+        writer = self.runs.take_over(self.run_id(named))
         try:
             record = self.runs.read(
                 writer.run_id
@@ -354,10 +356,10 @@ class Service(RunQueries):
             try:
                 for task_id, blob in reused.files:
                     with usable(record.run_id, task_id):
-                        writer.adopt_outputs(record.run_id, blob)
-                writer.adopt_artifacts(record.run_id, reused.task_ids)
+                        writer.reuse_outputs(record.run_id, blob)
+                writer.reuse_artifacts(record.run_id, reused.task_ids)
             except BaseException:
-                writer.abandon()
+                writer.discard()
                 raise
 
             def first() -> Sequence[Event]:
@@ -383,7 +385,7 @@ class Service(RunQueries):
             yield
             return
         from dagrun.clock import from_rfc3339
-        from dagrun.scheduling.inflight import OpenRun, OpenRuns
+        from dagrun.scheduling.open_runs import OpenRun, OpenRuns
         from dagrun.scheduling.schedule import minute_text
 
         open_runs = OpenRuns(self.claims_directory / ".open")
@@ -417,7 +419,7 @@ class Service(RunQueries):
         try:
             self.runs.dag(run_id)
         except NotFoundError:
-            from dagrun.scheduling.inflight import OpenRun
+            from dagrun.scheduling.open_runs import OpenRun
 
             return OpenRun.read(path)
         return None
@@ -513,7 +515,7 @@ class Service(RunQueries):
                 raise NotFoundError("schedule", schedule_id, names, hint="`dagrun schedules` lists them")
             return ""
         with claims.hold(schedule_id, now) as held:
-            before = held.standing.watermark
+            before = held.state.settled_until
             if before <= this:
                 return ""
             held.reset(this)
@@ -521,8 +523,8 @@ class Service(RunQueries):
 
     def schedule_files(self, directory: Path | None = None) -> CheckedFiles:
         """The project's schedules, or those of another directory."""
-        from dagrun.scheduling.queries import CheckedFiles
         from dagrun.scheduling.schedule_files import ScheduleFiles
+        from dagrun.scheduling.schedule_queries import CheckedFiles
 
         shown = self.settings.schedules_dir if directory is None else str(directory)
         path = self.settings.path(shown) if directory is None else directory.absolute()
@@ -531,7 +533,7 @@ class Service(RunQueries):
     def schedules(self, found: Iterable[Schedule], now: float, count: int = 1) -> list[ScheduleView]:
         """Schedules with their next fires and how their last runs ended."""
         from dagrun.scheduling.claims import Claims
-        from dagrun.scheduling.queries import views
+        from dagrun.scheduling.schedule_queries import views
 
         def look(run_id: str) -> RunView | None:
             try:
@@ -546,17 +548,17 @@ class Service(RunQueries):
     ) -> list[Preview]:
         """What a tick would fire and skip, now or in a minute that somebody named."""
         from dagrun.scheduling.claims import Claims
-        from dagrun.scheduling.queries import preview
+        from dagrun.scheduling.schedule_queries import preview
 
         return preview(found, Claims(self.claims_directory), self.documents.dag_at_root, now, minute)
 
-    def known_dag(self, schedule: Schedule) -> KnownDag:
+    def known_dag(self, schedule: Schedule) -> DagInfo:
         """What a schedule runs, as far as it can be told without its workflows. Raises DagProblem."""
-        from dagrun.scheduling.queries import known_dag
-        from dagrun.scheduling.runner import KnownDag
+        from dagrun.scheduling.run_control import DagInfo
+        from dagrun.scheduling.schedule_queries import known_dag
 
         dag = known_dag(schedule, self.documents.dag_at_root)
-        return KnownDag(dag.name, dag.tenant)
+        return DagInfo(dag.name, dag.tenant)
 
     def workflows(self) -> Registry:
         """Every registered workflow."""
@@ -590,7 +592,7 @@ def _refuse_masked(run_id: str, names: Sequence[str]) -> None:
 
 
 def _with_defaults(prepared: PreparedRun, run_id: str, now: float) -> PreparedRun:
-    from dagrun.runtime.work_builder import with_defaults  # what runs bodies: a look back needs none of it
+    from dagrun.runtime.default_params import with_defaults  # what runs bodies: a look back needs none of it
 
     try:
         return with_defaults(prepared, run_id, now)

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from dagrun.app.documents import Documents
     from dagrun.app.service import Service
     from dagrun.executors.local.executor import LocalExecutor
+    from dagrun.executors.local.registry_reader import RegistryReader
     from dagrun.registry import Registry
-    from dagrun.scheduling.dispatcher import Record, Report
-    from dagrun.scheduling.loop import Scheduler
-    from dagrun.scheduling.queries import CheckedFiles
+    from dagrun.scheduling.enqueuer import Record, Report
+    from dagrun.scheduling.schedule_queries import CheckedFiles
+    from dagrun.scheduling.scheduler import Scheduler
 
 T = TypeVar("T")
 
@@ -40,23 +41,29 @@ class _Means:
             self._executor = LocalExecutor(
                 self.settings.root,
                 self.settings.kill_grace_ms / 1000,
-                self.settings.import_patience_ms / 1000,
             )
         return self._executor
 
     @cached_property
     def registry(self) -> Registry:
-        return self.executor().read_registry(self.settings.workflows)
+        return self._reader.read(self.settings.workflows)
+
+    @cached_property
+    def _reader(self) -> RegistryReader:
+        """Reads the registry with the keeper of the next run."""
+        from dagrun.executors.local.registry_reader import RegistryReader
+
+        return RegistryReader(self.executor(), self.settings.import_patience_ms / 1000)
 
     def foresee_registry(self) -> None:
         if "registry" not in self.__dict__ and not self._foreseen:
             self._foreseen = True
-            self.executor().foresee_registry(self.settings.workflows)
+            self._reader.start(self.settings.workflows)
 
     def end_bodies(self, run_id: str) -> None:
         """End what a run that nobody drives any more has left running."""
         from dagrun.executors.local import orphans
-        from dagrun.storage.layout import RunLayout
+        from dagrun.run_layout import RunLayout
 
         orphans.end(RunLayout(self.settings.path(self.settings.runs_dir) / run_id).bodies_lock)
 
@@ -121,12 +128,12 @@ def unheard(say: Callable[[T], None]) -> Callable[[T], None]:
 
 
 @contextmanager
-def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Report) -> Iterator[Scheduler]:
-    """A scheduler whose runs are processes of their own. `tell` hears every line of the state store. Main thread only."""
+def scheduler(serving: Service, files: CheckedFiles, notify: Record, report: Report) -> Iterator[Scheduler]:
+    """A scheduler whose runs are processes of their own. `notify` receives every line of the state store. Main thread only."""
     from dagrun import state_store
-    from dagrun.scheduling.inflight import OpenRuns
     from dagrun.scheduling.launcher import Processes, SignalBell
-    from dagrun.scheduling.loop import Scheduler
+    from dagrun.scheduling.open_runs import OpenRuns
+    from dagrun.scheduling.scheduler import Scheduler
 
     settings = serving.settings
     directory, store = serving.claims_directory, state_store.of(settings)
@@ -137,7 +144,7 @@ def scheduler(serving: Service, files: CheckedFiles, tell: Record, report: Repor
         made = Scheduler(
             files, directory, runner, store.record, unheard(report), time.time, bell, limit=settings.sched_max_parallel,
             tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000, home=str(files.directory),
-            told=store.about, tell=unheard(tell),
+            records_of=store.about, notify=unheard(notify),
         )  # fmt: skip
         try:
             yield made

@@ -124,8 +124,8 @@ def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -
 
     from dagrun.app.documents import FileReport
     from dagrun.documents.yaml import Source
-    from dagrun.scheduling.queries import CheckedFiles
     from dagrun.scheduling.schedule_files import ScheduleFiles
+    from dagrun.scheduling.schedule_queries import CheckedFiles
 
     reports = {}
     for directory in dict.fromkeys(path.absolute().parent for path, _ in found):

@@ -113,7 +113,7 @@ def _kept(fire: Path | None) -> Mapping[str, Json]:
     """The values of parameters that a scheduler has kept."""
     if fire is None:
         return {}
-    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.open_runs import OpenRun
 
     run = OpenRun.read(fire)
     return {} if run is None else run.params

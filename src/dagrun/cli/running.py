@@ -133,7 +133,7 @@ def _fired(path: Path, request: RunRequest) -> RunRequest:
     from dataclasses import replace
 
     from dagrun.errors import NotFoundError
-    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.open_runs import OpenRun
 
     run = OpenRun.read(path)
     if run is None:

@@ -17,10 +17,10 @@ from dagrun.cli.streams import unhurried
 if TYPE_CHECKING:
     from dagrun.app.service import Service
     from dagrun.core.work import Json
-    from dagrun.scheduling.loop import Scheduler
-    from dagrun.scheduling.queries import CheckedFiles, Preview
-    from dagrun.scheduling.schedule import Skip
+    from dagrun.scheduling.schedule import SkippedFires
     from dagrun.scheduling.schedule_files import Loaded
+    from dagrun.scheduling.schedule_queries import CheckedFiles, Preview
+    from dagrun.scheduling.scheduler import Scheduler
 
 PATIENCE = 1.0  # seconds that a scheduler that has ended waits for whoever reads what it printed
 
@@ -83,11 +83,11 @@ def scheduler(
 
 def _once(scheduler: Scheduler, now: float, minute: str | None) -> int:
     tally = scheduler.once(now, minute)
-    return 0 if tally.all_good and not scheduler.firing.failed else 1
+    return 0 if tally.all_succeeded and not scheduler.enqueuer.failed else 1
 
 
 def _serve(scheduler: Scheduler, files: CheckedFiles) -> int:
-    count = len(scheduler.agenda.schedules)
+    count = len(scheduler.fire_queue.schedules)
     scheduler.report(f"Serving {count} schedule{'s'[: count != 1]} of {files.shown}; Ctrl-C ends it")
     scheduler.serve()
     return 0
@@ -147,10 +147,10 @@ def _sentence(each: Preview) -> str:
     return f"{what.schedule.id}: would skip {minutes} ({each.reason})"
 
 
-def _passed_over(each: Preview) -> Skip | None:
-    from dagrun.scheduling.schedule import Skip
+def _passed_over(each: Preview) -> SkippedFires | None:
+    from dagrun.scheduling.schedule import SkippedFires
 
-    return each.what if isinstance(each.what, Skip) else None
+    return each.what if isinstance(each.what, SkippedFires) else None
 
 
 def _span(count: int, first: str, last: str) -> str:

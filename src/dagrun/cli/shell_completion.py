@@ -23,9 +23,9 @@ from dagrun.cli import output
 from dagrun.cli.output import Form, Output
 
 if TYPE_CHECKING:
+    from dagrun.run_layout import RunLayout
     from dagrun.settings import Settings
     from dagrun.storage.files import FileRuns
-    from dagrun.storage.layout import RunLayout
 
 VARIABLE = "_DAGRUN_COMPLETE"  # set by the scripts: Typer then completes instead of running the command
 NEWEST = 50  # runs that are offered
@@ -159,7 +159,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
     Of a task with variants its name and what theirs begin with; these once the bracket is there.
     """
-    from dagrun.storage.layout import RunLayout
+    from dagrun.run_layout import RunLayout
 
     named = ctx.params.get("run") or "latest"
     runs = _runs()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagrun.app.following import Watch
     from dagrun.app.service import Service
     from dagrun.core.work import Json
-    from dagrun.storage.run_store import Tail
+    from dagrun.storage.run_store import EventTail
     from dagrun.views.status import RunView
 
 PAUSE = 0.1  # seconds between two looks
@@ -90,7 +90,7 @@ def _ended(service: Service, run_id: str | None) -> Callable[[], bool]:
     return lambda: run_id is not None and not service.is_live(run_id)
 
 
-def follow_events(tail: Tail, ended: Callable[[], bool]) -> Iterator[list[dict[str, Json]]]:
+def follow_events(tail: EventTail, ended: Callable[[], bool]) -> Iterator[list[dict[str, Json]]]:
     """New events as they come, until `ended` was true before a look that found no more."""
     while True:
         over = ended()  # asked first: what was written before the end is still read

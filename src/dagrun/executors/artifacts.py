@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dagrun.core.work import AttemptResult, Work
 from dagrun.executors.outputs import note
+from dagrun.run_layout import AttemptPaths
 
 _MAGIC = re.compile(r"[*?[]")
 _CHUNK = 1 << 20
@@ -40,7 +41,7 @@ def set_aside(directory: str, to: str) -> None:
         Path(directory).rename(to)
 
 
-def collected(work: Work, ended: AttemptResult, halt: threading.Event) -> AttemptResult:
+def collected(work: Work, paths: AttemptPaths, ended: AttemptResult, halt: threading.Event) -> AttemptResult:
     """The end of an attempt once its artifacts are kept: all of them, or none; of one that failed those that are there.
 
     One that failed keeps its own error; its log says what could not be kept. It may take long; another thread sets
@@ -50,7 +51,7 @@ def collected(work: Work, ended: AttemptResult, halt: threading.Event) -> Attemp
     failed = ended.error is not None
     problem: tuple[str, str] | None = None
     try:
-        if missing := _collect(work, halt, all_or_none=not failed):
+        if missing := _collect(work, paths, halt, all_or_none=not failed):
             problem = missing, MissingArtifact.__name__
     except _Halted:
         problem = "ended by SIGTERM", "Terminated"
@@ -63,21 +64,21 @@ def collected(work: Work, ended: AttemptResult, halt: threading.Event) -> Attemp
         return ended
     if failed:
         with contextlib.suppress(OSError):
-            note(work, problem[0])
+            note(paths.log, work.masks, problem[0])
         return ended
     return replace(ended, error=problem[0], error_type=problem[1])
 
 
-def _collect(work: Work, halt: threading.Event, *, all_or_none: bool) -> str:
+def _collect(work: Work, paths: AttemptPaths, halt: threading.Event, *, all_or_none: bool) -> str:
     """Keep what is found; what is wrong with that which is not."""
-    fresh, own = Path(f"{work.attempt.scratch}.artifacts"), Path(f"{work.attempt.scratch}.own")
-    search = _Search(work, halt)
+    fresh, own = Path(f"{paths.scratch}.artifacts"), Path(f"{paths.scratch}.own")
+    search = _Search(work, Path(paths.directory).parent, halt)
     try:
         found = search.found()
         if search.missing and (all_or_none or not found):
             return search.missing
         _copy(found, fresh, halt)
-        _put(fresh, Path(work.attempt.artifacts), own)
+        _put(fresh, Path(paths.artifacts), own)
         return search.missing
     finally:
         for left in (fresh, own):
@@ -91,12 +92,12 @@ class _Search:
     a link. The directory of the runs is left out: it holds what earlier runs have kept, and the copies themselves.
     """
 
-    def __init__(self, work: Work, halt: threading.Event) -> None:
+    def __init__(self, work: Work, runs: Path, halt: threading.Event) -> None:
         self.patterns = work.artifacts
         self.cwd = work.cwd
         self.top = _real(work.cwd)
         self.halt = halt
-        runs = _real(Path(work.attempt.directory).parent)
+        runs = _real(runs)
         self.runs = None if self.top.is_relative_to(runs) else runs
         #: What is to be said about patterns that found nothing.
         self.missing = ""

@@ -1,4 +1,4 @@
-"""The inline executor: bodies are plain functions called on the loop. For tests of behaviour, ours and users'."""
+"""The inline executor, for tests of behaviour, ours and users': bodies are plain functions called on the loop."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.payloads import merged_params
-from dagrun.core.work import Attempt, AttemptResult, Blob, Call, Json, Nothing, PrefetchListener, Work
+from dagrun.core.work import Attempt, AttemptResult, Blob, Call, Json, Nothing, Work
 from dagrun.executors.calling import outputs_of
 
 HANG: Final = object()
-"""What a body returns to say: I am still running, until somebody stops me."""
+"""Returned by a body to say: I am still running, until somebody stops me."""
 
 
 class InlineExecutor:
-    """Calls `bodies[task id]` (of a variant, or of all of a task), or `bodies[workflow name]`, with the merged params;
-    without either the task is a no-op.
+    """Calls `bodies[task id]` (of a variant, or of the whole group) or `bodies[workflow name]` with the merged parameters.
+    A task without either is a no-op.
 
-    A body may raise (the attempt fails), return outputs, return an `Ended`, or return HANG. `started` lists what
-    was started, in order, as `(task id, attempt)`; `most_at_once` is how many attempts ran side by side. It takes up to
-    `ahead` attempts in advance.
+    A body may raise (the attempt fails), return outputs, return an `AttemptResult`, or return HANG. `started` lists what
+    was started, in order, as `(task id, attempt)`; `most_at_once` is the largest number of attempts that ran at the same
+    time. Up to `ahead` attempts can be prefetched.
     """
 
     def __init__(
         self, bodies: Mapping[str, Callable[[dict[str, Json]], Any]] | None = None, ahead: int = 0
     ) -> None:
         self.ahead = ahead
-        self._line: list[tuple[Work, PrefetchListener]] = []
         self.bodies = dict(bodies or {})
         self.started: list[tuple[str, int]] = []
         self.params: dict[str, dict[str, Json]] = {}
         self.most_at_once = 0
+        self._prefetched: list[tuple[Work, PrefetchListener]] = []
         self._hanging: dict[str, Callable[[AttemptResult], None]] = {}
         self._active = 0
 
-    async def open(self, bodies_lock: Path | None) -> None:
-        """Nothing to get ready."""
+    async def open(self, directory: Path, bodies_lock: Path | None) -> None:
+        """Nothing to prepare."""
 
     async def close(self) -> None:
         """Nothing to end."""
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
-        """Call the body at the loop's next turn."""
+        """Call the body at the next turn of the loop."""
         self.started.append((work.attempt.task_id, work.attempt.number))
         self._active += 1
         self.most_at_once = max(self.most_at_once, self._active)
@@ -51,42 +52,46 @@ class InlineExecutor:
         def finish(ended: AttemptResult) -> None:
             self._active -= 1
             done(ended)
-            self._follow()
+            self._begin_next()
 
         asyncio.get_running_loop().call_soon(self._run, work, finish)
 
-    def _follow(self) -> None:
-        """A place is free: the first in the line takes it."""
-        if self._line:
-            following, watch = self._line.pop(0)
-            watch.begun()
-            self.start(following, watch.ended)
+    def _begin_next(self) -> None:
+        """Begin the first prefetched attempt."""
+        if self._prefetched:
+            work, listener = self._prefetched.pop(0)
+            listener.begun()
+            self.start(work, listener.ended)
 
     def room(self, ref: str) -> int:
-        """What is left of `ahead`."""
-        return self.ahead - len(self._line)
+        """The part of `ahead` that is not used."""
+        return self.ahead - len(self._prefetched)
 
-    def is_brisk(self) -> bool:
+    def expects_end_soon(self) -> bool:
         """Never: a fake clock does not wait."""
         return False
 
-    def queue(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
+    def prefetch(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """Each begins when another one ends."""
-        self._line += attempts
+        self._prefetched += attempts
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        """End a body that hangs; give back what has not begun."""
-        self._give_back([queued for queued in self._line if queued[0].attempt == attempt])
+        """End a body that hangs; return an attempt that has not begun."""
+        self._return([each for each in self._prefetched if each[0].attempt == attempt])
         finish = self._hanging.pop(attempt.task_id, None)
         if finish is not None:
             ended = AttemptResult(duration=0.0, error="ended by SIGTERM", error_type="Terminated")
             asyncio.get_running_loop().call_soon(finish, ended)
 
-    def _give_back(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
-        """To the engine, at the loop's next turn."""
-        for queued in attempts:
-            self._line.remove(queued)
-            asyncio.get_running_loop().call_soon(queued[1].returned)
+    def release(self, task_id: str) -> None:
+        """Let a body that hangs succeed."""
+        self._hanging.pop(task_id)(AttemptResult(duration=0.0))
+
+    def _return(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
+        """Return attempts to the engine at the next turn of the loop."""
+        for prefetched in attempts:
+            self._prefetched.remove(prefetched)
+            asyncio.get_running_loop().call_soon(prefetched[1].returned)
 
     def _run(self, work: Work, finish: Callable[[AttemptResult], None]) -> None:
         if isinstance(work.body, Nothing):
@@ -101,14 +106,11 @@ class InlineExecutor:
         try:
             value = body(params)
         except Exception as error:
-            finish(
-                AttemptResult(
-                    duration=0.0, error=f"{type(error).__name__}: {error}", error_type=type(error).__name__
-                )
-            )
+            kind = type(error).__name__
+            finish(AttemptResult(duration=0.0, error=f"{kind}: {error}", error_type=kind))
             return
         if value is HANG:
-            self._hanging[work.attempt.task_id] = finish
+            self._hanging[task_id] = finish
         elif isinstance(value, AttemptResult):
             finish(value)
         else:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 
 from dagrun.blobs import open_regular, write_regular
 from dagrun.core.work import INLINE_BYTES as INLINE_BYTES
-from dagrun.core.work import Blob, Work
+from dagrun.core.work import Blob
 from dagrun.masking import Masker
 
 
-def note(work: Work, sentence: str) -> None:
-    """Say something in the attempt's log, on a line of its own. Raises OSError."""
-    line = f"dagrun: {Masker(work.masks).text(sentence)}\n"
-    with open(open_log(work.attempt.log), "wb") as log:
-        log.write(line.encode("utf-8", "backslashreplace"))
+def note(log: str, masks: Sequence[str], sentence: str) -> None:
+    """Add a line of dagrun's own to the log of an attempt. Raises OSError."""
+    line = f"dagrun: {Masker(masks).text(sentence)}\n"
+    with open(open_log(log), "wb") as file:
+        file.write(line.encode("utf-8", "backslashreplace"))
 
 
 def spool_path(directory: str, pid: int) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dagrun.clock import Clock
 from dagrun.core.completion import RetryDefaults
 from dagrun.core.events import Event
+from dagrun.core.executor_protocol import Executor
 from dagrun.core.state import RunState
-from dagrun.core.work import Executor
 from dagrun.runtime.engine import Engine, Listener
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
-from typing import Protocol
 
 from dagrun.clock import Clock
 from dagrun.core.decisions import (
@@ -22,7 +21,6 @@ from dagrun.core.decisions import (
     Stop,
 )
 from dagrun.core.events import (
-    CancelIgnored,
     CancelRequested,
     DagDone,
     Event,
@@ -33,42 +31,17 @@ from dagrun.core.events import (
     TaskStart,
     masked,
 )
+from dagrun.core.executor_protocol import Executor, Prefetching
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
-from dagrun.core.work import Attempt, AttemptResult, Executor, Json, Outputs, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Work
 from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
-from dagrun.storage.run_store import Request, RunWriter
-
-
-class WorkSource(Protocol):
-    """What only a run's parameters, environment and earlier outputs can tell.
-
-    May raise EvaluationError, DamagedError, and whatever else values and files come to: that fails the task that asks.
-    """
-
-    def work(self, node: Node, attempt: Attempt, upstream: Mapping[str, Outputs]) -> Work:
-        """All that an attempt needs."""
-        ...
-
-    def condition(self, node: Node) -> bool:
-        """Whether the task's `if` and `unless` let it run."""
-        ...
-
-    def items(self, node: Node) -> Sequence[Json]:
-        """The list of a for_each."""
-        ...
-
-    def gathered(self, node: Node) -> Mapping[str, Json]:
-        """What a group hands on: of each output a map from variant to value."""
-        ...
-
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        ...
-
+from dagrun.runtime.work_builder import WorkBuilder
+from dagrun.storage.run_store import RunWriter
 
 LOOKS = 20  # turns of the loop, some ten microseconds each, in which the end of a tiny body is looked out for
 Listener = Callable[[Event, RunState], None]
@@ -111,7 +84,7 @@ class Engine:
         writer: RunWriter,
         executor: Executor,
         clock: Clock,
-        bodies: WorkSource,
+        bodies: WorkBuilder,
         chance: Callable[[], float],
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
@@ -120,6 +93,7 @@ class Engine:
         self.state = state
         self.writer = writer
         self.executor = executor
+        self._prefetching = executor if isinstance(executor, Prefetching) else None
         self.clock = clock
         self._bodies = bodies
         self._chance = chance
@@ -144,14 +118,14 @@ class Engine:
         """
         for event in first:
             self.record(event)
-        await self.executor.open(self.writer.bodies_lock)
+        await self.executor.open(self.writer.directory, self.writer.bodies_lock)
         while True:
             self._decide()
             self.writer.flush()  # what follows must never be known to the world before it is known to the journal
             if self.state.finished_at is not None:
                 return self.state
             self._launch()
-            if self.executor.is_brisk():
+            if self._prefetching is not None and self._prefetching.expects_end_soon():
                 await self._look_out()
             await self.clock.wait(self._wake, self._wake_at())
             self._wake.clear()
@@ -177,7 +151,7 @@ class Engine:
         """Turn what others want of the run into facts; each is known before its request is gone."""
         self._take_signals()
         for request in self.writer.requests():
-            self.record(fact_of_request(self.state, request, self.clock.now()))
+            self.record(event_of(request, self.state, self.clock.now()))
             self.writer.flush()
 
     def kill(self) -> None:
@@ -207,7 +181,7 @@ class Engine:
 
     def _decide(self) -> None:
         # With one attempt at a time the order is the file's, and what is queued would come before what gets ready first.
-        self.state.ahead = self.state.max_parallel > 1
+        self.state.ahead = self._prefetching is not None and self.state.max_parallel > 1
         self._room.clear()
         while (decision := self.state.next(now := self.clock.now())) is not None:
             match decision:
@@ -242,9 +216,9 @@ class Engine:
         launches, self._launches = self._launches, []
         for work, attempt in launches:
             self.executor.start(work, attempt.ended)
-        if self._queue:
+        if self._queue and self._prefetching is not None:
             queue, self._queue = self._queue, []
-            self.executor.queue(queue)
+            self._prefetching.prefetch(queue)
 
     def _take_in(self) -> None:
         self._take_signals()
@@ -270,7 +244,7 @@ class Engine:
 
     def _take_signals(self) -> None:
         while self._requests:
-            self.record(fact_of_request(self.state, self._requests.popleft(), self.clock.now()))
+            self.record(event_of(self._requests.popleft(), self.state, self.clock.now()))
 
     # --- what the parts are made of ------------------------------------------------------------------------
 
@@ -283,9 +257,10 @@ class Engine:
 
     def _queue_up(self, queue: Prefetch, now: float) -> None:
         """Hand the attempt over in advance, if the executor has room; else it, and what stands after it, waits its turn."""
+        assert self._prefetching is not None
         node, ref = queue.node, workflow_of(queue.node.task)
         if ref is not None and ref not in self._room:
-            self._room[ref] = self.executor.room(ref)
+            self._room[ref] = self._prefetching.room(ref)
         if ref is None or self._room[ref] <= len(self._queue):
             self.state.ahead = False
             return
@@ -300,22 +275,11 @@ class Engine:
         """All that the attempt needs; None when that cannot be told, and the task has failed for it."""
         task = node.task
         try:
-            attempt = self.writer.attempt(task.id, number, task.timeout)
-            return self._bodies.work(node, attempt, self._upstream(node))
+            attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
+            return self._bodies.work(node, attempt)
         except Exception as error:
             self._fail_unbegun(node, error, now)
             return None
-
-    def _upstream(self, node: Node) -> dict[str, Outputs]:
-        """What the dependencies hand on: a task its outputs if it succeeded, a group those of its variants that did."""
-        upstream: dict[str, Outputs] = {}
-        for i in node.needs:
-            above = self.state.nodes[i]
-            if above.members is not None:
-                upstream[above.task.id] = self._bodies.gathered(above)
-            elif self.state.tasks[i].status is Status.SUCCESS:
-                upstream[above.task.id] = self.state.tasks[i].outputs
-        return upstream
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
@@ -420,14 +384,6 @@ def _start(node: Node, number: int, now: float) -> TaskStart:
     )
 
 
-def fact_of_request(state: RunState, request: Request, now: float) -> Event:
-    """What a wish comes to."""
-    reason = str(request.facts.get("reason", ""))
-    if state.finished_at is not None:
-        return CancelIgnored(timestamp=now, by=request.by, reason=reason)
-    return CancelRequested(timestamp=now, by=request.by, reason=reason)
-
-
 def close_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
     """Cancel a run whose process died: nothing runs any more, so every fact can be recorded at once."""
 
@@ -435,9 +391,9 @@ def close_interrupted(state: RunState, writer: RunWriter, request: Request, cloc
         state.apply(event)
         writer.append(event)
 
-    fact = fact_of_request(state, request, clock.now())
-    record(fact)
-    while isinstance(fact, CancelRequested) and (decision := state.next(clock.now())) is not None:
+    event = event_of(request, state, clock.now())
+    record(event)
+    while isinstance(event, CancelRequested) and (decision := state.next(clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):

@@ -25,10 +25,10 @@ from typing import Any
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure, RecordError
-from dagrun.scheduling.schedule import Account
+from dagrun.run_layout import file_name
+from dagrun.scheduling.schedule import Watermark
 from dagrun.storage import jsonl
 from dagrun.storage.disk import FILE_MODE, sync_directory
-from dagrun.storage.layout import file_name
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
@@ -51,34 +51,34 @@ class Claim:
     count: int = 1
     #: Whether the schedule was enabled, its definition, and whether it was gone, as in `Account`.
     enabled: bool = True
-    when: str = ""
-    what: str = ""
+    timing: str = ""
+    fingerprint: str = ""
     is_gone: bool = False
 
     @staticmethod
-    def under(account: Account, **facts: Any) -> Claim:
-        """A claim that leaves this account behind."""
+    def at(watermark: Watermark, **facts: Any) -> Claim:
+        """A claim that leaves this watermark behind."""
         return Claim(
-            enabled=account.enabled, when=account.when, what=account.what, is_gone=account.is_gone,
-            **{"minute": account.minute, **facts},
+            enabled=watermark.enabled, timing=watermark.timing, fingerprint=watermark.fingerprint, is_gone=watermark.is_gone,
+            **{"minute": watermark.minute, **facts},
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClaimState:
     """How a schedule stands, as the last line of its file has it."""
 
-    #: How far its account goes; None: no tick has ever seen it.
-    account: Account | None = None
+    #: How far its watermark goes; None: no tick has ever seen it.
+    watermark: Watermark | None = None
     #: The latest minute beyond that, that was fired because somebody asked for it.
     ahead: str = ""
     #: The newest run.
     run_id: str = ""
 
     @property
-    def watermark(self) -> str:
+    def settled_until(self) -> str:
         """The last minute that is settled."""
-        return self.account.minute if self.account else ""
+        return self.watermark.minute if self.watermark else ""
 
 
 class Claims:
@@ -92,7 +92,7 @@ class Claims:
         return self.directory / f"{file_name(schedule_id)}.jsonl"
 
     @contextmanager
-    def hold(self, schedule_id: str, now: float = 0.0) -> Iterator[Held]:
+    def hold(self, schedule_id: str, now: float = 0.0) -> Iterator[HeldClaims]:
         """Own a schedule's fires for as long as the block lasts. Raises RecordError."""
         path = self.path(schedule_id)
         with _turn:
@@ -101,14 +101,14 @@ class Claims:
             except OSError as error:
                 raise _failure(path, error) from error
             try:
-                yield Held(fd, path, now)
+                yield HeldClaims(fd, path, now)
             finally:
                 os.close(fd)
 
-    def standing(self, schedule_id: str) -> Standing:
+    def state(self, schedule_id: str) -> ClaimState:
         """How a schedule stands; reads the end of its file only."""
         with _turn, _reading(self.path(schedule_id)) as fd:
-            return _standing(fd) if fd is not None else Standing()
+            return _read_state(fd) if fd is not None else ClaimState()
 
     def find(self, schedule_id: str, minute: str) -> Claim | None:
         """What became of a minute; reads the whole file. A minute that was passed over with others is not found."""
@@ -128,20 +128,20 @@ class Claims:
         return []
 
 
-class Held:
+class HeldClaims:
     """The hand of whoever owns a schedule's fires just now."""
 
     def __init__(self, fd: int, path: Path, now: float) -> None:
         self._fd = fd
         self._path = path
         self._now = now
-        self.standing = _standing(fd)
+        self.state = _read_state(fd)
 
     def may_fire(self, minute: str, *, asked: bool = False) -> bool:
         """Whether the minute may still become a run; `asked`: somebody named it."""
-        if not asked and minute <= self.standing.watermark:
+        if not asked and minute <= self.state.settled_until:
             return False
-        known = max(self.standing.watermark, self.standing.ahead)
+        known = max(self.state.settled_until, self.state.ahead)
         return minute > known or _find(self._fd, minute) is None
 
     def append(self, claim: Claim, *, asked: bool = False, event: str = "claim") -> None:
@@ -149,65 +149,67 @@ class Held:
 
         Raises RecordError: then it may not be acted upon.
         """
-        standing = _moved(self.standing, claim, asked=asked)
-        account = standing.account
+        state = _moved(self.state, claim, asked=asked)
+        watermark = state.watermark
         facts: dict[str, Json] = {
             "timestamp": to_rfc3339(self._now), "event": event, "minute": claim.minute,
-            **({"run_id": claim.run_id} if claim.run_id else {"last_run_id": standing.run_id}),
+            **({"run_id": claim.run_id} if claim.run_id else {"last_run_id": state.run_id}),
             **({"reason": claim.reason} if claim.reason else {}),
             **({"first": claim.first, "count": claim.count} if claim.first else {}),
-            **({"watermark": standing.watermark} if standing.watermark != claim.minute else {}),
-            **({"ahead": standing.ahead} if standing.ahead else {}),
-            **(_definition(account) if account else {}),
+            **({"watermark": state.settled_until} if state.settled_until != claim.minute else {}),
+            **({"ahead": state.ahead} if state.ahead else {}),
+            **(_definition(watermark) if watermark else {}),
         }  # fmt: skip
         data = json.dumps(facts, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
         try:
             _append(self._fd, data)
             if claim.run_id or claim.reason:
                 os.fsync(self._fd)
-            if claim.run_id and not self.standing.run_id:
+            if claim.run_id and not self.state.run_id:
                 sync_directory(self._path.parent)  # the file may be new
         except OSError as error:
             raise _failure(self._path, error) from error
-        self.standing = standing
+        self.state = state
 
     def reset(self, minute: str) -> None:
         """Move the watermark back, because somebody asked for it. A minute that has become a run is still not fired again.
 
         Raises RecordError.
         """
-        standing = self.standing
-        assert standing.account is not None  # else there is no watermark
-        self.standing = Standing(
-            replace(standing.account, minute=""), max(standing.ahead, standing.watermark), standing.run_id
+        state = self.state
+        assert state.watermark is not None  # else there is no watermark
+        self.state = ClaimState(
+            replace(state.watermark, minute=""),
+            max(state.ahead, state.settled_until),
+            state.run_id,
         )
         try:
-            self.append(Claim.under(replace(standing.account, minute=minute)), event="reset")
+            self.append(Claim.at(replace(state.watermark, minute=minute)), event="reset")
         except BaseException:
-            self.standing = standing
+            self.state = state
             raise
 
 
-def _definition(account: Account) -> dict[str, Json]:
+def _definition(watermark: Watermark) -> dict[str, Json]:
     """What a line says of the schedule itself."""
     return {
-        **({} if account.enabled else {"enabled": False}),
-        **({"gone": True} if account.is_gone else {}),
-        **({"when": account.when} if account.when else {}),
-        **({"what": account.what} if account.what else {}),
+        **({} if watermark.enabled else {"enabled": False}),
+        **({"gone": True} if watermark.is_gone else {}),
+        **({"when": watermark.timing} if watermark.timing else {}),
+        **({"what": watermark.fingerprint} if watermark.fingerprint else {}),
     }
 
 
-def _moved(standing: Standing, claim: Claim, *, asked: bool) -> Standing:
+def _moved(state: ClaimState, claim: Claim, *, asked: bool) -> ClaimState:
     """How the schedule stands once a claim is made."""
-    account, ahead = standing.account, standing.ahead
+    watermark, ahead = state.watermark, state.ahead
     if asked:
         ahead = max(ahead, claim.minute)
     else:
-        minute = max(claim.minute, standing.watermark)
-        account = Account(minute, claim.enabled, claim.when, claim.what, claim.is_gone)
-    left = ahead if account is None or ahead > account.minute else ""
-    return Standing(account, left, claim.run_id or standing.run_id)
+        minute = max(claim.minute, state.settled_until)
+        watermark = Watermark(minute, claim.enabled, claim.timing, claim.fingerprint, claim.is_gone)
+    left = ahead if watermark is None or ahead > watermark.minute else ""
+    return ClaimState(watermark, left, claim.run_id or state.run_id)
 
 
 # --- the file ----------------------------------------------------------------------------------------------
@@ -286,19 +288,19 @@ def _settles(claim: Mapping[str, Json]) -> bool:
     return bool(claim.get("run_id") or claim.get("reason")) and not claim.get("first")
 
 
-def _standing(fd: int) -> Standing:
+def _read_state(fd: int) -> ClaimState:
     newest = next(_backwards(fd), None)
     if newest is None:
-        return Standing()
-    watermark = str(newest.get("watermark", newest["minute"]))
-    account = None
-    if watermark:
-        account = Account(
-            watermark, newest.get("enabled") is not False, str(newest.get("when", "")),
+        return ClaimState()
+    minute = str(newest.get("watermark", newest["minute"]))
+    watermark = None
+    if minute:
+        watermark = Watermark(
+            minute, newest.get("enabled") is not False, str(newest.get("when", "")),
             str(newest.get("what", "")), newest.get("gone") is True,
         )  # fmt: skip
     run_id = str(newest.get("run_id") or newest.get("last_run_id") or "")
-    return Standing(account, str(newest.get("ahead", "")), run_id)
+    return ClaimState(watermark, str(newest.get("ahead", "")), run_id)
 
 
 def _claim(line: Mapping[str, Json]) -> Claim:

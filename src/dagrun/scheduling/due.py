@@ -4,12 +4,12 @@ The owner of a schedule's fires is its claim file. So the way of a tick is:
 
     for schedule in agenda.due(now):            # almost always none
         with its claim file locked:
-            decisions = decide(schedule, the account in the last line of the file, now)
+            decisions = decide(schedule, the watermark in the last line of the file, now)
             append each decision in order, with a run_id where it is `Due`
 
 `decide` decides from what the file says under its lock, never from what somebody remembers: that is what lets any number of
-schedulers share a store. Decisions come in the order of their minutes and each leaves a complete account behind
-(`decision.account`), so a file that is cut after any of them is good to go on from.
+schedulers share a store. Decisions come in the order of their minutes and each leaves a complete watermark behind
+(`decision.watermark`), so a file that is cut after any of them is good to go on from.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from itertools import islice
 
 from dagrun.scheduling.cron import parse
 from dagrun.scheduling.schedule import (
-    Account,
     Catchup,
     Decision,
-    Due,
+    DueFire,
     Schedule,
-    Seen,
-    Skip,
+    SkippedFires,
     SkipReason,
+    Watermark,
+    WatermarkMoved,
     minute_number,
     minute_text,
 )
@@ -37,11 +37,11 @@ from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 
 #: Decisions that one look at a schedule takes while others wait for theirs.
-AT_ONCE = 100
+DECISIONS_PER_LOOK = 100
 
 
 def decide(
-    schedule: Schedule, account: Account | None, now: float, most: int | None = None
+    schedule: Schedule, watermark: Watermark | None, now: float, most: int | None = None
 ) -> list[Decision]:
     """What is to be recorded for a schedule at `now`, oldest first. `account` None: the schedule was never seen before.
 
@@ -52,38 +52,38 @@ def decide(
     """
     this = int(now // 60)
     decisions: list[Decision] = []
-    known = this - 1 if account is None else minute_number(account.minute)
-    if account is not None and not account.is_gone and known < this - 1:
-        decisions += islice(_passed(schedule, account, known + 1, this, now), most)
+    known = this - 1 if watermark is None else minute_number(watermark.minute)
+    if watermark is not None and not watermark.is_gone and known < this - 1:
+        decisions += islice(_passed(schedule, watermark, known + 1, this, now), most)
         if len(decisions) == most:
             return decisions
-    then = decisions[-1].account if decisions else account
-    present = schedule.account(minute_text(max(known, this - 1)))
+    then = decisions[-1].watermark if decisions else watermark
+    present = schedule.watermark_at(minute_text(max(known, this - 1)))
     if then is None or not _continues(then, present):
-        decisions.append(Seen(schedule=schedule, account=present))
+        decisions.append(WatermarkMoved(schedule=schedule, watermark=present))
     if schedule.enabled and known < this and schedule.timetable.first(this) == this:
         decisions.append(_now(schedule, this))
     return decisions
 
 
-def retire(schedule: Schedule, account: Account, now: float) -> list[Decision]:
+def retire(schedule: Schedule, watermark: Watermark, now: float) -> list[Decision]:
     """What is to be recorded for a schedule that is no longer there: from now on nothing of it is due.
 
     What was passed over while it was disabled is recorded first.
     """
-    if account.is_gone:
+    if watermark.is_gone:
         return []
     before = int(now // 60)
-    known = minute_number(account.minute)
+    known = minute_number(watermark.minute)
     decisions: list[Decision] = []
-    if not account.enabled and (as_it_was := _as_it_was(schedule, account)) is not None:
-        decisions += _skips(as_it_was, SkipReason.DISABLED, known + 1, before, account)
-    gone = replace(account, minute=minute_text(max(known, before - 1)), is_gone=True)
-    return [*decisions, Seen(schedule=schedule, account=gone)]
+    if not watermark.enabled and (as_it_was := _as_it_was(schedule, watermark)) is not None:
+        decisions += _skips(as_it_was, SkipReason.DISABLED, known + 1, before, watermark)
+    gone = replace(watermark, minute=minute_text(max(known, before - 1)), is_gone=True)
+    return [*decisions, WatermarkMoved(schedule=schedule, watermark=gone)]
 
 
-def timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
-    """What `Schedule.when` says: the timetable and the bounds; None when it cannot be read."""
+def parse_timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
+    """What `Schedule.timing` says: the timetable and the bounds; None when it cannot be read."""
     cron, name, start, end = [*when.split("|"), "", "", ""][:4]
     try:
         return (
@@ -93,26 +93,26 @@ def timing(when: str) -> tuple[Timetable, int | None, int | None] | None:
         return None
 
 
-def _continues(account: Account, present: Account) -> bool:
-    """Whether an account is one of the present definition."""
-    is_known = bool(account.when)
-    same = (account.when, account.what) == (present.when, present.what)
-    return not account.is_gone and account.enabled == present.enabled and (same or not is_known)
+def _continues(watermark: Watermark, present: Watermark) -> bool:
+    """Whether a watermark is one of the present definition."""
+    is_known = bool(watermark.timing)
+    same = (watermark.timing, watermark.fingerprint) == (present.timing, present.fingerprint)
+    return not watermark.is_gone and watermark.enabled == present.enabled and (same or not is_known)
 
 
-def _as_it_was(schedule: Schedule, account: Account) -> Schedule | None:
-    """The schedule with the timing that its account was kept under; None when that cannot be read."""
-    if account.when in ("", schedule.when):
+def _as_it_was(schedule: Schedule, watermark: Watermark) -> Schedule | None:
+    """The schedule with the timing that its watermark was kept under; None when that cannot be read."""
+    if watermark.timing in ("", schedule.timing):
         return schedule
-    then = timing(account.when)
+    then = parse_timing(watermark.timing)
     if then is None:
         return None
     timetable, start, end = then
     return replace(schedule, timetable=timetable, start=start, end=end)
 
 
-def decide_minute(schedule: Schedule, minute: str) -> Due | Skip | None:
-    """What the schedule does in one minute, whatever its account says (`--at`, `backfill`); None: it does not fire then.
+def decide_minute(schedule: Schedule, minute: str) -> DueFire | SkippedFires | None:
+    """What the schedule does in one minute, whatever its watermark says (`--at`, `backfill`); None: it does not fire then.
 
     A Skip of one fire when it is disabled or out of bounds.
     """
@@ -120,28 +120,32 @@ def decide_minute(schedule: Schedule, minute: str) -> Due | Skip | None:
     if schedule.timetable.first(number) != number:
         return None
     if not schedule.enabled:
-        return Skip(schedule=schedule, reason=SkipReason.DISABLED, count=1, first=minute, last=minute)
+        return SkippedFires(schedule=schedule, reason=SkipReason.DISABLED, count=1, first=minute, last=minute)
     return _now(schedule, number)
 
 
-def _now(schedule: Schedule, minute: int) -> Due | Skip:
+def _now(schedule: Schedule, minute: int) -> DueFire | SkippedFires:
     """A fire that is on time."""
     if _is_within(schedule, minute):
         return _due(schedule, minute)
     text = minute_text(minute)
-    return Skip(schedule=schedule, reason=SkipReason.OUT_OF_BOUNDS, count=1, first=text, last=text)
+    return SkippedFires(schedule=schedule, reason=SkipReason.OUT_OF_BOUNDS, count=1, first=text, last=text)
 
 
-def _passed(schedule: Schedule, account: Account, first: int, before: int, now: float) -> Iterator[Decision]:
+def _passed(
+    schedule: Schedule, watermark: Watermark, first: int, before: int, now: float
+) -> Iterator[Decision]:
     """What becomes of the fires of a stretch in which nobody looked, under the definition that was in force."""
-    is_same = _continues(replace(account, enabled=schedule.enabled), schedule.account(account.minute))
-    under = replace(schedule.account(account.minute) if is_same else account, enabled=True)
-    then = _as_it_was(schedule, account)
+    is_same = _continues(
+        replace(watermark, enabled=schedule.enabled), schedule.watermark_at(watermark.minute)
+    )
+    under = replace(schedule.watermark_at(watermark.minute) if is_same else watermark, enabled=True)
+    then = _as_it_was(schedule, watermark)
     if then is None:
         return
-    if not account.enabled:
+    if not watermark.enabled:
         if schedule.enabled or not is_same:  # else it still is disabled, which is recorded when that ends
-            yield from _skips(then, SkipReason.DISABLED, first, before, under if is_same else account)
+            yield from _skips(then, SkipReason.DISABLED, first, before, under if is_same else watermark)
         return
     begin = first if then.start is None else min(max(first, then.start), before)
     end = before if then.end is None else max(min(before, then.end + 1), begin)
@@ -151,7 +155,7 @@ def _passed(schedule: Schedule, account: Account, first: int, before: int, now: 
 
 
 def _missed(
-    schedule: Schedule, first: int, before: int, now: float, under: Account, *, is_same: bool
+    schedule: Schedule, first: int, before: int, now: float, under: Watermark, *, is_same: bool
 ) -> Iterator[Decision]:
     """What becomes of fires that should have become runs."""
     lost = before  # where those begin that are made up for
@@ -167,7 +171,9 @@ def _missed(
         lost = minute + 1
 
 
-def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int, under: Account) -> Iterator[Skip]:
+def _skips(
+    schedule: Schedule, reason: SkipReason, first: int, before: int, under: Watermark
+) -> Iterator[SkippedFires]:
     """One record for all fires of a stretch, if there are any."""
     table = schedule.timetable
     begin = table.first(first) if first < before else None
@@ -175,14 +181,14 @@ def _skips(schedule: Schedule, reason: SkipReason, first: int, before: int, unde
         return
     last = table.last(before)
     assert last is not None  # `begin` is one
-    yield Skip(
+    yield SkippedFires(
         schedule=schedule, reason=reason, count=table.count(begin, before),
-        first=minute_text(begin), last=minute_text(last), under=under,
+        first=minute_text(begin), last=minute_text(last), given_watermark=under,
     )  # fmt: skip
 
 
-def _due(schedule: Schedule, minute: int, *, caught_up: bool = False) -> Due:
-    return Due(
+def _due(schedule: Schedule, minute: int, *, caught_up: bool = False) -> DueFire:
+    return DueFire(
         schedule=schedule, minute=minute_text(minute), start=schedule.start_of(minute), caught_up=caught_up
     )
 
@@ -193,7 +199,7 @@ def _is_within(schedule: Schedule, minute: int) -> bool:
     )
 
 
-class Agenda:
+class FireQueue:
     """When to look at which schedule. A tick at which none is due costs one comparison, however many there are.
 
     It remembers no accounts: after a restart or a reload, or when a clock jumps, `decide` and the claim file see to it that

@@ -14,12 +14,13 @@ from types import FrameType
 from typing import IO
 
 from dagrun import own_command
+from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError, RefusedError
-from dagrun.scheduling.inflight import OpenRun, OpenRuns
-from dagrun.scheduling.runner import Child, Ending, Fate, KnownDag
+from dagrun.scheduling.open_runs import OpenRun, OpenRuns
+from dagrun.scheduling.run_control import DagInfo, RunEnding, RunHandle, RunPhase
 from dagrun.scheduling.schedule import Schedule
 from dagrun.storage.log_position import last_text
-from dagrun.storage.run_store import Request, RunStore
+from dagrun.storage.run_store import RunStore
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -31,26 +32,26 @@ class Processes:
     """Starts runs as processes and looks at them through the store of runs."""
 
     def __init__(
-        self, runs: RunStore, open_runs: OpenRuns, root: Path, dag: Callable[[Schedule], KnownDag]
+        self, runs: RunStore, open_runs: OpenRuns, root: Path, dag: Callable[[Schedule], DagInfo]
     ) -> None:
         self.runs = runs
-        self.open = open_runs
+        self.open_runs = open_runs
         self.root = root
         self._dag = dag
         #: Its children by process id, until their ends are known.
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    def dag(self, schedule: Schedule) -> KnownDag:
+    def dag(self, schedule: Schedule) -> DagInfo:
         """What a schedule runs. Raises DagProblem."""
         return self._dag(schedule)
 
-    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+    def start(self, run: OpenRun, *, again: bool = False) -> RunHandle:
         """`dagrun run`, or `dagrun resume`, in a session of its own: Ctrl-C is the scheduler's."""
         words = ["resume", run.run_id] if again else ["run", run.dag, "--run-id", run.run_id]
-        words += ["--fire", str(self.open.path(run.run_id))]
+        words += ["--fire", str(self.open_runs.path(run.run_id))]
         if not again:
             self._clear(run.run_id)
-        complaints = self.open.path(run.run_id).with_suffix(".err")
+        complaints = self.open_runs.path(run.run_id).with_suffix(".err")
         with _written(complaints) as file:
             process = subprocess.Popen(
                 own_command.command(*words, "--quiet"),
@@ -70,11 +71,11 @@ class Processes:
             else:
                 os.waitpid(ended.si_pid, os.WNOHANG)
 
-    def watch(self, run_id: str) -> Child:
+    def watch(self, run_id: str) -> RunHandle:
         """A run that somebody else drives."""
         return _Watched(self.runs, run_id)
 
-    def has_begun(self, run_id: str) -> bool:
+    def has_started(self, run_id: str) -> bool:
         """Whether there is a line in its journal."""
         tail = None
         try:
@@ -90,30 +91,30 @@ class Processes:
         """Whether its lock is held."""
         return self.runs.is_live(run_id)
 
-    def fate(self, run_id: str) -> Fate:
+    def phase(self, run_id: str) -> RunPhase:
         """What its journal and its lock say."""
         if self.runs.is_live(run_id):
-            return Fate.LIVE
+            return RunPhase.LIVE
         try:
             run = self._view(run_id)
         except DamagedError:
-            return Fate.ENDED
+            return RunPhase.ENDED
         if run is None or run.started_at is None:
-            return Fate.LIVE if self.runs.is_live(run_id) else Fate.UNBORN
-        return Fate.INTERRUPTED if run.status == "interrupted" else Fate.ENDED
+            return RunPhase.LIVE if self.runs.is_live(run_id) else RunPhase.NOT_STARTED
+        return RunPhase.INTERRUPTED if run.status == "interrupted" else RunPhase.ENDED
 
-    def ending(self, run_id: str) -> Ending:
+    def ending(self, run_id: str) -> RunEnding:
         """Its status, and its first failure."""
         try:
             run = self._view(run_id)
         except DamagedError as damage:
-            return Ending("interrupted", error=damage.message)
+            return RunEnding("interrupted", error=damage.message)
         if run is None:
-            return Ending("interrupted", error="its records are gone")
+            return RunEnding("interrupted", error="its records are gone")
         error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
-        return Ending(run.status, run.duration, error)
+        return RunEnding(run.status, run.duration, error)
 
-    def last_sign(self, run_id: str) -> float | None:
+    def last_event_at(self, run_id: str) -> float | None:
         """The moment of the last fact in its journal."""
         try:
             return max((event.timestamp for event in self.runs.read(run_id).events), default=None)
@@ -125,7 +126,7 @@ class Processes:
         if not self.runs.is_live(run_id):
             return False
         try:
-            self.runs.ask(run_id, Request("cancel", "scheduler", {"reason": reason}))
+            self.runs.send(run_id, Request("cancel", "scheduler", {"reason": reason}))
         except DagrunError:
             return False
         return True
@@ -139,11 +140,11 @@ class Processes:
     def _clear(self, run_id: str) -> None:
         """A process died between making the run and its first fact: as if it had never been."""
         with contextlib.suppress(DagrunError):
-            writer = self.runs.own(run_id)
-            if self.has_begun(run_id):
+            writer = self.runs.take_over(run_id)
+            if self.has_started(run_id):
                 writer.close()
             else:
-                writer.abandon()
+                writer.discard()
 
 
 @contextlib.contextmanager
@@ -182,7 +183,7 @@ class _Process:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                self._runs.own(self._run_id).close()
+                self._runs.take_over(self._run_id).close()
                 break
             except RefusedError:
                 time.sleep(0.05)

@@ -8,46 +8,48 @@ from functools import partial
 
 from dagrun.core.work import Json
 from dagrun.errors import DagrunError, RecordError
-from dagrun.scheduling.dispatcher import Firing
-from dagrun.scheduling.inflight import OpenRun
-from dagrun.scheduling.runner import Child, Ending, Fate, Runner
+from dagrun.scheduling.enqueuer import Enqueuer
+from dagrun.scheduling.open_runs import OpenRun
+from dagrun.scheduling.run_control import RunControl, RunEnding, RunHandle, RunPhase
 
 
 @dataclass(slots=True)
-class _Working:
+class _ActiveRun:
     """A run that goes on. `begun`: it was told so."""
 
     run: OpenRun
-    child: Child
+    child: RunHandle
     begun: bool = False
 
 
 @dataclass(slots=True)
-class Tally:
+class StartedRuns:
     """What became of the runs that were started here."""
 
-    endings: list[tuple[OpenRun, Ending]] = field(default_factory=list)
+    endings: list[tuple[OpenRun, RunEnding]] = field(default_factory=list)
 
     @property
-    def all_good(self) -> bool:
+    def all_succeeded(self) -> bool:
         """Whether all succeeded."""
         return all(ending.is_good for _, ending in self.endings)
 
 
-class Crew:
+class RunQueue:
     """At most `limit` runs of this scheduler's own at once; the rest wait. Remembers no more than is in hand."""
 
-    def __init__(self, firing: Firing, runner: Runner, limit: int, tally: Tally | None = None) -> None:
-        self.firing = firing
-        self.open = firing.open
-        self.runner = runner
+    def __init__(
+        self, enqueuer: Enqueuer, runs: RunControl, limit: int, tally: StartedRuns | None = None
+    ) -> None:
+        self.enqueuer = enqueuer
+        self.open_runs = enqueuer.open_runs
+        self.runs = runs
         self.limit = limit
-        self.record = firing.record
-        self.report = firing.report
+        self.record = enqueuer.record
+        self.report = enqueuer.report
         #: Only for who asks for it: it grows.
         self.tally = tally
         self._waiting: dict[str, OpenRun] = {}
-        self._working: dict[str, _Working] = {}
+        self._working: dict[str, _ActiveRun] = {}
         self._asked: set[str] = set()  # to end, so that another may start
         self._troubles: dict[str, str] = {}
 
@@ -71,7 +73,7 @@ class Crew:
     def watch(self, run: OpenRun) -> None:
         """A run that somebody else drives: its end is told here."""
         begun = self._is_told(run, "run_started")
-        self._working[run.run_id] = _Working(run, self.runner.watch(run.run_id), begun)
+        self._working[run.run_id] = _ActiveRun(run, self.runs.watch(run.run_id), begun)
 
     def drop(self, reason_for: Callable[[OpenRun], tuple[str, str] | None]) -> None:
         """Drop runs that have not begun: those for which there is a reason, which is a word and a sentence."""
@@ -97,7 +99,9 @@ class Crew:
         for run_id in self.own:
             working = self._working.pop(run_id)
             working.child.kill()
-            if self.runner.fate(run_id) is not Fate.UNBORN:  # else it stays in hand as if nobody had begun it
+            if (
+                self.runs.phase(run_id) is not RunPhase.NOT_STARTED
+            ):  # else it stays in hand as if nobody had begun it
                 self._end(working.run, working.child.error())
 
     def _try(self, run: OpenRun, step: Callable[[], None]) -> None:
@@ -121,12 +125,12 @@ class Crew:
 
     def _is_held_up(self, run: OpenRun) -> bool:
         """Whether a run before it has not ended, or another one of its schedule is at work."""
-        if any(other in self or self.firing.is_active(other) for other in run.after):
+        if any(other in self or self.enqueuer.is_active(other) for other in run.after):
             return True
         if run.parallel:
             return False
         beside = any(working.run.schedule_id == run.schedule_id for working in self._working.values())
-        return beside or bool(self.firing.live(run.schedule_id, run.run_id))
+        return beside or bool(self.enqueuer.live(run.schedule_id, run.run_id))
 
     def _make_room(self) -> None:
         """Ask runs that are to be replaced to end, each once, as soon as there is somebody to ask."""
@@ -134,7 +138,7 @@ class Crew:
             for other in run.after:
                 if other in self._waiting:
                     self._try(run, partial(self._take_place, run, self._waiting[other]))
-                elif other not in self._asked and self.runner.cancel(other, f"replaced by {run.run_id}"):
+                elif other not in self._asked and self.runs.cancel(other, f"replaced by {run.run_id}"):
                     self._asked.add(other)
         self._asked &= {other for run in self._waiting.values() for other in run.after}
 
@@ -143,7 +147,7 @@ class Crew:
         run = self._waiting.get(run.run_id, run)
         after = dict.fromkeys([*other.after, *(each for each in run.after if each != other.run_id)])
         run = replace(run, after=tuple(after))
-        self.open.put(run)
+        self.open_runs.put(run)
         del self._waiting[other.run_id]
         self._waiting[run.run_id] = run
         if other.again:
@@ -156,9 +160,9 @@ class Crew:
         """Start a run, or resume it, unless something has happened to it while it waited."""
         begun = False
         if run.again:
-            fate = self.runner.fate(run.run_id)
-            why = self.firing.why_not_resumed(run, now) if fate is Fate.INTERRUPTED else ""
-            if fate is not Fate.INTERRUPTED or why:
+            phase = self.runs.phase(run.run_id)
+            why = self.enqueuer.why_not_resumed(run, now) if phase is RunPhase.INTERRUPTED else ""
+            if phase is not RunPhase.INTERRUPTED or why:
                 del self._waiting[run.run_id]
                 if why:
                     self.leave(run, why)
@@ -167,47 +171,47 @@ class Crew:
                 return
             begun = self._is_told(run, "run_started")
         try:
-            child = self.runner.start(run, again=run.again)
+            child = self.runs.start(run, again=run.again)
         except OSError as error:
             del self._waiting[run.run_id]
             self._not_started(run, f"cannot start a process: {error.strerror}")
             return
         del self._waiting[run.run_id]
-        self._working[run.run_id] = _Working(run, child, begun)
+        self._working[run.run_id] = _ActiveRun(run, child, begun)
 
     def _notice(self, run: OpenRun) -> None:
         """See whether somebody has begun, or cancelled, a run that still waits here."""
-        if self.runner.has_begun(run.run_id):
+        if self.runs.has_started(run.run_id):
             del self._waiting[run.run_id]
             self._end(run, "")
 
     # --- ending --------------------------------------------------------------------------------------------
 
-    def _look_at(self, working: _Working) -> None:
+    def _look_at(self, working: _ActiveRun) -> None:
         run_id, ended = working.run.run_id, working.child.has_ended()
-        if not working.begun and self.runner.has_begun(run_id):
+        if not working.begun and self.runs.has_started(run_id):
             working.begun = True
-            self._tell("run_started", working.run)
+            self._record("run_started", working.run)
         if ended:
             self._end(working.run, working.child.error())
             if self._working.get(run_id) is working:
                 del self._working[run_id]
 
     def _end(self, run: OpenRun, error: str) -> None:
-        match self.runner.fate(run.run_id):
-            case Fate.UNBORN:
+        match self.runs.phase(run.run_id):
+            case RunPhase.NOT_STARTED:
                 self._not_started(run, error or "it ended before it began")
-            case Fate.LIVE:  # somebody else was quicker
+            case RunPhase.LIVE:  # somebody else was quicker
                 self.watch(run)
-            case fate:
-                ending = self.runner.ending(run.run_id)
-                if fate is Fate.INTERRUPTED:  # what it complained about says why, where it could
+            case phase:
+                ending = self.runs.ending(run.run_id)
+                if phase is RunPhase.INTERRUPTED:  # what it complained about says why, where it could
                     ending = replace(ending, error=error or ending.error)
-                self.finished(run, ending, is_over=fate is Fate.ENDED)
+                self.finished(run, ending, is_over=phase is RunPhase.ENDED)
 
-    def finished(self, run: OpenRun, ending: Ending, *, is_over: bool = True) -> None:
+    def finished(self, run: OpenRun, ending: RunEnding, *, is_over: bool = True) -> None:
         """Tell how a run ended. One that was interrupted stays in hand: a scheduler that starts goes on with it."""
-        self._tell(
+        self._record(
             "run_finished",
             run,
             status=ending.status,
@@ -223,10 +227,12 @@ class Crew:
 
     def inherit(self, run: OpenRun) -> None:
         """Tell of a run that ended while its scheduler was dead what that one had not told yet."""
-        ending = self.runner.ending(run.run_id)
+        ending = self.runs.ending(run.run_id)
         if not self._is_told(run, "run_started"):
-            self._tell("run_started", run)
-        last = next((line for line in self.firing.told(run.run_id) if line["event"] == "run_finished"), None)
+            self._record("run_started", run)
+        last = next(
+            (line for line in self.enqueuer.records_of(run.run_id) if line["event"] == "run_finished"), None
+        )
         if last is None or last.get("status") != ending.status:
             self.finished(run, ending)
         else:
@@ -244,28 +250,28 @@ class Crew:
         self.report(f"Error: schedule '{run.schedule_id}': the run of {run.minute} did not begin: {error}")
         self._skipped(run, "NotStarted", error)
         if self.tally is not None:
-            self.tally.endings.append((run, Ending("failed", error=error)))
+            self.tally.endings.append((run, RunEnding("failed", error=error)))
         self._let_go(run)
 
     def _skipped(self, run: OpenRun, reason: str, error: str) -> None:
-        self._tell("schedule_skipped", run, minute=run.minute, reason=reason, error=error)
+        self._record("schedule_skipped", run, minute=run.minute, reason=reason, error=error)
 
     def _is_told(self, run: OpenRun, event: str) -> bool:
-        return any(line["event"] == event for line in self.firing.told(run.run_id))
+        return any(line["event"] == event for line in self.enqueuer.records_of(run.run_id))
 
     def _let_go(self, run: OpenRun) -> None:
         try:
-            self.open.drop(run.run_id)
+            self.open_runs.drop(run.run_id)
         except RecordError as error:  # whoever finds it sees that it has ended
             self.report(f"Error: {error.message}")
 
     def _put(self, run: OpenRun) -> None:
         try:
-            self.open.put(run)
+            self.open_runs.put(run)
         except RecordError as error:
             self.report(f"Error: {error.message}")
 
-    def _tell(self, event: str, run: OpenRun, **facts: Json) -> None:
+    def _record(self, event: str, run: OpenRun, **facts: Json) -> None:
         self.record(
             {
                 "event": event, "run_id": run.run_id, "schedule_id": run.schedule_id, "dag_path": run.dag,

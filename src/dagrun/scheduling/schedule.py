@@ -50,7 +50,7 @@ class Catchup(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ScheduleOrigin:
     """Where a schedule was written. Asking for a place reads the text once more: only those who tell of it ask."""
 
     source: Source
@@ -88,10 +88,10 @@ class Schedule:
     jitter: float = 0.0
     #: How long ago, in seconds, a run may have been interrupted to be resumed.
     resume_window: float = DAY
-    origin: Origin | None = field(default=None, compare=False, repr=False)
+    origin: ScheduleOrigin | None = field(default=None, compare=False, repr=False)
 
     @cached_property
-    def when(self) -> str:
+    def timing(self) -> str:
         """When it is due, as text: the expression, the zone and the bounds. `due.timing` reads it back."""
         cron = " ".join(self.timetable.cron.text.split())
         bounds = ["" if bound is None else str(bound) for bound in (self.start, self.end)]
@@ -99,7 +99,7 @@ class Schedule:
         return "|".join([cron, zone, *bounds]).rstrip("|")
 
     @cached_property
-    def what(self) -> str:
+    def fingerprint(self) -> str:
         """A fingerprint of all else that it says, but for whether it is enabled."""
         said = [
             self.dag, self.tenant, self.params, self.overlap, self.catchup, self.catchup_window, self.jitter,
@@ -108,9 +108,9 @@ class Schedule:
         text = json.dumps(said, sort_keys=True, default=str)
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
-    def account(self, minute: str) -> Account:
-        """The account of this schedule, settled up to a minute."""
-        return Account(minute, self.enabled, self.when, self.what)
+    def watermark_at(self, minute: str) -> Watermark:
+        """The watermark of this schedule, settled up to a minute."""
+        return Watermark(minute, self.enabled, self.timing, self.fingerprint)
 
     def fires(self, after: float) -> Iterator[float]:
         """The moments later than `after` at which the schedule would fire, within its bounds, enabled or not."""
@@ -130,8 +130,8 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """How far a schedule's account goes: every fire up to and including `minute` was fired or recorded as skipped.
+class Watermark:
+    """How far a schedule's watermark goes: every fire up to and including `minute` was fired or recorded as skipped.
 
     It is what the last line of a claim file says.
     """
@@ -139,9 +139,9 @@ class Account:
     minute: str
     #: False: the schedule was seen disabled then, and what came later was passed over, not missed.
     enabled: bool = True
-    #: The definition that was in force (`Schedule.when` and `.what`); empty where an older version wrote the record.
-    when: str = ""
-    what: str = ""
+    #: The definition that was in force (`Schedule.timing` and `.fingerprint`); empty where an older version wrote the record.
+    timing: str = ""
+    fingerprint: str = ""
     #: True: the schedule had been removed, or could not be read, and nothing was due from then on.
     is_gone: bool = False
 
@@ -155,7 +155,7 @@ class SkipReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueFire:
     """A run is due. It is claimed now and starts at `start`, which is later than its minute where there is jitter."""
 
     schedule: Schedule
@@ -165,13 +165,13 @@ class Due:
     caught_up: bool = False
 
     @property
-    def account(self) -> Account:
-        """The account once this is recorded."""
-        return self.schedule.account(self.minute)
+    def watermark(self) -> Watermark:
+        """The watermark once this is recorded."""
+        return self.schedule.watermark_at(self.minute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
+class SkippedFires:
     """`count` fires, from `first` to `last`, do not become runs."""
 
     schedule: Schedule
@@ -179,8 +179,8 @@ class Skip:
     count: int
     first: str
     last: str
-    #: The account that these fires belong to; None: the schedule's present one.
-    under: Account | None = None
+    #: The watermark that these fires belong to; None: the schedule's present one.
+    given_watermark: Watermark | None = None
 
     @property
     def minute(self) -> str:
@@ -188,24 +188,24 @@ class Skip:
         return self.last
 
     @property
-    def account(self) -> Account:
-        """The account once this is recorded."""
-        if self.under is None:
-            return replace(self.schedule.account(self.last), enabled=True)
-        return replace(self.under, minute=self.last)
+    def watermark(self) -> Watermark:
+        """The watermark once this is recorded."""
+        if self.given_watermark is None:
+            return replace(self.schedule.watermark_at(self.last), enabled=True)
+        return replace(self.given_watermark, minute=self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """Nothing to tell anybody, but the account moves: a schedule is seen first, or is enabled or disabled since."""
+class WatermarkMoved:
+    """Nothing to tell anybody, but the watermark moves: a schedule is seen first, or is enabled or disabled since."""
 
     schedule: Schedule
-    account: Account
+    watermark: Watermark
 
     @property
     def minute(self) -> str:
         """The minute of the record."""
-        return self.account.minute
+        return self.watermark.minute
 
 
-Decision = Due | Skip | Seen
+Decision = DueFire | SkippedFires | WatermarkMoved

@@ -22,7 +22,7 @@ from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import DagrunError, UsageError
 from dagrun.scheduling.cron import Cron, CronError
 from dagrun.scheduling.cron import parse as parse_cron
-from dagrun.scheduling.schedule import Catchup, Origin, Overlap, Schedule
+from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, ScheduleOrigin
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import LAST_YEAR, Zone, ZoneError
 from dagrun.scheduling.timezones import zone as find_zone
@@ -48,7 +48,7 @@ class Loaded:
 
 
 @dataclass(slots=True)
-class _File:
+class _ParsedFile:
     """What one file said."""
 
     stamp: _Stamp
@@ -77,7 +77,7 @@ class ScheduleFiles:
         self._now = now
         #: The names of the files to read; None: all.
         self._only = only
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _ParsedFile] = {}
         #: As of the last `load`; None: the directory was not there, or nobody asked yet.
         self._stamps: Mapping[str, _Stamp] | None = None
         self._is_loaded = False
@@ -158,7 +158,7 @@ class ScheduleFiles:
 
     # --- all files together --------------------------------------------------------------------------------
 
-    def _joined(self, files: Sequence[_File]) -> Loaded:
+    def _joined(self, files: Sequence[_ParsedFile]) -> Loaded:
         first: dict[str, Schedule] = {}
         self._refused = []
         told: list[tuple[Finding, SourceText | None]] = []
@@ -199,7 +199,7 @@ def _stamp(stat: os.stat_result) -> _Stamp:
     return (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
 
 
-def _origin(schedule: Schedule) -> Origin:
+def _origin(schedule: Schedule) -> ScheduleOrigin:
     assert schedule.origin is not None  # all that come from files have one
     return schedule.origin
 
@@ -223,7 +223,7 @@ def _window(value: object) -> float:
     return seconds(float(match[1]) * 86_400 + (seconds(match[2]) if match[2] else 0))
 
 
-class _Schedule(StrictModel):
+class _ScheduleModel(StrictModel):
     """A schedule as it is written."""
 
     id: Name = Field(description="The schedule's name, which no other schedule has, in whatever file.")
@@ -252,9 +252,9 @@ class _Schedule(StrictModel):
     )
 
 
-def _file(path: Path, shown: str, limits: Limits) -> _File:
+def _file(path: Path, shown: str, limits: Limits) -> _ParsedFile:
     """What a file says. OSError: it is not there."""
-    file = _File(())
+    file = _ParsedFile(())
     try:
         file.source = Source.read(path, shown, limits)
         data = file.source.load()
@@ -264,7 +264,7 @@ def _file(path: Path, shown: str, limits: Limits) -> _File:
         # A file of comments holds no schedules, and that is all there is to say about it.
         file.findings += [finding for finding in error.findings if finding.code != "empty"]
         return file
-    reader = _Reader(file.source)
+    reader = _EntryReader(file.source)
     entries = [((i,), entry) for i, entry in enumerate(data)] if isinstance(data, list) else [((), data)]
     for at, entry in entries:
         schedule = reader.schedule(entry, at)
@@ -274,7 +274,7 @@ def _file(path: Path, shown: str, limits: Limits) -> _File:
     return file
 
 
-class _Reader:
+class _EntryReader:
     """One file on its way to Schedules; collects every finding."""
 
     def __init__(self, source: Source) -> None:
@@ -285,19 +285,19 @@ class _Reader:
         """The schedule in an entry; None, and findings, when something is wrong with it."""
         before = self._errors
         if not isinstance(entry, dict):
-            self._tell(path, "a schedule must be a mapping with 'id', 'cron' and 'dag'", "invalid-value")
+            self._record(path, "a schedule must be a mapping with 'id', 'cron' and 'dag'", "invalid-value")
             return None
         try:
-            wired = _Schedule.model_validate(entry)
+            wired = _ScheduleModel.model_validate(entry)
         except ValidationError as error:
-            self.findings += fields.findings(error, self.source, path, _Schedule, {})
+            self.findings += fields.findings(error, self.source, path, _ScheduleModel, {})
             self._look_at_time(entry, path)
             return None
         cron, zone = self._look_at_time(entry, path)
         start = self._bound(wired.start, zone, (*path, "start"), is_end=False)
         end = self._bound(wired.end, zone, (*path, "end"), is_end=True)
         if start is not None and end is not None and end < start:
-            self._tell((*path, "end"), "the end comes before the start", "invalid-value")
+            self._record((*path, "end"), "the end comes before the start", "invalid-value")
         if wired.params:
             self._look_at_params(wired.params, (*path, "params"))
         if cron is None or zone is None or self._errors > before:
@@ -307,7 +307,7 @@ class _Reader:
             id=wired.id, timetable=Timetable(cron, zone), dag=wired.dag, tenant=wired.tenant, enabled=wired.enabled,
             params=wired.params, overlap=Overlap(wired.overlap), catchup=Catchup(wired.catchup),
             catchup_window=wired.catchup_window, start=start, end=end, jitter=wired.jitter,
-            resume_window=wired.resume_window, origin=Origin(self.source, path),
+            resume_window=wired.resume_window, origin=ScheduleOrigin(self.source, path),
         )  # fmt: skip
 
     def _look_at_time(
@@ -333,7 +333,7 @@ class _Reader:
             try:
                 found_zone = find_zone(zone)
             except ZoneError as error:
-                self._tell((*path, "timezone"), str(error), "unknown-zone", error.suggestion)
+                self._record((*path, "timezone"), str(error), "unknown-zone", error.suggestion)
         return found_cron, found_zone
 
     def _bound(
@@ -345,7 +345,7 @@ class _Reader:
             return _minute(text, zone, is_end=is_end)
         except ValueError:
             hint = "write 2026-01-31, or 2026-01-31T09:00"
-            self._tell(path, f"'{path[-1]}' must be a date, or a date and a time", "invalid-value", hint)
+            self._record(path, f"'{path[-1]}' must be a date, or a date and a time", "invalid-value", hint)
             return None
 
     def _look_at_params(self, params: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
@@ -355,13 +355,13 @@ class _Reader:
                 json.dumps(value, allow_nan=False)
             except ValueError:
                 message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
-                self._tell((*path, name), message, "invalid-value")
+                self._record((*path, name), message, "invalid-value")
 
     @property
     def _errors(self) -> int:
         return sum(finding.level == "error" for finding in self.findings)
 
-    def _tell(self, path: tuple[str | int, ...], message: str, code: str, suggestion: str = "") -> None:
+    def _record(self, path: tuple[str | int, ...], message: str, code: str, suggestion: str = "") -> None:
         self.findings.append(Finding(self.source.place(path), message, code, suggestion))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dagrun.scheduling.cron import Cron
-from dagrun.scheduling.timezones import Span, Zone
+from dagrun.scheduling.timezones import OffsetPeriod, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Timetable:
                 total += 1
         return total
 
-    def _from(self, span: Span, minute: int) -> int:
+    def _from(self, span: OffsetPeriod, minute: int) -> int:
         """The local minute from which on the span answers for the job, when asked from `minute` on."""
         if not self.cron.fixed:
             return max(minute, span.start) + span.offset

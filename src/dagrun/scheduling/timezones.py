@@ -26,7 +26,7 @@ class ZoneError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OffsetPeriod:
     """A stretch in which a zone's clock runs on undisturbed, cut at the ends of years. Minutes from the epoch, UTC."""
 
     start: int
@@ -44,7 +44,7 @@ class Zone:
     def __init__(self, name: str) -> None:
         self.name = name
         self._info = _info(name)
-        self._years: dict[int, tuple[Span, ...]] = {}
+        self._years: dict[int, tuple[OffsetPeriod, ...]] = {}
 
     def __repr__(self) -> str:
         return f"Zone({self.name!r})"
@@ -55,14 +55,14 @@ class Zone:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def spans(self, minute: int) -> Iterator[Span]:
+    def spans(self, minute: int) -> Iterator[OffsetPeriod]:
         """The span with `minute` in it and all later ones."""
         for year in range(_year(minute), LAST_YEAR):
             for span in self._in(year):
                 if span.end > minute:
                     yield span
 
-    def spans_back(self, minute: int) -> Iterator[Span]:
+    def spans_back(self, minute: int) -> Iterator[OffsetPeriod]:
         """The span with `minute` in it and all earlier ones, back to the epoch."""
         for year in range(_year(minute), _EPOCH_YEAR - 1, -1):
             for span in reversed(self._in(year)):
@@ -84,14 +84,14 @@ class Zone:
             if wanted < span.end + span.offset
         )
 
-    def _in(self, year: int) -> tuple[Span, ...]:
+    def _in(self, year: int) -> tuple[OffsetPeriod, ...]:
         """The spans of a year, found once."""
         found = self._years.get(year)
         if found is None:
             found = self._years[year] = tuple(self._found(_first_minute(year), _first_minute(year + 1)))
         return found
 
-    def _found(self, start: int, end: int) -> Iterator[Span]:
+    def _found(self, start: int, end: int) -> Iterator[OffsetPeriod]:
         before = self.offset(start - 1)
         offset = self.offset(start)
         for at in range(start, end, _STEP):
@@ -99,9 +99,9 @@ class Zone:
             later = self.offset(until)
             if later != offset:
                 change = self._change(at, until)
-                yield Span(start, change, offset, before)
+                yield OffsetPeriod(start, change, offset, before)
                 start, before, offset = change, offset, later
-        yield Span(start, end, offset, before)
+        yield OffsetPeriod(start, end, offset, before)
 
     def _change(self, low: int, high: int) -> int:
         """The first minute after `low` with the offset that `high` has."""

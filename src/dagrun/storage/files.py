@@ -18,7 +18,8 @@ from dagrun.clock import to_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import Attempt, Blob, Json
+from dagrun.core.requests import Request
+from dagrun.core.work import Blob, Json
 from dagrun.durability import Durability
 from dagrun.errors import (
     DamagedError,
@@ -29,10 +30,10 @@ from dagrun.errors import (
     RefusedError,
     UsageError,
 )  # fmt: skip
+from dagrun.run_layout import RunLayout, file_name
 from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
-from dagrun.storage.layout import RunLayout, file_name
-from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id
 from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds until the last body of a run whose owner died must be gone
@@ -79,11 +80,11 @@ class FileRuns:
         try:
             run.begin(dag)
         except BaseException:
-            run.abandon()
+            run.discard()
             raise
         return run
 
-    def own(self, run_id: str) -> FileRun:
+    def take_over(self, run_id: str) -> FileRun:
         """Take a run that is there over, once the last body of its former owner is gone."""
         layout = self._layout(run_id)
         if why := disk.why_not_shared(layout.directory):
@@ -99,7 +100,7 @@ class FileRuns:
             raise
         return run
 
-    def ask(self, run_id: str, request: Request) -> None:
+    def send(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner."""
         Inbox(self._layout(run_id).inbox).put(request)
 
@@ -227,6 +228,7 @@ class FileRun:
     ) -> None:
         """Take the run's lock. Raises RefusedError when another process has it, RecordError when nobody can."""
         self.run_id = run_id
+        self.directory = directory
         self.layout = RunLayout(directory)
         self._stream = stream
         self._durability = durability
@@ -313,10 +315,6 @@ class FileRun:
         """What others want of the run; each is gone once the next is asked for."""
         return self._inbox.take()
 
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where an attempt's traces go."""
-        return self.layout.attempt(self.run_id, task_id, number, timeout)
-
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Put the list of a for_each into a file, if it is too large for an event."""
         data = items_document(items)
@@ -333,7 +331,7 @@ class FileRun:
         """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
         return blobs.load(self.layout.outputs, blob)
 
-    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+    def reuse_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run: it never changes, so a link will do."""
         source = self.layout.directory.parent / run_id / "outputs"
         blobs.load(source, blob)
@@ -351,7 +349,7 @@ class FileRun:
         directory = self.layout.artifacts / file_name(task_id)
         return directory if directory.is_dir() else None
 
-    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+    def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Take over what tasks have kept in another run, as links where the system has them: it is there to be read."""
         source = RunLayout(self.layout.directory.parent / run_id).artifacts
         try:
@@ -373,7 +371,7 @@ class FileRun:
                 last_first.callback(file.close)
             self.flush()
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Let go of a run that was created and has no facts: as if it had never been."""
         self._private.clear()
         self._public.clear()

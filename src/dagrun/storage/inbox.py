@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dagrun.core.requests import REQUESTS, Request
 from dagrun.storage.disk import sync_directory, unwritable
-from dagrun.storage.run_store import WISHES, Request
 
-MOST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
+MAX_REQUEST_BYTES = 1 << 20  # of a request; nothing that dagrun puts comes near it
 _UNSURE = 2_000_000_000  # nanoseconds for which a directory's time does not tell two changes apart for sure
 
 
@@ -27,7 +27,7 @@ class Inbox:
     def put(self, request: Request) -> None:
         """Leave a request; it survives a crash of either side. Raises RecordError when it cannot be written."""
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.json"
-        data = json.dumps({"what": request.what, "by": request.by, "facts": dict(request.facts)}).encode()
+        data = json.dumps({"what": request.kind, "by": request.by, "facts": dict(request.data)}).encode()
         try:
             self.directory.mkdir(exist_ok=True)
             fresh = self.directory / f".{name}"
@@ -65,10 +65,10 @@ class Inbox:
 def _read(path: Path) -> Request | None:
     """The request in a file; None when it is a foreign file, which may be anything: a pipe, a directory, a novel."""
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_REQUEST_BYTES:
             return None
         data = json.loads(path.read_bytes())
         request = Request(str(data["what"]), str(data["by"]), dict(data["facts"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return request if request.what in WISHES else None
+    return request if request.kind in REQUESTS else None

@@ -18,7 +18,7 @@ from dagrun.errors import RecordError
 from dagrun.storage import disk
 
 START = b'{"timestamp":'  # every line that dagrun writes begins so
-LOOK = 1.0  # seconds between two looks at what bears a shared file's name
+CHECK_INTERVAL = 1.0  # seconds between two looks at what bears a shared file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Rotation:
     keep: int = 5
 
 
-def former(path: Path, number: int) -> Path:
+def rotated_path(path: Path, number: int) -> Path:
     """What a shared file is called after it was put aside `number` times."""
     return path.with_name(f"{path.name}.{number}")
 
@@ -55,7 +55,7 @@ class LineFile:
         self.renew = renew
         self.rotation = rotation
         self._synced = 0.0
-        self._looked = -LOOK
+        self._looked = -CHECK_INTERVAL
         self._fd = self._open()
 
     def append(self, data: bytes) -> None:
@@ -63,7 +63,7 @@ class LineFile:
         try:
             if not os.fstat(self._fd).st_nlink:
                 self._begin_again()
-            if self.renew and time.monotonic() - self._looked >= LOOK:
+            if self.renew and time.monotonic() - self._looked >= CHECK_INTERVAL:
                 self._look()
             written = os.write(self._fd, data)
             while written < len(
@@ -89,8 +89,8 @@ class LineFile:
         """The file was removed: what is written to it now nobody will ever read."""
         if not self.renew:
             raise FileNotFoundError(errno.ENOENT, "it was removed")
-        former, self._fd = self._fd, self._open()
-        os.close(former)
+        rotated_path, self._fd = self._fd, self._open()
+        os.close(rotated_path)
 
     def _look(self) -> None:
         """Put the file aside if it is large, and leave it if another bears its name by now."""
@@ -111,8 +111,8 @@ class LineFile:
             return
         for number in range(max(1, self.rotation.keep) - 1, 0, -1):
             with contextlib.suppress(FileNotFoundError):
-                former(self.path, number).rename(former(self.path, number + 1))
-        self.path.rename(former(self.path, 1))
+                rotated_path(self.path, number).rename(rotated_path(self.path, number + 1))
+        self.path.rename(rotated_path(self.path, 1))
 
     def _bears_its_name(self) -> bool:
         try:

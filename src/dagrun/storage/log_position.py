@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from dagrun.storage import disk
 
 #: Larger logs are named without a line: counting would take longer than anybody waits.
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_COUNTED_BYTES: Final = 64 * 1024 * 1024
 
 
 BLOCK: Final = 64 * 1024
@@ -78,7 +78,7 @@ def last_text(path: Path, most: int) -> str:
 def log_end(path: Path) -> str:
     """The log's name and the number of its last line; the name alone when it is too large to count, nothing when nothing was printed."""
     try:
-        if path.stat().st_size >= MOST_BYTES:
+        if path.stat().st_size >= MAX_COUNTED_BYTES:
             return path.name
         lines, last = _count(path)
     except OSError:

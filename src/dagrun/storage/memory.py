@@ -11,10 +11,11 @@ from dagrun.clock import from_rfc3339
 from dagrun.core import events
 from dagrun.core.model import NAME_RULE, Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import Attempt, Blob, Json
+from dagrun.core.requests import Request
+from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
-from dagrun.storage.layout import RunLayout
-from dagrun.storage.run_store import Request, is_run_id, items_document, new_run_id
+from dagrun.run_layout import RunLayout
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id
 
 
 class MemoryRuns:
@@ -37,7 +38,7 @@ class MemoryRuns:
         run.forget = lambda: self.runs.pop(name)
         return run
 
-    def own(self, run_id: str) -> MemoryRun:
+    def take_over(self, run_id: str) -> MemoryRun:
         """Take over a run that is there."""
         run = self.runs.get(run_id)
         if run is None:
@@ -47,9 +48,9 @@ class MemoryRuns:
         run.live = True
         return run
 
-    def ask(self, run_id: str, request: Request) -> None:
+    def send(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner."""
-        self._run(run_id).wishes.append(request)
+        self._run(run_id).pending_requests.append(request)
 
     def ids(self, since: float | None = None) -> Iterator[str]:
         """Every run's id, the one that began last first."""
@@ -143,12 +144,12 @@ class MemoryRun:
         self.journal: list[str] = []
         self.stream: list[str] = []
         self.flushes = 0
-        self.wishes: list[Request] = []
+        self.pending_requests: list[Request] = []
         self.files: dict[str, Mapping[str, Json]] = {}
         self.forget: Callable[[], object] = lambda: None
         self._taken: list[tuple[str, str]] = []
         self._encoder = events.Encoder(run_id, dag.name, dag.tenant)
-        self._layout = _layout(run_id)
+        self.directory = _layout(run_id).directory
 
     @property
     def begun(self) -> float:
@@ -176,13 +177,9 @@ class MemoryRun:
 
     def requests(self) -> Iterator[Request]:
         """What others want of the run."""
-        while self.wishes:
-            yield self.wishes[0]
-            del self.wishes[0]
-
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where traces would go."""
-        return self._layout.attempt(self.run_id, task_id, number, timeout)
+        while self.pending_requests:
+            yield self.pending_requests[0]
+            del self.pending_requests[0]
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Keep a list that would lie in a file."""
@@ -199,14 +196,14 @@ class MemoryRun:
         except KeyError:
             raise DamagedError(f"{blob.file} cannot be read: it is not there") from None
 
-    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+    def reuse_outputs(self, run_id: str, blob: Blob) -> None:
         """Nothing lies in files."""
 
     def artifacts(self, task_id: str) -> Path | None:
         """Nothing is kept."""
         return None
 
-    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+    def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Nothing is kept."""
 
     def close(self) -> None:
@@ -214,7 +211,7 @@ class MemoryRun:
         self.flush()
         self.live = False
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """As if it had never been."""
         self.live = False
         self.forget()

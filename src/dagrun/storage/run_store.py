@@ -7,16 +7,14 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from dagrun.core.events import Event
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
-from dagrun.core.work import INLINE_BYTES, Attempt, Blob, Json
-
-WISHES = frozenset({"cancel"})  # what a request may ask for
+from dagrun.core.requests import Request
+from dagrun.core.work import INLINE_BYTES, Blob, Json
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
@@ -32,15 +30,6 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.match(text) is not None and text != "latest"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody wants of a run: `what` is `cancel`; `by` who asks, `facts` the rest."""
-
-    what: str
-    by: str
-    facts: Mapping[str, Json]
-
-
 def items_document(items: Sequence[Json]) -> bytes | None:
     """The list of a for_each as the file it is kept in; None when it is small enough for an event."""
     data = json.dumps({"items": items}).encode()
@@ -52,6 +41,8 @@ class RunWriter(Protocol):
 
     run_id: str
     dag_hash: str
+    #: The run's directory on this machine.
+    directory: Path
     #: Locked for as long as a body of the run may live; None where there are no processes.
     bodies_lock: Path | None
 
@@ -77,10 +68,6 @@ class RunWriter(Protocol):
         """
         ...
 
-    def attempt(self, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where an attempt's traces go."""
-        ...
-
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Put the list of a for_each into a file, if it is too large for an event; `read_outputs` has it as `items`.
 
@@ -92,7 +79,7 @@ class RunWriter(Protocol):
         """Outputs that lie in a file. Raises DamagedError when it is not what was recorded."""
         ...
 
-    def adopt_outputs(self, run_id: str, blob: Blob) -> None:
+    def reuse_outputs(self, run_id: str, blob: Blob) -> None:
         """Take over a file of outputs from another run. Raises DamagedError when it is not what was recorded."""
         ...
 
@@ -100,7 +87,7 @@ class RunWriter(Protocol):
         """The directory of what a task has kept; None when there is none."""
         ...
 
-    def adopt_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
+    def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Take over what these tasks have kept in another run. Raises RecordError."""
         ...
 
@@ -108,12 +95,12 @@ class RunWriter(Protocol):
         """Flush, and let go of the run."""
         ...
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Let go of a run that was created and has no facts: as if it had never been."""
         ...
 
 
-class Tail(Protocol):
+class EventTail(Protocol):
     """Events as they were recorded: those that are there, and those that come. Reads only what is new."""
 
     #: Lines that are no events.
@@ -151,14 +138,14 @@ class RunStore(Protocol):
         """
         ...
 
-    def own(self, run_id: str) -> RunWriter:
+    def take_over(self, run_id: str) -> RunWriter:
         """Take over a run that is there; it is not changed before `begin`.
 
         Waits for the last body of its former owner. Raises NotFoundError, RefusedError when somebody drives it.
         """
         ...
 
-    def ask(self, run_id: str, request: Request) -> None:
+    def send(self, run_id: str, request: Request) -> None:
         """Leave a wish for the run's owner. Raises NotFoundError, RecordError."""
         ...
 
@@ -185,7 +172,7 @@ class RunStore(Protocol):
         """Whether a process drives the run now."""
         ...
 
-    def events(self, run_id: str | None, names: Collection[str] = ()) -> Tail:
+    def events(self, run_id: str | None, names: Collection[str] = ()) -> EventTail:
         """The events of one run, or of all (None: without outputs); with `names` only those. Raises NotFoundError."""
         ...
 

@@ -20,10 +20,10 @@ from dagrun.core.work import Json
 from dagrun.errors import EnvironmentFailure
 from dagrun.storage import disk, jsonl
 
-PAUSE = 0.1  # seconds between two looks at a file
+POLL_INTERVAL = 0.1  # seconds between two looks at a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file
 _CHUNK = 1024 * 1024  # and from its front
-LONGEST = 64 * 1024 * 1024  # bytes of a line; a longer one is handed out in pieces
+MAX_LINE_BYTES = 64 * 1024 * 1024  # bytes of a line; a longer one is handed out in pieces
 _FORMER = (
     2  # replaced files that are still looked at: a run that is alive writes on to the file it has opened
 )
@@ -38,10 +38,10 @@ class Follower:
 
     def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
-        self.longest = longest or LONGEST
+        self.longest = longest or MAX_LINE_BYTES
         #: How often the file was replaced or cut short.
         self.restarts = 0
-        self._files: list[_File] = []
+        self._files: list[_FollowedFile] = []
         self._read_before = 0
 
     @property
@@ -68,7 +68,7 @@ class Follower:
         return chain(newest, self._former_backwards())
 
     def _former_backwards(self) -> Iterator[bytes]:
-        for file in _put_aside(self.path):
+        for file in _rotated_files(self.path):
             try:
                 if not any(file.is_same(other) for other in self._files):
                     whole, rest = file.backwards(), file.take_rest()
@@ -91,10 +91,10 @@ class Follower:
         try:
             status = self.path.stat()
             if not self._files:
-                self._files.append(_File(self.path, self.longest))
+                self._files.append(_FollowedFile(self.path, self.longest))
             elif not self._files[-1].is_at(status):
                 self.restarts += 1
-                self._files += [*self._passed_over(), _File(self.path, self.longest)]
+                self._files += [*self._passed_over(), _FollowedFile(self.path, self.longest)]
                 self._forget()
             self.restarts += self._files[-1].starts_again(status)
         except FileNotFoundError:  # not there yet, or renamed and not replaced yet
@@ -102,10 +102,10 @@ class Follower:
         except OSError as error:
             raise EnvironmentFailure(f"cannot read {self.path}: {error.strerror}") from error
 
-    def _passed_over(self) -> list[_File]:
+    def _passed_over(self) -> list[_FollowedFile]:
         """Files that came and were put aside since the last look, oldest first."""
-        found: list[_File] = []
-        for file in _put_aside(self.path):
+        found: list[_FollowedFile] = []
+        for file in _rotated_files(self.path):
             if file.is_same(self._files[-1]):
                 file.close()
                 return found[::-1]
@@ -129,12 +129,12 @@ class Follower:
         self._files = [*kept, newest]
 
 
-class _File:
+class _FollowedFile:
     """One file, whatever it is called by now: how far it was read, and what a line without its end has so far."""
 
     def __init__(self, path: Path, longest: int | None = None) -> None:
         self.path = path
-        self.longest = longest or LONGEST
+        self.longest = longest or MAX_LINE_BYTES
         self.offset = 0
         self.bytes_read = 0
         self._rest: list[bytes] = []
@@ -150,7 +150,7 @@ class _File:
         """Whether this is the file that now bears the name. An open file's number is given to no other."""
         return (status.st_dev, status.st_ino) == self._identity
 
-    def is_same(self, other: _File) -> bool:
+    def is_same(self, other: _FollowedFile) -> bool:
         """Whether both are one file."""
         return self._identity == other._identity
 
@@ -233,11 +233,11 @@ class _File:
             self._fd = None
 
 
-def _put_aside(path: Path) -> Iterator[_File]:
+def _rotated_files(path: Path) -> Iterator[_FollowedFile]:
     """The files that once bore the name, newest first."""
     for number in count(1):
         try:
-            yield _File(jsonl.former(path, number))
+            yield _FollowedFile(jsonl.rotated_path(path, number))
         except OSError:
             return
 

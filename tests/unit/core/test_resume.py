@@ -110,7 +110,7 @@ def test_a_run_that_ended_well_has_nothing_left_to_resume() -> None:
 
 def test_a_live_run_is_not_resumed() -> None:
     life, _ = lived()
-    writer = life.runs.own("r")
+    writer = life.runs.take_over("r")
     with pytest.raises(RefusedError, match="is being run by another process"):
         life.resume()
     writer.close()
@@ -452,7 +452,7 @@ def test_reuse_is_of_what_ended_well_alone() -> None:
 
 
 def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     box.put(Request("cancel", "me", {}))
@@ -463,7 +463,7 @@ def test_a_request_is_gone_only_when_it_has_been_dealt_with(tmp_path: Path) -> N
 
 
 def test_requests_of_one_moment_are_all_taken(tmp_path: Path) -> None:
-    from dagrun.storage.run_store import Request
+    from dagrun.core.requests import Request
 
     box = Inbox(tmp_path / "inbox")
     for number in range(200):  # a file system's clock ticks every 4 ms
@@ -491,7 +491,7 @@ def test_a_directory_with_somebodys_files_is_not_taken_for_a_run_that_died(tmp_p
 
 def test_a_run_that_is_abandoned_was_never_there(tmp_path: Path) -> None:
     for runs in (FileRuns(tmp_path / "runs", tmp_path / "events.jsonl"), MemoryRuns()):
-        runs.create(CHAIN, 0.0, "it").abandon()
+        runs.create(CHAIN, 0.0, "it").discard()
         assert list(runs.ids()) == []
         runs.create(CHAIN, 0.0, "it").close()
 

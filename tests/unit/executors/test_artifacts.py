@@ -14,7 +14,7 @@ import pytest
 from dagrun.core.work import AttemptResult, Nothing
 from dagrun.executors import artifacts
 from dagrun.executors.artifacts import collected, set_aside
-from tests.contract.harness import attempt, work
+from tests.contract.harness import attempt, paths, work
 
 WELL = AttemptResult(duration=1.0, outputs={"k": "v"}, exit_code=0)
 
@@ -37,10 +37,8 @@ class House:
         return path
 
     def collect(self, *patterns: str, ended: AttemptResult = WELL, **more: Any) -> AttemptResult:
-        its = attempt(self.run, **more)
-        return collected(
-            work(self.cwd, Nothing(), attempt=its, artifacts=patterns, cwd=self.cwd), ended, self.halt
-        )
+        its = work(self.cwd, Nothing(), attempt=attempt(**more), artifacts=patterns, cwd=self.cwd)
+        return collected(its, paths(self.run, its), ended, self.halt)
 
     def kept(self, *patterns: str) -> Sequence[str]:
         """The files and links that are kept after a collection that must go well."""
@@ -250,7 +248,7 @@ def test_what_the_body_itself_put_there_stays(house: House) -> None:
 
 def test_before_a_further_attempt_what_is_there_is_set_aside(house: House) -> None:
     house.kept("dist")
-    its = attempt(house.run, number=2)
+    its = paths(house.run, attempt(number=2))
     for _ in range(2):  # the second time there is nothing any more
         set_aside(its.artifacts, f"{its.scratch}.before")
     assert house.files() == []
@@ -266,7 +264,7 @@ FAILED = AttemptResult(
 
 
 def test_of_an_attempt_that_failed_what_is_there_is_kept(house: House) -> None:
-    log = Path(attempt(house.run).log)
+    log = Path(paths(house.run).log)
     log.parent.mkdir(exist_ok=True)
     ended = house.collect("dist", "*.whl", ended=FAILED)
     assert ended == replace(FAILED, duration=ended.duration)

@@ -45,7 +45,7 @@ def test_a_cancel_is_bounded_also_for_what_is_queued() -> None:
     class Taken(Deaf):
         """Its worker has taken up the third and does not get to say so."""
 
-        def _follow(self) -> None:
+        def _begin_next(self) -> None:
             """Nothing follows."""
 
     ends = {"a": lambda _: None, "b": lambda _: None, "c": lambda _: HANG}

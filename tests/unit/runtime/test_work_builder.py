@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ from hypothesis import strategies as st
 
 from dagrun.core.events import DagStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Matrix, Param, Task
+from dagrun.core.model import Dag, Matrix, Task
 from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, Blob, Json, Work
-from dagrun.errors import UsageError
 from dagrun.language.expressions import EvaluationError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
-from dagrun.runtime.work_builder import WorkBuilder, with_defaults
+from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from tests.unit.harness import task
 
@@ -45,9 +43,8 @@ def bodies(dag: Dag, environment: Mapping[str, str], **more: Any) -> WorkBuilder
 def work(dag: Dag, environment: Mapping[str, str] | None = None, **more: Any) -> Work:
     made = bodies(dag, environment or {}, **more)
     node = made.prepared.graph.nodes[0]
-    paths = {each.name: "" for each in fields(Attempt)}
-    attempt = Attempt(**{**paths, "task_id": node.task.id, "number": 1, "timeout": None})  # type: ignore[arg-type]
-    return made.work(node, attempt, {})
+    attempt = Attempt(run_id="r1", task_id=node.task.id, number=1, timeout=None)
+    return made.work(node, attempt)
 
 
 def env(
@@ -155,50 +152,3 @@ def test_the_time_that_a_run_is_scheduled_for_is_the_minute_of_its_fire_else_its
 def test_what_a_condition_comes_to(condition: str, holds: bool) -> None:
     made = bodies(Dag(name="d", tasks=(task("t", condition=condition),)), {"X": "false", "Y": "1"})
     assert made.condition(made.prepared.graph.nodes[0]) is holds
-
-
-# --- defaults that are expressions ---
-
-
-def defaults(dag: Dag, environment: Mapping[str, str], **more: Any) -> Mapping[str, Json]:
-    params = {param.name: param.default for param in dag.params}
-    ready = PreparedRun(
-        Graph.compile(dag), "", params, Registry(), dotenv=FILES, deferred=frozenset(params), **more
-    )  # fmt: skip
-    done = with_defaults(ready, "r1", 0.0, environment)
-    assert done.deferred == frozenset()
-    return done.params
-
-
-def test_a_default_sees_the_run_the_environment_and_github() -> None:
-    params = (
-        Param(name="id", default="${{ run.id }} of ${{ run.dag_name }}"),
-        Param(name="day", default="${{ date(run.scheduled_at, '%Y-%m-%d', 'Europe/Berlin') }}"),
-        Param(name="env", default="${{ env.E }}, ${{ env.OUT }}, ${{ env.NONE }}"),
-        Param(name="ref", default="${{ github.ref }}"),
-    )
-    dag = Dag(
-        name="d",
-        tasks=(),
-        params=params,
-        dotenv=("a.env",),
-        env={"E": "${{ env.F }}!", "P": "${{ params.id }}"},
-    )
-    environment = {"OUT": "out", "GITHUB_REF": "main"}
-    assert defaults(dag, environment, scheduled_at="2026-01-31T23:30:00.000Z") == {
-        "id": "r1 of d",
-        "day": "2026-02-01",
-        "env": "a!, out, ",
-        "ref": "main",
-    }
-
-
-def test_a_default_sees_no_declared_secret() -> None:
-    dag = Dag(name="d", tasks=(), params=(Param(name="x", default="[${{ env.S }}]"),), secrets=("S",))
-    assert defaults(dag, {"S": "geheim"}, secrets={"S": "geheim"}) == {"x": "[]"}
-
-
-def test_a_default_that_cannot_be_evaluated_is_a_usage_error() -> None:
-    dag = Dag(name="d", tasks=(), params=(Param(name="x", default="${{ shift(env.S, '1d') }}"),))
-    with pytest.raises(UsageError, match="the default of parameter 'x': shift"):
-        defaults(dag, {})

@@ -7,7 +7,15 @@ from typing import Any
 
 from dagrun.scheduling.cron import parse
 from dagrun.scheduling.due import decide
-from dagrun.scheduling.schedule import Account, Decision, Due, Schedule, Seen, Skip, minute_number
+from dagrun.scheduling.schedule import (
+    Decision,
+    DueFire,
+    Schedule,
+    SkippedFires,
+    Watermark,
+    WatermarkMoved,
+    minute_number,
+)
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 
@@ -27,32 +35,32 @@ def at(text: str) -> float:
     )
 
 
-def told(decisions: list[Decision]) -> list[str]:
-    """Decisions as a person would note them down, without the day."""
-    return [_told(decision) for decision in decisions]
+def summaries(decisions: list[Decision]) -> list[str]:
+    """Decisions as short text, without the day."""
+    return [_summary(decision) for decision in decisions]
 
 
-def _told(decision: Decision) -> str:
+def _summary(decision: Decision) -> str:
     match decision:
-        case Due():
+        case DueFire():
             return f"{'catch up' if decision.caught_up else 'fire'} {decision.minute[11:]}"
-        case Skip():
+        case SkippedFires():
             return f"{decision.reason} {decision.count}: {decision.first[11:]}-{decision.last[11:]}"
-        case Seen():
-            return f"seen {decision.minute[11:]} {'enabled' if decision.account.enabled else 'disabled'}"
+        case WatermarkMoved():
+            return f"seen {decision.minute[11:]} {'enabled' if decision.watermark.enabled else 'disabled'}"
 
 
 class Store:
     """Accounts by schedule, and all that was ever recorded."""
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Account] = {}
+        self.accounts: dict[str, Watermark] = {}
         self.recorded: list[Decision] = []
 
     def look(self, one: Schedule, now: float, most: int | None = None) -> list[Decision]:
         """Decide and record; with `most` the scheduler dies after that many lines."""
         decisions = decide(one, self.accounts.get(one.id), now)[:most]
         for decision in decisions:
-            self.accounts[one.id] = decision.account
+            self.accounts[one.id] = decision.watermark
             self.recorded.append(decision)
         return decisions

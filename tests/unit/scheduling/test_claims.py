@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.scheduling.claims import Claim, Claims, Standing
-from dagrun.scheduling.schedule import Account
+from dagrun.scheduling.claims import Claim, Claims, ClaimState
+from dagrun.scheduling.schedule import Watermark
 from tests.unit.scheduling.world import START, World, schedule
 
 NINE, TEN, ELEVEN = (f"2026-11-20 {hour}:00" for hour in ("09", "10", "11"))
@@ -37,14 +37,14 @@ def test_a_minute_is_claimed_once(claims: Claims) -> None:
 
 
 def test_the_last_line_is_how_far_a_schedule_has_got(claims: Claims) -> None:
-    assert claims.standing("job") == Standing()
+    assert claims.state("job") == ClaimState()
     claim(claims, NINE, "first")
     with claims.hold("job") as held:
         held.append(Claim(minute=TEN, reason="Overlap"))
-    assert claims.standing("job") == Standing(Account(TEN), "", "first")
+    assert claims.state("job") == ClaimState(Watermark(TEN), "", "first")
     with claims.hold("job") as held:
         held.append(Claim(minute=ELEVEN, enabled=False))
-    assert claims.standing("job").account == Account(ELEVEN, enabled=False)
+    assert claims.state("job").watermark == Watermark(ELEVEN, enabled=False)
 
 
 def test_a_claim_is_one_line_with_its_time_first(claims: Claims) -> None:
@@ -58,7 +58,7 @@ def test_a_claim_is_one_line_with_its_time_first(claims: Claims) -> None:
 def test_a_minute_that_was_named_moves_no_watermark(claims: Claims) -> None:
     claim(claims, TEN)
     assert claim(claims, NINE, asked=True)
-    assert claims.standing("job").account == Account(TEN)
+    assert claims.state("job").watermark == Watermark(TEN)
     assert not claim(claims, NINE, asked=True)
     assert not claim(claims, TEN, asked=True)
 
@@ -67,11 +67,11 @@ def test_a_minute_that_was_named_ahead_of_its_time_is_remembered_until_it_has_co
     claim(claims, NINE)
     assert claim(claims, ELEVEN, asked=True)
     assert claim(claims, TEN)
-    assert claims.standing("job").ahead == ELEVEN
+    assert claims.state("job").ahead == ELEVEN
     assert not claim(claims, ELEVEN)
     with claims.hold("job") as held:
         held.append(Claim(minute=ELEVEN))
-    assert claims.standing("job").ahead == ""
+    assert claims.state("job").ahead == ""
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_torn_and_corrupt_lines_hide_nothing(claims: Claims, rubbish: bytes) -> 
     claim(claims, NINE)
     with claims.path("job").open("ab") as file:
         file.write(rubbish)
-    assert claims.standing("job").watermark == NINE
+    assert claims.state("job").settled_until == NINE
     assert not claim(claims, NINE)
     assert claim(claims, TEN)
-    assert claims.standing("job").watermark == TEN
+    assert claims.state("job").settled_until == TEN
     assert claims.find("job", NINE) is not None
 
 
@@ -92,7 +92,7 @@ def test_the_watermark_is_found_without_reading_a_long_history(claims: Claims) -
     line = json.dumps({"timestamp": "", "event": "claim", "minute": NINE, "run_id": "x" * 100}) + "\n"
     claims.path("job").write_text(line * 50_000)
     claim(claims, TEN)
-    assert claims.standing("job").watermark == TEN
+    assert claims.state("job").settled_until == TEN
 
 
 def test_ids_that_differ_in_case_have_files_of_their_own(claims: Claims) -> None:
@@ -118,12 +118,14 @@ def test_of_many_threads_one_gets_the_claim(claims: Claims) -> None:
 
 
 def test_a_claim_tells_the_definition_that_was_in_force(claims: Claims) -> None:
-    account = Account(NINE, enabled=False, when="0 9 * * *|Europe/Berlin", what="12345678", is_gone=True)
+    watermark = Watermark(
+        NINE, enabled=False, timing="0 9 * * *|Europe/Berlin", fingerprint="12345678", is_gone=True
+    )
     with claims.hold("job") as held:
-        held.append(Claim.under(account))
-    assert claims.standing("job") == Standing(account)
+        held.append(Claim.at(watermark))
+    assert claims.state("job") == ClaimState(watermark)
     claim(claims, ELEVEN, asked=True)
-    assert claims.standing("job").account == account
+    assert claims.state("job").watermark == watermark
 
 
 def test_a_reset_lowers_the_watermark_and_forgets_no_run(claims: Claims) -> None:
@@ -131,12 +133,12 @@ def test_a_reset_lowers_the_watermark_and_forgets_no_run(claims: Claims) -> None
     claim(claims, ELEVEN, "last")
     with claims.hold("job") as held:
         held.reset("2026-11-20 09:30")
-    assert claims.standing("job") == Standing(Account("2026-11-20 09:30"), ELEVEN, "last")
+    assert claims.state("job") == ClaimState(Watermark("2026-11-20 09:30"), ELEVEN, "last")
     assert not claim(claims, NINE)
     assert claim(claims, TEN)
     assert not claim(claims, ELEVEN)
     assert claim(claims, "2026-11-20 11:01")
-    assert claims.standing("job").ahead == ""
+    assert claims.state("job").ahead == ""
 
 
 def test_the_runs_that_were_claimed_later_are_found_from_the_end(claims: Claims) -> None:
@@ -163,7 +165,7 @@ def race(directory: Path, rounds: int, start: object) -> None:
         scheduler.once(world.now, minute.format(12 + turn // 60, turn % 60) if turn % 2 else None)
     scheduler.close()
     text = "".join(f"{run.schedule_id} {run.minute}\n" for run in world.runs.values())
-    (directory / f"fired-{scheduler.life.name}").write_text(text)
+    (directory / f"fired-{scheduler.lock.name}").write_text(text)
 
 
 def compete(directory: Path, rounds: int) -> list[str]:

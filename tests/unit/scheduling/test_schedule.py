@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from dagrun.documents.yaml import Place, Source
 from dagrun.scheduling.schedule import (
-    Account,
-    Due,
-    Origin,
-    Seen,
-    Skip,
+    DueFire,
+    ScheduleOrigin,
+    SkippedFires,
     SkipReason,
+    Watermark,
+    WatermarkMoved,
     minute_number,
     minute_text,
 )
@@ -66,25 +66,25 @@ def test_jitter_is_the_same_for_everybody_and_differs_from_fire_to_fire() -> Non
 
 def test_schedules_that_mean_the_same_are_equal_wherever_they_were_written() -> None:
     source = Source.inline("[{id: ops}]")
-    assert schedule(origin=Origin(source, (0,))) == schedule()
-    assert schedule(origin=Origin(source, (0,))) != schedule(tenant="other")
+    assert schedule(origin=ScheduleOrigin(source, (0,))) == schedule()
+    assert schedule(origin=ScheduleOrigin(source, (0,))) != schedule(tenant="other")
     assert schedule("*/5 * * * *") != schedule("*/6 * * * *")
     assert schedule(timezone="UTC") != schedule(timezone="Europe/London")
 
 
 def test_a_schedule_knows_where_it_was_written() -> None:
-    origin = Origin(Source.inline("- id: a\n- id: b\n  dag: x\n"), (1,))
+    origin = ScheduleOrigin(Source.inline("- id: a\n- id: b\n  dag: x\n"), (1,))
     assert origin.place() == Place("<inline>", 2, 3)
     assert origin.place("dag") == Place("<inline>", 3, 8)
 
 
 def test_every_decision_says_where_the_account_stands_once_it_is_recorded() -> None:
     one = schedule()
-    due = Due(schedule=one, minute="2026-11-20 09:00", start=at("09:00"))
-    assert due.account == one.account("2026-11-20 09:00")
-    skip = Skip(
+    due = DueFire(schedule=one, minute="2026-11-20 09:00", start=at("09:00"))
+    assert due.watermark == one.watermark_at("2026-11-20 09:00")
+    skip = SkippedFires(
         schedule=one, reason=SkipReason.MISSED, count=2, first="2026-11-20 09:00", last="2026-11-20 09:05"
     )
-    assert (skip.minute, skip.account) == ("2026-11-20 09:05", one.account("2026-11-20 09:05"))
-    seen = Seen(schedule=one, account=Account("2026-11-20 09:00", enabled=False))
+    assert (skip.minute, skip.watermark) == ("2026-11-20 09:05", one.watermark_at("2026-11-20 09:05"))
+    seen = WatermarkMoved(schedule=one, watermark=Watermark("2026-11-20 09:00", enabled=False))
     assert seen.minute == "2026-11-20 09:00"

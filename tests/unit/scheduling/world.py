@@ -9,12 +9,12 @@ from typing import Any
 
 from dagrun.errors import UsageError
 from dagrun.scheduling.cron import parse
-from dagrun.scheduling.inflight import OpenRun
-from dagrun.scheduling.loop import Scheduler
-from dagrun.scheduling.run_queue import Tally
-from dagrun.scheduling.runner import Child, DagProblem, Ending, Fate, KnownDag
+from dagrun.scheduling.open_runs import OpenRun
+from dagrun.scheduling.run_control import DagInfo, DagProblem, RunEnding, RunHandle, RunPhase
+from dagrun.scheduling.run_queue import StartedRuns
 from dagrun.scheduling.schedule import Schedule, minute_number
 from dagrun.scheduling.schedule_files import Loaded
+from dagrun.scheduling.scheduler import Scheduler
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
 from dagrun.storage import lock
@@ -32,13 +32,13 @@ class Shelf:
 
     def __init__(self, *schedules: Schedule) -> None:
         self.schedules: tuple[Schedule, ...] | None = schedules
-        self._told: tuple[Schedule, ...] | None = ()
+        self._loaded: tuple[Schedule, ...] | None = ()
 
     def changed(self) -> bool:
-        return self._told != self.schedules
+        return self._loaded != self.schedules
 
     def load(self) -> Loaded:
-        self._told = self.schedules
+        self._loaded = self.schedules
         if self.schedules is None:
             raise UsageError("there is no directory configs/schedules")
         return Loaded(self.schedules, ())
@@ -54,7 +54,7 @@ class Run:
     ends_at: float
     status: str = "success"
     is_interrupted: bool = False
-    last_sign: float = 0.0
+    last_event_at: float = 0.0
     resumed: int = 0
 
 
@@ -70,12 +70,12 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def dag(self, schedule: Schedule) -> KnownDag:
+    def dag(self, schedule: Schedule) -> DagInfo:
         if not schedule.dag.isdigit():
             raise DagProblem("MissingDag", f"DAG '{schedule.dag}' not found")
-        return KnownDag("sleeper", "local-dev")
+        return DagInfo("sleeper", "local-dev")
 
-    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+    def start(self, run: OpenRun, *, again: bool = False) -> RunHandle:
         known = self.runs.get(run.run_id)
         assert (known is not None) == again, "a run begins once"
         if known is None:
@@ -89,29 +89,29 @@ class World:
         self.most_at_once = max(self.most_at_once, sum(self.is_live(run_id) for run_id in self.runs))
         return Process(self, run.run_id)
 
-    def watch(self, run_id: str) -> Child:
+    def watch(self, run_id: str) -> RunHandle:
         return Process(self, run_id, own=False)
 
-    def has_begun(self, run_id: str) -> bool:
+    def has_started(self, run_id: str) -> bool:
         return run_id in self.runs
 
     def is_live(self, run_id: str) -> bool:
         run = self.runs.get(run_id)
         return run is not None and not run.is_interrupted and self.now < run.ends_at
 
-    def fate(self, run_id: str) -> Fate:
+    def phase(self, run_id: str) -> RunPhase:
         run = self.runs.get(run_id)
         if run is None:
-            return Fate.UNBORN
+            return RunPhase.NOT_STARTED
         if self.is_live(run_id):
-            return Fate.LIVE
-        return Fate.INTERRUPTED if run.is_interrupted else Fate.ENDED
+            return RunPhase.LIVE
+        return RunPhase.INTERRUPTED if run.is_interrupted else RunPhase.ENDED
 
-    def ending(self, run_id: str) -> Ending:
+    def ending(self, run_id: str) -> RunEnding:
         run = self.runs.get(run_id)
         if run is None:
-            return Ending("interrupted", error="its records are gone")
-        return Ending("interrupted" if run.is_interrupted else run.status, run.ends_at - run.begun_at)
+            return RunEnding("interrupted", error="its records are gone")
+        return RunEnding("interrupted" if run.is_interrupted else run.status, run.ends_at - run.begun_at)
 
     def cancel(self, run_id: str, reason: str) -> bool:
         if not self.is_live(run_id):
@@ -120,13 +120,13 @@ class World:
         self.runs[run_id].status, self.runs[run_id].ends_at = "cancelled", self.now + 2
         return True
 
-    def last_sign(self, run_id: str) -> float | None:
-        return self.runs[run_id].last_sign
+    def last_event_at(self, run_id: str) -> float | None:
+        return self.runs[run_id].last_event_at
 
     def interrupt(self, run_id: str) -> None:
         """The process of a run dies."""
         self.runs[run_id].is_interrupted = True
-        self.runs[run_id].last_sign = self.now
+        self.runs[run_id].last_event_at = self.now
 
     def minutes(self, schedule_id: str = "job") -> list[str]:
         """The minutes that became runs, in the order of their starts."""
@@ -180,15 +180,15 @@ class Site:
         self.directory = directory
         self.shelf = Shelf(*schedules)
         self.world = world or World()
-        self.bell = Bell(self.world)
+        self.signals = Bell(self.world)
         self.lines: list[dict[str, Any]] = []
         self.reports: list[str] = []
         self.home = "configs/schedules"
 
     def scheduler(self, tick: float = 10.0, **more: Any) -> Scheduler:
         made = Scheduler(
-            self.shelf, self.directory, self.world, self.record, self.reports.append, self.world.clock, self.bell,
-            tick=tick, home=self.home, told=self.about, **more,
+            self.shelf, self.directory, self.world, self.record, self.reports.append, self.world.clock, self.signals,
+            tick=tick, home=self.home, records_of=self.about, **more,
         )  # fmt: skip
         made.load()
         return made
@@ -202,18 +202,18 @@ class Site:
     def serve(self, minutes: float, **more: Any) -> None:
         """A scheduler that serves for so long and is then asked to stop."""
         scheduler = self.scheduler(**more)
-        self.bell.stops = 0
-        self.bell.stop_at(self.world.now + minutes * 60)
+        self.signals.stops = 0
+        self.signals.stop_at(self.world.now + minutes * 60)
         scheduler.serve()
         scheduler.close()
 
-    def once(self, minute: str | None = None, **more: Any) -> Tally:
+    def once(self, minute: str | None = None, **more: Any) -> StartedRuns:
         scheduler = self.scheduler(**more)
         tally = scheduler.once(self.world.now, minute)
         scheduler.close()
         return tally
 
-    def told(self, event: str, *fields: str) -> list[Any]:
+    def recorded(self, event: str, *fields: str) -> list[Any]:
         """The lines of one name: those fields of each."""
         found = [line for line in self.lines if line["event"] == event]
         return [
@@ -223,4 +223,4 @@ class Site:
 
 def die(scheduler: Scheduler) -> None:
     """What `kill -9` leaves of a scheduler: its lock is free, its file is there."""
-    lock.release(scheduler.life.path(scheduler.life.name))
+    lock.release(scheduler.lock.path(scheduler.lock.name))

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from dagrun.core.events import DagStart, TaskOk
+from dagrun.core.requests import Request
 from dagrun.core.work import Blob
 from dagrun.durability import Durability
 from dagrun.errors import NotOwnedError, RecordError, RefusedError
 from dagrun.storage.files import FileRun, FileRuns
-from dagrun.storage.run_store import Request
 from tests.unit.harness import chain
 
 START = DagStart(timestamp=0.0, task_count=1, dag_path="d.yaml", dag_hash="ff")
@@ -54,7 +54,7 @@ def test_the_umask_says_who_shares_a_run(tmp_path: Path, mask: int, directory: i
     runs = runs_below(tmp_path)
     with umask(mask):
         run = begun(runs)
-        runs.ask("it", Request("cancel", "me", {}))
+        runs.send("it", Request("cancel", "me", {}))
         run.close()
     assert mode(run.layout.directory) == directory
     files = (run.layout.journal, run.layout.dag, run.layout.lock, runs.stream)
@@ -122,25 +122,25 @@ class TestARunOfAnotherUser:
         with pytest.raises(
             NotOwnedError, match=r"run 'it' is not yours to go on with: .* belongs to user 54321"
         ):
-            runs.own("it")
+            runs.take_over("it")
         assert not runs.is_live("it")
 
     @needs_root
     def test_but_one_that_our_group_shares_is(self, runs: FileRuns) -> None:
         os.chown(runs.directory / "it", 54321, os.getegid())
         (runs.directory / "it").chmod(0o770)
-        runs.own("it").close()
+        runs.take_over("it").close()
 
     def test_nor_is_a_link(self, runs: FileRuns) -> None:
         (runs.directory / "it").rename(runs.directory / "that")
         (runs.directory / "it").symlink_to(runs.directory / "that")
         with pytest.raises(NotOwnedError, match="is a link"):
-            runs.own("it")
+            runs.take_over("it")
 
     def test_nor_is_one_that_everybody_may_write_to(self, runs: FileRuns) -> None:
         (runs.directory / "it").chmod(0o777)
         with pytest.raises(NotOwnedError, match="may be written to by all users"):
-            runs.own("it")
+            runs.take_over("it")
 
 
 class TestInTheWay:
@@ -253,7 +253,7 @@ def test_by_default_nothing_waits_for_the_disk(tmp_path: Path, synced: Synced) -
 def test_a_request_outlives_a_power_loss_with_its_name(tmp_path: Path, synced: Synced) -> None:
     runs = runs_below(tmp_path)
     run = begun(runs)
-    runs.ask("it", Request("cancel", "me", {}))
+    runs.send("it", Request("cancel", "me", {}))
     found = synced.has(run.layout.inbox)
     run.close()
     assert found

@@ -31,13 +31,13 @@ def test_a_run_is_not_taken_over_while_a_body_of_it_lives(
     monkeypatch.setattr("dagrun.storage.files.PATIENCE", 0.05)
     other = Other("say(lock.take(path))", bodies(runs))
     with pytest.raises(RefusedError, match="bodies that its former owner started are still running") as error:
-        runs.own("it")
+        runs.take_over("it")
     assert error.value.hint == "end them, or wait until they end"
     other.kill()
-    runs.own("it").close()
+    runs.take_over("it").close()
 
 
 def test_it_is_taken_over_as_soon_as_they_are_gone(runs: FileRuns) -> None:
     other = Other("say(lock.take(path))\ntime.sleep(0.3)\nos._exit(0)", bodies(runs))
-    runs.own("it").close()
+    runs.take_over("it").close()
     other.kill()

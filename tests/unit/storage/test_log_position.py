@@ -35,7 +35,7 @@ def test_a_log_of_several_reads_is_counted_whole(tmp_path: Path) -> None:
 def test_a_huge_log_is_named_and_not_read(tmp_path: Path) -> None:
     path = tmp_path / "a.1.log"
     with path.open("wb") as file:
-        file.truncate(log_position.MOST_BYTES)
+        file.truncate(log_position.MAX_COUNTED_BYTES)
     assert log_position.log_end(path) == "a.1.log"
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from dagrun.storage import jsonl
-from dagrun.storage.jsonl import LineFile, Rotation, former
+from dagrun.storage.jsonl import LineFile, Rotation, rotated_path
 from dagrun.storage.tail import FileTail
 
 
 @pytest.fixture(autouse=True)
 def _look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonl, "LOOK", 0.0)
+    monkeypatch.setattr(jsonl, "CHECK_INTERVAL", 0.0)
 
 
 def line(number: int) -> bytes:
@@ -43,17 +43,17 @@ def test_a_file_that_is_large_is_put_aside_and_so_many_are_kept(tmp_path: Path) 
         "events.jsonl.1",
         "events.jsonl.2",
     ]
-    assert numbers(former(path, 2), former(path, 1), path) == list(range(12, 20))
+    assert numbers(rotated_path(path, 2), rotated_path(path, 1), path) == list(range(12, 20))
 
 
 def test_a_writer_leaves_a_file_that_logrotate_renamed(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     file = LineFile(path, renew=True)
     file.append(line(1))
-    path.rename(former(path, 1))
+    path.rename(rotated_path(path, 1))
     file.append(line(2))
     file.close()
-    assert numbers(former(path, 1)) == [1]
+    assert numbers(rotated_path(path, 1)) == [1]
     assert numbers(path) == [2]
 
 

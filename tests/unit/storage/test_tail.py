@@ -120,7 +120,7 @@ def test_closing_keeps_the_place(path: Path) -> None:
 
 
 def test_a_line_longer_than_any_is_handed_out_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail, "LONGEST", 2 * 1024 * 1024)
+    monkeypatch.setattr(tail, "MAX_LINE_BYTES", 2 * 1024 * 1024)
     write(path, b"x" * 5 * 1024 * 1024 + b"\nshort\n")
     follower = Follower(path)
     found = []

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagrun.core.work import Attempt, AttemptResult, Blob, Outputs, PrefetchListener, Work
+from dagrun.core.executor_protocol import PrefetchListener
+from dagrun.core.work import Attempt, AttemptResult, Blob, Outputs, Work
 from dagrun.executors.local.channel import Message
 from dagrun.executors.local.processes import signal_name
+from dagrun.run_layout import AttemptPaths
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,6 +23,7 @@ class RunningAttempt:
     """An attempt that was started here and has not ended."""
 
     work: Work
+    paths: AttemptPaths
     done: Callable[[AttemptResult], None]
     begun: float
     watch: PrefetchListener | None = None  # who is told more than the end: it was queued
@@ -29,6 +32,17 @@ class RunningAttempt:
     told: bool = False  # a signal may be on its way to its process
     kill: asyncio.TimerHandle | None = None
     halt: threading.Event | None = None  # ends the copying of its artifacts, when its body has ended
+
+
+def attempt_variables(attempt: Attempt, paths: AttemptPaths) -> dict[str, str]:
+    """The environment variables by which a body finds out about its attempt."""
+    return {
+        "DAGRUN_RUN_ID": attempt.run_id,
+        "DAGRUN_RUN_DIR": paths.directory,
+        "DAGRUN_ARTIFACTS": paths.artifacts.rpartition("/")[0],
+        "DAGRUN_TASK_ID": attempt.task_id,
+        "DAGRUN_ATTEMPT": str(attempt.number),
+    }
 
 
 def key_of(attempt: Attempt) -> tuple[str, str]:

@@ -77,15 +77,13 @@ class Body:
     def _call(self, find: Callable[[str], Callable[..., Any]]) -> Any:
         function = find(self.message["ref"])
         if self.message["try"] > 1:
-            directory = self.home.path(self.message["artifacts"])
-            to = f"{self.home.surroundings['spools']}/{Path(directory).name}.{self.message['try']}.before"
-            set_aside(directory, to)
+            set_aside(self.home.paths.artifacts, f"{self.home.paths.scratch}.before")
         if calling.takes_context(function):
             self.context = self._context()
         return calling.call(function, self._params(), self.context, self.home.masker.text)
 
     def _context(self) -> TaskContext:
-        timeout, artifacts = self.message["timeout"], Path(self.home.path(self.message["artifacts"]))
+        timeout, artifacts = self.message["timeout"], Path(self.home.paths.artifacts)
         artifacts.mkdir(parents=True, exist_ok=True)
         return TaskContext(
             run_id=self.home.surroundings["run_id"], task_id=self.message["task"], attempt=self.message["try"],
@@ -103,7 +101,9 @@ class Body:
 
     def _params(self) -> dict[str, Any]:
         upstream = {
-            task: blobs.load(sent["directory"], Blob(**sent["blob"])) if "blob" in sent else sent["data"]
+            task: blobs.load(self.home.layout.outputs, Blob(**sent["blob"]))
+            if "blob" in sent
+            else sent["data"]
             for task, sent in marshal.loads(self.message["upstream"]).items()
         }
         return merged_params(self.message["params"], upstream)
@@ -120,7 +120,7 @@ class Body:
             )
         if len(data) <= INLINE_BYTES:
             return {"outputs": outputs}
-        return {"blob": asdict(store(Path(self.home.path(self.message["outputs"])), data))}
+        return {"blob": asdict(store(Path(self.home.paths.outputs), data))}
 
 
 def ended(number: int, **facts: Any) -> Message:

@@ -27,12 +27,14 @@ from dagrun.core.payloads import (
     merged_params,
     size_of,
 )
-from dagrun.core.work import SCRIPT_FILE, Attempt, AttemptResult, Blob, Command, Json, Outputs, Work
+from dagrun.core.work import SCRIPT_FILE, AttemptResult, Blob, Command, Json, Outputs, Work
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.calling import encode_outputs
 from dagrun.executors.local import processes
+from dagrun.executors.local.attempts import attempt_variables
 from dagrun.executors.outputs import INLINE_BYTES, note, open_log, spool_path, store
 from dagrun.masking import Masker
+from dagrun.run_layout import AttemptPaths
 
 _BLOCK = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)<<(\S+\r?)\Z")
 _PAIR = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=(.*)\Z", re.DOTALL)
@@ -64,53 +66,55 @@ class Spawn:
     environment: dict[str, str]
 
 
-def prepared(work: Work, body: Command) -> Spawn:
+def prepared(work: Work, paths: AttemptPaths, body: Command) -> Spawn:
     """A command ready to be started: the files that it reads are there, and its log says what was left out.
 
     Raises BadSurroundings when it cannot be started so, OSError when a file cannot be written.
     """
-    argv = _command_line(work, body)
-    return Spawn(argv, environment(work, body.script, sum(map(len, argv))))
+    argv = _command_line(paths, body)
+    return Spawn(argv, environment(work, paths, body.script, sum(map(len, argv))))
 
 
-def environment(work: Work, script: str = "", argument_bytes: int = 0) -> dict[str, str]:
+def environment(work: Work, paths: AttemptPaths, script: str = "", argument_bytes: int = 0) -> dict[str, str]:
     """What a script finds besides dagrun's own environment; writes the files that it names.
 
     Raises BadSurroundings when the script cannot have a value that it reads or the system does not take the
     environment, OSError when a file cannot be written.
     """
     attempt = work.attempt
-    upstream = {task: _data(work, outputs) for task, outputs in work.upstream.items()}
+    upstream = {task: _data(paths, outputs) for task, outputs in work.upstream.items()}
     params = merged_params(work.params, upstream)
     if attempt.number > 1:
-        set_aside(attempt.artifacts, f"{attempt.scratch}.before")
-    paths = {"DAGRUN_OUTPUT": _output(attempt), "DAGRUN_PARAMS_FILE": _params_file(attempt, params)}
-    about = {name: encoding.from_system(text) for name, text in (attempt.variables() | paths).items()}
+        set_aside(paths.artifacts, f"{paths.scratch}.before")
+    files = {"DAGRUN_OUTPUT": _output(paths), "DAGRUN_PARAMS_FILE": _params_file(paths, params)}
+    about = {
+        name: encoding.from_system(text) for name, text in (attempt_variables(attempt, paths) | files).items()
+    }
     given = {**work.env, **work.own_env, **about}
     free = _check_env(given, argument_bytes)
     if not params:
         return given
     named = mentioned(script)
     room = max(0, min(MOST_TOGETHER - size_of(given), free // 2))
-    hands = handed(work.params, upstream, named, room, len(attempt.scratch) + 20)
+    hands = handed(work.params, upstream, named, room, len(paths.scratch) + 20)
     _check_named(hands, named)
     for sentence in _left_out(hands, named):
-        note(work, sentence)
+        note(paths.log, work.masks, sentence)
     given |= {name: data.decode() for name, data in hands.variables.items()}
     for number, (name, data) in enumerate(hands.files.items()):
-        path = f"{attempt.scratch}.param{number}"
+        path = f"{paths.scratch}.param{number}"
         write_regular(path, data)
         given[name] = encoding.from_system(path)
     return given
 
 
-def _output(attempt: Attempt) -> str:
-    return f"{attempt.scratch}.output"
+def _output(paths: AttemptPaths) -> str:
+    return f"{paths.scratch}.output"
 
 
-def _params_file(attempt: Attempt, params: Mapping[str, Json]) -> str:
+def _params_file(paths: AttemptPaths, params: Mapping[str, Json]) -> str:
     """All parameters as JSON. Most tasks have none, and share one file that says so: making a file costs a good deal."""
-    path = f"{attempt.scratch}.params.json" if params else f"{attempt.scratch.rpartition('/')[0]}/none.json"
+    path = f"{paths.scratch}.params.json" if params else f"{paths.scratch.rpartition('/')[0]}/none.json"
     if params or not _is_intact(path):
         _remove(path)  # a body may have put something else there
         Path(path).parent.mkdir(exist_ok=True)
@@ -203,13 +207,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"${name}" for name in names[:_MOST_NAMED]) + more
 
 
-def _data(work: Work, outputs: Outputs) -> Mapping[str, Json]:
+def _data(paths: AttemptPaths, outputs: Outputs) -> Mapping[str, Json]:
     if isinstance(outputs, Blob):
-        return load(Path(work.attempt.outputs).parent, outputs)
+        return load(Path(paths.outputs).parent, outputs)
     return outputs
 
 
-def _command_line(work: Work, body: Command) -> list[str]:
+def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
     """The command line that runs the script: its text is an argument unless that would be long, else it is a file."""
     data = encoding.to_bytes(body.script)
     if body.argv is not None and (body.file_argv is None or len(data) <= _LONGEST_TEXT):
@@ -221,7 +225,7 @@ def _command_line(work: Work, body: Command) -> list[str]:
             )
         return [*body.argv, body.script]
     assert body.file_argv is not None
-    path = f"{work.attempt.scratch}.script{body.suffix}"
+    path = f"{paths.scratch}.script{body.suffix}"
     Path(path).parent.mkdir(exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o700)
     with open(fd, "wb") as file:
@@ -236,7 +240,13 @@ def unspawned(error: str) -> AttemptResult:
 
 
 def ended(
-    work: Work, code: int, duration: float, killed_by: str | None, *, was_asked: bool = False
+    work: Work,
+    paths: AttemptPaths,
+    code: int,
+    duration: float,
+    killed_by: str | None,
+    *,
+    was_asked: bool = False,
 ) -> AttemptResult:
     """How a command ended: its exit code, and its outputs. What it wrote counts also when it failed.
 
@@ -253,14 +263,14 @@ def ended(
         error, error_type = "ended by SIGTERM", "Terminated"
     outputs: Outputs = {}
     try:
-        outputs = _collect(work, Masker(work.masks))
+        outputs = _collect(work, paths, Masker(work.masks))
     except Exception as problem:  # whatever a body leaves behind, its attempt ends
         why = _told(problem)
         if error is None:
             error, error_type = why, "BadOutput"
         else:
             with contextlib.suppress(OSError):
-                note(work, f"its outputs are lost: {why}")
+                note(paths.log, work.masks, f"its outputs are lost: {why}")
     return AttemptResult(
         duration=duration, outputs=outputs, error=error, error_type=error_type, exit_code=code
     )
@@ -272,17 +282,15 @@ def _told(problem: Exception) -> str:
     return str(problem) or type(problem).__name__
 
 
-def clean(work: Work) -> None:
+def clean(work: Work, paths: AttemptPaths) -> None:
     """Remove what only the attempt itself needed, whatever the attempt has made of it."""
-    attempt = work.attempt
-    _remove(_output(attempt))
+    _remove(_output(paths))
     if isinstance(work.body, Command):
-        _remove(f"{attempt.scratch}.script{work.body.suffix}")
+        _remove(f"{paths.scratch}.script{work.body.suffix}")
     if work.params or work.upstream:
-        _remove(f"{attempt.scratch}.params.json")
-        for path in Path(attempt.scratch).parent.glob(
-            f"{glob.escape(Path(attempt.scratch).name)}.param[0-9]*"
-        ):
+        _remove(f"{paths.scratch}.params.json")
+        scratch = Path(paths.scratch)
+        for path in scratch.parent.glob(f"{glob.escape(scratch.name)}.param[0-9]*"):
             _remove(str(path))
 
 
@@ -295,23 +303,23 @@ def _remove(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def note_left(work: Work, left: Sequence[tuple[int, str]]) -> None:
+def note_left(work: Work, log: str, left: Sequence[tuple[int, str]]) -> None:
     """Add to the attempt's log what it left running, which was then ended."""
     line = Masker(work.masks).text(processes.ended_line(left))
-    with contextlib.suppress(OSError), open(open_log(work.attempt.log), "wb") as log:
-        log.write(line.encode("utf-8", "backslashreplace"))
+    with contextlib.suppress(OSError), open(open_log(log), "wb") as file:
+        file.write(line.encode("utf-8", "backslashreplace"))
 
 
-def keep_spool(attempt: Attempt, worker: int) -> None:
+def keep_spool(paths: AttemptPaths, worker: int) -> None:
     """What the last body of a worker that died had printed becomes its log, if it went to the worker's spool."""
-    spool = Path(spool_path(attempt.scratch.rpartition("/")[0], worker))
+    spool = Path(spool_path(paths.scratch.rpartition("/")[0], worker))
     with contextlib.suppress(OSError):
         if spool.stat().st_size:
-            spool.rename(attempt.log)
+            spool.rename(paths.log)
 
 
-def _collect(work: Work, masker: Masker) -> Outputs:
-    path = Path(_output(work.attempt))
+def _collect(work: Work, paths: AttemptPaths, masker: Masker) -> Outputs:
+    path = Path(_output(paths))
     try:
         status = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
@@ -331,7 +339,7 @@ def _collect(work: Work, masker: Masker) -> Outputs:
     except RecursionError:
         raise BadSurroundings("$DAGRUN_OUTPUT holds JSON that is nested too deeply") from None
     data = encode_outputs(outputs)
-    return outputs if len(data) <= INLINE_BYTES else store(Path(work.attempt.outputs), data)
+    return outputs if len(data) <= INLINE_BYTES else store(Path(paths.outputs), data)
 
 
 def parse_outputs(text: str, mask: Callable[[str], str] = str) -> dict[str, Json]:

@@ -8,12 +8,13 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun.core.work import Attempt, AttemptResult, Call, Command, Nothing, PrefetchListener, Work
+from dagrun.core.executor_protocol import PrefetchListener
+from dagrun.core.work import Attempt, AttemptResult, Call, Command, Nothing, Work
 from dagrun.errors import MORE_FILES, EnvironmentFailure, RecordError
 from dagrun.executors import artifacts, containers
 from dagrun.executors.local import commands, keeper, orphans, processes
@@ -21,8 +22,7 @@ from dagrun.executors.local.attempts import RunningAttempt, failure, key_of, sin
 from dagrun.executors.local.channel import Message, pack
 from dagrun.executors.local.pool import Pool
 from dagrun.executors.local.processes import BODY, signal_name
-from dagrun.executors.local.registry_reader import IMPORT_PATIENCE, RegistryReader
-from dagrun.registry import Registry
+from dagrun.run_layout import RunLayout
 
 if TYPE_CHECKING:
     import asyncio  # at run time where there is a loop: what reads the registry only has none
@@ -37,7 +37,7 @@ class LocalExecutor:
     The keeper is forked when this object is made: do that before anything large is loaded.
     """
 
-    def __init__(self, root: Path, grace: float = GRACE, import_patience: float = IMPORT_PATIENCE) -> None:
+    def __init__(self, root: Path, grace: float = GRACE) -> None:
         allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if allowed < FEWEST_FILES:
             raise EnvironmentFailure(
@@ -48,9 +48,8 @@ class LocalExecutor:
         self._mark = f"{os.getpid()}-{time.time_ns():x}"
         self._worker_name = processes.worker_name()
         processes.adopt_orphans()  # should the keeper be killed, what it owned comes to us to be ended
-        self._keeper_pid, self._keeper = keeper.launch()
-        self._pool = Pool(self, root, self._mark, self._worker_name)
-        self._describer = RegistryReader(self._pool, self._keeper, root, import_patience)
+        self._keeper_pid, self.keeper = keeper.launch()
+        self.pool = Pool(self, root, self._mark, self._worker_name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[tuple[str, str], RunningAttempt] = {}
         self._most = 0  # attempts that ran at once
@@ -58,6 +57,7 @@ class LocalExecutor:
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._numbers = iter(range(1, 1 << 62))
+        self._layout: RunLayout
         self._bodies_lock: Path | None = None
         self._closed = False
 
@@ -66,23 +66,16 @@ class LocalExecutor:
         """Whether it has ended everything, and can start nothing more."""
         return self._closed
 
-    def foresee_registry(self, listed: Iterable[str]) -> None:
-        """Let the registry be read, while this process goes on: it will most likely be asked for."""
-        self._describer.foresee(listed)
-
-    def read_registry(self, listed: Iterable[str]) -> Registry:
-        """Every registered workflow, as data. Raises EnvironmentFailure."""
-        return self._describer.read(listed)
-
     # --- the executor's methods ----------------------------------------------------------------------------
 
-    async def open(self, bodies_lock: Path | None) -> None:
+    async def open(self, directory: Path, bodies_lock: Path | None) -> None:
         """Listen to the keeper and to the workers that are there; the keeper holds the lock. Raises RecordError.
 
         In the file that is locked it is written down how the processes that are started here can be recognised.
         """
         import asyncio
 
+        self._layout = RunLayout(directory)
         self._bodies_lock = bodies_lock
         if bodies_lock is not None:
             try:
@@ -91,8 +84,8 @@ class LocalExecutor:
                 raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
         self._hold_lock()
         self._loop = asyncio.get_running_loop()
-        self._keeper.listen(self._loop, self._hear_keeper)
-        self._pool.listen(self._loop)
+        self.keeper.listen(self._loop, self._hear_keeper)
+        self.pool.listen(self._loop)
 
     def _hold_lock(self) -> None:
         if self._bodies_lock is not None:
@@ -100,13 +93,19 @@ class LocalExecutor:
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Begin an attempt."""
-        job = RunningAttempt(work, done, time.monotonic())
+        job = self._running(work, done)
         self._jobs[key_of(work.attempt)] = job
-        self._most = max(self._most, self._running())
+        self._most = max(self._most, self._active())
         try:
             self._begin(job)
         except Exception as error:  # whatever keeps an attempt from beginning is its end
             self._finish_soon(job, failure(job, error))
+
+    def _running(
+        self, work: Work, done: Callable[[AttemptResult], None], watch: PrefetchListener | None = None
+    ) -> RunningAttempt:
+        paths = self._layout.attempt(work.attempt.task_id, work.attempt.number)
+        return RunningAttempt(work, paths, done, time.monotonic(), watch)
 
     def _begin(self, job: RunningAttempt) -> None:
         work = job.work
@@ -114,7 +113,7 @@ class LocalExecutor:
             case _ if containers.needed(work):
                 self._finish_soon(job, containers.refusal(work))
             case Call():
-                self._pool.start(job)
+                self.pool.start(job)
             case Command():
                 self._start_command(job, work.body)
             case Nothing():
@@ -122,18 +121,17 @@ class LocalExecutor:
 
     def room(self, ref: str) -> int:
         """How many calls of this workflow can be queued."""
-        return self._pool.room(ref)
+        return self.pool.room(ref)
 
-    def is_brisk(self) -> bool:
+    def expects_end_soon(self) -> bool:
         """Whether a worker runs a tiny body."""
-        return self._pool.is_brisk()
+        return self.pool.expects_end_soon()
 
-    def queue(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
+    def prefetch(self, attempts: Sequence[tuple[Work, PrefetchListener]]) -> None:
         """Queue calls for the workers that run tiny bodies; what finds no room goes back."""
-        now = time.monotonic()
-        jobs = [RunningAttempt(work, watch.ended, now, watch) for work, watch in attempts]
+        jobs = [self._running(work, watch.ended, watch) for work, watch in attempts]
         self._jobs.update((key_of(job.work.attempt), job) for job in jobs)
-        self._pool.queue(jobs)
+        self.pool.prefetch(jobs)
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
         """Ask an attempt to end: TERM, the grace, KILL."""
@@ -163,8 +161,8 @@ class LocalExecutor:
         if self._closed:
             return
         self._closed = True
-        self._pool.close()
-        self._keeper.close()
+        self.pool.close()
+        self.keeper.close()
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             os.kill(self._keeper_pid, signal.SIGCONT)  # one that somebody stopped would never end
             os.waitpid(self._keeper_pid, 0)
@@ -177,17 +175,17 @@ class LocalExecutor:
         self._loop.call_soon(self._share)
 
     def _share(self) -> None:
-        if self._running() < self._most:
-            self._pool.share()
+        if self._active() < self._most:
+            self.pool.share()
 
-    def _running(self) -> int:
+    def _active(self) -> int:
         """How many attempts are under way, for all we have heard."""
-        return len(self._jobs) - self._pool.queued()
+        return len(self._jobs) - self.pool.queued()
 
     # --- commands -------------------------------------------------------------------------------------------
 
     def _start_command(self, job: RunningAttempt, body: Command) -> None:
-        spawn = commands.prepared(job.work, body)
+        spawn = commands.prepared(job.work, job.paths, body)
         number = next(self._numbers)
         mark = f"{self._mark}-{number}"
         request = pack(
@@ -200,31 +198,31 @@ class LocalExecutor:
                 "unset": list(job.work.unset),
                 "masks": list(job.work.masks),
                 "cwd": str(job.work.cwd),
-                "log": str(job.work.attempt.log),
+                "log": job.paths.log,
             }
         )
         self._spawning[number] = job
         with contextlib.suppress(OSError):  # the keeper is gone: heard as the end of its pipe
-            self._keeper.send_packed(request)
+            self.keeper.send_packed(request)
 
     # --- the keeper -----------------------------------------------------------------------------------------
 
     def tell_keeper(self, message: Message) -> None:
         """Ask it for something."""
         with contextlib.suppress(OSError):  # it is gone: heard as the end of its pipe
-            self._keeper.send(message)
+            self.keeper.send(message)
 
     def _hear_keeper(self) -> None:
-        messages = self._keeper.receive()
+        messages = self.keeper.receive()
         if messages is None:
             self._lose_keeper()
             return
         for message in messages:
             match message["op"]:
                 case "worker":
-                    self._pool.welcome(message, self._keeper)
+                    self.pool.welcome(message, self.keeper)
                 case "unforked":
-                    self._pool.do_without(message["error"])
+                    self.pool.do_without(message["error"])
                 case "spawned":
                     job = self._spawning.pop(message["id"])
                     job.pid = message["pid"]
@@ -240,32 +238,32 @@ class LocalExecutor:
     def _hear_exit(self, pid: int, code: int, left: Sequence[tuple[int, str]]) -> None:
         job = self._commands.pop(pid, None)
         if job is None:
-            self._pool.exited(pid, code)
+            self.pool.exited(pid, code)
             return
         killed = signal_name(-code) if code < 0 else None
         was_asked = job.stop is not None
         try:
             exit_code = 128 - code if code < 0 else code
-            ended = commands.ended(job.work, exit_code, since(job), killed, was_asked=was_asked)
+            ended = commands.ended(job.work, job.paths, exit_code, since(job), killed, was_asked=was_asked)
         except Exception as error:  # whatever its body has left: it is the end of this attempt alone
             ended = replace(failure(job, error), exit_code=code)
         if left and not was_asked:  # else they were ended with it
-            commands.note_left(job.work, left)
+            commands.note_left(job.work, job.paths.log, left)
             ended = replace(ended, left_running=len(left))
         self.finish(job, ended)
 
     def _lose_keeper(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail what was running."""
         assert self._loop is not None
-        self._keeper.close()
-        self._end_orphans([*self._pool.workers, *self._commands])
-        self._pool.lose_all()
+        self.keeper.close()
+        self._end_orphans([*self.pool.workers, *self._commands])
+        self.pool.lose_all()
         self._spawning.clear()
         self._commands.clear()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._keeper_pid, 0)
-        self._keeper_pid, self._keeper = keeper.launch()
-        self._keeper.listen(self._loop, self._hear_keeper)
+        self._keeper_pid, self.keeper = keeper.launch()
+        self.keeper.listen(self._loop, self._hear_keeper)
         self._hold_lock()
         for job in [job for job in self._jobs.values() if job.halt is None]:
             self.finish(
@@ -298,7 +296,7 @@ class LocalExecutor:
         if job.halt is not None:  # its body has ended, and its worker may have another
             job.halt.set()
         elif isinstance(job.work.body, Call):
-            self._pool.signal(job)
+            self.pool.signal(job)
         elif job.pid is not None:
             self.kill(job)
 
@@ -317,7 +315,7 @@ class LocalExecutor:
         job.halt = threading.Event()
         if job.stop is not None and job.stop != signal.SIGTERM:  # else it may last as long as the grace
             job.halt.set()
-        copying = self._loop.run_in_executor(None, artifacts.collected, job.work, ended, job.halt)
+        copying = self._loop.run_in_executor(None, artifacts.collected, job.work, job.paths, ended, job.halt)
         self._copying.add(copying)
         copying.add_done_callback(self._copying.discard)
         copying.add_done_callback(lambda copied: self.finish(job, copied.result()))
@@ -341,7 +339,7 @@ class LocalExecutor:
         if job.kill is not None:
             job.kill.cancel()
         if isinstance(job.work.body, Command):
-            commands.clean(job.work)
+            commands.clean(job.work, job.paths)
         job.done(ended)
-        if job.pid not in self._pool.workers:
+        if job.pid not in self.pool.workers:
             self.share_soon()

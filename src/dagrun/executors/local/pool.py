@@ -170,7 +170,7 @@ class Pool:
         if job is None:
             self._codes.pop(worker.pid, None)
             return
-        commands.keep_spool(job.work.attempt, worker.pid)
+        commands.keep_spool(job.paths, worker.pid)
         if why:
             self._owner.finish(job, AttemptResult(duration=since(job), error=why, error_type="WorkerDied"))
         elif worker.pid in self._codes:
@@ -219,7 +219,7 @@ class Pool:
         """Let a free worker begin the call; False when it cannot be sent, and has failed for it."""
         quick = self._pace.is_quick(ref_of(job.work))
         try:
-            call = packed_call(worker, "call", next(self._numbers), job.work, quick=quick)
+            call = packed_call(worker, "call", next(self._numbers), job, quick=quick)
         except Exception as error:
             assert self._loop is not None
             self._loop.call_soon(self._owner.finish, job, failure(job, error))
@@ -263,7 +263,7 @@ class Pool:
         """How many calls of this workflow can be queued."""
         return self._dealer.room(ref, self.workers.values())
 
-    def is_brisk(self) -> bool:
+    def expects_end_soon(self) -> bool:
         """Whether a worker runs a tiny body."""
         return any(map(self._dealer.is_taker, self.workers.values()))
 
@@ -271,7 +271,7 @@ class Pool:
         """How many calls are, for all we have heard."""
         return sum(len(worker.queue) for worker in self.workers.values())
 
-    def queue(self, jobs: Sequence[RunningAttempt]) -> None:
+    def prefetch(self, jobs: Sequence[RunningAttempt]) -> None:
         """Queue calls; what finds no room is given back."""
         found = self._dealer.deal([(next(self._numbers), job) for job in jobs], self.workers.values())
         for job in jobs[found:]:

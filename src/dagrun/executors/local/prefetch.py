@@ -75,7 +75,7 @@ class Dealer:
         found = 0
         for number, job in jobs:
             worker = min(takers, key=lambda worker: len(worker.queue), default=None)
-            data = b"" if worker is None else self._call(worker, number, job.work)
+            data = b"" if worker is None else self._call(worker, number, job)
             if worker is None or not data:
                 break
             worker.put(number, job, len(data))
@@ -89,16 +89,16 @@ class Dealer:
     def _takers(self, workers: Iterable[WarmWorker]) -> list[WarmWorker]:
         return [*filter(self.is_taker, workers)]
 
-    def _call(self, worker: WarmWorker, number: int, work: Work) -> bytes:
+    def _call(self, worker: WarmWorker, number: int, job: RunningAttempt) -> bytes:
         """The call as it travels; nothing if there is no room for it, or if it cannot travel: `start` says why then."""
-        ref = ref_of(work)
+        ref = ref_of(job.work)
 
         def fits(size: int) -> bool:
-            self.pace.note_size(work, size)
+            self.pace.note_size(job.work, size)
             return worker.room(size) > 0
 
         try:
-            return packed_call(worker, "queue", number, work, quick=self.pace.is_quick(ref), fits=fits)
+            return packed_call(worker, "queue", number, job, quick=self.pace.is_quick(ref), fits=fits)
         except (ValueError, TypeError, RecursionError):
             self.pace.forget(ref)
             return b""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from dagrun.errors import MORE_FILES, EnvironmentFailure
-from dagrun.executors.local.channel import Channel
-from dagrun.executors.local.pool import NO_MORE_FILES, Pool
+from dagrun.executors.local.executor import LocalExecutor
+from dagrun.executors.local.pool import NO_MORE_FILES
 from dagrun.executors.local.worker_handle import WarmWorker
 from dagrun.registry import Failure, Origin, Registry, Workflow, unpack
 
@@ -15,16 +14,16 @@ IMPORT_PATIENCE = 30.0  # seconds that one module may take to be imported
 
 
 class RegistryReader:
-    """Asks workers what is registered. A module that crashes or hangs while it is imported costs one of them."""
+    """Asks workers of an executor that is not open yet. A module that crashes or hangs while it is imported costs one of them."""
 
-    def __init__(self, pool: Pool, keeper: Channel, root: Path, patience: float) -> None:
-        self._pool = pool
-        self._keeper = keeper
-        self._root = root
+    def __init__(self, executor: LocalExecutor, patience: float = IMPORT_PATIENCE) -> None:
+        self._pool = executor.pool
+        self._keeper = executor.keeper
+        self._root = executor.root
         self._patience = patience
         self._foreseen = False
 
-    def foresee(self, listed: Iterable[str]) -> None:
+    def start(self, listed: Iterable[str]) -> None:
         """Let a worker begin to read it, while this process goes on: it will most likely be asked for."""
         self._ask(listed, [])
         self._foreseen = True

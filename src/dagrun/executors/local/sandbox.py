@@ -19,6 +19,7 @@ from dagrun.executors.local.channel import Message
 from dagrun.executors.local.masking_pipe import through_masker
 from dagrun.executors.outputs import open_log, spool_path
 from dagrun.masking import Masker
+from dagrun.run_layout import AttemptPaths, RunLayout
 
 
 class Spool:
@@ -67,6 +68,8 @@ class Home:
         self.common: Environment = {}  # with what the bodies of this run have in common
         self.given: Environment = {}  # with what the present body was given besides
         self.surroundings: Message = {}
+        self.layout: RunLayout
+        self.paths: AttemptPaths
         self.masker = Masker(())
         self.told = False  # whether secrets were handed out
         self.streams = sys.stdout, sys.stderr
@@ -89,14 +92,15 @@ class Home:
         """Get everything ready for a body. Raises OSError."""
         if message["in"] is not self.surroundings:
             self._surround(message["in"])
+        self.paths = self.layout.attempt(message["task"], message["try"])
         _open_closed()
         masks = self.surroundings["masks"]
         if message["quick"] and not masks:
-            self.log = self.path(message["log"])
+            self.log = self.paths.log
             os.dup2(self.spool.fileno(), 1)
             os.dup2(self.spool.fileno(), 2)
         else:
-            self._open_log(self.path(message["log"]), masks)
+            self._open_log(self.paths.log, masks)
         if message["env"]:
             encoding.put(message["env"])
             self.told = self.told or _tells(message["env"], masks)
@@ -109,11 +113,6 @@ class Home:
         except OSError as error:
             raise processes.NoDirectory(error.errno, error.strerror, cwd) from None
 
-    def path(self, below: str) -> str:
-        """A path that was given from the run's directory on."""
-        directory: str = self.surroundings["directory"]
-        return directory + below
-
     def _open_log(self, path: str, masks: Sequence[str]) -> None:
         log = open_log(path)
         if masks:
@@ -124,7 +123,8 @@ class Home:
         os.close(log)
 
     def _surround(self, surroundings: Message) -> None:
-        self.spool.open(surroundings["spools"])
+        self.layout = RunLayout(Path(surroundings["directory"]))
+        self.spool.open(str(self.layout.scratch))
         self.surroundings = surroundings
         self.masker = Masker(surroundings["masks"])
         self.told = _tells(surroundings["env"], surroundings["masks"])

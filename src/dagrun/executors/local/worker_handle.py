@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dagrun.core.work import Attempt, AttemptResult, Blob, Call, Json, Outputs, Work
-from dagrun.executors.local.attempts import RunningAttempt
+from dagrun.core.work import AttemptResult, Blob, Call, Json, Outputs
+from dagrun.executors.local.attempts import RunningAttempt, attempt_variables
 from dagrun.executors.local.channel import TICKET, Channel, Message, pack
 
 DEPTH = 64  # bodies that are queued for one worker
@@ -82,19 +82,25 @@ class WarmWorker:
 
 
 def packed_call(
-    worker: WarmWorker, op: str, number: int, work: Work, *, quick: bool, fits: Callable[[int], bool] = bool
+    worker: WarmWorker,
+    op: str,
+    number: int,
+    job: RunningAttempt,
+    *,
+    quick: bool,
+    fits: Callable[[int], bool] = bool,
 ) -> bytes:
     """A call as it travels; nothing if it does not fit. Raises ValueError, TypeError or RecursionError.
 
     What many calls have in common is sent only when the worker was not told it before; it counts as told when there is
     a call to send.
     """
-    assert isinstance(work.body, Call)
-    ref = work.body.ref
+    assert isinstance(job.work.body, Call)
+    ref = job.work.body.ref
     surroundings, upstream, known = worker.surroundings, worker.upstream, ref in worker.knows
     data = b""
     try:
-        data = pack(call_message(worker, op, number, work, quick=quick))
+        data = pack(call_message(worker, op, number, job, quick=quick))
         if not fits(len(data)):
             data = b""
     finally:
@@ -105,16 +111,13 @@ def packed_call(
     return data
 
 
-def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick: bool) -> Message:
+def call_message(worker: WarmWorker, op: str, number: int, job: RunningAttempt, *, quick: bool) -> Message:
     """A call with what the worker was not told before, and now counts as told."""
+    work, attempt = job.work, job.work.attempt
     assert isinstance(work.body, Call)
-    attempt = work.attempt
     message: Message = {
         "op": op, "n": number, "task": attempt.task_id, "try": attempt.number, "ref": work.body.ref, "params": work.params,
-        "env": work.own_env, "timeout": attempt.timeout,
-        "log": attempt.log.removeprefix(attempt.directory),
-        "artifacts": attempt.artifacts.removeprefix(attempt.directory),
-        "outputs": attempt.outputs.removeprefix(attempt.directory), "quick": quick,
+        "env": work.own_env, "timeout": attempt.timeout, "quick": quick,
     }  # fmt: skip
     if work.body.ref not in worker.knows:
         worker.knows.add(work.body.ref)
@@ -123,13 +126,13 @@ def call_message(worker: WarmWorker, op: str, number: int, work: Work, *, quick:
     if surroundings != worker.surroundings:
         worker.surroundings = surroundings
         message["in"] = {
-            "run_id": attempt.run_id, "directory": attempt.directory, "env": {**work.env, **attempt.variables()}, "unset": list(work.unset),
+            "run_id": attempt.run_id, "directory": job.paths.directory, "unset": list(work.unset),
+            "env": {**work.env, **attempt_variables(attempt, job.paths)},
             "masks": list(work.masks), "cwd": str(work.cwd), "max_output_bytes": work.max_output_bytes,
-            "spools": attempt.scratch.rpartition("/")[0],
         }  # fmt: skip
     if not _is_same(work.upstream, worker.upstream):
         worker.upstream = work.upstream
-        message["upstream"] = {task: _sent(outputs, attempt) for task, outputs in work.upstream.items()}
+        message["upstream"] = {task: _sent(outputs) for task, outputs in work.upstream.items()}
     return message
 
 
@@ -138,7 +141,5 @@ def _is_same(one: Mapping[str, Outputs], other: Mapping[str, Outputs]) -> bool:
     return one.keys() == other.keys() and all(outputs is other[task] for task, outputs in one.items())
 
 
-def _sent(outputs: Outputs, attempt: Attempt) -> Mapping[str, Json]:
-    if isinstance(outputs, Blob):
-        return {"directory": attempt.outputs.rpartition("/")[0], "blob": asdict(outputs)}
-    return {"data": outputs}
+def _sent(outputs: Outputs) -> Mapping[str, Json]:
+    return {"blob": asdict(outputs)} if isinstance(outputs, Blob) else {"data": outputs}

@@ -12,31 +12,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagrun.core.work import Attempt, Blob, Command, Work
-from dagrun.executors.local.commands import (
-    BadSurroundings,
-    ValueTooLarge,
-    clean,
-    ended,
-    environment,
-    parse_outputs,
-    prepared,
-)
+from dagrun.core.work import Attempt, AttemptResult, Blob, Command, Work
+from dagrun.executors.local import commands
+from dagrun.executors.local.commands import BadSurroundings, Spawn, ValueTooLarge, parse_outputs
 from dagrun.executors.outputs import store
+from dagrun.run_layout import AttemptPaths
 
 MOST = 32 * 1024
 
 
 def work(where: Path, **more: Any) -> Work:
-    attempt = Attempt(
-        run_id="r", task_id="t", number=1, timeout=None, log=f"{where}/t.log", artifacts=f"{where}/artifacts/t",
-        outputs=f"{where}/outputs/t.1.json", scratch=f"{where}/scratch", directory=str(where),
-    )  # fmt: skip
+    attempt = Attempt(run_id="r", task_id="t", number=1, timeout=None)
     parts: dict[str, Any] = {
         "attempt": attempt, "body": Command(argv=("sh", "-c"), script="true"), "params": {}, "upstream": {},
         "env": {}, "cwd": where, "max_output_bytes": 1 << 20,
     }  # fmt: skip
     return Work(**{**parts, **more})
+
+
+def paths(its: Work) -> AttemptPaths:
+    top = its.cwd
+    return AttemptPaths(
+        f"{top}/t.log", f"{top}/artifacts/t", f"{top}/outputs/t.1.json", f"{top}/scratch", str(top)
+    )
+
+
+def prepared(its: Work, body: Command) -> Spawn:
+    return commands.prepared(its, paths(its), body)
+
+
+def environment(its: Work, script: str = "") -> dict[str, str]:
+    return commands.environment(its, paths(its), script)
+
+
+def ended(its: Work, code: int, killed_by: str | None = None, **more: Any) -> AttemptResult:
+    return commands.ended(its, paths(its), code, 0.1, killed_by, **more)
+
+
+def clean(its: Work) -> None:
+    commands.clean(its, paths(its))
 
 
 def variables(where: Path, **params: Any) -> dict[str, str]:
@@ -50,8 +64,8 @@ def left(where: Path, text: str | bytes, code: int = 0, **more: Any) -> Any:
     its = work(where, **more)
     environment(its)
     data = text if isinstance(text, bytes) else text.encode()
-    Path(f"{its.attempt.scratch}.output").write_bytes(data)
-    return ended(its, code, 0.1, None)
+    Path(f"{paths(its).scratch}.output").write_bytes(data)
+    return ended(its, code)
 
 
 # --- what it finds ---
@@ -186,7 +200,7 @@ def test_a_script_that_asks_for_the_file_of_a_small_value_gets_one(tmp_path: Pat
 def test_the_log_says_first_what_was_left_out(tmp_path: Path) -> None:
     its = work(tmp_path, params={f"p{i}": "x" * (MOST + 1) for i in range(5)})
     environment(its, "./other.sh")
-    assert Path(its.attempt.log).read_text() == (
+    assert Path(paths(its).log).read_text() == (
         "dagrun: not set, as the environment cannot hold it: $DAGRUN_PARAM_P0, $DAGRUN_PARAM_P1, $DAGRUN_PARAM_P2 and 2 "
         "more (DAGRUN_PARAM_<NAME>_FILE names a file of each)\n"
     )
@@ -195,7 +209,7 @@ def test_the_log_says_first_what_was_left_out(tmp_path: Path) -> None:
 def test_the_log_says_which_variable_two_outputs_would_be(tmp_path: Path) -> None:
     its = work(tmp_path, upstream={"up": {"a-b": 1, "a.b": 2}})
     assert "DAGRUN_PARAM_UP__A_B" not in environment(its, "echo $DAGRUN_PARAM_UP__A_B")
-    assert Path(its.attempt.log).read_text() == (
+    assert Path(paths(its).log).read_text() == (
         "dagrun: $DAGRUN_PARAM_UP__A_B is not set, as 'up__a-b' and 'up__a.b' would both be it; read $DAGRUN_PARAMS_FILE\n"
     )
 
@@ -313,24 +327,24 @@ def test_a_command_that_fails_keeps_its_own_error_when_its_outputs_are_none(tmp_
 def test_a_command_that_writes_nothing_has_none(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
-    assert ended(its, 0, 0.1, None).outputs == {}
+    assert ended(its, 0).outputs == {}
 
 
 def test_a_command_that_fails_says_with_which_code(tmp_path: Path) -> None:
-    end = ended(work(tmp_path), 7, 0.1, None)
+    end = ended(work(tmp_path), 7)
     assert (end.error, end.error_type, end.exit_code) == ("exit code 7", "CommandFailed", 7)
 
 
 def test_a_command_that_is_killed_says_by_what(tmp_path: Path) -> None:
-    end = ended(work(tmp_path), 139, 0.1, "SIGSEGV")
+    end = ended(work(tmp_path), 139, "SIGSEGV")
     assert (end.error, end.error_type, end.exit_code) == ("killed by SIGSEGV", "Killed", 139)
 
 
 def test_a_command_that_was_asked_to_end_and_ends_well_was_ended_all_the_same(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
-    Path(f"{its.attempt.scratch}.output").write_text("rows=3")
-    end = ended(its, 0, 0.1, None, was_asked=True)
+    Path(f"{paths(its).scratch}.output").write_text("rows=3")
+    end = ended(its, 0, was_asked=True)
     assert (end.error, end.error_type, end.outputs) == ("ended by SIGTERM", "Terminated", {"rows": "3"})
 
 
@@ -356,8 +370,8 @@ def test_outputs_that_are_none_fail_the_task(tmp_path: Path, text: str | bytes, 
 def test_an_output_file_that_is_no_file_fails_the_task(tmp_path: Path) -> None:
     its = work(tmp_path)
     environment(its)
-    os.mkfifo(Path(f"{its.attempt.scratch}.output"))
-    assert ended(its, 0, 0.1, None).error == "$DAGRUN_OUTPUT is no ordinary file any more"
+    os.mkfifo(Path(f"{paths(its).scratch}.output"))
+    assert ended(its, 0).error == "$DAGRUN_OUTPUT is no ordinary file any more"
 
 
 def test_outputs_that_are_nested_too_deeply_fail_the_task(tmp_path: Path) -> None:
@@ -390,6 +404,6 @@ def test_whatever_a_body_makes_of_its_files_they_go(tmp_path: Path) -> None:
     Path(found["DAGRUN_PARAMS_FILE"]).unlink()
     for name in ("DAGRUN_OUTPUT", "DAGRUN_PARAMS_FILE"):
         Path(found[name], "inside").mkdir(parents=True)
-    assert ended(its, 0, 0.1, None).error == "$DAGRUN_OUTPUT is no ordinary file any more"
+    assert ended(its, 0).error == "$DAGRUN_OUTPUT is no ordinary file any more"
     clean(its)
     assert not list(tmp_path.glob("scratch*"))

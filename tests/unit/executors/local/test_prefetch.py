@@ -16,7 +16,7 @@ from dagrun.executors.local.attempts import RunningAttempt
 from dagrun.executors.local.channel import Channel, Message
 from dagrun.executors.local.prefetch import TINY, TINY_BODIES, Dealer, Pace
 from dagrun.executors.local.worker_handle import DEPTH, MOST_QUEUED, WarmWorker
-from tests.contract.harness import work
+from tests.contract.harness import attempt, paths, work
 
 CALL = Call(ref="tiny", origin={"kind": "file", "target": "flows.py"})
 
@@ -50,7 +50,7 @@ class Crew:
         return work(self.where, CALL, task, **more)
 
     def job(self, task: str, **more: Any) -> RunningAttempt:
-        return RunningAttempt(self.work(task, **more), lambda _: None, 0.0)
+        return RunningAttempt(self.work(task, **more), paths(self.where, attempt(task)), lambda _: None, 0.0)
 
     def deal(self, *jobs: RunningAttempt) -> int:
         return self.dealer.deal([*enumerate(jobs, 1)], self.workers)

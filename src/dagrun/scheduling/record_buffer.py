@@ -9,10 +9,10 @@ from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
 
-MOST = 10_000  # lines that are kept while nothing can be written; then the oldest are given up
+MAX_PENDING = 10_000  # lines that are kept while nothing can be written; then the oldest are given up
 
 
-class Ledger:
+class RecordBuffer:
     """Writes lines one after the other, and tells each to whoever listens. A disk that is full loses none of them and stops nobody: claims are the truth."""
 
     def __init__(
@@ -22,7 +22,7 @@ class Ledger:
         self._write = write
         self._report = report
         self._now = now
-        self._tell = tell
+        self._record = tell
         self._lines: deque[Mapping[str, Json]] = deque()
         self._given_up = 0
         self._trouble = ""
@@ -34,11 +34,11 @@ class Ledger:
 
     def record(self, line: Mapping[str, Json]) -> None:
         """Write a line, or keep it for later."""
-        if len(self._lines) >= MOST:
+        if len(self._lines) >= MAX_PENDING:
             self._lines.popleft()
             self._given_up += 1
         self._lines.append({"timestamp": to_rfc3339(self._now()), **line})
-        self._tell(line)
+        self._record(line)
         self.flush()
 
     def flush(self) -> None:

@@ -25,13 +25,13 @@ def test_a_fire_is_told_from_its_claim_to_its_end(tmp_path: Path) -> None:
     assert [line["event"] for line in site.lines] == ["schedule_enqueued", "run_started", "run_finished"]
     assert {line["run_id"] for line in site.lines} == {run_id}
     assert {line["tenant"] for line in site.lines} == {"acme"}
-    assert site.told("schedule_enqueued", "minute") == ["2026-11-20 12:00"]
-    assert site.told("run_finished", "status", "duration_seconds") == [("success", 30)]
+    assert site.recorded("schedule_enqueued", "minute") == ["2026-11-20 12:00"]
+    assert site.recorded("run_finished", "status", "duration_seconds") == [("success", 30)]
 
 
 def test_once_runs_what_is_due_and_ends_with_it(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule("due"), schedule("not_due", "5 * * * *"))
-    assert site.once().all_good
+    assert site.once().all_succeeded
     assert site.world.minutes("due") == ["12:00"]
     assert site.world.minutes("not_due") == []
     assert list((tmp_path / ".open").glob("*")) == []
@@ -52,7 +52,7 @@ def test_a_named_minute_fires_once_and_leaves_the_account_alone(tmp_path: Path) 
     site.once("2026-11-20 09:31")  # it does not fire then
     site.once()
     assert site.world.minutes() == ["09:30", "12:00"]
-    assert site.told("schedule_skipped", "reason") == []
+    assert site.recorded("schedule_skipped", "reason") == []
 
 
 def test_a_minute_that_was_fired_ahead_of_its_time_is_not_fired_again(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_minute_that_was_fired_ahead_of_its_time_is_not_fired_again(tmp_path: 
 
 def test_at_most_so_many_run_at_once_and_the_rest_wait(tmp_path: Path) -> None:
     site = Site(tmp_path, *(schedule(f"job{n}") for n in range(10)))
-    assert site.once(limit=3).all_good
+    assert site.once(limit=3).all_succeeded
     assert len(site.world.runs) == 10
     assert site.world.most_at_once == 3
 
@@ -80,9 +80,9 @@ def test_a_fire_with_jitter_starts_later_than_its_minute(tmp_path: Path) -> None
 def test_what_failed_is_seen_in_the_tally(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule("nothing", dag="no-such-dag"), schedule())
     scheduler = site.scheduler()
-    assert scheduler.once(START).all_good
-    assert scheduler.firing.failed == 1
-    assert site.told("schedule_skipped", "schedule_id", "reason") == [("nothing", "MissingDag")]
+    assert scheduler.once(START).all_succeeded
+    assert scheduler.enqueuer.failed == 1
+    assert site.recorded("schedule_skipped", "schedule_id", "reason") == [("nothing", "MissingDag")]
     assert "cannot run" in site.reports[0]
     scheduler.close()
 
@@ -94,7 +94,7 @@ def test_overlap_skip_passes_over_what_comes_too_early(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="900", overlap=Overlap.SKIP))
     site.serve(minutes=35)
     assert site.world.minutes() == ["12:00", "12:20"]
-    assert site.told("schedule_skipped", "minute", "reason") == [
+    assert site.recorded("schedule_skipped", "minute", "reason") == [
         ("2026-11-20 12:10", "Overlap"), ("2026-11-20 12:30", "Overlap"),
     ]  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_overlap_replace_lets_only_the_newest_wait(tmp_path: Path) -> None:
     site.serve(minutes=45, limit=1)
     assert site.world.minutes() == ["12:40"]
     replaced = [(f"2026-11-20 {minute}", "Replaced") for minute in ("12:00", "12:10", "12:20", "12:30")]
-    assert site.told("schedule_skipped", "minute", "reason") == replaced
+    assert site.recorded("schedule_skipped", "minute", "reason") == replaced
 
 
 # --- after a while in which nobody served ------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_missed_fires_are_made_up_for_as_catchup_says(
     site.world.now = START + 40 * 60
     site.serve(minutes=5)
     assert site.world.minutes() == minutes
-    assert site.told("schedule_skipped", "count", "first", "last") == missed
+    assert site.recorded("schedule_skipped", "count", "first", "last") == missed
 
 
 def test_what_is_made_up_for_waits_for_its_turn_even_where_overlap_says_skip(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_what_is_made_up_for_waits_for_its_turn_even_where_overlap_says_skip(tmp
 
 def test_changed_files_are_picked_up_while_serving(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule("old"))
-    site.bell.at[START + 60] = lambda: setattr(site.shelf, "schedules", (schedule("new"),))
+    site.signals.at[START + 60] = lambda: setattr(site.shelf, "schedules", (schedule("new"),))
     site.serve(minutes=15)
     assert site.world.minutes("old") == ["12:00"]
     assert site.world.minutes("new") == ["12:10"]
@@ -177,8 +177,8 @@ def test_changed_files_are_picked_up_while_serving(tmp_path: Path) -> None:
 def test_a_directory_that_vanishes_is_told_of_once_and_its_schedules_go_on(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     there = site.shelf.schedules
-    site.bell.at[START + 60] = lambda: setattr(site.shelf, "schedules", None)
-    site.bell.at[START + 900] = lambda: setattr(site.shelf, "schedules", there)
+    site.signals.at[START + 60] = lambda: setattr(site.shelf, "schedules", None)
+    site.signals.at[START + 900] = lambda: setattr(site.shelf, "schedules", there)
     site.serve(minutes=25)
     assert site.world.minutes() == ["12:00", "12:10", "12:20"]
     assert site.reports == [
@@ -193,7 +193,7 @@ def test_a_directory_that_vanishes_is_told_of_once_and_its_schedules_go_on(tmp_p
 def test_runs_that_end_within_the_grace_end_well(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="90"))
     site.serve(minutes=1, grace=60)
-    assert site.told("run_finished", "status") == ["success"]
+    assert site.recorded("run_finished", "status") == ["success"]
 
 
 def test_past_the_grace_runs_are_left_interrupted_and_the_next_scheduler_goes_on_with_them(
@@ -201,11 +201,11 @@ def test_past_the_grace_runs_are_left_interrupted_and_the_next_scheduler_goes_on
 ) -> None:
     site = Site(tmp_path, schedule(dag="600", cron="0 12 * * *"))
     site.serve(minutes=1, grace=30)
-    assert site.told("run_finished", "status") == ["interrupted"]
+    assert site.recorded("run_finished", "status") == ["interrupted"]
     site.serve(minutes=15)
     (run,) = site.world.runs.values()
     assert run.resumed == 1
-    assert site.told("run_finished", "status") == ["interrupted", "success"]
+    assert site.recorded("run_finished", "status") == ["interrupted", "success"]
     assert list((tmp_path / ".open").glob("*")) == []
 
 
@@ -215,7 +215,7 @@ def test_what_waits_when_a_scheduler_stops_is_run_by_the_next(tmp_path: Path) ->
     assert len(site.world.runs) == 1
     site.once(limit=3)
     assert sorted(run.schedule_id for run in site.world.runs.values()) == ["job0", "job1", "job2"]
-    assert site.told("schedule_enqueued", "schedule_id") == ["job0", "job1", "job2"]
+    assert site.recorded("schedule_enqueued", "schedule_id") == ["job0", "job1", "job2"]
 
 
 # --- sudden death ------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_what_waits_when_a_scheduler_stops_is_run_by_the_next(tmp_path: Path) ->
 def test_a_claim_whose_run_never_started_is_run_by_the_next_scheduler(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(overlap=Overlap.QUEUE))
     dead = site.scheduler()
-    dead.firing.take(site.shelf.load().schedules[0], START, print)
+    dead.enqueuer.take(site.shelf.load().schedules[0], START, print)
     die(dead)
     site.world.now += 3600
     site.once()
@@ -234,7 +234,7 @@ def test_a_claim_whose_run_never_started_is_run_by_the_next_scheduler(tmp_path: 
 def test_a_claim_of_a_scheduler_that_lives_is_its_own_affair(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     alive = site.scheduler()
-    alive.firing.take(site.shelf.load().schedules[0], START, print)
+    alive.enqueuer.take(site.shelf.load().schedules[0], START, print)
     site.once()
     assert site.world.minutes() == []
     alive.close()
@@ -247,7 +247,7 @@ def test_a_run_that_outlives_its_scheduler_is_waited_for_and_counts_for_overlap(
     die(dead)
     site.serve(minutes=25)
     assert site.world.minutes() == ["12:00", "12:20"]
-    assert site.told("run_finished", "status")[0] == "success"
+    assert site.recorded("run_finished", "status")[0] == "success"
 
 
 def test_two_that_serve_fire_every_minute_once_and_one_takes_over_when_the_other_dies(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_two_that_serve_fire_every_minute_once_and_one_takes_over_when_the_other
 
 def test_a_clock_that_is_put_back_fires_nothing_twice(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
-    site.bell.at[START + 1500] = lambda: setattr(site.world, "now", START + 300)
+    site.signals.at[START + 1500] = lambda: setattr(site.world, "now", START + 300)
     site.serve(minutes=45)
     assert site.world.minutes() == ["12:00", "12:10", "12:20", "12:30", "12:40"]
 
@@ -290,14 +290,14 @@ def test_a_claim_that_cannot_be_written_is_tried_again(
 ) -> None:
     site = Site(tmp_path, schedule())
     scheduler, disk = site.scheduler(), {"full": True}
-    put = scheduler.firing.open.put
+    put = scheduler.enqueuer.open_runs.put
 
     def fails(run: object) -> None:
         if disk["full"]:
             raise RecordError("cannot write: No space left on device")
         put(run)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(scheduler.firing.open, "put", fails)
+    monkeypatch.setattr(scheduler.enqueuer.open_runs, "put", fails)
     scheduler.turn()
     assert site.world.minutes() == []
     disk["full"] = False
@@ -352,7 +352,7 @@ def test_nothing_is_due_in_most_minutes(tmp_path: Path) -> None:
 
 def test_records_that_somebody_removes_while_serving_are_begun_again(tmp_path: Path) -> None:
     site = Site(tmp_path / "schedules", schedule())
-    site.bell.at[START + 60] = lambda: shutil.rmtree(tmp_path / "schedules")
+    site.signals.at[START + 60] = lambda: shutil.rmtree(tmp_path / "schedules")
     site.serve(minutes=15)
     assert site.world.minutes() == ["12:00", "12:10"]
     assert site.reports == []

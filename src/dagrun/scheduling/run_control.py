@@ -7,22 +7,22 @@ from enum import StrEnum
 from typing import Protocol
 
 from dagrun.errors import DagrunError
-from dagrun.scheduling.inflight import OpenRun
+from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.schedule import Schedule
 
 
-class Fate(StrEnum):
+class RunPhase(StrEnum):
     """What has become of a run."""
 
     #: It has no facts yet, and nobody has it in hand.
-    UNBORN = "unborn"
+    NOT_STARTED = "unborn"
     LIVE = "live"
     INTERRUPTED = "interrupted"
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunEnding:
     """How a run ended."""
 
     status: str
@@ -36,7 +36,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownDag:
+class DagInfo:
     """What a scheduler knows of a DAG that can be run."""
 
     name: str
@@ -51,7 +51,7 @@ class DagProblem(DagrunError):
         self.reason = reason
 
 
-class Child(Protocol):
+class RunHandle(Protocol):
     """A run that goes on."""
 
     #: Whether it is a process of this scheduler's own.
@@ -70,22 +70,22 @@ class Child(Protocol):
         ...
 
 
-class Runner(Protocol):
+class RunControl(Protocol):
     """Starts runs and looks at them."""
 
-    def dag(self, schedule: Schedule) -> KnownDag:
+    def dag(self, schedule: Schedule) -> DagInfo:
         """What a schedule runs, if it can be run with its parameters, for all that is known. Raises DagProblem."""
         ...
 
-    def start(self, run: OpenRun, *, again: bool = False) -> Child:
+    def start(self, run: OpenRun, *, again: bool = False) -> RunHandle:
         """Begin a run, or `again` go on with one. Raises OSError."""
         ...
 
-    def watch(self, run_id: str) -> Child:
+    def watch(self, run_id: str) -> RunHandle:
         """A run that somebody else drives."""
         ...
 
-    def has_begun(self, run_id: str) -> bool:
+    def has_started(self, run_id: str) -> bool:
         """Whether the run has facts; costs next to nothing."""
         ...
 
@@ -93,15 +93,15 @@ class Runner(Protocol):
         """Whether some process drives the run; costs next to nothing."""
         ...
 
-    def fate(self, run_id: str) -> Fate:
+    def phase(self, run_id: str) -> RunPhase:
         """What has become of a run; reads its journal."""
         ...
 
-    def ending(self, run_id: str) -> Ending:
+    def ending(self, run_id: str) -> RunEnding:
         """How a run ended, or that it was interrupted."""
         ...
 
-    def last_sign(self, run_id: str) -> float | None:
+    def last_event_at(self, run_id: str) -> float | None:
         """The moment of a run's last fact; None when it has none."""
         ...
 

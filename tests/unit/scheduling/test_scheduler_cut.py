@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dagrun.scheduling import claims
-from dagrun.scheduling.inflight import OpenRuns
-from dagrun.scheduling.loop import Scheduler
+from dagrun.scheduling.open_runs import OpenRuns
 from dagrun.scheduling.schedule import Catchup, Overlap, Schedule
+from dagrun.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import START, Site, World, die, schedule
 
 EVE = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dagrun.storage.layout import RunLayout, file_name
+from dagrun.run_layout import RunLayout, file_name
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 LIKELY = st.text("aA.%-/ä_1", min_size=1, max_size=200)
@@ -54,6 +54,15 @@ def test_everything_else_is_percent_encoded() -> None:
 @pytest.mark.parametrize("name", [".", ".."])
 def test_no_name_leads_elsewhere(name: str) -> None:
     assert (Path("logs") / file_name(name)).resolve().parent == Path("logs").resolve()
+
+
+def test_attempts_have_logs_and_outputs_of_their_own_and_tasks_have_artifacts() -> None:
+    layout = RunLayout(Path("r"))
+    attempts = [layout.attempt("a", 1), layout.attempt("a", 2), layout.attempt("A", 1)]
+    for part in ("log", "outputs", "scratch"):
+        assert len({str(getattr(attempt, part)).lower() for attempt in attempts}) == 3
+    assert attempts[0].artifacts == attempts[1].artifacts != attempts[2].artifacts
+    assert attempts[1].log == str(layout.log("a", 2))
 
 
 def test_the_files_of_a_run_lie_where_scripts_look_for_them() -> None:

@@ -17,7 +17,7 @@ from tests.unit.scheduling.world import START, Run, Site, die, schedule
 
 def skipped(site: Site) -> list[tuple[str, str]]:
     """The minutes that were skipped, each with its reason."""
-    return [(minute[-5:], reason) for minute, reason in site.told("schedule_skipped", "minute", "reason")]
+    return [(minute[-5:], reason) for minute, reason in site.recorded("schedule_skipped", "minute", "reason")]
 
 
 # --- a schedule counts from the moment it is new, edited, put back or readable again --------------------------
@@ -31,7 +31,7 @@ def test_an_edit_made_while_nothing_served_makes_up_for_nothing(tmp_path: Path, 
     site.shelf.schedules = (schedule(catchup=Catchup.ALL, overlap=Overlap.PARALLEL, **edit),)
     site.serve(minutes=4)
     assert site.world.minutes() == ["12:00", "12:40"]
-    assert site.told("schedule_skipped", "reason", "count", "first", "last") == [
+    assert site.recorded("schedule_skipped", "reason", "count", "first", "last") == [
         ("Missed", 3, "2026-11-20 12:10", "2026-11-20 12:30")  # due under the definition that was in force
     ]
 
@@ -49,7 +49,7 @@ def test_an_expression_that_was_edited_does_not_count_what_only_the_new_one_mean
 def test_an_edit_while_serving_counts_from_then_on(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(cron="0 0 1 1 *"))
     edited = schedule(cron="* * * * *", catchup=Catchup.ALL, dag="1")
-    site.bell.at[START + 600] = lambda: setattr(site.shelf, "schedules", (edited,))
+    site.signals.at[START + 600] = lambda: setattr(site.shelf, "schedules", (edited,))
     site.serve(minutes=12)
     assert site.world.minutes() == ["12:10", "12:11"]
     assert skipped(site) == []
@@ -72,7 +72,7 @@ def test_a_schedule_that_was_removed_and_is_put_back_makes_up_for_nothing(
     site = Site(tmp_path, job, other)
     site.serve(minutes=5)
     if is_served:
-        site.bell.at[START + 320] = lambda: setattr(site.shelf, "schedules", (other,))
+        site.signals.at[START + 320] = lambda: setattr(site.shelf, "schedules", (other,))
         site.serve(minutes=30)
     else:  # removed while nothing served
         site.shelf.schedules = (other,)
@@ -98,21 +98,25 @@ def test_what_was_passed_over_while_disabled_is_recorded_when_the_schedule_is_re
     site = Site(tmp_path, schedule(), schedule("other", "0 0 1 1 *"))
     site.serve(minutes=5)
     site.shelf.schedules = (schedule(enabled=False), schedule("other", "0 0 1 1 *"))
-    site.bell.at[START + 2100] = lambda: setattr(site.shelf, "schedules", (schedule("other", "0 0 1 1 *"),))
+    site.signals.at[START + 2100] = lambda: setattr(
+        site.shelf, "schedules", (schedule("other", "0 0 1 1 *"),)
+    )
     site.serve(minutes=35)
-    assert site.told("schedule_skipped", "reason", "count", "minute") == [("Disabled", 3, "2026-11-20 12:30")]
+    assert site.recorded("schedule_skipped", "reason", "count", "minute") == [
+        ("Disabled", 3, "2026-11-20 12:30")
+    ]
 
 
 def test_an_edit_of_a_disabled_schedule_parts_its_record(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(enabled=False))
-    site.bell.at[START + 1500] = lambda: setattr(
+    site.signals.at[START + 1500] = lambda: setattr(
         site.shelf, "schedules", (schedule(cron="* * * * *", enabled=False),)
     )
-    site.bell.at[START + 1800] = lambda: setattr(
+    site.signals.at[START + 1800] = lambda: setattr(
         site.shelf, "schedules", (schedule(cron="* * * * *", dag="1"),)
     )
     site.serve(minutes=31)
-    assert site.told("schedule_skipped", "reason", "count", "first", "last") == [
+    assert site.recorded("schedule_skipped", "reason", "count", "first", "last") == [
         ("Disabled", 3, "2026-11-20 12:00", "2026-11-20 12:20"),
         ("Disabled", 5, "2026-11-20 12:25", "2026-11-20 12:29"),
     ]  # fmt: skip
@@ -161,9 +165,9 @@ def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_pat
     # Somebody runs the next minute by hand, in a process that outlives its scheduler.
     once = site.scheduler()
     site.world.now = START + 1200
-    (newer,) = once.firing.take(site.shelf.load().schedules[0], site.world.now, print)
-    once.crew.add(newer)
-    once.crew.poll(site.world.now)
+    (newer,) = once.enqueuer.take(site.shelf.load().schedules[0], site.world.now, print)
+    once.queue.add(newer)
+    once.queue.poll(site.world.now)
     die(once)
     site.world.runs[newer.run_id].status = "failed"
     site.serve(minutes=35)
@@ -174,10 +178,12 @@ def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_pat
 def test_a_run_that_somebody_resumes_by_hand_counts(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     scheduler = site.scheduler()
-    from dagrun.scheduling.inflight import OpenRun
+    from dagrun.scheduling.open_runs import OpenRun
 
     # An old run that had ended: `dagrun resume` drives it and has put it in hand.
-    scheduler.firing.open.put(OpenRun(schedule_id="job", minute="2026-11-20 11:00", run_id="old", dag="900"))
+    scheduler.enqueuer.open_runs.put(
+        OpenRun(schedule_id="job", minute="2026-11-20 11:00", run_id="old", dag="900")
+    )
     site.world.runs["old"] = Run("job", "2026-11-20 11:00", START, START + 900)
     scheduler.turn()
     assert skipped(site) == [("12:00", "Overlap")]
@@ -196,7 +202,7 @@ def test_a_queued_run_is_dropped_when_its_schedule_goes(
 ) -> None:
     site = Site(tmp_path, schedule(dag="900", overlap=Overlap.QUEUE))
     if is_served:
-        site.bell.at[START + 700] = lambda: setattr(site.shelf, "schedules", after)
+        site.signals.at[START + 700] = lambda: setattr(site.shelf, "schedules", after)
         site.serve(minutes=30)
     else:
         site.serve(minutes=11, grace=600)
@@ -211,10 +217,10 @@ def test_a_queued_run_whose_file_cannot_be_read_for_a_while_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dagrun.documents.yaml import Finding, Place, Source
-    from dagrun.scheduling.schedule import Origin
+    from dagrun.scheduling.schedule import ScheduleOrigin
 
     written = Source.inline("[{id: job}]", "configs/schedules/job.yaml")
-    job = schedule(dag="900", overlap=Overlap.QUEUE, origin=Origin(written, (0,)))
+    job = schedule(dag="900", overlap=Overlap.QUEUE, origin=ScheduleOrigin(written, (0,)))
     site = Site(tmp_path, job)
     load = site.shelf.load
 
@@ -224,8 +230,8 @@ def test_a_queued_run_whose_file_cannot_be_read_for_a_while_stays_queued(
         return loaded if loaded.schedules else Loaded((), ((finding, None),))
 
     monkeypatch.setattr(site.shelf, "load", broken)
-    site.bell.at[START + 700] = lambda: setattr(site.shelf, "schedules", ())
-    site.bell.at[START + 800] = lambda: setattr(site.shelf, "schedules", (job,))
+    site.signals.at[START + 700] = lambda: setattr(site.shelf, "schedules", ())
+    site.signals.at[START + 800] = lambda: setattr(site.shelf, "schedules", (job,))
     site.serve(minutes=19)
     assert site.world.minutes() == ["12:00", "12:10"]
     assert skipped(site) == []
@@ -241,9 +247,9 @@ def test_a_queued_run_that_somebody_cancels_never_starts(tmp_path: Path) -> None
         now = site.world.now
         site.world.runs[queued] = Run("job", "2026-11-20 12:10", now, now, "cancelled")
 
-    site.bell.at[START + 700] = cancel
+    site.signals.at[START + 700] = cancel
     site.serve(minutes=18)
-    assert site.told("run_finished", "status") == ["cancelled", "success"]
+    assert site.recorded("run_finished", "status") == ["cancelled", "success"]
     assert list((tmp_path / ".open").glob("*")) == []
 
 
@@ -259,7 +265,7 @@ def test_a_run_that_was_interrupted_too_long_ago_is_left_and_reported(tmp_path: 
     (report,) = [report for report in site.reports if run_id in report]
     assert "stays interrupted: it was interrupted more than 24h 00m ago" in report
     assert list((tmp_path / ".open").glob("*")) == []
-    assert site.told("run_finished", "status") == ["interrupted"]
+    assert site.recorded("run_finished", "status") == ["interrupted"]
 
 
 def test_a_schedule_says_how_long_ago_a_run_may_have_been_interrupted(tmp_path: Path) -> None:
@@ -312,7 +318,7 @@ def test_a_clock_that_is_put_back_is_reported_and_the_first_minute_after_the_las
     tmp_path: Path,
 ) -> None:
     site = Site(tmp_path, schedule())
-    site.bell.at[START + 1500] = lambda: setattr(site.world, "now", START - 3600)
+    site.signals.at[START + 1500] = lambda: setattr(site.world, "now", START - 3600)
     site.serve(minutes=100)
     assert site.world.minutes()[:4] == ["12:00", "12:10", "12:20", "12:30"]
     (first, *rest) = [report for report in site.reports if "clock" in report]
@@ -335,16 +341,16 @@ def test_a_reset_lets_a_schedule_fire_from_now_on_and_no_minute_twice(tmp_path: 
         with Claims(tmp_path).hold("job", site.world.now) as held:
             held.reset(minute_text(int(site.world.now // 60)))
 
-    site.bell.at[START + 310] = reset
+    site.signals.at[START + 310] = reset
     site.serve(minutes=25)
     assert site.world.minutes() == ["12:00", "12:10", "12:10", "12:20"]
-    assert Claims(tmp_path).standing("job").ahead == "2026-11-21 12:10"
+    assert Claims(tmp_path).state("job").ahead == "2026-11-21 12:10"
     site.world.now = START + 86_400 - 60
     site.serve(minutes=25)
     fired = [run.minute for run in site.world.runs.values()]
     assert len(fired) == len(set(fired))
     assert fired[-1] == "2026-11-21 12:20"
-    assert Claims(tmp_path).standing("job").ahead == ""
+    assert Claims(tmp_path).state("job").ahead == ""
 
 
 # --- SIGHUP, full disks ------------------------------------------------------------------------------------
@@ -362,7 +368,7 @@ def test_a_scheduler_that_is_asked_to_reload_does_so_at_once(
         return load()
 
     monkeypatch.setattr(site.shelf, "load", counted)
-    site.bell.at[START + 60] = lambda: setattr(site.bell, "reloads", 1)
+    site.signals.at[START + 60] = lambda: setattr(site.signals, "reloads", 1)
     site.serve(minutes=2)
     assert loads == [START, START + 60]
 
@@ -377,7 +383,7 @@ def test_lines_that_cannot_be_written_are_kept_and_written_later_in_order(tmp_pa
         write(line)
 
     site.record = record  # type: ignore[assignment, method-assign]
-    site.bell.at[START + 100] = lambda: disk.update(full=False)
+    site.signals.at[START + 100] = lambda: disk.update(full=False)
     site.serve(minutes=3)
     assert [line["event"] for line in site.lines] == ["schedule_enqueued", "run_started", "run_finished"]
     assert site.lines[0]["timestamp"] == "2026-11-20T12:00:00.000Z"
@@ -394,14 +400,14 @@ def test_once_fails_when_it_cannot_record_what_it_does(
 
     scheduler = site.scheduler()
     with monkeypatch.context() as patch:
-        patch.setattr(scheduler.firing.open, "put", full)
+        patch.setattr(scheduler.enqueuer.open_runs, "put", full)
         scheduler.once(START)
-    assert (site.world.minutes(), scheduler.firing.failed) == ([], 1)
+    assert (site.world.minutes(), scheduler.enqueuer.failed) == ([], 1)
     scheduler.close()
     site.record = full  # type: ignore[assignment, method-assign]
     scheduler = site.scheduler()
     scheduler.once(START)
-    assert (site.world.minutes(), scheduler.firing.failed) == (["12:00"], 1)
+    assert (site.world.minutes(), scheduler.enqueuer.failed) == (["12:00"], 1)
     scheduler.close()
 
 
@@ -431,7 +437,7 @@ def test_whatever_changes_no_minute_is_fired_twice_and_no_two_runs_are_at_work_t
     def reset() -> None:
         this = minute_text(int(site.world.now // 60))
         with Claims(tmp_path).hold("job", site.world.now) as held:
-            if held.standing.watermark > this:
+            if held.state.settled_until > this:
                 held.reset(this)
 
     def interrupt() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from dagrun.errors import RecordError
 
 
-class Roster:
+class KnownSchedules:
     """The ids of one directory's schedules, in a file beside their claims: `.served/<directory>.json`."""
 
     def __init__(self, directory: Path, home: str) -> None:

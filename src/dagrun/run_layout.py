@@ -1,12 +1,11 @@
-"""The paths below a run's directory; a name from a document becomes a safe file name."""
+"""The paths of the files of a run, and safe file names for the names in documents. Touches no file."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
-
-from dagrun.core.work import Attempt
 
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
 _SAFE = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
@@ -14,9 +13,9 @@ _LONGEST = 150
 
 
 def file_name(name: str) -> str:
-    """`name` as a file's name: everything outside [a-z0-9_.-] percent-encoded; over 150 bytes cut and hashed.
+    """`name` as a file name: bytes outside [a-z0-9_.-] are percent-encoded; a result over 150 bytes is cut and hashed.
 
-    Two names never share a file, also not where the file system ignores case.
+    Two names never share a file, not even on a file system that ignores case.
     """
     if len(name) <= _LONGEST and _SAFE.fullmatch(name):
         return name
@@ -25,13 +24,28 @@ def file_name(name: str) -> str:
     if safe in (".", ".."):
         safe = safe.replace(".", "%2E")
     if len(safe) > _LONGEST:
-        # No name that fits has a '%' that no hex digits follow, so none is taken for a cut one.
+        # An uncut name never has '%' before anything but hex digits, so it cannot equal a cut one.
         safe = safe[: _LONGEST - 18] + "%-" + hashlib.sha256(data).hexdigest()[:16]
     return safe
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptPaths:
+    """The files of one attempt, as text, because they are used as text for every task.
+
+    `artifacts` belongs to the task and is the same for all its attempts. Files that only the attempt itself needs have
+    names that begin with `scratch`. `directory` is the directory of the run.
+    """
+
+    log: str
+    artifacts: str
+    outputs: str
+    scratch: str
+    directory: str
+
+
 class RunLayout:
-    """Where things lie in one run's directory."""
+    """The paths in the directory of one run."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -46,14 +60,13 @@ class RunLayout:
         self.scratch = directory / "scratch"
         self._texts = tuple(map(str, (self.logs, self.artifacts, self.outputs, self.scratch, directory)))
 
-    def attempt(self, run_id: str, task_id: str, number: int, timeout: float | None) -> Attempt:
-        """Where the traces of one attempt go."""
+    def attempt(self, task_id: str, number: int) -> AttemptPaths:
+        """The files of attempt `number` of a task."""
         name = file_name(task_id)
         logs, artifacts, outputs, scratch, directory = self._texts
-        return Attempt(
-            run_id=run_id, task_id=task_id, number=number, timeout=timeout, log=f"{logs}/{name}.{number}.log",
-            artifacts=f"{artifacts}/{name}", outputs=f"{outputs}/{name}.{number}.json",
-            scratch=f"{scratch}/{name}.{number}", directory=directory,
+        return AttemptPaths(
+            f"{logs}/{name}.{number}.log", f"{artifacts}/{name}", f"{outputs}/{name}.{number}.json",
+            f"{scratch}/{name}.{number}", directory,
         )  # fmt: skip
 
     def log(self, task_id: str, attempt: int) -> Path:

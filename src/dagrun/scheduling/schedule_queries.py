@@ -16,8 +16,8 @@ from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.scheduling.claims import Claims
 from dagrun.scheduling.due import decide, decide_minute
-from dagrun.scheduling.runner import DagProblem
-from dagrun.scheduling.schedule import Due, Schedule, Skip, minute_number, minute_text
+from dagrun.scheduling.run_control import DagProblem
+from dagrun.scheduling.schedule import DueFire, Schedule, SkippedFires, minute_number, minute_text
 from dagrun.scheduling.schedule_files import Loaded, ScheduleFiles
 from dagrun.views.status import RunView
 
@@ -134,8 +134,8 @@ def views(
     """Every schedule with its next `count` fires; none where it is disabled. No minute that is settled is fired."""
     found = []
     for schedule in schedules:
-        standing = claims.standing(schedule.id)
-        last_id, watermark = standing.run_id, standing.watermark
+        state = claims.state(schedule.id)
+        last_id, watermark = state.run_id, state.settled_until
         ahead = watermark if watermark > minute_text(int(now // 60)) else ""
         after = max(now, minute_number(ahead) * 60.0) if ahead else now
         fires = list(islice(schedule.fires(after), count)) if schedule.enabled else []
@@ -147,26 +147,26 @@ def views(
 class Preview:
     """A fire that a tick would run or skip, and why it would be skipped."""
 
-    what: Due | Skip
+    what: DueFire | SkippedFires
     reason: str
 
 
 def preview(
     schedules: Iterable[Schedule], claims: Claims, find: Callable[[str], Dag], now: float, minute: str | None
 ) -> list[Preview]:
-    """What a tick would fire and skip; runs that go on are left out of account."""
+    """What a tick would fire and skip; runs that go on are not taken into account."""
     found: list[Preview] = []
     for schedule in schedules:
         if minute is None:
-            decisions = decide(schedule, claims.standing(schedule.id).account, now)
+            decisions = decide(schedule, claims.state(schedule.id).watermark, now)
         else:
             named = decide_minute(schedule, minute)
             is_new = named is not None and claims.find(schedule.id, minute) is None
             decisions = [named] if named is not None and is_new else []
         for decision in decisions:
-            if isinstance(decision, Skip):
+            if isinstance(decision, SkippedFires):
                 found.append(Preview(decision, str(decision.reason)))
-            elif isinstance(decision, Due):
+            elif isinstance(decision, DueFire):
                 found.append(Preview(decision, _hindrance(schedule, find)))
     return found
 
