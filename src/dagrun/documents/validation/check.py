@@ -35,7 +35,7 @@ MOST_OF_A_SORT: Final = 200  # findings of one sort that are reported
 def check(parsed: ParsedDocument, registry: Registry | None) -> list[Finding]:
     """All findings about the meaning of a document, in the order of the document. Costs O(tasks + edges).
 
-    Without a registry (None) nothing is said about workflows.
+    Without a registry (None) workflows are not checked.
     """
     rings = list(_cycles(parsed))
     found = [
@@ -54,20 +54,23 @@ def check(parsed: ParsedDocument, registry: Registry | None) -> list[Finding]:
         found += _first(check_reachability(parsed))
     if registry is not None:
         found += _first(_workflows(parsed, registry))
-    once: dict[tuple[Place, str], Finding] = {}
-    for finding in found:  # an error in `defaults` is found again in every task
-        once.setdefault((finding.place, finding.message), finding)
-    return sorted(once.values(), key=lambda finding: (finding.place.line, finding.place.column))
+    return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))
 
 
 def _first(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The first findings of one sort. Each may search all tasks for a similar name."""
-    found = list(islice(findings, MOST_OF_A_SORT + 1))
-    if len(found) > MOST_OF_A_SORT:
-        last = found[MOST_OF_A_SORT]
-        message = f"there are more {last.level}s like the {MOST_OF_A_SORT} above; correct those first"
-        found[MOST_OF_A_SORT] = replace(last, message=message, suggestion="")
-    return iter(found)
+    """The first findings of one sort, without duplicates: an error in `defaults` is found again in every task.
+
+    Each finding may search all tasks for a similar name.
+    """
+    found: dict[tuple[Place, str], Finding] = {}
+    for finding in findings:
+        key = (finding.place, finding.message)
+        if len(found) == MOST_OF_A_SORT and key not in found:
+            message = f"there are more {finding.level}s like the {MOST_OF_A_SORT} above; correct those first"
+            found[finding.place, message] = replace(finding, message=message, suggestion="")
+            break
+        found.setdefault(key, finding)
+    yield from found.values()
 
 
 def _sound(parsed: ParsedDocument) -> Iterator[tuple[int, Task]]:

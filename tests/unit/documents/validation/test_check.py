@@ -554,3 +554,9 @@ def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
           help: write shell: bash
         """
     )
+
+
+def test_an_error_in_the_defaults_of_many_tasks_is_one_error() -> None:
+    tasks = "".join(f"  - {{id: t{i}, run: x}}\n" for i in range(300))
+    found = told(f"defaults: {{params: {{a: .inf}}}}\ntasks:\n{tasks}")
+    assert found.count("error:") == 1
