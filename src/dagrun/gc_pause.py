@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 #: New objects before a collection: more than a short command creates.
 THRESHOLD = 100_000
@@ -23,6 +24,11 @@ def skip_last_collections() -> None:
     gc.freeze()
 
 
+#: A full collection takes milliseconds, and a command reads fewer documents than this.
+PAUSES_PER_COLLECTION = 1_000
+_pauses = count(1)
+
+
 @contextmanager
 def resting() -> Iterator[None]:
     """No collection until the block ends. Its objects count as old then, so that the next collection is cheap too."""
@@ -36,3 +42,6 @@ def resting() -> Iterator[None]:
         gc.freeze()
         gc.unfreeze()
         gc.enable()
+        # Python counts old objects only when it makes them old itself: without this, garbage in cycles would never be collected.
+        if next(_pauses) % PAUSES_PER_COLLECTION == 0:
+            gc.collect()

@@ -35,7 +35,7 @@ def test_all_that_is_wrong_with_given_values_is_told_at_once_and_quoted(project:
     for part in (
         "not string 'three'",
         "no parameter 'titel' (did you mean 'title'?)",
-        "'oops' is not of the form name=value",
+        "'oops' does not have the form name=value",
     ):
         assert part in run.err
     assert not (project.root / "logs").exists()

@@ -75,7 +75,7 @@ def keys(definition: str) -> str:
     """The keys of a node and what each is for, as the schema says it."""
     whole = schema("native")
     node = whole["definitions"][definition] if definition != "Document" else whole
-    shared = whole["definitions"]["Common"]["properties"] if definition == "Task" else {}
+    shared = whole["definitions"]["Defaults"]["properties"] if definition == "Task" else {}
     lines = [_row("key", "meaning", "value"), _row("---", "---", "---")]
     for key in sorted(node["properties"], key=shared.__contains__):  # what is the task's own comes first
         shape = node["properties"][key]

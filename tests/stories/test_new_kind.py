@@ -79,7 +79,7 @@ def test_what_its_texts_read_belongs_to_a_choice_of_tasks(project: Path) -> None
         ("needs_file: {}", "dag.yaml:3:25: error: missing key 'path'"),
         ("needs_file: {path: x, mode: r}", "unknown key 'mode'"),
         ("needs_file: 5", "'needs_file' must be a mapping"),
-        ("needs_file: {path: x}, run: ls", "a task does one thing, but this one has 'run' and 'needs_file'"),
+        ("needs_file: {path: x}, run: ls", "a task has one action, but this one has 'run' and 'needs_file'"),
     ],
 )
 @pytest.mark.usefixtures("registered")

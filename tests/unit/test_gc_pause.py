@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
-from dagrun.gc_pause import resting
+from dagrun.gc_pause import PAUSES_PER_COLLECTION, resting
 
 
 def test_it_runs_again_after_the_outermost_block() -> None:
@@ -28,3 +29,18 @@ def test_objects_of_the_block_count_as_old() -> None:
         kept = [[] for _ in range(5000)]  # type: ignore[var-annotated]
     assert gc.get_count()[0] < 5000
     assert len(kept) == 5000
+
+
+def test_garbage_in_cycles_does_not_stay_for_ever() -> None:
+    class Node:
+        own: Node
+
+    node = Node()
+    node.own = node
+    left = weakref.ref(node)
+    with resting():
+        del node
+    for _ in range(PAUSES_PER_COLLECTION):
+        with resting():
+            pass
+    assert left() is None

@@ -15,7 +15,7 @@ from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
-from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
@@ -170,23 +170,23 @@ class Documents:
             self._prefetch_registry()
         try:
             with resting():
-                written = detect.to_dag(source.load(), source, lookup.stem(path))
+                parsed = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
             return FileReport(displayed, source, error.findings)
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
-        registry = self._registry_for(written.dag) if calls else None
+        registry = self._registry_for(parsed.dag) if calls else None
         with resting():
-            return self._checked(written, registry, displayed)
+            return self._checked(parsed, registry, displayed)
 
-    def _checked(self, written: Written, registry: Registry | None, displayed: str) -> FileReport:
+    def _checked(self, parsed: ParsedDocument, registry: Registry | None, displayed: str) -> FileReport:
         findings = sorted(
-            [*written.findings, *check(written, registry), *self.inputs.check_dotenv(written)],
+            [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)],
             key=lambda finding: (finding.place.line, finding.place.column),
         )
-        report = FileReport(displayed, written.source, findings, written.dag)
+        report = FileReport(displayed, parsed.source, findings, parsed.dag)
         if report.errors:
             return report
-        return replace(report, graph=Graph.compile(written.dag))
+        return replace(report, graph=Graph.compile(parsed.dag))
 
     def _registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""

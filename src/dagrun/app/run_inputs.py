@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dagrun import encoding
 from dagrun.core.model import Dag
 from dagrun.documents import parameters
-from dagrun.documents.dialects.dialect import Written
+from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.yaml import DocumentError, Finding, Source
 from dagrun.errors import UsageError
 from dagrun.masking import SHORTEST, Masker
@@ -122,15 +122,15 @@ class RunInputs:
             raise UsageError("\n".join(f"{each.place}: {each.message}" for each in problems))
         return values
 
-    def check_dotenv(self, written: Written) -> Iterator[Finding]:
+    def check_dotenv(self, parsed: ParsedDocument) -> Iterator[Finding]:
         """A finding for each problem with a dotenv file, at its entry in the document."""
-        dag, places = written.dag, written.places
-        if places is None:
+        dag, locations = parsed.dag, parsed.locations
+        if locations is None:
             return
-        entries = [((*places.document("dotenv"), n), path) for n, path in enumerate(dag.dotenv)]
+        entries = [((*locations.document("dotenv"), n), path) for n, path in enumerate(dag.dotenv)]
         for i, task in enumerate(dag.tasks):
             if task.dotenv:
-                entries += [((*places.said(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
+                entries += [((*locations.option(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
         read: dict[str, Sequence[Finding]] = {}
         for at, path in entries:
             if path not in read:
@@ -138,7 +138,7 @@ class RunInputs:
             for problem in read[path]:
                 where = "" if problem.code == "missing-file" else f", line {problem.place.line}"
                 message = f"{path}{where}: {problem.message}"
-                yield Finding(written.source.place(at), message, problem.code, problem.suggestion)
+                yield Finding(parsed.source.place(at), message, problem.code, problem.suggestion)
 
     def _variables(self, path: str) -> tuple[Mapping[str, str], Sequence[Finding]]:
         """The variables of one dotenv file, and the problems with it."""

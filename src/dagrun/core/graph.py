@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from dagrun.core.model import Dag, MatrixValue, Task, Trigger
+from dagrun.core.union_find import united
 from dagrun.core.variants import variant_id, variants
 from dagrun.language import expressions
 
@@ -120,19 +121,12 @@ class Graph:
 
     def _units(self, *, parallel: bool) -> list[int]:
         """For each node the unit that stands in one wave: a group with its variants, tasks that run side by side."""
-        unit = list(range(len(self.nodes)))
-
-        def of(i: int) -> int:
-            while unit[i] != i:
-                unit[i] = i = unit[unit[i]]
-            return i
-
-        for node in self.nodes:
-            for member in node.members or ():
-                unit[of(member)] = of(node.index)
-            for name in node.task.parallel_with if parallel else ():
-                unit[of(self.index[name])] = of(node.index)
-        return [of(i) for i in range(len(unit))]
+        pairs = [(node.index, member) for node in self.nodes for member in node.members or ()]
+        if parallel:
+            pairs += [
+                (node.index, self.index[name]) for node in self.nodes for name in node.task.parallel_with
+            ]
+        return united(len(self.nodes), pairs)
 
     def _levels(self, unit: Sequence[int]) -> list[int] | None:
         """The depth of the unit of each node; None when units depend on each other in a cycle."""

@@ -1,4 +1,4 @@
-"""Files of variables such as `.env`: one `NAME=value` a line. A value is what is written; nothing in it is expanded."""
+"""Files of variables such as `.env`, with one `NAME=value` per line. Nothing in a value is expanded."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from typing import Final
 
 from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Place, Source
+from dagrun.documents.yaml.values import brief
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WRITE: Final = "write NAME=value, with quotes around a value that has spaces or '#' in it"
+_WRITE: Final = "write NAME=value, with quotes around a value that contains spaces or '#'"
 
 
 @dataclass(frozen=True, slots=True)
-class Variables:
-    """What a file says, and what in it could not be read, each with its line."""
+class DotenvVariables:
+    """The variables of a file, and findings for the lines that could not be read."""
 
     values: dict[str, str]
     findings: Sequence[Finding]
 
 
 def paths(dag: Dag) -> list[str]:
-    """The files that a DAG and its tasks name, each once."""
+    """The files that a DAG and its tasks name, without duplicates."""
     return list(dict.fromkeys((*dag.dotenv, *(path for task in dag.tasks for path in task.dotenv))))
 
 
-def read(path: Path, shown: str) -> Variables:
-    """The variables of a file. Raises DocumentError when it is missing or is not UTF-8."""
+def read(path: Path, shown: str) -> DotenvVariables:
+    """The variables of a file. Raises DocumentError if it is missing or not UTF-8."""
     from dotenv.parser import parse_stream
 
     source = Source.read(path, shown)
@@ -42,22 +43,22 @@ def read(path: Path, shown: str) -> Variables:
             findings.append(Finding(Place(shown, line, 1), problem, "invalid-variable", _WRITE))
         elif binding.key is not None and binding.value is not None:
             values[binding.key] = binding.value
-    return Variables(values, findings)
+    return DotenvVariables(values, findings)
 
 
 def _problem(key: str | None, value: str | None, *, error: bool) -> str:
-    """Why a line says nothing; a comment and an empty line need not."""
+    """Why a line is not valid; empty for a variable, a comment or an empty line."""
     if error:
         return "this line cannot be read"
     if key is None:
         return ""
     if not _NAME.fullmatch(key):
-        return f"'{key}' cannot name an environment variable"
+        return f"'{brief(key)}' is not a valid name of an environment variable"
     if value is None:
-        return f"'{key}' has no value"
-    return f"the value of '{key}' has a NUL character" if "\0" in value else ""
+        return f"'{brief(key)}' has no value"
+    return f"the value of '{brief(key)}' contains a NUL character" if "\0" in value else ""
 
 
 def _blank_lines(text: str) -> int:
-    """How many lines the parser has taken in before the one that says something."""
+    """The number of empty lines that the parser joined with the line after them."""
     return text[: len(text) - len(text.lstrip())].count("\n")

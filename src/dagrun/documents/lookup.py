@@ -1,4 +1,4 @@
-"""The documents of a project by name, without reading them as YAML: names are looked for in many files, and on TAB."""
+"""Documents by name, without parsing them as YAML: a lookup reads many files, also for shell completion."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 SUFFIXES = (".yaml", ".yml")
 _VALUE = r"[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9_.-]*)[\"']?[ \t]*"
 _NAME = re.compile(rf"^[\"']?name[\"']?:{_VALUE}(?:#.*)?$", re.MULTILINE)
-#: The name that a document of the Kubernetes style has: the first key that is indented below `metadata:` tells how far
-#: its keys are, which the keys below those (labels, annotations) are not.
+#: The name of a document in the Kubernetes style. The indentation of the first key below `metadata:` is that of all its
+#: keys; deeper ones (of labels, annotations) are not matched.
 _METADATA = re.compile(
     r"^metadata:[ \t]*(?:#.*)?\n(?:[ \t]*(?:#.*)?\n)*(?=([ \t]+)\S)((?:\1.*\n?|[ \t]*(?:#.*)?\n)*)",
     re.MULTILINE,
@@ -23,18 +23,18 @@ _HEAD = 64 * 1024
 
 
 def documents(directory: Path) -> Iterator[Path]:
-    """The documents that lie in a directory."""
+    """The documents in a directory."""
     for suffix in SUFFIXES:
         yield from sorted(directory.glob(f"*{suffix}"))
 
 
 def stem(path: Path) -> str:
-    """A document's file name without its suffix: its name, when it declares none."""
+    """The file name of a document without its suffix, which is its default name."""
     return path.name.removesuffix(".yaml").removesuffix(".yml")
 
 
 def declared_name(path: Path) -> str | None:
-    """The `name:` of a document, or that of its `metadata:`."""
+    """The `name:` of a document, or the one in its `metadata:`."""
     text = _head(path, _HEAD)
     match = _NAME.search(text) or _IN_ONE_LINE.search(text)
     if match is None and (metadata := _METADATA.search(text)):
@@ -43,19 +43,19 @@ def declared_name(path: Path) -> str | None:
 
 
 def named(directory: Path, name: str) -> list[Path]:
-    """The documents of a directory that a name stands for: by their file's name, else by the one that they declare."""
+    """The documents of a directory with this name: by file name, otherwise by the name that they declare."""
     found = list(documents(directory))
     by_file = [path for path in found if name in (path.name, stem(path))]
     return by_file or [path for path in found if declared_name(path) == name]
 
 
 def task_ids(path: Path) -> list[str]:
-    """The ids of a document's tasks, as far as they can be seen without reading it as YAML: good enough to offer them."""
+    """The ids of the tasks in a document, as far as they can be found without parsing YAML: good enough for completion."""
     return list(dict.fromkeys(match[1] for match in _ID.finditer(_head(path, 1024 * 1024))))
 
 
 def looks_like_schedules(path: Path) -> bool:
-    """Whether a file has a `cron:` where a schedule has it, and none of the keys that make a document."""
+    """Whether a file has a `cron:` where schedules have it, and none of the keys of a document."""
     text = _head(path, _HEAD)
     return bool(_CRON.search(text)) and not _DOCUMENT.search(text)
 

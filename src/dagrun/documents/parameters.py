@@ -1,10 +1,11 @@
-"""A DAG's parameters: what was declared, what was given, and whether the two fit."""
+"""The parameters of a DAG: declarations, given values, and whether they match."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.model import Dag, Param
@@ -24,27 +25,28 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "list": (list,),
     "object": (dict,),
 }
-_KINDS: Final[Mapping[str, ScalarType]] = {
+_SCALAR_TYPES: Final[Mapping[str, ScalarType]] = {
     "string": "text", "integer": "number", "number": "number", "boolean": "boolean"
 }  # fmt: skip
-#: A value is quoted whole up to this length. A longer one is not cut, for a cut could hide a secret from the masker.
+#: The longest value that a message shows. A longer one is not shortened: the masker could not recognise a part of a secret.
 _SHOWN_AT_MOST: Final = 200
+_MOST_LISTED: Final = 20
 
 
-# --- values that are given ---------------------------------------------------------------------------------
+# --- given values ------------------------------------------------------------------------------------------
 
 
 def resolve(dag: Dag, given: Mapping[str, Json]) -> dict[str, Json]:
-    """Every parameter's value: the given one, else its default as it is written. UsageError lists all that is wrong."""
+    """The value of every parameter: the given one, otherwise its default as written. Raises UsageError with all problems."""
     if found := problems(dag, given):
         raise UsageError("\n".join(found))
     return {param.name: given.get(param.name, param.default) for param in dag.params}
 
 
 def problems(dag: Dag, given: Mapping[str, Json], *, give: str = "give it with --param {}=...") -> list[str]:
-    """Everything that is wrong with given values: unknown names, types that do not fit, values that are missing.
+    """All problems of given values: unknown names, wrong types, missing values.
 
-    `give` says how a missing value is given.
+    `give` tells the user how to give a missing value.
     """
     declared = {param.name: param for param in dag.params}
     found = [_unknown(dag, name, declared) for name in given if name not in declared]
@@ -58,7 +60,7 @@ def problems(dag: Dag, given: Mapping[str, Json], *, give: str = "give it with -
 
 
 def from_flags(dag: Dag, flags: Sequence[str]) -> tuple[dict[str, Json], list[str]]:
-    """The values of `name=value` texts, and what is wrong with those that have none."""
+    """The values of `name=value` texts, and the problems of the texts that cannot be read."""
     values: dict[str, Json] = {}
     found: list[str] = []
     for text in flags:
@@ -71,13 +73,13 @@ def from_flags(dag: Dag, flags: Sequence[str]) -> tuple[dict[str, Json], list[st
 
 
 def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
-    """`region=us` as a name and a value. Raises UsageError when it is none.
+    """The name and the value of a text such as `region=us`. Raises UsageError.
 
-    Where text is wanted the value is the text as it stands, else a YAML scalar or flow collection.
+    The value of a text parameter is the text itself, any other is read as a YAML scalar or flow collection.
     """
     name, equals, written = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--param {text!r} is not of the form name=value")
+        raise UsageError(f"--param {text!r} does not have the form name=value")
     declared = next((param for param in dag.params if param.name == name), None)
     if not written or (declared and takes_text(declared)):
         return name, written
@@ -89,21 +91,21 @@ def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
         value = Source.inline(written, f"--param {name}").load()
     except DocumentError as error:
         why = error.findings[0].message
-        hint = "close what is opened, quote it for YAML as well, or declare the parameter as `type: string`"
-        raise UsageError(f"--param {name}={written} is no YAML value: {why}", hint=hint) from None
+        hint = "close all brackets and quotes, quote text for YAML too, or declare the parameter as `type: string`"
+        raise UsageError(f"--param {name}={written} is not a YAML value: {why}", hint=hint) from None
     if isinstance(value, dict) and start != "{":
         raise UsageError(
             f"--param {name}={written} is a mapping without braces",
-            hint="write {key: value}, or quote it all",
+            hint="write {key: value}, or put it all in quotes",
         )
     return name, value
 
 
 def from_file(dag: Dag, source: Source) -> dict[str, Json]:
-    """The values of a file of parameters; a number where text is wanted keeps its text. DocumentError, UsageError."""
+    """The values in a file of parameters; a number for a text parameter keeps its text. Raises DocumentError, UsageError."""
     data = source.load()
     if not isinstance(data, dict):
-        raise UsageError(f"{source.path} must hold a mapping of parameters")
+        raise UsageError(f"{source.path} must contain a mapping of parameters")
     for param in dag.params:
         value = data.get(param.name)
         if takes_text(param) and isinstance(value, bool | int | float):
@@ -112,7 +114,7 @@ def from_file(dag: Dag, source: Source) -> dict[str, Json]:
 
 
 def takes_text(param: Param) -> bool:
-    """Whether a value is taken as it is written: the parameter is declared as text, or its default or choices are text."""
+    """Whether a value is text as written: the parameter is declared as string, or its default or choices are text."""
     if param.type is not None:
         return param.type == "string"
     if param.default is not None:
@@ -121,14 +123,14 @@ def takes_text(param: Param) -> bool:
 
 
 def scalar_type(param: Param) -> ScalarType | None:
-    """What kind of scalar the value is for certain; None: that cannot be told, or it may be null."""
+    """The certain type of the value; None if it is not certain, not a scalar, or may be null."""
     if param.type is None or is_deferred(param.default) or (param.default is None and not param.required):
         return None
-    return _KINDS.get(param.type)
+    return _SCALAR_TYPES.get(param.type)
 
 
 def problem_with_default(param: Param) -> str | None:
-    """What is wrong with a declaration itself. What an expression comes to is seen when it is evaluated."""
+    """The problem of a declaration itself. The value of an expression is checked when it is evaluated."""
     for choice in param.enum:
         if problem := _misfit(param, choice, "a choice of "):
             return problem
@@ -138,40 +140,47 @@ def problem_with_default(param: Param) -> str | None:
 
 
 def _unknown(dag: Dag, name: str, declared: Mapping[str, Param]) -> str:
-    hint = did_you_mean(name, declared) or (f"it has: {', '.join(declared)}" if declared else "it has none")
+    hint = did_you_mean(name, declared) or (f"it has: {_listed(declared)}" if declared else "it has none")
     return f"DAG '{dag.name}' has no parameter '{name}' ({hint})"
+
+
+def _listed(values: Collection[Any]) -> str:
+    """Values for a message, the first few of many."""
+    more = f" and {len(values) - _MOST_LISTED:,} more" if len(values) > _MOST_LISTED else ""
+    return ", ".join(map(str, islice(values, _MOST_LISTED))) + more
 
 
 def _problem(param: Param, value: Json, which: str = "") -> str | None:
     if problem := _misfit(param, value, which):
         return problem
     if param.enum and not any(expressions.equal(value, choice) for choice in param.enum):
-        choices = ", ".join(str(choice) for choice in param.enum)
-        return f"{which}parameter '{param.name}' must be one of {choices}, not {_described(value)}"
+        return (
+            f"{which}parameter '{param.name}' must be one of {_listed(param.enum)}, not {_described(value)}"
+        )
     return None
 
 
 def _misfit(param: Param, value: Json, which: str) -> str | None:
-    """Why a value cannot be one of the parameter's, whatever its choices are."""
+    """Why a value is not valid for the parameter, whatever its choices are."""
     if param.type is not None:
         fits = isinstance(value, _TYPES[param.type])
         if not fits or (isinstance(value, bool) and param.type != "boolean"):
             quote = "; put it in quotes" if param.type == "string" and isinstance(value, int | float) else ""
             return f"{which}parameter '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
     if flaw := _unrecordable(value):
-        return f"{which}parameter '{param.name}' holds {flaw}"
+        return f"{which}parameter '{param.name}' contains {flaw}"
     return None
 
 
 def _unrecordable(value: Any) -> str:
-    """What in a value cannot be recorded, for parameters are recorded as JSON in UTF-8; empty if it can be."""
+    """The part of a value that cannot be recorded, since parameters are recorded as JSON in UTF-8; empty if there is none."""
     pile = [value]
     while pile:
         value = pile.pop()
         if isinstance(value, float) and not math.isfinite(value):
-            return "a number that JSON cannot write: .inf or .nan"
+            return "a number that JSON does not have: .inf or .nan"
         if isinstance(value, str) and not _is_text(value):
-            return f"bytes that are no UTF-8 text: {value!a}"
+            return f"bytes that are not UTF-8 text: {_described(value)}"
         if isinstance(value, dict):
             pile.extend(value)
             pile.extend(value.values())
@@ -181,7 +190,7 @@ def _unrecordable(value: Any) -> str:
 
 
 def _is_text(text: str) -> bool:
-    """Whether a text is Unicode; what is not UTF-8 on the command line or in the environment becomes half a character."""
+    """Whether a text is Unicode. Python represents bytes that are not UTF-8 as half a character (a lone surrogate)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -190,7 +199,7 @@ def _is_text(text: str) -> bool:
 
 
 def _described(value: Any) -> str:
-    """A value for a sentence: its type, and the value itself."""
+    """A value for a message: its type, and the value itself if it is short."""
     if value is None:
         return "null"
     kind = (
@@ -210,7 +219,7 @@ def _described(value: Any) -> str:
 
 
 def is_deferred(default: Any) -> bool:
-    """Whether a default holds a `${{ }}`, so that its value is known only when a run is created."""
+    """Whether a default contains a `${{ }}`, so that its value is known only when a run is created."""
     if isinstance(default, str):
         return "${{" in default
     if isinstance(default, Mapping):
@@ -219,14 +228,14 @@ def is_deferred(default: Any) -> bool:
 
 
 def deferred(dag: Dag, given: Mapping[str, Json]) -> frozenset[str]:
-    """The parameters whose values are still to be evaluated, for nobody gave one."""
+    """The parameters without a given value whose defaults must be evaluated."""
     return frozenset(
         param.name for param in dag.params if param.name not in given and is_deferred(param.default)
     )
 
 
 def evaluated(dag: Dag, params: Mapping[str, Json], names: frozenset[str], scope: Scope) -> dict[str, Json]:
-    """The values of all parameters, those of `names` evaluated. UsageError lists all that is wrong."""
+    """The values of all parameters, with those of `names` evaluated. Raises UsageError with all problems."""
     values, found = dict(params), list[str]()
     for param in dag.params:
         if param.name not in names:
@@ -247,7 +256,7 @@ def evaluated(dag: Dag, params: Mapping[str, Json], names: frozenset[str], scope
 
 
 def env_beyond_defaults(dag: Dag) -> frozenset[str]:
-    """The names of the document's `env` that a default cannot read: they need parameters, or hold secrets."""
+    """The names in `env` of the document that a default cannot read: they need parameters, or contain secrets."""
     found: set[str] = set()
     for name, text in dag.env.items():
         for reference in expressions.references(text):

@@ -1,1 +1,1 @@
-"""The language of `${{ }}`, and where a value may appear in a script."""
+"""The language of `${{ }}`, and values in scripts."""

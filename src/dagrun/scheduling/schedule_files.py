@@ -16,9 +16,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from dagrun.core.model import seconds
 from dagrun.documents.dialects import fields
-from dagrun.documents.dialects.fields import Duration, Name, Wire
+from dagrun.documents.dialects.fields import Duration, Name, StrictModel
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
-from dagrun.documents.yaml.text import Text
+from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import UsageError
 from dagrun.scheduling.cron import Cron, CronError
 from dagrun.scheduling.cron import parse as parse_cron
@@ -44,7 +44,7 @@ class Loaded:
 
     schedules: tuple[Schedule, ...]
     #: In the order of the files and lines, each with the text to show it in (`render(finding, text)`).
-    findings: tuple[tuple[Finding, Text | None], ...]
+    findings: tuple[tuple[Finding, SourceText | None], ...]
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ class ScheduleFiles:
 
     def _joined(self, files: Sequence[_ParsedFile]) -> Loaded:
         first: dict[str, Schedule] = {}
-        found: list[tuple[Finding, Text | None]] = []
+        found: list[tuple[Finding, SourceText | None]] = []
         for file in files:
             findings = list(file.findings)
             for schedule in file.schedules:
@@ -205,7 +205,7 @@ def _window(value: object) -> float:
     return seconds(float(match[1]) * 86_400 + (seconds(match[2]) if match[2] else 0))
 
 
-class _ScheduleModel(Wire):
+class _ScheduleModel(StrictModel):
     """The keys of a schedule in a file."""
 
     id: Name = Field(description="The schedule's name, unique over all files.")

@@ -12,7 +12,7 @@ from dagrun.core.model import Dag
 from dagrun.core.work import Json
 from dagrun.documents.parameters import resolve
 from dagrun.documents.yaml import DocumentError, Finding
-from dagrun.documents.yaml.text import Text
+from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.scheduling.claims import Claims
 from dagrun.scheduling.due import decide, decide_minute
@@ -110,7 +110,7 @@ class CheckedFiles:
         findings.sort(key=lambda pair: (pair[0].place.path, pair[0].place.line, pair[0].place.column))
         return Loaded(loaded.schedules, tuple(findings))
 
-    def _problems(self, schedule: Schedule) -> Iterator[tuple[Finding, Text]]:
+    def _problems(self, schedule: Schedule) -> Iterator[tuple[Finding, SourceText]]:
         origin = schedule.origin
         try:
             known_dag(schedule, self._find)

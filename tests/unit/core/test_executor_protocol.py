@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from dagrun.core.executor_protocol import Executor, Prefetching
-from dagrun.core.model import Dag, WorkflowAction
+from dagrun.core.model import Dag
 from dagrun.core.work import Attempt, AttemptResult, Work
 from dagrun.executors.inline import InlineExecutor
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.testing import run
 from tests.unit.harness import task
 

@@ -1,4 +1,4 @@
-"""Documents by name: what each is called, and which one a name stands for."""
+"""Documents by name: the names of a document, and the document of a name."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_files_name_comes_before_what_another_document_declares(project: Docum
     assert project.find("other")[0].name == "other.yaml"
 
 
-def test_a_name_that_two_documents_declare_stands_for_neither(project: Documents) -> None:
+def test_a_name_that_two_documents_declare_is_ambiguous(project: Documents) -> None:
     Path("configs/dags/more.yaml").write_text("name: other\ntasks: [{id: a, run: 'true'}]\n")
     with pytest.raises(NotFoundError) as error:
         project.find("other")
@@ -91,7 +91,7 @@ def test_a_name_that_two_documents_declare_stands_for_neither(project: Documents
     )
 
 
-def test_a_file_that_no_document_has_the_name_of_is_taken_by_its_path(project: Documents) -> None:
+def test_a_path_names_a_file(project: Documents) -> None:
     Path("mine").write_text("tasks: [{id: a, run: 'true'}]\n")
     assert project.find("mine") == (Path("mine"), "mine")
     assert project.find("./backup.yaml") == (Path("./backup.yaml"), "./backup.yaml")
@@ -104,7 +104,7 @@ def test_a_name_that_nothing_has_is_not_found(project: Documents, named: str) ->
             find(named)
 
 
-def test_a_directory_alone_is_no_dag(project: Documents) -> None:
+def test_a_directory_is_not_a_dag(project: Documents) -> None:
     Path("mine").mkdir()
     with pytest.raises(NotFoundError, match="DAG 'mine' not found"):
         project.find("mine")

@@ -1,4 +1,4 @@
-"""A DAG's parameters: declared, given, and whether the two fit."""
+"""The parameters of a DAG: declarations, given values, and whether they match."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refusal(given: dict[str, Any], *params: Param) -> str:
 REGION = Param(name="region", default="eu")
 
 
-def test_without_a_value_the_default_holds() -> None:
+def test_without_a_value_the_default_applies() -> None:
     assert resolve(dag(REGION), {}) == {"region": "eu"}
 
 
@@ -49,7 +49,7 @@ def test_a_parameter_without_a_default_is_null() -> None:
     assert resolve(dag(Param(name="note", type="string")), {}) == {"note": None}
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     day, size = Param(name="day", required=True), Param(name="size", type="integer")
     assert refusal({"regoin": "us", "size": "big"}, REGION, day, size) == "\n".join(
         (
@@ -60,7 +60,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     )
 
 
-def test_an_unknown_parameter_without_a_near_one_lists_those_there_are() -> None:
+def test_an_unknown_parameter_without_a_similar_one_lists_all() -> None:
     assert refusal({"x": 1}, REGION) == "DAG 'daily' has no parameter 'x' (it has: region)"
     assert refusal({"x": 1}) == "DAG 'daily' has no parameter 'x' (it has none)"
 
@@ -95,19 +95,19 @@ def test_a_value_outside_the_choices_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), [float("-inf")], {"a": [float("nan")]}])
-def test_a_number_that_json_cannot_write_is_refused(value: Any) -> None:
-    message = "parameter 'p' holds a number that JSON cannot write: .inf or .nan"
+def test_a_number_that_json_does_not_have_is_refused(value: Any) -> None:
+    message = "parameter 'p' contains a number that JSON does not have: .inf or .nan"
     assert refusal({"p": value}, Param(name="p")) == message
 
 
 @pytest.mark.parametrize("value", ["\udcff", ["a\ud800"], {"\udcff": 1}])
 def test_text_that_is_not_utf_8_is_refused(value: Any) -> None:
     assert refusal({"p": value}, Param(name="p")).startswith(
-        "parameter 'p' holds bytes that are no UTF-8 text: '"
+        "parameter 'p' contains bytes that are not UTF-8 text: string '"
     )
 
 
-def test_a_declaration_whose_default_does_not_fit_is_told() -> None:
+def test_a_default_that_does_not_fit_its_declaration_is_reported() -> None:
     param = Param(name="n", type="integer", default="many")
     assert (
         problem_with_default(param)
@@ -133,25 +133,25 @@ def test_a_flag_is_a_name_and_a_yaml_value(flag: str, expected: tuple[str, Any])
 
 
 @pytest.mark.parametrize("param", [Param(name="v", type="string"), Param(name="v", enum=("3.10", "3.11"))])
-def test_where_only_text_fits_the_text_stays_as_it_is(param: Param) -> None:
+def test_a_text_parameter_takes_the_text_as_it_is(param: Param) -> None:
     assert from_flag(dag(param), "v=3.10") == ("v", "3.10")
 
 
 @pytest.mark.parametrize("flag", ["region", "=us", ""])
 def test_a_flag_without_a_name_or_a_value_is_refused(flag: str) -> None:
-    with pytest.raises(UsageError, match=f"--param '{flag}' is not of the form name=value"):
+    with pytest.raises(UsageError, match=f"--param '{flag}' does not have the form name=value"):
         from_flag(dag(), flag)
 
 
-def test_a_value_that_is_no_yaml_is_refused_with_advice() -> None:
+def test_a_value_that_is_not_yaml_is_refused_with_advice() -> None:
     with pytest.raises(UsageError) as caught:
         from_flag(dag(), "x=[1")
-    assert caught.value.message == "--param x=[1 is no YAML value: '[' is never closed"
+    assert caught.value.message == "--param x=[1 is not a YAML value: '[' is never closed"
     assert "declare the parameter as `type: string`" in caught.value.hint
 
 
 @pytest.mark.parametrize("flag", ["x='a': b", "x='a' b", 'x="a', "x={a", "x=[1] 2"])
-def test_what_begins_like_a_quoted_text_or_a_collection_must_be_one(flag: str) -> None:
+def test_a_value_that_starts_like_quoted_text_or_a_collection_must_be_one(flag: str) -> None:
     with pytest.raises(UsageError, match=r"^--param x="):
         from_flag(dag(), flag)
 
@@ -164,7 +164,7 @@ def test_a_plain_value_is_a_scalar_whatever_characters_it_has(text: str) -> None
 
 
 @given(st.text())
-def test_text_that_is_wanted_arrives_as_it_is(text: str) -> None:
+def test_any_text_arrives_unchanged(text: str) -> None:
     for param in (Param(name="v", type="string"), REGION, Param(name="v", enum=("eu",))):
         assert from_flag(dag(param), f"{param.name}={text}") == (param.name, text)
 
@@ -180,7 +180,7 @@ def test_a_plain_value_is_itself_or_a_json_scalar(text: str) -> None:
         assert value == text
 
 
-def test_a_file_of_values_keeps_types_and_the_text_where_text_is_wanted() -> None:
+def test_a_file_of_values_keeps_types_and_the_text_of_text_parameters() -> None:
     source = Source.inline("s: 3.10\nregion: 0644\non: true\nn: 3.10\nl: [1.10]\n", "values.yaml")
     declared = dag(
         Param(name="s", type="string"), REGION, Param(name="on", default="off"), Param(name="n"), Param(name="l")
@@ -188,8 +188,8 @@ def test_a_file_of_values_keeps_types_and_the_text_where_text_is_wanted() -> Non
     assert from_file(declared, source) == {"s": "3.10", "region": "0644", "on": "true", "n": 3.1, "l": [1.1]}
 
 
-def test_a_file_that_holds_no_mapping_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"values\.yaml must hold a mapping of parameters"):
+def test_a_file_without_a_mapping_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"values\.yaml must contain a mapping of parameters"):
         from_file(dag(), Source.inline("- 1", "values.yaml"))
 
 
@@ -200,7 +200,7 @@ def test_a_choice_is_compared_without_conversion() -> None:
     )
 
 
-def test_problems_can_say_how_a_value_is_given() -> None:
+def test_the_caller_decides_how_a_missing_value_is_given() -> None:
     assert problems(dag(Param(name="day", required=True)), {}, give="add it to 'params'") == [
         "parameter 'day' is required: add it to 'params'"
     ]
@@ -232,7 +232,7 @@ def test_a_given_value_is_never_evaluated() -> None:
     }
 
 
-def test_a_default_that_comes_to_something_else_is_refused() -> None:
+def test_a_default_with_a_value_of_the_wrong_type_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         evaluate(
             Param(name="n", type="integer", default="${{ env.N }}"),
@@ -243,7 +243,7 @@ def test_a_default_that_comes_to_something_else_is_refused() -> None:
     assert second.startswith("the default of parameter 'm': fromJSON(): the text is not JSON")
 
 
-def test_variables_made_of_parameters_or_secrets_are_beyond_a_default() -> None:
+def test_a_default_cannot_read_variables_that_depend_on_parameters_or_secrets() -> None:
     env = {
         "A": "${{ params.x }}", "B": "${{ env.A }}", "C": "${{ env.HOME }}", "D": "${{ secrets.S }}", "E": "${{ env.E }}",
     }  # fmt: skip

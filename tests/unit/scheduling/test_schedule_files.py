@@ -150,7 +150,7 @@ def test_an_end_on_the_day_of_the_start_is_a_schedule_of_one_day(tmp_path: Path)
          "4:17 'catchup_window': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]"),
         ("enabled: 'no'", "4:10 'enabled' must be true or false [invalid-value] write false"),
         ("timezone: Europe/Berln", "4:11 unknown time zone 'Europe/Berln' [unknown-zone] did you mean 'Europe/Berlin'?"),
-        ("tenant: a b", "4:9 'a b' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value] write a-b"),
+        ("tenant: a b", "4:9 'a b' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value] write a-b"),
         ("params: [1]", "4:9 'params' must be a mapping [invalid-value] write `name: value`, without `-`"),
         ("params: {a: .nan}", "4:13 the parameter 'a' holds .inf or .nan, which cannot be recorded [invalid-value]"),
         ("start: soon", "4:8 'start' must be a date, or a date and a time [invalid-value] write 2026-01-31, or 2026-01-31T09:00"),
@@ -170,7 +170,7 @@ def test_a_number_whose_text_is_lost_is_a_warning_and_the_schedule_is_served(tmp
     write(tmp_path, ops="id: a\ncron: '0 9 * * *'\ndag: a.yaml\nparams: {ver: 3.10}\n")
     loaded = read(tmp_path).load()
     assert [(each.level, each.code, each.message) for each, _ in loaded.findings] == [
-        ("warning", "changed-number", "3.10 is the number 3.1 here")
+        ("warning", "changed-number", "3.10 becomes the number 3.1")
     ]
     assert [schedule.params for schedule in loaded.schedules] == [{"ver": 3.1}]
 

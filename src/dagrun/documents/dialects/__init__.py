@@ -1,1 +1,1 @@
-"""Text to Dag: one dialect, one file, with private wire models that nobody else sees."""
+"""From a document to a Dag: one file per dialect, with models that only this file uses."""

@@ -1,4 +1,4 @@
-"""Which dialect a document is written in: its top-level key says so."""
+"""The dialect of a document, which its top-level key decides."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import Any
 
 from dagrun.core.model import Dag
-from dagrun.documents.dialects.dialect import ToDag, Written
+from dagrun.documents.dialects.dialect import ParsedDocument, ToDag, TooManyFindings
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import nearest
 
-#: One row per top-level key: the dialect, which is also the name of its module. Only the one that is asked for is
-#: imported: each one's models cost more than most documents do.
+#: One row per top-level key: the dialect, which is also the name of its module. Only the dialect in use is imported,
+#: because its models cost more time than most documents.
 DIALECTS: Mapping[str, str] = {"tasks": "native", "spec": "steps", "steps": "steps", "jobs": "jobs"}
 
 
-#: The words of all dialects that call a registered workflow.
+#: The keys of all dialects that call a registered workflow.
 CALLS = ("workflow_ref", "toolRef", "agentRef")
 
 _BELOW = "write the list below 'tasks:'"
 
 
-def to_dag(data: Any, source: Source, name: str | None) -> Written:
-    """Read a document of any dialect; `name` is the DAG's where the document gives none."""
+def to_dag(data: Any, source: Source, name: str | None) -> ParsedDocument:
+    """Read a document of any dialect. `name` is the name of the DAG if the document has none."""
     if not isinstance(data, dict):
         return _refused(
             source,
@@ -38,26 +38,33 @@ def to_dag(data: Any, source: Source, name: str | None) -> Written:
     if len(present) > 1:
         place = source.place((present[1],), key=True)
         both = " and ".join(f"'{key}:'" for key in present)
-        message = f"one document has one dialect, but this one has {both}"
-        return _refused(source, Finding(place, message, "two-dialects", "keep one, or write two documents"))
-    dialect = DIALECTS[present[0] if present else _meant(data)]
+        message = f"a document has one dialect, but this one has {both}"
+        return _refused(
+            source, Finding(place, message, "two-dialects", "keep one of them, or write two documents")
+        )
+    dialect = DIALECTS[present[0] if present else _intended_key(data)]
     reader: ToDag = import_module(f"dagrun.documents.dialects.{dialect}").to_dag
-    return reader(data, source, name)
+    try:
+        return reader(data, source, name)
+    except TooManyFindings as error:
+        found = error.findings
+    message = f"there are more errors than the {len(found):,} above; correct those first"
+    return _refused(source, *found, Finding(source.place(()), message, "too-many-errors"))
 
 
-def _meant(data: Mapping[str, Any]) -> str:
-    """The key that a document without one lacks: one that it nearly has (`job:`, `Jobs:`), or the native one."""
+def _intended_key(data: Mapping[str, Any]) -> str:
+    """The missing top-level key: one that the document nearly has (`job:`, `Jobs:`), otherwise the native one."""
     if "apiVersion" in data or "metadata" in data:
         return "spec"
-    known = (*DIALECTS, "stages")  # a word of CI services that is near to 'steps'
+    known = (*DIALECTS, "stages")  # a key of CI services that is similar to 'steps'
     near = (nearest(key.lower(), known) for key in data)
     return next((each for each in near if each is not None and each in DIALECTS), "tasks")
 
 
 def may_call(source: Source) -> bool:
-    """Whether the document calls registered workflows, as far as can be told without reading it as YAML."""
+    """Whether the document seems to call registered workflows, without parsing it as YAML."""
     return any(word in source.text for word in CALLS)
 
 
-def _refused(source: Source, finding: Finding) -> Written:
-    return Written(Dag(name="unnamed", tasks=()), (finding,), source, None)
+def _refused(source: Source, *findings: Finding) -> ParsedDocument:
+    return ParsedDocument(Dag(name="unnamed", tasks=()), findings, source, None)

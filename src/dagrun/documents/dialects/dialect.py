@@ -1,8 +1,8 @@
-"""What a dialect hands over: the Dag, what was wrong with its text, and where each task was written."""
+"""The result of reading a document: the Dag, the findings, and where each part is in the document."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,11 +12,11 @@ from dagrun.documents.yaml import Finding, Source
 Path = tuple[str | int, ...]
 
 
-class Places(Protocol):
-    """Where a dialect wrote what: each method gives a path into the document. Tasks and services go by number."""
+class Locations(Protocol):
+    """Where the parts of a document are: each method returns a path into it. Tasks and services are given by index."""
 
     def document(self, word: str) -> Path:
-        """One of the words about the whole run: `params`, `env`, `outputs`."""
+        """A key of the document: `params`, `env`, `outputs`."""
         ...
 
     def task(self, task: int) -> Path:
@@ -28,7 +28,7 @@ class Places(Protocol):
         ...
 
     def action(self, task: int) -> Path:
-        """What the task does: a workflow's name, a script."""
+        """The action of the task: the name of a workflow, a script."""
         ...
 
     def script(self, task: int, number: int) -> Path:
@@ -44,53 +44,61 @@ class Places(Protocol):
         ...
 
     def trigger(self, task: int) -> Path:
-        """How the task's dependencies must have ended."""
+        """The trigger of the task."""
         ...
 
     def edge(self, task: int, need: str) -> Path:
         """The entry that makes the task depend on `need`."""
         ...
 
-    def beside(self, task: int, other: str) -> Path:
-        """The entry that puts the task into one parallel group with `other`."""
+    def parallel_with(self, task: int, other: str) -> Path:
+        """The entry of `parallel_with` for `other`."""
         ...
 
     def param(self, task: int, name: str) -> Path:
-        """One of the task's parameters, where it was given."""
+        """A parameter of the task, in the task or in the defaults."""
         ...
 
     def variable(self, task: int, name: str) -> Path:
-        """One of the task's environment variables, where it was given."""
+        """An environment variable of the task, in the task or in the defaults."""
         ...
 
     def default(self, name: str) -> Path:
-        """The default of one of the DAG's parameters."""
+        """The default of a parameter of the DAG."""
         ...
 
-    def said(self, task: int, word: str) -> Path:
-        """A word of the task, where it or the document's `defaults` say it."""
+    def option(self, task: int, word: str) -> Path:
+        """A key of the task, in the task or in the defaults."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A document as read. With findings of level error, `dag` holds only what could be read, for further checks."""
+class ParsedDocument:
+    """A document that has been read. With findings of level error, `dag` contains only what could be read, for further checks."""
 
     dag: Dag
     findings: tuple[Finding, ...]
     source: Source
-    places: Places | None
-    #: Indices of tasks that could not be read: only their ids and dependencies are worth anything.
+    locations: Locations | None
+    #: Indexes of tasks that could not be read: only their ids and dependencies are known.
     broken: frozenset[int] = frozenset()
-    #: Words about the whole run that could not be read: what they declare is not known.
+    #: Keys of the document that could not be read: their declarations are not known.
     unread: frozenset[str] = frozenset()
-    #: Of tasks by index: `needs`, `params`, `matrix` and `for_each`, where they stand under a name that nobody knows.
+    #: Of tasks by index: which of `needs`, `params`, `matrix` and `for_each` they have under an unknown name.
     misspelt: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
-class ToDag(Protocol):
-    """One dialect. `data` is the document as plain data, a mapping; `name` is the DAG's when it gives none."""
+class TooManyFindings(Exception):
+    """Ends the reading of a document with many errors."""
 
-    def __call__(self, data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__()
+        self.findings = findings
+
+
+class ToDag(Protocol):
+    """Reads one dialect. `data` is the document, a mapping; `name` is the name of the DAG if the document has none."""
+
+    def __call__(self, data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
         """Read the document."""
         ...

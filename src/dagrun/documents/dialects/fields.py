@@ -1,4 +1,4 @@
-"""What all dialects' wire models share: types for values as they are written, and errors in the author's words."""
+"""Types of values for the models of all dialects, and validation errors in the words of the author."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean
 
 
-class Wire(BaseModel):
-    """A node of a document: its keys and their types, no others, no conversions that a reader would not expect.
+class StrictModel(BaseModel):
+    """A node of a document: only the known keys, and no surprising conversions.
 
-    A field that may be None is a key that may be left out. A key with nothing after it is a slip.
+    A field that may be None is an optional key. A key without a value is an error.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
@@ -49,12 +49,12 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 AXIS = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 _PORT = r"^([1-9][0-9]{0,4}:)?[1-9][0-9]{0,4}(/(tcp|udp))?$"
 _MOUNT = r"^[^:]+:/[^:]*(:(ro|rw))?$"
-#: What is wrong with a text that does not match.
+#: The messages for texts that do not match a pattern.
 _MISMATCHES: Mapping[str, str] = {
-    _NAME: f"is no valid name: {NAME_RULE}",
-    _VARIABLE: "cannot name an environment variable",
-    AXIS: "cannot name an axis: write letters, digits, '_' and '-', starting with a letter",
-    _MOUNT: "mounts nothing; write 'source:/target', or 'source:/target:ro' to keep it as it is",
+    _NAME: f"is not a valid name: {NAME_RULE}",
+    _VARIABLE: "is not a valid name of an environment variable",
+    AXIS: "is not a valid name of an axis: use letters, digits, '_' and '-', and start with a letter or '_'",
+    _MOUNT: "is not a valid mount; write 'source:/target', or 'source:/target:ro' for read-only",
 }
 _PLAIN: dict[str, Any] = {"not": {"type": "string", "pattern": r"\$\{\{"}}
 _SECONDS = rf"\s*(?=\S)(?:\d+(?:\.\d+)?|{DURATION_PATTERN})\s*$"
@@ -69,7 +69,7 @@ def _timeout(value: object) -> object:
 
 def _plain(value: object) -> object:
     if isinstance(value, str) and "${{" in value:
-        raise ValueError("must be written out: ${{ }} is not evaluated here")
+        raise ValueError("must not contain ${{ }}, which is not evaluated here")
     return value
 
 
@@ -85,13 +85,13 @@ def _command(value: object) -> object:
 
 
 def _condition(value: object) -> object:
-    """YAML's own true and false are conditions too."""
+    """The YAML values true and false are conditions too."""
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def _value(value: object) -> object:
     if not isinstance(value, str | int | float):
-        raise ValueError("must be a text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
+        raise ValueError("must be text, a number, true or false")  # noqa: TRY004 - pydantic takes only these
     return _plain(value)
 
 
@@ -101,7 +101,7 @@ def _port(value: object) -> object:
     return value
 
 
-# The schema of each says what its validator does: a test holds the two against each other.
+# The schema of each type matches its validator: a test compares the two.
 Name = Annotated[str, Field(pattern=_NAME)]
 Variable = Annotated[str, Field(pattern=_VARIABLE)]
 Axis = Annotated[str, Field(pattern=AXIS)]
@@ -122,15 +122,15 @@ Timeout = Annotated[
         {"type": ["number", "string"], "exclusiveMinimum": 0, "pattern": f"^(?=.*[1-9]){_SECONDS}"}
     ),
 ]
-#: A plain number of them; 0 means none.
+#: A plain number of seconds; 0 means no limit.
 Seconds = Annotated[float, Field(ge=0, lt=10**10)]
 Condition = Annotated[str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean"]})]
-#: Text that holds no expressions; one of these is split into words as a shell does.
+#: Text without expressions; a command line is split into words as in a shell.
 Plain = Annotated[str, BeforeValidator(_plain), WithJsonSchema({"type": "string", **_PLAIN})]
 CommandLine = Annotated[
     str, BeforeValidator(_command), WithJsonSchema({"type": "string", **_PLAIN, "pattern": "\\S"})
 ]
-#: How a failed command can end.
+#: The exit code of a failed command.
 ExitCode = Annotated[int, Field(ge=1, le=255)]
 #: The name of a registered function.
 Called = Annotated[
@@ -140,7 +140,7 @@ Called = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, **_PLAIN}),
 ]
 Mount = Annotated[str, Field(pattern=_MOUNT), BeforeValidator(_plain)]
-#: A value of a matrix. Its text is asked of the source: what YAML makes of `3.10` is not what was written.
+#: A value of a matrix. Its text comes from the source, because YAML turns `3.10` into a number.
 Value = Annotated[
     Any, BeforeValidator(_value), WithJsonSchema({"type": ["string", "number", "boolean"], **_PLAIN})
 ]
@@ -152,12 +152,12 @@ def _shown(text: str) -> str:
 
 
 def written(source: Source, path: Path) -> str:
-    """The text of a scalar as it was written; nothing is empty."""
+    """The text of a scalar as written in the document; a null is the empty text."""
     text = source.written(path)
     return "" if text is None or text in ("~", "null", "Null", "NULL") else text
 
 
-#: How pydantic names the members of a union where it tells what is wrong with them, and a mapping's key.
+#: The names of pydantic for members of a union, and for the key of a mapping, in the location of an error.
 _SCALARS = frozenset({"str", "int", "float", "bool", "[key]"})
 _MEMBERS = ("list[", "dict[", "function-", "constrained-")
 _TYPES = frozenset(f"{each}_type" for each in ("string", "int", "float", "bool", "list", "dict", "model"))
@@ -165,11 +165,11 @@ _TYPES = frozenset(f"{each}_type" for each in ("string", "int", "float", "bool",
 _CODES: Mapping[str, str] = {"extra_forbidden": "unknown-key", "missing": "missing-key"}
 _NOTHING: Mapping[str, str] = {}
 
-#: What a value must be, one or the other.
+#: The required types of a value, any of which is fine.
 _SHAPES: Mapping[str, str] = {
     "string_type": "text", "list_type": "a list", "dict_type": "a mapping", "model_type": "a mapping"
 }  # fmt: skip
-#: Pydantic's complaints in an author's words.
+#: The errors of pydantic in the words of an author.
 _SENTENCES: Mapping[str, str] = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
@@ -187,15 +187,16 @@ def findings(
     error: ValidationError,
     source: Source,
     path: Path,
-    model: type[BaseModel],
+    model_type: type[BaseModel],
     later: Mapping[str, str],
     level: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Finding]:
-    """One finding for each thing that is wrong with the node at `path`, which is to be a `model`.
+    """The findings for the validation errors of a node, one for each value.
 
-    `later` are words that this version does not know yet, `level` those that stand on another level of the document.
+    `later` are keys of later versions with their features; `level` gives advice for keys that belong to another level of
+    the document.
     """
-    groups = _grouped(error, model)
+    groups = _grouped(error, model_type)
     unknown: dict[Path, list[Path]] = {}
     values: dict[Path, object] = {}
     missing: dict[Path, list[str]] = {}
@@ -211,23 +212,23 @@ def findings(
     def advice(steps: Path) -> str:
         word, node = str(steps[-1]), steps[:-1]
         here = level if not node or node == ("defaults",) else _NOTHING
-        said = synonyms.advice(word, _keys_at(model, steps), here, values.get(steps))
-        if not said and sizes.get(node) == len(missing.get(node, ())) == 1:
+        found = synonyms.advice(word, _keys_at(model_type, steps), here, values.get(steps))
+        if not found and sizes.get(node) == len(missing.get(node, ())) == 1:
             (key,) = missing[node]
             return f"'{key}' is missing: write {{{key}: {_shown(word)}}}"
-        return said
+        return found
 
-    def is_told(node: Path, key: str) -> bool:
-        """Whether a missing key follows from others: it is there under another name, or the node is no such thing."""
+    def is_reported(node: Path, key: str) -> bool:
+        """Whether a missing key follows from another error: it has another name, or the node is something else."""
         strangers = unknown.get(node, ())
         return (bool(strangers) and len(strangers) == sizes[node]) or any(
-            synonyms.names(advice(each), {key}) for each in strangers
+            synonyms.mentions(advice(each), {key}) for each in strangers
         )
 
     for (steps, code), details in groups.items():
         at, last = (*path, *steps), str(steps[-1]) if steps else ""
         if code == "missing-key":
-            if not is_told(steps[:-1], last):
+            if not is_reported(steps[:-1], last):
                 yield Finding(source.place(at[:-1]), f"missing key '{last}'", code)
         elif code == "unknown-key" and last in later and len(steps) == 1:
             yield unsupported(source, at, last, later[last])
@@ -239,22 +240,26 @@ def findings(
             yield Finding(place, _sentence(steps, details), code, next(filter(None, suggestions), ""))
 
 
-def _grouped(error: ValidationError, model: type[BaseModel]) -> dict[tuple[Path, str], list[ErrorDetails]]:
-    """What is wrong by place and code. A union tells each of its members' complaints; they are one group."""
-    branches = {each.__name__ for each in _models_below(model)}
+def _grouped(
+    error: ValidationError, model_type: type[BaseModel]
+) -> dict[tuple[Path, str], list[ErrorDetails]]:
+    """The errors by path and code. The errors of all members of a union are one group."""
+    branches = {each.__name__ for each in _models_below(model_type)}
     details = [(_steps(detail, branches), detail) for detail in error.errors(include_url=False)]
     typed = {steps[:length] for steps, _ in details for length in range(len(steps))}
     typed |= {steps for steps, detail in details if detail["type"] not in _TYPES}
     groups: dict[tuple[Path, str], list[ErrorDetails]] = {}
     for steps, detail in details:
-        if detail["type"] not in _TYPES or steps not in typed:  # else a member of the union liked the type
+        if (
+            detail["type"] not in _TYPES or steps not in typed
+        ):  # else another member of the union accepted the type
             code = _CODES.get(detail["type"], "invalid-value")
             groups.setdefault((steps, code), []).append(detail)
     return groups
 
 
 def _steps(detail: ErrorDetails, branches: Collection[str]) -> Path:
-    """The way to what is wrong, without the names that pydantic gives to a union's members."""
+    """The path of an error, without the names that pydantic gives to members of a union."""
     loc = detail["loc"]
     if detail["type"] not in ("missing", "extra_forbidden") and loc and loc[-1] in _SCALARS:
         loc = loc[:-1]
@@ -262,12 +267,12 @@ def _steps(detail: ErrorDetails, branches: Collection[str]) -> Path:
 
 
 def _sentence(steps: Path, details: Sequence[ErrorDetails]) -> str:
-    """What is wrong with the value at `steps`."""
+    """The message for the errors of one value."""
     detail = details[0]
     shapes = dict.fromkeys(_SHAPES[each["type"]] for each in details if each["type"] in _SHAPES)
     match detail["type"]:
         case _ if detail["input"] is None:
-            message = "must have a value, or be left out"
+            message = "must have a value; remove the key if it is not needed"
         case "string_pattern_mismatch":
             message = f"'{_shown(detail['input'])}' {_MISMATCHES[detail['ctx']['pattern']]}"
         case "value_error":
@@ -285,16 +290,18 @@ def _sentence(steps: Path, details: Sequence[ErrorDetails]) -> str:
     return f"{entry}'{_shown(subject)}'{' ' if message.startswith('must') else ': '}{message}"
 
 
-def _keys_at(model: type[BaseModel], steps: Path) -> list[str]:
-    """The keys of the node, some way inside, that holds what is at `steps`."""
+def _keys_at(model_type: type[BaseModel], steps: Path) -> list[str]:
+    """The known keys of the node that contains the value at `steps`."""
     for part in steps[:-1]:
-        named = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        model = next(_models_in(named.get(str(part))), model)  # an index, or a name of the author's: no step
-    return words(model)
+        named = {field.alias or name: field.annotation for name, field in model_type.model_fields.items()}
+        model_type = next(
+            _models_in(named.get(str(part))), model_type
+        )  # not a field: an index, or a name chosen by the author
+    return keys_of(model_type)
 
 
-def _models_below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for field in model.model_fields.values():
+def _models_below(model_type: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for field in model_type.model_fields.values():
         for inner in _models_in(field.annotation):
             yield inner
             yield from _models_below(inner)
@@ -308,7 +315,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _suggestion(detail: ErrorDetails, steps: Path) -> str:
-    """What to write instead of the value at `steps`."""
+    """What to write instead of a wrong value."""
     kind, value, key = detail["type"], detail["input"], steps[-1] if steps else ""
     if "matrix" in steps and steps[-1] != "matrix" and kind != "string_type":
         return _in_matrix(kind, value, steps[steps.index("matrix") + 1 :])
@@ -317,13 +324,13 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
         case "string_type", int() | float():
             return "put it in quotes"
         case "string_type", list() if word == "run":
-            return "a list of commands stands under 'commands'"
+            return "write a list of commands under 'commands'"
         case "string_type", dict() if word in ("run", "commands"):
-            return "text with ': ' in it needs quotes"
+            return "put text that contains ': ' in quotes"
         case "string_type", dict() if word == "services":
             return "write `services` as a mapping of names"
         case "string_type", dict() if word in _NAMES:
-            return "write the name alone"
+            return "write only the name"
         case "list_type", int() | float():
             return f"write a list: [{value}]"
         case "list_type", dict():
@@ -332,9 +339,9 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
             return "write `name: value`, without `-`"
         case "bool_type", int() | list() if key in ("continue_on_failure", "continueOnFailure"):
             codes = value if isinstance(value, list) else [value]
-            return f"for certain exit codes alone write {{exit_codes: {_shown(str(codes))}}}"
+            return f"to tolerate only certain exit codes write {{exit_codes: {_shown(str(codes))}}}"
         case "model_type", int() if key == "retry":
-            return f"how often alone is said by `retries: {value}`"
+            return f"for the number of retries write `retries: {value}`"
     if not isinstance(value, str):
         return _AXIS if key == "matrix" else ""
     match kind:
@@ -355,7 +362,7 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
         case "bool_type" if value.lower() in _BOOLEANS:
             return f"write {_BOOLEANS[value.lower()]}"
         case "int_type" if value.isdecimal():
-            return "leave the quotes out"
+            return "remove the quotes"
         case "float_type":
             with contextlib.suppress(ValueError):
                 return f"write it in seconds: {seconds(value):g}"
@@ -367,36 +374,36 @@ def _suggestion(detail: ErrorDetails, steps: Path) -> str:
 
 
 def _as_name(text: str) -> str:
-    """The name that a text with spaces between its words would be; empty when that is no name either."""
+    """A valid name made of a text with spaces; empty if there is none."""
     proposal = "-".join(text.split())
     return proposal if proposal != text and re.match(_NAME, proposal) else ""
 
 
 def _in_matrix(kind: str, value: object, steps: Path) -> str:
-    """What to write at some way inside a matrix."""
+    """What to write instead of a wrong value inside a matrix."""
     word, entries = str(steps[0]), ("exclude", "include")
     if word in entries:
         if kind in ("list_type", "dict_type"):
             return f"write a list of mappings, such as `{word}: [{{os: alpine}}]`"
         return ""
-    if kind == "list_type" and (said := _BESIDE_MATRIX.get(word)):
-        return said
+    if kind == "list_type" and (advice := _NEAR_MATRIX.get(word)):
+        return advice
     if isinstance(value, list | dict):
-        hint = "name it with a text; 'include' adds further keys to it" if kind == "value_error" else ""
+        hint = "write text or a number; 'include' can add further keys" if kind == "value_error" else ""
         return did_you_mean(word, entries) or hint
     if kind != "list_type" or value is None:
         return ""
     if "${{" in str(value):
-        return "a list that only the run knows stands in 'for_each'"
+        return "use 'for_each' for a list that is known only during the run"
     return f"write a list: [{_shown(str(value))}]"
 
 
-#: What stands beside a matrix, in it or around it, elsewhere.
-_BESIDE_MATRIX: Mapping[str, str] = {
-    "fail-fast": "here it is 'on_error: continue', beside the matrix",
-    "max-parallel": "here it is 'max_parallel', beside the matrix",
+#: Keys that other tools have next to a matrix, or around it.
+_NEAR_MATRIX: Mapping[str, str] = {
+    "fail-fast": "here it is 'on_error: continue', next to 'matrix'",
+    "max-parallel": "here it is 'max_parallel', next to 'matrix'",
 }
-#: `A=b C="d e"`, as other tools write parameters.
+#: `A=b C="d e"`, the form of parameters in other tools.
 _PAIRS = re.compile(r"""([A-Za-z_][A-Za-z0-9_-]*)=("[^"]*"|'[^']*'|\S+)""")
 _AXIS = "give it an axis: `os: [ubuntu, alpine]`"
 _REFERENCES = frozenset({"toolRef", "agentRef", "policyRef"})
@@ -407,12 +414,12 @@ _BOOLEANS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": 
 
 
 def unsupported(source: Source, at: Path, key: str, feature: str) -> Finding:
-    """A word of the language that this version does not know yet: refused by name, never ignored."""
+    """The error for a key of a later version."""
     return Finding(
         source.place(at, key=True), f"'{key}' ({feature}) is not supported yet", "not-supported-yet"
     )
 
 
-def words(model: type[BaseModel]) -> list[str]:
-    """The keys of a node, as an author writes them."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def keys_of(model_type: type[BaseModel]) -> list[str]:
+    """The keys of a model, as an author writes them."""
+    return [field.alias or name for name, field in model_type.model_fields.items()]

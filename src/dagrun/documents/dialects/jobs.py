@@ -1,4 +1,4 @@
-"""The CI style (`jobs:`, S3): its wire models and the way to a Dag."""
+"""The CI style (`jobs:`): its models, and reading them into a Dag."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from dagrun.core.model import (
     is_name,
 )
 from dagrun.documents.dialects import shared_models
-from dagrun.documents.dialects.dialect import Written
-from dagrun.documents.dialects.fields import Axis, Timeout, Value, Wire
-from dagrun.documents.dialects.locations import Spelling
-from dagrun.documents.dialects.reader import Reader
+from dagrun.documents.dialects.dialect import ParsedDocument
+from dagrun.documents.dialects.fields import Axis, StrictModel, Timeout, Value
+from dagrun.documents.dialects.locations import DialectKeys
+from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Source
 
-_SPELLING = Spelling(
+_KEYS = DialectKeys(
     noun="job", id=None, needs=("requires", "after"), entry="job", trigger="on_complete", params="params",
     later=LATER_TASK_KEYS,
 )  # fmt: skip
@@ -35,27 +35,27 @@ _Condition = Literal["success", "failure", "always"]
 _CONDITIONS = get_args(_Condition)
 
 
-class _Edge(Wire):
-    """A job that must have ended in a certain way."""
+class _JobEdgeModel(StrictModel):
+    """A dependency with its own condition."""
 
     job: str = Field(description="The name of the job that must end first.")
     condition: _Condition | None = Field(
-        None, description="How that job must have ended, in place of what `on_complete` says for all."
+        None, description="How that job must have ended, instead of the `on_complete` for all dependencies."
     )
 
 
-class _Node(Wire):
-    """A job among the others."""
+class _JobNodeModel(StrictModel):
+    """The dependencies of a job."""
 
-    requires: list[str | _Edge] = Field(
+    requires: list[str | _JobEdgeModel] = Field(
         [],
-        description="The jobs that must end well first, each by its name or as `{job: name, condition: ...}`.",
+        description="The jobs that must succeed first, each as a name or as `{job: name, condition: ...}`.",
     )
-    after: list[str] = Field([], description="The jobs that must end first, in whatever way.")
-    parallel_with: list[str] = Field([], description="The jobs that run at the same time.")
+    after: list[str] = Field([], description="The jobs that must end first, with any result.")
+    parallel_with: list[str] = Field([], description="The jobs that can run at the same time.")
     on_complete: _Condition = Field(
         "success",
-        description="How the others must have ended for the job to run; with `always` or `failure`, and without `requires` and `after`, it waits for every job that is not like it.",
+        description="How the dependencies must have ended for the job to run. A job with `always` or `failure`, without `requires` and `after`, waits for all jobs that are not such jobs.",
     )
     exclude: list[dict[Axis, Value]] | None = Field(
         None, description="The same as `exclude` inside the `matrix`."
@@ -65,119 +65,121 @@ class _Node(Wire):
     )
 
 
-#: `exclude` and `include` stand in the matrix or beside it, as the schema says it; `_Reader` tells the same with places.
+#: `exclude` and `include` are inside or next to the matrix. For the schema; `_JobsReader` checks the same and reports places.
 _BESIDE: JsonDict = {
     word: {"required": ["matrix"], "properties": {"matrix": {"properties": {word: False}}}}
     for word in ("exclude", "include")
 }
 
 
-class _Job(shared_models.Common, shared_models.Body, _Node):
-    """One job, which does exactly one thing."""
+class _JobModel(shared_models.CommonModel, shared_models.BodyModel, _JobNodeModel):
+    """One job, with exactly one action."""
 
     model_config = ConfigDict(json_schema_extra=shared_models.task_schema(dependencies=_BESIDE))
 
-    timeout: Timeout = Field(300.0, description="How long one attempt may take.")
+    timeout: Timeout = Field(300.0, description="The maximum duration of one attempt.")
 
 
-class _Workflow(shared_models.Document, shared_models.Named):
+class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
     """A DAG in the CI style."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["jobs"]})
 
     on_error: Literal["stop_all", "continue"] = Field(
         "continue",
-        description="What a failure that is not tolerated does: end the run, or leave the jobs that do not depend on it alone.",
+        description="What a failure that is not tolerated does: end the run (`stop_all`), or let the jobs that do not depend on it continue.",
     )
-    timeout: Timeout = Field(3600.0, description="How long the whole run may take.")
+    timeout: Timeout = Field(3600.0, description="The maximum duration of the whole run.")
     cleanup_policy: Literal["remove_on_completion", "keep", "keep_on_failure"] = Field(
-        "remove_on_completion", description="What becomes of containers when their job has ended."
+        "remove_on_completion", description="What to do with containers after their job has ended."
     )
-    #: Each job is read by itself, so that one that is wrong does not hide the others.
+    #: Each job is parsed separately, so that errors in one do not hide errors in others.
     jobs: Any = Field(
         None,
-        description="The jobs by their names, in the order in which those that are ready start.",
+        description="The jobs by name. Jobs that are ready start in this order.",
         json_schema_extra={
             "type": "object",
             "minProperties": 1,
-            "patternProperties": {f"^{NAME_PATTERN}$": {"$ref": "#/definitions/_Job"}},
+            "patternProperties": {f"^{NAME_PATTERN}$": {"$ref": "#/definitions/_JobModel"}},
         },
     )
 
 
-#: What `dialects/schema.py` makes a schema of: the document by its key, then what it does not name by itself.
-ROOTS: Mapping[str, type[Wire]] = {"jobs": _Workflow}
-PARTS: Sequence[type[Wire]] = (_Job, shared_models.Declaration)
+#: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
+ROOTS: Mapping[str, type[StrictModel]] = {"jobs": _WorkflowModel}
+PARTS: Sequence[type[StrictModel]] = (_JobModel, shared_models.DeclarationModel)
 
 
-def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> Written:
+def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
     """Read a workflow of jobs."""
-    reader = _Reader(source, _SPELLING, shared_models.with_kinds(_Job))
-    workflow = reader.document(_Workflow, data)
+    reader = _JobsReader(source, _KEYS, shared_models.with_kinds(_JobModel))
+    workflow = reader.document(_WorkflowModel, data)
     name = reader.name(workflow.name, name)
-    return reader.written(
+    return reader.result(
         workflow, reader.jobs(reader.nodes(data, "jobs", dict)), name=name, on_error=OnError(workflow.on_error),
         timeout=workflow.timeout, cleanup=workflow.cleanup_policy,
     )  # fmt: skip
 
 
-class _Reader(Reader):
-    """One workflow on its way to a Dag."""
+class _JobsReader(DocumentReader):
+    """Reads one workflow into a Dag."""
 
     def jobs(self, jobs: Mapping[str, Any]) -> list[Task]:
         """Every job as a task."""
         for name in jobs:
             if not is_name(name):
-                self.tell(
-                    ("jobs", name), f"'{name}' is no valid name: {NAME_RULE}", "invalid-value", key=True
+                self.error(
+                    ("jobs", name), f"'{name}' is not a valid name: {NAME_RULE}", "invalid-value", key=True
                 )
         self.awaited = [name for name, job in jobs.items() if not _is_finaliser(job)]
         tasks = self.tasks(
-            shared_models.with_kinds(_Job), [(("jobs", name), job) for name, job in jobs.items()], self._job
+            shared_models.with_kinds(_JobModel),
+            [(("jobs", name), job) for name, job in jobs.items()],
+            self._job,
         )
         for i, job in enumerate(jobs.values()):
             if isinstance(job, dict) and job.get("on_complete", "success") not in _CONDITIONS:
-                self.loosen(i)  # it may have been meant for a finaliser
+                self.add_unknown_dependency(i)  # it may be meant as a finaliser
         return tasks
 
-    def _job(self, i: int, wired: _Job) -> Task:
-        path, node = self.places.nodes[i]
+    def _job(self, i: int, model: _JobModel) -> Task:
+        path, node = self.locations.nodes[i]
         for word in ("exclude", "include"):
             if word not in node:
                 continue
             if "matrix" not in node:
-                self.tell((*path, word), f"'{word}' is for jobs with 'matrix'", "misplaced-key", key=True)
+                self.error((*path, word), f"'{word}' needs 'matrix'", "misplaced-key", key=True)
             elif word in node["matrix"]:
                 second = [each for each in node if each in ("matrix", word)][1]
                 at = (*path, word) if second == word else (*path, "matrix", word)
-                self.two_spellings(at, word, f"matrix.{word}")
+                self.synonymous_keys(at, word, f"matrix.{word}")
         task = self.task(
-            i, wired, id=str(path[-1]), needs=self._needs(node, wired), trigger=Trigger(wired.on_complete),
-            params=wired.params, timeout=wired.timeout, continue_on_failure=wired.continue_on_failure,
+            i, model, id=str(path[-1]), needs=self._needs(node, model), trigger=Trigger(model.on_complete),
+            params=model.params, timeout=model.timeout, continue_on_failure=model.continue_on_failure,
         )  # fmt: skip
         return (
-            replace(task, parallel_with=tuple(dict.fromkeys(wired.parallel_with)))
-            if wired.parallel_with
+            replace(task, parallel_with=tuple(dict.fromkeys(model.parallel_with)))
+            if model.parallel_with
             else task
         )
 
-    def _needs(self, node: Any, wired: _Job) -> Iterator[Dependency]:
-        """What it requires, what it comes after; or, for a finaliser, every job that is none."""
+    def _needs(self, node: Any, model: _JobModel) -> Iterator[Dependency]:
+        """The jobs in `requires` and `after`; for a finaliser, all jobs that are not finalisers."""
         if _is_finaliser(node):
             yield from map(Dependency, self.awaited)
-        for entry in wired.requires:
+        for entry in model.requires:
             if isinstance(entry, str):
                 yield Dependency(entry)
             else:
                 yield Dependency(entry.job, Trigger(entry.condition) if entry.condition else None)
-        required = {entry if isinstance(entry, str) else entry.job for entry in wired.requires}
-        for name in wired.after:
-            if name not in required:  # which says more
+        required = {entry if isinstance(entry, str) else entry.job for entry in model.requires}
+        for name in model.after:
+            if name not in required:  # which is stricter
                 yield Dependency(name, Trigger.ALWAYS)
 
 
 def _is_finaliser(job: Any) -> bool:
-    """Whether it runs when all is done: S3's `notify` comes last, not first."""
+    """Whether a job is a finaliser, which runs after all other jobs."""
     return (
         isinstance(job, dict)
         and job.get("on_complete") in ("always", "failure")

@@ -1,4 +1,4 @@
-"""Where a document wrote what, for any dialect: only the spelling of a few words differs."""
+"""The locations of the parts of a document, for all dialects: only a few keys differ."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from typing import Any
 from dagrun import kinds
 from dagrun.documents.dialects.dialect import Path
 
-#: A node of the document that is to be a task, and where it stands.
+#: The path of a task in the document, and its node.
 Node = tuple[Path, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spelling:
-    """A dialect's own words."""
+class DialectKeys:
+    """The keys in which dialects differ."""
 
-    #: What a task is called.
+    #: The word for a task.
     noun: str
-    #: The key of its id; None where the key of the node is the id.
+    #: The key of its id; None if the node has its id as its key.
     id: str | None
-    #: The lists of its dependencies, and the key of the other task where an entry is a mapping.
+    #: The keys of its lists of dependencies, and the key of the task in an entry that is a mapping.
     needs: tuple[str, ...]
     entry: str
     trigger: str
     params: str
-    #: The dialect's own keys for a call of a registered workflow, and whether a task may do nothing at all.
+    #: The keys with which only this dialect calls a registered workflow, and whether a task may have no action.
     calls: tuple[str, ...] = ()
     idle: bool = False
-    #: Words that a later version brings.
+    #: Keys of later versions, with their features.
     later: Mapping[str, str]
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """The keys that say what a task does, of which it has one."""
+        """The action keys, of which a task has one."""
         return (*self.calls, *kinds.action_keys())
 
 
-class NodePlaces:
-    """The places of one document, whose words about the whole run stand below `root`."""
+class NodeLocations:
+    """The locations of one document, whose keys for the whole run are below `root`."""
 
-    def __init__(self, spelling: Spelling, nodes: Sequence[Node], root: Path = ()) -> None:
-        self.spelling = spelling
+    def __init__(self, keys: DialectKeys, nodes: Sequence[Node], root: Path = ()) -> None:
+        self.keys = keys
         self.nodes = nodes
         self.root = root
-        #: The parameters that are declared, and not just given a default.
+        #: The parameters with a declaration instead of only a default.
         self.declared: set[str] = set()
 
     def document(self, word: str) -> Path:
@@ -55,12 +55,12 @@ class NodePlaces:
         return self.nodes[task][0]
 
     def name(self, task: int) -> Path:
-        own = self.spelling.id
+        own = self.keys.id
         return (*self.task(task), own) if own else self.task(task)
 
     def action(self, task: int) -> Path:
         path, node = self.nodes[task]
-        word = next((word for word in self.spelling.actions if word in node), None)
+        word = next((word for word in self.keys.actions if word in node), None)
         if word is None:
             return path
         return (*path, word, "name") if isinstance(node[word], dict) else (*path, word)
@@ -81,28 +81,28 @@ class NodePlaces:
         return (*path, "services", service if isinstance(services, list) else list(services)[service])
 
     def trigger(self, task: int) -> Path:
-        return (*self.task(task), self.spelling.trigger)
+        return (*self.task(task), self.keys.trigger)
 
     def edge(self, task: int, need: str) -> Path:
-        # It may follow from other words, or from the order of the steps.
+        # The dependency may follow from other keys, or from the order of the steps.
         return next(iter(self.edges(task, need)), self.trigger(task))
 
     def edges(self, task: int, need: str) -> list[Path]:
-        """Every entry that makes the task depend on `need`."""
+        """All entries that make the task depend on `need`."""
         path, node = self.nodes[task]
         return [
             (*path, word, j)
-            for word in self.spelling.needs
+            for word in self.keys.needs
             for j, entry in enumerate(node.get(word) or ())
-            if need in (entry, isinstance(entry, dict) and entry.get(self.spelling.entry))
+            if need in (entry, isinstance(entry, dict) and entry.get(self.keys.entry))
         ]
 
-    def beside(self, task: int, other: str) -> Path:
+    def parallel_with(self, task: int, other: str) -> Path:
         path, node = self.nodes[task]
         return (*path, "parallel_with", node["parallel_with"].index(other))
 
     def param(self, task: int, name: str) -> Path:
-        return self._given(task, self.spelling.params, name)
+        return self._given(task, self.keys.params, name)
 
     def variable(self, task: int, name: str) -> Path:
         return self._given(task, "env", name)
@@ -110,7 +110,7 @@ class NodePlaces:
     def default(self, name: str) -> Path:
         return (*self.document("params"), name, *(("default",) if name in self.declared else ()))
 
-    def said(self, task: int, word: str) -> Path:
+    def option(self, task: int, word: str) -> Path:
         path, node = self.nodes[task]
         return (*(path if word in node else ("defaults",)), word)
 

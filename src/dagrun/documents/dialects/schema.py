@@ -1,4 +1,4 @@
-"""A dialect's wire models as a JSON Schema for editors: draft-07, which all of them understand."""
+"""The models of a dialect as a JSON Schema for editors: draft-07, which all editors understand."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dagrun.documents.dialects import jobs, native, steps
-from dagrun.documents.dialects.shared_models import Body, with_kinds
+from dagrun.documents.dialects.shared_models import BodyModel, with_kinds
 from dagrun.errors import NotFoundError
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-#: Of each dialect its documents by their top-level keys, and the models that these do not name by themselves.
+#: For each dialect the models of its documents by top-level key, and the models that these do not refer to.
 _MODELS: Final[Mapping[str, tuple[Mapping[str, type[BaseModel]], Sequence[type[BaseModel]]]]] = {
     "native": (native.ROOTS, native.PARTS),
     "steps": (steps.ROOTS, steps.PARTS),
@@ -30,7 +30,7 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A dialect, and the top-level keys that tell it."""
+    """A dialect and its top-level keys."""
 
     name: str
     keys: tuple[str, ...]
@@ -44,9 +44,9 @@ def dialects() -> list[Dialect]:
 def schema(dialect: str) -> Schema:
     """The schema of a dialect's documents. Raises NotFoundError."""
     if dialect not in _MODELS:
-        raise NotFoundError("dialect", dialect, _MODELS, hint=f"there is {', '.join(_MODELS)}")
+        raise NotFoundError("dialect", dialect, _MODELS, hint=f"available: {', '.join(_MODELS)}")
     roots, models = _MODELS[dialect]
-    parts = [with_kinds(model) if issubclass(model, Body) else model for model in models]
+    parts = [with_kinds(model) if issubclass(model, BodyModel) else model for model in models]
     _, whole = models_json_schema(
         [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )
@@ -56,7 +56,7 @@ def schema(dialect: str) -> Schema:
     for (
         key,
         name,
-    ) in others:  # whichever key is there says which document it is to be; with none it is the first
+    ) in others:  # the top-level key decides which model applies; without one it is the first
         root = {"if": {"required": [key]}, "then": {"$ref": f"#/definitions/{name}"}, "else": root}
     return {
         "$schema": DRAFT,
@@ -67,16 +67,16 @@ def schema(dialect: str) -> Schema:
 
 
 def _plain(name: str) -> str:
-    """`_Task` as people are to see it."""
-    return name.lstrip("_")
+    """The name of a model in the schema: `Task` for `_TaskModel`."""
+    return name.lstrip("_").removesuffix("Model")
 
 
 def _draft07(node: Any) -> Any:
-    """One schema without what only pydantic says, in the words of draft-07."""
+    """A schema in draft-07, without the additions of pydantic."""
     if not isinstance(node, dict):  # true and false are schemas too
         return node
     new: Schema = {}
-    for word, value in _said(node).items():
+    for word, value in _simplified(node).items():
         if word in _ONE:
             new[word] = _draft07(value)
         elif word in _SEVERAL:
@@ -92,13 +92,13 @@ def _draft07(node: Any) -> Any:
             new[word] = value
     if "patternProperties" in new:
         new.setdefault("additionalProperties", False)
-    if "$ref" in new and len(new) > 1:  # draft-07 looks at nothing that stands beside a $ref
+    if "$ref" in new and len(new) > 1:  # draft-07 ignores all keys next to a $ref
         new["allOf"] = [{"$ref": new.pop("$ref")}]
     return new
 
 
-def _said(node: Schema) -> Schema:
-    """A node without the null that only stands for a key that is left out, and with plain types in one list."""
+def _simplified(node: Schema) -> Schema:
+    """A node without the null of optional keys, and with plain types in one list."""
     members = node.get("anyOf", [])
     if node.get("default", ...) is None:
         members = [member for member in members if member != {"type": "null"}]

@@ -1,4 +1,4 @@
-"""The words that documents and tasks have in every dialect, as wire models."""
+"""The keys that documents and tasks have in every dialect, as pydantic models."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from dagrun.documents.dialects.fields import (
     Name,
     Plain,
     Port,
+    StrictModel,
     Timeout,
     Value,
     Variable,
-    Wire,
 )
 
 #: A parameter that is a mapping with one of these keys is a declaration, not a default.
@@ -40,77 +40,81 @@ DotEnv = Annotated[Plain, Field(min_length=1)]
 # --- parts of a task ---
 
 
-class Retry(Wire):
-    """What is said about trying again."""
+class RetryModel(StrictModel):
+    """The retry options of a task."""
 
     max_attempts: int | None = Field(
-        None, ge=1, description="How many attempts there are at most: 3 is the same as `retries: 2`."
+        None, ge=1, description="The maximum number of attempts: 3 is the same as `retries: 2`."
     )
     initial: Duration | None = Field(
         None,
-        description="The delay before the first retry; without a word the setting RETRY_BASE_MS, 400 ms.",
+        description="The delay before the first retry (default: the setting RETRY_BASE_MS, 400 ms).",
     )
     factor: float = Field(
-        2.0, ge=1, allow_inf_nan=False, description="What each further delay is multiplied by."
+        2.0, ge=1, allow_inf_nan=False, description="The factor by which each further delay grows."
     )
-    max: Duration = Field(60.0, description="The longest delay.")
+    max: Duration = Field(60.0, description="The maximum delay.")
     jitter: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="How far a delay may stray by chance, as a share of it; without a word the setting RETRY_JITTER_PCT, 0.2.",
+        description="The random variation of a delay, as a fraction of it (default: the setting RETRY_JITTER_PCT, 0.2).",
     )
     on_exit_codes: list[int] = Field(
-        [], description="Retry only after these exit codes, or one of `on_errors`."
+        [], description="Retry only after these exit codes, or after one of `on_errors`."
     )
     on_errors: list[str] = Field(
         [],
-        description="Retry only after errors of these types, such as `Timeout` or `ConnectionError`, or one of `on_exit_codes`.",
+        description="Retry only after errors of these types, such as `Timeout` or `ConnectionError`, or after one of `on_exit_codes`.",
     )
 
 
-class Matrix(Wire):
-    """A task once for every combination of values; each key but these two is an axis with its values."""
+class MatrixModel(StrictModel):
+    """Run a task once for every combination of values. Each key except these two is an axis with its values."""
 
     model_config = ConfigDict(extra="allow", json_schema_extra={"propertyNames": {"pattern": AXIS}})
     __pydantic_extra__: dict[Axis, Annotated[list[Value], Field(min_length=1)]]
 
     exclude: list[dict[Axis, Value]] = Field(
-        [], description="Combinations that are left out, each named by some of its values."
+        [], description="Combinations to leave out, each given by some of its values."
     )
     include: list[dict[Axis, Value]] = Field(
-        [], description="Values for the combinations that agree with them, or combinations of their own."
+        [], description="Values to add to the combinations that match, or further combinations."
     )
 
 
-class HealthCheck(Wire):
-    """How to know that a service is ready."""
+class HealthCheckModel(StrictModel):
+    """How to find out that a service is ready."""
 
     test: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)] = Field(
-        description="The command that succeeds when it is: a text for a shell, or a list of words."
+        description="The command that succeeds when the service is ready: text for a shell, or a list of words."
     )
-    interval: Timeout = Field(5.0, description="How long to wait between two tries.")
-    timeout: Timeout = Field(5.0, description="How long one try may take.")
-    retries: int = Field(5, ge=1, description="After how many failed tries in a row the service is given up.")
+    interval: Timeout = Field(5.0, description="The time between two tries.")
+    timeout: Timeout = Field(5.0, description="The maximum duration of one try.")
+    retries: int = Field(
+        5, ge=1, description="The number of consecutive failed tries after which the service has failed."
+    )
 
 
-class Service(Wire):
-    """A container beside the task."""
+class ServiceModel(StrictModel):
+    """A container that runs during a task."""
 
-    image: str = Field(min_length=1, description="What it is made of.")
+    image: str = Field(min_length=1, description="The image of the container.")
     env: Env = Field({}, description="Its environment variables.")
-    ports: list[Port] = Field([], description="Ports that it listens on; the first is announced to the task.")
-    health_check: HealthCheck | None = Field(None, description="How to know that it is ready.")
+    ports: list[Port] = Field(
+        [], description="The ports that it listens on; the task gets the first in a variable."
+    )
+    health_check: HealthCheckModel | None = Field(None, description="How to find out that it is ready.")
 
 
 def _whole(value: object) -> object:
     text = value.strip() if isinstance(value, str) else ""
     if not isinstance(value, list) and not (text.startswith("${{") and text.endswith("}}")):
-        raise ValueError("must be a list, or one whole ${{ }} that gives one")
+        raise ValueError("must be a list, or one ${{ }} whose value is a list")
     return value
 
 
-#: Text that is one expression.
+#: Text that consists of one expression.
 Whole = Annotated[
     str, BeforeValidator(_whole), WithJsonSchema({"type": "string", "pattern": r"^\s*\$\{\{[\s\S]*\}\}\s*$"})
 ]
@@ -119,62 +123,64 @@ Whole = Annotated[
 # --- a task ---
 
 
-class Tolerated(Wire):
-    """Which failures are tolerated."""
+class ToleratedModel(StrictModel):
+    """Failures that are tolerated."""
 
     exit_codes: Annotated[list[ExitCode], Field(min_length=1)] = Field(
-        description="The exit codes of attempts whose failure is tolerated; any other failure is not."
+        description="The exit codes of tolerated failures; any other failure is not tolerated."
     )
 
 
-class Shared(Wire):
-    """What a task may say in every dialect, and a document for all of its tasks where it has `defaults`."""
+class SharedModel(StrictModel):
+    """Keys of a task in every dialect, and of the `defaults` of a document."""
 
     retries: int | None = Field(None, ge=0, description="How often a failed attempt is tried again.")
-    retry: Retry | None = Field(None, description="When and how a failed attempt is tried again.")
+    retry: RetryModel | None = Field(None, description="When and how a failed attempt is tried again.")
     env: Env | None = Field(
         None,
-        description="Environment variables; a value keeps the text that is written, so `3.10` stays `3.10`.",
+        description="Environment variables; a value keeps its text, so `3.10` stays `3.10`.",
     )
     dotenv: list[DotEnv] | None = Field(
         None,
-        description="Files of variables, each line `NAME=value`, seen from the project root; `env` wins over them.",
+        description="Files of variables with lines `NAME=value`, relative to the project root; `env` takes precedence.",
     )
     working_dir: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="The directory to run in, seen from the project root."
+        None, description="The directory to run in, relative to the project root."
     )
     shell: CommandLine | None = Field(
         None,
-        description="What runs the script: `sh` (the default), `bash`, or any program with its flags, such as `python3 -u`.",
+        description="The program that runs the script: `sh` (default), `bash`, or any program with its flags, such as `python3 -u`.",
     )
     skip_on_exit_codes: Annotated[list[ExitCode], Field(min_length=1)] | None = Field(
         None,
-        description="Exit codes of a script that mean that there was nothing to do: the task ends as skipped, with no retry.",
+        description="Exit codes with which a script says that there was nothing to do: the task ends as skipped, without a retry.",
     )
     on_error: Literal["stop_all", "continue"] | None = Field(
         None,
-        description="What a failure of the task does to the rest of the run; without a word what the document says.",
+        description="What a failure of the task does to the rest of the run (default: `on_error` of the document).",
     )
 
 
-class Common(Shared):
-    """The same, with the words that the Kubernetes style spells in a way of its own."""
+class CommonModel(SharedModel):
+    """The same, and the keys that have other names in the Kubernetes style."""
 
     params: dict[str, Any] | None = Field(
         None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )
-    timeout: Timeout | None = Field(None, description="How long one attempt may take.")
-    continue_on_failure: bool | Tolerated = Field(
+    timeout: Timeout | None = Field(None, description="The maximum duration of one attempt.")
+    continue_on_failure: bool | ToleratedModel = Field(
         False,
-        description="Tolerate a failure, or one with certain exit codes (`{exit_codes: [1, 2]}`): dependents run all the same, and the run can still be a success.",
+        description="Tolerate a failure, or only failures with certain exit codes (`{exit_codes: [1, 2]}`): dependents still run, and the run can still succeed.",
     )
 
 
-class Body(Shared):
-    """What only a task can say, in every dialect: what it does, how often, and on which condition."""
+class BodyModel(SharedModel):
+    """Keys of a task in every dialect that are not allowed in `defaults`: its action, its variants, its conditions."""
 
-    description: str = Field("", description="What it is for, in words.")
-    workflow_ref: Called | None = Field(None, description="Call the registered Python function of this name.")
+    description: str = Field("", description="What the task is for.")
+    workflow_ref: Called | None = Field(
+        None, description="Call the registered Python function with this name."
+    )
     run: str | None = Field(None, min_length=1, description="Run this script.")
     commands: list[str] | None = Field(
         None,
@@ -187,102 +193,105 @@ class Body(Shared):
         description="Run the script in a container of this image; without a script, the image's own command.",
     )
     mount: list[Mount] | None = Field(
-        None, description="What the container sees of this machine, each as `source:/target`."
+        None, description="Directories of this machine for the container, each as `source:/target`."
     )
     pull: Literal["missing", "always", "never"] | None = Field(
-        None, description="When the image is fetched; without a word when it is missing."
+        None, description="When to pull the image (default: if it is missing)."
     )
-    services: list[Annotated[str, Field(min_length=1)]] | dict[Name, Service] | None = Field(
-        None, description="Containers that run beside the task: images, or a mapping of names to services."
+    services: list[Annotated[str, Field(min_length=1)]] | dict[Name, ServiceModel] | None = Field(
+        None,
+        description="Containers that run during the task: a list of images, or a mapping of names to services.",
     )
     artifacts: list[Annotated[str, Field(min_length=1)]] | None = Field(
-        None, description="Files and directories to keep when the task has run; globs are fine."
+        None,
+        description="Files and directories to store after the task; patterns such as `*.csv` are allowed.",
     )
     if_: Condition | None = Field(None, alias="if", description="Run only if this expression is true.")
     unless: Condition | None = Field(None, description="Run only if this expression is false.")
     only_if_changed: bool = Field(False, description="Run only if a direct dependency changed something.")
-    matrix: Matrix | None = Field(
+    matrix: MatrixModel | None = Field(
         None, description="Run once for every combination of these values, as `${{ matrix.<axis> }}`."
     )
     for_each: Whole | list[Any] | None = Field(
         None, description="Run once for every item of this list, as `${{ item }}`."
     )
     max_parallel: int | None = Field(
-        None, ge=1, description="How many variants of a `matrix` or a `for_each` run at once."
+        None, ge=1, description="How many variants of a `matrix` or a `for_each` run at the same time."
     )
 
 
-BodyModel = TypeVar("BodyModel", bound=Body)
+AnyBodyModel = TypeVar("AnyBodyModel", bound=BodyModel)
 
 
-def with_kinds(model: type[BodyModel]) -> type[BodyModel]:
-    """A dialect's model of a task, with the keys that kinds add to it."""
-    return _extended(model, tuple(kind.fields for kind in kinds.KINDS.values()))
+def with_kinds(model_type: type[AnyBodyModel]) -> type[AnyBodyModel]:
+    """The model of a task in a dialect, with the keys that kinds add."""
+    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values()))
 
 
 @cache
-def _extended(model: type[BodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]) -> type[BodyModel]:
+def _extended(
+    model_type: type[AnyBodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]
+) -> type[AnyBodyModel]:
     added = {key: field for each in fields for key, field in each().items()}
     if not added:
-        return model
-    return create_model(model.__name__, __base__=model, __module__=model.__module__, **added)
+        return model_type
+    return create_model(model_type.__name__, __base__=model_type, __module__=model_type.__module__, **added)
 
 
 # --- a document ---
 
 
-class Declaration(Wire):
+class DeclarationModel(StrictModel):
     """A declared parameter of the run."""
 
-    type: ParamType | None = Field(None, description="What the value must be; without a word anything.")
-    default: Any = Field(None, description="The value when none is given.")
-    enum: list[Any] = Field([], description="The only values that are allowed.")
-    required: bool = Field(False, description="Whether a value must be given when there is no default.")
-    description: str = Field("", description="What the parameter is for, in words.")
+    type: ParamType | None = Field(None, description="The type of the value (default: any).")
+    default: Any = Field(None, description="The value if none is given.")
+    enum: list[Any] = Field([], description="The allowed values.")
+    required: bool = Field(False, description="Whether a value must be given if there is no default.")
+    description: str = Field("", description="What the parameter is for.")
 
 
-class Named(Wire):
-    """A document that says its name at its top."""
+class NamedModel(StrictModel):
+    """A document with its name at the top level."""
 
     name: Name | None = Field(
-        None, description="The DAG's name; without a word the file's, without its ending."
+        None, description="The name of the DAG (default: the name of the file without its suffix)."
     )
 
 
-class Document(Wire):
-    """What a document says about the whole run, in every dialect."""
+class DocumentModel(StrictModel):
+    """Keys of a document in every dialect."""
 
-    description: str = Field("", description="What the DAG is for, in words.")
-    tenant_id: Name = Field("local-dev", description="On whose behalf it runs.")
+    description: str = Field("", description="What the DAG is for.")
+    tenant_id: Name = Field("local-dev", description="The tenant for whom it runs.")
     params: dict[str, Any] = Field(
         {},
         description="Parameters of a run by name, each with its default or its declaration.",
         json_schema_extra={
             "additionalProperties": {
                 "if": {"type": "object", "anyOf": [{"required": [word]} for word in DECLARING]},
-                "then": {"$ref": "#/definitions/Declaration"},
+                "then": {"$ref": "#/definitions/DeclarationModel"},
             }
         },
     )
-    env: Env = Field(
-        {}, description="Environment variables of every task; a value keeps the text that is written."
-    )
+    env: Env = Field({}, description="Environment variables of every task; a value keeps its text.")
     dotenv: list[DotEnv] = Field(
         [],
-        description="Files of variables for every task, each line `NAME=value`, seen from the project root; `env` wins over them.",
+        description="Files of variables for every task, with lines `NAME=value`, relative to the project root; `env` takes precedence.",
     )
     max_parallel: int | None = Field(
         None,
         ge=1,
-        description="How many attempts run at once; without a word as many as there are CPUs, at least 4.",
+        description="How many attempts run at the same time (default: the number of CPUs, at least 4).",
     )
     secrets: list[Variable] = Field(
-        [], description="Names that are read from the environment or `.env` and masked everywhere."
+        [],
+        description="Names of secrets, which are read from the environment or `.env` and masked everywhere.",
     )
-    outputs: dict[Name, Any] = Field({}, description="What the run gives back, evaluated when it ends well.")
+    outputs: dict[Name, Any] = Field({}, description="The outputs of the run, evaluated when it succeeds.")
 
 
-# --- what the words ask of one another, as the schema says it; `Reader` tells the same with places ---
+# --- which keys can be combined, for the schema; `DocumentReader` checks the same and reports places ---
 
 ONE_SPELLING: JsonDict = {
     "not": {"required": ["retries", "retry"], "properties": {"retry": {"required": ["max_attempts"]}}}
@@ -293,9 +302,9 @@ _FOR_VARIANTS: JsonDict = {"anyOf": [{"required": ["matrix"]}, {"required": ["fo
 def task_schema(
     *calls: str, idle: bool = False, dependencies: JsonDict | None = None, **more: JsonValue
 ) -> Callable[[JsonDict], None]:  # fmt: skip
-    """What a task's words ask of one another in every dialect and in one of them, for `json_schema_extra`.
+    """The rules for keys of a task, of all dialects and of one, for `json_schema_extra`.
 
-    `calls`, `idle`: as in `Spelling`. What the kinds ask is only known when the schema is made.
+    `calls`, `idle`: as in `DialectKeys`. The keys of the kinds are known only when the schema is created.
     """
 
     def add(schema: JsonDict) -> None:
@@ -314,7 +323,7 @@ def task_schema(
 
 
 def _one_action(*calls: str, idle: bool) -> list[JsonValue]:
-    """A task does one thing: a call, a script (in an image or not), an image's own command, what another kind does; or nothing."""
+    """A task has one action: a call, a script (in an image or not), the command of an image, that of another kind; or none."""
 
     def without(*others: str) -> JsonDict:
         return {"properties": dict.fromkeys(others, False)}

@@ -1,4 +1,4 @@
-"""Words that people bring from another dialect, or from another service, and what to write in their place."""
+"""Keys of other dialects and other tools, and what to write instead of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from dagrun.errors import did_you_mean
 
-#: Words for one thing: ours, and those of GitHub Actions, GitLab CI, Argo, Airflow, Ansible and Compose.
-_SAME: Final[Sequence[frozenset[str]]] = (
+#: Keys with the same meaning: those of dagrun, GitHub Actions, GitLab CI, Argo, Airflow, Ansible and Compose.
+_SYNONYMS: Final[Sequence[frozenset[str]]] = (
     frozenset({"tasks", "steps", "jobs"}),
     frozenset({"id", "name", "task_id"}),
     frozenset({"name", "metadata", "dag_id", "generateName"}),
@@ -38,50 +38,50 @@ _SAME: Final[Sequence[frozenset[str]]] = (
     frozenset({"working_dir", "dir", "workdir", "working-directory", "workingDir"}),
     frozenset({"for_each", "loop", "with_items", "withItems", "withParam"}),
 )
-_SCHEDULES: Final = "what starts a run by itself stands in configs/schedules/"
-#: Words for what is done in another way here.
+_SCHEDULES: Final = "schedules are files in configs/schedules/"
+#: Keys for which dagrun has another way.
 _ADVICE: Final[Mapping[str, str]] = {
-    "runs-on": "it runs on this machine, or with 'image' in a container",
-    "uses": "there are no actions to use: say with 'run' what it does",
-    "operator": "its key says what a task does: 'run' a script, call a function with 'workflow_ref'",
-    "template": "there are no templates: say with 'run' what it does",
-    "fail-fast": "what a failure does to the rest is said by 'on_error'",
-    "apiVersion": "only a document with 'spec:' has it; leave it out",
-    "kind": "only a document with 'spec:' has it; leave it out",
-    "schedules": "the list stands by itself, without this key",
+    "runs-on": "tasks run on this machine, or with 'image' in a container",
+    "uses": "there are no reusable actions: write a script under 'run'",
+    "operator": "write a script under 'run', or call a function with 'workflow_ref'",
+    "template": "there are no templates: write a script under 'run'",
+    "fail-fast": "'on_error' decides what a failure does to other tasks",
+    "apiVersion": "only documents with 'spec:' have it; remove it",
+    "kind": "only documents with 'spec:' have it; remove it",
+    "schedules": "write the list without this key",
     "on": _SCHEDULES,
     "schedule": _SCHEDULES,
     "schedule_interval": _SCHEDULES,
     "cron": _SCHEDULES,
-    "steps": "list what their 'run' says under 'commands'",
-    "templates": "there are no templates: list what runs, each entry with what it does",
-    "handlerOn": "there are no handlers yet: a task with `trigger: failure` or `trigger: always` runs after others",
+    "steps": "list the scripts of the steps under 'commands'",
+    "templates": "there are no templates: list the tasks, each with its script",
+    "handlerOn": "there are no handlers yet: use a task with `trigger: failure` or `trigger: always`",
     "output": "a script writes its outputs to the file $DAGRUN_OUTPUT, as lines `key=value`",
     "preconditions": "write an expression in 'if' or 'unless'",
     "precondition": "write an expression in 'if' or 'unless'",
-    "retryPolicy": "'retries' says how often, `retry: {initial: 5}` the delay",
+    "retryPolicy": "write the number of retries as 'retries', and the delay as `retry: {initial: 5}`",
     "repeatPolicy": _SCHEDULES,
-    "maxActiveRuns": "whether runs may overlap is said by 'overlap' of a schedule in configs/schedules/",
-    "stage": "the order follows from what waits for what",
-    "stages": "the order follows from what waits for what",
+    "maxActiveRuns": "'overlap' of a schedule in configs/schedules/ decides whether runs may overlap",
+    "stage": "the order follows from the dependencies",
+    "stages": "the order follows from the dependencies",
 }
 
 
 def advice(word: str, known: Collection[str], level: Mapping[str, str], value: object = None) -> str:
-    """What to write in place of a word that is not known here; empty when nothing comes to mind.
+    """What to write instead of an unknown key; empty if there is no advice.
 
-    `level` says of words of another level of the document where they belong; `value` is what was written under the word,
-    so that following the advice leads to no second error.
+    `level` gives advice for keys that belong to another level of the document. `value` is the value of the key, so that the
+    advice does not lead to another error.
     """
-    if said := _by_value(word, known, value):
-        return said
-    for same in _SAME:
+    if by_value := _by_value(word, known, value):
+        return by_value
+    for same in _SYNONYMS:
         if word in same and (ours := sorted(same.intersection(known))):
             return f"here it is '{ours[0]}'"
     if word in ("id", "name", "step") and (ours := sorted({"task", "job"}.intersection(known))):
         return f"here it is '{ours[0]}'"
     if word.startswith((".", "x-")):
-        return "put the anchor where its value is used first"
+        return "define the anchor where its value is first used"
     return level.get(word) or _ADVICE.get(word) or did_you_mean(word, known)
 
 
@@ -97,10 +97,10 @@ def _by_value(word: str, known: Collection[str], value: object) -> str:
             key = next((each for each in ("continue_on_failure", "continueOnFailure") if each in known), "")
             return f"write `{key}: true`" if key else ""
         case "templates", _ if lists := sorted({"tasks", "steps"}.intersection(known)):
-            return f"there are no templates: list what runs under '{lists[0]}', each entry with what it does"
+            return f"there are no templates: list the tasks under '{lists[0]}', each with its script"
     return ""
 
 
-def names(advice: str, words: Collection[str | int]) -> bool:
-    """Whether an advice says to write one of these words."""
-    return any(f"'{word}'" in advice for word in words)
+def mentions(advice: str, keys: Collection[str | int]) -> bool:
+    """Whether an advice says to write one of these keys."""
+    return any(f"'{key}'" in advice for key in keys)

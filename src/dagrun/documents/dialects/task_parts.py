@@ -1,4 +1,4 @@
-"""Parts of a task, from wire models to the model's values."""
+"""Parts of a task: from pydantic models to values of the core."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from dagrun.core.model import HealthCheck, Retry, is_name
 from dagrun.documents.dialects import shared_models
 
 
-def retry(retries: int | None, fine: shared_models.Retry) -> Retry:
-    """A retry of which more is said than how often."""
+def retry(retries: int | None, options: shared_models.RetryModel) -> Retry:
+    """A retry with more options than the number of retries."""
     return Retry(
-        retries=(fine.max_attempts or 1) - 1 if retries is None else retries,
-        initial=fine.initial, factor=fine.factor, max=fine.max, jitter=fine.jitter,
-        on_exit_codes=tuple(fine.on_exit_codes), on_errors=tuple(fine.on_errors),
+        retries=(options.max_attempts or 1) - 1 if retries is None else retries,
+        initial=options.initial, factor=options.factor, max=options.max, jitter=options.jitter,
+        on_exit_codes=tuple(options.on_exit_codes), on_errors=tuple(options.on_errors),
     )  # fmt: skip
 
 
-def tolerated(wired: bool | shared_models.Tolerated) -> tuple[int, ...]:
-    """The exit codes with which a failure is tolerated, where not every one is."""
-    return () if isinstance(wired, bool) else tuple(dict.fromkeys(wired.exit_codes))
+def tolerated(model: bool | shared_models.ToleratedModel) -> tuple[int, ...]:
+    """The exit codes of tolerated failures; empty if there is no restriction."""
+    return () if isinstance(model, bool) else tuple(dict.fromkeys(model.exit_codes))
 
 
-def health_check(wired: shared_models.HealthCheck | None) -> HealthCheck | None:
-    """A health check whose test says how it is run: `CMD` and words, or `CMD-SHELL` and a text."""
-    if wired is None:
+def health_check(model: shared_models.HealthCheckModel | None) -> HealthCheck | None:
+    """A health check in the form of container engines: `CMD` and words, or `CMD-SHELL` and a text."""
+    if model is None:
         return None
-    test = ("CMD-SHELL", wired.test) if isinstance(wired.test, str) else tuple(wired.test)
+    test = ("CMD-SHELL", model.test) if isinstance(model.test, str) else tuple(model.test)
     if test[0] not in ("CMD", "CMD-SHELL"):
         test = ("CMD", *test)
-    return HealthCheck(test=test, interval=wired.interval, timeout=wired.timeout, retries=wired.retries)
+    return HealthCheck(test=test, interval=model.interval, timeout=model.timeout, retries=model.retries)
 
 
-_HOLE = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\$\{\{.*?\}\}", re.DOTALL)
 
 
 def base_name(image: str) -> str | None:
-    """What a service is called after its image: `ghcr.io/org/postgres:15` is `postgres`. None: it cannot be told."""
-    name = re.split("[:@]", _HOLE.sub("\0", image).rpartition("/")[2])[0]
+    """The name of a service with this image: `ghcr.io/org/postgres:15` is `postgres`. None if there is no valid name."""
+    name = re.split("[:@]", _PLACEHOLDER.sub("\0", image).rpartition("/")[2])[0]
     return name if is_name(name) else None
 
 
 def artifact_name(path: str) -> str | None:
-    """What an artifact is kept as: its path, or the last part of an absolute one. None: it leaves the working directory."""
+    """The name of an artifact: its path, or the last part of an absolute one. None if it is outside the working directory."""
     name = posixpath.normpath(path)
     if name.startswith("/"):
         return posixpath.basename(name) or None

@@ -1,1 +1,1 @@
-"""Everything that is wrong with a document beyond the shape of its nodes."""
+"""The checks of a document beyond the form of its nodes."""

@@ -1,4 +1,4 @@
-"""Dag and registry to findings: everything that is wrong with a document beyond the shape of its nodes."""
+"""All checks of a document beyond the form of its nodes."""
 
 from __future__ import annotations
 
@@ -14,101 +14,105 @@ from dagrun.core.graph import cycles
 from dagrun.core.model import ScriptText, Task
 from dagrun.core.payloads import parameter_variable
 from dagrun.core.variants import meant, variant_ids
-from dagrun.documents.dialects.dialect import Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument
 from dagrun.documents.parameters import problem_with_default
-from dagrun.documents.validation.expressions import check_language
-from dagrun.documents.validation.parallel import check_beside
-from dagrun.documents.validation.reachability import check_unreachable
+from dagrun.documents.validation.expressions import check_expressions
+from dagrun.documents.validation.parallel import check_parallel
+from dagrun.documents.validation.reachability import check_reachability
 from dagrun.documents.yaml import Finding, Place, changed_numbers
+from dagrun.documents.yaml.values import brief
 from dagrun.errors import did_you_mean
 from dagrun.kinds import kind_of, workflow_of
 
 if TYPE_CHECKING:
     from dagrun.registry import Failure, Registry, Workflow
 
-MOST_IN_A_CYCLE = 20  # members that a message names
-FEW_TASKS = 10
-MOST_OF_A_KIND = 200  # errors of one kind that are reported
+MOST_IN_A_CYCLE: Final = 20  # tasks that a message lists
+FEW_TASKS: Final = 10
+MOST_OF_A_SORT: Final = 200  # findings of one sort that are reported
 
 
-def check(written: Written, registry: Registry | None) -> list[Finding]:
-    """Every finding about what a document means, in the document's order. Costs O(tasks + edges).
+def check(parsed: ParsedDocument, registry: Registry | None) -> list[Finding]:
+    """All findings about the meaning of a document, in the order of the document. Costs O(tasks + edges).
 
-    Without a registry (None) nothing is said about workflows.
+    Without a registry (None) workflows are not checked.
     """
-    rings = list(_cycles(written))
+    rings = list(_cycles(parsed))
     found = [
-        *_first(_duplicates(written)),
-        *_first(_dangling(written)),
+        *_first(_duplicates(parsed)),
+        *_first(_dangling(parsed)),
         *rings,
-        *(() if rings else _first(check_beside(written))),
-        *_declarations(written),
-        *_parameters(written),
-        *_numbers(written),
-        *_changed_numbers(written),
-        *_first(check_language(written)),
-        *_bash_in_sh(written),
+        *(() if rings else _first(check_parallel(parsed))),
+        *_first(_declarations(parsed)),
+        *_first(_parameters(parsed)),
+        *_first(_numbers(parsed)),
+        *_first(_changed_numbers(parsed)),
+        *_first(check_expressions(parsed)),
+        *_first(_bash_in_sh(parsed)),
     ]
-    if not any(finding.level == "error" for finding in (*written.findings, *found)):
-        found += check_unreachable(written)
+    if not any(finding.level == "error" for finding in (*parsed.findings, *found)):
+        found += _first(check_reachability(parsed))
     if registry is not None:
-        found += _workflows(written, registry)
-    once: dict[tuple[Place, str], Finding] = {}
-    for finding in found:  # what `defaults` says wrongly is wrong in every task
-        once.setdefault((finding.place, finding.message), finding)
-    return sorted(once.values(), key=lambda finding: (finding.place.line, finding.place.column))
+        found += _first(_workflows(parsed, registry))
+    return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))
 
 
 def _first(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """The findings of one kind, up to a number: each may cost a look at all tasks, for what was meant."""
-    found = list(islice(findings, MOST_OF_A_KIND + 1))
-    if len(found) > MOST_OF_A_KIND:
-        last = found[MOST_OF_A_KIND]
-        message = f"there are more errors like the {MOST_OF_A_KIND} above; correct those first"
-        found[MOST_OF_A_KIND] = replace(last, message=message, suggestion="")
-    return iter(found)
+    """The first findings of one sort, without duplicates: an error in `defaults` is found again in every task.
+
+    Each finding may search all tasks for a similar name.
+    """
+    found: dict[tuple[Place, str], Finding] = {}
+    for finding in findings:
+        key = (finding.place, finding.message)
+        if len(found) == MOST_OF_A_SORT and key not in found:
+            message = f"there are more {finding.level}s like the {MOST_OF_A_SORT} above; correct those first"
+            found[finding.place, message] = replace(finding, message=message, suggestion="")
+            break
+        found.setdefault(key, finding)
+    yield from found.values()
 
 
-def _sound(written: Written) -> Iterator[tuple[int, Task]]:
+def _sound(parsed: ParsedDocument) -> Iterator[tuple[int, Task]]:
     """The tasks that could be read."""
-    return ((i, task) for i, task in enumerate(written.dag.tasks) if i not in written.broken)
+    return ((i, task) for i, task in enumerate(parsed.dag.tasks) if i not in parsed.broken)
 
 
-def _at(written: Written, path: tuple[str | int, ...], message: str, code: str, **more: Any) -> Finding:
+def _at(parsed: ParsedDocument, path: tuple[str | int, ...], message: str, code: str, **more: Any) -> Finding:
     key = more.pop("key", False)
-    return Finding(written.source.place(path, key=key), message, code, **more)
+    return Finding(parsed.source.place(path, key=key), message, code, **more)
 
 
-def _duplicates(written: Written) -> Iterator[Finding]:
+def _duplicates(parsed: ParsedDocument) -> Iterator[Finding]:
     seen: dict[str, int] = {}
-    told: set[str] = set()
-    for i, task in enumerate(written.dag.tasks):
-        if task.id in seen and task.id not in told and written.places:
-            told.add(task.id)
-            first = written.source.place(written.places.task(seen[task.id])).line
+    reported: set[str] = set()
+    for i, task in enumerate(parsed.dag.tasks):
+        if task.id in seen and task.id not in reported and parsed.locations:
+            reported.add(task.id)
+            first = parsed.source.place(parsed.locations.task(seen[task.id])).line
             yield _at(
-                written, written.places.name(i), f"ValidationError: Duplicate task IDs found: {task.id}",
-                "duplicate-id", suggestion=f"the first one is in line {first}",
+                parsed, parsed.locations.name(i), f"ValidationError: Duplicate task IDs found: {task.id}",
+                "duplicate-id", suggestion=f"the first one is on line {first}",
             )  # fmt: skip
         seen.setdefault(task.id, i)
 
 
-def _dangling(written: Written) -> Iterator[Finding]:
-    tasks = written.dag.tasks
+def _dangling(parsed: ParsedDocument) -> Iterator[Finding]:
+    tasks = parsed.dag.tasks
     byname = {task.id: task for task in tasks}
     known = {**byname, **variant_ids(tasks)}
-    unread = {tasks[i].id for i in written.broken}
+    unread = {tasks[i].id for i in parsed.broken}
     for i, task in enumerate(tasks):
         for need in task.needs:
-            if need.task not in known and need.task.partition("[")[0] not in unread and written.places:
+            if need.task not in known and need.task.partition("[")[0] not in unread and parsed.locations:
                 yield _at(
-                    written, written.places.edge(i, need.task),
-                    f"ValidationError: Task '{task.id}' depends on non-existent task '{need.task}'",
+                    parsed, parsed.locations.edge(i, need.task),
+                    f"ValidationError: Task '{brief(task.id, 150)}' depends on non-existent task '{brief(need.task, 150)}'",
                     "unknown-task", suggestion=_near(need.task, task.id, known, byname),
                 )  # fmt: skip
 
 
-#: Scripts without any of these have no bash syntax in them: what reads shell is not even imported.
+#: Scripts without any of these contain no bash syntax, so that the scanner need not even be imported.
 _BASH: Final = re.compile(
     r"\[\[|\(\(|[&|]>|\|&|;;?&|<<<|[<>]\(|>&|=\(|\+=|\]=|==|\$'|\$\[|\$\{[!\w]*[\[/^,:@]|\$\{!|\{[^\s{}]*(?:,|\.\.)|\{\w+\}[<>]|pipefail"
     r"|\b(?:function|source|local|declare|typeset|let|shopt|mapfile|readarray|pushd|popd|dirs|enable|builtin|caller|compgen"
@@ -116,15 +120,15 @@ _BASH: Final = re.compile(
 )
 
 
-def _bash_in_sh(written: Written) -> Iterator[Finding]:
-    """Bash syntax in scripts for `sh`, each kind once in a script. Tasks may share one script."""
-    places = written.places
+def _bash_in_sh(parsed: ParsedDocument) -> Iterator[Finding]:
+    """Warnings about bash syntax in scripts for `sh`, each sort once per script. Tasks may share one script."""
+    locations = parsed.locations
     known: dict[ScriptText, list[tuple[int, int, str]]] = {}
-    if places is None:
+    if locations is None:
         return
-    scripts = ((i, text) for i, task in _sound(written) for text in task.action.texts())
+    scripts = ((i, text) for i, task in _sound(parsed) for text in task.action.texts())
     for i, script in scripts:
-        # as most have nothing of it
+        # most scripts have none
         if not isinstance(script, ScriptText) or not any(map(_BASH.search, script.parts)):
             continue
         from dagrun.kinds.interpreter import interpreter
@@ -135,7 +139,7 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
             known[script] = list(_bashisms(script))
         for number, offset, what in known[script]:
             yield Finding(
-                written.source.place_within(places.script(i, number), offset),
+                parsed.source.place_within(locations.script(i, number), offset),
                 f"{what if what.startswith('an ') else f'`{what}`'} is bash syntax, which sh may read as something else",
                 "bash-syntax",
                 "write shell: bash", "warning",
@@ -143,9 +147,9 @@ def _bash_in_sh(written: Written) -> Iterator[Finding]:
 
 
 def _bashisms(script: ScriptText) -> Iterator[tuple[int, int, str]]:
-    """Number of the command, offset in it, and what it is."""
+    """The index of the command, the offset in it, and the syntax."""
     from dagrun.kinds.script import joined, offsets
-    from dagrun.language.scripts import bashisms  # what reads shell, 5 ms
+    from dagrun.language.scripts import bashisms  # the scanner takes 5 ms to import
 
     starts = list(offsets(script))
     for each in bashisms(joined(script)):
@@ -154,48 +158,48 @@ def _bashisms(script: ScriptText) -> Iterator[tuple[int, int, str]]:
 
 
 def _near(name: str, own: str, known: Collection[str], tasks: Mapping[str, Task]) -> str:
-    """What the task `own` meant: another task of nearly that name; or the variants, when the task is right."""
+    """Advice for an unknown name in the task `own`: a similar task, or the variants if the task exists."""
     base, bracket, _ = name.partition("[")
     if not bracket or base not in tasks:
         few = ", ".join(task for task in islice(tasks, FEW_TASKS + 1) if task != own)
-        few = f"there is {few}" if few and len(tasks) <= FEW_TASKS + 1 else ""
+        few = f"available: {few}" if few and len(tasks) <= FEW_TASKS + 1 else ""
         return did_you_mean(name, [each for each in known if each != own]) or few
     siblings = [each for each in known if each.startswith(base + "[")]
     if tasks[base].for_each is not None:
-        return f"which variants '{base}' has is known only in the run: name '{base}' alone"
+        return f"the variants of '{base}' are known only during the run: write only '{base}'"
     if not siblings:
-        return f"'{base}' has no variants: name it alone"
+        return f"'{base}' has no variants: write only '{base}'"
     return meant(name, siblings)
 
 
-def _cycles(written: Written) -> Iterator[Finding]:
-    tasks = written.dag.tasks
+def _cycles(parsed: ParsedDocument) -> Iterator[Finding]:
+    tasks = parsed.dag.tasks
     last = {task.id: i for i, task in enumerate(tasks)} | variant_ids(tasks)
-    # Where every task stands below all that it needs, as most are written, there is no cycle to look for.
+    # If every task comes after its dependencies, as in most documents, there can be no cycle.
     if all(last.get(need.task, -1) < i for i, task in enumerate(tasks) for need in task.needs):
         return
     needs = {
         task.id: {tasks[last[need.task]].id: need.task for need in task.needs if need.task in last}
         for task in tasks
     }
-    twice = {task.id for i, task in enumerate(tasks) if last[task.id] != i}  # told as that
+    twice = {task.id for i, task in enumerate(tasks) if last[task.id] != i}  # an error of its own
     for ring in cycles({task: list(deps) for task, deps in needs.items()}):
-        if written.places and twice.isdisjoint(ring):
+        if parsed.locations and twice.isdisjoint(ring):
             yield _at(
-                written, written.places.edge(last[ring[0]], needs[ring[0]][ring[1]]),
-                f"CycleDetectedError: Cycle detected in DAG '{written.dag.name}': {_chain(ring)}",
-                "cycle", suggestion=_way_out(ring, last, needs, written.places),
+                parsed, parsed.locations.edge(last[ring[0]], needs[ring[0]][ring[1]]),
+                f"CycleDetectedError: Cycle detected in DAG '{parsed.dag.name}': {_chain(ring)}",
+                "cycle", suggestion=_way_out(ring, last, needs, parsed.locations),
             )  # fmt: skip
 
 
 def _way_out(
-    ring: list[str], last: Mapping[str, int], needs: Mapping[str, Mapping[str, str]], places: Places
+    ring: list[str], last: Mapping[str, int], needs: Mapping[str, Mapping[str, str]], locations: Locations
 ) -> str:
-    """What to do about a cycle. One of its dependencies may be written nowhere: that of a job that waits for all."""
+    """Advice for a cycle. One of its dependencies may be implicit: that of a job that waits for all others."""
     for task, dep in pairwise(ring):
-        if places.edge(last[task], needs[task][dep]) == places.trigger(last[task]):
-            return f"'{task}' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'"
-    return "each depends on the next; take one of these dependencies out"
+        if locations.edge(last[task], needs[task][dep]) == locations.trigger(last[task]):
+            return f"'{task}' has no dependencies of its own, so it waits for all other jobs: give it 'requires' or 'after'"
+    return "each task depends on the next; remove one of these dependencies"
 
 
 def _chain(ring: list[str]) -> str:
@@ -205,22 +209,22 @@ def _chain(ring: list[str]) -> str:
     return " -> ".join(ring)
 
 
-def _declarations(written: Written) -> Iterator[Finding]:
-    for param in written.dag.params:
+def _declarations(parsed: ParsedDocument) -> Iterator[Finding]:
+    for param in parsed.dag.params:
         problem = problem_with_default(param)
-        if problem and written.places:
-            yield _at(written, (*written.places.document("params"), param.name), problem, "invalid-value")
+        if problem and parsed.locations:
+            yield _at(parsed, (*parsed.locations.document("params"), param.name), problem, "invalid-value")
 
 
-def _parameters(written: Written) -> Iterator[Finding]:
-    for i, task in _sound(written):
-        if not task.params or not written.places:
+def _parameters(parsed: ParsedDocument) -> Iterator[Finding]:
+    for i, task in _sound(parsed):
+        if not task.params or not parsed.locations:
             continue
         for name in task.params:
             if upstream := _supplier(task, name):
                 yield _at(
-                    written, written.places.param(i, name),
-                    f"an output of '{upstream}' would win over the parameter '{name}'",
+                    parsed, parsed.locations.param(i, name),
+                    f"an output of '{upstream}' would replace the parameter '{name}'",
                     "shadowed-parameter", level="warning", key=True,
                 )  # fmt: skip
         if kind_of(task).params_in_environment:
@@ -229,53 +233,55 @@ def _parameters(written: Written) -> Iterator[Finding]:
                 variable = parameter_variable(name)
                 if variable is None:
                     yield _at(
-                        written, written.places.param(i, name),
-                        f"the parameter '{name}' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE",
+                        parsed, parsed.locations.param(i, name),
+                        f"the parameter '{name}' cannot be an environment variable: it is only in $DAGRUN_PARAMS_FILE",
                         "no-variable", suggestion="use letters, digits, '_', '-' and '.'", level="warning", key=True,
                     )  # fmt: skip
                     continue
                 if variable in owners:
                     yield _at(
-                        written, written.places.param(i, name),
-                        f"parameters '{owners[variable]}' and '{name}' would both be ${variable}",
+                        parsed, parsed.locations.param(i, name),
+                        f"parameters '{owners[variable]}' and '{name}' would both set ${variable}",
                         "variable-collision", suggestion="rename one of them", key=True,
                     )  # fmt: skip
                 owners[variable] = name
 
 
 def _supplier(task: Task, name: str) -> str | None:
-    """The dependency that would supply a parameter: outputs arrive as `<task>__<key>`."""
-    if "__" not in name:  # as most have not, and there may be many dependencies
+    """The dependency whose output would set a parameter: outputs have names like `<task>__<key>`."""
+    if "__" not in name:  # most names do not, and there may be many dependencies
         return None
     return next((need.task for need in task.needs if name.startswith(f"{need.task}__")), None)
 
 
-def _numbers(written: Written) -> Iterator[Finding]:
-    """YAML has numbers that JSON has not, and every parameter is recorded as JSON."""
-    for i, task in _sound(written):
+def _numbers(parsed: ParsedDocument) -> Iterator[Finding]:
+    """Errors for numbers that JSON does not have: every parameter is recorded as JSON."""
+    for i, task in _sound(parsed):
         for name, value in task.params.items():
-            if written.places and _has_no_json(value):
-                message = f"the parameter '{name}' holds .inf or .nan, which cannot be recorded"
-                yield _at(written, written.places.param(i, name), message, "invalid-value")
-        if written.places and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
-            message = "the list holds .inf or .nan, which cannot be recorded"
-            yield _at(written, (*written.places.task(i), "for_each"), message, "invalid-value")
+            if parsed.locations and _has_no_json(value):
+                message = f"the parameter '{name}' contains .inf or .nan, which cannot be recorded"
+                yield _at(parsed, parsed.locations.param(i, name), message, "invalid-value")
+        if parsed.locations and isinstance(task.for_each, tuple) and _has_no_json(task.for_each):
+            message = "the list contains .inf or .nan, which cannot be recorded"
+            yield _at(parsed, (*parsed.locations.task(i), "for_each"), message, "invalid-value")
 
 
-def _changed_numbers(written: Written) -> Iterator[Finding]:
-    """Numbers whose text is lost, in whatever is handed to a task as data."""
-    source, places = written.source, written.places
-    if places is None or not source.changes_numbers:
+def _changed_numbers(parsed: ParsedDocument) -> Iterator[Finding]:
+    """Warnings about numbers whose text is lost, in all data that tasks receive."""
+    source, locations = parsed.source, parsed.locations
+    if locations is None or not source.changes_numbers:
         return
-    for param in written.dag.params:
-        if param.type not in ("integer", "number"):  # there a number is meant
-            yield from changed_numbers(source, param.default, places.default(param.name))
-            yield from changed_numbers(source, param.enum, (*places.document("params"), param.name, "enum"))
-    for i, task in _sound(written):
+    for param in parsed.dag.params:
+        if param.type not in ("integer", "number"):  # these are meant as numbers
+            yield from changed_numbers(source, param.default, locations.default(param.name))
+            yield from changed_numbers(
+                source, param.enum, (*locations.document("params"), param.name, "enum")
+            )
+    for i, task in _sound(parsed):
         for name, value in task.params.items():
-            yield from changed_numbers(source, value, places.param(i, name))
+            yield from changed_numbers(source, value, locations.param(i, name))
         if isinstance(task.for_each, tuple):
-            yield from changed_numbers(source, task.for_each, (*places.task(i), "for_each"))
+            yield from changed_numbers(source, task.for_each, (*locations.task(i), "for_each"))
 
 
 def _has_no_json(value: Any) -> bool:
@@ -286,58 +292,58 @@ def _has_no_json(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_has_no_json, value))
 
 
-def _workflows(written: Written, registry: Registry) -> Iterator[Finding]:
-    called = ((i, task, workflow_of(task)) for i, task in _sound(written))
+def _workflows(parsed: ParsedDocument, registry: Registry) -> Iterator[Finding]:
+    called = ((i, task, workflow_of(task)) for i, task in _sound(parsed))
     calls = [(i, task, ref) for i, task, ref in called if ref is not None]
-    if not calls or not written.places:
+    if not calls or not parsed.locations:
         return
     missing = any(ref not in registry.workflows for _, _, ref in calls)
-    # It may be where a missing workflow was to come from; else this DAG can do without it.
+    # Only a file that was listed, and may define the missing workflow, is an error. Otherwise the DAG does not need it.
     to_blame = [failure for failure in registry.failures if missing and failure.origin.listed]
     for failure in registry.failures:
         message = f"cannot read workflows from {failure.origin}: {failure.error}"
         level = "error" if failure in to_blame else "warning"
-        yield _at(written, (), message, "unreadable-workflows", level=level)
-    told: set[str] = set()
+        yield _at(parsed, (), message, "unreadable-workflows", level=level)
+    reported: set[str] = set()
     for i, task, ref in calls:
         workflow = registry.workflows.get(ref)
         if workflow is not None:
-            yield from _signature(written, i, task, workflow)
-        elif not to_blame or ref not in told:
-            told.add(ref)
+            yield from _signature(parsed, i, task, workflow)
+        elif not to_blame or ref not in reported:
+            reported.add(ref)
             yield _at(
-                written, written.places.action(i), f"RunnerError: Unknown workflow: {ref}", "unknown-workflow",
+                parsed, parsed.locations.action(i), f"RunnerError: Unknown workflow: {ref}", "unknown-workflow",
                 suggestion=_where_it_may_be(ref, registry, to_blame),
             )  # fmt: skip
 
 
 def _where_it_may_be(ref: str, registry: Registry, unread: Sequence[Failure]) -> str:
     if unread:
-        return f"it may be in {unread[0].origin}, which cannot be read"
+        return f"it may be defined in {unread[0].origin}, which cannot be read"
     return did_you_mean(ref, registry.workflows) or (
-        "`dagrun workflows` lists those that are registered, `--workflows FILE` adds some"
+        "`dagrun workflows` lists the registered workflows, `--workflows FILE` adds more"
     )
 
 
-def _signature(written: Written, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:
-    assert written.places is not None
+def _signature(parsed: ParsedDocument, i: int, task: Task, workflow: Workflow) -> Iterator[Finding]:
+    assert parsed.locations is not None
     names = [parameter.name for parameter in workflow.parameters]
     if not workflow.takes_rest:
         for name in task.params:
             if name not in names:
                 takes = ", ".join(names) or "none"
                 yield _at(
-                    written, written.places.param(i, name),
+                    parsed, parsed.locations.param(i, name),
                     f"workflow '{workflow.name}' has no parameter '{name}'", "unknown-parameter",
                     suggestion=did_you_mean(name, names) or f"it takes: {takes}", key=True,
                 )  # fmt: skip
     for parameter in workflow.parameters:
-        if "params" in written.misspelt.get(i, ()):
+        if "params" in parsed.misspelt.get(i, ()):
             break
         given = parameter.name in task.params or _supplier(task, parameter.name)
         if parameter.required and not given:
             yield _at(
-                written, written.places.action(i),
+                parsed, parsed.locations.action(i),
                 f"workflow '{workflow.name}' needs the parameter '{parameter.name}'", "missing-parameter",
-                suggestion=f"add it to the '{written.places.param(i, parameter.name)[-2]}' of '{task.id}'",
+                suggestion=f"add it to the '{parsed.locations.param(i, parameter.name)[-2]}' of '{task.id}'",
             )  # fmt: skip

@@ -1,18 +1,18 @@
-"""Every `${{ }}` of a document held against what exists where it stands."""
+"""Checks of every `${{ }}` of a document: whether the names that it reads exist at its place."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.model import Matrix, ScriptText, Task
-from dagrun.core.variants import variant_ids
-from dagrun.documents.dialects.dialect import Path, Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
+from dagrun.documents.validation.ancestors import AncestorIndex, Ancestors
 from dagrun.documents.yaml import Finding
 from dagrun.language import expressions
 from dagrun.language.expressions import (
@@ -34,64 +34,55 @@ if TYPE_CHECKING:
 ROOTS = frozenset({"params", "env", "run", "github"}) | TASK_ROOTS
 
 
-#: How many tasks one pass over the document finds the descendants of.
-BLOCK = 1024
+def check_expressions(parsed: ParsedDocument) -> Iterator[Finding]:
+    """All findings about expressions, each at its own column."""
+    return _ExpressionCheck(parsed).findings()
 
 
-def check_language(written: Written) -> Iterator[Finding]:
-    """All findings about expressions, each at its own column. Costs O(text) and a walk per task that is named from afar."""
-    return _Language(written).findings()
+class _ExpressionCheck:
+    """The names of one document."""
 
-
-class _Language:
-    """One document's names."""
-
-    def __init__(self, written: Written) -> None:
-        self.written = written
-        self.dag = written.dag
-        self.variants = variant_ids(self.dag.tasks)
-        self.index = {task.id: i for i, task in enumerate(self.dag.tasks)} | self.variants
-        #: None: they could not be read, which is told as that.
-        self.params = None if "params" in written.unread else {param.name for param in self.dag.params}
-        self.secrets = None if "secrets" in written.unread else self.dag.secrets
+    def __init__(self, parsed: ParsedDocument) -> None:
+        self.parsed = parsed
+        self.dag = parsed.dag
+        self.ancestors = AncestorIndex(parsed)
+        self.index = self.ancestors.index
+        #: None: they could not be read, which is an error of its own.
+        self.params = None if "params" in parsed.unread else {param.name for param in self.dag.params}
+        self.secrets = None if "secrets" in parsed.unread else self.dag.secrets
         self.secret_env = {name for name, text in self.dag.env.items() if _reads_secrets(text)}
         self.types: ScalarTypes = {
             ("params", param.name): kind
             for param in self.dag.params
             if (kind := scalar_type(param)) is not None
         }
-        self._below: dict[str, set[int]] = {}
-        self._blocks: dict[int, list[int]] = {}
-        self._above: dict[int, set[int]] = {}
-        self._loose: set[int] | None = None
-        self._dependents: dict[str, list[int]] | None = None
         self._scripts_read: dict[
             ScriptText, tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]
         ] = {}
 
     def findings(self) -> Iterator[Finding]:
-        places = self.written.places
-        if places is None:
+        locations = self.parsed.locations
+        if locations is None:
             return
-        yield from self._defaults(places)
+        yield from self._defaults(locations)
         nowhere = self._known(frozenset(), secrets=True)
-        at = places.document("env")
+        at = locations.document("env")
         yield from self._env(self.dag.env, lambda name: (*at, name), nowhere, frozenset())
         yield from self._values(
-            self.dag.outputs, places.document("outputs"), self._known(None), self.secret_env
+            self.dag.outputs, locations.document("outputs"), self._known(None), self.secret_env
         )
         for i, task in enumerate(self.dag.tasks):
-            if i not in self.written.broken and _has_expressions(task):
-                yield from self._task(i, task, places)
+            if i not in self.parsed.broken and _has_expressions(task):
+                yield from self._task(i, task, locations)
 
-    def _task(self, i: int, task: Task, places: Places) -> Iterator[Finding]:
-        ancestors, path = _Ancestors(self, i), places.task(i)
+    def _task(self, i: int, task: Task, locations: Locations) -> Iterator[Finding]:
+        ancestors, path = Ancestors(self.ancestors, i), locations.task(i)
         known = self._known(ancestors, task)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
-        yield from self._env(task.env, lambda name: places.variable(i, name), in_env, self.secret_env)
+        yield from self._env(task.env, lambda name: locations.variable(i, name), in_env, self.secret_env)
         for name, value in task.params.items():
-            yield from self._values(value, places.param(i, name), known, hidden)
+            yield from self._values(value, locations.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:
@@ -99,12 +90,12 @@ class _Language:
         if task.for_each is not None:
             yield from self._for_each(task.for_each, (*path, "for_each"), self._known(ancestors), hidden)
         for number, service in enumerate(task.services):
-            yield from self._values(service.image, places.image(i, number), known, hidden)
-            at = (*places.service(i, number), "env")
+            yield from self._values(service.image, locations.image(i, number), known, hidden)
+            at = (*locations.service(i, number), "env")
             yield from self._env(service.env, partial(_below, at), in_env, self.secret_env)
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
         if task.working_dir is not None:
-            yield from self._values(task.working_dir, places.said(i, "working_dir"), known, hidden)
+            yield from self._values(task.working_dir, locations.option(i, "working_dir"), known, hidden)
         for each in task.action.texts():
             if isinstance(each, ScriptText):
                 yield from self._script(i, each, known, hidden)
@@ -119,9 +110,9 @@ class _Language:
         secrets: bool = False,
         functions: Collection[str] = (),
     ) -> Known:
-        """What exists for one task; `variant_of` is that task where one of its variants speaks."""
+        """The names that exist for one task. `variant_of` is the task where the names of its variants exist too."""
         matrix = variant_of.matrix if variant_of else None
-        misspelt = self.written.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
+        misspelt = self.parsed.misspelt.get(self.index[variant_of.id], ()) if variant_of else ()
         more = {
             "secrets": secrets,
             "matrix": matrix is not None or "matrix" in misspelt,
@@ -140,31 +131,31 @@ class _Language:
             run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
             types=self.types if matrix is None else {**self.types, **_matrix_types(matrix)},
         )
-        return replace(known, late=ancestors.late) if isinstance(ancestors, _Ancestors) else known
+        return replace(known, late=ancestors.late) if isinstance(ancestors, Ancestors) else known
 
-    def _defaults(self, places: Places) -> Iterator[Finding]:
-        """Defaults of parameters, which are evaluated before any task, and before parameters have values."""
+    def _defaults(self, locations: Locations) -> Iterator[Finding]:
+        """Check defaults of parameters, which are evaluated before all tasks, and before parameters have values."""
         closed = env_beyond_defaults(self.dag)
         known = Known(roots=("env", "run", "github"))
         secret = closed & self.secret_env
         for param in self.dag.params:
             if not is_deferred(param.default):
                 continue
-            path = places.default(param.name)
+            path = locations.default(param.name)
             yield from self._values(param.default, path, known, secret)
             for at, text in _texts(param.default, path):
                 for reference in expressions.references(text):
                     name = reference.path[0] if reference.root == "env" and reference.path else None
                     if name in closed - secret:
-                        message = f"env.{name} is made of parameters, which have no values yet"
+                        message = f"env.{name} depends on parameters, which have no values yet"
                         yield self._finding(at, ExpressionError(message, reference.offset))
 
     def _env(
         self, env: Mapping[str, str], where: Callable[[str], Path], known: Known, below: Collection[str]
     ) -> Iterator[Finding]:
-        """The values of a mapping of variables. Each sees the names before it, and the layers below.
+        """Check the values of a mapping of variables. Each can read the names before it, and the layers below.
 
-        `below` are the names that hold secrets there.
+        `below` are the names that contain secrets in those layers.
         """
         hidden, later = set(below), set(env)
         known_below = set[str]() if env is self.dag.env else self.dag.env.keys()
@@ -189,17 +180,19 @@ class _Language:
                 yield self._unexpanded(where(name), text, shell)
 
     def _early(self, path: Path, name: str, offset: int) -> Finding:
-        place = self.written.source.place_within(path, offset)
-        message = f"env.{name} stands further down, so this is its value in the layers below, or nothing"
-        return Finding(place, message, "env-order", f"move '{name}' up to use its value", "warning")
+        place = self.parsed.source.place_within(path, offset)
+        message = f"env.{name} is defined further down, so this is its value from other sources, or empty"
+        return Finding(
+            place, message, "env-order", f"move '{name}' above this line to use its value", "warning"
+        )
 
     def _unexpanded(self, path: Path, text: str, shell: re.Match[str]) -> Finding:
         written, name = shell["written"], shell["name"] or shell["braced"] or "HOME"
-        place = self.written.source.place_within(path, shell.start("written"))
-        message = f"'{written}' stays as it is written: no shell expands a value of 'env'"
+        place = self.parsed.source.place_within(path, shell.start("written"))
+        message = f"'{written}' is not expanded: values of 'env' are not read by a shell"
         return Finding(place, message, "unexpanded-variable", f"write ${{{{ env.{name} }}}}", "warning")
 
-    # --- the places that hold expressions ------------------------------------------------------------------
+    # --- the places of expressions -------------------------------------------------------------------------
 
     def _values(self, value: Any, path: Path, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
         if isinstance(value, str):
@@ -213,16 +206,16 @@ class _Language:
                 yield from self._values(item, (*path, i), known, hidden)
 
     def _evaluated(self, name: str, text: str, path: Path) -> Iterator[Finding]:
-        """A variable whose value a shell runs or expands must not get one from elsewhere."""
+        """An error for a value in a variable that a shell executes or expands."""
         if "${{" not in text:
             return
-        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.language import scripts  # the scanner: most documents do not need it
 
         if scripts.is_evaluated(name):
             for piece in expressions.split(text):
                 if isinstance(piece, expressions.PlaceholderSpan):
                     message = f"a value cannot be used here: a shell evaluates the value of {name}"
-                    suggestion = "give the variable another name"
+                    suggestion = "use another name for the variable"
                     yield self._finding(path, ExpressionError(message, piece.start, suggestion))
                     return
 
@@ -250,30 +243,31 @@ class _Language:
             try:
                 if not expressions.template(wanted.strip()).is_whole:
                     yield self._finding(
-                        path, ExpressionError("a list is given by one ${{ }}, without text around it", 0)
+                        path,
+                        ExpressionError("write one ${{ }} whose value is a list, without text around it", 0),
                     )
                     return
             except ExpressionError:
-                pass  # told below
+                pass  # reported below
         yield from self._values(wanted, path, known, hidden)
 
     def _script(self, i: int, script: ScriptText, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
-        """All commands together, as the shell will read them: a quote left open in one changes the next."""
+        """Check all commands together, as the shell reads them: an open quote in one changes the next."""
         if not any("${{" in command for command in script.parts):
             return
-        offsets, fitted = self._fitted(script)
-        for problem in fitted if isinstance(fitted, tuple) else ():
+        offsets, result = self._substituted(script)
+        for problem in result if isinstance(result, tuple) else ():
             yield self._finding(*self._command(i, offsets, problem))
-        for variable in () if isinstance(fitted, tuple) else fitted.variables:
+        for variable in () if isinstance(result, tuple) else result.variables:
             for error in self._problems(variable.expression, known, hidden):
                 yield self._finding(*self._command(i, offsets, error))
 
-    def _fitted(
+    def _substituted(
         self, script: ScriptText
     ) -> tuple[list[int], SubstitutedScript | tuple[ExpressionError, ...]]:
-        """Where each command begins, and the script or all that is wrong with it. Tasks may share one script."""
+        """The offset of each command, and the substituted script or its errors. Tasks may share one script."""
         from dagrun.kinds.script import offsets, substituted
-        from dagrun.language import scripts  # what reads shell: most documents have nothing for it
+        from dagrun.language import scripts  # the scanner: most documents do not need it
 
         if (known := self._scripts_read.get(script)) is None:
             found: SubstitutedScript | tuple[ExpressionError, ...]
@@ -285,10 +279,10 @@ class _Language:
         return known
 
     def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
-        """The command in which an error of the whole script stands, and the error as that command's own."""
-        assert self.written.places is not None
+        """The path of the command with an error of the whole script, and the error with its offset in that command."""
+        assert self.parsed.locations is not None
         found = bisect_right(starts, error.offset) - 1
-        path = self.written.places.script(i, found)
+        path = self.parsed.locations.script(i, found)
         return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
@@ -305,12 +299,12 @@ class _Language:
         yield from expressions.problems(expression, known)
         for reference in expression.references:
             if reference.root in TASK_ROOTS and not reference.path:
-                message = f"'{reference.root}' is asked for one task at a time"
+                message = f"'{reference.root}' needs the id of a task"
                 yield ExpressionError(message, reference.offset, f"write {reference.root}.<id>")
             yield from self._reach(reference, known)
             if reference.root == "env" and reference.path[:1] and reference.path[0] in hidden:
                 name = reference.path[0]
-                message = f"env.{name} holds a secret, which an expression cannot pass on"
+                message = f"env.{name} contains a secret, which an expression must not pass on"
                 in_env = "secrets" in known.roots
                 advice = (
                     "read the secret itself: ${{ secrets.NAME }}"
@@ -320,152 +314,23 @@ class _Language:
                 yield ExpressionError(message, reference.offset, advice)
 
     def _reach(self, reference: Reference, known: Known) -> Iterator[ExpressionError]:
-        """An expression without a name may reach any variable, and any secret."""
+        """Errors for expressions that could read any variable, and so any secret."""
         if reference.path:
             return
         if reference.root == "env" and self.secrets:
-            message = (
-                "where secrets are declared, an expression can read 'env' only by a name that is written out"
-            )
+            message = "in a document with secrets, an expression can read 'env' only by a literal name"
             yield ExpressionError(message, reference.offset, "write env.NAME")
         elif reference.root == "secrets" and "secrets" in known.roots:
-            message = "an expression can read 'secrets' only by a name that is written out"
+            message = "an expression can read 'secrets' only by a literal name"
             yield ExpressionError(message, reference.offset, "write secrets.NAME")
 
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
-        place = self.written.source.place_within(path, error.offset)
+        place = self.parsed.source.place_within(path, error.offset)
         return Finding(place, error.message, "invalid-expression", error.suggestion)
-
-    # --- who stands above whom -----------------------------------------------------------------------------
-
-    def is_above(self, name: str, i: int) -> bool:
-        """Whether the task or variant `name` is an ancestor of task number `i`."""
-        if any(need.task == name for need in self.dag.tasks[i].needs):
-            return True
-        if name in self.variants:
-            if name not in self._below:
-                whole = self.dag.tasks[self.variants[name]].id
-                self._below[name] = self._walk_down([name, whole])
-            return i in self._below[name]
-        block, bit = divmod(self.index[name], BLOCK)
-        if block not in self._blocks:
-            self._blocks[block] = self._ancestors_in(block)
-        return bool(self._blocks[block][i] >> bit & 1)
-
-    def _ancestors_in(self, block: int) -> list[int]:
-        """Of every task the ancestors among the `BLOCK` tasks of one block, as a set of bits.
-
-        One pass for all of them: a walk for each name would make a document of n tasks cost n squared.
-        """
-        first = block * BLOCK
-        found = [0] * len(self.dag.tasks)
-        for i in self._order:
-            above = 0
-            for need in self.dag.tasks[i].needs:
-                j = self.index.get(need.task)
-                if j is not None:
-                    above |= found[j]
-                    if first <= j < first + BLOCK and need.task not in self.variants:
-                        above |= 1 << (j - first)
-            found[i] = above
-        return found
-
-    @cached_property
-    def _order(self) -> list[int]:
-        """The tasks, each after all that it depends on; without those in or below a cycle, which is an error by itself."""
-        needs = [
-            {self.index[need.task] for need in task.needs if need.task in self.index}
-            for task in self.dag.tasks
-        ]
-        dependents: list[list[int]] = [[] for _ in needs]
-        for i, above in enumerate(needs):
-            for j in above:
-                dependents[j].append(i)
-        missing = [len(above) for above in needs]
-        order = [i for i, count in enumerate(missing) if not count]
-        for i in order:  # it grows meanwhile
-            for j in dependents[i]:
-                missing[j] -= 1
-                if not missing[j]:
-                    order.append(j)
-        return order
-
-    def waits_for(self, i: int, other: int) -> bool:
-        """The same by number, found from below: one walk serves all that ask for the same task too early."""
-        if i not in self._above:
-            above, pile = set[int](), [i]
-            while pile:
-                needs = self.dag.tasks[pile.pop()].needs
-                new = {self.index[need.task] for need in needs if need.task in self.index} - above
-                above |= new
-                pile += new
-            self._above[i] = above
-        return other in self._above[i]
-
-    def is_loose(self, i: int) -> bool:
-        """Whether more may stand above task number `i` than is known: a dependency there could not be read."""
-        if self._loose is None:
-            written = self.written
-            known = {*range(len(self.dag.tasks))}.difference(self._order)
-            known |= {*written.broken, *(j for j, words in written.misspelt.items() if "needs" in words)}
-            for j, task in enumerate(self.dag.tasks):
-                if any(need.task not in self.index for need in task.needs):
-                    known.add(j)
-            self._loose = known | self._walk_down([self.dag.tasks[j].id for j in known])
-        return i in self._loose
-
-    def _walk_down(self, pile: list[str]) -> set[int]:
-        """All tasks below these. Below a variant is also who waits for all of them."""
-        tasks = self.dag.tasks
-        if self._dependents is None:
-            self._dependents = {}
-            for i, task in enumerate(tasks):
-                for need in task.needs:
-                    self._dependents.setdefault(need.task, []).append(i)
-        variants: dict[int, list[str]] = {}
-        for variant, i in self.variants.items():
-            variants.setdefault(i, []).append(variant)
-        found: set[int] = set()
-        while pile:
-            for i in self._dependents.get(pile.pop(), ()):
-                if i not in found:
-                    found.add(i)
-                    pile += [tasks[i].id, *variants.get(i, ())]
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Ancestors(Collection[str]):
-    """The ancestors of one task, found out only when somebody asks for one."""
-
-    language: _Language
-    task: int
-
-    def __contains__(self, name: object) -> bool:
-        return (
-            isinstance(name, str)
-            and name in self.language.index
-            and (self.language.is_above(name, self.task) or self.language.is_loose(self.task))
-        )
-
-    def late(self, name: str) -> str:
-        """What to do about a task that is no ancestor."""
-        other = self.language.index[name]
-        if other == self.task:
-            return "it is this task itself"
-        if self.language.waits_for(other, self.task):
-            return f"'{name}' waits for this task"
-        return f"add '{name}' to what this task depends on"
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in self.language.index if name in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
 
 
 def _matrix_types(matrix: Matrix) -> ScalarTypes:
-    """The kinds of those keys whose values are all of one kind."""
+    """The types of the keys whose values all have the same type."""
     found: dict[str, set[ScalarType]] = {}
     for name, values in matrix.axes.items():
         found.setdefault(name, set()).update(
@@ -477,7 +342,7 @@ def _matrix_types(matrix: Matrix) -> ScalarTypes:
     return {("matrix", name): types.pop() for name, types in found.items() if len(types) == 1}
 
 
-#: What a shell would expand: `$NAME`, `${NAME}`, and a `~` where a path begins.
+#: Text that a shell would expand: `$NAME`, `${NAME}`, and a `~` at the start of a path.
 _SHELL: Final = re.compile(
     r"(?P<written>(?<!\$)\$(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\})"
     r"|(?:(?<=^)|(?<=:))~(?=/|:|$))"
@@ -489,7 +354,7 @@ def _below(path: Path, name: str) -> Path:
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every text in a value, with its place."""
+    """Every text in a value, with its path."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -501,7 +366,7 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _has_expressions(task: Task) -> bool:
-    """Whether there is anything to look at in a task; in most there is not."""
+    """Whether a task has anything to check; most have not."""
     if task.condition is not None or task.unless is not None or task.for_each is not None or task.services:
         return True
     if any("$" in text or "~" in text for text in task.env.values()):
@@ -509,15 +374,15 @@ def _has_expressions(task: Task) -> bool:
     texts = [text.parts for text in task.action.texts()]
     directory = (task.working_dir,) if task.working_dir else ()
     parts = (task.params.values(), task.env.values(), task.artifacts, texts, directory)
-    return any(_holds(value) for part in parts for value in part)
+    return any(_contains_expression(value) for part in parts for value in part)
 
 
-def _holds(value: Any) -> bool:
+def _contains_expression(value: Any) -> bool:
     if isinstance(value, str):
         return "${{" in value
     if isinstance(value, list | tuple):
-        return any(map(_holds, value))
-    return isinstance(value, Mapping) and any(map(_holds, value.values()))
+        return any(map(_contains_expression, value))
+    return isinstance(value, Mapping) and any(map(_contains_expression, value.values()))
 
 
 def _reads_secrets(text: str) -> bool:

@@ -1,162 +1,135 @@
-"""Tasks that can never start: the reasons that people run into, each a warning at the word that is the reason.
+"""Warnings for tasks that can never start, for the reasons that people run into.
 
-This is no second statement of the rules by which a run decides. A task that is reported never starts; many a task that
-never starts is not reported, such as one whose reason is a combination of several tasks.
+This is not a second implementation of the rules of a run: a reported task never starts, but many tasks that never start are
+not reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 
 from dagrun.core.graph import looks_back_and_survives
 from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.core.variants import variant_ids
-from dagrun.documents.dialects.dialect import Path, Places, Written
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.yaml import Finding
 from dagrun.kinds import kind_of
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
 
-_PASSES_OVER = frozenset({Trigger.FAILURE, Trigger.ALWAYS})
 
-
-def check_unreachable(written: Written) -> Iterator[Finding]:
-    """A warning for each task that has such a reason, in a document without errors. Costs O(tasks + edges)."""
-    dag, places = written.dag, written.places
-    if places is None or not any(map(_is_special, dag.tasks)):
+def check_reachability(parsed: ParsedDocument) -> Iterator[Finding]:
+    """A warning for each task that can never start, in a document without errors. Costs O(tasks + edges)."""
+    if parsed.locations is None or not any(map(_is_special, parsed.dag.tasks)):
         return
-    for i, (path, why, hint) in never_starting(dag, places).items():
-        message = f"'{dag.tasks[i].id}' can never start: {why}"
-        yield Finding(written.source.place(path), message, "unreachable", hint, "warning")
-
-
-def never_starting(dag: Dag, places: Places) -> dict[int, tuple[Path, str, str]]:
-    """By the number of the task: where the reason is written, what it is, and what to do about it."""
-    reasons = _Reasons(dag, places)
-    return {i: found for i, task in enumerate(dag.tasks) if (found := reasons.of(i, task))}
+    for i, (path, why) in never_starting(parsed.dag, parsed.locations).items():
+        message = f"'{parsed.dag.tasks[i].id}' can never start: {why}"
+        yield Finding(parsed.source.place(path), message, "unreachable", level="warning")
 
 
 def _is_special(task: Task) -> bool:
+    conditions = (task.condition, task.unless)
     return (
         task.trigger is Trigger.FAILURE
-        or task.condition is not None
-        or task.unless is not None
-        or (task.only_if_changed and not task.needs)
+        or task.only_if_changed
+        or any(each is not None for each in conditions)
         or any(need.trigger is Trigger.FAILURE for need in task.needs)
     )
 
 
-class _Reasons:
-    """One document's tasks, by number."""
-
-    def __init__(self, dag: Dag, places: Places) -> None:
-        self.tasks = dag.tasks
-        self.places = places
-        self.index = {task.id: i for i, task in enumerate(dag.tasks)} | variant_ids(dag.tasks)
-        fails = [_may_fail(task, dag) for task in dag.tasks]
-        self.stops = [
-            failing and (task.on_error or dag.on_error) is OnError.STOP_ALL
-            for failing, task in zip(fails, dag.tasks, strict=True)
-        ]
-        #: Whether a task can count as failed: by itself, or cancelled while another one stops the run.
-        self.fails = [
-            failing or (any(self.stops) and kind_of(task).can_fail)
-            for failing, task in zip(fails, dag.tasks, strict=True)
-        ]
-        #: Of every task: whether one above it can count as failed, and whether one can fail without stopping the run.
-        self.failing_above, self.sparing_above = self._above(fails)
-
-    def of(self, i: int, task: Task) -> tuple[Path, str, str] | None:
-        """Why the task can never start, where that is written, and what to do."""
-        for word, text, wanted in (("if", task.condition, True), ("unless", task.unless, False)):
-            if text is not None and _constant(text) is (not wanted):
-                value = "true" if wanted is False else "false"
-                return (*self.places.task(i), word), f"'{word}' is always {value}", ""
-        if task.only_if_changed and not task.needs:
-            path = (*self.places.task(i), "only_if_changed")
-            return path, "it waits for a change, and it depends on no task", ""
-        if _after_failure(task) and not self.failing_above[i]:
-            path = self.places.trigger(i) if task.trigger is Trigger.FAILURE else (*self.places.task(i), "if")
-            above = "no task above it can fail" if task.needs else "it depends on no task"
-            return path, f"it runs after a failure, and {above}", ""
-        return next(self._edges(i, task), None)
-
-    def _edges(self, i: int, task: Task) -> Iterator[tuple[Path, str, str]]:
-        """Reasons that lie in one dependency, or in two that contradict each other."""
-        looks_back, survives = looks_back_and_survives(task)
-        for need in task.needs:
-            number = self.index[need.task]
-            if need.trigger is Trigger.FAILURE and not self.fails[number] and not self.failing_above[number]:
-                path = self.places.edge(i, need.task)
-                yield path, f"it waits for a failure of '{need.task}', which cannot fail", ""
-        if looks_back:
-            return
-        good = {self.index[need.task] for need in task.needs if _wants_success(task, need)}
-        for need in task.needs:
-            number = self.index[need.task]
-            if number not in good or self._is_several(number):
-                continue
-            for further in self.tasks[number].needs:
-                above = self.index[further.task]
-                first = not self.tasks[above].needs and not self._is_several(above)
-                if further.trigger is Trigger.FAILURE and above in good and first:
-                    why = (
-                        f"'{need.task}' runs only when '{further.task}' failed, and it needs both to succeed"
-                    )
-                    yield self.places.edge(i, need.task), why, ""
-            dependency = self.tasks[number]
-            stopped = self.failing_above[number] and not self.sparing_above[number]
-            if not survives and _after_failure(dependency) and stopped:
-                why = f"'{need.task}' runs after a failure, which ends the run (on_error: stop_all)"
-                word = self.places.trigger(i)[-1]
-                hint = f"write `{word}: always`, or let the run continue after failures: `on_error: continue`"
-                yield self.places.trigger(i), why, hint
-
-    def _is_several(self, number: int) -> bool:
-        return self.tasks[number].matrix is not None or self.tasks[number].for_each is not None
-
-    def _above(self, fails: Sequence[bool]) -> tuple[list[bool], list[bool]]:
-        """By a walk from the top down; in a document without errors there is no cycle."""
-        needs = [{self.index[need.task] for need in task.needs} for task in self.tasks]
-        dependents: list[list[int]] = [[] for _ in self.tasks]
-        for i, above in enumerate(needs):
-            for j in above:
-                dependents[j].append(i)
-        failing, sparing = [False] * len(needs), [False] * len(needs)
-        missing = [len(above) for above in needs]
-        ready = [i for i, count in enumerate(missing) if not count]
-        for i in ready:  # it grows meanwhile
-            for j in dependents[i]:
-                failing[j] = failing[j] or failing[i] or self.fails[i]
-                sparing[j] = sparing[j] or sparing[i] or (fails[i] and not self.stops[i])
-                missing[j] -= 1
-                if not missing[j]:
-                    ready.append(j)
-        return failing, sparing
+def never_starting(dag: Dag, locations: Locations) -> dict[int, tuple[Path, str]]:
+    """The tasks that can never start, by index: the location of the reason, and the reason."""
+    index = {task.id: i for i, task in enumerate(dag.tasks)} | variant_ids(dag.tasks)
+    failing = _failing(dag)
+    below = _below(dag, index, failing)
+    found: dict[int, tuple[Path, str]] = {}
+    for i, task in enumerate(dag.tasks):
+        if constant := _constant_condition(task):
+            found[i] = (
+                (*locations.task(i), constant),
+                f"'{constant}' is always {str(constant != 'if').lower()}",
+            )
+        elif task.only_if_changed and not task.needs:
+            path = (*locations.task(i), "only_if_changed")
+            found[i] = path, "it waits for a change, but it has no dependency"
+        elif _asks_for_failure(task) and i not in below:
+            why = "no task above it can fail" if task.needs else "it has no dependency"
+            path = locations.trigger(i) if task.trigger is Trigger.FAILURE else (*locations.task(i), "if")
+            found[i] = path, f"it runs after a failure, but {why}"
+        else:
+            for need, why in _useless_edges(dag, index, failing | below, task):
+                found.setdefault(i, (locations.edge(i, need), why))
+    return found
 
 
-def _wants_success(task: Task, need: Dependency) -> bool:
-    return (need.trigger or task.trigger) is Trigger.SUCCESS
+def _useless_edges(
+    dag: Dag, index: dict[str, int], may_count_as_failed: set[int], task: Task
+) -> Iterator[tuple[str, str]]:
+    """The dependencies that can never be satisfied, and why."""
+    for need in task.needs:
+        if need.trigger is Trigger.FAILURE and index[need.task] not in may_count_as_failed:
+            yield need.task, f"it waits for a failure of '{need.task}', which cannot fail"
+    if looks_back_and_survives(task)[0]:  # its condition decides what a failure means
+        return
+    good = {index[need.task] for need in task.needs if _needs_success(task, need)}
+    for need in task.needs:
+        dependency = dag.tasks[index[need.task]]
+        if index[need.task] not in good or _has_variants(dependency):
+            continue
+        for further in dependency.needs:
+            first = dag.tasks[index[further.task]]
+            contradicts = further.trigger is Trigger.FAILURE and index[further.task] in good
+            if contradicts and not first.needs and not _has_variants(first):
+                why = (
+                    f"'{need.task}' runs only if '{further.task}' fails, but this task needs both to succeed"
+                )
+                yield need.task, why
 
 
-def _after_failure(task: Task) -> bool:
-    """Whether the task itself asks for a failure above it, and for nothing else that would do as well."""
-    asks = task.condition is not None and task.condition.strip(" \t\n${}") == "failure()"
-    return task.trigger is Trigger.FAILURE or (asks and task.unless is None)
+def _failing(dag: Dag) -> set[int]:
+    """The tasks that can count as failed: by themselves, or cancelled when another task stops the run."""
+    alone = {i for i, task in enumerate(dag.tasks) if _can_fail(task, dag)}
+    if any((dag.tasks[i].on_error or dag.on_error) is OnError.STOP_ALL for i in alone):
+        alone |= {i for i, task in enumerate(dag.tasks) if kind_of(task).can_fail}
+    return alone
 
 
-def _may_fail(task: Task, dag: Dag) -> bool:
-    """Whether the task can fail, untolerated. One that does nothing can, if something of it is evaluated."""
+def _can_fail(task: Task, dag: Dag) -> bool:
+    """Whether a failure of the task is possible and not tolerated. A noop can fail while its expressions are evaluated."""
     if task.continue_on_failure:
         return False
-    if kind_of(task).can_fail or task.for_each is not None:
+    if kind_of(task).can_fail or any(
+        each is not None for each in (task.for_each, task.condition, task.unless)
+    ):
         return True
-    parts: Collection[object] = (task.params, task.env, dag.env, task.condition or "", task.unless or "")
-    return any("${{" in repr(part) for part in parts) or task.condition is not None or task.unless is not None
+    return any("${{" in repr(part) for part in (task.params, task.env, dag.env))
+
+
+def _below(dag: Dag, index: dict[str, int], tasks: set[int]) -> set[int]:
+    """All tasks that depend on these, directly or not."""
+    dependents: list[list[int]] = [[] for _ in dag.tasks]
+    for i, task in enumerate(dag.tasks):
+        for need in task.needs:
+            dependents[index[need.task]].append(i)
+    found = set[int]()
+    pile = list(tasks)
+    while pile:
+        new = set(dependents[pile.pop()]) - found
+        found |= new
+        pile += new
+    return found
+
+
+def _constant_condition(task: Task) -> str:
+    """The key of a condition that never lets the task run; empty if there is none."""
+    for key, text, wanted in (("if", task.condition, True), ("unless", task.unless, False)):
+        if text is not None and _constant(text) is (not wanted):
+            return key
+    return ""
 
 
 def _constant(text: str) -> bool | None:
-    """What a condition comes to that asks for nothing; None when it asks, or has no value."""
+    """The value of a condition that reads nothing; None if it reads something, or has no value."""
     expression = expressions.condition(text)
     if expression.references or any(call.name in expressions.STATUS_FUNCTIONS for call in expression.calls):
         return None
@@ -164,3 +137,17 @@ def _constant(text: str) -> bool | None:
         return expressions.truth(expression.evaluate(Scope({})))
     except EvaluationError:
         return None
+
+
+def _asks_for_failure(task: Task) -> bool:
+    """Whether the task needs a failure above it, and nothing else would do."""
+    asks = task.condition is not None and task.condition.strip(" \t\n${}") == "failure()"
+    return task.trigger is Trigger.FAILURE or (asks and task.unless is None)
+
+
+def _needs_success(task: Task, need: Dependency) -> bool:
+    return (need.trigger or task.trigger) is Trigger.SUCCESS
+
+
+def _has_variants(task: Task) -> bool:
+    return task.matrix is not None or task.for_each is not None

@@ -1,4 +1,4 @@
-"""Documents as people wrote them: YAML to plain data, the place of every value, and findings shown at their place."""
+"""YAML documents: plain data, the place of every value, and findings shown with their place."""
 
 from dagrun.documents.yaml.document import Source
 from dagrun.documents.yaml.dumping import dump

@@ -1,4 +1,4 @@
-"""Data straight from YAML's events: quickly, or with where everything stood and all that is wrong with it."""
+"""Data from the events of a YAML reader: quickly, or with the places of all values and all findings."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ from dagrun.documents.yaml.values import Finding, Limits, Place, brief
 from dagrun.errors import nearest
 from dagrun.gc_pause import resting
 
-#: Where a value stands: index of its key (its own for list items), index of the value, and the value: text,
+#: A value and its place: the index of its key (its own for list items), the index of the value, and the value: text,
 #: list of entries, or dict of entries.
 Entry = tuple[int, int, Any]
 
-#: Nobody reads more, and ten million duplicate keys should not cost gigabytes of findings.
+#: Nobody reads more, and ten million duplicate keys must not cost gigabytes of findings.
 _MOST_FINDINGS: Final = 100
-#: Stands for a key in lists.
+#: A text counts as one more node for each of so many characters: an alias shares it in memory, but what is recorded of a
+#: run contains it each time.
+TEXT_PER_NODE: Final = 256
+#: Replaces the key in lists.
 _ITEM: Final = object()
 #: The key `<<` until its mapping ends.
 _MERGE: Final = object()
-#: Takes the value of a key that cannot be used.
+#: Receives the value of a key that cannot be used.
 _LOST: Final = object()
 
 
 class Halt(Exception):
-    """Ends a reading: what follows is not worth it."""
+    """Ends a reading early."""
 
 
 @dataclass(slots=True)
 class _Anchor:
-    """What an alias can refer to."""
+    """A value that aliases can refer to."""
 
     value: Any
-    #: The text of a scalar, which may serve as a key.
+    #: The text of a scalar, which may also be a key.
     text: str | None = None
-    #: How many nodes an alias adds, and how many levels. While a collection is open: the counts before it.
+    #: How many nodes and levels an alias adds. While a collection is open: the counts before it.
     nodes: int = 1
     height: int = 0
     open: bool = False
@@ -51,9 +54,8 @@ _NOTHING: Final = _Anchor(None, nodes=0)
 class Builder:
     """Builds data without recursion, in one of two ways that share every step.
 
-    Without `locate` the values are plain data and the first finding ends the build: quick, and enough for a document
-    that is in order. With `locate` each value is an `Entry` whose scalars are texts as written, and findings are
-    collected.
+    Without `locate` the values are plain data and the first finding ends the build: quick, and enough for a correct
+    document. With `locate` each value is an `Entry` whose scalars are texts as written, and findings are collected.
     """
 
     def __init__(self, limits: Limits, locate: Callable[[int], Place] | None = None) -> None:
@@ -61,18 +63,18 @@ class Builder:
         self.locate = locate
         self.findings: list[Finding] = []
         self.anchors: dict[str, _Anchor] = {}
-        #: The same few keys come thousands of times; one string each saves most of their memory.
+        #: The same few keys occur thousands of times; sharing one string for each saves most of their memory.
         self.known_keys: dict[str, str] = {}
-        #: Whether there is a number that would be written in another way than it was.
+        #: Whether there is a number whose text differs from the one in the document.
         self.changes_numbers = False
-        #: Holds the document's root once there is one.
+        #: Contains the root of the document once it is read.
         self.top: list[Any] = []
 
     def build(self, text: str) -> Any:
-        """The document's root; Halt if reading on is not worth it, and whatever the YAML reader raises."""
-        # Events are flat: nesting costs libyaml no stack, unlike its nodes.
+        """The root of the document. Raises Halt, and the errors of the YAML reader."""
+        # Events are flat: unlike nodes, nested events need no stack in libyaml.
         loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-        # Hundreds of thousands of new containers would wake the collector again and again, to find nothing.
+        # Hundreds of thousands of new containers would start the garbage collector again and again, for nothing.
         with resting():
             self._build(loader(text).get_event)
         return self.top[0] if self.top else None
@@ -81,8 +83,8 @@ class Builder:
         """Fills `top`.
 
         One long loop on purpose: it runs once per event, and calls would cost more than the work. `current` is the
-        collection being filled and `key` what its next value goes to: a key, `_ITEM` in a list, or None where a
-        mapping waits for a key.
+        collection being filled. `key` says where its next value belongs: a key, `_ITEM` in a list, or None in a mapping
+        that expects a key.
         """
         marked = self.locate is not None
         scalar, mapping, sequence = ev.ScalarEvent, ev.MappingStartEvent, ev.SequenceStartEvent
@@ -103,8 +105,8 @@ class Builder:
             kind = type(event)
 
             if kind is scalar:
-                nodes += 1
                 text = event.value
+                nodes += 1 if len(text) < TEXT_PER_NODE else 1 + len(text) // TEXT_PER_NODE
                 if key is None:
                     key = known_key(text)
                     if key is None or event.tag is not None or event.anchor is not None:
@@ -123,7 +125,8 @@ class Builder:
                 else:
                     value = self._number(text) if text[:1] in NUMERIC else text
                 if event.anchor is not None:
-                    self.anchors[event.anchor] = _Anchor(text if marked else value, text)
+                    size = 1 + len(text) // TEXT_PER_NODE
+                    self.anchors[event.anchor] = _Anchor(text if marked else value, text, size)
 
             elif kind is mapping or kind is sequence:
                 value = {} if kind is mapping else []
@@ -161,7 +164,7 @@ class Builder:
                 nodes += anchor.nodes
                 extra += anchor.nodes
                 if extra > most_extra:
-                    message = f"aliases add more than the {most_extra:,} values allowed"
+                    message = f"aliases add more than the allowed {most_extra:,} values"
                     self._halt(event, "too-many-nodes", message)
                 deepest = max(deepest, len(stack) + anchor.height)
                 if deepest > most_deep:
@@ -177,7 +180,7 @@ class Builder:
             elif kind is ev.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    message = "a second document starts here; a file holds one"
+                    message = "a second document starts here; a file contains one"
                     self._halt(event, "many-documents", message, "move it to a file of its own")
                 continue
             elif kind is ev.StreamEndEvent:
@@ -204,7 +207,7 @@ class Builder:
                 stack.append((current, key))
                 current, key = value, _ITEM
 
-        # A document of comments only is an empty scalar; `null` and `""` are written, and say something.
+        # A document that contains only comments is an empty scalar; a written `null` or `""` is not empty.
         if nodes < 2 and value is None and not text and not self.findings:
             self._report_at(0, "empty", "the file is empty")
 
@@ -219,7 +222,7 @@ class Builder:
         self._report_at(event.start_mark.index, code, message, suggestion)
 
     def _report_at(self, index: int, code: str, message: str, suggestion: str = "") -> None:
-        """Notes a finding; the quick build ends at once, since it knows no places."""
+        """Record a finding. The quick build ends at once, because it knows no places."""
         if self.locate is None:
             raise Halt
         self.findings.append(Finding(self.locate(index), message, code, suggestion))
@@ -237,7 +240,7 @@ class Builder:
     # --- keys ---
 
     def _key(self, event: Any) -> object:
-        """A key that is new, or has an anchor or a tag, or is one of the words that mean something."""
+        """A key that is new, or has an anchor or a tag, or looks like another type."""
         text = value = event.value
         if event.tag is not None:
             value = self._tagged(event)
@@ -246,13 +249,12 @@ class Builder:
                 return _MERGE
             value = plain(text)
         if event.anchor is not None:
-            self.anchors[event.anchor] = _Anchor(text if self.locate else value, text)
+            size = 1 + len(text) // TEXT_PER_NODE
+            self.anchors[event.anchor] = _Anchor(text if self.locate else value, text, size)
         if value is None:
-            self._report(event, "null-key", "a key is missing before ':'", "write the key in quotes")
+            self._report(event, "null-key", "a key is missing before ':'", "write a key, in quotes if needed")
             return _LOST
-        if (
-            text != "<<" and WORDS.get(text, text) is not None
-        ):  # what is odd when plain is looked at each time
+        if text != "<<" and WORDS.get(text, text) is not None:  # unusual keys are checked each time
             self.known_keys[text] = text
         return text
 
@@ -264,14 +266,14 @@ class Builder:
         return _LOST
 
     def _duplicate(self, event: Any, key: object, current: dict[object, Any]) -> object:
-        """Reports a key that stands in its mapping already; the first one keeps its value."""
+        """Report a key that its mapping has already; the first one keeps its value."""
         if key is _LOST:
             return _LOST
         if self.locate is None:
             raise Halt
         name = "<<" if key is _MERGE else brief(str(key))
         first = self.locate(current[key][0]).line
-        self._report(event, "duplicate-key", f"key '{name}' is written twice, first in line {first}")
+        self._report(event, "duplicate-key", f"key '{name}' is written twice, first on line {first}")
         return _LOST
 
     # --- tags, aliases, merges ---
@@ -288,29 +290,30 @@ class Builder:
             self._report_tag(event, "a list" if isinstance(value, list) else "a mapping")
 
     def _report_tag(self, event: Any, what: str) -> None:
-        tag = event.tag.replace(YAML_TAG, "!!", 1)
+        tag = brief(event.tag.replace(YAML_TAG, "!!", 1))
         if event.tag in TAGS:
             self._report(event, "tag-mismatch", f"{what} does not fit its tag {tag}")
         else:
-            help_ = "leave the tag out, or put the text in quotes"
+            help_ = "remove the tag, or put the text in quotes"
             self._report(event, "unknown-tag", f"tag {tag} is not allowed", help_)
 
     def _anchor_of(self, event: Any) -> _Anchor:
         name = event.anchor
+        shown = brief(name)
         anchor = self.anchors.get(name)
         if anchor is None:
             near = nearest(name, self.anchors)
-            help_ = f"did you mean '*{near}'?" if near else f"put '&{name}' before the value it should repeat"
-            message = f"alias '*{name}' has no anchor '&{name}' before it"
+            help_ = f"did you mean '*{near}'?" if near else f"write '&{shown}' before the value to repeat"
+            message = f"alias '*{shown}' has no anchor '&{shown}' before it"
             self._report(event, "undefined-alias", message, help_)
             return _NOTHING
         if anchor.open:
-            self._report(event, "recursive-alias", f"alias '*{name}' stands inside its own anchor")
+            self._report(event, "recursive-alias", f"alias '*{shown}' is inside its own anchor")
             return _NOTHING
         return anchor
 
     def _merge(self, current: dict[object, Any]) -> None:
-        """Takes in what stands under `<<`: keys of its own win, then those of the first mapping listed."""
+        """Merge the mappings under `<<`: the own keys win, then those of the first mapping in the list."""
         entry = current.pop(_MERGE)
         listed = entry[2] if self.locate else entry
         merged: dict[object, Any] = {}
@@ -318,10 +321,10 @@ class Builder:
             mapping = source[2] if self.locate else source
             if isinstance(mapping, dict):
                 merged.update(mapping)
-            elif mapping is not None or not self.locate:  # None: an alias that was reported
+            elif mapping is not None or not self.locate:  # None: an alias with an error of its own
                 at = source[1] if self.locate else 0
                 self._report_at(at, "merge", "'<<' takes a mapping or a list of mappings")
-        # In place, for the collection above holds this very dict already.
+        # In place, because the parent collection already contains this dict.
         merged.update(current)
         current.clear()
         current.update(merged)

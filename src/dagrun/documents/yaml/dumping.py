@@ -1,4 +1,4 @@
-"""Plain data as YAML text, for people who read it."""
+"""Plain data as YAML text for people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import yaml
 
 
 def dump(data: Any) -> str:
-    """Data as a YAML document, keys in the order they have."""
+    """Data as a YAML document; keys keep their order."""
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
     return text

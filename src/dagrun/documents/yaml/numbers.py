@@ -1,4 +1,4 @@
-"""Plain numbers whose text is lost when they are read: `3.10` becomes 3.1, `0644` becomes 644."""
+"""Warnings about unquoted numbers whose text is lost: `3.10` becomes 3.1, `0644` becomes 644."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagrun.documents.yaml.document import Source
-from dagrun.documents.yaml.values import Finding
+from dagrun.documents.yaml.values import Finding, brief
 
 Path = tuple[str | int, ...]
 
 
 def changed_numbers(source: Source, value: Any, path: Path) -> Iterator[Finding]:
-    """A warning for each number in the value at `path` that would be written in another way than it was."""
-    if not source.changes_numbers:  # so that most documents need not be read a second time, for their places
+    """A warning for each number in the value at `path` whose text differs from the one in the document."""
+    if not source.changes_numbers:  # most documents need no second reading for their places
         return
     for at, number in _numbers(value, path):
         if (text := source.written(at)) not in (None, read := json.dumps(number)):
             yield Finding(
-                source.place(at), f"{text} is the number {read} here", "changed-number",
-                f'put it in quotes to keep what is written: "{text}"', "warning",
+                source.place(at), f"{brief(text)} becomes the number {brief(read)}", "changed-number",
+                f'put it in quotes to keep the text: "{brief(text)}"', "warning",
             )  # fmt: skip
 
 

@@ -1,19 +1,19 @@
-"""Bytes into text, measured before they cost memory."""
+"""From bytes to text, with the size checked before it costs memory."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from dagrun.documents.yaml.text import DocumentError, Text
+from dagrun.documents.yaml.text import DocumentError, SourceText
 from dagrun.documents.yaml.values import MIB, Finding, Place
 
 
 def read_text(path: Path, shown: str, most: int) -> str:
-    """The text of a file; DocumentError if it is missing, has more than `most` bytes, or is not UTF-8."""
+    """The text of a file. Raises DocumentError if it is missing, has more than `most` bytes, or is not UTF-8."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
-            # A pipe or a device says 0 and may go on for ever: never read more than is needed to know.
+            # The size of a pipe or a device is 0 and its content may be endless: never read more than necessary.
             raw = file.read(most + 1) if size <= most else b""
     except FileNotFoundError:
         raise _refused(shown, "there is no such file", "missing-file") from None
@@ -33,8 +33,8 @@ def read_text(path: Path, shown: str, most: int) -> str:
 
 
 def check_size(text: str, shown: str, most: int) -> None:
-    """DocumentError if a text has more than `most` bytes."""
-    # UTF-8 needs at most four bytes per character: only text near the limit has to be encoded to know.
+    """Raises DocumentError if a text has more than `most` bytes."""
+    # UTF-8 needs at most four bytes per character: only text near the limit must be encoded to know its size.
     if len(text) * 4 > most and (size := len(text.encode("utf-8", "surrogatepass"))) > most:
         raise _too_large(shown, f"{_amount(size)}, more", most)
 
@@ -52,7 +52,7 @@ def _amount(size: int) -> str:
 
 
 def _not_utf8(raw: bytes, at: int, shown: str) -> Finding:
-    before = Text(raw[:at].decode("utf-8"), shown)
+    before = SourceText(raw[:at].decode("utf-8"), shown)
     utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
     suggestion = "the file looks like UTF-16; save it as UTF-8" if utf16 else "save the file as UTF-8"
     message = f"byte 0x{raw[at]:02x} is not valid UTF-8"

@@ -1,11 +1,11 @@
-"""What scalars mean in YAML 1.2's core schema: `on`, dates, `1:30` and `1_000` are text."""
+"""The values of scalars in the core schema of YAML 1.2: `on`, dates, `1:30` and `1_000` are text."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Final
 
-#: Plain texts that mean something else.
+#: Unquoted texts that are not text.
 WORDS: Final[dict[str, bool | float | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -19,11 +19,11 @@ NUMERIC: Final = frozenset("0123456789+-.")
 _BASES: Final = {"0o": 8, "0x": 16}
 _INT: Final = re.compile("[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-#: Python refuses to print ints of more than 4,300 decimal digits; in every base, this many characters stay below.
+#: Python refuses to print ints of more than 4,300 decimal digits; this many characters are fewer in every base.
 _LONGEST_INT: Final = 3500
 
 YAML_TAG: Final = "tag:yaml.org,2002:"
-#: The tags that may be written, and what their scalars become; `seq` and `map` fit no scalar.
+#: The allowed tags, and the types of their values; no scalar has the types of `seq` and `map`.
 TAGS: Final[dict[str, type]] = {
     YAML_TAG + "str": str,
     YAML_TAG + "int": int,
@@ -33,19 +33,19 @@ TAGS: Final[dict[str, type]] = {
     YAML_TAG + "seq": list,
     YAML_TAG + "map": dict,
 }
-#: What `tagged` gives for a text that does not fit.
+#: The result of `tagged` for a text that does not fit its tag.
 MISFIT: Final = object()
 
 
 def plain(text: str) -> Any:
-    """The meaning of a scalar without quotes."""
+    """The value of a scalar without quotes."""
     if text in WORDS:
         return WORDS[text]
     return number(text) if text[:1] in NUMERIC else text
 
 
 def number(text: str) -> int | float | str:
-    """The number that a text is, or else the text."""
+    """The number that a text represents, otherwise the text itself."""
     if _INT.fullmatch(text):
         return int(text, _BASES.get(text[:2], 10)) if len(text) <= _LONGEST_INT else text
     return float(text) if _FLOAT.fullmatch(text) else text

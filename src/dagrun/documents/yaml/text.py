@@ -1,4 +1,4 @@
-"""One document's text: its lines, the places in it, and the error that brings it along."""
+"""The text of a document: its lines, the places in it, and the error that carries it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from dagrun.documents.yaml.values import Finding, Place
 from dagrun.errors import DagrunError
 
-#: What YAML takes for the end of a line; its reader counts lines by them.
+#: The line ends of YAML, which its reader counts lines by.
 _LINE_ENDS: Final = "\r\n\x85\u2028\u2029"
 _LINE_END: Final = f"\r\n|[{_LINE_ENDS}]"
 
 
-class Text:
-    """A text and the name it goes by. Nothing is counted until the first question about a line."""
+class SourceText:
+    """A text and its name. Lines are counted when the first place is requested."""
 
     def __init__(self, text: str, path: str) -> None:
         self.text = text.removeprefix("\ufeff")
@@ -24,11 +24,19 @@ class Text:
 
     def line(self, number: int) -> str:
         """One line, counted from 1, without its end; empty if there is no such line."""
+        start, end = self.bounds(number)
+        return self.text[start:end]
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """The start and the end of a line, counted from 1, without its line end; the same if there is no such line."""
         starts = self._line_starts
         if not 1 <= number <= len(starts):
-            return ""
+            return 0, 0
+        start = starts[number - 1]
         end = starts[number] if number < len(starts) else len(self.text)
-        return self.text[starts[number - 1] : end].rstrip(_LINE_ENDS)
+        while end > start and self.text[end - 1] in _LINE_ENDS:
+            end -= 1
+        return start, end
 
     def at(self, index: int) -> Place:
         """The place of the character at `index`, counted from 0."""
@@ -48,9 +56,9 @@ class Text:
 
 
 class DocumentError(DagrunError):
-    """A document has errors; `findings` tells them all, `source` is its text where there is any."""
+    """A document has errors. `findings` are all of them, `source` is its text if there is one."""
 
-    def __init__(self, findings: Iterable[Finding], source: Text | None = None) -> None:
+    def __init__(self, findings: Iterable[Finding], source: SourceText | None = None) -> None:
         self.findings = tuple(findings)
         self.source = source
         super().__init__("\n".join(finding.message for finding in self.findings))

@@ -1,4 +1,4 @@
-"""The values that callers hold: a place, a finding there, and how much a document may ask for."""
+"""Places, findings, and the limits of a document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands."""
+    """A position in a document."""
 
     #: The file's name as the user wrote it, or "<inline>".
     path: str
@@ -25,10 +25,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to tell about a document."""
+    """One error or warning about a document."""
 
     place: Place
-    #: One sentence without its final period.
+    #: One sentence without a final full stop.
     message: str
     #: Kebab-case, for machines: "duplicate-key".
     code: str
@@ -39,15 +39,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a document may ask for; beyond it the text is refused before it costs memory."""
+    """How large a document may be. Beyond these limits it is refused before it costs memory."""
 
     text_bytes: int = 32 * MIB
-    #: Collections inside each other, counted through aliases too.
+    #: Nesting of lists and mappings, counted through aliases too.
     depth: int = 64
-    #: Nodes that aliases add to those which were written.
+    #: Values that aliases add to the written ones. A long text counts as one value for each 256 characters.
     extra_nodes: int = 1_000_000
 
 
-def brief(text: str) -> str:
-    """A user's text, short enough to be quoted in a message."""
-    return text if len(text) <= 60 else text[:59] + "…"
+def brief(text: str, most: int = 60) -> str:
+    """Text of a user, short enough for a message."""
+    return text if len(text) <= most else text[: most - 1] + "…"

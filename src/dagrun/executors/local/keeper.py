@@ -271,7 +271,7 @@ class Keeper:
             processes.send(left, signal.SIGKILL)
 
     def _remaining(self) -> list[int]:
-"""Every living process below this one."""
+        """Every living process below this one."""
         _reap_all()
         if processes.LINUX:
             remaining = processes.descendants(os.getpid())

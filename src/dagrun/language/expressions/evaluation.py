@@ -279,7 +279,7 @@ def format_problem(text: str, given: int) -> str:
         if part[0] in "{}":
             return f"write '{part[0] * 2}' for a plain '{part[0]}'; {{0}} stands for the first value"
         if part[1] and int(part[1]) >= given:
-            return f"{part[0]} has no value; there are {given}, counted from 0"
+            return f"there is no value for {part[0]}: values are counted from 0, and this call has {given}"
     return ""
 
 

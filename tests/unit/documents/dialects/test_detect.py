@@ -1,4 +1,4 @@
-"""Which dialect a document is written in."""
+"""The dialect of a document."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tests.unit.harness import read, shown, told
 def test_one_document_has_one_dialect() -> None:
     assert told("name: d\ntasks: [{id: a, run: x}]\njobs: {}") == shown(
         """
-        dag.yaml:3:1: error: one document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
+        dag.yaml:3:1: error: a document has one dialect, but this one has 'tasks:' and 'jobs:' [two-dialects]
             3 | jobs: {}
               | ^
-          help: keep one, or write two documents
+          help: keep one of them, or write two documents
         """
     )
 
 
-def test_the_second_key_in_the_file_is_the_one_too_many() -> None:
+def test_of_two_dialects_the_second_key_is_reported() -> None:
     assert told("jobs: {}\nname: d\nspec: {}").startswith(
-        "dag.yaml:3:1: error: one document has one dialect, but this one has 'jobs:' and 'spec:'"
+        "dag.yaml:3:1: error: a document has one dialect, but this one has 'jobs:' and 'spec:'"
     )
 
 
@@ -28,12 +28,12 @@ def test_the_second_key_in_the_file_is_the_one_too_many() -> None:
     "document",
     ["tasks: [{id: a, run: x}]", "spec: {steps: [{name: a, run: x}]}", "steps: [{name: a, run: x}]", "jobs: {a: {run: x}}"],
 )  # fmt: skip
-def test_a_top_level_key_tells_the_dialect(document: str) -> None:
+def test_the_top_level_key_decides_the_dialect(document: str) -> None:
     assert [task.id for task in read(document).tasks] == ["a"]
 
 
 @pytest.mark.parametrize("document", ["[1, 2]", "hello", "5", "null"])
-def test_what_is_no_mapping_is_no_dag(document: str) -> None:
+def test_a_document_must_be_a_mapping(document: str) -> None:
     assert "dag.yaml:1:1: error: a DAG is a mapping with 'tasks:' [no-mapping]" in told(document)
 
 
@@ -47,7 +47,7 @@ def test_an_empty_file_says_so() -> None:
     )
 
 
-def test_a_resource_without_its_specification_lacks_steps() -> None:
+def test_a_resource_without_a_spec_has_no_steps() -> None:
     assert told("apiVersion: v1\nmetadata: {name: d}") == shown(
         """
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]

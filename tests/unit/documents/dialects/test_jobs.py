@@ -1,4 +1,4 @@
-"""The CI style: what a workflow of jobs means, and what a person reads when it is wrong."""
+"""The CI style: the Dag of a workflow of jobs, and its errors as they are shown."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_image_alone_runs_its_own_command() -> None:
     assert job("image: alpine").action == ContainerAction("alpine")
 
 
-def test_conditions_belong_to_their_edges() -> None:
+def test_a_condition_applies_to_its_own_dependency() -> None:
     assert job("run: x, requires: [b, {job: c, condition: failure}]").needs == (
         Dependency("b"), Dependency("c", Trigger.FAILURE),
     )  # fmt: skip
@@ -69,7 +69,7 @@ def test_after_is_order_only_and_requires_wins() -> None:
     )
 
 
-def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
+def test_a_finaliser_waits_for_all_jobs_that_are_not_finalisers() -> None:
     text = """
         jobs:
           report: {run: x, on_complete: always}
@@ -89,7 +89,7 @@ def test_a_finaliser_waits_for_every_job_that_is_none() -> None:
     ]
 
 
-def test_exclude_and_include_stand_in_the_matrix_or_beside_it() -> None:
+def test_exclude_and_include_are_inside_or_next_to_the_matrix() -> None:
     inside = job("run: x, matrix: {v: [3.9, 3.10], exclude: [{v: 3.10}], include: [{v: 3.11}]}")
     beside = job("run: x, matrix: {v: [3.9, 3.10]}, exclude: [{v: 3.10}], include: [{v: 3.11}]")
     assert inside.matrix == beside.matrix
@@ -97,7 +97,7 @@ def test_exclude_and_include_stand_in_the_matrix_or_beside_it() -> None:
     assert beside.matrix.exclude == ({"v": "3.10"},)
 
 
-def test_side_by_side() -> None:
+def test_jobs_can_run_in_parallel() -> None:
     assert job("run: x, parallel_with: [b, c, b]").parallel_with == ("b", "c")
 
 
@@ -105,7 +105,7 @@ def test_a_workflow_takes_its_name_from_its_file() -> None:
     assert read("jobs: {a: {run: x}}", name="ci").name == "ci"
 
 
-def test_others_may_require_a_job_that_is_wrong() -> None:
+def test_others_can_require_a_job_with_errors() -> None:
     dag, findings = load("jobs: {a: {run: 5}, b: {run: x, requires: [a]}}", name="d")
     assert findings.count("error:") == 1
     assert isinstance(dag, Dag)
@@ -116,7 +116,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "no action": (
         "jobs:\n  a: {requires: [b]}\n  b: {run: x}",
         """
-        dag.yaml:2:6: error: the job does nothing [no-action]
+        dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
           help: give it one of 'workflow_ref', 'run', 'commands', 'image'
@@ -128,7 +128,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: a job must be a mapping [invalid-value]
             2 |   a: make
               |      ^
-          help: say what it does: `run: make`
+          help: write `run: make`
         """,
     ),
     "jobs as a list": (
@@ -151,7 +151,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a name that is none": (
         "jobs:\n  a b: {run: x}",
         """
-        dag.yaml:2:3: error: 'a b' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
+        dag.yaml:2:3: error: 'a b' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
             2 |   a b: {run: x}
               |   ^
         """,
@@ -179,7 +179,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:26: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             2 |   a: {run: x, requires: [b]}
               |                          ^
-          help: each depends on the next; take one of these dependencies out
+          help: each task depends on the next; remove one of these dependencies
         """,
     ),
     "a finaliser that something waits for": (
@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:26: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> end -> a [cycle]
             2 |   a: {run: x, requires: [end]}
               |                          ^
-          help: 'end' does not say what it waits for, so it waits for all others: give it 'requires' or 'after'
+          help: 'end' has no dependencies of its own, so it waits for all other jobs: give it 'requires' or 'after'
         """,
     ),
     "a misspelt condition": (
@@ -211,7 +211,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "excludes in both places": (
         "jobs:\n  a: {run: x, matrix: {os: [a, b], exclude: [{os: a}]}, exclude: [{os: b}]}",
         """
-        dag.yaml:2:57: error: 'exclude' and 'matrix.exclude' say the same thing; keep one [two-spellings]
+        dag.yaml:2:57: error: 'exclude' and 'matrix.exclude' mean the same; keep one [two-spellings]
             2 |   a: {run: x, matrix: {os: [a, b], exclude: [{os: a}]}, exclude: [{os: b}]}
               |                                                         ^
         """,
@@ -219,7 +219,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "an exclude of no matrix": (
         "jobs:\n  a: {run: x, exclude: [{os: b}]}",
         """
-        dag.yaml:2:15: error: 'exclude' is for jobs with 'matrix' [misplaced-key]
+        dag.yaml:2:15: error: 'exclude' needs 'matrix' [misplaced-key]
             2 |   a: {run: x, exclude: [{os: b}]}
               |               ^
         """,
@@ -271,5 +271,5 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)

@@ -1,4 +1,4 @@
-"""The native dialect: what a document means, and what a person reads when it is wrong."""
+"""The native dialect: the Dag of a document, and its errors as they are shown."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_whole_document() -> None:
     )
 
 
-def test_what_is_not_said_has_its_default() -> None:
+def test_missing_keys_have_defaults() -> None:
     dag = read("tasks: [{id: a, run: 'true'}]")
     assert (dag.name, dag.tenant, dag.on_error, dag.timeout) == (
         "my_dag",
@@ -68,7 +68,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert dag.tasks[0] == Task(id="a", action=ShellAction(("true",)))
 
 
-def test_a_document_without_a_name_takes_the_files() -> None:
+def test_a_document_without_a_name_takes_that_of_its_file() -> None:
     assert read("tasks: [{id: a, run: x}]", name="nightly").name == "nightly"
 
 
@@ -80,11 +80,11 @@ def test_a_timeout_is_a_duration(written: str, seconds: float) -> None:
     assert one(f"timeout: {written}").timeout == seconds
 
 
-def test_absent_and_empty_dependencies_are_none() -> None:
+def test_missing_and_empty_dependencies_are_the_same() -> None:
     assert one("depends_on: []").needs == ()
 
 
-def test_a_dependency_named_twice_is_named_once() -> None:
+def test_a_dependency_listed_twice_is_one_dependency() -> None:
     dag = read(
         """
         tasks:
@@ -171,14 +171,14 @@ tasks:
 """
 
 
-def test_defaults_speak_for_a_task_that_does_not() -> None:
+def test_defaults_apply_to_a_task_without_the_key() -> None:
     silent = read(DEFAULTS).tasks[0]
     assert (silent.retry.retries, silent.timeout, silent.action) == (1, 300.0, ShellAction(("x",), "bash"))
     assert (silent.on_error, silent.continue_on_failure) == (OnError.CONTINUE, True)
     assert silent.working_dir == "sub"
 
 
-def test_a_task_wins_over_the_defaults() -> None:
+def test_the_keys_of_a_task_win_over_the_defaults() -> None:
     loud = read(DEFAULTS).tasks[1]
     assert (loud.retry.retries, loud.timeout, loud.action) == (0, 10.0, ShellAction(("x",), "zsh"))
     assert (loud.on_error, loud.continue_on_failure) == (OnError.STOP_ALL, False)
@@ -213,7 +213,7 @@ def test_exit_codes_may_be_tolerated_or_skip_the_task(
     assert task.skip_on_exit_codes == skipping
 
 
-def test_a_tasks_retry_takes_the_place_of_the_defaults_retries() -> None:
+def test_the_retry_of_a_task_replaces_the_retries_of_the_defaults() -> None:
     dag = read("defaults: {retries: 4}\ntasks: [{id: a, run: x, retry: {max_attempts: 2}}]")
     assert dag.tasks[0].retry == Retry(retries=1)
 
@@ -230,7 +230,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:42: error: 'continue_on_failure' must be true or false [invalid-value]
             2 |   - {id: a, run: x, continue_on_failure: 2}
               |                                          ^
-          help: for certain exit codes alone write {exit_codes: [2]}
+          help: to tolerate only certain exit codes write {exit_codes: [2]}
         """,
     ),
     "an exit code that no command has": (
@@ -250,7 +250,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
         """,
         """
-        dag.yaml:2:30: error: 'skip_on_exit_codes' is for tasks with 'run', 'commands' or 'image' [misplaced-key]
+        dag.yaml:2:30: error: 'skip_on_exit_codes' needs 'run', 'commands' or 'image' [misplaced-key]
             2 |   - {id: a, workflow_ref: w, skip_on_exit_codes: [9]}
               |                              ^
         """,
@@ -354,7 +354,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: ../x, run: x}
         """,
         """
-        dag.yaml:2:10: error: '../x' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
+        dag.yaml:2:10: error: '../x' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]
             2 |   - {id: ../x, run: x}
               |          ^
         """,
@@ -365,7 +365,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - id: a
         """,
         """
-        dag.yaml:2:5: error: the task does nothing [no-action]
+        dag.yaml:2:5: error: the task has no action [no-action]
             2 |   - id: a
               |     ^
           help: give it one of 'workflow_ref', 'run', 'commands', 'image'
@@ -379,7 +379,7 @@ WRONG: dict[str, tuple[str, str]] = {
             workflow_ref: w
         """,
         """
-        dag.yaml:3:5: error: a task does one thing, but this one has 'workflow_ref' and 'run' [two-actions]
+        dag.yaml:3:5: error: a task has one action, but this one has 'workflow_ref' and 'run' [two-actions]
             3 |     run: x
               |     ^
         """,
@@ -393,7 +393,7 @@ WRONG: dict[str, tuple[str, str]] = {
             retry: {max_attempts: 3}
         """,
         """
-        dag.yaml:4:5: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+        dag.yaml:4:5: error: 'retries' and 'retry.max_attempts' mean the same; keep one [two-spellings]
             4 |     retries: 2
               |     ^
         """,
@@ -471,7 +471,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, workflow_ref: w, shell: bash}
         """,
         """
-        dag.yaml:2:30: error: 'shell' is for tasks with 'run' or 'commands' [misplaced-key]
+        dag.yaml:2:30: error: 'shell' needs 'run' or 'commands' [misplaced-key]
             2 |   - {id: a, workflow_ref: w, shell: bash}
               |                              ^
         """,
@@ -496,7 +496,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:12: error: unknown key 'id' [unknown-key]
             1 | defaults: {id: x}
               |            ^
-          help: each task says it for itself
+          help: it belongs to each task
         """,
     ),
     "a key with nothing after it": (
@@ -505,7 +505,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: }
         """,
         """
-        dag.yaml:2:18: error: 'run' must have a value, or be left out [invalid-value]
+        dag.yaml:2:18: error: 'run' must have a value; remove the key if it is not needed [invalid-value]
             2 |   - {id: a, run: }
               |                  ^
         """,
@@ -540,7 +540,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: x, shell: "${{ params.x }}"}
         """,
         """
-        dag.yaml:2:28: error: 'shell' must be written out: ${{ }} is not evaluated here [invalid-value]
+        dag.yaml:2:28: error: 'shell' must not contain ${{ }}, which is not evaluated here [invalid-value]
             2 |   - {id: a, run: x, shell: "${{ params.x }}"}
               |                            ^
         """,
@@ -562,7 +562,7 @@ WRONG: dict[str, tuple[str, str]] = {
         tasks: [{id: a, run: x}]
         """,
         """
-        dag.yaml:1:7: error: '3X' cannot name an environment variable [invalid-value]
+        dag.yaml:1:7: error: '3X' is not a valid name of an environment variable [invalid-value]
             1 | env: {3X: y}
               |       ^
         """,
@@ -573,7 +573,7 @@ WRONG: dict[str, tuple[str, str]] = {
         tasks: [{id: a, run: x}]
         """,
         """
-        dag.yaml:1:12: error: 'retries' and 'retry.max_attempts' say the same thing; keep one [two-spellings]
+        dag.yaml:1:12: error: 'retries' and 'retry.max_attempts' mean the same; keep one [two-spellings]
             1 | defaults: {retries: 1, retry: {max_attempts: 2}}
               |            ^
         """,
@@ -584,7 +584,7 @@ WRONG: dict[str, tuple[str, str]] = {
           - {id: a, run: x, run: y}
         """,
         """
-        dag.yaml:2:21: error: key 'run' is written twice, first in line 2 [duplicate-key]
+        dag.yaml:2:21: error: key 'run' is written twice, first on line 2 [duplicate-key]
             2 |   - {id: a, run: x, run: y}
               |                     ^
         """,
@@ -593,12 +593,12 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)
 
 
 @pytest.mark.parametrize("document", ["tasks: []", "tasks:"])
-def test_a_dag_without_tasks_is_none(document: str) -> None:
+def test_a_dag_needs_a_task(document: str) -> None:
     assert told(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
@@ -609,7 +609,7 @@ def test_a_dag_without_tasks_is_none(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["name: d", "defaults: {}"])
-def test_a_dag_that_does_not_name_its_tasks_is_told_where_they_go(document: str) -> None:
+def test_a_document_with_a_similar_key_is_told_the_right_one(document: str) -> None:
     assert told(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
@@ -623,7 +623,7 @@ def test_a_dag_that_does_not_name_its_tasks_is_told_where_they_go(document: str)
 def test_an_inline_document_needs_a_name() -> None:
     assert told("tasks: [{id: a, run: x}]", name=None) == shown(
         """
-        dag.yaml:1:1: error: the DAG needs a name: text without a file has none of its own [missing-name]
+        dag.yaml:1:1: error: the DAG needs a name: text without a file has no default name [missing-name]
             1 | tasks: [{id: a, run: x}]
               | ^
           help: add `name: my_dag`
@@ -631,9 +631,9 @@ def test_an_inline_document_needs_a_name() -> None:
     )
 
 
-def test_a_files_name_that_is_none_is_told() -> None:
+def test_an_invalid_file_name_is_reported() -> None:
     assert told("tasks: [{id: a, run: x}]", name="my dag").startswith(
-        "dag.yaml:1:1: error: the DAG needs a name: 'my dag' cannot be one: letters, digits"
+        "dag.yaml:1:1: error: the DAG needs a name: 'my dag' is not a valid name: letters, digits"
     )
 
 
@@ -645,7 +645,7 @@ LATER: list[tuple[str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "feature"), LATER)
-def test_a_word_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
+def test_a_key_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
     assert told(f"tasks:\n  - id: a\n    run: x\n    {key}: {value}\n") == shown(
         f"""
         dag.yaml:4:5: error: '{key}' ({feature}) is not supported yet [not-supported-yet]
@@ -658,11 +658,11 @@ def test_a_word_of_a_later_version_is_refused_by_name(key: str, value: str, feat
 @pytest.mark.parametrize(
     "key", ["image: alpine", "dag: other", "approval: {prompt: ok}", "wait: {seconds: 1}"]
 )
-def test_an_action_of_a_later_version_is_an_action(key: str) -> None:
+def test_an_action_of_a_later_version_counts_as_an_action(key: str) -> None:
     assert "[no-action]" not in told(f"tasks: [{{id: a, {key}}}]")
 
 
-def test_hooks_come_later() -> None:
+def test_hooks_are_not_supported_yet() -> None:
     assert told("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
         """
         dag.yaml:1:1: error: 'hooks' (hooks) is not supported yet [not-supported-yet]
@@ -672,7 +672,7 @@ def test_hooks_come_later() -> None:
     )
 
 
-def test_one_mistake_hides_no_other() -> None:
+def test_one_error_does_not_hide_another() -> None:
     findings = told(
         """
         on_eror: continue
@@ -688,7 +688,7 @@ def test_one_mistake_hides_no_other() -> None:
     ]  # fmt: skip
 
 
-def test_others_may_depend_on_a_task_that_is_wrong() -> None:
+def test_others_can_depend_on_a_task_with_errors() -> None:
     dag, findings = load("name: d\ntasks: [{id: a, run: 5}, {id: b, run: x, depends_on: [a]}]")
     assert findings.count("error:") == 1
     assert dag is not None
@@ -711,7 +711,7 @@ def test_an_image_makes_a_container(line: str, action: ContainerAction) -> None:
     assert read(f"tasks: [{{id: a, {line}}}]").tasks[0].action == action
 
 
-def test_services_in_a_list_are_called_after_their_images() -> None:
+def test_services_in_a_list_have_the_names_of_their_images() -> None:
     services = one(
         "services: [postgres:15, 'ghcr.io/org/redis@sha256:1f', 'db:5000/mysql', 'pg:${{ run.id }}']"
     ).services
@@ -737,7 +737,7 @@ def test_services_in_a_mapping_have_names() -> None:
         ("[CMD-SHELL, pg_isready -q]", ("CMD-SHELL", "pg_isready -q")),
     ],
 )
-def test_a_health_check_says_how_it_is_run(written: str, test: tuple[str, ...]) -> None:
+def test_a_health_check_is_text_or_a_list_of_words(written: str, test: tuple[str, ...]) -> None:
     (service,) = one(
         f"services: {{db: {{image: x, health_check: {{test: {written}, interval: 1m}}}}}}"
     ).services
@@ -753,24 +753,24 @@ def test_for_each_is_an_expression_or_a_list() -> None:
 
 WRONG_VARIANTS: dict[str, tuple[str, str]] = {
     "both": ("matrix: {os: [a]}, for_each: [1]", "40: error: a task has 'matrix' or 'for_each', not both [two-spellings]"),
-    "a number": ("for_each: 3", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
-    "a mapping": ("for_each: {a: b}", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
-    "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one whole ${{ }} that gives one [invalid-value]"),
-    "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: a list is given by one ${{ }}, without text around it [invalid-expression]"),
-    "an item of no kind": ("for_each: [.inf]", "31: error: the list holds .inf or .nan, which cannot be recorded [invalid-value]"),
+    "a number": ("for_each: 3", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
+    "a mapping": ("for_each: {a: b}", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
+    "a list in text": ("for_each: a b", "31: error: 'for_each' must be a list, or one ${{ }} whose value is a list [invalid-value]"),
+    "two expressions": ("for_each: '${{ 1 }} ${{ 2 }}'", "32: error: write one ${{ }} whose value is a list, without text around it [invalid-expression]"),
+    "an item of no kind": ("for_each: [.inf]", "31: error: the list contains .inf or .nan, which cannot be recorded [invalid-value]"),
     "its own item": ("for_each: '${{ item }}'", "36: error: 'item' exists only in a task with 'for_each' [invalid-expression]"),
-    "no variants": ("max_parallel: 2", "21: error: 'max_parallel' is for tasks with 'matrix' or 'for_each' [misplaced-key]"),
-    "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' is for tasks with 'image' [misplaced-key]"),
-    "no image to pull": ("pull: always", "21: error: 'pull' is for tasks with 'image' [misplaced-key]"),
-    "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would be called 'x' [name-collision]"),
-    "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' does not say what the service is called [invalid-value]"),
+    "no variants": ("max_parallel: 2", "21: error: 'max_parallel' needs 'matrix' or 'for_each' [misplaced-key]"),
+    "no container to mount to": ("mount: ['.:/w']", "21: error: 'mount' needs 'image' [misplaced-key]"),
+    "no image to pull": ("pull: always", "21: error: 'pull' needs 'image' [misplaced-key]"),
+    "two services of one name": ("services: [a/x:1, b/x:2]", "39: error: two services would have the name 'x' [name-collision]"),
+    "a service without a name": ("services: ['${{ env.X }}']", "32: error: '${{ env.X }}' gives the service no name [invalid-value]"),
     "a port that is none": ("services: {a: {image: x, ports: [0]}}", "54: error: an entry of 'ports' must be a port, such as 5432 or '8080:80' [invalid-value]"),
-    "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be kept as 'out/a' [name-collision]"),
-    "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' names nothing in the working directory [invalid-value]"),
+    "artifacts of one name": ("artifacts: [out/a, ./out/a]", "40: error: 'out/a' and './out/a' would both be stored as 'out/a' [name-collision]"),
+    "an artifact elsewhere": ("artifacts: [a/../../b]", "33: error: 'a/../../b' is not in the working directory [invalid-value]"),
     "a matrix that lacks the axis": ("matrix: {os: [a]}, env: {A: '${{ matrix.so }}'}", "61: error: the matrix has no key 'so' [invalid-expression]"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "expected"), WRONG_VARIANTS.values(), ids=WRONG_VARIANTS)
-def test_a_mistake_about_variants_or_containers_is_shown_where_it_is(line: str, expected: str) -> None:
+def test_an_error_about_variants_or_containers_is_shown_at_its_place(line: str, expected: str) -> None:
     assert told(f"tasks:\n  - {{id: a, run: x, {line}}}").splitlines()[0] == f"dag.yaml:2:{expected}"

@@ -1,4 +1,4 @@
-"""The schema of a dialect: editors and dagrun agree about a document's shape."""
+"""The schema of a dialect: editors and dagrun accept the same documents."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_it_is_a_draft_07_schema(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", SCHEMAS)
-def test_every_key_says_what_it_is_for(dialect: str) -> None:
+def test_every_key_has_a_description(dialect: str) -> None:
     keys = [
         (name, key)
         for node in nodes(SCHEMAS[dialect])
@@ -71,7 +71,7 @@ def test_every_key_says_what_it_is_for(dialect: str) -> None:
     assert [name for name, key in keys if not key.get("description", "").endswith(".")] == []
 
 
-def test_words_of_later_versions_are_not_in_it() -> None:
+def test_keys_of_later_versions_are_not_in_the_schema() -> None:
     task, document = SCHEMA["definitions"]["Task"]["properties"], SCHEMA["properties"]
     assert not set(LATER_TASK_KEYS) & set(task)
     assert not set(LATER_DAG_KEYS) & set(document)
@@ -186,17 +186,17 @@ WRONG = [
 
 
 @pytest.mark.parametrize("text", RIGHT)
-def test_both_take_what_is_right(text: str) -> None:
+def test_schema_and_reader_accept_correct_documents(text: str) -> None:
     assert agreed(text)
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_both_refuse_what_is_wrong(text: str) -> None:
+def test_schema_and_reader_refuse_wrong_documents(text: str) -> None:
     assert not agreed(text)
 
 
 @given(st.from_regex(r" ?[0-9.]{0,3}(h|m|s|ms)?[0-9]{0,2}(m|s|ms)? ?", fullmatch=True))
-def test_both_read_the_same_durations(text: str) -> None:
+def test_schema_and_reader_accept_the_same_durations(text: str) -> None:
     try:
         taken = seconds(text) > 0
     except ValueError:
@@ -213,7 +213,7 @@ def test_both_read_the_same_durations(text: str) -> None:
         ({"steps": []}, {"name", "env", "entrypoint", "steps"}),
     ],
 )
-def test_what_is_offered_for_a_document_that_is_begun(begun: dict[str, Any], offered: set[str]) -> None:
+def test_the_schema_offers_keys_for_an_incomplete_document(begun: dict[str, Any], offered: set[str]) -> None:
     whole = SCHEMAS["steps"]
     branch = whole["then"] if Draft7Validator(whole["if"]).is_valid(begun) else whole["else"]
     name = branch.get("$ref", "").removeprefix("#/definitions/")

@@ -1,4 +1,4 @@
-"""The documents that dagrun grew from load and mean what they say, as they were written."""
+"""The documents that dagrun was designed for load unchanged, with the meaning that they describe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Kubernetes style: what an orchestration means, and what a person reads when it is wrong."""
+"""The Kubernetes style: the Dag of an orchestration, and its errors as they are shown."""
 
 from __future__ import annotations
 
@@ -74,20 +74,20 @@ def test_without_dependencies_the_steps_are_a_sequence() -> None:
     assert needs(read("steps: [{name: c}, {name: a}, {name: b}]")) == {"c": [], "a": ["c"], "b": ["a"]}
 
 
-def test_with_one_dependency_all_are_as_they_say() -> None:
+def test_with_one_dependency_the_steps_are_no_sequence() -> None:
     dag, findings = load("steps: [{name: a}, {name: b, dependsOn: [a]}, {name: c, dependsOn: []}]", name="d")
     assert findings == ""
     assert dag is not None
     assert needs(dag) == {"a": [], "b": ["a"], "c": []}
 
 
-def test_a_mixture_is_warned_of() -> None:
+def test_a_mixture_is_a_warning() -> None:
     assert told("steps:\n  - {name: a}\n  - {name: b, dependsOn: [a]}\n  - {name: c, run: x}\n") == shown(
         """
-        dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for nothing, while other steps have one [mixed-order]
+        dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for no step, but other steps have one [mixed-order]
             4 |   - {name: c, run: x}
               |            ^
-          help: write `dependsOn: []` if that is meant
+          help: write `dependsOn: []` if this is intended
         """
     )
 
@@ -108,12 +108,12 @@ def test_retries(written: str, retry: Retry) -> None:
     assert one(f"run: x, {written}").retry == retry
 
 
-def test_no_timeout_is_written_as_nothing() -> None:
+def test_a_timeout_of_zero_means_no_limit() -> None:
     assert one("run: x, timeoutSeconds: 0").timeout is None
     assert read("spec: {timeoutSeconds: 0, steps: [{name: a}]}").timeout is None
 
 
-def test_what_has_no_spelling_of_its_own_is_spelt_as_in_tasks() -> None:
+def test_other_keys_are_those_of_the_native_dialect() -> None:
     words = "run: x, if: params.x, trigger: always, env: {A: 3.10}, shell: bash"
     (task,) = read(f"spec: {{params: {{x: 1}}, steps: [{{name: a, {words}}}]}}").tasks
     assert (task.action, task.trigger, task.condition, task.env) == (
@@ -121,7 +121,7 @@ def test_what_has_no_spelling_of_its_own_is_spelt_as_in_tasks() -> None:
     )  # fmt: skip
 
 
-def test_a_fragment_takes_its_name_from_its_file_or_says_it() -> None:
+def test_a_fragment_has_a_name_or_takes_that_of_its_file() -> None:
     assert read("steps: [{name: a}]", name="night").name == "night"
     assert read("name: day\nsteps: [{name: a}]", name="night").name == "day"
 
@@ -164,7 +164,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a kind that contradicts the action": (
         "steps:\n  - {name: a, kind: Checkpoint, run: x}",
         """
-        dag.yaml:2:33: error: a step of the kind 'Checkpoint' does nothing, but this one has 'run' [misplaced-key]
+        dag.yaml:2:33: error: a step of the kind 'Checkpoint' has no action, but this one has 'run' [misplaced-key]
             2 |   - {name: a, kind: Checkpoint, run: x}
               |                                 ^
         """,
@@ -172,7 +172,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a kind without its action": (
         "steps:\n  - {name: a, kind: ToolRun}",
         """
-        dag.yaml:2:21: error: a step of the kind 'ToolRun' calls a function: it has 'toolRef' or 'workflow_ref' [missing-key]
+        dag.yaml:2:21: error: a step of the kind 'ToolRun' needs 'toolRef' or 'workflow_ref' [missing-key]
             2 |   - {name: a, kind: ToolRun}
               |                     ^
         """,
@@ -180,7 +180,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "two names of a function": (
         "steps:\n  - {name: a, workflow_ref: w, toolRef: {name: w}}",
         """
-        dag.yaml:2:32: error: 'workflow_ref' and 'toolRef' say the same thing; keep one [two-spellings]
+        dag.yaml:2:32: error: 'workflow_ref' and 'toolRef' mean the same; keep one [two-spellings]
             2 |   - {name: a, workflow_ref: w, toolRef: {name: w}}
               |                                ^
         """,
@@ -188,7 +188,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "two delays": (
         "steps:\n  - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}",
         """
-        dag.yaml:2:47: error: 'retryBackoffSeconds' and 'retry.initial' say the same thing; keep one [two-spellings]
+        dag.yaml:2:47: error: 'retryBackoffSeconds' and 'retry.initial' mean the same; keep one [two-spellings]
             2 |   - {name: a, run: x, retryBackoffSeconds: 3, retry: {initial: 5s}}
               |                                               ^
         """,
@@ -225,7 +225,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:3:12: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
             3 |   - {name: a}
               |            ^
-          help: the first one is in line 2
+          help: the first one is on line 2
         """,
     ),
     "a circle": (
@@ -234,7 +234,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:27: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             2 |   - {name: a, dependsOn: [b]}
               |                           ^
-          help: each depends on the next; take one of these dependencies out
+          help: each task depends on the next; remove one of these dependencies
         """,
     ),
     "a parameter that nobody declared": (
@@ -243,7 +243,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:45: error: undeclared parameter 'c' [invalid-expression]
             2 |   - {name: a, run: x, with: {b: '${{ params.c }}'}}
               |                                             ^
-          help: declare it in the document's 'params'
+          help: declare it in 'params' of the document
         """,
     ),
     "no steps": (
@@ -261,7 +261,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:1:7: error: 'spec' must be a mapping [invalid-value]
             1 | spec: 5
               |       ^
-          help: write the steps in it, under 'steps'
+          help: write the steps under 'steps' in it
         """,
     ),
     "a step that is text": (
@@ -276,9 +276,9 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)
 
 
-def test_an_orchestration_without_a_name_needs_one() -> None:
+def test_an_orchestration_needs_a_name() -> None:
     assert told("spec: {steps: [{name: a}]}", name=None).endswith("help: add `metadata: {name: my-dag}`")

@@ -1,4 +1,4 @@
-"""Words that people bring from elsewhere: each is told with what it is here, and once."""
+"""Keys of other tools and dialects: each gets the equivalent as advice, once."""
 
 from __future__ import annotations
 
@@ -29,33 +29,37 @@ ONE = {
         ("steps", "withItems", "here it is 'for_each'"),
         ("jobs", "needs", "here it is 'requires'"),
         ("jobs", "script", "here it is 'commands'"),
-        ("jobs", "steps", "list what their 'run' says under 'commands'"),
+        ("jobs", "steps", "list the scripts of the steps under 'commands'"),
         ("jobs", "strategy", "here it is 'matrix'"),
         ("jobs", "when", "here it is 'on_complete'"),
         ("jobs", "allow_failure", "here it is 'continue_on_failure'"),
         ("jobs", "continue-on-error", "here it is 'continue_on_failure'"),
         ("jobs", "timeout-minutes", "here it is 'timeout'"),
-        ("jobs", "runs-on", "it runs on this machine, or with 'image' in a container"),
-        ("jobs", "stage", "the order follows from what waits for what"),
+        ("jobs", "runs-on", "tasks run on this machine, or with 'image' in a container"),
+        ("jobs", "stage", "the order follows from the dependencies"),
         ("jobs", "retrys", "here it is 'retries'"),
-        ("tasks", "retryPolicy", "'retries' says how often, `retry: {initial: 5}` the delay"),
+        (
+            "tasks",
+            "retryPolicy",
+            "write the number of retries as 'retries', and the delay as `retry: {initial: 5}`",
+        ),
         ("tasks", "preconditions", "write an expression in 'if' or 'unless'"),
         ("tasks", "output", "a script writes its outputs to the file $DAGRUN_OUTPUT, as lines `key=value`"),
         ("steps", "dir", "here it is 'working_dir'"),
-        ("jobs", "name", "the key above is the job's name"),
-        ("jobs", "secrets", "it is said once, beside 'jobs'"),
-        ("jobs", "outputs", "what a script writes to $DAGRUN_OUTPUT are its outputs"),
+        ("jobs", "name", "the key above is the name of the job"),
+        ("jobs", "secrets", "it belongs to the document, next to 'jobs'"),
+        ("jobs", "outputs", "the outputs of a script are the lines that it writes to $DAGRUN_OUTPUT"),
         ("jobs", "container", "here it is 'image'"),
         ("jobs", "environment", "here it is 'env'"),
-        ("jobs", "fail-fast", "what a failure does to the rest is said by 'on_error'"),
-        ("steps", "entrypoint", "it is said once, beside 'steps'"),
-        ("steps", "template", "there are no templates: say with 'run' what it does"),
+        ("jobs", "fail-fast", "'on_error' decides what a failure does to other tasks"),
+        ("steps", "entrypoint", "it belongs to the document, next to 'steps'"),
+        ("steps", "template", "there are no templates: write a script under 'run'"),
         ("tasks", "trigger_rule", "here it is 'trigger'"),
-        ("tasks", "kind", "only a document with 'spec:' has it; leave it out"),
-        ("tasks", "schedule", "what starts a run by itself stands in configs/schedules/"),
+        ("tasks", "kind", "only documents with 'spec:' have it; remove it"),
+        ("tasks", "schedule", "schedules are files in configs/schedules/"),
     ],
 )
-def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: str, help: str) -> None:
+def test_a_key_of_another_tool_gets_the_equivalent_as_advice(dialect: str, word: str, help: str) -> None:
     assert told(ONE[dialect].format(f"{word}: 1")) == shown(
         f"""
         dag.yaml:4:5: error: unknown key '{word}' [unknown-key]
@@ -75,25 +79,25 @@ def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: 
         ("jobs:\n  a:\n    command: x", "command", "here it is 'run'"),
         ("tasks: [{id: a, command: [echo, a b]}]", "command", "write it as one line: `run: echo 'a b'`"),
         ("tasks: [{id: a, cmd: x}]", "cmd", "here it is 'run'"),
-        ("jobs: {a: {run: x, steps: [{uses: y}]}}", "steps", "list what their 'run' says under 'commands'"),
+        ("jobs: {a: {run: x, steps: [{uses: y}]}}", "steps", "list the scripts of the steps under 'commands'"),
         ("tasks: [{id: a, run: x, continueOn: {failure: true}}]", "continueOn", "write `continue_on_failure: true`"),
-        ("handlerOn: {}\ntasks: [{id: a, run: x}]", "handlerOn", "there are no handlers yet: a task with `trigger: failure` or `trigger: always` runs after others"),
-        ("jobs:\n  a:\n    uses: x", "uses", "there are no actions to use: say with 'run' what it does"),
+        ("handlerOn: {}\ntasks: [{id: a, run: x}]", "handlerOn", "there are no handlers yet: use a task with `trigger: failure` or `trigger: always`"),
+        ("jobs:\n  a:\n    uses: x", "uses", "there are no reusable actions: write a script under 'run'"),
         ("jobs:\n  a: {run: x}\n  b: {run: x, requires: [{task: a}]}", "task", "here it is 'job'"),
         ("tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [{job: a}]}", "job", "here it is 'task'"),
         ("job:\n  a: {run: x}", "job", "did you mean 'jobs'?"),
         ("Jobs:\n  a: {run: x}", "Jobs", "did you mean 'jobs'?"),
         ("stpes:\n  - {name: a}", "stpes", "did you mean 'steps'?"),
         ("Spec:\n  steps: [{name: a}]", "Spec", "did you mean 'spec'?"),
-        ("kind: Orchestration\nsteps: [{name: a}]", "kind", "only a document with 'spec:' has it; leave it out"),
+        ("kind: Orchestration\nsteps: [{name: a}]", "kind", "only documents with 'spec:' have it; remove it"),
         ("step:\n  - {name: a}", "step", "did you mean 'steps'?"),
         ("spec:\n  tasks: [{name: a}]", "tasks", "here it is 'steps'"),
         ("name: d\nspec: {steps: [{name: a}]}", "name", "here it is 'metadata'"),
-        ("env: {A: b}\nspec: {steps: [{name: a}]}", "env", "it stands below 'spec'"),
-        ("defaults: {run: x}\ntasks: [{id: a, run: x}]", "run", "each task says it for itself"),
-        ("tasks:\n- id: a\nrun: x", "run", "each task says it for itself"),
-        ("image: x\njobs: {a: {run: x}}", "image", "each job says it for itself"),
-        ("spec: {entrypoint: a, templates: [{name: a}]}", "templates", "there are no templates: list what runs under 'steps', each entry with what it does"),
+        ("env: {A: b}\nspec: {steps: [{name: a}]}", "env", "it belongs below 'spec'"),
+        ("defaults: {run: x}\ntasks: [{id: a, run: x}]", "run", "it belongs to each task"),
+        ("tasks:\n- id: a\nrun: x", "run", "it belongs to each task"),
+        ("image: x\njobs: {a: {run: x}}", "image", "it belongs to each job"),
+        ("spec: {entrypoint: a, templates: [{name: a}]}", "templates", "there are no templates: list the tasks under 'steps', each with its script"),
         ("spec: {entrypoint: a, step: [{name: a}]}", "step", "did you mean 'steps'?"),
         ("tasks: [{task_id: a, run: x}]", "task_id", "here it is 'id'"),
         ("tasks: [{a: {run: x}}]", "a", "'id' is missing: write {id: a}"),
@@ -101,11 +105,11 @@ def test_a_word_from_elsewhere_is_told_with_what_it_is_here(dialect: str, word: 
         ("jobs: {a: {run: x}, b: {run: x, requires: [{a: failure}]}}", "a", "'job' is missing: write {job: a}"),
         ("tasks: [{id: a, run: x}, {id: b, run: x, depends_on: [{id: a}]}]", "id", "here it is 'task'"),
         ("jobs: {a: {run: x}, b: {run: x, requires: [{name: a}]}}", "name", "here it is 'job'"),
-        (".base: &b {retries: 1}\njobs: {a: {<<: *b, run: x}}", ".base", "put the anchor where its value is used first"),
-        ("on: push\njobs: {a: {run: x}}", "on", "what starts a run by itself stands in configs/schedules/"),
+        (".base: &b {retries: 1}\njobs: {a: {<<: *b, run: x}}", ".base", "define the anchor where its value is first used"),
+        ("on: push\njobs: {a: {run: x}}", "on", "schedules are files in configs/schedules/"),
     ],
 )  # fmt: skip
-def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
+def test_one_error_is_reported_once(document: str, word: str, help: str) -> None:
     error, *_, advice = told(document).splitlines()
     assert error.endswith(f"error: unknown key '{word}' [unknown-key]")
     assert advice == f"  help: {help}"
@@ -121,15 +125,15 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("jobs: {a: {run: x, on_complete: allways}}", "'on_complete' must be 'success', 'failure' or 'always'", "did you mean 'always'?"),
         ("jobs: {a: {run: x, on_complete: true}}", "'on_complete' must be 'success', 'failure' or 'always'", ""),
         ("jobs: {a: {run: x, matrix: [1]}}", "'matrix' must be a mapping", "give it an axis: `os: [ubuntu, alpine]`"),
-        ("jobs: {a: {run: x, matrix: {v: '${{ params.v }}'}}}", "'v' must be a list", "a list that only the run knows stands in 'for_each'"),
-        ("tasks: [{id: a, run: x, for_each: {a: b}}]", "'for_each' must be a list, or one whole ${{ }} that gives one", ""),
+        ("jobs: {a: {run: x, matrix: {v: '${{ params.v }}'}}}", "'v' must be a list", "use 'for_each' for a list that is known only during the run"),
+        ("tasks: [{id: a, run: x, for_each: {a: b}}]", "'for_each' must be a list, or one ${{ }} whose value is a list", ""),
         ("tasks: [{id: a, run: x, env: [A=b]}]", "'env' must be a mapping", "write `name: value`, without `-`"),
-        ("tasks: [{id: a, run: [x]}]", "'run' must be text", "a list of commands stands under 'commands'"),
-        ("tasks: [{id: “a”, run: x}]", "'“a”' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write straight quotes"),
+        ("tasks: [{id: a, run: [x]}]", "'run' must be text", "write a list of commands under 'commands'"),
+        ("tasks: [{id: “a”, run: x}]", "'“a”' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write straight quotes"),
         ("params: A=b C='d e'\ntasks: [{id: a, run: x}]", "'params' must be a mapping", "write a mapping: {A: b, C: 'd e'}"),
-        ("tasks: [{id: a b, run: x}]", "'a b' is no valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write a-b"),
-        ("tasks: [{id: a, run: x, for_each: 'a,b'}]", "'for_each' must be a list, or one whole ${{ }} that gives one", "write a list: [a, b]"),
-        ("tasks: [{id: a, run: x, retry: 3}]", "'retry' must be a mapping", "how often alone is said by `retries: 3`"),
+        ("tasks: [{id: a b, run: x}]", "'a b' is not a valid name: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters", "write a-b"),
+        ("tasks: [{id: a, run: x, for_each: 'a,b'}]", "'for_each' must be a list, or one ${{ }} whose value is a list", "write a list: [a, b]"),
+        ("tasks: [{id: a, run: x, retry: 3}]", "'retry' must be a mapping", "for the number of retries write `retries: 3`"),
         ("tasks: [{id: a, run: x, retries: '3'}]", "'retries' must be a whole number", "remove the quotes"),
         ("tasks: [{id: a, run: x, retry: {factor: .inf}}]", "'factor' must be a finite number", ""),
         ("tasks: [{id: a, run: x, only_if_changed: on}]", "'only_if_changed' must be true or false", "write true"),
@@ -138,16 +142,16 @@ def test_one_mistake_is_told_once(document: str, word: str, help: str) -> None:
         ("tasks: [{id: a, run: x, services: [{image: pg}]}]", "an entry of 'services' must be text", "write `services` as a mapping of names"),
         ("tasks: [{id: a, run: x, services: {pg: {image: x, ports: 5432}}}]", "'ports' must be a list", "write a list: [5432]"),
         ("tasks: [{id: a, run: x, depends_on: [5]}]", "an entry of 'depends_on' must be text or a mapping", "put it in quotes"),
-        ("tasks: [{id: a, run: x, depends_on: [~]}]", "an entry of 'depends_on' must have a value, or be left out", ""),
+        ("tasks: [{id: a, run: x, depends_on: [~]}]", "an entry of 'depends_on' must have a value; remove the key if it is not needed", ""),
         ("tasks: [{id: a, run: x, depends_on: {b: failure}}]", "'depends_on' must be a list", "write a list: begin each entry with `- `"),
-        ("steps: [{name: a, dependsOn: [{name: b}]}]", "an entry of 'dependsOn' must be text", "write the name alone"),
-        ("jobs: {a: {commands: [{echo: x}]}}", "an entry of 'commands' must be text", "text with ': ' in it needs quotes"),
+        ("steps: [{name: a, dependsOn: [{name: b}]}]", "an entry of 'dependsOn' must be text", "write only the name"),
+        ("jobs: {a: {commands: [{echo: x}]}}", "an entry of 'commands' must be text", "put text that contains ': ' in quotes"),
         ("steps: [{name: a, timeoutSeconds: .inf}]", "'timeoutSeconds' must be less than 10,000,000,000", ""),
-        ("spec: [{name: a}]", "'spec' must be a mapping", "write the steps in it, under 'steps'"),
-        ("tasks: [{id: a, run: x, for_each: params.v}]", "'for_each' must be a list, or one whole ${{ }} that gives one", "write ${{ params.v }}, or a list"),
+        ("spec: [{name: a}]", "'spec' must be a mapping", "write the steps under 'steps' in it"),
+        ("tasks: [{id: a, run: x, for_each: params.v}]", "'for_each' must be a list, or one ${{ }} whose value is a list", "write ${{ params.v }}, or a list"),
     ],
 )  # fmt: skip
-def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, error: str, help: str) -> None:
+def test_a_value_of_a_wrong_type_gets_the_right_form_as_advice(document: str, error: str, help: str) -> None:
     lines = told(document).splitlines()
     assert f"error: {error} [invalid-value]" in lines[0]
     assert lines[3:] == ([f"  help: {help}"] if help else [])
@@ -176,18 +180,18 @@ def test_a_value_of_another_shape_is_told_with_the_right_one(document: str, erro
         ("tasks: [{id: a, run: 'echo ${{ params.p }}', pull: always}]", ["1:39", "1:46"]),
     ],
 )  # fmt: skip
-def test_all_mistakes_are_told_and_no_consequence_of_one(document: str, mistakes: list[str]) -> None:
+def test_all_errors_are_reported_but_not_their_consequences(document: str, mistakes: list[str]) -> None:
     lines = [line for line in told(document).splitlines() if ": error: " in line]
     assert sorted(line.removeprefix("dag.yaml:").split(": ")[0] for line in lines) == mistakes
 
 
-def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
+def test_a_dependency_with_two_triggers_is_reported() -> None:
     document = (
         "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}"
     )
     assert told(document) == shown(
         """
-        dag.yaml:3:37: error: 'a' stands here twice, and is to end in different ways [contradiction]
+        dag.yaml:3:37: error: 'a' is listed twice, with different triggers [contradiction]
             3 |   - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}
               |                                     ^
           help: keep one of the entries
@@ -195,11 +199,11 @@ def test_a_dependency_that_stands_twice_with_two_triggers_is_told() -> None:
     )
 
 
-def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
+def test_a_job_with_two_conditions_is_reported() -> None:
     document = "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: always}, a]}"
     assert told(document) == shown(
         """
-        dag.yaml:3:55: error: 'a' stands here twice, and is to end in different ways [contradiction]
+        dag.yaml:3:55: error: 'a' is listed twice, with different triggers [contradiction]
             3 |   b: {run: x, requires: [{job: a, condition: always}, a]}
               |                                                       ^
           help: keep one of the entries
@@ -214,5 +218,5 @@ def test_a_job_that_stands_twice_with_two_conditions_is_told() -> None:
         "jobs: {a: {run: x}, b: {run: x, requires: [a], after: [a]}}",
     ],
 )
-def test_a_dependency_that_stands_twice_with_one_end_is_one(document: str) -> None:
+def test_a_dependency_listed_twice_with_one_trigger_is_one_dependency(document: str) -> None:
     assert told(document) == ""

@@ -1,4 +1,4 @@
-"""Names that follow from what was written: of services, of artifacts."""
+"""The names of services and artifacts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dagrun.documents.dialects.task_parts import artifact_name, base_name
         ("${{ params.registry }}/pg:1", "pg"), ("${{ params.image }}", None), ("org/", None),
     ],
 )  # fmt: skip
-def test_a_service_is_called_after_its_image(image: str, name: str | None) -> None:
+def test_a_service_has_the_name_of_its_image(image: str, name: str | None) -> None:
     assert base_name(image) == name
 
 
@@ -26,5 +26,5 @@ def test_a_service_is_called_after_its_image(image: str, name: str | None) -> No
         ("*.xml", "*.xml"), ("../a", None), ("a/../../b", None), ("/", None),
     ],
 )  # fmt: skip
-def test_an_artifact_is_kept_under_its_path_from_the_working_directory(path: str, name: str | None) -> None:
+def test_an_artifact_is_named_by_its_path_in_the_working_directory(path: str, name: str | None) -> None:
     assert artifact_name(path) == name

@@ -1,4 +1,4 @@
-"""What a document means together with the registry: everything beyond the shape of its nodes."""
+"""The checks of a document and its workflows, beyond the form of its nodes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def test_a_duplicate_id() -> None:
         dag.yaml:4:10: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
             4 |   - {id: a, run: x}
               |          ^
-          help: the first one is in line 2
+          help: the first one is on line 2
         """
     )
 
 
-def test_an_id_that_stands_three_times_is_told_once() -> None:
+def test_an_id_used_three_times_is_reported_once() -> None:
     assert told("tasks: [{id: a, run: x}, {id: a, run: x}, {id: a, run: x}]").count("Duplicate task IDs") == 1
 
 
@@ -57,16 +57,16 @@ def test_a_dependency_that_does_not_exist() -> None:
     )
 
 
-def test_of_a_few_tasks_all_are_told_where_none_is_near() -> None:
+def test_without_a_similar_task_the_few_existing_ones_are_listed() -> None:
     found = told("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
-    assert found.endswith("  help: there is build, test")
+    assert found.endswith("  help: available: build, test")
 
 
-def test_nobody_means_the_task_itself() -> None:
+def test_the_task_itself_is_never_the_advice() -> None:
     assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
 
 
-def test_a_cycle_begins_with_the_task_that_stands_first() -> None:
+def test_a_cycle_starts_with_its_first_task_in_the_file() -> None:
     document = """
         tasks:
           - {id: x, run: x}
@@ -78,7 +78,7 @@ def test_a_cycle_begins_with_the_task_that_stands_first() -> None:
         dag.yaml:3:37: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             3 |   - {id: a, run: x, depends_on: [x, b]}
               |                                     ^
-          help: each depends on the next; take one of these dependencies out
+          help: each task depends on the next; remove one of these dependencies
         """
     )
 
@@ -89,7 +89,7 @@ def test_a_task_that_depends_on_itself() -> None:
     )
 
 
-def test_a_cycle_through_a_duplicate_id_follows_from_that() -> None:
+def test_a_cycle_through_a_duplicate_id_is_not_reported() -> None:
     found = told(
         """
         tasks:
@@ -102,19 +102,19 @@ def test_a_cycle_through_a_duplicate_id_follows_from_that() -> None:
     assert found.count("error:") == 1
 
 
-def test_a_long_cycle_is_told_in_short() -> None:
-    tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 10_000}]}}\n" for i in range(10_000))
+def test_a_long_cycle_is_shortened_in_the_message() -> None:
+    tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 4_000}]}}\n" for i in range(4_000))
     begun = time.process_time()
     message = told(f"tasks:\n{tasks}").splitlines()[0]
     assert message.startswith(
         "dag.yaml:2:35: error: CycleDetectedError: Cycle detected in DAG 'my_dag': t0 -> t1 -> "
     )
-    assert message.endswith(" -> t9 -> (9980 more) -> t9990 -> t9991 -> t9992 -> t9993 -> t9994 -> t9995 -> t9996"
-                            " -> t9997 -> t9998 -> t9999 -> t0 [cycle]")  # fmt: skip
-    assert time.process_time() - begun < 20
+    assert message.endswith(" -> t9 -> (3980 more) -> t3990 -> t3991 -> t3992 -> t3993 -> t3994 -> t3995 -> t3996"
+                            " -> t3997 -> t3998 -> t3999 -> t0 [cycle]")  # fmt: skip
+    assert time.process_time() - begun < 8
 
 
-def test_an_unknown_workflow_with_a_near_one() -> None:
+def test_an_unknown_workflow_with_a_similar_one() -> None:
     assert told("tasks:\n  - {id: a, workflow_ref: sweeep, params: {inbox: x}}", KNOWN) == shown(
         """
         dag.yaml:2:27: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]
@@ -125,17 +125,17 @@ def test_an_unknown_workflow_with_a_near_one() -> None:
     )
 
 
-def test_an_unknown_workflow_without_a_near_one() -> None:
-    assert "  help: `dagrun workflows` lists those that are registered, `--workflows FILE` adds some" in told(
+def test_an_unknown_workflow_without_a_similar_one() -> None:
+    assert "  help: `dagrun workflows` lists the registered workflows, `--workflows FILE` adds more" in told(
         "tasks: [{id: a, workflow_ref: quite_another}]", KNOWN
     )
 
 
-def test_without_a_registry_nothing_is_said_about_workflows() -> None:
+def test_without_a_registry_workflows_are_not_checked() -> None:
     assert told("tasks: [{id: a, workflow_ref: quite_another}]") == ""
 
 
-def test_parameters_are_held_against_the_signature() -> None:
+def test_parameters_are_compared_with_the_signature() -> None:
     document = """
         tasks:
           - id: a
@@ -161,11 +161,11 @@ def test_parameters_are_held_against_the_signature() -> None:
 
 
 @pytest.mark.parametrize("params", ["{inbox: x}", "{inbox: x, limit: 3}"])
-def test_parameters_that_fit(params: str) -> None:
+def test_matching_parameters_are_not_reported(params: str) -> None:
     assert told(f"tasks: [{{id: a, workflow_ref: sweep, params: {params}}}]", KNOWN) == ""
 
 
-def test_a_workflow_that_takes_the_rest_takes_anything() -> None:
+def test_a_workflow_with_keyword_arguments_takes_any_parameter() -> None:
     assert told("tasks: [{id: a, workflow_ref: anything, params: {any: 1}}]", KNOWN) == ""
 
 
@@ -191,7 +191,7 @@ def test_a_parameter_that_an_output_would_shadow_is_a_warning() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:6:14: warning: an output of 'a' would win over the parameter 'a__k' [shadowed-parameter]
+        dag.yaml:6:14: warning: an output of 'a' would replace the parameter 'a__k' [shadowed-parameter]
             6 |     params: {a__k: 1}
               |              ^
         """
@@ -207,7 +207,7 @@ def test_two_parameters_of_a_script_would_share_a_variable() -> None:
         """
     assert told(document) == shown(
         """
-        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both be $DAGRUN_PARAM_X_Y [variable-collision]
+        dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both set $DAGRUN_PARAM_X_Y [variable-collision]
             4 |     params: {x-y: 1, x.y: 2}
               |                      ^
           help: rename one of them
@@ -219,7 +219,7 @@ def test_the_parameters_of_a_workflow_are_no_variables() -> None:
     assert told("tasks: [{id: a, workflow_ref: anything, params: {x-y: 1, x.y: 2}}]", KNOWN) == ""
 
 
-def test_a_default_that_its_declaration_does_not_allow() -> None:
+def test_a_default_that_its_declaration_does_not_allow_is_reported() -> None:
     document = """
         params:
           n: {type: integer, default: many}
@@ -235,27 +235,27 @@ def test_a_default_that_its_declaration_does_not_allow() -> None:
 
 
 @pytest.mark.parametrize(("listed", "level"), [(True, "error"), (False, "warning")])
-def test_workflows_that_cannot_be_read_are_told_where_they_are_needed(listed: bool, level: str) -> None:
+def test_unreadable_workflows_are_an_error_only_if_they_are_needed(listed: bool, level: str) -> None:
     known = Registry(
         KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
     )
     message = "cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
     found = told("tasks: [{id: a, workflow_ref: unheard_of}, {id: b, workflow_ref: unheard_of}]", known)
     assert f"{level}: {message}" in found
-    assert ("help: it may be in flows, which cannot be read" in found) is listed
+    assert ("help: it may be defined in flows, which cannot be read" in found) is listed
     assert found.count("Unknown workflow") == (1 if listed else 2)
     assert f"warning: {message}" in told("tasks: [{id: a, workflow_ref: nothing}]", known)
     assert told("tasks: [{id: a, run: x}]", known) == ""
 
 
-def test_a_number_that_json_has_not_is_no_parameter() -> None:
-    assert "holds .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
+def test_a_number_that_json_does_not_have_cannot_be_a_parameter() -> None:
+    assert "contains .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
 
 
-def test_a_parameter_of_a_script_may_give_no_variable() -> None:
+def test_a_parameter_of_a_script_may_have_no_variable() -> None:
     assert told("tasks:\n  - {id: a, run: x, params: {two words: 1}}") == shown(
         """
-        dag.yaml:2:30: warning: the parameter 'two words' gives no environment variable: it is only in $DAGRUN_PARAMS_FILE [no-variable]
+        dag.yaml:2:30: warning: the parameter 'two words' cannot be an environment variable: it is only in $DAGRUN_PARAMS_FILE [no-variable]
             2 |   - {id: a, run: x, params: {two words: 1}}
               |                              ^
           help: use letters, digits, '_', '-' and '.'
@@ -263,7 +263,7 @@ def test_a_parameter_of_a_script_may_give_no_variable() -> None:
     )
 
 
-def test_every_finding_is_told_in_the_order_of_the_lines() -> None:
+def test_all_findings_are_in_the_order_of_the_lines() -> None:
     findings = told(
         """
         tasks:
@@ -300,13 +300,13 @@ def validate(where: Path, text: str) -> list[str]:
     ]
 
 
-def test_the_service_tells_a_files_findings(tmp_path: Path) -> None:
+def test_the_service_reports_the_findings_of_a_file(tmp_path: Path) -> None:
     assert validate(tmp_path, "tasks: [{id: a, workflow_ref: sweeep}]") == [
         "1:31: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]"
     ]
 
 
-def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_path: Path) -> None:
+def test_the_service_reports_all_findings_in_the_order_of_the_lines(tmp_path: Path) -> None:
     found = validate(
         tmp_path,
         "params:\n  n: {type: integer, default: many}\n  m: {type: int}\n"
@@ -315,7 +315,7 @@ def test_the_service_tells_all_findings_of_a_file_in_the_order_of_its_lines(tmp_
     assert [each.partition(":")[0] for each in found] == ["2", "3", "5", "6", "7"]
 
 
-def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> None:
+def test_an_error_in_the_defaults_is_reported_once_at_its_place() -> None:
     assert told(
         """
         defaults: {params: {a: "${{ nope }}"}}
@@ -331,7 +331,7 @@ def test_what_the_defaults_say_wrongly_is_told_once_and_where_it_stands() -> Non
     )
 
 
-def test_a_misspelt_key_hides_no_other_mistake_of_its_task() -> None:
+def test_a_misspelt_key_does_not_hide_other_errors_of_its_task() -> None:
     findings = told('tasks: [{id: a, run: x, tigger: always, if: "params.n = 1"}]')
     assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
         "unknown-key]",
@@ -357,7 +357,7 @@ def test_a_variant_can_be_named_as_a_task_can(line: str) -> None:
     assert told(VARIANTS.format(line)) == ""
 
 
-def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
+def test_an_unknown_variant_gets_the_existing_ones_as_advice() -> None:
     assert told(VARIANTS.format("run: x, depends_on: ['t[v=3.10]']")) == shown(
         """
         dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
@@ -368,12 +368,12 @@ def test_a_variant_that_does_not_exist_brings_up_those_that_do() -> None:
     )
 
 
-def test_one_variant_above_is_not_all_of_them() -> None:
+def test_a_dependency_on_one_variant_is_not_one_on_all() -> None:
     found = told(VARIANTS.format("run: x, depends_on: ['t[os=a]'], if: tasks.t.changed"))
     assert "'t' is not an ancestor of this task" in found
 
 
-def test_a_cycle_through_a_variant_is_one() -> None:
+def test_a_cycle_through_a_variant_is_a_cycle() -> None:
     found = told(
         "tasks: [{id: t, run: x, matrix: {os: [a]}, depends_on: [u]}, {id: u, run: x, depends_on: ['t[os=a]']}]"
     )
@@ -391,7 +391,7 @@ def test_a_cycle_through_a_variant_is_one() -> None:
         ("run: x, for_each: ['${{ item }}']", "'item' exists only in a task with 'for_each'"),
     ],
 )
-def test_every_expression_is_looked_at(line: str, expected: str) -> None:
+def test_every_expression_is_checked(line: str, expected: str) -> None:
     assert expected in told(VARIANTS.format(line))
 
 
@@ -404,11 +404,11 @@ def test_every_expression_is_looked_at(line: str, expected: str) -> None:
         ("m[x]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
         ("m[py=1]", "there is 'm[os=a,py=1]', 'm[os=b,py=1]'"),
         ("m[os=b]", "there is 'm[os=b,py=1]'"),
-        ("t[5]", "which variants 't' has is known only in the run: name 't' alone"),
-        ("a[5]", "'a' has no variants: name it alone"),
+        ("t[5]", "the variants of 't' are known only during the run: write only 't'"),
+        ("a[5]", "'a' has no variants: write only 'a'"),
     ],
 )
-def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: str) -> None:
+def test_an_unknown_variant_is_reported_with_advice(named: str, help: str) -> None:
     document = f"""
         tasks:
           - {{id: a, run: x}}
@@ -419,17 +419,17 @@ def test_a_variant_that_does_not_exist_is_told_with_what_does(named: str, help: 
     assert told(document).splitlines()[3] == f"  help: {help}"
 
 
-def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
+def test_an_item_whose_text_is_lost_is_a_warning() -> None:
     assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
         """
-        dag.yaml:2:37: warning: 3.10 is the number 3.1 here [changed-number]
+        dag.yaml:2:37: warning: 3.10 becomes the number 3.1 [changed-number]
             2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
               |                                     ^
-          help: put it in quotes to keep what is written: "3.10"
-        dag.yaml:2:47: warning: 1.20 is the number 1.2 here [changed-number]
+          help: put it in quotes to keep the text: "3.10"
+        dag.yaml:2:47: warning: 1.20 becomes the number 1.2 [changed-number]
             2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
               |                                               ^
-          help: put it in quotes to keep what is written: "1.20"
+          help: put it in quotes to keep the text: "1.20"
         """
     )
 
@@ -443,7 +443,7 @@ def test_an_item_that_is_another_number_than_it_seems_is_warned_of() -> None:
         ("d", "add 'd' to what this task depends on"),
     ],
 )
-def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, advice: str) -> None:
+def test_a_result_that_comes_too_late_gets_advice(asked: str, advice: str) -> None:
     found = told(
         f"""
         tasks:
@@ -460,7 +460,7 @@ def test_a_result_that_comes_too_late_is_told_with_what_can_be_done(asked: str, 
 @pytest.mark.parametrize(
     "line", ["toolRef: {name: sweeep}", "agentRef: {name: sweeep}", "workflow_ref: sweeep"]
 )
-def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
+def test_an_unknown_workflow_is_reported_at_its_name(line: str) -> None:
     document = f"steps: [{{name: a, {line}}}]"
     assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")
 
@@ -472,15 +472,15 @@ def test_an_unknown_workflow_is_told_at_its_name(line: str) -> None:
         ("steps: [{name: a, toolRef: {name: sweep}}]", "add it to the 'with' of 'a'"),
     ],
 )
-def test_a_missing_parameter_is_told_with_the_authors_word(document: str, advice: str) -> None:
+def test_a_missing_parameter_is_reported_with_the_key_of_the_dialect(document: str, advice: str) -> None:
     assert told(document, KNOWN).endswith(f"  help: {advice}")
 
 
-def test_parameters_under_another_name_are_not_missing_as_well() -> None:
+def test_parameters_under_a_wrong_key_are_not_also_missing() -> None:
     assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1
 
 
-def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
+def test_a_useless_exclude_does_not_hide_other_errors() -> None:
     found = told(
         """
         tasks:
@@ -499,8 +499,8 @@ def test_a_matrix_that_excludes_in_vain_hides_no_other_mistake() -> None:
     [("3.10", "3.1"), ("0644", "644"), ("00501", "501"), ("1e-5", "1e-05"), ("0x1F", "31"), ("0o17", "15"), ("+5", "5"), (".5", "0.5"),
      ("5.", "5.0"), ("1E3", "1000.0")],
 )  # fmt: skip
-def test_a_parameter_that_is_another_number_than_it_seems_is_warned_of(written: str, read: str) -> None:
-    warning = f"warning: {written} is the number {read} here [changed-number]"
+def test_a_parameter_whose_text_is_lost_is_a_warning(written: str, read: str) -> None:
+    warning = f"warning: {written} becomes the number {read} [changed-number]"
     for document in (
         f"params: {{v: {written}}}\ntasks: [{{id: a, run: x}}]",
         f"params: {{v: {{default: {written}}}}}\ntasks: [{{id: a, run: x}}]",
@@ -517,11 +517,11 @@ def test_a_parameter_that_is_another_number_than_it_seems_is_warned_of(written: 
     "written",
     ["3.1", "644", "1.0", "1e-05", "-5", "1_000", "1:30", "'3.10'", "1.10.2", "yes", "2026-01-31", "0"],
 )
-def test_a_parameter_that_keeps_its_text_is_not(written: str) -> None:
+def test_a_parameter_that_keeps_its_text_is_not_reported(written: str) -> None:
     read(f"params: {{v: {written}}}\ntasks: [{{id: a, run: x, params: {{w: [{written}]}}}}]")
 
 
-def test_where_a_number_is_declared_any_way_to_write_it_is_fine() -> None:
+def test_a_parameter_declared_as_a_number_may_be_written_in_any_form() -> None:
     read(
         "params: {v: {type: number, default: 1e-5}, n: {type: integer, default: 0x1F}}\ntasks: [{id: a, run: x}]"
     )
@@ -554,3 +554,9 @@ def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
           help: write shell: bash
         """
     )
+
+
+def test_an_error_in_the_defaults_of_many_tasks_is_one_error() -> None:
+    tasks = "".join(f"  - {{id: t{i}, run: x}}\n" for i in range(300))
+    found = told(f"defaults: {{params: {{a: .inf}}}}\ntasks:\n{tasks}")
+    assert found.count("error:") == 1

@@ -1,4 +1,4 @@
-"""Where `matrix` and `item` may stand."""
+"""The names that expressions can read at each place of a document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dagrun.core.model import Matrix
 from dagrun.documents.dialects import detect
-from dagrun.documents.validation.expressions import check_language
+from dagrun.documents.validation.expressions import check_expressions
 from dagrun.documents.yaml import Source
 from tests.unit.harness import shown, told
 
@@ -24,7 +24,7 @@ def found(task: str, **more: Any) -> list[str]:
     written = detect.to_dag(source.load(), source, "d")
     (only,) = written.dag.tasks
     written = replace(written, dag=replace(written.dag, tasks=(replace(only, **more),)))
-    return [finding.message for finding in check_language(written)]
+    return [finding.message for finding in check_expressions(written)]
 
 
 EVERYWHERE = (
@@ -39,7 +39,7 @@ EVERYWHERE = (
 
 
 @pytest.mark.parametrize("place", EVERYWHERE)
-def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: str) -> None:
+def test_matrix_and_item_exist_only_in_tasks_with_variants(place: str) -> None:
     for name in ("matrix.os", "matrix.slow"):
         assert found(place.replace("X", name), matrix=MATRIX) == []
     assert found(place.replace("X", "item.k"), for_each=("a",)) == []
@@ -57,12 +57,12 @@ def test_a_matrix_and_an_item_are_known_where_they_are_and_nowhere_else(place: s
         ("for_each: [a], run: 'echo ${{ matrix.os }}'", "a task with 'for_each' has `item`"),
     ],
 )
-def test_who_takes_one_kind_of_variants_for_the_other_is_told(task: str, help: str) -> None:
+def test_matrix_and_item_in_the_wrong_task_get_advice(task: str, help: str) -> None:
     assert told(f"tasks: [{{id: a, {task}}}]").splitlines()[-1] == f"  help: {help}"
 
 
 @pytest.mark.parametrize("root", ["github", "env"])
-def test_a_variable_is_text_and_holds_nothing(root: str) -> None:
+def test_a_variable_is_text_without_fields(root: str) -> None:
     assert found(f"""run: x, if: "{root}.event_name == '1'" """) == []
     assert found(f'run: x, if: "{root}.event_name == 1"') == [
         "'==' compares a text with a number, which are never equal"
@@ -82,14 +82,14 @@ env: {{DOC: "${{{{ secrets.S }}}}"}}
 tasks:
   - {{id: t, env: {{A: "${{{{ secrets.S }}}}"}}, {}}}
 """
-BY_NAME = "an expression can read 'env' only by a name that is written out"
+BY_NAME = "an expression can read 'env' only by a literal name"
 
 
 @pytest.mark.parametrize(
     "expression", ["env[params.p]", "env", "toJSON(env)", "env['A' && params.p]", "contains(env, 'x')"]
 )
 @pytest.mark.parametrize("place", [each for each in EVERYWHERE if "env" not in each])
-def test_where_secrets_are_declared_env_is_read_by_name(expression: str, place: str) -> None:
+def test_in_a_document_with_secrets_env_is_read_by_name(expression: str, place: str) -> None:
     assert BY_NAME in told(SECRETIVE.format(place.replace("X", expression)))
 
 
@@ -101,30 +101,30 @@ def test_without_secrets_env_is_a_mapping_like_any_other(expression: str) -> Non
 @pytest.mark.parametrize("expression", ["secrets", "secrets[params.p]", "toJSON(secrets)"])
 def test_a_secret_is_read_by_name(expression: str) -> None:
     text = SECRETIVE.replace("DOC: ", "OTHER: '${{{{ " + expression.replace("'", "''") + " }}}}', DOC: ")
-    assert "an expression can read 'secrets' only by a name that is written out" in told(
-        text.format("run: x")
-    )
+    assert "an expression can read 'secrets' only by a literal name" in told(text.format("run: x"))
 
 
 @pytest.mark.parametrize("name", ["DOC", "A"])
-def test_a_variable_that_holds_a_secret_is_passed_on_by_no_expression(name: str) -> None:
+def test_no_expression_passes_on_a_variable_with_a_secret(name: str) -> None:
     for place in EVERYWHERE:
         if "env" not in place:
-            assert f"env.{name} holds a secret" in told(SECRETIVE.format(place.replace("X", f"env.{name}")))
+            assert f"env.{name} contains a secret" in told(
+                SECRETIVE.format(place.replace("X", f"env.{name}"))
+            )
 
 
-def test_a_variable_that_holds_a_secret_is_passed_on_to_no_other() -> None:
+def test_no_other_variable_gets_a_variable_with_a_secret() -> None:
     text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
-    assert "env.A holds a secret" in told(text.format("run: x"))
+    assert "env.A contains a secret" in told(text.format("run: x"))
 
 
 @pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
-def test_a_secret_is_not_taken_apart(expression: str) -> None:
+def test_a_secret_cannot_be_split(expression: str) -> None:
     text = SECRETIVE.format("run: x").replace("DOC: ", f'OTHER: "${{{{ {expression} }}}}", DOC: ')
     assert "a part of a secret would not be masked" in told(text)
 
 
-def test_a_secret_may_stand_within_a_text() -> None:
+def test_a_secret_may_be_a_part_of_a_text() -> None:
     text = SECRETIVE.format("run: x").replace(
         "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
     )
@@ -142,33 +142,33 @@ def test_a_secret_may_stand_within_a_text() -> None:
     "document",
     ["env: {{A: '{}'}}\ntasks: [{{id: a, run: x}}]", "tasks: [{{id: a, run: x, env: {{A: '{}'}}}}]"],
 )
-def test_what_only_a_shell_would_expand_is_warned_of(
+def test_text_that_only_a_shell_would_expand_is_a_warning(
     document: str, value: str, written: str, name: str
 ) -> None:
     first, *_, last = told(document.format(value)).splitlines()
-    assert f"warning: '{written}' stays as it is written: no shell expands a value of 'env'" in first
+    assert f"warning: '{written}' is not expanded: values of 'env' are not read by a shell" in first
     assert last == f"  help: write ${{{{ env.{name} }}}}"
 
 
 @pytest.mark.parametrize(
     "value", ["${{ env.X }}", "$${{ x }}", "$5", "a$", "$$HOME", "a~b", "x ~", "100 %", "${}"]
 )
-def test_other_values_are_taken_as_they_are(value: str) -> None:
+def test_other_values_are_not_reported(value: str) -> None:
     assert told(f"tasks: [{{id: a, run: x, env: {{A: '{value}'}}}}]") == ""
 
 
-def test_a_value_that_names_a_variable_further_down_is_warned_of() -> None:
+def test_a_value_that_reads_a_variable_further_down_is_a_warning() -> None:
     (line, *_) = told("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
     assert line.endswith(
-        "warning: env.B stands further down, so this is its value in the layers below, or nothing [env-order]"
+        "warning: env.B is defined further down, so this is its value from other sources, or empty [env-order]"
     )
     assert told("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
     assert told("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
 
 
-def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_is_set_anew() -> None:
+def test_a_name_with_a_secret_can_be_read_after_it_has_another_value() -> None:
     secret = "secrets: [S]\nenv: {A: '${{ secrets.S }}', B: '${{ env.A }}'}\ntasks: [{id: a, run: x}]"
-    assert "env.A holds a secret" in told(secret)
+    assert "env.A contains a secret" in told(secret)
     anew = (
         "secrets: [S]\nenv: {A: '${{ secrets.S }}'}\n"
         "tasks: [{id: a, run: x, env: {A: plain, B: '${{ env.A }}'}}]"
@@ -192,12 +192,12 @@ def test_a_name_that_holds_a_secret_is_refused_below_it_and_free_again_after_it_
         ("${{ success() }}", "success() can be used only in 'if' and 'unless'"),
         ("${{ nope }}", "unknown name 'nope'"),
         ("${{ run.id", "'${{' is never closed"),
-        ("${{ env.P }}", "env.P is made of parameters, which have no values yet"),
-        ("${{ env.S }}", "env.S holds a secret, which an expression cannot pass on"),
+        ("${{ env.P }}", "env.P depends on parameters, which have no values yet"),
+        ("${{ env.S }}", "env.S contains a secret, which an expression must not pass on"),
     ],
 )
 @pytest.mark.parametrize("declared", ["'{}'", "{{default: '{}'}}", "[{{a: '{}'}}]"])
-def test_what_a_default_cannot_read_is_told(declared: str, default: str, message: str) -> None:
+def test_a_name_that_a_default_cannot_read_is_reported(declared: str, default: str, message: str) -> None:
     text = told(
         "secrets: [S]\nenv: {P: '${{ params.y }}', S: '${{ secrets.S }}'}\n"
         f"params: {{y: 1, x: {declared.format(default)}}}\ntasks: [{{id: a, run: x}}]"
@@ -210,7 +210,7 @@ def test_what_a_default_cannot_read_is_told(declared: str, default: str, message
     "default",
     ["${{ run.scheduled_at }}", "${{ env.HOME }}/x", "${{ github.ref }}", "$${{ x }}", "${{ env.E }}"],
 )
-def test_what_a_default_can_read_is_fine(default: str) -> None:
+def test_a_name_that_a_default_can_read_is_not_reported(default: str) -> None:
     assert (
         told(f"env: {{E: '${{{{ env.X }}}}'}}\nparams: {{x: '{default}'}}\ntasks: [{{id: a, run: x}}]") == ""
     )
@@ -227,7 +227,7 @@ def test_what_a_default_can_read_is_fine(default: str) -> None:
         ("{b: {type: boolean, default: false}}", "params.b != 'true'", "'!=' compares a boolean with a text, which are never equal"),
     ],
 )  # fmt: skip
-def test_a_declared_parameter_is_of_one_kind(params: str, condition: str, message: str) -> None:
+def test_a_declared_parameter_has_one_type(params: str, condition: str, message: str) -> None:
     assert message in told(f'params: {params}\ntasks: [{{id: a, run: x, if: "{condition}"}}]')
 
 
@@ -235,7 +235,7 @@ def test_a_declared_parameter_is_of_one_kind(params: str, condition: str, messag
     "params",
     ["{p: 1}", "{p: text}", "{p: {type: string}}", "{p: {type: string, default: '${{ env.X }}'}}", "{p: }"],
 )
-def test_a_parameter_that_may_be_anything_is_not(params: str) -> None:
+def test_a_parameter_without_a_type_is_not_checked(params: str) -> None:
     assert told(f"params: {params}\ntasks: [{{id: a, run: x, if: params.p == 1}}]") == ""
 
 
@@ -247,13 +247,13 @@ def test_a_matrix_value_is_text_or_a_boolean() -> None:
 
 
 @pytest.mark.parametrize("name", ["BASH_ENV", "ENV", "PS4", "PROMPT_COMMAND"])
-def test_a_variable_that_a_shell_evaluates_gets_no_value(name: str) -> None:
+def test_a_variable_that_a_shell_evaluates_must_not_have_a_value(name: str) -> None:
     message = [f"a value cannot be used here: a shell evaluates the value of {name}"]
     assert found(f"run: x, env: {{'{name}': 'a ${{{{ run.id }}}}'}}") == message
     assert found(f"run: x, env: {{'{name}': 'a'}}") == []
 
 
-def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
+def test_that_applies_to_the_document_too() -> None:
     document = """
         env: {PS4: "+ ${{ run.id }}"}
         tasks: [{id: a, run: x}]
@@ -263,7 +263,7 @@ def test_the_document_gives_no_value_to_such_a_variable_either() -> None:
         dag.yaml:1:15: error: a value cannot be used here: a shell evaluates the value of PS4 [invalid-expression]
             1 | env: {PS4: "+ ${{ run.id }}"}
               |               ^
-          help: give the variable another name
+          help: use another name for the variable
         """
     )
 

@@ -1,4 +1,4 @@
-"""Wishes to run side by side, held against what depends on what."""
+"""`parallel_with` compared with the dependencies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "nobody": (
         "jobs:\n  build: {run: x, parallel_with: [tst]}\n  test: {run: x}",
         """
-        dag.yaml:2:35: error: 'build' is to run beside 'tst', which does not exist [not-parallel]
+        dag.yaml:2:35: error: 'build' cannot run in parallel with 'tst', which does not exist [not-parallel]
             2 |   build: {run: x, parallel_with: [tst]}
               |                                   ^
           help: did you mean 'test'?
@@ -19,34 +19,34 @@ WRONG: dict[str, tuple[str, str]] = {
     "itself": (
         "jobs:\n  a: {run: x, parallel_with: [a]}",
         """
-        dag.yaml:2:31: error: 'a' is to run beside itself [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with itself [not-parallel]
             2 |   a: {run: x, parallel_with: [a]}
               |                               ^
-          help: leave the entry out
+          help: remove the entry
         """,
     ),
     "what it waits for": (
         "jobs:\n  a: {run: x}\n  b: {run: x, requires: [a]}\n  c: {run: x, after: [b], parallel_with: [a]}",
         """
-        dag.yaml:4:43: error: 'c' cannot run beside 'a', which it waits for [not-parallel]
+        dag.yaml:4:43: error: 'c' cannot run in parallel with 'a', which it waits for [not-parallel]
             4 |   c: {run: x, after: [b], parallel_with: [a]}
               |                                           ^
-          help: leave the entry out, or what makes one wait for the other
+          help: remove the entry, or the dependency between the two
         """,
     ),
     "what waits for it": (
         "jobs:\n  a: {run: x, parallel_with: [c]}\n  b: {run: x, requires: [a]}\n  c: {run: x, requires: [b]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'c', which waits for it [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'c', which waits for it [not-parallel]
             2 |   a: {run: x, parallel_with: [c]}
               |                               ^
-          help: leave the entry out, or what makes one wait for the other
+          help: remove the entry, or the dependency between the two
         """,
     ),
     "two groups in two orders": (
         "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, requires: [c]}\n  c: {run: x, parallel_with: [d]}\n  d: {run: x, requires: [a]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'b' if all other entries of 'parallel_with' apply [not-parallel]
             2 |   a: {run: x, parallel_with: [b]}
               |                               ^
         """,
@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a group through a third": (
         "jobs:\n  a: {run: x, parallel_with: [b]}\n  b: {run: x, parallel_with: [c]}\n  c: {run: x, requires: [a]}",
         """
-        dag.yaml:2:31: error: 'a' cannot run beside 'b' if every other 'parallel_with' is to hold [not-parallel]
+        dag.yaml:2:31: error: 'a' cannot run in parallel with 'b' if all other entries of 'parallel_with' apply [not-parallel]
             2 |   a: {run: x, parallel_with: [b]}
               |                               ^
         """,
@@ -63,11 +63,11 @@ WRONG: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
-def test_a_wish_that_cannot_be_met_is_shown_where_it_is(document: str, expected: str) -> None:
+def test_an_entry_that_cannot_apply_is_shown_at_its_place(document: str, expected: str) -> None:
     assert told(document) == shown(expected)
 
 
-def test_groups_that_follow_each_other_are_fine() -> None:
+def test_parallel_groups_can_follow_each_other() -> None:
     assert (
         told(
             """
@@ -82,12 +82,12 @@ def test_groups_that_follow_each_other_are_fine() -> None:
     )
 
 
-def test_a_circle_is_told_as_that() -> None:
+def test_a_cycle_is_reported_only_as_a_cycle() -> None:
     found = told("jobs: {a: {run: x, requires: [b], parallel_with: [b]}, b: {run: x, requires: [a]}}")
     assert (found.count("[cycle]"), found.count("[not-parallel]")) == (1, 0)
 
 
-def test_many_wishes_cost_little() -> None:
+def test_many_entries_cost_little() -> None:
     """Each pair looked at by itself would take minutes."""
     jobs = [f"  j{i}: {{run: x, parallel_with: [j{i + 1}]}}" for i in range(2_000)]
     assert told("\n".join(["jobs:", *jobs, "  j2000: {run: x}"])) == ""

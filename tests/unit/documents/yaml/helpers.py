@@ -1,4 +1,4 @@
-"""What the tests of documents ask again and again."""
+"""Functions that several tests of YAML documents use."""
 
 from __future__ import annotations
 

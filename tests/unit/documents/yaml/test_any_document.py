@@ -1,4 +1,4 @@
-"""What holds for every document, and for every text that is none."""
+"""Properties of every document, and of every text that is not one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def paths(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[s
 
 
 @given(documents(words), st.sampled_from([None, True, False]))
-def test_what_was_dumped_is_loaded(data: Any, flow: bool | None) -> None:
+def test_dumped_data_is_loaded_unchanged(data: Any, flow: bool | None) -> None:
     assert load(yaml.safe_dump(data, default_flow_style=flow, allow_unicode=True)) == data
 
 

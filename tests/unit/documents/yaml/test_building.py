@@ -1,4 +1,4 @@
-"""Keys, merges, aliases and limits: data, or findings that say what is wrong."""
+"""Keys, merges, aliases and limits: data, or findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_keys_are_the_text_that_was_written() -> None:
 
 def test_a_duplicate_key_names_the_first_line() -> None:
     (finding,) = findings("a: 1\nb:\n  x: 1\n  y: 2\n  'x': 3\n")
-    assert finding.message == "key 'x' is written twice, first in line 3"
+    assert finding.message == "key 'x' is written twice, first on line 3"
     assert (finding.place, finding.code) == (Place("<inline>", 5, 3), "duplicate-key")
 
 
@@ -38,7 +38,7 @@ def test_a_key_can_be_an_alias() -> None:
     assert told("a: &x [b]\n*x : 1") == [("2:1", "complex-key")]
 
 
-def test_merged_keys_give_way_to_own_ones() -> None:
+def test_own_keys_win_over_merged_keys() -> None:
     assert load("base: &b {x: 1, y: 2}\nown:\n  y: 3\n  <<: *b\n")["own"] == {"x": 1, "y": 3}
 
 
@@ -69,7 +69,7 @@ def test_an_undefined_alias_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["&a [*a]", "a: &a {b: [*a]}", "a: &a {<<: *a}"])
-def test_an_alias_to_what_surrounds_it_is_a_finding(text: str) -> None:
+def test_an_alias_inside_its_own_anchor_is_a_finding(text: str) -> None:
     assert [code for _, code in told(text)] == ["recursive-alias"]
 
 
@@ -144,11 +144,11 @@ def test_all_findings_come_at_once_and_a_syntax_error_last() -> None:
     ]  # fmt: skip
 
 
-def test_findings_end_at_a_hundred() -> None:
+def test_reading_stops_at_a_hundred_findings() -> None:
     assert len(findings("a: 1\n" * 10_000)) == 100
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_the_garbage_collector_is_not_changed() -> None:
     assert gc.isenabled()
     load("a: 1")
     findings("a: [")
@@ -159,3 +159,9 @@ def test_the_collector_is_left_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_long_text_counts_as_several_nodes() -> None:
+    text = f"a: &a {'x' * 256_000}\nb: [{'*a, ' * 1_500}]\n"  # recorded as JSON, these are 384 MB
+    assert [code for _, code in told(text)] == ["too-many-nodes"]
+    assert Source.inline(f"a: &a {'x' * 255}\nb: [*a]\n", limits=Limits(extra_nodes=1)).load()

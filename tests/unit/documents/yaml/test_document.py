@@ -1,4 +1,4 @@
-"""What a document answers: its data, the place of each value, and the text that was written."""
+"""A document: its data, the place of each value, and the text of scalars."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_scalars_keep_the_text_that_was_written() -> None:
     assert source.written(("tasks", 0, "id", "x")) is None
 
 
-def test_positions_cost_nothing_until_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_positions_cost_nothing_until_they_are_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Source.inline("a: {b: 1}")
     source.load()
     assert "_survey" not in vars(source)
@@ -68,7 +68,7 @@ def test_positions_cost_nothing_until_they_are_asked_for(monkeypatch: pytest.Mon
     assert source.written(("a", "b")) == "1"  # the second question reads nothing
 
 
-def test_places_can_be_asked_of_broken_text() -> None:
+def test_broken_text_has_places() -> None:
     source = Source.inline("a: 1\nb: [x\n")
     assert str(source.place(("a",))) == "<inline>:1:4"
     assert str(source.place(("b", 0))) == "<inline>:2:5"
@@ -84,5 +84,8 @@ def test_all_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("[" * 3000) == [("1:65", "too-deep")]
     assert findings("a:\n\tb")[0].message == "a tab is used for indentation"
     assert findings("a: [1")[0].message == "'[' is never closed"
-    assert findings("a:\n  b: 1\n c: 2")[0].message == "this line's indentation fits none of the lines above"
+    assert (
+        findings("a:\n  b: 1\n c: 2")[0].message
+        == "the indentation of this line matches none of the lines above"
+    )
     assert told("é: \x07") == [("1:4", "control-character")]

@@ -35,7 +35,7 @@ def test_the_path_is_shown_as_it_was_written(tmp_path: Path) -> None:
     assert Source.read(tmp_path / "a.yaml", "./a.yaml").path == "./a.yaml"
 
 
-def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path) -> None:
     assert refused_file(tmp_path / "none.yaml", shown="none.yaml") == Finding(
         Place("none.yaml", 1, 1), "there is no such file", "missing-file"
     )
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert refused_file(tmp_path / "file" / "x").message == "the file cannot be read: Not a directory"
 
 
-def test_a_file_over_the_limit_is_refused_without_being_read(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_refused_without_reading_it(tmp_path: Path) -> None:
     file = tmp_path / "big.yaml"
     with file.open("wb") as stream:
         stream.truncate(50 * 1024 * 1024)
@@ -57,7 +57,7 @@ def test_a_file_over_the_limit_is_refused_without_being_read(tmp_path: Path) -> 
     assert peak < 1024 * 1024
 
 
-def test_a_file_without_an_end_is_refused() -> None:
+def test_an_endless_file_is_refused() -> None:
     finding = refused_file(Path("/dev/zero"), limits=Limits(text_bytes=1000))
     assert (finding.message, finding.code) == ("the text has more than the 1000 bytes allowed", "too-large")
 
@@ -68,7 +68,7 @@ def test_inline_text_is_measured_in_bytes() -> None:
         Source.inline("é" * 6, limits=Limits(text_bytes=10))
 
 
-def test_invalid_utf8_is_told_with_its_byte(tmp_path: Path) -> None:
+def test_invalid_utf8_is_reported_with_its_byte(tmp_path: Path) -> None:
     file = tmp_path / "latin.yaml"
     file.write_bytes("a: é\nb: gr".encode() + b"\xfc\xdfe")
     finding = refused_file(file, shown="latin.yaml")
@@ -77,7 +77,7 @@ def test_invalid_utf8_is_told_with_its_byte(tmp_path: Path) -> None:
     assert refused_file(file).suggestion == "the file looks like UTF-16; save it as UTF-8"
 
 
-def test_control_characters_are_told_when_the_file_is_loaded(tmp_path: Path) -> None:
+def test_control_characters_are_reported_when_the_file_is_loaded(tmp_path: Path) -> None:
     file = tmp_path / "bell.yaml"
     file.write_bytes("é: 1\nb: é\a".encode())
     with pytest.raises(DocumentError) as caught:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dagrun.documents.yaml import Finding, Place, Source, render
 from dagrun.documents.yaml.rendering import excerpt
+from dagrun.documents.yaml.text import SourceText
 
 
 def test_a_finding_is_shown_whole() -> None:
@@ -42,12 +45,12 @@ def shown_with_caret(text: str, column: int) -> str:
         ("a:", 9, "a:", "  ^"),
     ],
 )
-def test_the_caret_stands_under_its_character(text: str, column: int, shown: str, carets: str) -> None:
+def test_the_caret_is_under_its_character(text: str, column: int, shown: str, carets: str) -> None:
     assert shown_with_caret(text, column) == f"    1 | {shown}\n      | {carets}"
 
 
 @pytest.mark.parametrize("column", [1, 30, 70, 500, 960, 1000, 1001])
-def test_a_long_line_is_cut_around_the_caret(column: int) -> None:
+def test_a_long_line_is_shortened_around_the_caret(column: int) -> None:
     line = "".join(chr(0x41 + n % 26) for n in range(1000))
     shown, carets = (row[8:] for row in shown_with_caret(line, column).split("\n"))
     assert 100 <= len(shown) <= 102
@@ -59,3 +62,11 @@ def test_a_long_line_is_cut_around_the_caret(column: int) -> None:
 def test_messages_cannot_move_the_cursor() -> None:
     finding = Finding(Place("a\n.yaml", 1, 1), "key '\x1b[2J'", "x", "say\a")
     assert render(finding, None) == "a\\n.yaml:1:1: error: key '\\x1b[2J' [x]\n  help: say\\x07"
+
+
+def test_many_findings_in_one_long_line_are_shown_quickly() -> None:
+    text = SourceText("x" * 20_000_000, "a.yaml")
+    began = time.process_time()
+    shown = [render(Finding(text.at(i * 10_000), "wrong", "code"), text) for i in range(1_000)]
+    assert time.process_time() - began < 2
+    assert max(map(len, shown)) < 400

@@ -1,4 +1,4 @@
-"""What scalars mean, with and without a tag."""
+"""The values of scalars, with and without a tag."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.documents.yaml.helpers import load, told
         (".inf", math.inf), ("-.INF", -math.inf), ("1e999", math.inf),
     ],
 )  # fmt: skip
-def test_plain_words_and_numbers_mean_what_yaml_1_2_says(written: str, value: Any) -> None:
+def test_unquoted_words_and_numbers_have_the_types_of_yaml_1_2(written: str, value: Any) -> None:
     result = load(f"a: {written}")["a"]
     assert result == value
     assert type(result) is type(value)

@@ -49,7 +49,12 @@ NAMES = Known(
         ("always()", 0, "always() can be used only in 'if' and 'unless'", ""),
         ("changed('x')", 8, "unknown task 'x'", "available: a.b, build, test-unit"),
         ("changed(1)", 8, "changed() takes the id of a task, in quotes", ""),
-        ("format('{1}', 1)", 7, "format(): {1} has no value; there are 1, counted from 0", ""),
+        (
+            "format('{1}', 1)",
+            7,
+            "format(): there is no value for {1}: values are counted from 0, and this call has 1",
+            "",
+        ),
         (
             "jobs.test-unit.status",
             5,

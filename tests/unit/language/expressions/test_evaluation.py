@@ -115,7 +115,11 @@ def test_an_expression_has_this_value(text: str, expected: Any) -> None:
         ("params.list[2]", 12, "params.list has no [2]; it has 2 items, counted from 0"),
         ("params.list[true]", 12, "params.list cannot be indexed by a boolean"),
         ("fromJSON('NaN')", 0, "fromJSON(): the text is not JSON: NaN is not JSON"),
-        ("format('{1}', 1)", 0, "format(): {1} has no value; there are 1, counted from 0"),
+        (
+            "format('{1}', 1)",
+            0,
+            "format(): there is no value for {1}: values are counted from 0, and this call has 1",
+        ),
         ("cancelled()", 0, "cancelled() cannot be used here"),
         (
             "default(params[params.x], 1)",
