@@ -333,7 +333,7 @@ def survive(
             return left_behind(project)
         if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome):
             return f"{words[0]} ended with {outcome}"
-    return "it does not end"
+    return f"it does not end; the last {words[0]}: {outcome}"
 
 
 def unread(outcome: Outcome) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.harness import Project, wait_for
 from tests.unit.scheduling.test_claims import all_fires, compete
 
-MINUTES = float(os.environ.get("DAGRUN_SOAK_MINUTES", "10"))
+MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
 
 
 @pytest.mark.soak

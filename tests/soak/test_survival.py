@@ -17,7 +17,7 @@ MODES = ["before", "half", "after"]
 
 def test_a_run_that_is_struck_at_random_moments_and_resumed(tmp_path: Path) -> None:
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbits(32))
-    print(f"seed {seed}, {ROUNDS} rounds")
+    print(f"SOAK_SEED={seed} SOAK_ROUNDS={ROUNDS}")
     problems = rounds(tmp_path, seed, ROUNDS)
     assert not problems, f"of {ROUNDS} rounds from seed {seed}, {len(problems)} went wrong: {problems}"
 

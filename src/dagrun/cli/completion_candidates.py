@@ -55,6 +55,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
     For a task with variants: its name, and its name with a bracket; after the bracket, its variants.
     """
+    from dagrun.blobs import read_regular
     from dagrun.run_layout import RunLayout
 
     named = ctx.params.get("run") or "latest"
@@ -62,7 +63,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     for run_id in runs.ids():
         if named == "latest" or run_id.startswith(named):
             layout = RunLayout(runs.directory / run_id)
-            document = json.loads(layout.dag.read_bytes())
+            document = json.loads(read_regular(layout.dag))
             yield from _starting(incomplete, _tasks(document["tasks"], incomplete, layout))
             return
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Set
 from pathlib import Path
 
+from dagrun.blobs import read_regular
 from dagrun.storage.disk import unwritable
 
 
@@ -24,7 +25,7 @@ class KnownSchedules:
         """The ids as they were last written; empty if the file is missing or damaged."""
         if self._ids is None:
             try:
-                found = json.loads(self.path.read_bytes())["schedules"]
+                found = json.loads(read_regular(self.path))["schedules"]
                 self._ids = frozenset(each for each in found if isinstance(each, str))
             except (OSError, ValueError, KeyError, TypeError):
                 self._ids = frozenset()

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from dagrun.blobs import read_regular
 from dagrun.clock import to_rfc3339
 from dagrun.core.work import Json
 from dagrun.errors import RecordError
@@ -59,7 +60,7 @@ class OpenRun:
     def read(path: Path) -> OpenRun | None:
         """The run in a file; None if the file is missing or holds no run."""
         try:
-            found = json.loads(path.read_bytes())
+            found = json.loads(read_regular(path))
             data = {one.name: found[one.name] for one in fields(OpenRun) if one.name in found}
             after = data.get("after", ())  # an older version wrote a single id
             data["after"] = tuple(after if isinstance(after, list) else filter(None, [after]))

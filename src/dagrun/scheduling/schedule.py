@@ -23,7 +23,8 @@ _FORM = "%Y-%m-%d %H:%M"
 
 def minute_text(minute: int) -> str:
     """A minute, counted from the epoch in UTC, as text: `2026-11-20 09:00`."""
-    return time.strftime(_FORM, time.gmtime(minute * 60))
+    year, *rest = time.gmtime(minute * 60)[:5]
+    return "{:04d}-{:02d}-{:02d} {:02d}:{:02d}".format(year, *rest)  # strftime pads no year before 1000
 
 
 def minute_number(text: str) -> int:

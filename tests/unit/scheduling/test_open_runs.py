@@ -87,3 +87,8 @@ def test_a_directory_that_cannot_be_written_is_an_error_that_names_it(tmp_path: 
     (tmp_path / ".open").write_text("a file")
     with pytest.raises(RecordError, match=r"cannot write .*\.open"):
         OpenRuns(tmp_path / ".open").put(a_run())
+
+
+def test_what_is_no_ordinary_file_holds_no_run(runs: OpenRuns, tmp_path: Path) -> None:
+    (tmp_path / "endless").symlink_to("/dev/zero")  # reading it would never end
+    assert OpenRun.read(tmp_path / "endless") is None
