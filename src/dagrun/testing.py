@@ -41,13 +41,23 @@ from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
 from dagrun.views.status import RunView, view_of
 
-__all__ = ["HANG", "FakeClock", "InlineExecutor", "MemoryRuns", "Outcome", "dag", "fails", "run", "scenario"]
+__all__ = [
+    "HANG",
+    "FakeClock",
+    "InlineExecutor",
+    "MemoryRuns",
+    "ScenarioResult",
+    "dag",
+    "fails",
+    "run",
+    "scenario",
+]
 
 Body = Callable[[dict[str, Json]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScenarioResult:
     """The result of a scenario."""
 
     state: RunState
@@ -112,7 +122,7 @@ def scenario(
     params: Mapping[str, Json] | None = None,
     max_parallel: int = 8,
     at: Mapping[float, Callable[[Engine], None]] | None = None,
-) -> Outcome:
+) -> ScenarioResult:
     """Run a DAG with bodies by task id or workflow name; tasks without one do nothing.
 
     `at` maps seconds after the start, on the fake clock, to functions that are called with the engine then.
@@ -130,7 +140,7 @@ async def run(
     at: Mapping[float, Callable[[Engine], None]] | None = None,
     params: Mapping[str, Json] | None = None,
     chance: float = 0.5,
-) -> Outcome:
+) -> ScenarioResult:
     """Run a DAG on a given executor. With `chance` 0.5 retries have no jitter."""
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
@@ -157,7 +167,7 @@ async def run(
     async with asyncio.timeout(30):
         state = await engine.run(start)
     writer.close()
-    return Outcome(state, view_of(state, writer.run_id), runs.read(writer.run_id), executor, clock)
+    return ScenarioResult(state, view_of(state, writer.run_id), runs.read(writer.run_id), executor, clock)
 
 
 class _Interrupting:

@@ -17,7 +17,7 @@ from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source, render
 from dagrun.kinds.shell import ShellAction
 from dagrun.registry import Origin, Parameter, Registry, Workflow
-from dagrun.testing import InlineExecutor, Outcome, run
+from dagrun.testing import InlineExecutor, ScenarioResult, run
 
 HERE = Origin("module", "flows")
 
@@ -114,7 +114,7 @@ def env(**values: str) -> Mapping[str, str]:
 
 def played(
     *tasks: Task, bodies: Mapping[str, Callable[[dict[str, Any]], Any]] | None = None, **more: Any
-) -> Outcome:
+) -> ScenarioResult:
     """A run of these tasks in memory; `more` goes to the DAG, but for `at` and `params`."""
     outside = {name: more.pop(name) for name in ("at", "params") if name in more}
     dag = Dag(name="d", tasks=tasks, **more)

@@ -34,7 +34,7 @@ from dagrun.core.work import AttemptResult, Result
 from dagrun.errors import NotFoundError
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
-from dagrun.testing import HANG, Outcome, fails
+from dagrun.testing import HANG, ScenarioResult, fails
 from tests.unit.harness import played, task
 from tests.unit.lives import Life
 
@@ -52,7 +52,7 @@ def lists(*items: Any) -> Callable[[Any], dict[str, Any]]:
 EACH = task("each", "list", for_each="${{ tasks.list.outputs.items }}")
 
 
-def end_of(outcome: Outcome, task_id: str) -> Event:
+def end_of(outcome: ScenarioResult, task_id: str) -> Event:
     """The event that ended a task."""
     (end,) = [
         event

@@ -39,7 +39,7 @@ from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
-from dagrun.testing import Outcome, run
+from dagrun.testing import ScenarioResult, run
 from tests.unit.harness import names_of, shapes, task
 
 
@@ -165,7 +165,7 @@ def body(name: str, ends: tuple[str, ...]) -> Callable[[dict[str, Json]], Any]:
     return attempt
 
 
-def run_of(story: Story) -> Outcome:
+def run_of(story: Story) -> ScenarioResult:
     """Run it."""
     executor = Shuffling({name: body(name, ends) for name, ends in story.ends.items()}, story)
 
@@ -176,7 +176,7 @@ def run_of(story: Story) -> Outcome:
     return asyncio.run(run(story.dag, executor, max_parallel=story.max_parallel, at=at))
 
 
-def law(check: Callable[[Story, Outcome], None]) -> Callable[[], None]:
+def law(check: Callable[[Story, ScenarioResult], None]) -> Callable[[], None]:
     """A law is checked against many stories."""
 
     @settings(max_examples=40, deadline=None)
@@ -189,7 +189,9 @@ def law(check: Callable[[Story, Outcome], None]) -> Callable[[], None]:
 
 
 @law
-def test_every_task_ends_in_exactly_one_final_state_with_a_reason(story: Story, outcome: Outcome) -> None:
+def test_every_task_ends_in_exactly_one_final_state_with_a_reason(
+    story: Story, outcome: ScenarioResult
+) -> None:
     ends = [
         event
         for event in outcome.events()
@@ -201,7 +203,7 @@ def test_every_task_ends_in_exactly_one_final_state_with_a_reason(story: Story, 
 
 
 @law
-def test_a_group_ends_last_and_as_its_variants_did(story: Story, outcome: Outcome) -> None:
+def test_a_group_ends_last_and_as_its_variants_did(story: Story, outcome: ScenarioResult) -> None:
     place = {getattr(event, "task_id", ""): i for i, event in enumerate(outcome.events())}
     for node in outcome.state.nodes:
         if node.members is None:
@@ -219,7 +221,7 @@ def test_a_group_ends_last_and_as_its_variants_did(story: Story, outcome: Outcom
 
 
 @law
-def test_no_more_variants_run_at_once_than_their_group_lets(story: Story, outcome: Outcome) -> None:
+def test_no_more_variants_run_at_once_than_their_group_lets(story: Story, outcome: ScenarioResult) -> None:
     most = {each.id: each.max_parallel for each in story.dag.tasks}
     running: dict[str, set[str]] = {name: set() for name in most}
     for event in outcome.events():
@@ -233,7 +235,7 @@ def test_no_more_variants_run_at_once_than_their_group_lets(story: Story, outcom
 
 
 @law
-def test_folding_the_recorded_events_gives_the_live_state(story: Story, outcome: Outcome) -> None:
+def test_folding_the_recorded_events_gives_the_live_state(story: Story, outcome: ScenarioResult) -> None:
     encoder, again = Encoder("r", "any", "local-dev"), RunState(Graph.compile(story.dag))
     for event in outcome.events():
         read = decode(json.loads(encoder.encode(event)[0]))
@@ -267,7 +269,7 @@ def test_where_no_failure_stops_the_run_the_outcome_does_not_depend_on_timing(
 
 
 @law
-def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome: Outcome) -> None:
+def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome: ScenarioResult) -> None:
     needs = {each.id: {need.task for need in each.needs} for each in story.dag.tasks}
     ended: set[str] = set()
     for event in outcome.events():
@@ -279,7 +281,7 @@ def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome
 
 
 @law
-def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -> None:
+def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: ScenarioResult) -> None:
     assert outcome.executor.most_at_once <= story.max_parallel
     running: set[str] = set()
     for event in outcome.events():
@@ -293,14 +295,16 @@ def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: Outcome) -
 
 
 @law
-def test_every_recorded_start_is_a_start_and_nothing_starts_twice(story: Story, outcome: Outcome) -> None:
+def test_every_recorded_start_is_a_start_and_nothing_starts_twice(
+    story: Story, outcome: ScenarioResult
+) -> None:
     begun = [(each.task_id, each.attempt) for each in outcome.events() if isinstance(each, TaskStart)]
     assert sorted(begun) == sorted(outcome.executor.started)
     assert len(set(begun)) == len(begun)
 
 
 @law
-def test_what_a_task_waited_for_has_ended_before_it_starts(story: Story, outcome: Outcome) -> None:
+def test_what_a_task_waited_for_has_ended_before_it_starts(story: Story, outcome: ScenarioResult) -> None:
     needs = {each.id: {need.task for need in each.needs} for each in story.dag.tasks}
     ended: set[str] = set()
     for event in outcome.events():
@@ -314,7 +318,7 @@ def test_what_a_task_waited_for_has_ended_before_it_starts(story: Story, outcome
 
 
 @law
-def test_no_retry_begins_before_its_time(story: Story, outcome: Outcome) -> None:
+def test_no_retry_begins_before_its_time(story: Story, outcome: ScenarioResult) -> None:
     due: dict[str, float] = {}
     for event in outcome.events():
         if isinstance(event, TaskRetry):
@@ -324,7 +328,7 @@ def test_no_retry_begins_before_its_time(story: Story, outcome: Outcome) -> None
 
 
 @law
-def test_attempts_are_counted_and_bounded(story: Story, outcome: Outcome) -> None:
+def test_attempts_are_counted_and_bounded(story: Story, outcome: ScenarioResult) -> None:
     started: dict[str, int] = {}
     for event in outcome.events("task_start"):
         assert isinstance(event, TaskStart)
@@ -335,7 +339,7 @@ def test_attempts_are_counted_and_bounded(story: Story, outcome: Outcome) -> Non
 
 
 @law
-def test_the_end_counts_every_task_once(story: Story, outcome: Outcome) -> None:
+def test_the_end_counts_every_task_once(story: Story, outcome: ScenarioResult) -> None:
     (done,) = outcome.events("dag_done")
     assert isinstance(done, DagDone)
     counts = outcome.view.counts()
@@ -347,7 +351,7 @@ def test_the_end_counts_every_task_once(story: Story, outcome: Outcome) -> None:
 
 
 @law
-def test_the_status_of_a_run_follows_from_its_tasks(story: Story, outcome: Outcome) -> None:
+def test_the_status_of_a_run_follows_from_its_tasks(story: Story, outcome: ScenarioResult) -> None:
     untolerated = list(outcome.state.failures())
     match outcome.view.status:
         case "success":
@@ -363,7 +367,7 @@ def test_the_status_of_a_run_follows_from_its_tasks(story: Story, outcome: Outco
 
 
 @law
-def test_a_success_is_passed_on_and_recorded(story: Story, outcome: Outcome) -> None:
+def test_a_success_is_passed_on_and_recorded(story: Story, outcome: ScenarioResult) -> None:
     for event in outcome.events("task_ok"):
         assert isinstance(event, TaskOk)
         assert event.result == ({"from": event.task_id} if event.summary is None else {})
@@ -373,7 +377,7 @@ def test_a_success_is_passed_on_and_recorded(story: Story, outcome: Outcome) -> 
                 assert outcome.params[name].get(f"{need.task}__from") == handed_on(outcome, need.task)
 
 
-def handed_on(outcome: Outcome, task_id: str) -> Json:
+def handed_on(outcome: ScenarioResult, task_id: str) -> Json:
     """What a task gives to those below it: its own name, or a map with those of its variants; None: nothing."""
     node = outcome.state.nodes[outcome.state.index[task_id]]
     if node.members is None:
@@ -384,7 +388,7 @@ def handed_on(outcome: Outcome, task_id: str) -> Json:
 
 
 @law
-def test_time_never_goes_backwards_in_a_journal(story: Story, outcome: Outcome) -> None:
+def test_time_never_goes_backwards_in_a_journal(story: Story, outcome: ScenarioResult) -> None:
     moments = [event.timestamp for event in outcome.events()]
     assert moments == sorted(moments)
 

@@ -13,7 +13,7 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, OnError
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult
-from dagrun.testing import Outcome, fails, scenario
+from dagrun.testing import ScenarioResult, fails, scenario
 from tests.unit.harness import played, task
 
 
@@ -33,7 +33,7 @@ class Shown(PlainProgress):
         self.lines.append(text.partition(" ")[2])
 
 
-def shown(outcome: Outcome) -> list[str]:
+def shown(outcome: ScenarioResult) -> list[str]:
     graph = Graph.compile(outcome.record.dag)
     progress, state = Shown(graph), RunState(graph)
     for event in outcome.events():
@@ -42,7 +42,7 @@ def shown(outcome: Outcome) -> list[str]:
     return progress.lines
 
 
-def each(count: int, **bodies: Any) -> Outcome:
+def each(count: int, **bodies: Any) -> ScenarioResult:
     """A run of a list of so many items."""
     tasks = (task("list"), task("each", "list", for_each="${{ tasks.list.outputs.x }}"))
     lists = {"list": lambda _: {"x": list(range(count))}}

@@ -16,7 +16,7 @@ from dagrun.core.outcomes import Reason, RunStatus
 from dagrun.core.state import RunState
 from dagrun.core.work import AttemptResult, Blob, Json
 from dagrun.runtime.run_end import end_event
-from dagrun.testing import Outcome
+from dagrun.testing import ScenarioResult
 from tests.unit.harness import graph, played, task
 
 SKIPS: Mapping[str, Any] = {"skip_on_exit_codes": (99,)}
@@ -28,7 +28,7 @@ def exits(code: int | None, **outputs: Json) -> AttemptResult:
     return AttemptResult(duration=1.0, error="failed", error_type="Failed", exit_code=code, outputs=outputs)
 
 
-def ended(*tasks: Task, on_error: OnError = OnError.CONTINUE, **codes: int | None) -> Outcome:
+def ended(*tasks: Task, on_error: OnError = OnError.CONTINUE, **codes: int | None) -> ScenarioResult:
     """A run in which some tasks fail."""
     bodies = {name: lambda _, code=code: exits(code) for name, code in codes.items()}
     return played(*tasks, bodies=bodies, on_error=on_error)

@@ -7,7 +7,7 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Task, Trigger
 from dagrun.core.outcomes import Outcome, Reason
 from dagrun.core.state import RunState
-from dagrun.testing import Outcome as Ended
+from dagrun.testing import ScenarioResult
 from tests.unit.harness import played, task
 
 
@@ -31,7 +31,7 @@ def waited_for(state: RunState, task_id: str, *events: Event) -> str | None:
     return state.frontier.waited_for(state.index[task_id])
 
 
-def recorded(outcome: Ended) -> dict[str, str | None]:
+def recorded(outcome: ScenarioResult) -> dict[str, str | None]:
     """What the first attempt of each task waited for, as the journal records it."""
     starts = [event for event in outcome.events() if isinstance(event, TaskStart)]
     return {start.task_id: start.waited_for for start in reversed(starts)}

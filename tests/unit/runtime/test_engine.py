@@ -9,7 +9,7 @@ from dagrun.core.work import Attempt
 from dagrun.executors.inline import HANG, InlineExecutor
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
-from dagrun.testing import Outcome, run
+from dagrun.testing import ScenarioResult, run
 from tests.unit.harness import task
 
 THREE = Dag(name="d", tasks=tuple(task(name, action=WorkflowAction("w")) for name in "abc"))
@@ -22,7 +22,7 @@ class Deaf(InlineExecutor):
         """Nobody hears it."""
 
 
-def cancelled(executor: InlineExecutor) -> Outcome:
+def cancelled(executor: InlineExecutor) -> ScenarioResult:
     """The run of three, of which one runs and hangs, cancelled after a second."""
 
     def cancel(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from dagrun.core.events import CancelIgnored
 from dagrun.core.model import OnError
 from dagrun.runtime.engine import Engine
-from dagrun.testing import HANG, Outcome, fails, scenario
+from dagrun.testing import HANG, ScenarioResult, fails, scenario
 from dagrun.views.orchestration_run import orchestration_run
 from dagrun.views.status import view_of
 from tests.unit.harness import played, task
@@ -21,12 +21,12 @@ STEPS = """
 """
 
 
-def shown(outcome: Outcome) -> dict[str, Any]:
+def shown(outcome: ScenarioResult) -> dict[str, Any]:
     shape: dict[str, Any] = orchestration_run(outcome.view)
     return shape
 
 
-def steps(outcome: Outcome) -> list[tuple[str, str, str | None]]:
+def steps(outcome: ScenarioResult) -> list[tuple[str, str, str | None]]:
     return [(step["name"], step["phase"], step.get("reason")) for step in shown(outcome)["status"]["steps"]]
 
 

@@ -22,7 +22,7 @@ from dagrun.core.model import Matrix, OnError
 from dagrun.core.record import RunRecord
 from dagrun.core.work import AttemptResult
 from dagrun.runtime.engine import Engine
-from dagrun.testing import HANG, Outcome, dag, fails, scenario
+from dagrun.testing import HANG, ScenarioResult, dag, fails, scenario
 from dagrun.views.why import Why, explain
 from tests.unit.harness import played, shown, task
 
@@ -50,7 +50,7 @@ def log(task_id: str, attempt: int) -> str:
     return f"{task_id}.{attempt}.log:41"
 
 
-def explained(outcome: Outcome, task_id: str) -> Why:
+def explained(outcome: ScenarioResult, task_id: str) -> Why:
     """The question, asked when the run has ended."""
     return explain(outcome.record, task_id, outcome.clock.now(), log)
 
@@ -516,7 +516,7 @@ GROUPS = (
 )
 
 
-def group_run(**bodies: Any) -> Outcome:
+def group_run(**bodies: Any) -> ScenarioResult:
     lists = {"list": lambda _: {"x": [1, 2, 3]}}
     return played(*GROUPS, bodies={**lists, **bodies}, on_error=OnError.CONTINUE)
 
