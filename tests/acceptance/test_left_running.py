@@ -49,7 +49,7 @@ def test_what_a_task_leaves_running_leaves_a_trace(project: Project) -> None:
         what = "1 process" if count == 1 else f"{count} processes"
         assert len(lines) == (count is not None)
         if count is not None:
-            names = ", ".join([r"\d+ sleep"] * count)
+            names = ", ".join([r"\d+ (sleep|sh)"] * count)  # sh, until it has become sleep
             assert re.fullmatch(f"dagrun: ended {what} that the task left running: {names}", lines[0])
 
 
