@@ -9,6 +9,8 @@ import pytest
 
 from tests.unit.harness import told
 
+pytestmark = pytest.mark.slow
+
 
 def axes(size: int) -> str:
     """Two axes of a matrix, each with this number of values."""

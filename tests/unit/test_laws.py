@@ -248,6 +248,7 @@ def test_folding_the_recorded_events_gives_the_live_state(story: Story, outcome:
     assert decide(again, outcome.clock.now()) is None
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(stories(), st.data())
 def test_where_no_failure_stops_the_run_the_outcome_does_not_depend_on_timing(
@@ -451,6 +452,7 @@ def test_a_run_costs_a_few_steps_for_each_task_and_edge(shape: Callable[[int], D
     steps_are_few(shape(10_000), failing)
 
 
+@pytest.mark.slow
 def test_so_does_a_run_of_100_000_tasks() -> None:
     steps_are_few(fan_of(100_000))
 

@@ -128,6 +128,7 @@ def statuses(life: Life) -> dict[str, tuple[str, str, bool | None]]:
     }
 
 
+@pytest.mark.slow
 @given(worlds())
 @settings(max_examples=25, deadline=None)
 def test_resuming_from_every_prefix_ends_like_the_uninterrupted_run(world: tuple[Dag, Ways]) -> None:

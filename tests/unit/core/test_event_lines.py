@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.event_lines import decode
@@ -31,6 +31,7 @@ def event_line(event: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@settings(max_examples=30)  # for each class of events
 @given(data=st.data())
 def test_every_event_survives_its_line(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))
@@ -38,6 +39,7 @@ def test_every_event_survives_its_line(cls: type[Event], data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@settings(max_examples=30)  # for each class of events
 @given(data=st.data())
 def test_every_event_is_one_line_that_begins_with_its_time_and_names_its_run(
     cls: type[Event], data: st.DataObject
@@ -52,6 +54,7 @@ def test_every_event_is_one_line_that_begins_with_its_time_and_names_its_run(
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@settings(max_examples=30)  # for each class of events
 @given(data=st.data())
 def test_data_of_bodies_is_in_the_private_line_only(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagrun.core.event_lines import decode
@@ -49,6 +49,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("cls", EVENTS.values(), ids=lambda cls: cls.name)
+@settings(max_examples=30)  # for each class of events
 @given(data=st.data())
 def test_secrets_never_change_the_fields_of_dagrun(cls: type[Event], data: st.DataObject) -> None:
     event = data.draw(events(cls))

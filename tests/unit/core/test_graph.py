@@ -167,11 +167,13 @@ def seconds_for(dag: Dag) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.slow
 def test_a_long_chain_is_fast() -> None:
     tasks = (task("t0"), *(task(f"t{i}", f"t{i - 1}") for i in range(1, MANY)))
     assert seconds_for(Dag(name="long", tasks=tasks)) < 20  # less than a second; minutes if it were quadratic
 
 
+@pytest.mark.slow
 def test_a_wide_fan_is_fast() -> None:
     tasks = (task("root"), *(task(f"t{i}", "root") for i in range(MANY - 2)))
     join = task("join", *(each.id for each in tasks[1:]))

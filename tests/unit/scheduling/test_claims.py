@@ -189,6 +189,7 @@ def all_fires(rounds: int) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_of_several_schedulers_at_the_same_instant_one_fires(tmp_path: Path) -> None:
     assert sorted(compete(tmp_path, rounds=10, count=3)) == sorted(all_fires(10))
 

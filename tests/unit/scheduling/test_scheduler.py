@@ -322,6 +322,7 @@ def test_a_state_store_that_cannot_be_written_does_not_stop_the_runs(tmp_path: P
     assert site.world.minutes() == ["12:00"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_ticks_or_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     site = Site(tmp_path, schedule(dag="20"), world=World())

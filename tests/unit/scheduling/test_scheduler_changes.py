@@ -417,6 +417,7 @@ def test_once_fails_when_it_cannot_record_what_it_does(
 # --- laws --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_changes_no_minute_is_fired_twice_and_no_two_runs_are_at_work_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int

@@ -15,6 +15,8 @@ from dagrun.scheduling.schedule import Catchup, Overlap, Schedule
 from dagrun.scheduling.scheduler import Scheduler
 from tests.unit.scheduling.world import START, Site, World, die, schedule
 
+pytestmark = pytest.mark.slow
+
 EVE = (
     START - 130
 )  # late enough to be soon done, early enough for every schedule to have been seen before it is due

@@ -305,6 +305,7 @@ def readers(project: Project) -> Iterator[Callable[[], object]]:
     yield lambda: service.cancel("bad", "me")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_whatever_the_damage_every_reader_answers_or_says_what_is_wrong(project: Project, seed: int) -> None:
     chance = random.Random(seed)

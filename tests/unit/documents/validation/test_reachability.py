@@ -252,6 +252,7 @@ def no_file(_: Blob) -> dict[str, Json]:
     raise AssertionError
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(dags(), st.data())
 def test_a_reported_task_never_starts(dag: Dag, draw: st.DataObject) -> None:

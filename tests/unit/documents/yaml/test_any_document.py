@@ -40,6 +40,7 @@ def test_dumped_data_is_loaded_unchanged(data: Any, flow: bool | None) -> None:
     assert load(yaml.safe_dump(data, default_flow_style=flow, allow_unicode=True)) == data
 
 
+@pytest.mark.slow
 @given(documents(st.text()), st.sampled_from(["'", '"', "|", ">"]))
 def test_quoted_and_tagged_values_are_loaded(data: Any, style: str) -> None:
     assert load(yaml.safe_dump(data, default_style=style)) == data

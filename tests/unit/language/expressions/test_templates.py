@@ -90,6 +90,7 @@ def test_all_texts_of_a_value_share_one_limit() -> None:
         render_all(["${{ x }}"] * 3, lambda _: "x" * 40, max_text=100)
 
 
+@pytest.mark.slow
 def test_the_number_of_placeholders_in_a_text_is_limited() -> None:
     with pytest.raises(ExpressionError, match="a text has at most 100,000") as caught:
         template("${{a}}" * (MOST_PLACEHOLDERS + 1))
