@@ -18,8 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 ENTRY_POINTS = "dagrun.workflows"
 
-_registered: dict[str, Callable[..., Any]] = {}
-_project: list[str] = []  # directories whose modules may be imported, after all others
+registered_functions: dict[str, Callable[..., Any]] = {}
+project_directories: list[str] = []  # directories whose modules may be imported, after all others
 
 
 def workflow(name: str) -> Callable[[Function], Function]:
@@ -29,12 +29,12 @@ def workflow(name: str) -> Callable[[Function], Function]:
     """
 
     def register(function: Function) -> Function:
-        present = _registered.get(name)
+        present = registered_functions.get(name)
         if present is not None and _home(present) != _home(function):
             raise ValueError(
                 f"workflow '{name}' is registered twice: in {_home(present)} and in {_home(function)}"
             )
-        _registered[name] = function
+        registered_functions[name] = function
         return function
 
     return register
@@ -133,7 +133,7 @@ def _entry_points() -> Iterable[Any]:
 
 def load(origin: Origin) -> dict[str, Callable[..., Any]]:
     """Import what `origin` names and return the functions registered by it, by name. User code runs here."""
-    before = dict(_registered)
+    before = dict(registered_functions)
     target = origin.target
     if origin.kind == "file":
         module = _import_file(Path(target))
@@ -142,10 +142,12 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
         if origin.listed:
             _refuse_shadowed(name)
         module = importlib.import_module(name)
-    fresh = {name: function for name, function in _registered.items() if before.get(name) is not function}
+    fresh = {
+        name: function for name, function in registered_functions.items() if before.get(name) is not function
+    }
     # A module that was imported earlier keeps what it registered then.
     path = getattr(module, "__file__", None)
-    for name, function in _registered.items():
+    for name, function in registered_functions.items():
         if path and _file(function) == path:
             fresh.setdefault(name, function)
     return fresh
@@ -153,7 +155,7 @@ def load(origin: Origin) -> dict[str, Callable[..., Any]]:
 
 def add_to_path(directory: str) -> None:
     """Make modules in `directory` importable, after those of Python and of libraries, which they must not replace."""
-    _project.append(directory)
+    project_directories.append(directory)
     if directory not in sys.path:
         sys.path.append(directory)
 
@@ -163,7 +165,7 @@ def _refuse_shadowed(name: str) -> None:
     top = name.partition(".")[0]
     mine = [
         path
-        for directory in _project
+        for directory in project_directories
         for path in (Path(directory) / f"{top}.py", Path(directory) / top / "__init__.py")
         if path.is_file()
     ]

@@ -20,7 +20,7 @@ HERE = Origin("module", "here")
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins with an empty registry and leaves no module behind."""
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registry, "registered_functions", {})
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield
@@ -282,7 +282,7 @@ def test_a_listed_module_that_has_the_name_of_another_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.path", [*sys.path])
-    monkeypatch.setattr(registry, "_project", [])
+    monkeypatch.setattr(registry, "project_directories", [])
     (tmp_path / "colorsys.py").write_text("")
     registry.add_to_path(str(tmp_path))
     with pytest.raises(

@@ -19,7 +19,7 @@ from dagrun.executors.outputs import note
 from dagrun.run_layout import AttemptPaths
 
 _MAGIC = re.compile(r"[*?[]")
-_CHUNK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 class MissingArtifact(ValueError):
@@ -212,7 +212,7 @@ def copy_file(path: Path, target: Path, stop: threading.Event) -> None:
         open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as source,
         target.open("xb") as copy,
     ):
-        while chunk := source.read(_CHUNK):
+        while chunk := source.read(CHUNK_BYTES):
             _check(stop)
             copy.write(chunk)
         os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & 0o777)

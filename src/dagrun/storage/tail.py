@@ -22,7 +22,7 @@ from dagrun.storage import disk, jsonl
 
 POLL_INTERVAL = 0.1  # seconds between two polls of a file
 BLOCK = 64 * 1024  # bytes that are read at once from the end of a file
-_CHUNK = 1024 * 1024  # and from its front
+CHUNK_BYTES = 1024 * 1024  # and from its front
 MAX_LINE_BYTES = 64 * 1024 * 1024  # a longer line is returned in pieces
 _FORMER = 2  # how many replaced files are still polled: live runs keep writing to the file that they opened
 
@@ -166,7 +166,7 @@ class _FollowedFile:
 
     def lines(self) -> list[bytes]:
         """New complete lines."""
-        while data := self._read(_CHUNK, self.offset):
+        while data := self._read(CHUNK_BYTES, self.offset):
             self.offset += len(data)
             *whole, rest = data.split(b"\n")
             if whole:

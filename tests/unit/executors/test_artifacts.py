@@ -226,7 +226,7 @@ class Looks(threading.Event):
 
 
 def test_wherever_the_copy_is_stopped_nothing_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifacts, "_CHUNK", 1)
+    monkeypatch.setattr(artifacts, "CHUNK_BYTES", 1)
     ends: list[str | None] = []
     while None not in ends:
         house.stop = Looks(len(ends))

@@ -189,7 +189,7 @@ def test_however_it_is_written_the_lines_are_the_same(
 ) -> None:
     path = tmp_path_factory.mktemp("follow") / "file"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tail, "_CHUNK", chunk)
+        patch.setattr(tail, "CHUNK_BYTES", chunk)
         follower = Follower(path)
         found = []
         for part in data:
