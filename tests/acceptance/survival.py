@@ -294,7 +294,7 @@ def one_round(root: Path, seed: int) -> str:
     strikes = [chance.choice(STRIKES)] + [kill] * (chance.random() < 0.4)
     around = Surroundings.drawn(chance)
     torn = sum(strike in (kill, kill_both) for strike in strikes) + (around.most_bytes is not None)
-    told = f"seed {seed} ({', '.join(each.__name__ for each in strikes)}; {around})"
+    title = f"seed {seed} ({', '.join(each.__name__ for each in strikes)}; {around})"
     tasks = TASKS + around.wide * WIDE
     try:
         project.workflows(WORKFLOWS)
@@ -302,9 +302,9 @@ def one_round(root: Path, seed: int) -> str:
         with Reader(project, torn) as reader:
             problem = survive(project, strikes, around, chance)
         problem = problem or reader.problem or wrong_with(project, tasks, torn=torn)
-        return f"{told}: {problem}" if problem else ""
+        return f"{title}: {problem}" if problem else ""
     except Exception as error:
-        return f"{told}: {type(error).__name__}: {error}"
+        return f"{title}: {type(error).__name__}: {error}"
     finally:
         project.tidy()
 
@@ -367,35 +367,37 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
     was_torn = False
     for line in data.split(b"\n")[:-1]:
         try:
-            fact: dict[str, Any] = json.loads(line)
+            event: dict[str, Any] = json.loads(line)
         except ValueError:
             torn, was_torn = torn - 1, True
             assert torn >= 0, f"a line that no kill has torn: {line[:80]!r}"
             continue
         # A new life follows it, or somebody who ends the run from outside.
-        follows = fact["event"] in ("dag_resume", "cancel_requested")
-        assert not was_torn or follows, f"torn before {fact}"
+        follows = event["event"] in ("dag_resume", "cancel_requested")
+        assert not was_torn or follows, f"torn before {event}"
         was_torn = False
-        yield fact
+        yield event
 
 
 def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int = 0) -> str:
     """What is wrong with a run that was struck and has ended well: lost, repeated, unrecorded."""
-    facts = list(lines_of(project.root / "logs/runs/it/events.jsonl", torn))
+    events = list(lines_of(project.root / "logs/runs/it/events.jsonl", torn))
     list(lines_of(project.root / "logs/orchestrator_events.jsonl", torn))
-    names = [fact["event"] for fact in facts]
+    names = [event["event"] for event in events]
     last = max(i for i, name in enumerate(names) if name in ("dag_start", "dag_resume"))
     if names[last:].count("dag_done") != 1 or names.count("dag_start") != 1:
         return f"{names[last:].count('dag_done')} ends after the last beginning"
-    if facts[names.index("dag_done", last)]["status"] != "success":
+    if events[names.index("dag_done", last)]["status"] != "success":
         return "it did not end well"
-    ended = [fact for fact in facts if fact["event"] == "task_ok"]
-    good = [(fact["task_id"], fact["attempt"]) for fact in ended if "summary" not in fact]
-    if repeated := Counter(fact["task_id"] for fact in ended) - Counter({fact["task_id"] for fact in ended}):
+    ended = [event for event in events if event["event"] == "task_ok"]
+    good = [(event["task_id"], event["attempt"]) for event in ended if "summary" not in event]
+    if repeated := Counter(event["task_id"] for event in ended) - Counter(
+        {event["task_id"] for event in ended}
+    ):
         return f"successes that are told twice: {repeated}"
     if sorted(Counter(task for task, _ in good).values()) != [1] * tasks:
         return f"successes are lost or repeated: {Counter(task for task, _ in good)}"
-    begun = {(fact["task_id"], fact["attempt"]) for fact in facts if fact["event"] == "task_start"}
+    begun = {(event["task_id"], event["attempt"]) for event in events if event["event"] == "task_start"}
     effects = Counter(
         (line.split()[0], int(line.split()[1]))
         for line in (project.root / "effects").read_text().splitlines()

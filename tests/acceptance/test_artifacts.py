@@ -98,12 +98,12 @@ def test_a_missing_artifact_fails_the_task_and_may_be_tried_again(project: Proje
     project.write("src/README", "")
     outcome = project.dagrun("run", "missing.yaml", "-o", "json")
     assert outcome.json["status"] == "partial"
-    told = {fact["task_id"]: fact for fact in project.events() if fact["event"] == "task_fail"}
-    assert (told["never"]["error_type"], told["never"]["error"]) == (
+    reported = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
+    assert (reported["never"]["error_type"], reported["never"]["error"]) == (
         "MissingArtifact", f"artifact 'dist/*.whl' found nothing in {project.root / 'src'}",
     )  # fmt: skip
-    assert told["fails"]["error"] == "exit code 3"
-    assert [fact["error_type"] for fact in project.events() if fact["event"] == "task_retry"] == [
+    assert reported["fails"]["error"] == "exit code 3"
+    assert [event["error_type"] for event in project.events() if event["event"] == "task_retry"] == [
         "MissingArtifact"
     ]
     assert outcome.task("second")["status"] == "success"

@@ -137,9 +137,9 @@ def test_a_bad_body_fails_alone_and_says_why(run: tuple[Project, Outcome], name:
     task = outcome.task(name)
     assert task["status"] == ("timed_out" if error_type == "Timeout" else "failed")
     assert words in task["error"]
-    facts = [event for event in project.events() if event.get("task_id") == name]
-    assert [fact["event"] for fact in facts] == ["task_start", "task_fail"]
-    assert facts[1]["error_type"] == error_type
+    events = [event for event in project.events() if event.get("task_id") == name]
+    assert [fact["event"] for fact in events] == ["task_start", "task_fail"]
+    assert events[1]["error_type"] == error_type
 
 
 @pytest.mark.parametrize("name", FINE)

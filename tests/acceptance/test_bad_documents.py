@@ -98,8 +98,8 @@ def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project
     )
     report = project.dagrun("validate", "bad.yaml")
     assert report.code == 2
-    told = [line for line in report.out.splitlines() if line.startswith("bad.yaml:")]
-    assert sorted(line.split(": error: ")[0] for line in told) == [
+    reported = [line for line in report.out.splitlines() if line.startswith("bad.yaml:")]
+    assert sorted(line.split(": error: ")[0] for line in reported) == [
         "bad.yaml:2:1", "bad.yaml:5:19", "bad.yaml:8:14", "bad.yaml:9:18",
     ]  # fmt: skip
     assert "did you mean 'on_error'?" in report.out

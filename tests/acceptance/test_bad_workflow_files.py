@@ -52,10 +52,10 @@ def test_what_can_be_read_is_listed_and_what_cannot_is_told(project: Project) ->
     assert "good(name: str = 'you')\n    Say hello.\n" in listing.out
     assert "loud(name" in listing.out
     assert "louder" not in listing.out
-    told = listing.err.splitlines()
-    assert len(told) == len(BAD), listing.err
+    reported = listing.err.splitlines()
+    assert len(reported) == len(BAD), listing.err
     for name, (_, words) in BAD.items():
-        line = next(line for line in told if f"/{name}:" in line)
+        line = next(line for line in reported if f"/{name}:" in line)
         assert line.startswith("Error: cannot read workflows from ")
         assert words in line
 

@@ -13,20 +13,20 @@ SCRIPT = """'case "$DAGRUN_TASK_ID" in bad*) exit 3;; esac'"""
 VARYING = {"run_id", "timestamp", "duration_seconds", "dag_path", "dag_hash"}
 
 
-def told(project: Project, dialect: str, shape: str) -> tuple[Any, ...]:
+def reported(project: Project, dialect: str, shape: str) -> tuple[Any, ...]:
     """What a user sees of it: the picture, the exit code, the facts, and how each task ended."""
     name = f"{dialect}.yaml"
     project.write(name, written(dialect, SHAPES[shape], SCRIPT))
     graph = project.dagrun("plan", name, "--graph", "json").json
     outcome = project.dagrun("run", name, "--max-parallel", "1", "-o", "json")
-    facts = [{key: fact[key] for key in fact.keys() - VARYING} for fact in project.events()]
+    events = [{key: event[key] for key in event.keys() - VARYING} for event in project.events()]
     ends = [(task["id"], task["status"], task["reason"]) for task in outcome.json["tasks"]]
-    return graph, outcome.code, facts, ends
+    return graph, outcome.code, events, ends
 
 
 @pytest.mark.parametrize("shape", ["failure", "matrix", "list"])
 def test_whichever_way_it_is_written_it_runs_alike(project: Project, shape: str) -> None:
-    native = told(project, "tasks", shape)
+    native = reported(project, "tasks", shape)
     assert native[1] == (shape == "failure")
-    assert told(project, "steps", shape) == native
-    assert told(project, "jobs", shape) == native
+    assert reported(project, "steps", shape) == native
+    assert reported(project, "jobs", shape) == native

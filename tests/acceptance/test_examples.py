@@ -26,7 +26,7 @@ FIRST_PAGES = [
 ]
 
 
-def told(task: dict[str, str]) -> str:
+def reported(task: dict[str, str]) -> str:
     """`deploy=skipped:ConditionFalse`"""
     return f"{task['id']}={task['status']}" + (f":{task['reason']}" if task["status"] == "skipped" else "")
 
@@ -48,7 +48,7 @@ def test_a_recipe_ends_as_it_says(project: Project, path: Path) -> None:
         assert words[:2] == ["run", path.name]
         run = project.dagrun(*words, "-o", "json", env=given)
         assert run.json["status"] == promise["status"]
-        assert ", ".join(map(told, run.json["tasks"])) == promise["tasks"]
+        assert ", ".join(map(reported, run.json["tasks"])) == promise["tasks"]
         assert run.code == EXIT_CODES[promise["status"]]
 
 
@@ -72,7 +72,7 @@ def test_the_pipeline_in_containers(project: Project) -> None:
         "run", CONTAINED.name, "-o", "json", env={"DOCKER_HOST": f"unix://{project.root}/none.sock"}
     )
     assert (run.code, run.json["status"]) == (1, "failed")
-    assert ", ".join(map(told, run.json["tasks"])) == (
+    assert ", ".join(map(reported, run.json["tasks"])) == (
         "build=failed, test-unit=skipped:DependencyFailed, test-integration=skipped:DependencyFailed, "
         "deploy-staging=skipped:DependencySkipped, notify=failed"
     )

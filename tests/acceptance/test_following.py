@@ -40,13 +40,13 @@ def begin(project: Project, text: str = COUNTING) -> subprocess.Popen[str]:
 def live(project: Project, follower: subprocess.Popen[str]) -> str:
     """What a follower tells first; only then may the run go on."""
     assert follower.stdout is not None
-    told = b""
-    while not told.endswith(b"\n"):
+    reported = b""
+    while not reported.endswith(b"\n"):
         chunk = os.read(follower.stdout.fileno(), 65536)
         assert chunk, f"it has ended: {project.finish(follower)}"
-        told += chunk
+        reported += chunk
     project.write("go", "")
-    return told.decode()
+    return reported.decode()
 
 
 def journal(project: Project) -> str:
@@ -66,12 +66,12 @@ def test_every_line_of_every_attempt_arrives_once(project: Project) -> None:
     following = project.finish(follower)
     assert following.code == 0, following.err
     lines = (first + following.out).splitlines()
-    told = {name: [line.split(" | ", 1)[1] for line in lines if line.startswith(f"{name} | ")]
+    reported = {name: [line.split(" | ", 1)[1] for line in lines if line.startswith(f"{name} | ")]
             for name in ("count.1", "again.1", "again.2", "after.1")}  # fmt: skip
-    assert told["count.1"] == [*(f"line {i}" for i in range(1, 41)), "no end"]
-    assert (told["again.1"], told["again.2"]) == (["try 1"], ["try 2"])
-    assert told["after.1"] == [str(i) for i in range(1, 5001)]
-    assert len(lines) == sum(map(len, told.values()))
+    assert reported["count.1"] == [*(f"line {i}" for i in range(1, 41)), "no end"]
+    assert (reported["again.1"], reported["again.2"]) == (["try 1"], ["try 2"])
+    assert reported["after.1"] == [str(i) for i in range(1, 5001)]
+    assert len(lines) == sum(map(len, reported.values()))
     assert project.finish(run).code == 0
     assert sorted(project.dagrun("logs", "r", "-f").out.splitlines()) == sorted(lines)
     one = project.dagrun("logs", "r", "again", "-f", "-o", "json").out.splitlines()
@@ -163,8 +163,8 @@ def test_a_watched_status_is_printed_anew_when_something_has_changed(project: Pr
     project.finish(run)
     final = project.dagrun("status", "r", "--watch")
     assert final.out == project.dagrun("status", "r").out
-    told = project.dagrun("status", "r", "--watch", "-o", "json")
-    assert told.json == project.dagrun("status", "r", "-o", "json").json
+    reported = project.dagrun("status", "r", "--watch", "-o", "json")
+    assert reported.json == project.dagrun("status", "r", "-o", "json").json
 
 
 def test_a_reader_that_has_seen_enough_ends_the_following(project: Project) -> None:

@@ -57,13 +57,13 @@ def test_a_task_that_needs_a_container_fails_alone_and_at_once(project: Project)
     assert {task["id"]: (task["status"], task["attempt"]) for task in outcome.json["tasks"]} == {
         "image": ("failed", 1), "beside": ("failed", 1), "after": ("skipped", 0), "alone": ("success", 1),
     }  # fmt: skip
-    told = {fact["task_id"]: fact for fact in project.events() if fact["event"] == "task_fail"}
-    assert {fact["error_type"] for fact in told.values()} == {"NoContainerEngine"}
-    assert told["image"]["error"] == (
+    reported = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
+    assert {event["error_type"] for event in reported.values()} == {"NoContainerEngine"}
+    assert reported["image"]["error"] == (
         "no container of 'python:3.12': this version of dagrun runs no containers yet; "
         "without 'image' and 'services' a task runs on this machine"
     )
-    assert "'postgres:15'" in told["beside"]["error"]
+    assert "'postgres:15'" in reported["beside"]["error"]
     assert [path.name for path in (project.run_dir() / "logs").iterdir()] == ["alone.1.log"]
     assert not (project.run_dir() / "scratch").exists()
 
@@ -85,12 +85,12 @@ def test_expressions_around_a_container_are_evaluated_all_the_same(project: Proj
         """,
     )
     project.dagrun("run", "bad.yaml")
-    told = {fact["task_id"]: fact for fact in project.events() if fact["event"] == "task_fail"}
+    reported = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
     missing = "tasks.first.outputs has no 'v'; it is empty"
-    assert {name: fact["error"] for name, fact in told.items()} == {
+    assert {name: event["error"] for name, event in reported.items()} == {
         "image": f"image: {missing}", "script": f"script: {missing}", "service": f"services.db: {missing}",
     }  # fmt: skip
-    assert {fact["error_type"] for fact in told.values()} == {"ExpressionError"}
+    assert {event["error_type"] for event in reported.values()} == {"ExpressionError"}
 
 
 def test_a_pipeline_of_images_runs_by_its_rules_without_an_engine(project: Project) -> None:

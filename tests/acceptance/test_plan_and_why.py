@@ -75,10 +75,15 @@ def test_plan_learns_from_runs_and_why_tells_of_the_one_that_failed(project: Pro
         "\n"
         "`dagrun logs RUN test` shows what test printed.\n"
     )
-    told = project.dagrun("why", "latest", "deploy", "-o", "json").json
-    assert told["status"] == "skipped"
-    assert [link["event"] for link in told["chain"]] == ["task_skip", "task_fail", "task_retry", "task_start"]
-    assert told["summary"] == why.out.splitlines()[0]
+    reported = project.dagrun("why", "latest", "deploy", "-o", "json").json
+    assert reported["status"] == "skipped"
+    assert [link["event"] for link in reported["chain"]] == [
+        "task_skip",
+        "task_fail",
+        "task_retry",
+        "task_start",
+    ]
+    assert reported["summary"] == why.out.splitlines()[0]
 
 
 def test_wrong_questions_are_told_what_is_there(project: Project) -> None:

@@ -40,7 +40,7 @@ def state(project: Project) -> list[dict[str, Any]]:
     return whole_lines(path) if path.exists() else []
 
 
-def told(project: Project) -> list[str]:
+def reported(project: Project) -> list[str]:
     """The names of the lines of the state store."""
     return [line["event"] for line in state(project)]
 
@@ -55,7 +55,7 @@ def test_once_runs_what_is_due_and_a_second_time_finds_nothing_due(project: Proj
     a_project(project, "echo $DAGRUN_SCHEDULED_AT", tenant="acme")
     first = project.dagrun("scheduler", "--once", *AT)
     assert first.code == 0
-    assert told(project) == ["schedule_enqueued", "run_started", "run_finished"]
+    assert reported(project) == ["schedule_enqueued", "run_started", "run_finished"]
     start = project.events()[0]
     assert (start["trigger"], start["schedule_id"], start["tenant"]) == ("schedule", "job", "acme")
     assert project.log("t") == "2026-11-16T08:00:00.000Z\n"
@@ -92,7 +92,7 @@ def test_a_dag_that_cannot_run_is_told_with_its_place_and_recorded(project: Proj
         "calls": "NotStarted",
     }
     assert "Unknown workflow: nobody" in skipped["calls"]["error"]
-    assert told(project).count("run_finished") == 1
+    assert reported(project).count("run_finished") == 1
 
 
 def test_a_dry_run_writes_nothing(project: Project) -> None:
@@ -155,7 +155,7 @@ def test_eight_at_the_same_instant_fire_once(project: Project) -> None:
         outcomes = [project.finish(process) for process in started]
         assert [outcome.code for outcome in outcomes] == [0] * 8
     assert len(list((project.root / "logs/runs").iterdir())) == 2
-    assert told(project).count("run_finished") == 2
+    assert reported(project).count("run_finished") == 2
 
 
 def test_asked_to_stop_it_gives_a_grace_then_leaves_nothing_running_and_the_next_goes_on(
@@ -262,7 +262,7 @@ def test_a_queued_run_is_listed_shown_and_cancelled(project: Project) -> None:
     project.wait_for_file("configs/dags/job.yaml")
     wait_for("the first run", (project.root / "begun").exists)
     second = project.start("scheduler", "--once", "--at", "2026-11-16T08:01Z")
-    wait_for("the second run", lambda: told(project).count("schedule_enqueued") == 2)
+    wait_for("the second run", lambda: reported(project).count("schedule_enqueued") == 2)
     queued, running = project.dagrun("runs", "-o", "json").json["runs"]
     assert (queued["status"], running["status"]) == ("pending", "running")
     run_id = queued["run_id"]
@@ -328,7 +328,7 @@ def test_sighup_reloads_and_goes_on(project: Project) -> None:
     project.write("configs/schedules/bad.yaml", "- {id: bad, cron: never, dag: job}\n")
     serving.send_signal(signal.SIGHUP)
     serving.send_signal(signal.SIGHUP)
-    wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+    wait_for("the run of a minute", lambda: "run_finished" in reported(project), MINUTE + PATIENCE)
     serving.send_signal(signal.SIGTERM)
     outcome = project.finish(serving)
     assert outcome.code == 0
@@ -344,7 +344,7 @@ def test_a_full_stdout_and_stderr_change_nothing(project: Project) -> None:
         words, cwd=project.root, env=project.environment(EVERY), start_new_session=True
     )
     try:
-        wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+        wait_for("the run of a minute", lambda: "run_finished" in reported(project), MINUTE + PATIENCE)
         assert serving.poll() is None
     finally:
         serving.terminate()
@@ -381,7 +381,7 @@ def test_as_process_1_it_reaps_what_it_adopts(project: Project) -> None:
         env=project.environment(EVERY), start_new_session=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        wait_for("the run of a minute", lambda: "run_finished" in told(project), MINUTE + PATIENCE)
+        wait_for("the run of a minute", lambda: "run_finished" in reported(project), MINUTE + PATIENCE)
         assert state(project)[-1]["status"] == "success"
         wait_for("the end of all zombies", lambda: not _zombies(serving.pid))
     finally:

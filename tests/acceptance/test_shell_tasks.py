@@ -35,8 +35,8 @@ def test_how_a_command_can_end(project: Project) -> None:
             "stops_politely": {"run": "trap 'exit 0' TERM; sleep 300 & wait", "timeout": "5s"},
         },
     )
-    facts = {fact["task_id"]: fact for fact in project.events() if fact["event"] == "task_fail"}
-    assert {name: (fact["error"], fact.get("exit_code")) for name, fact in facts.items()} == {
+    events = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
+    assert {name: (event["error"], event.get("exit_code")) for name, event in events.items()} == {
         "exits": ("exit code 3", 3),
         "killed": ("killed by SIGKILL", 137),
         "crashes": ("killed by SIGSEGV", 139),
@@ -247,11 +247,11 @@ def test_what_a_failed_attempt_wrote_and_made_can_be_read(project: Project) -> N
     project.write("dag.yaml", FAILING)
     outcome = project.dagrun("run", "dag.yaml", "-o", "json")
     assert project.log("looks") == "2 v true\nreport\nx\nnone\n"
-    facts = {fact["task_id"]: fact for fact in project.events() if fact["event"] == "task_fail"}
-    assert (facts["test"]["error"], facts["test"]["outputs"]) == ("exit code 4", {"passed": "2"})
+    events = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
+    assert (events["test"]["error"], events["test"]["outputs"]) == ("exit code 4", {"passed": "2"})
     assert outcome.task("test")["outputs"] == {"passed": "2"}
     assert project.log("test", 2) == f"dagrun: artifact 'coverage.xml' found nothing in {project.root}\n"
-    assert (facts["malformed"]["error"], facts["malformed"]["outputs"]) == ("exit code 5", {})
+    assert (events["malformed"]["error"], events["malformed"]["outputs"]) == ("exit code 5", {})
     assert project.log("malformed") == (
         "dagrun: its outputs are lost: line 1 of $DAGRUN_OUTPUT is neither key=value nor key<<END: 'nonsense'\n"
     )

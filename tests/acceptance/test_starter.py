@@ -77,14 +77,14 @@ def test_git_ignores_what_runs_and_secrets_write(started: Project) -> None:
 
 
 def test_json_lists_what_was_written(project: Project) -> None:
-    told = project.dagrun("init", "new", "-o", "json").json
-    assert told["directory"] == str(project.root / "new")
-    assert [str(Path(path)) for path in told["written"]][:2] == ["new/dagrun.toml", "new/workflows.py"]
-    assert told["next"][0] == "dagrun run backup"
+    reported = project.dagrun("init", "new", "-o", "json").json
+    assert reported["directory"] == str(project.root / "new")
+    assert [str(Path(path)) for path in reported["written"]][:2] == ["new/dagrun.toml", "new/workflows.py"]
+    assert reported["next"][0] == "dagrun run backup"
     again = project.dagrun("init", "new", "-o", "json")
     assert again.code == 2
     assert again.json["error"]["type"] == "RefusedError"
-    assert again.json["error"]["message"].count("already exists") == len(told["written"])
+    assert again.json["error"]["message"].count("already exists") == len(reported["written"])
 
 
 def test_a_file_that_is_there_is_never_written_over(project: Project) -> None:

@@ -80,8 +80,8 @@ def interrupted(project: Project, text: str, run_id: str = "it", *, begun: bool 
 
 
 def status(project: Project, run_id: str = "it") -> dict[str, Any]:
-    told: dict[str, Any] = project.dagrun("status", run_id, "-o", "json").json
-    return told
+    reported: dict[str, Any] = project.dagrun("status", run_id, "-o", "json").json
+    return reported
 
 
 # --- two at once ------------------------------------------------------------------------------------------------
@@ -141,8 +141,8 @@ def race(root: Path, delay: float) -> str:
         run = project.finish(process)
         names = [fact["event"] for fact in lines_of(root / "logs/runs/it/events.jsonl")]
         expected = {"cancelled": ("cancel_requested", 1), "success": ("cancel_ignored", 0)}
-        told, code = expected[cancel.json["status"]]
-        if (cancel.code, run.code) != (0, code) or told not in names or names.count("dag_done") != 1:
+        reported, code = expected[cancel.json["status"]]
+        if (cancel.code, run.code) != (0, code) or reported not in names or names.count("dag_done") != 1:
             return f"after {delay:.3f} s: {cancel.code}, {run.code}, {names}"
         return left_behind(project)
     except Exception as error:
@@ -250,10 +250,13 @@ def test_a_body_that_does_not_end_does_not_hold_up_the_cancel(project: Project) 
     project.wait_for_file("begun")
     assert project.dagrun("cancel", "it", env=env).code == 0
     assert project.finish(process).code == 1
-    told = status(project)
-    assert (told["status"], told["reason"]) == ("cancelled", "Cancelled: deaf did not end within 0.3s")
-    assert [task["status"] for task in told["tasks"]] == ["cancelled", "cancelled"]
-    assert told["tasks"][0]["detail"] == "did not end within 0.3s"
+    reported = status(project)
+    assert (reported["status"], reported["reason"]) == (
+        "cancelled",
+        "Cancelled: deaf did not end within 0.3s",
+    )
+    assert [task["status"] for task in reported["tasks"]] == ["cancelled", "cancelled"]
+    assert reported["tasks"][0]["detail"] == "did not end within 0.3s"
     at = {event["event"]: from_rfc3339(event["timestamp"]) for event in project.events()}
     assert at["dag_done"] - at["cancel_requested"] < 60.0  # the grace is ten minutes
 
@@ -478,9 +481,9 @@ def test_a_journal_with_a_corrupt_line_in_the_middle(project: Project, damage: b
     journal = project.root / "logs/runs/it/events.jsonl"
     lines = journal.read_bytes().splitlines()
     journal.write_bytes(b"\n".join([*lines[:3], damage, *lines[3:]]) + b"\n")
-    told = project.dagrun("status", "it")
-    assert told.code == 0
-    assert "1 line" in told.out + told.err
+    reported = project.dagrun("status", "it")
+    assert reported.code == 0
+    assert "1 line" in reported.out + reported.err
     project.write("ok", "x")
     assert project.dagrun("resume", "it", "-q").code == 0
     assert (project.root / "ran").read_text() == "a\nbv\nbv\n"
@@ -569,8 +572,8 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
     current = project.dagrun("resume", "it", "--use-current", "-q")
     assert (current.code, current.err) == (0, "")
     assert (project.root / "ran").read_text() == "kept\nremoved\nold\nold\nadded\nnewv\n"
-    told = project.dagrun("status", "it")
-    assert "line" not in told.err  # facts about a task that is gone are no damage
+    reported = project.dagrun("status", "it")
+    assert "line" not in reported.err  # facts about a task that is gone are no damage
     assert [task["id"] for task in status(project)["tasks"]] == ["added", "kept", "edited"]
     again = project.dagrun("resume", "it", "--use-current")
     assert (again.code, again.out) == (0, "Run it succeeded: nothing is left to resume.\n")

@@ -189,8 +189,8 @@ def test_each_runs_in_its_own_directory_also_where_others_were_taken_back(projec
     wait_for("all the others", lambda: len(ends(project)) == 999)
     project.write("go", "")
     assert project.finish(process).code == 0
-    told = project.dagrun("status", "-o", "json").json["tasks"]
-    assert [task["outputs"]["result"] for task in told] == (["a"] * 10 + ["b"] * 10) * 50
+    reported = project.dagrun("status", "-o", "json").json["tasks"]
+    assert [task["outputs"]["result"] for task in reported] == (["a"] * 10 + ["b"] * 10) * 50
 
 
 def terminate(project: Project, process: subprocess.Popen[str]) -> None:

@@ -79,15 +79,15 @@ def test_one_variant_fails_and_everybody_can_see_which(project: Project) -> None
     outcome = project.dagrun("run", "dag.yaml")
     assert outcome.code == 1
     assert f"Task '{BAD}' failed after 1 attempt: exit code 1" in outcome.err
-    told = project.dagrun("status", "-o", "json")
-    group = told.task("test")
-    assert (told.json["status"], group["status"], group["summary"]) == ("partial", "failed", "5/6 passed")
+    reported = project.dagrun("status", "-o", "json")
+    group = reported.task("test")
+    assert (reported.json["status"], group["status"], group["summary"]) == ("partial", "failed", "5/6 passed")
     assert group["error"] == f"{BAD} failed"
     assert group["variants"][:2] == [{"python": "3.9", "os": "ubuntu"}, {"python": "3.9", "os": "alpine"}]
     assert group["results"]["os=alpine,python=3.10"] == "failed"
     assert Counter(group["results"].values()) == {"success": 5, "failed": 1}
-    assert [task["id"] for task in told.json["tasks"] if task.get("group") == "test"] == SIX
-    assert (told.json["counts"]["success"], told.json["counts"]["failed"]) == (7, 1)
+    assert [task["id"] for task in reported.json["tasks"] if task.get("group") == "test"] == SIX
+    assert (reported.json["counts"]["success"], reported.json["counts"]["failed"]) == (7, 1)
     assert "5/6 passed" in project.dagrun("status").out
     assert project.dagrun("logs", "latest", BAD).out == "on alpine with 3.10\n"
     assert (
@@ -138,8 +138,8 @@ def test_a_resume_runs_the_failed_variant_alone_and_what_waited_for_it(project: 
     project.write("mended", "")
     assert project.dagrun("resume", "latest", "-q").code == 0
     assert effects(project) == Counter([*SIX, BAD, "below"])
-    told = project.dagrun("status", "-o", "json")
-    assert (told.task("test")["summary"], told.task(BAD)["attempt"]) == ("6/6 passed", 2)
+    reported = project.dagrun("status", "-o", "json")
+    assert (reported.task("test")["summary"], reported.task(BAD)["attempt"]) == ("6/6 passed", 2)
 
 
 def test_a_rerun_takes_the_group_over_whole(project: Project) -> None:
@@ -150,8 +150,8 @@ def test_a_rerun_takes_the_group_over_whole(project: Project) -> None:
     first = effects(project)
     assert project.dagrun("rerun", "latest", "--from", "below", "-q").code == 0
     assert effects(project) == first + Counter(["below"])
-    told = project.dagrun("status", "-o", "json")
-    assert (told.task("test")["summary"], told.task(SIX[0])["reason"]) == ("6/6 passed", "Reused")
+    reported = project.dagrun("status", "-o", "json")
+    assert (reported.task("test")["summary"], reported.task(SIX[0])["reason"]) == ("6/6 passed", "Reused")
     assert project.dagrun("rerun", "latest", "--from", "test", "-q").code == 0
     assert effects(project) == first + first + Counter(["below"])
 
@@ -163,9 +163,9 @@ def test_a_rerun_of_the_failed_variant_takes_over_its_siblings(project: Project)
     project.write("mended", "")
     assert project.dagrun("rerun", "first", "--from", BAD, "-q").code == 0
     assert effects(project) == Counter([*SIX, BAD, "below"])
-    told = project.dagrun("status", "-o", "json")
-    assert told.task("test")["summary"] == "6/6 passed"
-    assert {task["id"] for task in told.json["tasks"] if task["reason"] == "Reused"} == set(SIX) - {BAD}
+    reported = project.dagrun("status", "-o", "json")
+    assert reported.task("test")["summary"] == "6/6 passed"
+    assert {task["id"] for task in reported.json["tasks"] if task["reason"] == "Reused"} == set(SIX) - {BAD}
 
 
 def test_one_variant_and_one_item_can_be_run_alone(project: Project) -> None:
@@ -239,9 +239,9 @@ def test_a_cancel_in_the_middle_ends_what_runs_and_begins_no_more(project: Proje
     wait_for("the second", (project.root / "begun").exists)
     project.dagrun("cancel", "latest", "--reason", "enough")
     assert project.finish(process).code == 1
-    told = project.dagrun("status", "-o", "json")
-    assert [task["status"] for task in told.json["tasks"]] == ["success", *["cancelled"] * 5]
-    assert (told.json["status"], told.task("t")["summary"]) == ("cancelled", "1/4 passed")
+    reported = project.dagrun("status", "-o", "json")
+    assert [task["status"] for task in reported.json["tasks"]] == ["success", *["cancelled"] * 5]
+    assert (reported.json["status"], reported.task("t")["summary"]) == ("cancelled", "1/4 passed")
     assert not (project.root / "below").exists()
 
 
@@ -255,12 +255,12 @@ def test_a_cancel_in_the_middle_ends_what_runs_and_begins_no_more(project: Proje
 def test_each_item_comes_as_it_is(project: Project, items: list[Any]) -> None:
     each(project, items, workflow_ref="takes", params={"item": "${{ item }}"})
     assert project.dagrun("run", "dag.yaml", "-q").code == 0
-    told = project.dagrun("status", "-o", "json")
-    took = told.task("below")["outputs"]["took"]["t__took"]
+    reported = project.dagrun("status", "-o", "json")
+    took = reported.task("below")["outputs"]["took"]["t__took"]
     assert {key: value["item"] for key, value in took.items()} == {
         str(n): item for n, item in enumerate(items)
     }
-    assert told.task("t")["summary"] == f"{len(items)}/{len(items)} passed"
+    assert reported.task("t")["summary"] == f"{len(items)}/{len(items)} passed"
 
 
 def test_a_script_gets_its_item_and_is_asked_about_by_its_number(project: Project) -> None:
@@ -324,8 +324,8 @@ def test_thousands_of_items_cost_a_few_lines_each(project: Project, count: int) 
     assert (
         len(project.names()) == 2 * count + 8
     )  # each begins and ends; the list, the group, those beside it, the run
-    told = project.dagrun("status", "-o", "json")
-    assert told.task("t")["summary"] == f"{count}/{count} passed"
+    reported = project.dagrun("status", "-o", "json")
+    assert reported.task("t")["summary"] == f"{count}/{count} passed"
     assert len(project.dagrun("status").out.splitlines()) < 100
 
 

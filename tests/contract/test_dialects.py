@@ -11,7 +11,7 @@ from dagrun.core.model import Dag, OnError
 from dagrun.testing import dag, scenario
 from dagrun.views import drawing
 from tests.contract.shapes import SHAPES, written
-from tests.unit.harness import load, read, told
+from tests.unit.harness import load, read, reported
 
 SAME = {
     "tasks": """
@@ -92,7 +92,7 @@ def test_words_that_are_spelt_alike_mean_the_same(dialect: str, words: str) -> N
 )
 def test_what_is_wrong_is_wrong_in_each(dialect: str, words: str, code: str) -> None:
     assert [
-        line.split()[-1] for line in told(ONE[dialect].format(words)).splitlines() if ": error: " in line
+        line.split()[-1] for line in reported(ONE[dialect].format(words)).splitlines() if ": error: " in line
     ] == [f"[{code}]"]
 
 
@@ -131,8 +131,8 @@ def test_the_same_document_runs_alike(dialect: str, shape: str) -> None:
     )
     graphs = [Graph.compile(dag(written(each, SHAPES[shape]))) for each in (dialect, "tasks")]
     assert drawing.as_json(graphs[0]) == drawing.as_json(graphs[1])
-    assert [fact for fact in one.events() if fact.name != "dag_start"] == [
-        fact for fact in other.events() if fact.name != "dag_start"
+    assert [event for event in one.events() if event.name != "dag_start"] == [
+        event for event in other.events() if event.name != "dag_start"
     ]
     assert one.started == other.started
     assert (one.reasons, one.params) == (other.reasons, other.params)

@@ -83,7 +83,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             writer.close()
 
 
-def facts(house: House, run_id: str) -> list[Event]:
+def events(house: House, run_id: str) -> list[Event]:
     return list(house.store.read(run_id).events)
 
 
@@ -92,13 +92,13 @@ def test_what_is_appended_and_flushed_is_read_in_order(house: House) -> None:
     for event in (START, A_STARTS, A_OK):
         run.append(event)
     run.flush()
-    assert facts(house, run.run_id) == [START, A_STARTS, A_OK]
+    assert events(house, run.run_id) == [START, A_STARTS, A_OK]
 
 
 def test_what_is_not_flushed_is_not_known_yet(house: House) -> None:
     run = house.begin()
     run.append(START)
-    assert facts(house, run.run_id) == []
+    assert events(house, run.run_id) == []
 
 
 def test_flushing_nothing_writes_nothing(house: House) -> None:
@@ -106,14 +106,14 @@ def test_flushing_nothing_writes_nothing(house: House) -> None:
     run.append(START)
     run.flush()
     run.flush()
-    assert facts(house, run.run_id) == [START]
+    assert events(house, run.run_id) == [START]
 
 
 def test_closing_flushes(house: House) -> None:
     run = house.begin()
     run.append(START)
     run.close()
-    assert facts(house, run.run_id) == [START]
+    assert events(house, run.run_id) == [START]
 
 
 def test_the_dag_is_read_as_it_was_run(house: House) -> None:
@@ -394,14 +394,14 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
     ids=["missing", "cut", "changed"],
 )  # fmt: skip
 def test_a_file_of_outputs_that_is_not_what_was_recorded_is_damaged(
-    files: Files, damage: Callable[[Path], object], told: str
+    files: Files, damage: Callable[[Path], object], reported: str
 ) -> None:
     old, new = files.begin("old"), files.begin("new")
     blob = old.store_items("a", ["x" * 70_000])
     assert blob is not None
     damage(files.store.directory / "old" / "outputs" / blob.file)
     for read in (lambda: old.read_outputs(blob), lambda: new.reuse_outputs("old", blob)):
-        with pytest.raises(DamagedError, match=told):
+        with pytest.raises(DamagedError, match=reported):
             read()
 
 

@@ -33,9 +33,9 @@ def problems(text: str, name: str) -> list[str]:
     source = Source.inline(text, name)
     data = source.load()
     written = to_dag(data, source, "unnamed")
-    told = [render(finding, source) for finding in (*written.findings, *check(written, None))]
+    reported = [render(finding, source) for finding in (*written.findings, *check(written, None))]
     (validator,) = (VALIDATORS[key] for key in data if key in VALIDATORS)
-    return told + [f"{name}: {error.message}" for error in validator.iter_errors(data)]
+    return reported + [f"{name}: {error.message}" for error in validator.iter_errors(data)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -76,31 +76,31 @@ def test_the_cookbook_shows_every_example() -> None:
 def test_every_word_of_a_dialect_has_its_row_among_the_others(column: int, dialect: str) -> None:
     page = DIALECTS / "README.md"
     cells = [row[column] for row in rows(page) if len(row) == 5]
-    told = {
+    reported = {
         word for cell in cells for code in re.findall(r"`([^`]+)`", cell) for word in re.findall(r"\w+", code)
     }
     same = set(re.findall(r"`(\w+)`", alike()))
-    assert {key for words in words_of(dialect) for key in words} - told - same == set()
+    assert {key for words in words_of(dialect) for key in words} - reported - same == set()
 
 
 def test_every_dialect_has_its_page() -> None:
     pages = {page.stem for page in DIALECTS.glob("*.md")}
     assert {each.name for each in dialects()} == pages - {"README"}
-    told = {
+    reported = {
         code
         for row in rows(DIALECTS / "README.md")
         if len(row) == 6
         for code in re.findall("`(.+?)`", row[1])
     }
-    assert {f"{key}:" for each in dialects() for key in each.keys} == told
+    assert {f"{key}:" for each in dialects() for key in each.keys} == reported
 
 
 def test_the_overview_shows_what_is_said_of_a_word_from_another_dialect() -> None:
     document = (
         "name: nightly\ntasks:\n  - {id: fetch, run: x}\n  - id: load\n    dependsOn: [fetch]\n    run: x\n"
     )
-    (told,) = problems(document, "nightly.yaml")[:1]
-    assert told in (DIALECTS / "README.md").read_text()
+    (reported,) = problems(document, "nightly.yaml")[:1]
+    assert reported in (DIALECTS / "README.md").read_text()
 
 
 _LINK = re.compile(r"\]\((?!https?:)(?P<path>[^)#]*)#?(?P<heading>[^)]*)\)")

@@ -83,9 +83,9 @@ def test_what_its_texts_read_belongs_to_a_choice_of_tasks(project: Path) -> None
     ],
 )
 @pytest.mark.usefixtures("registered")
-def test_what_is_wrong_with_one_is_reported_where_it_is_written(task: str, told: str) -> None:
+def test_what_is_wrong_with_one_is_reported_where_it_is_written(task: str, reported: str) -> None:
     _, shown = load(f"name: d\ntasks:\n  - {{id: a, {task}}}\n")
-    assert told in shown
+    assert reported in shown
 
 
 @pytest.mark.usefixtures("registered")

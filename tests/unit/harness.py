@@ -89,7 +89,7 @@ def load(text: str, known: Registry | None = None, *, name: str | None = None) -
     return written.dag, "\n".join(render(finding, source) for finding in findings)
 
 
-def told(text: str, known: Registry | None = None, *, name: str | None = "my_dag") -> str:
+def reported(text: str, known: Registry | None = None, *, name: str | None = "my_dag") -> str:
     """The findings of a document."""
     return load(text, known, name=name)[1]
 

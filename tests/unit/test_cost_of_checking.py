@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.unit.harness import told
+from tests.unit.harness import reported
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("document", "expected"), DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_small_document_is_checked_in_seconds(document: str, expected: str) -> None:
     started = time.process_time()
-    findings = told(document)
+    findings = reported(document)
     assert time.process_time() - started < 30  # a second or two here; minutes, before
     assert expected in findings
     assert bool(findings) == bool(expected)

@@ -202,8 +202,8 @@ def with_context(params: dict[str, Any], ctx: TaskContext) -> None: ...
 
 @pytest.mark.parametrize("function", [plain, as_dict, as_mapping, as_mutable, as_anything, with_context])
 def test_one_mapping_called_params_receives_everything(function: Callable[..., Any]) -> None:
-    told = describe("f", function, HERE)
-    assert (told.parameters, told.takes_rest) == ((), True)
+    reported = describe("f", function, HERE)
+    assert (reported.parameters, reported.takes_rest) == ((), True)
 
 
 def as_text(params: str) -> None: ...
@@ -218,8 +218,8 @@ def test_anything_else_goes_by_name(function: Callable[..., Any]) -> None:
 
 
 def test_extra_alone_may_be_called_params() -> None:
-    told = describe("f", only_extra, HERE)
-    assert (told.parameters, told.takes_rest) == ((), True)
+    reported = describe("f", only_extra, HERE)
+    assert (reported.parameters, reported.takes_rest) == ((), True)
 
 
 def test_annotations_written_as_text_are_resolved() -> None:
@@ -248,13 +248,13 @@ def test_a_context_that_only_type_checkers_import_is_known_by_its_name(written: 
 def test_a_workflow_survives_its_way_from_the_worker() -> None:
     def f(a: int, b: str = "x") -> None: ...
 
-    told = describe("f", f, HERE)
-    assert unpack(pack(told)) == told
+    reported = describe("f", f, HERE)
+    assert unpack(pack(reported)) == reported
 
 
 def test_the_shape_for_scripts() -> None:
-    told = registry.Workflow("w", "Does.", (Parameter("a", "int", None, True),), False, HERE, "w.py:1")
-    assert told.to_json() == {
+    reported = registry.Workflow("w", "Does.", (Parameter("a", "int", None, True),), False, HERE, "w.py:1")
+    assert reported.to_json() == {
         "name": "w",
         "doc": "Does.",
         "parameters": ({"name": "a", "annotation": "int", "default": None, "required": True},),

@@ -141,14 +141,14 @@ def spoil_dag(project: Project) -> None:
 
 def test_a_damaged_dag_is_reported_with_its_run_and_its_file(project: Project) -> None:
     spoil_dag(project)
-    told = r"run 'bad' cannot be read: .*/bad/dag.json: it is no longer a valid DAG: 'each' needs 'gone', which does not exist"
+    reported = r"run 'bad' cannot be read: .*/bad/dag.json: it is no longer a valid DAG: 'each' needs 'gone', which does not exist"
     for ask in (
         project.service.status,
         project.service.graph_of,
         project.service.watch,
         lambda run: asyncio.run(project.service.resume(run)),
     ):
-        with pytest.raises(DamagedError, match=told):
+        with pytest.raises(DamagedError, match=reported):
             ask("bad")
 
 

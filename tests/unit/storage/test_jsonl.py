@@ -21,8 +21,8 @@ from dagrun.storage.jsonl import LineFile
 WHOLE = b'{"timestamp":"2025-10-03T10:00:00Z","n":1}\n'
 
 
-def line(**facts: Any) -> bytes:
-    return json.dumps({"timestamp": "t", **facts}, separators=(",", ":")).encode() + b"\n"
+def line(**events: Any) -> bytes:
+    return json.dumps({"timestamp": "t", **events}, separators=(",", ":")).encode() + b"\n"
 
 
 def numbers(path: Path) -> tuple[list[int], int]:
@@ -68,8 +68,8 @@ def test_a_whole_line_in_one_line_with_a_torn_one_is_had(tmp_path: Path) -> None
 @given(st.data())
 def test_wherever_a_line_is_torn_the_others_are_had(data: st.DataObject) -> None:
     text = st.text(st.characters(exclude_categories=["Cs"]))
-    facts = data.draw(st.dictionaries(st.text("ab"), text | st.dictionaries(st.text("ab"), text)))
-    torn = line(torn=True, **facts)
+    events = data.draw(st.dictionaries(st.text("ab"), text | st.dictionaries(st.text("ab"), text)))
+    torn = line(torn=True, **events)
     cut = data.draw(st.integers(0, len(torn) - 2))
     assert jsonl.parse(torn[:cut] + line(n=1).rstrip()) == {"timestamp": "t", "n": 1}
 

@@ -7,7 +7,7 @@ import pytest
 from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
 from dagrun.kinds.container import ContainerAction
 from dagrun.kinds.shell import ShellAction
-from tests.unit.harness import load, read, shown, told
+from tests.unit.harness import load, read, reported, shown
 
 
 def needs(text: str) -> dict[str, list[Dependency]]:
@@ -272,4 +272,4 @@ WRONG: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
 def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
-    assert told(document) == shown(expected)
+    assert reported(document) == shown(expected)

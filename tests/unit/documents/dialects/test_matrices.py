@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from dagrun.core.model import Matrix
-from tests.unit.harness import read, shown, told
+from tests.unit.harness import read, reported, shown
 
 
 def matrix(written: str) -> Matrix:
@@ -198,18 +198,18 @@ WRONG: dict[str, tuple[str, str]] = {
     ],
 )
 def test_an_error_says_what_to_write(written: str, help: str) -> None:
-    last = told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}").splitlines()[-1]
+    last = reported(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}").splitlines()[-1]
     assert last == f"  help: {help}"
 
 
 @pytest.mark.parametrize(("written", "expected"), WRONG.values(), ids=WRONG)
 def test_an_error_is_shown_at_its_place(written: str, expected: str) -> None:
-    assert told(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}") == shown(expected)
+    assert reported(f"tasks:\n  - {{id: a, run: x, matrix: {written}}}") == shown(expected)
 
 
 def test_a_matrix_that_is_too_large_is_refused_before_it_is_expanded() -> None:
     axis = "[" + ", ".join(map(str, range(100))) + "]"
-    found = told(f"tasks:\n  - {{id: a, run: x, matrix: {{a: {axis}, b: {axis}, c: {axis}, d: {axis}}}}}")
+    found = reported(f"tasks:\n  - {{id: a, run: x, matrix: {{a: {axis}, b: {axis}, c: {axis}, d: {axis}}}}}")
     assert "the matrix has 100,000,000 combinations; at most 100,000 are allowed [too-many-variants]" in found
 
 
@@ -219,7 +219,7 @@ def test_long_values_in_many_variants_are_refused_before_they_cost_memory() -> N
         f"tasks:\n  - id: t\n    run: x\n    matrix:\n      a: [{values}]\n      b: [{'x' * 100_000}]\n"
     )
     tracemalloc.start()
-    found = told(document)
+    found = reported(document)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "the names of all variants would have 100,009,890 characters together; at most 50,000,000" in found

@@ -10,7 +10,7 @@ from dagrun.core.model import HealthCheck, OnError, Param, Retry, ServiceContain
 from dagrun.kinds.container import ContainerAction
 from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.workflow import WorkflowAction
-from tests.unit.harness import load, read, shown, told
+from tests.unit.harness import load, read, reported, shown
 
 
 def one(line: str) -> Task:
@@ -594,12 +594,12 @@ WRONG: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
 def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
-    assert told(document) == shown(expected)
+    assert reported(document) == shown(expected)
 
 
 @pytest.mark.parametrize("document", ["tasks: []", "tasks:"])
 def test_a_dag_needs_a_task(document: str) -> None:
-    assert told(document) == shown(
+    assert reported(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
             1 | {document}
@@ -610,7 +610,7 @@ def test_a_dag_needs_a_task(document: str) -> None:
 
 @pytest.mark.parametrize("document", ["name: d", "defaults: {}"])
 def test_a_document_with_a_similar_key_is_told_the_right_one(document: str) -> None:
-    assert told(document) == shown(
+    assert reported(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]
             1 | {document}
@@ -621,7 +621,7 @@ def test_a_document_with_a_similar_key_is_told_the_right_one(document: str) -> N
 
 
 def test_an_inline_document_needs_a_name() -> None:
-    assert told("tasks: [{id: a, run: x}]", name=None) == shown(
+    assert reported("tasks: [{id: a, run: x}]", name=None) == shown(
         """
         dag.yaml:1:1: error: the DAG needs a name: text without a file has no default name [missing-name]
             1 | tasks: [{id: a, run: x}]
@@ -632,7 +632,7 @@ def test_an_inline_document_needs_a_name() -> None:
 
 
 def test_an_invalid_file_name_is_reported() -> None:
-    assert told("tasks: [{id: a, run: x}]", name="my dag").startswith(
+    assert reported("tasks: [{id: a, run: x}]", name="my dag").startswith(
         "dag.yaml:1:1: error: the DAG needs a name: 'my dag' is not a valid name: letters, digits"
     )
 
@@ -646,7 +646,7 @@ LATER: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("key", "value", "feature"), LATER)
 def test_a_key_of_a_later_version_is_refused_by_name(key: str, value: str, feature: str) -> None:
-    assert told(f"tasks:\n  - id: a\n    run: x\n    {key}: {value}\n") == shown(
+    assert reported(f"tasks:\n  - id: a\n    run: x\n    {key}: {value}\n") == shown(
         f"""
         dag.yaml:4:5: error: '{key}' ({feature}) is not supported yet [not-supported-yet]
             4 |     {key}: {value}
@@ -659,11 +659,11 @@ def test_a_key_of_a_later_version_is_refused_by_name(key: str, value: str, featu
     "key", ["image: alpine", "dag: other", "approval: {prompt: ok}", "wait: {seconds: 1}"]
 )
 def test_an_action_of_a_later_version_counts_as_an_action(key: str) -> None:
-    assert "[no-action]" not in told(f"tasks: [{{id: a, {key}}}]")
+    assert "[no-action]" not in reported(f"tasks: [{{id: a, {key}}}]")
 
 
 def test_hooks_are_not_supported_yet() -> None:
-    assert told("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
+    assert reported("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
         """
         dag.yaml:1:1: error: 'hooks' (hooks) is not supported yet [not-supported-yet]
             1 | hooks: {on_exit: {run: x}}
@@ -673,7 +673,7 @@ def test_hooks_are_not_supported_yet() -> None:
 
 
 def test_one_error_does_not_hide_another() -> None:
-    findings = told(
+    findings = reported(
         """
         on_eror: continue
         tasks:
@@ -773,4 +773,4 @@ WRONG_VARIANTS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("line", "expected"), WRONG_VARIANTS.values(), ids=WRONG_VARIANTS)
 def test_an_error_about_variants_or_containers_is_shown_at_its_place(line: str, expected: str) -> None:
-    assert told(f"tasks:\n  - {{id: a, run: x, {line}}}").splitlines()[0] == f"dag.yaml:2:{expected}"
+    assert reported(f"tasks:\n  - {{id: a, run: x, {line}}}").splitlines()[0] == f"dag.yaml:2:{expected}"

@@ -8,7 +8,7 @@ from dagrun.core.model import Dag, OnError, Retry, Task, Trigger
 from dagrun.kinds.noop import NoAction
 from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.workflow import WorkflowAction
-from tests.unit.harness import load, read, shown, told
+from tests.unit.harness import load, read, reported, shown
 
 
 def one(line: str) -> Task:
@@ -82,7 +82,7 @@ def test_with_one_dependency_the_steps_are_no_sequence() -> None:
 
 
 def test_a_mixture_is_a_warning() -> None:
-    assert told("steps:\n  - {name: a}\n  - {name: b, dependsOn: [a]}\n  - {name: c, run: x}\n") == shown(
+    assert reported("steps:\n  - {name: a}\n  - {name: b, dependsOn: [a]}\n  - {name: c, run: x}\n") == shown(
         """
         dag.yaml:4:12: warning: 'c' has no 'dependsOn', so it waits for no step, but other steps have one [mixed-order]
             4 |   - {name: c, run: x}
@@ -277,8 +277,8 @@ WRONG: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
 def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
-    assert told(document) == shown(expected)
+    assert reported(document) == shown(expected)
 
 
 def test_an_orchestration_needs_a_name() -> None:
-    assert told("spec: {steps: [{name: a}]}", name=None).endswith("help: add `metadata: {name: my-dag}`")
+    assert reported("spec: {steps: [{name: a}]}", name=None).endswith("help: add `metadata: {name: my-dag}`")

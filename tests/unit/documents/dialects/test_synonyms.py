@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.harness import shown, told
+from tests.unit.harness import reported, shown
 
 ONE = {
     "tasks": "tasks:\n  - id: a\n    run: x\n    {}",
@@ -60,7 +60,7 @@ ONE = {
     ],
 )
 def test_a_key_of_another_tool_gets_the_equivalent_as_advice(dialect: str, word: str, help: str) -> None:
-    assert told(ONE[dialect].format(f"{word}: 1")) == shown(
+    assert reported(ONE[dialect].format(f"{word}: 1")) == shown(
         f"""
         dag.yaml:4:5: error: unknown key '{word}' [unknown-key]
             4 |     {word}: 1
@@ -110,10 +110,10 @@ def test_a_key_of_another_tool_gets_the_equivalent_as_advice(dialect: str, word:
     ],
 )  # fmt: skip
 def test_one_error_is_reported_once(document: str, word: str, help: str) -> None:
-    error, *_, advice = told(document).splitlines()
+    error, *_, advice = reported(document).splitlines()
     assert error.endswith(f"error: unknown key '{word}' [unknown-key]")
     assert advice == f"  help: {help}"
-    assert told(document).count("error:") == 1
+    assert reported(document).count("error:") == 1
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_one_error_is_reported_once(document: str, word: str, help: str) -> None
     ],
 )  # fmt: skip
 def test_a_value_of_a_wrong_type_gets_the_right_form_as_advice(document: str, error: str, help: str) -> None:
-    lines = told(document).splitlines()
+    lines = reported(document).splitlines()
     assert f"error: {error} [invalid-value]" in lines[0]
     assert lines[3:] == ([f"  help: {help}"] if help else [])
 
@@ -181,7 +181,7 @@ def test_a_value_of_a_wrong_type_gets_the_right_form_as_advice(document: str, er
     ],
 )  # fmt: skip
 def test_all_errors_are_reported_but_not_their_consequences(document: str, mistakes: list[str]) -> None:
-    lines = [line for line in told(document).splitlines() if ": error: " in line]
+    lines = [line for line in reported(document).splitlines() if ": error: " in line]
     assert sorted(line.removeprefix("dag.yaml:").split(": ")[0] for line in lines) == mistakes
 
 
@@ -189,7 +189,7 @@ def test_a_dependency_with_two_triggers_is_reported() -> None:
     document = (
         "tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}"
     )
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:3:37: error: 'a' is listed twice, with different triggers [contradiction]
             3 |   - {id: b, run: x, depends_on: [a, {task: a, trigger: failure}]}
@@ -201,7 +201,7 @@ def test_a_dependency_with_two_triggers_is_reported() -> None:
 
 def test_a_job_with_two_conditions_is_reported() -> None:
     document = "jobs:\n  a: {run: x}\n  b: {run: x, requires: [{job: a, condition: always}, a]}"
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:3:55: error: 'a' is listed twice, with different triggers [contradiction]
             3 |   b: {run: x, requires: [{job: a, condition: always}, a]}
@@ -219,4 +219,4 @@ def test_a_job_with_two_conditions_is_reported() -> None:
     ],
 )
 def test_a_dependency_listed_twice_with_one_trigger_is_one_dependency(document: str) -> None:
-    assert told(document) == ""
+    assert reported(document) == ""

@@ -14,7 +14,7 @@ from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Failure, Origin, Parameter, Registry
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
-from tests.unit.harness import read, registry, shown, told, workflow
+from tests.unit.harness import read, registry, reported, shown, workflow
 
 SWEEP = workflow("sweep", Parameter("inbox", "str", None, True), Parameter("limit", "int", "10", False))
 KNOWN = registry(SWEEP, workflow("anything", rest=True), workflow("nothing"))
@@ -27,7 +27,7 @@ def test_a_duplicate_id() -> None:
           - {id: b, run: x}
           - {id: a, run: x}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:4:10: error: ValidationError: Duplicate task IDs found: a [duplicate-id]
             4 |   - {id: a, run: x}
@@ -38,7 +38,10 @@ def test_a_duplicate_id() -> None:
 
 
 def test_an_id_used_three_times_is_reported_once() -> None:
-    assert told("tasks: [{id: a, run: x}, {id: a, run: x}, {id: a, run: x}]").count("Duplicate task IDs") == 1
+    assert (
+        reported("tasks: [{id: a, run: x}, {id: a, run: x}, {id: a, run: x}]").count("Duplicate task IDs")
+        == 1
+    )
 
 
 def test_a_dependency_that_does_not_exist() -> None:
@@ -47,7 +50,7 @@ def test_a_dependency_that_does_not_exist() -> None:
           - {id: extract, run: x}
           - {id: load, run: x, depends_on: [extrat]}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:3:37: error: ValidationError: Task 'load' depends on non-existent task 'extrat' [unknown-task]
             3 |   - {id: load, run: x, depends_on: [extrat]}
@@ -58,12 +61,12 @@ def test_a_dependency_that_does_not_exist() -> None:
 
 
 def test_without_a_similar_task_the_few_existing_ones_are_listed() -> None:
-    found = told("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
+    found = reported("tasks: [{id: build, run: x}, {id: test, run: x}, {id: b, run: x, depends_on: [zzz]}]")
     assert found.endswith("  help: available: build, test")
 
 
 def test_the_task_itself_is_never_the_advice() -> None:
-    assert "help" not in told("tasks: [{id: load, run: x, depends_on: [loda]}]")
+    assert "help" not in reported("tasks: [{id: load, run: x, depends_on: [loda]}]")
 
 
 def test_a_cycle_starts_with_its_first_task_in_the_file() -> None:
@@ -73,7 +76,7 @@ def test_a_cycle_starts_with_its_first_task_in_the_file() -> None:
           - {id: a, run: x, depends_on: [x, b]}
           - {id: b, run: x, depends_on: [{task: a}]}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:3:37: error: CycleDetectedError: Cycle detected in DAG 'my_dag': a -> b -> a [cycle]
             3 |   - {id: a, run: x, depends_on: [x, b]}
@@ -84,13 +87,13 @@ def test_a_cycle_starts_with_its_first_task_in_the_file() -> None:
 
 
 def test_a_task_that_depends_on_itself() -> None:
-    assert "CycleDetectedError: Cycle detected in DAG 'my_dag': a -> a [cycle]" in told(
+    assert "CycleDetectedError: Cycle detected in DAG 'my_dag': a -> a [cycle]" in reported(
         "tasks: [{id: a, run: x, depends_on: [a]}]"
     )
 
 
 def test_a_cycle_through_a_duplicate_id_is_not_reported() -> None:
-    found = told(
+    found = reported(
         """
         tasks:
           - {id: a, run: x}
@@ -105,7 +108,7 @@ def test_a_cycle_through_a_duplicate_id_is_not_reported() -> None:
 def test_a_long_cycle_is_shortened_in_the_message() -> None:
     tasks = "".join(f"  - {{id: t{i}, run: x, depends_on: [t{(i + 1) % 4_000}]}}\n" for i in range(4_000))
     begun = time.process_time()
-    message = told(f"tasks:\n{tasks}").splitlines()[0]
+    message = reported(f"tasks:\n{tasks}").splitlines()[0]
     assert message.startswith(
         "dag.yaml:2:35: error: CycleDetectedError: Cycle detected in DAG 'my_dag': t0 -> t1 -> "
     )
@@ -115,7 +118,7 @@ def test_a_long_cycle_is_shortened_in_the_message() -> None:
 
 
 def test_an_unknown_workflow_with_a_similar_one() -> None:
-    assert told("tasks:\n  - {id: a, workflow_ref: sweeep, params: {inbox: x}}", KNOWN) == shown(
+    assert reported("tasks:\n  - {id: a, workflow_ref: sweeep, params: {inbox: x}}", KNOWN) == shown(
         """
         dag.yaml:2:27: error: RunnerError: Unknown workflow: sweeep [unknown-workflow]
             2 |   - {id: a, workflow_ref: sweeep, params: {inbox: x}}
@@ -126,13 +129,14 @@ def test_an_unknown_workflow_with_a_similar_one() -> None:
 
 
 def test_an_unknown_workflow_without_a_similar_one() -> None:
-    assert "  help: `dagrun workflows` lists the registered workflows, `--workflows FILE` adds more" in told(
-        "tasks: [{id: a, workflow_ref: quite_another}]", KNOWN
+    assert (
+        "  help: `dagrun workflows` lists the registered workflows, `--workflows FILE` adds more"
+        in reported("tasks: [{id: a, workflow_ref: quite_another}]", KNOWN)
     )
 
 
 def test_without_a_registry_workflows_are_not_checked() -> None:
-    assert told("tasks: [{id: a, workflow_ref: quite_another}]") == ""
+    assert reported("tasks: [{id: a, workflow_ref: quite_another}]") == ""
 
 
 def test_parameters_are_compared_with_the_signature() -> None:
@@ -142,7 +146,7 @@ def test_parameters_are_compared_with_the_signature() -> None:
             workflow_ref: sweep
             params: {limti: 3, colour: blue}
         """
-    assert told(document, KNOWN) == shown(
+    assert reported(document, KNOWN) == shown(
         """
         dag.yaml:3:19: error: workflow 'sweep' needs the parameter 'inbox' [missing-parameter]
             3 |     workflow_ref: sweep
@@ -162,22 +166,24 @@ def test_parameters_are_compared_with_the_signature() -> None:
 
 @pytest.mark.parametrize("params", ["{inbox: x}", "{inbox: x, limit: 3}"])
 def test_matching_parameters_are_not_reported(params: str) -> None:
-    assert told(f"tasks: [{{id: a, workflow_ref: sweep, params: {params}}}]", KNOWN) == ""
+    assert reported(f"tasks: [{{id: a, workflow_ref: sweep, params: {params}}}]", KNOWN) == ""
 
 
 def test_a_workflow_with_keyword_arguments_takes_any_parameter() -> None:
-    assert told("tasks: [{id: a, workflow_ref: anything, params: {any: 1}}]", KNOWN) == ""
+    assert reported("tasks: [{id: a, workflow_ref: anything, params: {any: 1}}]", KNOWN) == ""
 
 
 def test_a_workflow_without_parameters_takes_none() -> None:
-    assert "  help: it takes: none" in told("tasks: [{id: a, workflow_ref: nothing, params: {x: 1}}]", KNOWN)
+    assert "  help: it takes: none" in reported(
+        "tasks: [{id: a, workflow_ref: nothing, params: {x: 1}}]", KNOWN
+    )
 
 
 def test_a_required_parameter_may_come_from_a_dependency() -> None:
     known = registry(workflow("brief", Parameter("report__path", "str", None, True)))
     task = "{id: brief, workflow_ref: brief, depends_on: [%s]}"
-    assert told(f"tasks: [{{id: report, run: x}}, {task % 'report'}]", known) == ""
-    assert "[missing-parameter]" in told(f"tasks: [{{id: other, run: x}}, {task % 'other'}]", known)
+    assert reported(f"tasks: [{{id: report, run: x}}, {task % 'report'}]", known) == ""
+    assert "[missing-parameter]" in reported(f"tasks: [{{id: other, run: x}}, {task % 'other'}]", known)
 
 
 def test_a_parameter_that_an_output_would_shadow_is_a_warning() -> None:
@@ -189,7 +195,7 @@ def test_a_parameter_that_an_output_would_shadow_is_a_warning() -> None:
             depends_on: [a]
             params: {a__k: 1}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:6:14: warning: an output of 'a' would replace the parameter 'a__k' [shadowed-parameter]
             6 |     params: {a__k: 1}
@@ -205,7 +211,7 @@ def test_two_parameters_of_a_script_would_share_a_variable() -> None:
             run: x
             params: {x-y: 1, x.y: 2}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:4:22: error: parameters 'x-y' and 'x.y' would both set $DAGRUN_PARAM_X_Y [variable-collision]
             4 |     params: {x-y: 1, x.y: 2}
@@ -216,7 +222,7 @@ def test_two_parameters_of_a_script_would_share_a_variable() -> None:
 
 
 def test_the_parameters_of_a_workflow_are_no_variables() -> None:
-    assert told("tasks: [{id: a, workflow_ref: anything, params: {x-y: 1, x.y: 2}}]", KNOWN) == ""
+    assert reported("tasks: [{id: a, workflow_ref: anything, params: {x-y: 1, x.y: 2}}]", KNOWN) == ""
 
 
 def test_a_default_that_its_declaration_does_not_allow_is_reported() -> None:
@@ -225,7 +231,7 @@ def test_a_default_that_its_declaration_does_not_allow_is_reported() -> None:
           n: {type: integer, default: many}
         tasks: [{id: a, run: x}]
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:2:6: error: the default of parameter 'n' must be of type integer, not string 'many' [invalid-value]
             2 |   n: {type: integer, default: many}
@@ -240,20 +246,20 @@ def test_unreadable_workflows_are_an_error_only_if_they_are_needed(listed: bool,
         KNOWN.workflows, (Failure(Origin("module", "flows", listed), "flows.py:3: NameError: x"),)
     )
     message = "cannot read workflows from flows: flows.py:3: NameError: x [unreadable-workflows]"
-    found = told("tasks: [{id: a, workflow_ref: unheard_of}, {id: b, workflow_ref: unheard_of}]", known)
+    found = reported("tasks: [{id: a, workflow_ref: unheard_of}, {id: b, workflow_ref: unheard_of}]", known)
     assert f"{level}: {message}" in found
     assert ("help: it may be defined in flows, which cannot be read" in found) is listed
     assert found.count("Unknown workflow") == (1 if listed else 2)
-    assert f"warning: {message}" in told("tasks: [{id: a, workflow_ref: nothing}]", known)
-    assert told("tasks: [{id: a, run: x}]", known) == ""
+    assert f"warning: {message}" in reported("tasks: [{id: a, workflow_ref: nothing}]", known)
+    assert reported("tasks: [{id: a, run: x}]", known) == ""
 
 
 def test_a_number_that_json_does_not_have_cannot_be_a_parameter() -> None:
-    assert "contains .inf or .nan" in told("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
+    assert "contains .inf or .nan" in reported("tasks: [{id: a, run: x, params: {deep: [{n: .inf}]}}]")
 
 
 def test_a_parameter_of_a_script_may_have_no_variable() -> None:
-    assert told("tasks:\n  - {id: a, run: x, params: {two words: 1}}") == shown(
+    assert reported("tasks:\n  - {id: a, run: x, params: {two words: 1}}") == shown(
         """
         dag.yaml:2:30: warning: the parameter 'two words' cannot be an environment variable: it is only in $DAGRUN_PARAMS_FILE [no-variable]
             2 |   - {id: a, run: x, params: {two words: 1}}
@@ -264,7 +270,7 @@ def test_a_parameter_of_a_script_may_have_no_variable() -> None:
 
 
 def test_all_findings_are_in_the_order_of_the_lines() -> None:
-    findings = told(
+    findings = reported(
         """
         tasks:
           - {id: a, workflow_ref: unheard_of, depends_on: [ghost]}
@@ -316,7 +322,7 @@ def test_the_service_reports_all_findings_in_the_order_of_the_lines(tmp_path: Pa
 
 
 def test_an_error_in_the_defaults_is_reported_once_at_its_place() -> None:
-    assert told(
+    assert reported(
         """
         defaults: {params: {a: "${{ nope }}"}}
         tasks: [{id: a, run: x}, {id: b, run: x}]
@@ -332,7 +338,7 @@ def test_an_error_in_the_defaults_is_reported_once_at_its_place() -> None:
 
 
 def test_a_misspelt_key_does_not_hide_other_errors_of_its_task() -> None:
-    findings = told('tasks: [{id: a, run: x, tigger: always, if: "params.n = 1"}]')
+    findings = reported('tasks: [{id: a, run: x, tigger: always, if: "params.n = 1"}]')
     assert [line.rpartition("[")[2] for line in findings.splitlines() if "error: " in line] == [
         "unknown-key]",
         "invalid-expression]",
@@ -354,11 +360,11 @@ VARIANTS = "tasks:\n  - {{id: t, run: x, matrix: {{os: [a, b]}}}}\n  - {{id: u, 
     ],
 )
 def test_a_variant_can_be_named_as_a_task_can(line: str) -> None:
-    assert told(VARIANTS.format(line)) == ""
+    assert reported(VARIANTS.format(line)) == ""
 
 
 def test_an_unknown_variant_gets_the_existing_ones_as_advice() -> None:
-    assert told(VARIANTS.format("run: x, depends_on: ['t[v=3.10]']")) == shown(
+    assert reported(VARIANTS.format("run: x, depends_on: ['t[v=3.10]']")) == shown(
         """
         dag.yaml:3:34: error: ValidationError: Task 'u' depends on non-existent task 't[v=3.10]' [unknown-task]
             3 |   - {id: u, run: x, depends_on: ['t[v=3.10]']}
@@ -369,12 +375,12 @@ def test_an_unknown_variant_gets_the_existing_ones_as_advice() -> None:
 
 
 def test_a_dependency_on_one_variant_is_not_one_on_all() -> None:
-    found = told(VARIANTS.format("run: x, depends_on: ['t[os=a]'], if: tasks.t.changed"))
+    found = reported(VARIANTS.format("run: x, depends_on: ['t[os=a]'], if: tasks.t.changed"))
     assert "'t' is not an ancestor of this task" in found
 
 
 def test_a_cycle_through_a_variant_is_a_cycle() -> None:
-    found = told(
+    found = reported(
         "tasks: [{id: t, run: x, matrix: {os: [a]}, depends_on: [u]}, {id: u, run: x, depends_on: ['t[os=a]']}]"
     )
     assert "Cycle detected in DAG 'my_dag': t -> u -> t" in found
@@ -392,7 +398,7 @@ def test_a_cycle_through_a_variant_is_a_cycle() -> None:
     ],
 )
 def test_every_expression_is_checked(line: str, expected: str) -> None:
-    assert expected in told(VARIANTS.format(line))
+    assert expected in reported(VARIANTS.format(line))
 
 
 @pytest.mark.parametrize(
@@ -416,11 +422,13 @@ def test_an_unknown_variant_is_reported_with_advice(named: str, help: str) -> No
           - {{id: t, run: x, for_each: [1, 2]}}
           - {{id: z, run: x, depends_on: ["{named}"]}}
         """
-    assert told(document).splitlines()[3] == f"  help: {help}"
+    assert reported(document).splitlines()[3] == f"  help: {help}"
 
 
 def test_an_item_whose_text_is_lost_is_a_warning() -> None:
-    assert told("tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}") == shown(
+    assert reported(
+        "tasks:\n  - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}"
+    ) == shown(
         """
         dag.yaml:2:37: warning: 3.10 becomes the number 3.1 [changed-number]
             2 |   - {id: a, run: x, for_each: [3.9, 3.10, {v: 1.20}, '3.10', 7, true]}
@@ -444,7 +452,7 @@ def test_an_item_whose_text_is_lost_is_a_warning() -> None:
     ],
 )
 def test_a_result_that_comes_too_late_gets_advice(asked: str, advice: str) -> None:
-    found = told(
+    found = reported(
         f"""
         tasks:
           - {{id: a, run: "echo ${{{{ tasks.{asked}.outputs.x }}}}"}}
@@ -462,7 +470,9 @@ def test_a_result_that_comes_too_late_gets_advice(asked: str, advice: str) -> No
 )
 def test_an_unknown_workflow_is_reported_at_its_name(line: str) -> None:
     document = f"steps: [{{name: a, {line}}}]"
-    assert told(document, KNOWN).startswith(f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError")
+    assert reported(document, KNOWN).startswith(
+        f"dag.yaml:1:{document.index('sweeep') + 1}: error: RunnerError"
+    )
 
 
 @pytest.mark.parametrize(
@@ -473,15 +483,17 @@ def test_an_unknown_workflow_is_reported_at_its_name(line: str) -> None:
     ],
 )
 def test_a_missing_parameter_is_reported_with_the_key_of_the_dialect(document: str, advice: str) -> None:
-    assert told(document, KNOWN).endswith(f"  help: {advice}")
+    assert reported(document, KNOWN).endswith(f"  help: {advice}")
 
 
 def test_parameters_under_a_wrong_key_are_not_also_missing() -> None:
-    assert told("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1
+    assert (
+        reported("steps: [{name: a, toolRef: {name: sweep}, params: {inbox: x}}]", KNOWN).count("error:") == 1
+    )
 
 
 def test_a_useless_exclude_does_not_hide_other_errors() -> None:
-    found = told(
+    found = reported(
         """
         tasks:
           - {id: a, run: "echo ${{ matrix.so }}", matrix: {os: [x], exclude: [{os: y}]}}
@@ -510,7 +522,7 @@ def test_a_parameter_whose_text_is_lost_is_a_warning(written: str, read: str) ->
         f"jobs: {{a: {{commands: [x], params: {{v: {written}}}}}}}",
         f"steps: [{{name: a, run: x, with: {{v: {written}}}}}]",
     ):
-        assert told(document).count(warning) == 1, document
+        assert reported(document).count(warning) == 1, document
 
 
 @pytest.mark.parametrize(
@@ -546,7 +558,7 @@ def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
           - {id: b, shell: bash, run: "[[ a ]]"}
           - {id: c, run: "#!/bin/bash\\n[[ a ]]"}
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:5:19: warning: `&>` is bash syntax, which sh may read as something else [bash-syntax]
             5 |       - x=$(cat f &> log)
@@ -558,5 +570,5 @@ def test_bash_syntax_in_a_script_for_sh_is_a_warning() -> None:
 
 def test_an_error_in_the_defaults_of_many_tasks_is_one_error() -> None:
     tasks = "".join(f"  - {{id: t{i}, run: x}}\n" for i in range(300))
-    found = told(f"defaults: {{params: {{a: .inf}}}}\ntasks:\n{tasks}")
+    found = reported(f"defaults: {{params: {{a: .inf}}}}\ntasks:\n{tasks}")
     assert found.count("error:") == 1

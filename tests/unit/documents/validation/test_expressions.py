@@ -12,7 +12,7 @@ from dagrun.core.model import Matrix
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.expressions import check_expressions
 from dagrun.documents.yaml import Source
-from tests.unit.harness import shown, told
+from tests.unit.harness import reported, shown
 
 MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))
 
@@ -58,7 +58,7 @@ def test_matrix_and_item_exist_only_in_tasks_with_variants(place: str) -> None:
     ],
 )
 def test_matrix_and_item_in_the_wrong_task_get_advice(task: str, help: str) -> None:
-    assert told(f"tasks: [{{id: a, {task}}}]").splitlines()[-1] == f"  help: {help}"
+    assert reported(f"tasks: [{{id: a, {task}}}]").splitlines()[-1] == f"  help: {help}"
 
 
 @pytest.mark.parametrize("root", ["github", "env"])
@@ -90,45 +90,45 @@ BY_NAME = "an expression can read 'env' only by a literal name"
 )
 @pytest.mark.parametrize("place", [each for each in EVERYWHERE if "env" not in each])
 def test_in_a_document_with_secrets_env_is_read_by_name(expression: str, place: str) -> None:
-    assert BY_NAME in told(SECRETIVE.format(place.replace("X", expression)))
+    assert BY_NAME in reported(SECRETIVE.format(place.replace("X", expression)))
 
 
 @pytest.mark.parametrize("expression", ["env[params.p]", "toJSON(env)"])
 def test_without_secrets_env_is_a_mapping_like_any_other(expression: str) -> None:
-    assert told(f"params: {{p: A}}\ntasks: [{{id: t, run: 'echo ${{{{ {expression} }}}}'}}]") == ""
+    assert reported(f"params: {{p: A}}\ntasks: [{{id: t, run: 'echo ${{{{ {expression} }}}}'}}]") == ""
 
 
 @pytest.mark.parametrize("expression", ["secrets", "secrets[params.p]", "toJSON(secrets)"])
 def test_a_secret_is_read_by_name(expression: str) -> None:
     text = SECRETIVE.replace("DOC: ", "OTHER: '${{{{ " + expression.replace("'", "''") + " }}}}', DOC: ")
-    assert "an expression can read 'secrets' only by a literal name" in told(text.format("run: x"))
+    assert "an expression can read 'secrets' only by a literal name" in reported(text.format("run: x"))
 
 
 @pytest.mark.parametrize("name", ["DOC", "A"])
 def test_no_expression_passes_on_a_variable_with_a_secret(name: str) -> None:
     for place in EVERYWHERE:
         if "env" not in place:
-            assert f"env.{name} contains a secret" in told(
+            assert f"env.{name} contains a secret" in reported(
                 SECRETIVE.format(place.replace("X", f"env.{name}"))
             )
 
 
 def test_no_other_variable_gets_a_variable_with_a_secret() -> None:
     text = SECRETIVE.replace('"}}, {}', '", B: "${{{{ env.A }}}}"}}, {}')
-    assert "env.A contains a secret" in told(text.format("run: x"))
+    assert "env.A contains a secret" in reported(text.format("run: x"))
 
 
 @pytest.mark.parametrize("expression", ["fromJSON(secrets.S).key", "fromJSON(format('[{0}]', secrets.S))"])
 def test_a_secret_cannot_be_split(expression: str) -> None:
     text = SECRETIVE.format("run: x").replace("DOC: ", f'OTHER: "${{{{ {expression} }}}}", DOC: ')
-    assert "a part of a secret would not be masked" in told(text)
+    assert "a part of a secret would not be masked" in reported(text)
 
 
 def test_a_secret_may_be_a_part_of_a_text() -> None:
     text = SECRETIVE.format("run: x").replace(
         "DOC: ", "OTHER: \"${{ format('Bearer {0}', secrets.S) }}\", DOC: "
     )
-    assert told(text) == ""
+    assert reported(text) == ""
 
 
 # --- variables ---
@@ -145,7 +145,7 @@ def test_a_secret_may_be_a_part_of_a_text() -> None:
 def test_text_that_only_a_shell_would_expand_is_a_warning(
     document: str, value: str, written: str, name: str
 ) -> None:
-    first, *_, last = told(document.format(value)).splitlines()
+    first, *_, last = reported(document.format(value)).splitlines()
     assert f"warning: '{written}' is not expanded: values of 'env' are not read by a shell" in first
     assert last == f"  help: write ${{{{ env.{name} }}}}"
 
@@ -154,26 +154,26 @@ def test_text_that_only_a_shell_would_expand_is_a_warning(
     "value", ["${{ env.X }}", "$${{ x }}", "$5", "a$", "$$HOME", "a~b", "x ~", "100 %", "${}"]
 )
 def test_other_values_are_not_reported(value: str) -> None:
-    assert told(f"tasks: [{{id: a, run: x, env: {{A: '{value}'}}}}]") == ""
+    assert reported(f"tasks: [{{id: a, run: x, env: {{A: '{value}'}}}}]") == ""
 
 
 def test_a_value_that_reads_a_variable_further_down_is_a_warning() -> None:
-    (line, *_) = told("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
+    (line, *_) = reported("env: {A: '${{ env.B }}', B: b}\ntasks: [{id: a, run: x}]").splitlines()
     assert line.endswith(
         "warning: env.B is defined further down, so this is its value from other sources, or empty [env-order]"
     )
-    assert told("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
-    assert told("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
+    assert reported("env: {B: b}\ntasks: [{id: a, run: x, env: {A: '${{ env.B }}', B: c}}]") == ""
+    assert reported("env: {B: b, A: '${{ env.B }}${{ env.A }}'}\ntasks: [{id: a, run: x}]") == ""
 
 
 def test_a_name_with_a_secret_can_be_read_after_it_has_another_value() -> None:
     secret = "secrets: [S]\nenv: {A: '${{ secrets.S }}', B: '${{ env.A }}'}\ntasks: [{id: a, run: x}]"
-    assert "env.A contains a secret" in told(secret)
+    assert "env.A contains a secret" in reported(secret)
     anew = (
         "secrets: [S]\nenv: {A: '${{ secrets.S }}'}\n"
         "tasks: [{id: a, run: x, env: {A: plain, B: '${{ env.A }}'}}]"
     )
-    assert told(anew) == ""
+    assert reported(anew) == ""
 
 
 # --- defaults of parameters ---
@@ -198,7 +198,7 @@ def test_a_name_with_a_secret_can_be_read_after_it_has_another_value() -> None:
 )
 @pytest.mark.parametrize("declared", ["'{}'", "{{default: '{}'}}", "[{{a: '{}'}}]"])
 def test_a_name_that_a_default_cannot_read_is_reported(declared: str, default: str, message: str) -> None:
-    text = told(
+    text = reported(
         "secrets: [S]\nenv: {P: '${{ params.y }}', S: '${{ secrets.S }}'}\n"
         f"params: {{y: 1, x: {declared.format(default)}}}\ntasks: [{{id: a, run: x}}]"
     )
@@ -212,7 +212,8 @@ def test_a_name_that_a_default_cannot_read_is_reported(declared: str, default: s
 )
 def test_a_name_that_a_default_can_read_is_not_reported(default: str) -> None:
     assert (
-        told(f"env: {{E: '${{{{ env.X }}}}'}}\nparams: {{x: '{default}'}}\ntasks: [{{id: a, run: x}}]") == ""
+        reported(f"env: {{E: '${{{{ env.X }}}}'}}\nparams: {{x: '{default}'}}\ntasks: [{{id: a, run: x}}]")
+        == ""
     )
 
 
@@ -228,7 +229,7 @@ def test_a_name_that_a_default_can_read_is_not_reported(default: str) -> None:
     ],
 )  # fmt: skip
 def test_a_declared_parameter_has_one_type(params: str, condition: str, message: str) -> None:
-    assert message in told(f'params: {params}\ntasks: [{{id: a, run: x, if: "{condition}"}}]')
+    assert message in reported(f'params: {params}\ntasks: [{{id: a, run: x, if: "{condition}"}}]')
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_declared_parameter_has_one_type(params: str, condition: str, message:
     ["{p: 1}", "{p: text}", "{p: {type: string}}", "{p: {type: string, default: '${{ env.X }}'}}", "{p: }"],
 )
 def test_a_parameter_without_a_type_is_not_checked(params: str) -> None:
-    assert told(f"params: {params}\ntasks: [{{id: a, run: x, if: params.p == 1}}]") == ""
+    assert reported(f"params: {params}\ntasks: [{{id: a, run: x, if: params.p == 1}}]") == ""
 
 
 def test_a_matrix_value_is_text_or_a_boolean() -> None:
@@ -258,7 +259,7 @@ def test_that_applies_to_the_document_too() -> None:
         env: {PS4: "+ ${{ run.id }}"}
         tasks: [{id: a, run: x}]
         """
-    assert told(document) == shown(
+    assert reported(document) == shown(
         """
         dag.yaml:1:15: error: a value cannot be used here: a shell evaluates the value of PS4 [invalid-expression]
             1 | env: {PS4: "+ ${{ run.id }}"}
@@ -272,5 +273,5 @@ def test_a_script_that_many_tasks_share_is_read_once() -> None:
     lines = "".join(f"      echo {i} ${{{{ run.id }}}}\n" for i in range(300))
     more = "".join(f"  - {{id: t{i}, run: *script}}\n" for i in range(1000))
     began = time.process_time()
-    assert told(f"tasks:\n  - id: a\n    run: &script |\n{lines}{more}") == ""
+    assert reported(f"tasks:\n  - id: a\n    run: &script |\n{lines}{more}") == ""
     assert time.process_time() - began < 20

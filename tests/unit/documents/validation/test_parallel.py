@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.harness import shown, told
+from tests.unit.harness import reported, shown
 
 WRONG: dict[str, tuple[str, str]] = {
     "nobody": (
@@ -64,12 +64,12 @@ WRONG: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
 def test_an_entry_that_cannot_apply_is_shown_at_its_place(document: str, expected: str) -> None:
-    assert told(document) == shown(expected)
+    assert reported(document) == shown(expected)
 
 
 def test_parallel_groups_can_follow_each_other() -> None:
     assert (
-        told(
+        reported(
             """
         jobs:
           a: {run: x, parallel_with: [b]}
@@ -83,11 +83,11 @@ def test_parallel_groups_can_follow_each_other() -> None:
 
 
 def test_a_cycle_is_reported_only_as_a_cycle() -> None:
-    found = told("jobs: {a: {run: x, requires: [b], parallel_with: [b]}, b: {run: x, requires: [a]}}")
+    found = reported("jobs: {a: {run: x, requires: [b], parallel_with: [b]}, b: {run: x, requires: [a]}}")
     assert (found.count("[cycle]"), found.count("[not-parallel]")) == (1, 0)
 
 
 def test_many_entries_cost_little() -> None:
     """Each pair looked at by itself would take minutes."""
     jobs = [f"  j{i}: {{run: x, parallel_with: [j{i + 1}]}}" for i in range(2_000)]
-    assert told("\n".join(["jobs:", *jobs, "  j2000: {run: x}"])) == ""
+    assert reported("\n".join(["jobs:", *jobs, "  j2000: {run: x}"])) == ""

@@ -26,7 +26,7 @@ from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
-from tests.unit.harness import shown, told
+from tests.unit.harness import reported, shown
 
 WRONG: dict[str, tuple[str, str]] = {
     "a condition that is false": (
@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize(("document", "expected"), WRONG.values(), ids=WRONG)
 def test_a_task_that_can_never_start_says_why(document: str, expected: str) -> None:
-    assert told(document) == shown(expected)
+    assert reported(document) == shown(expected)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_a_task_that_can_never_start_says_why(document: str, expected: str) -> N
     ],
 )
 def test_a_task_that_can_start_is_not_reported(document: str) -> None:
-    assert told(document) == ""
+    assert reported(document) == ""
 
 
 def test_reachability_is_checked_only_without_errors() -> None:
     """Where a dependency is missing nobody knows what can start."""
-    assert "[unreachable]" not in told("tasks: [{id: a, run: x, if: false, depends_on: [b]}]")
+    assert "[unreachable]" not in reported("tasks: [{id: a, run: x, if: false, depends_on: [b]}]")
 
 
 # --- what is reported never happens: small DAGs, driven through the real fold in every way ---
@@ -256,7 +256,7 @@ def no_file(_: Blob) -> dict[str, Json]:
 @settings(max_examples=100)
 @given(dags(), st.data())
 def test_a_reported_task_never_starts(dag: Dag, draw: st.DataObject) -> None:
-    reported = {
+    unreachable = {
         dag.tasks[i].id for i in never_starting(dag, NodeLocations(_KEYS, [((), {})] * len(dag.tasks)))
     }
-    assert not reported & started(dag, draw)
+    assert not unreachable & started(dag, draw)

@@ -21,6 +21,6 @@ def findings(text: str, limits: Limits | None = None) -> tuple[Finding, ...]:
     return caught.value.findings
 
 
-def told(text: str, limits: Limits | None = None) -> list[tuple[str, str]]:
+def reported(text: str, limits: Limits | None = None) -> list[tuple[str, str]]:
     """Each finding's "line:column" and code."""
     return [(f"{f.place.line}:{f.place.column}", f.code) for f in findings(text, limits)]

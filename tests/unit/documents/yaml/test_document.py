@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from dagrun.documents.yaml import Source
-from tests.unit.documents.yaml.helpers import findings, told
+from tests.unit.documents.yaml.helpers import findings, reported
 
 FLOW = """\
 name: nightly
@@ -81,11 +81,11 @@ def test_all_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     with_libyaml = {"timeout": 16, "retry": {"max": 3}}
     assert source.load()["tasks"][1] == with_libyaml
     assert str(source.place(("tasks", 1, "retry", "max"))) == "<inline>:4:16"
-    assert told("[" * 3000) == [("1:65", "too-deep")]
+    assert reported("[" * 3000) == [("1:65", "too-deep")]
     assert findings("a:\n\tb")[0].message == "a tab is used for indentation"
     assert findings("a: [1")[0].message == "'[' is never closed"
     assert (
         findings("a:\n  b: 1\n c: 2")[0].message
         == "the indentation of this line matches none of the lines above"
     )
-    assert told("é: \x07") == [("1:4", "control-character")]
+    assert reported("é: \x07") == [("1:4", "control-character")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.documents.yaml.helpers import load, told
+from tests.unit.documents.yaml.helpers import load, reported
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_huge_float_from_an_int_is_infinite() -> None:
     ],
 )
 def test_a_value_that_does_not_fit_its_tag_is_a_finding(text: str) -> None:
-    assert told(f"a: {text}") == [("1:4", "tag-mismatch")]
+    assert reported(f"a: {text}") == [("1:4", "tag-mismatch")]
 
 
 @pytest.mark.parametrize(
     "text", ["!secret x", "!!python/object:os.system x", "!!set {}", "!!timestamp 2024-01-31"]
 )
 def test_other_tags_are_findings(text: str) -> None:
-    assert told(f"a: {text}") == [("1:4", "unknown-tag")]
+    assert reported(f"a: {text}") == [("1:4", "unknown-tag")]
