@@ -10,7 +10,7 @@ from dagrun import signals
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    signals.leave_quietly()
+    signals.exit_on_signals()
     from dagrun.cli import streams
 
     streams.install()

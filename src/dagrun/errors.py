@@ -147,25 +147,25 @@ def escaped(char: str) -> str:
 
 
 #: With more names than this, only those with a similar beginning or end are compared: a comparison takes microseconds.
-MOST_COMPARED = 500
+MAX_COMPARED = 500
 
 
 def _alike(name: str, known: Collection[str]) -> list[str]:
-    """At most MOST_COMPARED names of similar length that begin or end with the same three letters."""
+    """At most MAX_COMPARED names of similar length that begin or end with the same three letters."""
     start, end, length = name[:3], name[-3:], len(name)
     alike = (
         each
         for each in known
         if abs(len(each) - length) <= 3 and (each.startswith(start) or each.endswith(end))
     )
-    return list(islice(alike, MOST_COMPARED))
+    return list(islice(alike, MAX_COMPARED))
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that is most similar; None when none is similar."""
     import difflib  # slow to import, and only needed for a misspelt name
 
-    names = sorted(known) if len(known) <= MOST_COMPARED else sorted(_alike(name, known))
+    names = sorted(known) if len(known) <= MAX_COMPARED else sorted(_alike(name, known))
     matches = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     if not matches and len(name) > 2:
         matches = [each for each in names if each.startswith(name)]

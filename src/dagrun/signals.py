@@ -1,6 +1,6 @@
-"""What SIGINT and SIGTERM do before and between runs. While a run is driven, `cli/run_signals` has its own handlers.
+"""SIGINT and SIGTERM before and between runs. While dagrun drives a run, `cli/run_signals` has its own handlers.
 
-Imports next to nothing: the command line calls it before anything else.
+The command line calls it first, so it imports almost nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-_ENDING = (_signal.SIGINT, _signal.SIGTERM)
+_SIGNALS = (_signal.SIGINT, _signal.SIGTERM)
 
 
-def leave_quietly() -> None:
-    """From now on SIGINT and SIGTERM end the process at once, with exit code 130 or 143 and without a word.
+def exit_on_signals() -> None:
+    """Make SIGINT and SIGTERM end the process at once, silently, with exit code 130 or 143.
 
-    An exception would be a traceback wherever Python cannot pass it on: in an import, a callback, a destructor.
-    A keeper that has been forked notices, and ends what it owns.
+    An exception would show a traceback where Python cannot pass it on: in an import, a callback, a destructor.
+    A keeper that has been forked notices the end of this process, and ends its own processes.
     """
-    for signum in _ENDING:
+    for signum in _SIGNALS:
         if (
             _signal.getsignal(signum) != _signal.SIG_IGN
         ):  # as nohup and scripts set it for background commands
-            _signal.signal(signum, _leave)
+            _signal.signal(signum, _exit)
 
 
-def _leave(signum: int, _frame: FrameType | None) -> None:
+def _exit(signum: int, _frame: FrameType | None) -> None:
     os._exit(128 + signum)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dagrun.views.estimate import Estimate
     from dagrun.views.why import Why
 
-MOST_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
+MAX_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
 
 
 class RunQueries:
@@ -190,7 +190,7 @@ class RunQueries:
         from dagrun.views import estimate
 
         history = estimate.History(graph)
-        for run_id in islice(self.runs.ids(), MOST_RUNS_READ):
+        for run_id in islice(self.runs.ids(), MAX_RUNS_READ):
             if history.is_enough:
                 break
             try:

@@ -34,7 +34,7 @@ from dagrun.storage.run_store import RunStore
 if TYPE_CHECKING:
     from rich.text import Text
 
-MOST_SHOWN = 256 * 1024  # bytes of the output of one attempt; the log has all of it
+MAX_SHOWN = 256 * 1024  # bytes of the output of one attempt; the log has all of it
 
 
 class PlainProgress(RunObserver):
@@ -174,11 +174,11 @@ class _LogTail:
         """The new complete lines; with `last` also an incomplete one."""
         try:
             if self.path.stat().st_size > self.offset:
-                if self.offset >= MOST_SHOWN:
+                if self.offset >= MAX_SHOWN:
                     return
                 with self.path.open("rb") as file:
                     file.seek(self.offset)
-                    data = file.read(MOST_SHOWN - self.offset)
+                    data = file.read(MAX_SHOWN - self.offset)
                 self.offset += len(data)
                 self.rest += data
         except OSError:  # not created yet, or removed
@@ -189,7 +189,7 @@ class _LogTail:
             self.rest = b""
         for line in whole:
             yield _printable(line)
-        if whole and self.offset >= MOST_SHOWN:
+        if whole and self.offset >= MAX_SHOWN:
             yield f"... more in {self.path}"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dagrun.scheduling.schedule_queries import CheckedFiles, Preview
     from dagrun.scheduling.scheduler import Scheduler
 
-MOST_FIRES = 10_000  # of one schedule
+MAX_FIRES = 10_000  # of one schedule
 DRAIN_TIMEOUT = 1.0  # seconds that a scheduler waits at its end until its output is read
 
 Directory = Annotated[
@@ -271,7 +271,7 @@ def schedules(
         if words:
             return _reset(service, files, words, form)
         loaded = files.load()
-        found = service.schedules.views(loaded.schedules, time.time(), min(count, MOST_FIRES))
+        found = service.schedules.views(loaded.schedules, time.time(), min(count, MAX_FIRES))
     if form is Form.JSON:
         output.print_json({"schedules": [each.to_json() for each in found]})
     code = _print_findings(loaded)

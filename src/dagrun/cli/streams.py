@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 #: Bytes that are kept for a slow reader within `unhurried`. Later output is dropped.
-MOST_KEPT = 1024 * 1024
+MAX_KEPT = 1024 * 1024
 #: Bytes per write to a stream that must not block: POSIX guarantees room for them.
 _PIECE = 512
 
@@ -76,7 +76,7 @@ class _Descriptor(io.RawIOBase):
             if self.lost is None:
                 if self._was_closed:
                     self._lose(OSError(errno.EBADF, "it is closed"))
-                elif not self.waits and len(self._left) > MOST_KEPT:
+                elif not self.waits and len(self._left) > MAX_KEPT:
                     self.dropped += 1
                 else:
                     self._left += data

@@ -12,7 +12,7 @@ from dagrun.core.state import RunState
 from dagrun.core.task_state import TaskState, summary_of
 from dagrun.core.work import AttemptResult, Blob
 
-_MOST_NAMES = 5  # of variants, in one sentence
+_MAX_NAMES = 5  # of variants, in one sentence
 
 
 def attempt_end(state: RunState, node: Node, result: AttemptResult, now: float, chance: float) -> Event:
@@ -116,5 +116,5 @@ def _time_since_first_start(state: RunState, variants: Sequence[TaskState], now:
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(names[:_MAX_NAMES]) + more

@@ -12,7 +12,7 @@ from typing import Any
 
 from dagrun.clock import from_rfc3339, to_rfc3339
 from dagrun.core.events import EVENTS, DagResume, Event, TaskExpand
-from dagrun.core.variants import MOST_VARIANTS
+from dagrun.core.variants import MAX_VARIANTS
 from dagrun.core.work import Blob, Json
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -146,4 +146,4 @@ def _blob(data: Mapping[str, Json]) -> Blob:
 
 
 def _is_list_of(event: TaskExpand, count: int) -> bool:
-    return 0 <= count <= MOST_VARIANTS and (event.items is None or len(event.items) == count)
+    return 0 <= count <= MAX_VARIANTS and (event.items is None or len(event.items) == count)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: Maximum bytes of one value in an environment variable, and of all variables of a task; larger values are passed in files.
-MOST_IN_ENVIRONMENT = 32 * 1024
-MOST_TOGETHER = 256 * 1024
+MAX_VARIABLE_BYTES = 32 * 1024
+MAX_ENVIRONMENT_BYTES = 256 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,1024}")
 _PREFIX = "DAGRUN_PARAM_"
-_MENTIONED = re.compile(rf"{_PREFIX}[A-Z0-9_]+")
+_PARAMETER_VARIABLE = re.compile(rf"{_PREFIX}[A-Z0-9_]+")
 _OVERHEAD = (
     10  # bytes that a variable takes besides its name and its value: '=', NUL and its place in a table
 )
@@ -49,9 +49,9 @@ def by_output(variants: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, An
     return dict(found)
 
 
-def mentioned(script: str) -> frozenset[str]:
+def variables_named_in(script: str) -> frozenset[str]:
     """The parameter variables that a script names."""
-    return frozenset(_MENTIONED.findall(script))
+    return frozenset(_PARAMETER_VARIABLE.findall(script))
 
 
 def as_bytes(value: Any) -> bytes:
@@ -72,7 +72,7 @@ def size_of(variables: Mapping[str, str | bytes]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Handed:
+class ParameterVariables:
     """How the parameters of a script reach it, besides the one file that holds all of them."""
 
     #: The values passed in environment variables.
@@ -85,10 +85,10 @@ class Handed:
     ambiguous: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def handed(
+def parameter_variables(
     params: Mapping[str, Any], upstream: Mapping[str, Mapping[str, Any]], named: Collection[str], room: int,
     path_length: int,
-) -> Handed:  # fmt: skip
+) -> ParameterVariables:  # fmt: skip
     """Which parameters become environment variables, which get a file, and which are only in the file of all parameters.
 
     A value over 32 KiB, or with a NUL character, is no variable; nor are the largest values once all of them take more
@@ -101,7 +101,7 @@ def handed(
     inside = {
         variable: data
         for variable, data in values.items()
-        if len(data) <= MOST_IN_ENVIRONMENT and b"\0" not in data
+        if len(data) <= MAX_VARIABLE_BYTES and b"\0" not in data
     }
     total = size_of(inside)
     place = {variable: i for i, variable in enumerate(inside)}
@@ -111,7 +111,7 @@ def handed(
         total -= len(variable) + len(inside.pop(variable)) + _OVERHEAD
     left_out = {variable: len(data) for variable, data in values.items() if variable not in inside}
     files = dict(_files(values, left_out, named, room, path_length, taken=owners.keys() | ambiguous.keys()))
-    return Handed(inside, files, left_out, ambiguous)
+    return ParameterVariables(inside, files, left_out, ambiguous)
 
 
 def _owners(

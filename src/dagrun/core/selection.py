@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dagrun.core.model import Dag, Matrix, Task, Trigger
-from dagrun.core.variants import MOST_VARIANTS, base_id, meant, there_is, variant_id, variants
+from dagrun.core.variants import MAX_VARIANTS, base_id, meant, there_is, variant_id, variants
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.language import expressions
 
@@ -85,7 +85,7 @@ def variants_of(task: Task, named: Iterable[str]) -> Sequence[str]:
         return ()
     if task.only_items is not None:
         return [variant_id(task.id, str(number)) for number in task.only_items]
-    most = len(task.for_each) if isinstance(task.for_each, tuple) else MOST_VARIANTS
+    most = len(task.for_each) if isinstance(task.for_each, tuple) else MAX_VARIANTS
     numbers = {int(number) for name in named if (number := _number(task.id, name))}
     return [
         *(variant_id(task.id, str(number)) for number in sorted(numbers) if number < most),

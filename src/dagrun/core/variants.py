@@ -11,17 +11,17 @@ from itertools import product
 from typing import Final
 
 from dagrun.core.model import Matrix, MatrixValue, Task
-from dagrun.errors import MOST_COMPARED, did_you_mean, one_line
+from dagrun.errors import MAX_COMPARED, did_you_mean, one_line
 
 #: How many variants one task may have, of a matrix or of a list.
-MOST_VARIANTS: Final = 100_000
+MAX_VARIANTS: Final = 100_000
 #: How many values all variants of one matrix may have together, and how many lookups its entries may cost.
-MOST_VALUES: Final = 5_000_000
+MAX_VALUES: Final = 5_000_000
 
 _Entries = tuple[tuple[tuple[str, MatrixValue], ...], ...]
 
 #: How many variants a message names when one is not found.
-MOST_NAMED: Final = 6
+MAX_NAMED: Final = 6
 
 
 def variants(matrix: Matrix) -> Mapping[str, Mapping[str, MatrixValue]]:
@@ -81,14 +81,14 @@ def _combinations(matrix: Matrix) -> list[dict[str, MatrixValue]]:
 def too_large(matrix: Matrix) -> str:
     """Why the matrix is too large to expand; empty when it is not. Costs O(size of its text)."""
     size = math.prod(map(len, matrix.axes.values())) if matrix.axes else 0
-    if size > MOST_VARIANTS:
-        return f"the matrix has {size:,} combinations; at most {MOST_VARIANTS:,} are allowed"
+    if size > MAX_VARIANTS:
+        return f"the matrix has {size:,} combinations; at most {MAX_VARIANTS:,} are allowed"
     names = {*matrix.axes, *(name for entry in matrix.include for name in entry)}
     sets = {frozenset(entry) for entry in (*matrix.exclude, *matrix.include)}
-    if size * (len(names) + len(sets)) > MOST_VALUES:
+    if size * (len(names) + len(sets)) > MAX_VALUES:
         return (
             f"{size:,} combinations with {len(names):,} keys, and {len(sets):,} different sets of keys in"
-            f" 'exclude' and 'include', are more than dagrun expands ({MOST_VALUES:,})"
+            f" 'exclude' and 'include', are more than dagrun expands ({MAX_VALUES:,})"
         )
     return ""
 
@@ -190,7 +190,7 @@ def meant(name: str, siblings: Sequence[str]) -> str:
     parts = sorted(part.strip() for part in rest.rstrip("]").split(","))
     if (in_order := variant_id(base, ",".join(parts))) in siblings:
         return f"did you mean '{in_order}'?"
-    compared = siblings if len(siblings) <= MOST_COMPARED else ()
+    compared = siblings if len(siblings) <= MAX_COMPARED else ()
     some = [
         each for each in compared if all(parts) and set(parts) <= set(each[len(base) + 1 : -1].split(","))
     ]
@@ -201,8 +201,8 @@ def meant(name: str, siblings: Sequence[str]) -> str:
 
 def there_is(names: Sequence[str]) -> str:
     """`there is 'a[os=x]'`: variants, of many the first. The quotes are needed in a shell and in a list in YAML."""
-    named = ", ".join(f"'{name}'" for name in names[:MOST_NAMED])
-    return f"there is {named}{f' and {len(names) - MOST_NAMED} more' if len(names) > MOST_NAMED else ''}"
+    named = ", ".join(f"'{name}'" for name in names[:MAX_NAMED])
+    return f"there is {named}{f' and {len(names) - MAX_NAMED} more' if len(names) > MAX_NAMED else ''}"
 
 
 def variant_ids(tasks: Sequence[Task]) -> dict[str, int]:

@@ -30,7 +30,7 @@ _SCALAR_TYPES: Final[Mapping[str, ScalarType]] = {
 }  # fmt: skip
 #: The longest value that a message shows. A longer one is not shortened: the masker could not recognise a part of a secret.
 _SHOWN_AT_MOST: Final = 200
-_MOST_LISTED: Final = 20
+_MAX_LISTED: Final = 20
 
 
 # --- given values ------------------------------------------------------------------------------------------
@@ -146,8 +146,8 @@ def _unknown(dag: Dag, name: str, declared: Mapping[str, Param]) -> str:
 
 def _listed(values: Collection[Any]) -> str:
     """Values for a message, the first few of many."""
-    more = f" and {len(values) - _MOST_LISTED:,} more" if len(values) > _MOST_LISTED else ""
-    return ", ".join(map(str, islice(values, _MOST_LISTED))) + more
+    more = f" and {len(values) - _MAX_LISTED:,} more" if len(values) > _MAX_LISTED else ""
+    return ", ".join(map(str, islice(values, _MAX_LISTED))) + more
 
 
 def _problem(param: Param, value: Json, which: str = "") -> str | None:

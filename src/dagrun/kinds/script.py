@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dagrun.core.model import ScriptText
-from dagrun.core.payloads import MOST_IN_ENVIRONMENT, MOST_TOGETHER, size_of
+from dagrun.core.payloads import MAX_ENVIRONMENT_BYTES, MAX_VARIABLE_BYTES, size_of
 from dagrun.core.work import Command
 from dagrun.kinds.interpreter import interpreter
 from dagrun.kinds.kind import StartContext, located
@@ -67,7 +67,7 @@ _INSTEAD = (
 
 
 def _check_value(expression: str, value: str) -> None:
-    if (size := len(value.encode("utf-8", "surrogatepass"))) > MOST_IN_ENVIRONMENT:
+    if (size := len(value.encode("utf-8", "surrogatepass"))) > MAX_VARIABLE_BYTES:
         raise EvaluationError(
             f"the value of ${{{{ {expression.strip()} }}}} has {size:,} bytes, and a variable of a script's environment holds "
             f"at most 32 KiB: {_INSTEAD}",
@@ -78,7 +78,7 @@ def _check_value(expression: str, value: str) -> None:
 
 
 def _check_together(variables: Mapping[str, str]) -> None:
-    if (total := size_of(variables)) > MOST_TOGETHER:
+    if (total := size_of(variables)) > MAX_ENVIRONMENT_BYTES:
         raise EvaluationError(
             f"the values of the script's ${{{{ }}}} have {total:,} bytes together, and its environment holds at most 256 KiB: "
             f"{_INSTEAD}",

@@ -10,7 +10,7 @@ from dagrun import encoding
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
-from dagrun.core.variants import MOST_VARIANTS, variant_id
+from dagrun.core.variants import MAX_VARIANTS, variant_id
 from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.kinds import kind_of
 from dagrun.kinds.kind import StartContext, Started, located
@@ -70,9 +70,9 @@ class WorkBuilder:
             if not isinstance(items, list | tuple):
                 hint = "; fromJSON(..) reads one from JSON" if isinstance(items, str) else ""
                 raise EvaluationError(f"the value is no list: {self._excerpt(items)}{hint}", 0)
-            if len(items) > MOST_VARIANTS:
+            if len(items) > MAX_VARIANTS:
                 raise EvaluationError(
-                    f"the list has {len(items):,} items; at most {MOST_VARIANTS:,} can run", 0
+                    f"the list has {len(items):,} items; at most {MAX_VARIANTS:,} can run", 0
                 )
             for number in node.task.only_items or ():
                 if number >= len(items):

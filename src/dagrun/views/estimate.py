@@ -21,7 +21,7 @@ from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
 
 #: The expected duration of a task is the median of its newest successes, at most this many.
-MOST_SUCCESSES: Final = 20
+MAX_SUCCESSES: Final = 20
 
 
 class History:
@@ -43,9 +43,9 @@ class History:
                 continue
             if (kept := self._durations.get(event.task_id)) is not None:
                 found = True
-                if len(kept) < MOST_SUCCESSES:
+                if len(kept) < MAX_SUCCESSES:
                     kept.append(event.duration_seconds)
-                    self._incomplete -= len(kept) == MOST_SUCCESSES
+                    self._incomplete -= len(kept) == MAX_SUCCESSES
         self.runs += found
 
     @property

@@ -16,7 +16,7 @@ from dagrun.views.estimate import Estimate
 from dagrun.views.wording import clock, count, elided, plain, seconds
 
 #: How many names of a path or a list are shown as text; JSON has them all.
-_MOST_NAMES: Final = 20
+_MAX_NAMES: Final = 20
 
 
 def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
@@ -46,7 +46,7 @@ def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
 def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
     """A line for each task; of the many variants of one task the first and the last."""
     for _, several in groupby(lines, key=lambda line: base_id(line[0].id)):
-        yield from elided([line for _, line in several], _MOST_NAMES)
+        yield from elided([line for _, line in several], _MAX_NAMES)
 
 
 def as_json(plan: Estimate) -> dict[str, Json]:
@@ -135,7 +135,7 @@ def _task_expectation(plan: Estimate, i: int) -> str:
 
 def _expectations(plan: Estimate, now: float) -> list[str]:
     names = [plan.graph.nodes[i].task.id for i in plan.critical_path]
-    path = " -> ".join(elided(names, _MOST_NAMES)) or "nothing would run"
+    path = " -> ".join(elided(names, _MAX_NAMES)) or "nothing would run"
     if plan.expected is None:
         return [f"Critical path: {path} ({count(len(names), 'task')})", "Expected duration: no history yet"]
     unknown = plan.unknown
@@ -147,7 +147,5 @@ def _expectations(plan: Estimate, now: float) -> list[str]:
         f"Known from {count(plan.runs, 'earlier run')}: the median of each task's newest successes",
     ]
     if unknown:
-        lines.append(
-            f"Nothing is known of, and counted as no time: {', '.join(elided(unknown, _MOST_NAMES))}"
-        )
+        lines.append(f"Nothing is known of, and counted as no time: {', '.join(elided(unknown, _MAX_NAMES))}")
     return lines

@@ -10,7 +10,7 @@ from dagrun.views.status import RunView
 from dagrun.views.wording import count
 
 #: How many failed variants of one group are named.
-MOST_VARIANTS_NAMED: Final = 10
+MAX_VARIANTS_NAMED: Final = 10
 
 
 def report(run: RunView) -> str:
@@ -49,7 +49,7 @@ def summary(run: RunView) -> str:
 def failures(run: RunView) -> list[str]:
     """One sentence for each task that failed and was not tolerated, in the DAG's order, and one for the run's own failure.
 
-    Of a group each variant has one, up to `MOST_VARIANTS_NAMED`; the others are counted.
+    Of a group each variant has one, up to `MAX_VARIANTS_NAMED`; the others are counted.
     """
     sentences: list[str] = []
     failed: Counter[str] = Counter()
@@ -57,11 +57,11 @@ def failures(run: RunView) -> list[str]:
         if task.status not in ("failed", "timed_out") or task.tolerated:
             continue
         if task.variants is not None:
-            if (more := failed[task.id] - MOST_VARIANTS_NAMED) > 0:
+            if (more := failed[task.id] - MAX_VARIANTS_NAMED) > 0:
                 sentences.append(f"RunnerError: and {count(more, 'more variant')} of '{task.id}' failed")
             continue
         failed[task.group or ""] += 1
-        if task.group is None or failed[task.group] <= MOST_VARIANTS_NAMED:
+        if task.group is None or failed[task.group] <= MAX_VARIANTS_NAMED:
             sentences.append(f"RunnerError: Task '{task.id}' failed {_attempts(task.attempt)}: {task.error}")
     match run.reason.partition(": "):
         case (Reason.OUTPUTS_FAILED, _, why):

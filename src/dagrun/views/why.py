@@ -13,8 +13,8 @@ from dagrun.views.explanation import Explanation, Link, LogEnd
 from dagrun.views.recorded_run import RecordedRun
 from dagrun.views.wording import clocks, elided
 
-_MOST_STEPS: Final = 8  # of a summary
-_MOST_LINES: Final = 40  # of the text; JSON has the whole chain
+_MAX_STEPS: Final = 8  # of a summary
+_MAX_LINES: Final = 40  # of the text; JSON has the whole chain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Why:
         words = f"{self.run_id} {shlex.quote(self.look_at)}"  # the id of a variant has brackets
         hint = [f"`dagrun logs {words}` shows what {self.look_at} printed."]
         return "\n".join(
-            [self.summary, "", *elided(lines, _MOST_LINES), *(["", *hint] if self.look_at else [])]
+            [self.summary, "", *elided(lines, _MAX_LINES), *(["", *hint] if self.look_at else [])]
         )
 
 
@@ -64,7 +64,7 @@ def explain(record: RunRecord, task_id: str, now: float, log_end: LogEnd = lambd
         task_id=task_id,
         status=str(run.status(run.node(task_id))),
         reason=task.reason if task.status in FINAL else "",
-        summary=" <- ".join(elided(explanation.steps, _MOST_STEPS)),
+        summary=" <- ".join(elided(explanation.steps, _MAX_STEPS)),
         chain=(*explanation.present, *explanation.recorded()),
         look_at=explanation.look_at,
     )

@@ -57,12 +57,12 @@ def plain(text: str, most: int = 300) -> str:
     return one_line(first)
 
 
-_MOST_NAMES: Final = 5
+_MAX_NAMES: Final = 5
 
 
 def listed(names: Sequence[str], word: str = "and") -> str:
     """`a`, `a and b`, `a, b, c, d and 7 more`."""
-    if len(names) > _MOST_NAMES:
-        return f"{', '.join(names[: _MOST_NAMES - 1])} {word} {len(names) - _MOST_NAMES + 1} more"
+    if len(names) > _MAX_NAMES:
+        return f"{', '.join(names[: _MAX_NAMES - 1])} {word} {len(names) - _MAX_NAMES + 1} more"
     *most, last = names
     return f"{', '.join(most)} {word} {last}" if most else last

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from dagrun.cli import streams
-from dagrun.cli.streams import ANY_COLOUR, MOST_KEPT, OWN_COLOURS, OutputLost, visible
+from dagrun.cli.streams import ANY_COLOUR, MAX_KEPT, OWN_COLOURS, OutputLost, visible
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_who_must_not_wait_keeps_what_is_not_read_and_drops_what_is_too_much(pip
     out = descriptor(writer, strict=False)
     out.waits = False
     line = b"x" * 999 + b"\n"
-    for _ in range(2 * MOST_KEPT // len(line)):
+    for _ in range(2 * MAX_KEPT // len(line)):
         out.write(line)
     assert out.dropped > 0
     os.set_blocking(reader, False)
@@ -142,7 +142,7 @@ def test_who_must_not_wait_keeps_what_is_not_read_and_drops_what_is_too_much(pip
             read += os.read(reader, 65_536)
     except BlockingIOError:
         pass
-    assert len(read) > MOST_KEPT
+    assert len(read) > MAX_KEPT
     assert read.count(line) == len(read) // len(line)  # whole lines
     assert b"lines were left out: nobody read them in time" in read
 
@@ -151,7 +151,7 @@ def test_a_reader_who_never_reads_is_not_waited_for_longer_than_said(pipe: tuple
     _, writer = pipe
     out = descriptor(writer, strict=False)
     out.waits = False
-    out.write(b"x" * MOST_KEPT)
+    out.write(b"x" * MAX_KEPT)
     out.waits = True
     out.drain(patience=0.01)
     assert out._left == b""

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from dagrun.core.payloads import Handed, handed, mentioned, parameter_variable
+from dagrun.core.payloads import (
+    ParameterVariables,
+    parameter_variable,
+    parameter_variables,
+    variables_named_in,
+)
 
 MOST = 32 * 1024
 ROOM = 256 * 1024
@@ -14,8 +19,8 @@ ROOM = 256 * 1024
 
 def hands(
     params: dict[str, Any], upstream: dict[str, dict[str, Any]] | None = None, script: str = "", room: int = ROOM
-) -> Handed:  # fmt: skip
-    return handed(params, upstream or {}, mentioned(script), room, 100)
+) -> ParameterVariables:  # fmt: skip
+    return parameter_variables(params, upstream or {}, variables_named_in(script), room, 100)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_a_file_that_the_script_names_is_there_whatever_else_there_is() -> None:
 
 def test_a_script_names_variables_in_any_language() -> None:
     script = """echo "${DAGRUN_PARAM_A:-}" $DAGRUN_PARAM_B; python3 -c 'os.environ["DAGRUN_PARAM_C"]'; printenv DAGRUN_PARAM_D_FILE"""
-    assert mentioned(script) == {
+    assert variables_named_in(script) == {
         "DAGRUN_PARAM_A",
         "DAGRUN_PARAM_B",
         "DAGRUN_PARAM_C",

@@ -14,7 +14,7 @@ from dagrun.core.record import RunRecord
 from dagrun.registry import Registry
 from dagrun.settings import Settings
 from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario
-from dagrun.views.estimate import MOST_SUCCESSES, Estimate, History, estimate, longest_path
+from dagrun.views.estimate import MAX_SUCCESSES, Estimate, History, estimate, longest_path
 from tests.unit.harness import chain, graph
 from tests.unit.views.harness import planned, took
 
@@ -65,7 +65,7 @@ def test_a_duration_is_the_median_of_the_newest_successes() -> None:
 
 def test_only_the_newest_twenty_successes_count() -> None:
     history = History(graph("a"))
-    for seconds in [5.0] * MOST_SUCCESSES + [100.0] * 50:
+    for seconds in [5.0] * MAX_SUCCESSES + [100.0] * 50:
         history.add([TaskOk(timestamp=0, task_id="a", attempt=1, duration_seconds=seconds)])
     assert history.median("a") == 5.0
 
@@ -73,7 +73,7 @@ def test_only_the_newest_twenty_successes_count() -> None:
 def test_history_is_enough_when_every_task_has_twenty_successes() -> None:
     history = History(graph("a; b"))
     ended = [TaskOk(timestamp=0, task_id=each, attempt=1, duration_seconds=1.0) for each in "ab"]
-    for _ in range(MOST_SUCCESSES - 1):
+    for _ in range(MAX_SUCCESSES - 1):
         history.add(ended)
     history.add(ended[:1])
     assert not history.is_enough
@@ -210,7 +210,7 @@ def recorded(runs: MemoryRuns, name: str, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("of_this", "of_others", "looked_at", "known_from"),
-    [(100, 0, MOST_SUCCESSES, MOST_SUCCESSES), (5, 100, 50, 0), (30, 45, 50, 5), (3, 4, 7, 3)],
+    [(100, 0, MAX_SUCCESSES, MAX_SUCCESSES), (5, 100, 50, 0), (30, 45, 50, 5), (3, 4, 7, 3)],
 )
 def test_history_is_never_read_whole(
     of_this: int, of_others: int, looked_at: int, known_from: int, tmp_path: Path

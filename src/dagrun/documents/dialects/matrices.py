@@ -16,9 +16,9 @@ from dagrun.documents.yaml.values import brief
 from dagrun.errors import did_you_mean
 
 #: How many combinations all matrices of a document may have.
-MOST_IN_DOCUMENT: Final = 250_000
+MAX_IN_DOCUMENT: Final = 250_000
 #: How many characters the names of all variants of a matrix may have together.
-MOST_TEXT: Final = 50_000_000
+MAX_TEXT: Final = 50_000_000
 #: How many values of an axis, or names of axes, a message lists.
 FEW_VALUES: Final = 8
 
@@ -107,9 +107,11 @@ def _too_much_text(matrix: Matrix) -> str:
             added[name] = added.get(name, 0) + merged * _length(name, value)
             longest[name] = max(longest.get(name, 0), _length(name, value))
     size += sum(min(added[name], combinations * longest[name]) for name in added)
-    if size <= MOST_TEXT:
+    if size <= MAX_TEXT:
         return ""
-    return f"the names of all variants would have {size:,} characters together; at most {MOST_TEXT:,} are allowed"
+    return (
+        f"the names of all variants would have {size:,} characters together; at most {MAX_TEXT:,} are allowed"
+    )
 
 
 def _length(name: str, value: MatrixValue) -> int:

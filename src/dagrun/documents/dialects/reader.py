@@ -67,7 +67,7 @@ _STUB = kinds.read_action({})
 
 
 #: Nobody reads more.
-MOST_FINDINGS: Final = 1_000
+MAX_FINDINGS: Final = 1_000
 
 
 class DocumentReader:
@@ -102,7 +102,7 @@ class DocumentReader:
         """Add findings. Raises TooManyFindings: each costs more memory than the text that causes it."""
         for finding in findings:
             self.findings.append(finding)
-            if len(self.findings) >= MOST_FINDINGS:
+            if len(self.findings) >= MAX_FINDINGS:
                 raise TooManyFindings(self.findings)
 
     def synonymous_keys(self, path: Path, one: str, other: str) -> None:
@@ -503,8 +503,8 @@ class DocumentReader:
             where,
         )
         self._combinations += math.prod(map(len, matrix.axes.values()))
-        if self._combinations > matrices.MOST_IN_DOCUMENT and not matrices.too_large(matrix):
-            message = f"with this matrix the document has more than {matrices.MOST_IN_DOCUMENT:,} variants"
+        if self._combinations > matrices.MAX_IN_DOCUMENT and not matrices.too_large(matrix):
+            message = f"with this matrix the document has more than {matrices.MAX_IN_DOCUMENT:,} variants"
             self.error((*path, "matrix"), message, "too-many-variants", key=True)
             return matrix
         problems = list(matrices.problems(matrix, self.source, where))

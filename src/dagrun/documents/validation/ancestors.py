@@ -13,7 +13,7 @@ from dagrun.documents.dialects.dialect import ParsedDocument
 #: How many possible ancestors one pass over the document checks.
 BLOCK: Final = 1024
 #: How many bits the results of these passes may have together: 1 GiB.
-_MOST_BITS: Final = 2**33
+_MAX_BITS: Final = 2**33
 
 
 class AncestorIndex:
@@ -35,7 +35,7 @@ class AncestorIndex:
             return True
         block, bit = divmod(self._numbers[name], BLOCK)
         if block not in self._blocks:
-            if len(self._blocks) * BLOCK * len(self.tasks) > _MOST_BITS:
+            if len(self._blocks) * BLOCK * len(self.tasks) > _MAX_BITS:
                 del self._blocks[next(iter(self._blocks))]
             self._blocks[block] = self._ancestors_in(block)
         return bool(self._blocks[block][i] >> bit & 1)

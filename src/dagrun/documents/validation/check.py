@@ -27,9 +27,9 @@ from dagrun.kinds import kind_of, workflow_of
 if TYPE_CHECKING:
     from dagrun.registry import Failure, Registry, Workflow
 
-MOST_IN_A_CYCLE: Final = 20  # tasks that a message lists
+MAX_IN_A_CYCLE: Final = 20  # tasks that a message lists
 FEW_TASKS: Final = 10
-MOST_OF_A_SORT: Final = 200  # findings of one sort that are reported
+MAX_OF_A_SORT: Final = 200  # findings of one sort that are reported
 
 
 def check(parsed: ParsedDocument, registry: Registry | None) -> list[Finding]:
@@ -65,8 +65,8 @@ def _first(findings: Iterator[Finding]) -> Iterator[Finding]:
     found: dict[tuple[Place, str], Finding] = {}
     for finding in findings:
         key = (finding.place, finding.message)
-        if len(found) == MOST_OF_A_SORT and key not in found:
-            message = f"there are more {finding.level}s like the {MOST_OF_A_SORT} above; correct those first"
+        if len(found) == MAX_OF_A_SORT and key not in found:
+            message = f"there are more {finding.level}s like the {MAX_OF_A_SORT} above; correct those first"
             found[finding.place, message] = replace(finding, message=message, suggestion="")
             break
         found.setdefault(key, finding)
@@ -203,9 +203,9 @@ def _way_out(
 
 
 def _chain(ring: list[str]) -> str:
-    if len(ring) > MOST_IN_A_CYCLE + 1:
-        left = len(ring) - 1 - MOST_IN_A_CYCLE
-        ring = [*ring[: MOST_IN_A_CYCLE // 2], f"({left} more)", *ring[-MOST_IN_A_CYCLE // 2 - 1 :]]
+    if len(ring) > MAX_IN_A_CYCLE + 1:
+        left = len(ring) - 1 - MAX_IN_A_CYCLE
+        ring = [*ring[: MAX_IN_A_CYCLE // 2], f"({left} more)", *ring[-MAX_IN_A_CYCLE // 2 - 1 :]]
     return " -> ".join(ring)
 
 

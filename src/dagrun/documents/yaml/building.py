@@ -19,7 +19,7 @@ from dagrun.gc_pause import resting
 Entry = tuple[int, int, Any]
 
 #: Nobody reads more, and ten million duplicate keys must not cost gigabytes of findings.
-_MOST_FINDINGS: Final = 100
+_MAX_FINDINGS: Final = 100
 #: A text counts as one more node for each of so many characters: an alias shares it in memory, but what is recorded of a
 #: run contains it each time.
 TEXT_PER_NODE: Final = 256
@@ -226,7 +226,7 @@ class Builder:
         if self.locate is None:
             raise Halt
         self.findings.append(Finding(self.locate(index), message, code, suggestion))
-        if len(self.findings) == _MOST_FINDINGS:
+        if len(self.findings) == _MAX_FINDINGS:
             raise Halt
 
     def _halt(self, event: Any, code: str, message: str, suggestion: str = "") -> NoReturn:

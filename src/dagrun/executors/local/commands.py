@@ -16,13 +16,13 @@ from pathlib import Path
 from dagrun import encoding
 from dagrun.blobs import load, write_regular
 from dagrun.core.payloads import (
-    MOST_IN_ENVIRONMENT,
-    MOST_TOGETHER,
-    Handed,
-    handed,
-    mentioned,
+    MAX_ENVIRONMENT_BYTES,
+    MAX_VARIABLE_BYTES,
+    ParameterVariables,
     merged_params,
+    parameter_variables,
     size_of,
+    variables_named_in,
 )
 from dagrun.core.work import SCRIPT_FILE, Blob, Command, Json, Outputs, Work
 from dagrun.executors.artifacts import set_aside
@@ -85,14 +85,14 @@ def environment(work: Work, paths: AttemptPaths, script: str = "", argument_byte
     free = _check_env(given, argument_bytes)
     if not params:
         return given
-    named = mentioned(script)
-    room = max(0, min(MOST_TOGETHER - size_of(given), free // 2))
-    hands = handed(work.params, upstream, named, room, len(paths.scratch) + 20)
-    _check_named(hands, named)
-    for sentence in _left_out(hands, named):
+    named = variables_named_in(script)
+    room = max(0, min(MAX_ENVIRONMENT_BYTES - size_of(given), free // 2))
+    variables = parameter_variables(work.params, upstream, named, room, len(paths.scratch) + 20)
+    _check_named(variables, named)
+    for sentence in _left_out(variables, named):
         note(paths.log, work.masks, sentence)
-    given |= {name: data.decode() for name, data in hands.variables.items()}
-    for number, (name, data) in enumerate(hands.files.items()):
+    given |= {name: data.decode() for name, data in variables.variables.items()}
+    for number, (name, data) in enumerate(variables.files.items()):
         path = f"{paths.scratch}.param{number}"
         write_regular(path, data)
         given[name] = encoding.from_system(path)
@@ -161,36 +161,38 @@ def _system_limits() -> tuple[int, int]:
     return min(most, _MAX_TOTAL), size_of(os.environ)
 
 
-def _check_named(hands: Handed, named: Collection[str]) -> None:
+def _check_named(variables: ParameterVariables, named: Collection[str]) -> None:
     """Raise ValueTooLarge when the script reads a variable that was left out and does not use its file."""
-    missed = [name for name in hands.left_out if name in named and f"{name}_FILE" not in named]
+    missed = [name for name in variables.left_out if name in named and f"{name}_FILE" not in named]
     if missed:
-        raise ValueTooLarge("; ".join(_why_missed(name, hands) for name in missed[:_MAX_NAMES]))
+        raise ValueTooLarge("; ".join(_why_missed(name, variables) for name in missed[:_MAX_NAMES]))
 
 
-def _why_missed(name: str, hands: Handed) -> str:
-    size = hands.left_out[name]
-    if size > MOST_IN_ENVIRONMENT:
+def _why_missed(name: str, variables: ParameterVariables) -> str:
+    size = variables.left_out[name]
+    if size > MAX_VARIABLE_BYTES:
         why = f"its value of {size:,} bytes is too large for an environment variable (at most 32 KiB)"
-    elif b"\0" in hands.files.get(f"{name}_FILE", b""):
+    elif b"\0" in variables.files.get(f"{name}_FILE", b""):
         why = "its value has a NUL character, which no environment variable can have"
     else:
         why = f"its value of {size:,} bytes was left out, as all variables together would take more than 256 KiB"
-    where = f"the file that ${name}_FILE names" if f"{name}_FILE" in hands.files else "$DAGRUN_PARAMS_FILE"
+    where = (
+        f"the file that ${name}_FILE names" if f"{name}_FILE" in variables.files else "$DAGRUN_PARAMS_FILE"
+    )
     return f"the script reads ${name}, but {why}: read it from {where}"
 
 
-def _left_out(hands: Handed, named: Collection[str]) -> Iterator[str]:
+def _left_out(variables: ParameterVariables, named: Collection[str]) -> Iterator[str]:
     """The lines of the log about variables that the script does not get, and where their values are."""
-    alone = [name for name in hands.left_out if f"{name}_FILE" in hands.files]
-    others = [name for name in hands.left_out if f"{name}_FILE" not in hands.files]
+    alone = [name for name in variables.left_out if f"{name}_FILE" in variables.files]
+    others = [name for name in variables.left_out if f"{name}_FILE" not in variables.files]
     where = "DAGRUN_PARAM_<NAME>_FILE names a file of each" if len(alone) > 1 else "${}_FILE names a file"
     parts = [f"{_joined(alone)} ({where.format(*alone)})"] if alone else []
     parts += [f"{_joined(others)} (read $DAGRUN_PARAMS_FILE)"] if others else []
     if parts:
         yield f"not set, as the environment cannot hold it: {', '.join(parts)}"
-    for name in sorted(hands.ambiguous.keys() & named):
-        names = " and ".join(map(repr, hands.ambiguous[name][:_MAX_NAMES]))
+    for name in sorted(variables.ambiguous.keys() & named):
+        names = " and ".join(map(repr, variables.ambiguous[name][:_MAX_NAMES]))
         yield f"${name} is not set, as both {names} would be in it; read $DAGRUN_PARAMS_FILE"
 
 

@@ -25,7 +25,7 @@ from dagrun.language.expressions.tree import (
 )
 
 Function = Callable[..., Json]
-MOST_JSON_DEPTH: Final = 100
+MAX_JSON_DEPTH: Final = 100
 #: 256 Mi. Without a limit a short expression could fill the memory: nested format() calls double a text at every level.
 MAX_TEXT: Final = 2**28
 _NAMED_AT_MOST: Final = 8
@@ -356,8 +356,8 @@ def _from_json(text: Json) -> Json:
     depth = 0
     for part in _JSON_NESTING.finditer(text):
         depth += 1 if part[0] in "[{" else -1 if part[0] in "]}" else 0
-        if depth > MOST_JSON_DEPTH:
-            raise _BadArgument(f"the JSON is nested more than {MOST_JSON_DEPTH} levels deep")
+        if depth > MAX_JSON_DEPTH:
+            raise _BadArgument(f"the JSON is nested more than {MAX_JSON_DEPTH} levels deep")
     try:
         return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:

@@ -21,9 +21,9 @@ from dagrun.language.expressions.tree import (
     TreeNode,
 )
 
-MOST_CHARACTERS: Final = 8_000
-MOST_DEPTH: Final = 50
-MOST_DIGITS: Final = 40
+MAX_CHARACTERS: Final = 8_000
+MAX_DEPTH: Final = 50
+MAX_DIGITS: Final = 40
 
 #: How many arguments a function takes: minimum and maximum (None: no maximum).
 ARGUMENTS: Final[dict[str, tuple[int, int | None]]] = {
@@ -104,10 +104,8 @@ class _Token:
 
 def parse_tree(text: str, shift: int = 0) -> TreeNode:
     """The tree of an expression. `shift` is the offset of `text` in the text of the user, where offsets count from."""
-    if len(text) > MOST_CHARACTERS:
-        _fail(
-            f"the expression has {len(text):,} characters, more than the {MOST_CHARACTERS:,} allowed", shift
-        )
+    if len(text) > MAX_CHARACTERS:
+        _fail(f"the expression has {len(text):,} characters, more than the {MAX_CHARACTERS:,} allowed", shift)
     return _Parser(text, shift).whole()
 
 
@@ -157,8 +155,8 @@ class _Parser:
     def _operand(self, power: int) -> TreeNode:
         token = self.token
         self.depth += 1
-        if self.depth > MOST_DEPTH:
-            _fail(f"the expression is nested more than {MOST_DEPTH} levels deep", token.offset)
+        if self.depth > MAX_DEPTH:
+            _fail(f"the expression is nested more than {MAX_DEPTH} levels deep", token.offset)
         node = self._steps(self._first(power))
         self.depth -= 1
         return node
@@ -276,8 +274,8 @@ class _Parser:
             if token.text[0] == "'":
                 return inner.replace("''", "'")
             return _ESCAPE.sub(lambda found: _unescaped(found, token.offset + 1), inner)
-        if len(token.text) > MOST_DIGITS:
-            _fail(f"the number has more than {MOST_DIGITS} digits", token.offset)
+        if len(token.text) > MAX_DIGITS:
+            _fail(f"the number has more than {MAX_DIGITS} digits", token.offset)
         if re.fullmatch(r"-?[0-9]+", token.text):
             return int(token.text)
         number = float(token.text)

@@ -9,11 +9,11 @@ from typing import Final
 
 from dagrun.language.expressions.evaluation import MAX_TEXT, Scope, as_text, too_long
 from dagrun.language.expressions.expression import Expression, parse
-from dagrun.language.expressions.parsing import MOST_CHARACTERS
+from dagrun.language.expressions.parsing import MAX_CHARACTERS
 from dagrun.language.expressions.tree import EvaluationError, ExpressionError, Json, Reference
 
 #: A parsed placeholder takes about a hundred times the memory of its text.
-MOST_PLACEHOLDERS: Final = 100_000
+MAX_PLACEHOLDERS: Final = 100_000
 _OPENING: Final = re.compile(r"\$\$\{\{|\$\{\{")
 #: One piece of the content of a placeholder. The first character decides which; an unclosed quote matches nothing.
 _PIECE: Final = re.compile(r"""[^'"}]+|'[^']*'|"(?:[^"\\]|\\.)*"|\}(?!\})""", re.DOTALL)
@@ -127,8 +127,8 @@ def split(text: str) -> Iterator[str | PlaceholderSpan | ExpressionError]:
             yield literal
             literal = ""
         found_so_far += 1
-        if found_so_far > MOST_PLACEHOLDERS:
-            yield ExpressionError(f"a text has at most {MOST_PLACEHOLDERS:,} ${{{{ }}}}", found.start())
+        if found_so_far > MAX_PLACEHOLDERS:
+            yield ExpressionError(f"a text has at most {MAX_PLACEHOLDERS:,} ${{{{ }}}}", found.start())
             return
         stop = _end_of_inside(text, found.end())
         if not text.startswith("}}", stop):
@@ -146,15 +146,15 @@ def _end_of_inside(text: str, start: int) -> int:
 
     A loop, not one pattern: CPython 3.11.0 to 3.11.2 match a possessive quantifier around a group wrongly.
     """
-    limit = start + MOST_CHARACTERS + 2
+    limit = start + MAX_CHARACTERS + 2
     while piece := _PIECE.match(text, start, limit):
         start = piece.end()
     return start
 
 
 def _unclosed(text: str, start: int, stopped: int) -> ExpressionError:
-    if stopped - start > MOST_CHARACTERS:
-        return ExpressionError(f"'${{{{' is not closed within {MOST_CHARACTERS:,} characters", start)
+    if stopped - start > MAX_CHARACTERS:
+        return ExpressionError(f"'${{{{' is not closed within {MAX_CHARACTERS:,} characters", start)
     if text[stopped : stopped + 1] in ("'", '"'):
         quote = text[stopped]
         return ExpressionError(f"the quote {quote} inside '${{{{' is never closed", stopped, f"add {quote}")

@@ -17,7 +17,7 @@ from dagrun.shipped_workflows.shared.local_files import InputText, load, write_i
 from dagrun.shipped_workflows.shared.plain_text import cell, count, squeeze
 from dagrun.shipped_workflows.shared.upstream import upstream_values
 
-MOST_CARRIED_OVER = 10  # lines in the section of upstream values
+MAX_CARRIED_OVER = 10  # lines in the section of upstream values
 
 
 @workflow("meeting_transcript_brief")
@@ -298,7 +298,7 @@ def _carried_section(upstream: Mapping[str, object]) -> list[str]:
     points = list(_carried_over(upstream))
     if not points:
         return []
-    shown = points[:MOST_CARRIED_OVER]
+    shown = points[:MAX_CARRIED_OVER]
     more = [f"- and {len(points) - len(shown)} more"] if len(points) > len(shown) else []
     return ["## Carried over from upstream", "", *(f"- {point}" for point in shown), *more, ""]
 

@@ -24,8 +24,8 @@ from dagrun.shipped_workflows.weekly_report_pack.figures import (
     week_of,
 )
 
-MOST_PRIORITIES = 10  # upstream items in the report
-MOST_DAYS = 31  # in a longer range, days without an entry are left out
+MAX_PRIORITIES = 10  # upstream items in the report
+MAX_DAYS = 31  # in a longer range, days without an entry are left out
 
 
 @workflow("weekly_report_pack")
@@ -242,7 +242,7 @@ def _by_day(week: Week) -> list[str]:
     for entry in week.entries:
         by_day[entry.day].append(entry)
     length = (week.end - week.start).days + 1
-    days = [week.start + timedelta(days=n) for n in range(length)] if length <= MOST_DAYS else sorted(by_day)
+    days = [week.start + timedelta(days=n) for n in range(length)] if length <= MAX_DAYS else sorted(by_day)
     lines = ["## Day by day", ""]
     for day in days:
         entries = by_day.get(day, [])
@@ -259,7 +259,7 @@ def _entry_line(entry: Entry) -> str:
 def _priorities_section(priorities: Priorities) -> list[str]:
     if not priorities.summaries and not priorities.lines:
         return []
-    shown = priorities.lines[:MOST_PRIORITIES]
+    shown = priorities.lines[:MAX_PRIORITIES]
     more = [f"- and {len(priorities.lines) - len(shown)} more"] if len(priorities.lines) > len(shown) else []
     items = [f"{number}. {line}" for number, line in enumerate(shown, 1)]
     return [

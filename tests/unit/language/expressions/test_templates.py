@@ -13,7 +13,7 @@ from dagrun.language.expressions import (
     render_all,
     template,
 )
-from dagrun.language.expressions.templates import MOST_PLACEHOLDERS
+from dagrun.language.expressions.templates import MAX_PLACEHOLDERS
 from tests.unit.language.expressions.helpers import SCOPE
 
 
@@ -93,8 +93,8 @@ def test_all_texts_of_a_value_share_one_limit() -> None:
 @pytest.mark.slow
 def test_the_number_of_placeholders_in_a_text_is_limited() -> None:
     with pytest.raises(ExpressionError, match="a text has at most 100,000") as caught:
-        template("${{a}}" * (MOST_PLACEHOLDERS + 1))
-    assert caught.value.offset == 6 * MOST_PLACEHOLDERS
+        template("${{a}}" * (MAX_PLACEHOLDERS + 1))
+    assert caught.value.offset == 6 * MAX_PLACEHOLDERS
 
 
 def test_a_text_that_cannot_be_parsed_reads_nothing() -> None:

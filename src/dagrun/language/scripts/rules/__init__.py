@@ -20,7 +20,7 @@ from dagrun.language.scripts.rules.programs import check_program
 __all__ = ["CommandCheck", "ScriptVariables", "check_command", "check_condition", "is_evaluated"]
 
 #: Words before the name of a command: more than anyone writes.
-_MOST_BEFORE: Final = 20
+_MAX_BEFORE: Final = 20
 #: Words inside `${..}`, after its sign.
 _DEFAULT: Final = re.compile(r"(?<=[-=+ ])[\w.]+|(?<=[-=+ ])\[")
 
@@ -31,10 +31,10 @@ def check_command(words: Sequence[Word], shell: str, variables: ScriptVariables)
     words = check_assignments(words, shell, check, variables)
     if not words:
         return check
-    candidates = list(islice(command_positions(words), _MOST_BEFORE))
+    candidates = list(islice(command_positions(words), _MAX_BEFORE))
     for at in candidates:
         _check_command_name(words[at], words[at + 1 :], shell, check, variables, first=at == 0)
-    if len(candidates) == _MOST_BEFORE:
+    if len(candidates) == _MAX_BEFORE:
         check.refuse(words, "there are too many words before the name of the command")
     check_program(words, candidates[-1], check)
     return check

@@ -13,7 +13,7 @@ from dagrun.language.scripts.parts import Word
 from dagrun.language.scripts.rules.assignments import ASSIGNMENT, EVALUATES, is_evaluated
 from dagrun.language.scripts.rules.command_check import CODE, COMMAND, CommandCheck
 
-MOST_PROGRAMS: Final = 4
+MAX_PROGRAMS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def check_program(words: Sequence[Word], first: int, check: CommandCheck) -> Non
     if not any(word.placeholders for word in words):
         return
     others = (at for at in range(len(words) - 1) if at != start and _gives_code(words[at], words[at + 1]))
-    for at in islice(others, MOST_PROGRAMS):
+    for at in islice(others, MAX_PROGRAMS):
         name, program = _program(words[at])
         if program is not None:
             _Arguments(name, program, check).read(words, at + 1)

@@ -9,7 +9,7 @@ from dagrun.language.scripts.parts import Heredoc, Word
 from dagrun.language.scripts.placeholders import Placeholders
 from dagrun.language.scripts.rules.assignments import ScriptVariables
 
-MOST_NESTING: Final = 40
+MAX_NESTING: Final = 40
 
 
 class ScanError(Exception):
@@ -90,5 +90,5 @@ class Cursor:
     def descend(self) -> None:
         """Enter one more level of nesting. Raises ScanError at the limit."""
         self.depth += 1
-        if self.depth > MOST_NESTING:
-            raise ScanError(f"it is nested more than {MOST_NESTING} levels deep")
+        if self.depth > MAX_NESTING:
+            raise ScanError(f"it is nested more than {MAX_NESTING} levels deep")
