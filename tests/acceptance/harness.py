@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 # Seconds: no test comes near them unless something is wrong, however busy the machine is. What a body leaves behind
 # sleeps longer (300), or it would not be missed.
-PATIENCE = 60.0  # until something happens, or all of something is gone
+PATIENCE = 60.0  # seconds until something happens, or has ended
 LONGEST = 240.0  # that a command may take
 MARK = "DAGRUN_TEST_PROJECT"
 OWN_FRAMES = re.compile(r'File ".*/src/dagrun/|^Traceback|internal error', re.MULTILINE)
@@ -37,7 +37,7 @@ def wait_for(what: str, ask: Callable[[], Answer | None], patience: float = PATI
 
 
 def whole_lines(path: Path) -> list[Any]:
-    """What stands on the lines of a file that somebody may be writing to: the last may be half there."""
+    """The lines of a file that somebody may be writing to: the last one may be incomplete."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
@@ -55,13 +55,13 @@ class Outcome:
         return json.loads(self.out)
 
     def task(self, task_id: str) -> dict[str, Any]:
-        """One task of a run that was told as JSON."""
+        """One task of a run that was printed as JSON."""
         found: dict[str, Any] = next(task for task in self.json["tasks"] if task["id"] == task_id)
         return found
 
 
 class Project:
-    """A directory with a `dagrun.toml`. Whatever is started in it bears its mark, so that nothing can hide."""
+    """A directory with a `dagrun.toml`. Every process that is started in it has its mark, so that all of them can be found."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -1,4 +1,4 @@
-"""A run that is struck at random moments and resumed until it ends; and what must be true of it then."""
+"""A run that suffers faults at random moments and is resumed until it ends; and what must be true of it then."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
     return json.dumps(dag)
 
 
-# --- strikes -----------------------------------------------------------------------------------------------------
+# --- faults -----------------------------------------------------------------------------------------------------
 
 
 def kill(project: Project, process: subprocess.Popen[str]) -> None:
@@ -139,7 +139,7 @@ def cancel(project: Project, process: subprocess.Popen[str]) -> None:
 
 def kill_keeper(project: Project, process: subprocess.Popen[str]) -> None:
     """SIGKILL of the keeper."""
-    strike(project, "dagrun-keeper", signal.SIGKILL)
+    send_signal(project, "dagrun-keeper", signal.SIGKILL)
 
 
 def kill_both(project: Project, process: subprocess.Popen[str]) -> None:
@@ -154,21 +154,21 @@ def kill_both(project: Project, process: subprocess.Popen[str]) -> None:
 
 def kill_worker(project: Project, process: subprocess.Popen[str]) -> None:
     """SIGKILL of a worker."""
-    strike(project, "dagrun-w...", signal.SIGKILL)
+    send_signal(project, "dagrun-w...", signal.SIGKILL)
 
 
 def stop_worker(project: Project, process: subprocess.Popen[str]) -> None:
     """SIGSTOP of a worker."""
-    strike(project, "dagrun-w...", signal.SIGSTOP)
+    send_signal(project, "dagrun-w...", signal.SIGSTOP)
 
 
-def strike(project: Project, name: str, signum: int) -> None:
+def send_signal(project: Project, name: str, signum: int) -> None:
     for pid in project.named(name)[:1]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
 
 
-STRIKES: list[Callable[[Project, subprocess.Popen[str]], None]] = [
+FAULT_KINDS: list[Callable[[Project, subprocess.Popen[str]], None]] = [
     kill, kill, terminate, cancel, kill_keeper, kill_both, kill_worker, stop_worker,
 ]  # fmt: skip
 
@@ -194,7 +194,7 @@ WORDS = [
 
 @dataclass
 class Surroundings:
-    """What one round draws besides its strikes."""
+    """What one round draws besides its faults."""
 
     wide: bool
     secret: str
@@ -288,19 +288,19 @@ class Reader:
 
 
 def one_round(root: Path, seed: int) -> str:
-    """One run with one or two strikes; what is wrong with it, or nothing."""
+    """One run with one or two faults; what is wrong with it, or nothing."""
     chance = random.Random(seed)
     project = Project(root)
-    strikes = [chance.choice(STRIKES)] + [kill] * (chance.random() < 0.4)
+    faults = [chance.choice(FAULT_KINDS)] + [kill] * (chance.random() < 0.4)
     around = Surroundings.drawn(chance)
-    torn = sum(strike in (kill, kill_both) for strike in strikes) + (around.most_bytes is not None)
-    title = f"seed {seed} ({', '.join(each.__name__ for each in strikes)}; {around})"
+    torn = sum(fault in (kill, kill_both) for fault in faults) + (around.most_bytes is not None)
+    title = f"seed {seed} ({', '.join(each.__name__ for each in faults)}; {around})"
     tasks = TASKS + around.wide * WIDE
     try:
         project.workflows(WORKFLOWS)
         project.write("dag.yaml", forty(wide=around.wide, secret=bool(around.secret)))
         with Reader(project, torn) as reader:
-            problem = survive(project, strikes, around, chance)
+            problem = survive(project, faults, around, chance)
         problem = problem or reader.problem or wrong_with(project, tasks, torn=torn)
         return f"{title}: {problem}" if problem else ""
     except Exception as error:
@@ -311,20 +311,20 @@ def one_round(root: Path, seed: int) -> str:
 
 def survive(
     project: Project,
-    strikes: list[Callable[[Project, subprocess.Popen[str]], None]],
+    faults: list[Callable[[Project, subprocess.Popen[str]], None]],
     around: Surroundings,
     chance: random.Random,
 ) -> str:
-    """Begin the run, strike, resume, until it has ended well; what went wrong, or nothing."""
+    """Begin the run, cause the faults, resume until it has succeeded; what went wrong, or nothing."""
     for _ in range(LIVES):
         begun = (project.root / "logs/runs/it/dag.json").exists()
         words = ["resume", "it", "-q"] if begun else ["run", "dag.yaml", "--run-id", "it", "-q"]
         process = around.start(project, *words)
-        if strikes:
+        if faults:
             if chance.random() < 0.7:  # else count from the process's own start
                 wait_for_effects(project, process)
             time.sleep(chance.uniform(0, 0.6))
-            strikes.pop(0)(project, process)
+            faults.pop(0)(project, process)
         try:
             outcome = project.finish(process)
         except subprocess.TimeoutExpired:
@@ -337,7 +337,7 @@ def survive(
 
 
 def unread(outcome: Outcome) -> bool:
-    """Whether the worker was struck while it imported workflows: nothing has begun, and the file is to blame."""
+    """Whether the worker was killed while it imported workflows: nothing has begun, and the file is reported."""
     return outcome.code == 2 and outcome.err.startswith("Error: cannot read workflows from")
 
 
@@ -380,7 +380,7 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int = 0) -> str:
-    """What is wrong with a run that was struck and has ended well: lost, repeated, unrecorded."""
+    """What is wrong with a run that suffered faults and succeeded: lost, repeated or unrecorded work."""
     events = list(lines_of(project.root / "logs/runs/it/events.jsonl", torn))
     list(lines_of(project.root / "logs/orchestrator_events.jsonl", torn))
     names = [event["event"] for event in events]
@@ -394,7 +394,7 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
     if repeated := Counter(event["task_id"] for event in ended) - Counter(
         {event["task_id"] for event in ended}
     ):
-        return f"successes that are told twice: {repeated}"
+        return f"successes that are recorded twice: {repeated}"
     if sorted(Counter(task for task, _ in good).values()) != [1] * tasks:
         return f"successes are lost or repeated: {Counter(task for task, _ in good)}"
     begun = {(event["task_id"], event["attempt"]) for event in events if event["event"] == "task_start"}
@@ -402,7 +402,7 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
         (line.split()[0], int(line.split()[1]))
         for line in (project.root / "effects").read_text().splitlines()
     )
-    # What was begun from a queue may have ended before dagrun heard of it: then it runs once more in its next life.
+    # A prefetched body may have ended before dagrun received that: then it runs once more in the next life.
     most = {attempt: lives if attempt[0].startswith("q[") else 1 for attempt in effects}
     if again := [attempt for attempt, count in effects.items() if count > most[attempt]]:
         return f"attempts that ran twice: {again}"
@@ -439,7 +439,7 @@ def _ours(fd):
         return False
 
 
-def _strikes():
+def _faults():
     global _left
     _left -= 1
     return not _left
@@ -453,7 +453,7 @@ def write(fd, data):
     if not _ours(fd):
         return _write(fd, data)
     _counts["write"] += 1
-    if not _strikes():
+    if not _faults():
         return _write(fd, data)
     if _mode == "half":
         _write(fd, data[: len(data) // 2])
@@ -463,11 +463,11 @@ def write(fd, data):
 
 
 def replace(old, new, **more):
-    struck = os.getpid() == _me and str(new).endswith("dag.json") and _strikes()
-    if struck and _mode != "after":
+    failing = os.getpid() == _me and str(new).endswith("dag.json") and _faults()
+    if failing and _mode != "after":
         _die()
     _replace(old, new, **more)
-    if struck:
+    if failing:
         _die()
 
 

@@ -1,4 +1,4 @@
-"""Artifacts: what tasks keep and hand on, over a matrix, over attempts, over resumes and reruns."""
+"""Artifacts: what tasks keep and pass on, over a matrix, over attempts, over resumes and reruns."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_a_kill_while_artifacts_are_copied_leaves_nothing_under_their_name(proje
     process = project.start("run", "large.yaml")
     wait_for("the first copy", lambda: copying(project))
     wait_for("the end of the other task", lambda: "task_ok beside" in project.names())
-    assert "task_ok keep" not in project.names(), "the loop did not go on while it was copied"
+    assert "task_ok keep" not in project.names(), "the loop did not continue while it was copied"
     process.send_signal(signal.SIGKILL)
     project.finish(process)
     assert kept(project) == set()

@@ -138,7 +138,7 @@ def test_a_bad_body_fails_alone_and_says_why(run: tuple[Project, Outcome], name:
     assert task["status"] == ("timed_out" if error_type == "Timeout" else "failed")
     assert words in task["error"]
     events = [event for event in project.events() if event.get("task_id") == name]
-    assert [fact["event"] for fact in events] == ["task_start", "task_fail"]
+    assert [each["event"] for each in events] == ["task_start", "task_fail"]
     assert events[1]["error_type"] == error_type
 
 
@@ -243,11 +243,11 @@ def test_large_outputs_lie_in_a_file_and_reach_the_dependent(project: Project, t
     assert run.task("small")["outputs"] == {"python": 30_000, "script": 70_000}
     assert project.log("shell").splitlines()[1:] == ["30000"]
     for task_id in ("large", "script"):
-        fact = next(e for e in project.events() if e["event"] == "task_ok" and e["task_id"] == task_id)
-        assert "outputs" not in fact
-        data = (project.run_dir() / "outputs" / fact["outputs_file"]["file"]).read_bytes()
-        assert fact["outputs_file"]["size"] == len(data) > 64 * 1024
-        assert fact["outputs_file"]["sha256"] == hashlib.sha256(data).hexdigest()
+        end = next(e for e in project.events() if e["event"] == "task_ok" and e["task_id"] == task_id)
+        assert "outputs" not in end
+        data = (project.run_dir() / "outputs" / end["outputs_file"]["file"]).read_bytes()
+        assert end["outputs_file"]["size"] == len(data) > 64 * 1024
+        assert end["outputs_file"]["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_a_body_that_takes_a_context_may_end_in_its_own_way(project: Project) -> None:

@@ -23,7 +23,7 @@ def ring(count: int) -> str:
     return "name: ring\ntasks:\n" + tasks
 
 
-# What is in the file, the line that is told (0: none), and a part of the sentence.
+# The text of the file, the line that is reported (0: none), and a part of the message.
 BAD: dict[str, tuple[str | bytes, int, str]] = {
     "empty": ("", 1, "empty"),
     "comment_only": ("# nothing yet\n", 1, "empty"),

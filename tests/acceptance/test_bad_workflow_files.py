@@ -1,4 +1,4 @@
-"""Files with workflows that cannot be read: told with their place; what does not need them runs."""
+"""Files with workflows that cannot be read are reported with their place; what does not need them runs."""
 
 from __future__ import annotations
 

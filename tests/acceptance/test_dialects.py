@@ -1,4 +1,4 @@
-"""One DAG in three dialects, through the executable: the same plan, the same facts, the same end."""
+"""One DAG in three dialects, through the executable: the same plan, the same events, the same end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARYING = {"run_id", "timestamp", "duration_seconds", "dag_path", "dag_hash"}
 
 
 def reported(project: Project, dialect: str, shape: str) -> tuple[Any, ...]:
-    """What a user sees of it: the picture, the exit code, the facts, and how each task ended."""
+    """What a user sees of it: the picture, the exit code, the events, and how each task ended."""
     name = f"{dialect}.yaml"
     project.write(name, written(dialect, SHAPES[shape], SCRIPT))
     graph = project.dagrun("plan", name, "--graph", "json").json

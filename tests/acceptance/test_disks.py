@@ -1,4 +1,4 @@
-"""Places that cannot be written to: a clear error, nothing goes on unrecorded, bodies are ended."""
+"""Places that cannot be written to: a clear error, nothing continues unrecorded, bodies are ended."""
 
 from __future__ import annotations
 

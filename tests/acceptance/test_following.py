@@ -38,7 +38,7 @@ def begin(project: Project, text: str = COUNTING) -> subprocess.Popen[str]:
 
 
 def live(project: Project, follower: subprocess.Popen[str]) -> str:
-    """What a follower tells first; only then may the run go on."""
+    """What a follower prints first; only then may the run continue."""
     assert follower.stdout is not None
     reported = b""
     while not reported.endswith(b"\n"):

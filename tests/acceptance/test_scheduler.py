@@ -46,7 +46,7 @@ def reported(project: Project) -> list[str]:
 
 
 def ended(project: Project, run_id: str, status: str) -> bool:
-    """Whether the state store tells that a run has ended so."""
+    """Whether the state store says that a run has ended with this status."""
     end = {"event": "run_finished", "run_id": run_id, "status": status}
     return any(end.items() <= line.items() for line in state(project))
 

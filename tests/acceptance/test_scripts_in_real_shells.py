@@ -107,7 +107,7 @@ def script_of(text: str) -> str:
 
 
 def ran(shell: str, text: str, value: str, where: Path, within: Sequence[str] = ()) -> str:
-    """What a script prints; the directory tells whether it ran the value."""
+    """What a script prints; a file in the directory shows whether it ran the value."""
     fitted = substitute(script_of(text), shell)
     scope = Scope({"params": {"v": value}})
     variables = {each.name: each.expression.evaluate(scope) for each in fitted.variables}

@@ -1,4 +1,4 @@
-"""Shell tasks: how they end, what they receive, what they hand on."""
+"""Shell tasks: how they end, what they receive, what they pass on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, broken, slow or in another encoding: runs go on, answers are whole or refused."""
+"""Standard streams that are closed, full, broken, slow or in another encoding: runs continue, answers are whole or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def closing(*fds: int) -> Callable[[], None]:
 
 def ended_well(project: Project) -> bool:
     """Whether the run is recorded to its end, and nothing that was printed got into its journal."""
-    names = project.names()  # every line is a fact
+    names = project.names()  # every line is an event
     return names[0] == "dag_start" and names[-1] == "dag_done" and "task_ok b" in names
 
 

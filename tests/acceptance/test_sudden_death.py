@@ -69,7 +69,7 @@ def test_kill_9_of_dagrun_leaves_no_process_and_no_broken_record(tmp_path: Path)
 def one_round(root: Path, delay: float) -> str:
     """Start a run, kill dagrun after the delay, look around; what is wrong, or nothing.
 
-    Of four rounds three count the delay from the run's first fact, one from dagrun's start.
+    Of four rounds three count the delay from the run's first event, one from dagrun's start.
     """
     project = Project(root)
     try:

@@ -1,4 +1,4 @@
-"""A run survives whatever strikes it: nothing lost, nothing repeated, nobody left running, nothing hangs."""
+"""A run survives kills and other faults: nothing is lost, repeated or left running, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.acceptance.survival import every_write, rounds
 ROUNDS = 14
 
 
-def test_a_run_that_is_struck_at_random_moments_and_resumed(tmp_path: Path) -> None:
+def test_a_run_that_meets_faults_at_random_moments_and_resumed(tmp_path: Path) -> None:
     seed = secrets.randbits(32)
     problems = rounds(tmp_path, seed, ROUNDS)
     assert not problems, f"of {ROUNDS} rounds from seed {seed}: {problems}"

@@ -198,7 +198,7 @@ def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
         assert (outcome.code, outcome.out) == (2, "")
         assert "run 'it' not found" in outcome.err
     assert project.dagrun("status").code == 2
-    assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 0  # nothing stands in its way
+    assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 0  # nothing prevents it
     assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 2
 
 
@@ -296,7 +296,7 @@ def test_an_inbox_with_foreign_files(project: Project) -> None:
     assert sorted(path.name for path in inbox.iterdir()) == foreign
 
 
-# --- what is left when both owners are gone ---------------------------------------------------------------------
+# --- what is left when both owners are dead ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("words", ["resume", "cancel"])
@@ -573,7 +573,7 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
     assert (current.code, current.err) == (0, "")
     assert (project.root / "ran").read_text() == "kept\nremoved\nold\nold\nadded\nnewv\n"
     reported = project.dagrun("status", "it")
-    assert "line" not in reported.err  # facts about a task that is gone are no damage
+    assert "line" not in reported.err  # events of a task that was removed are no damage
     assert [task["id"] for task in status(project)["tasks"]] == ["added", "kept", "edited"]
     again = project.dagrun("resume", "it", "--use-current")
     assert (again.code, again.out) == (0, "Run it succeeded: nothing is left to resume.\n")

@@ -26,7 +26,7 @@ def on_a_terminal(
 ) -> tuple[Outcome, list[object]]:
     """Run a command on a pseudo-terminal: all that it drew, and the terminal's settings before and after.
 
-    Once it has drawn the sign, it may go on, or it is interrupted.
+    Once it has drawn the sign, it may continue, or it is interrupted.
     """
     ours, theirs = os.openpty()
     before = termios.tcgetattr(theirs)

@@ -201,14 +201,14 @@ def cancel(project: Project, process: subprocess.Popen[str]) -> None:
     project.dagrun("cancel", "latest")
 
 
-@pytest.mark.parametrize(("strike", "code"), [(terminate, 143), (cancel, 1)])
+@pytest.mark.parametrize(("fault", "code"), [(terminate, 143), (cancel, 1)])
 def test_a_wish_to_end_in_the_middle_is_heard(
-    project: Project, strike: Callable[[Project, subprocess.Popen[str]], None], code: int
+    project: Project, fault: Callable[[Project, subprocess.Popen[str]], None], code: int
 ) -> None:
     many(project, 10_000, {9000: "wait"}, max_parallel=2)
     process = project.start("run", "dag.yaml", "-q")
     under_way(project, process)
-    strike(project, process)
+    fault(project, process)
     assert project.finish(process).code == code
     assert_accounted(project, 10_000)
     assert project.events()[-1]["status"] == "cancelled"
@@ -246,14 +246,14 @@ def test_killed_in_the_middle_and_resumed_what_is_on_record_ran_once_and_all_els
     assert set(runs.values()) <= {1, 2}
 
 
-@pytest.mark.parametrize("strike", [kill_worker, kill_keeper])
+@pytest.mark.parametrize("fault", [kill_worker, kill_keeper])
 def test_a_process_that_is_killed_in_the_middle_costs_the_attempts_that_ran_there_and_no_other(
-    project: Project, strike: Callable[[Project, subprocess.Popen[str]], None]
+    project: Project, fault: Callable[[Project, subprocess.Popen[str]], None]
 ) -> None:
     many(project, 10_000, {9000: "wait"}, max_parallel=2, defaults={"retries": 1})
     process = project.start("run", "dag.yaml", "-q")
     under_way(project, process)
-    strike(project, process)
+    fault(project, process)
     project.write("go", "")
     assert project.finish(process).code == 0
     assert_accounted(project, 10_000)

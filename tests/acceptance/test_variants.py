@@ -284,21 +284,21 @@ def test_an_empty_list_is_a_success_of_nothing(project: Project) -> None:
     assert not (project.root / "ran").exists()
 
 
-def test_each_variant_is_handed_the_list_as_its_finder_made_it(project: Project) -> None:
-    """They share what they are handed, and one that changes its own copy changes nobody else's."""
+def test_each_variant_is_given_the_list_as_its_finder_made_it(project: Project) -> None:
+    """They share their inputs, and one that changes its own copy changes no other."""
     project.workflows("""
         @workflow("find")
         def find(): return {"items": [*range(200)], "found": {"left": [1, True]}}
 
         @workflow("take")
-        def take(item, **handed):
-            seen = dict(handed["find__found"], left=[*handed["find__found"]["left"]])
-            handed["find__found"]["left"].clear()
-            handed["find__items"].clear()
+        def take(item, **given):
+            seen = dict(given["find__found"], left=[*given["find__found"]["left"]])
+            given["find__found"]["left"].clear()
+            given["find__items"].clear()
             return {"saw": seen}
 
         @workflow("count")
-        def count(t__saw, **handed): return [*t__saw.values()].count({"left": [1, True]})
+        def count(t__saw, **given): return [*t__saw.values()].count({"left": [1, True]})
     """)
     project.write(
         "dag.yaml",

@@ -125,7 +125,7 @@ def broken(_: object) -> None:
 @dialects
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_document_runs_alike(dialect: str, shape: str) -> None:
-    """The same facts at the same moments, and the same picture."""
+    """The same events at the same moments, and the same picture."""
     one, other = (
         scenario(written(each, SHAPES[shape]), {"bad": broken}, max_parallel=3) for each in (dialect, "tasks")
     )

@@ -385,7 +385,7 @@ def test_what_tasks_have_kept_is_found_and_can_be_taken_over(files: Files) -> No
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         (lambda path: path.unlink(), "the outputs file .* is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "was changed: it has 70014 bytes, and 70015 were recorded"),

@@ -15,7 +15,7 @@ ROUNDS = int(os.environ.get("SOAK_ROUNDS", "200"))
 MODES = ["before", "half", "after"]
 
 
-def test_a_run_that_is_struck_at_random_moments_and_resumed(tmp_path: Path) -> None:
+def test_a_run_that_meets_faults_at_random_moments_and_resumed(tmp_path: Path) -> None:
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbits(32))
     print(f"SOAK_SEED={seed} SOAK_ROUNDS={ROUNDS}")
     problems = rounds(tmp_path, seed, ROUNDS)

@@ -128,7 +128,7 @@ def words(dialect: str) -> str:
 
 
 def _value(shape: Mapping[str, Any]) -> str:
-    """What may stand there, in short."""
+    """The values that are allowed, in short."""
     if "enum" in shape:
         default = shape.get("default")
         words = [f"**{word}**" if word == default else str(word) for word in shape["enum"]]

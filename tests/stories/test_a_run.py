@@ -1,4 +1,4 @@
-"""Stories of whole runs, told with a fake clock: who starts when, what becomes of failures."""
+"""Stories of whole runs with a fake clock: which task starts when, and what follows from failures."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_what_its_texts_read_belongs_to_a_choice_of_tasks(project: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("task", "told"),
+    ("task", "reported"),
     [
         ('needs_file: {path: "a ${{ params.x }}"}', "dag.yaml:3:46: error: undeclared parameter 'x'"),
         ("needs_file: {}", "dag.yaml:3:25: error: missing key 'path'"),
