@@ -290,6 +290,7 @@ def test_an_inbox_with_foreign_files(project: Project) -> None:
     (inbox / "6.json").symlink_to("nowhere")
     (inbox / "notes.txt").write_text("x")
     foreign = sorted(path.name for path in inbox.iterdir())
+    assert project.dagrun("status", "it", "-o", "json").json["status"] == "running"
     assert project.dagrun("cancel", "it").code == 0
     assert project.finish(process).code == 1
     assert [name for name in project.names() if name.startswith("cancel")] == ["cancel_requested"]

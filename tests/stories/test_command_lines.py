@@ -13,7 +13,7 @@ import pytest
 from dagrun.cli import app, output
 from tests.stories.command_lines import command_lines
 
-SEED, COUNT = 11, 250
+SEED, COUNT = 11, 400
 DAG = """
     name: dag
     params: {v: x}
