@@ -114,7 +114,8 @@ def to_rfc3339(moment: float) -> str:
     millis = round(moment * 1000)
     second, rest = divmod(millis, 1000)
     if second != _second:  # strftime is most of the cost, and many events share a second
-        _second, _prefix = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second, _prefix = second, text.rjust(19, "0")  # strftime pads no year before 1000
     return f"{_prefix}.{rest:03d}Z"
 
 

@@ -148,6 +148,24 @@ def test_schedules_tells_the_next_fires_and_the_last_outcome(project: Project) -
     assert "failed" in project.dagrun("schedules").out
 
 
+@pytest.mark.parametrize("at", ["0002-01-01T00:00Z", "0999-12-31T23:59Z", "8999-12-31T23:59Z"])
+def test_any_minute_from_the_second_year_on_can_be_asked_for(project: Project, at: str) -> None:
+    a_project(project, "echo $DAGRUN_SCHEDULED_AT")
+    outcome = project.dagrun("scheduler", "--once", "--at", at)
+    assert outcome.code == 0, outcome.err
+    (enqueued,) = [line for line in state(project) if line["event"] == "schedule_enqueued"]
+    assert enqueued["minute"] == at.replace("T", " ").removesuffix("Z")
+
+
+@pytest.mark.parametrize("at", ["0001-12-31T23:59Z", "9000-01-01T00:00Z", "9999-12-31T23:59Z"])
+def test_a_minute_beyond_the_calendar_is_refused(project: Project, at: str) -> None:
+    a_project(project)
+    outcome = project.dagrun("scheduler", "--once", "--at", at)
+    assert outcome.code == 2
+    assert f"--at: '{at}' is out of range" in outcome.err
+    assert state(project) == []
+
+
 def test_eight_at_the_same_instant_fire_once(project: Project) -> None:
     a_project(project)
     for minute in ("2026-11-16T08:00Z", "2026-11-16T08:01Z"):

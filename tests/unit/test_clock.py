@@ -110,3 +110,8 @@ def test_work_in_the_same_process_comes_before_time_passes() -> None:
         return clock.now()
 
     assert asyncio.run(story()) == 100.0
+
+
+def test_any_year_has_four_digits() -> None:
+    text = "0001-01-01T00:00:00.000Z"
+    assert to_rfc3339(from_rfc3339(text)) == text

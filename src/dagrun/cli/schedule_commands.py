@@ -323,14 +323,21 @@ def _minute(text: str) -> str:
     """The minute that the user gave, in UTC unless it has an offset."""
     from dagrun.clock import from_rfc3339
     from dagrun.errors import UsageError
+    from dagrun.scheduling.timezones import FIRST_YEAR, LAST_YEAR
 
     try:
-        return _text(from_rfc3339(text))
+        minute = _text(from_rfc3339(text))
     except (ValueError, OverflowError, OSError):
         raise UsageError(
             f"--at: '{text}' is not a time", hint="write it as 2026-11-20T09:00Z, or with another offset"
         ) from None
+    if not FIRST_YEAR <= int(minute[:4]) < LAST_YEAR:
+        hint = f"give a year from {FIRST_YEAR} to {LAST_YEAR - 1}"
+        raise UsageError(f"--at: '{text}' is out of range", hint=hint)
+    return minute
 
 
 def _text(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
+    from dagrun.scheduling.schedule import minute_text
+
+    return minute_text(int(moment // 60))

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from dagrun.errors import did_you_mean
 
+#: Timetables begin here: in the year 1, the day before may not exist in another zone.
+FIRST_YEAR = 2
 #: Timetables end here: far beyond any plan, well within the range of datetime.
 LAST_YEAR = 9000
 _EPOCH_YEAR = 1970
