@@ -498,7 +498,7 @@ def test_resume_of_a_half_done_run_of_ten_thousand_tasks_reads_its_journal_once(
     runs = interrupted(project, text)
     journal = project.root / "logs/runs/it/events.jsonl"
     encoder = Encoder("it", "big", "local-dev")
-    with journal.open("a") as file:
+    with journal.open("ab") as file:
         for n in range(count // 2):
             begun = TaskStart(timestamp=NOW, task_id=f"t{n}", attempt=1, kind="shell")
             done = TaskOk(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
 from dagrun.storage.run_store import RunStore, RunWriter, is_run_id
+from dagrun.value import replace
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -70,7 +70,7 @@ class Memory:
         return writer
 
     def stream(self) -> list[str]:
-        return [line.rstrip("\n") for writer in self.begun for line in writer.stream]
+        return [line.decode().rstrip("\n") for writer in self.begun for line in writer.stream]
 
 
 @pytest.fixture(params=[Files, Memory], ids=["files", "memory"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from dagrun.errors import NotFoundError
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, ScenarioResult, fails
+from dagrun.value import replace
 from tests.unit.harness import played, task
 from tests.unit.lives import Life
 

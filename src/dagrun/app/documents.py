@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
 from dagrun.kinds import workflow_of
 from dagrun.settings import Settings
+from dagrun.value import Value, replace
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from dagrun.runtime.run_request import RunRequest
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(Value):
     """The findings in one file. `graph` is None when there was an error."""
 
     path: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from dagrun.cli import output
 from dagrun.cli.completion_candidates import complete_dag
 from dagrun.cli.options import DagOption, Form, Output, Workflows, setting_flags
+from dagrun.value import asdict, replace
 
 if TYPE_CHECKING:
     from pathlib import Path

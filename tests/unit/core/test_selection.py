@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from dagrun.core.graph import Graph
@@ -11,6 +9,7 @@ from dagrun.core.model import Dag, Matrix, Trigger
 from dagrun.core.selection import Selection, names, part, select, variants_of
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.testing import dag
+from dagrun.value import replace
 from tests.unit.harness import task
 
 CHAIN = dag(

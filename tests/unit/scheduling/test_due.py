@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +22,7 @@ from dagrun.scheduling.schedule import (
     minute_text,
 )
 from dagrun.scheduling.timetable import Timetable
+from dagrun.value import replace
 from tests.unit.scheduling.harness import Store, at, schedule, summaries
 
 NINE = Watermark("2026-11-20 09:00")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from dagrun.core.events import (
@@ -23,6 +22,7 @@ from dagrun.core.record import RunRecord
 from dagrun.core.work import AttemptResult
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, ScenarioResult, dag, fails, scenario
+from dagrun.value import replace
 from dagrun.views.why import Why, explain
 from tests.unit.harness import played, shown, task
 
