@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from dagrun.cli import app
 
 Answer = TypeVar("Answer")
 
@@ -91,6 +94,23 @@ class Project:
         """Run a command to its end. With `check`, nothing that it printed may be a traceback of dagrun's own."""
         process = self.start(*args, env=env)
         return self.finish(process, timeout, check=check)
+
+    def answer(self, *args: str, env: Mapping[str, str] | None = None) -> Outcome:
+        """The same in this process, for a tenth of the cost: where the test is about the answer and not about a process."""
+        before, variables = Path.cwd(), dict(os.environ)
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            os.chdir(self.root)
+            os.environ.clear()
+            os.environ.update(self.environment(env))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = app.run(args)
+        finally:
+            os.environ.clear()
+            os.environ.update(variables)
+            os.chdir(before)
+        self.printed += [out.getvalue(), err.getvalue()]
+        return Outcome(code, out.getvalue(), err.getvalue())
 
     def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a command in a session of its own, as a terminal does."""
