@@ -144,7 +144,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(project: Project) -> None:
     assert project.dagrun("run", "chain", "--dry-run", "-o", "json").json["order"] == [
         "collect", "report", "brief", "count", "publish",
     ]  # fmt: skip
-    assert project.dagrun("validate", "chain").code == 0
+    assert project.answer("validate", "chain").code == 0
     assert project.files() == before
 
 
@@ -158,11 +158,11 @@ def test_json_is_the_whole_of_stdout(project: Project) -> None:
     assert shape["counts"]["success"] == 5
     assert run.task("collect")["outputs"]["items"] == [0, 1, 2]
     assert run.task("publish")["changed"] is False
-    status = project.dagrun("status", "-o", "json")
+    status = project.answer("status", "-o", "json")
     assert status.json == shape
-    listed = project.dagrun("runs", "-o", "json").json["runs"]
+    listed = project.answer("runs", "-o", "json").json["runs"]
     assert [each["run_id"] for each in listed] == [shape["run_id"]]
-    validated = project.dagrun("validate", "chain", "-o", "json").json
+    validated = project.answer("validate", "chain", "-o", "json").json
     assert validated["valid"] is True
     assert [(file["dag"], file["errors"]) for file in validated["files"]] == [("chain", [])]
     listing = project.dagrun("workflows", "-o", "json").json["workflows"]
@@ -186,17 +186,17 @@ def test_runs_are_named_by_id_by_prefix_and_as_latest(project: Project) -> None:
     assert taken.code == 2
     assert taken.err.startswith("Error: the run id 'day-1' is taken")
     assert project.dagrun("run", "one.yaml", "--run-id", "../out").code == 2
-    assert "Run: day-1\n" in project.dagrun("status", "da").out
-    assert "Run: day-1\n" in project.dagrun("status").out
-    assert "Run: night-2\n" in project.dagrun("status", "night-2").out
-    ambiguous = project.dagrun("status", "night")
+    assert "Run: day-1\n" in project.answer("status", "da").out
+    assert "Run: day-1\n" in project.answer("status").out
+    assert "Run: night-2\n" in project.answer("status", "night-2").out
+    ambiguous = project.answer("status", "night")
     assert ambiguous.code == 2
     assert "'night' names 2 runs" in ambiguous.err
-    unknown = project.dagrun("logs", "evening")
+    unknown = project.answer("logs", "evening")
     assert (unknown.code, "run 'evening' not found" in unknown.err) == (2, True)
-    assert project.dagrun("logs", "latest", "a").out == "hello\n"
-    assert project.dagrun("logs", "latest").out == "a.1 | hello\n"
-    listed = [line.split()[0] for line in project.dagrun("runs").out.splitlines()[1:]]
+    assert project.answer("logs", "latest", "a").out == "hello\n"
+    assert project.answer("logs", "latest").out == "a.1 | hello\n"
+    listed = [line.split()[0] for line in project.answer("runs").out.splitlines()[1:]]
     assert listed == ["day-1", "night-2", "night-1"]
     assert (project.root / "out").exists() is False
 

@@ -64,4 +64,4 @@ def test_why_tells_it(project: Project, name: str, what: str) -> None:
     project.workflows(WORKFLOWS)
     project.write("dag.yaml", DAG)
     project.dagrun("run", "dag.yaml", "--only", name, env={"SECRET": "long enough"})
-    assert what in project.dagrun("why", "latest", name).out
+    assert what in project.answer("why", "latest", name).out

@@ -139,13 +139,13 @@ def test_parameters_come_as_they_were_written(project: Project) -> None:
 def test_schedules_tells_the_next_fires_and_the_last_outcome(project: Project) -> None:
     a_project(project, "exit 1")
     project.dagrun("scheduler", "--once", *AT)
-    (job,) = project.dagrun("schedules", "--next", "3", "-o", "json").json["schedules"]
+    (job,) = project.answer("schedules", "--next", "3", "-o", "json").json["schedules"]
     assert {name: job[name] for name in ("id", "cron", "timezone", "dag", "tenant", "enabled")} == {
         "id": "job", "cron": "* * * * *", "timezone": "UTC", "dag": "job", "tenant": None, "enabled": True,
     }  # fmt: skip
     assert len(job["next"]) == 3
     assert job["last"]["status"] == "failed"
-    assert "failed" in project.dagrun("schedules").out
+    assert "failed" in project.answer("schedules").out
 
 
 @pytest.mark.parametrize("at", ["0002-01-01T00:00Z", "0999-12-31T23:59Z", "8999-12-31T23:59Z"])
@@ -188,7 +188,7 @@ def test_asked_to_stop_it_gives_a_grace_then_leaves_nothing_running_and_the_next
     assert project.finish(serving).code == 0
     wait_for("the end of its processes", lambda: not project.processes())
     run_id = state(project)[0]["run_id"]
-    assert project.dagrun("status", run_id, "-o", "json").json["status"] == "interrupted"
+    assert project.answer("status", run_id, "-o", "json").json["status"] == "interrupted"
     project.write("go", "")
     again = project.start("scheduler", "--serve", env=env)
     wait_for("the end of the run", lambda: ended(project, run_id, "success"))
@@ -252,20 +252,20 @@ def test_a_schedule_that_is_settled_beyond_now_is_shown_and_reset(project: Proje
         '{"timestamp":"2026-01-01T00:00:00.000Z","event":"claim","minute":"2100-01-01 00:00","run_id":"r"}\n'
     )
     claims = project.write("logs/schedules/job.jsonl", ahead)
-    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    (job,) = project.answer("schedules", "-o", "json").json["schedules"]
     assert (job["settled_until"], job["next"]) == ("2100-01-01 00:00", ["2100-01-01T00:01:00.000Z"])
-    assert "job is settled until 2100-01-01 00:00 UTC" in project.dagrun("schedules").out
+    assert "job is settled until 2100-01-01 00:00 UTC" in project.answer("schedules").out
     once = project.dagrun("scheduler", "--once")
     assert (once.code, state(project)) == (0, [])
     assert "It fires next at 2100-01-01 00:01 UTC" in once.err
-    assert project.dagrun("schedules", "reset", "job").out.startswith(
+    assert project.answer("schedules", "reset", "job").out.startswith(
         "job was settled until 2100-01-01 00:00 UTC"
     )
     assert '"event":"reset"' in claims.read_text()
-    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    (job,) = project.answer("schedules", "-o", "json").json["schedules"]
     assert "settled_until" not in job
     assert job["next"][0] < "2100"
-    again = project.dagrun("schedules", "reset", "job")
+    again = project.answer("schedules", "reset", "job")
     assert (again.code, again.out) == (0, "job is not settled beyond now: nothing was changed.\n")
     for words in (["schedules", "reset", "jobs"], ["schedules", "reset"], ["schedules", "rest", "job"]):
         assert project.dagrun(*words).code == 2
@@ -281,17 +281,17 @@ def test_a_queued_run_is_listed_shown_and_cancelled(project: Project) -> None:
     wait_for("the first run", (project.root / "begun").exists)
     second = project.start("scheduler", "--once", "--at", "2026-11-16T08:01Z")
     wait_for("the second run", lambda: reported(project).count("schedule_enqueued") == 2)
-    queued, running = project.dagrun("runs", "-o", "json").json["runs"]
+    queued, running = project.answer("runs", "-o", "json").json["runs"]
     assert (queued["status"], running["status"]) == ("pending", "running")
     run_id = queued["run_id"]
-    assert project.dagrun("runs", "--status", "pending", "-o", "json").json["runs"] == [queued]
-    assert project.dagrun("status", run_id, "-o", "json").json["params"] == {}
-    assert f"after {running['run_id']}" in project.dagrun("status", run_id).out
-    logs = project.dagrun("logs", run_id)
+    assert project.answer("runs", "--status", "pending", "-o", "json").json["runs"] == [queued]
+    assert project.answer("status", run_id, "-o", "json").json["params"] == {}
+    assert f"after {running['run_id']}" in project.answer("status", run_id).out
+    logs = project.answer("logs", run_id)
     assert (logs.code, logs.err.splitlines()[0]) == (2, f"Error: run '{run_id}' is queued: it has not begun")
     assert project.dagrun("cancel", run_id, "--reason", "not today").code == 0
     assert project.finish(second).code == 1
-    assert project.dagrun("status", run_id, "-o", "json").json["status"] == "cancelled"
+    assert project.answer("status", run_id, "-o", "json").json["status"] == "cancelled"
     assert project.events(run_id)[0]["scheduled_at"] == "2026-11-16T08:01:00.000Z"
     assert ended(project, run_id, "cancelled")
     project.write("go", "")
@@ -323,7 +323,7 @@ def test_validate_reads_every_document_and_schedule_of_the_project(project: Proj
         "configs/schedules/more.yml", "- {id: job, cron: '61 * * * *', timezone: Mars, dag: nowhere}\n"
     )
     project.write("configs/schedules/days.yml", "- {id: days, cron: '0 9 */2 * 1', dag: job}\n")
-    outcome = project.dagrun("validate", "-o", "json")
+    outcome = project.answer("validate", "-o", "json")
     files = {file["path"]: file for file in outcome.json["files"]}
     assert outcome.code == 2
     assert files["configs/dags/job.yaml"]["errors"] == []
@@ -333,7 +333,7 @@ def test_validate_reads_every_document_and_schedule_of_the_project(project: Proj
         "unknown-zone",
     ]
     assert [each["code"] for each in files["configs/schedules/days.yml"]["warnings"]] == ["cron-days"]
-    assert project.dagrun("validate", "configs/schedules/days.yml").code == 0
+    assert project.answer("validate", "configs/schedules/days.yml").code == 0
 
 
 # --- signals, streams and disks ----------------------------------------------------------------------------

@@ -274,7 +274,7 @@ def test_an_exit_code_can_skip_a_task_or_be_tolerated(project: Project) -> None:
         "exit code 99",
     )
     assert (nothing["attempt"], outcome.task("below")["status"]) == (1, "success")
-    assert "nothing skipped: ExitCode <- exit code 99" in project.dagrun("why", "latest", "nothing").out
+    assert "nothing skipped: ExitCode <- exit code 99" in project.answer("why", "latest", "nothing").out
 
 
 LOCALES = """

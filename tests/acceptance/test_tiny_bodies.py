@@ -168,7 +168,7 @@ def test_each_is_as_if_it_were_the_first_whatever_the_others_do(project: Project
     assert logs.pop("t250.1.log").endswith("RuntimeError: no\n")
     assert logs.pop("t300.1.log").startswith("dagrun: ended 1 process that the task left running: ")
     assert logs == {f"t{n}.1.log": f"out t{n}\nerr t{n}\n" for n in (400, 401, 403)}
-    assert project.dagrun("logs", "latest", "t401").out == "out t401\nerr t401\n"
+    assert project.answer("logs", "latest", "t401").out == "out t401\nerr t401\n"
 
 
 def test_each_runs_in_its_own_directory_also_where_others_were_taken_back(project: Project) -> None:
@@ -189,7 +189,7 @@ def test_each_runs_in_its_own_directory_also_where_others_were_taken_back(projec
     wait_for("all the others", lambda: len(ends(project)) == 999)
     project.write("go", "")
     assert project.finish(process).code == 0
-    reported = project.dagrun("status", "-o", "json").json["tasks"]
+    reported = project.answer("status", "-o", "json").json["tasks"]
     assert [task["outputs"]["result"] for task in reported] == (["a"] * 10 + ["b"] * 10) * 50
 
 
