@@ -344,7 +344,7 @@ def test_a_file_that_stays_wrong_is_reported_in_the_end(tmp_path: Path) -> None:
     naps: list[float] = []
     loaded = ScheduleFiles(tmp_path, sleep=naps.append).load()
     assert len(loaded.findings) == 3
-    assert len(naps) == module._ATTEMPTS - 1  # for all of them together
+    assert len(naps) == module.ATTEMPTS - 1  # for all of them together
 
 
 def test_an_old_file_with_errors_is_reported_at_once(tmp_path: Path) -> None:
