@@ -40,7 +40,7 @@ def wait_for(what: str, ask: Callable[[], Answer | None], patience: float = PATI
 
 
 def whole_lines(path: Path) -> list[Any]:
-    """The lines of a file that somebody may be writing to: the last one may be incomplete."""
+    """The complete lines of a file that may still be written to."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
@@ -134,7 +134,7 @@ class Project:
         return Outcome(process.returncode, out or "", err or "")
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What dagrun finds: little, so that the machine's own settings do not matter."""
+        """The environment of dagrun: small, so that the machine's own settings do not matter."""
         kept = {
             name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ
         }

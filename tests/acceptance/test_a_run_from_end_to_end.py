@@ -103,7 +103,9 @@ def test_a_run_ends_with_the_report_and_leaves_its_files(project: Project) -> No
     }
 
 
-def test_the_journal_and_the_stream_tell_the_same_and_only_the_journal_has_outputs(project: Project) -> None:
+def test_the_journal_and_the_stream_have_the_same_events_and_only_the_journal_has_outputs(
+    project: Project,
+) -> None:
     chain(project)
     assert project.answer("run", "chain", "-q").code == 0
     journal = project.events()
@@ -201,7 +203,7 @@ def test_runs_are_named_by_id_by_prefix_and_as_latest(project: Project) -> None:
     assert (project.root / "out").exists() is False
 
 
-def test_wrong_parameters_are_told_all_at_once_and_nothing_runs(project: Project) -> None:
+def test_wrong_parameters_are_reported_all_at_once_and_nothing_runs(project: Project) -> None:
     chain(project)
     before = project.files()
     run = project.answer("run", "chain", "-p", "regoin=us", "-p", "size=big", "-p", "size", "-p", "region=[")
@@ -236,7 +238,7 @@ def test_commands_work_from_a_directory_below_the_project(project: Project) -> N
     assert project.log("a").strip() == str(project.root)
 
 
-def test_retries_happen_and_are_told(project: Project) -> None:
+def test_retries_happen_and_are_reported(project: Project) -> None:
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, retries: 2, run: 'test $DAGRUN_ATTEMPT = 3'}]\n")
     run = project.answer("run", "dag.yaml", "-o", "json")
     assert run.code == 0

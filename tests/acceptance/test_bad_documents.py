@@ -81,7 +81,7 @@ def test_a_directory_a_missing_file_and_50_megabytes_are_refused_at_once(project
     assert {project.answer("run", name).code for name in ("dags", "none.yaml", "large.yaml")} == {2}
 
 
-def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project) -> None:
+def test_all_errors_of_a_file_are_reported_at_once_with_their_lines(project: Project) -> None:
     project.write(
         "bad.yaml",
         """\
@@ -108,7 +108,7 @@ def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project
     assert "    8 |     retries: -1\n      |              ^\n" in report.out
 
 
-def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> None:
+def test_what_is_found_only_at_the_start_of_a_task_fails_that_task(project: Project) -> None:
     project.workflows("@workflow('here')\ndef here(): return {'cwd': os.getcwd()}\n")
     project.write("file", "not a directory")
     project.write(

@@ -34,7 +34,7 @@ def listed(project: Project, *names: str) -> None:
     project.write("dagrun.toml", f"workflows = [{', '.join(repr(name) for name in names)}]\n")
 
 
-def test_what_can_be_read_is_listed_and_what_cannot_is_told(project: Project) -> None:
+def test_what_can_be_read_is_listed_and_what_cannot_is_reported(project: Project) -> None:
     for name, (text, _) in BAD.items():
         if text:
             project.write(name, text.encode())

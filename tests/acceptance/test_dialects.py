@@ -1,4 +1,4 @@
-"""One DAG in three dialects, through the executable: the same plan, the same events, the same end."""
+"""One DAG in three dialects, through all of dagrun: the same plan, the same events, the same end."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_recipe_ends_as_it_says(project: Project, path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", SEEN, ids=str)
-def test_what_a_readme_shows_is_seen(project: Project, block: Block) -> None:
+def test_a_command_of_a_readme_prints_what_the_readme_shows(project: Project, block: Block) -> None:
     shutil.copytree(block.page.parent, project.root, dirs_exist_ok=True)
     command, *shown = block.text.splitlines()
     words, given = spoken(command.removeprefix("$ "))
@@ -83,7 +83,7 @@ def test_the_pipeline_in_containers(project: Project) -> None:
 
 
 @pytest.mark.parametrize("block", FIRST_PAGES, ids=str)
-def test_what_a_newcomer_reads_first_runs(project: Project, block: Block) -> None:
+def test_the_dags_of_the_first_pages_run(project: Project, block: Block) -> None:
     project.write("dag.yaml", block.text)
     assert project.answer("run", "dag.yaml", "-o", "json").json["status"] == "success"
 

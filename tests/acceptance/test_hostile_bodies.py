@@ -166,7 +166,7 @@ def test_what_lies_where_a_task_gets_its_parameters_is_replaced(project: Project
 
 
 @pytest.mark.parametrize("below", BELOW)
-def test_whoever_needs_outputs_that_are_gone_fails_and_names_the_file(project: Project, below: str) -> None:
+def test_a_task_that_needs_missing_outputs_fails_and_names_the_file(project: Project, below: str) -> None:
     outcome = after(project, "rm outputs/a.1.json", BELOW[below])
     task = outcome.task("b")
     assert task["status"] == "failed"

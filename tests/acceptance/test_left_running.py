@@ -60,7 +60,7 @@ def test_what_a_task_leaves_running_leaves_a_trace(project: Project) -> None:
         ("wrong", "1 process that it left running was ended"),
     ],
 )
-def test_why_tells_it(project: Project, name: str, what: str) -> None:
+def test_why_names_the_processes_that_were_left_running(project: Project, name: str, what: str) -> None:
     project.workflows(WORKFLOWS)
     project.write("dag.yaml", DAG)
     project.dagrun("run", "dag.yaml", "--only", name, env={"SECRET": "long enough"})

@@ -1,4 +1,4 @@
-"""Looking ahead and looking back: plan before and after there is a history, why after a run that failed."""
+"""`plan` with and without a history, `why` after a run that failed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plain(text: str) -> str:
     return re.sub(r"\d{8}-\d{6}-[0-9a-f]{6}", "RUN", text)
 
 
-def test_plan_learns_from_runs_and_why_tells_of_the_one_that_failed(project: Project) -> None:
+def test_plan_uses_the_durations_of_runs_and_why_explains_the_failed_one(project: Project) -> None:
     project.write("configs/dags/release.yaml", RELEASE)
     before = project.files()
 
@@ -86,7 +86,7 @@ def test_plan_learns_from_runs_and_why_tells_of_the_one_that_failed(project: Pro
     assert reported["summary"] == why.out.splitlines()[0]
 
 
-def test_wrong_questions_are_told_what_is_there(project: Project) -> None:
+def test_a_wrong_name_gets_the_right_one_as_advice(project: Project) -> None:
     project.write("release.yaml", RELEASE)
     project.write(
         "ring.yaml", "tasks: [{id: a, run: x, depends_on: [b]}, {id: b, run: x, depends_on: [a]}]\n"
@@ -115,7 +115,9 @@ def test_graphs_are_printed_alone(project: Project) -> None:
 
 
 @pytest.mark.parametrize("command", [["plan", "release.yaml"], ["why", "latest", "deploy"]])
-def test_looking_needs_no_loop_no_colours_and_no_processes(project: Project, command: list[str]) -> None:
+def test_plan_and_why_load_no_event_loop_no_rich_and_no_executor(
+    project: Project, command: list[str]
+) -> None:
     project.write("release.yaml", RELEASE)
     assert project.answer("run", "release.yaml", "-q").code == 0
     ask = "import json, sys; from dagrun.cli.app import run; run(sys.argv[1:]); print(json.dumps(list(sys.modules)), file=sys.stderr)"

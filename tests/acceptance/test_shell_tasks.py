@@ -211,7 +211,7 @@ def test_no_number_size_or_name_of_outputs_keeps_a_dependent_from_starting(proje
     assert (outcome.task("names")["attempt"], outcome.task("holds")["attempt"]) == (1, 0)
 
 
-def test_an_environment_that_the_system_does_not_take_is_told(project: Project) -> None:
+def test_an_environment_that_the_system_refuses_is_reported(project: Project) -> None:
     outcome = run(project, {"a": {"run": "true", "env": {"X": "x" * 140_000}}})
     assert outcome.task("a")["error"].startswith(
         "the environment variable X takes 140,002 bytes with its name; "

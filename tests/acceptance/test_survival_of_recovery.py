@@ -176,7 +176,7 @@ def test_a_cancel_while_a_task_waits_for_its_retry(project: Project) -> None:
     assert project.names()[-3:] == ["cancel_requested", "task_cancel a", "dag_done"]
 
 
-def test_a_cancel_of_a_run_that_died_before_its_first_fact(project: Project) -> None:
+def test_a_cancel_of_a_run_that_was_killed_before_its_first_event(project: Project) -> None:
     interrupted(
         project, "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n", begun=False
     )
@@ -189,7 +189,7 @@ def test_a_cancel_of_a_run_that_died_before_its_first_fact(project: Project) -> 
     assert status(project)["status"] == "success"
 
 
-def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
+def test_a_run_that_was_killed_before_it_had_a_dag(project: Project) -> None:
     project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}]\n")
     (project.root / "logs/runs").mkdir(parents=True)
     (project.root / "logs/runs/it").mkdir(mode=0o700)
@@ -202,7 +202,7 @@ def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
     assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 2
 
 
-def test_parameters_survive_a_death_before_the_first_fact(project: Project) -> None:
+def test_parameters_survive_a_kill_before_the_first_event(project: Project) -> None:
     project.write(
         "dag.yaml", "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n"
     )
@@ -399,7 +399,7 @@ def test_a_read_only_run_directory(project: Project) -> None:
 
 
 @pytest.mark.parametrize("mode", ["os", "batch", "fsync"])
-def test_how_often_facts_are_put_on_the_disk_itself(project: Project, mode: str) -> None:
+def test_how_often_events_are_synced_to_the_disk(project: Project, mode: str) -> None:
     project.write("faults/sitecustomize.py", faults())
     project.write(
         "dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a]}]\n"
@@ -580,7 +580,7 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
     assert (again.code, again.out) == (0, "Run it succeeded: nothing is left to resume.\n")
 
 
-def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_alarm(
+def test_a_partial_run_and_one_from_another_directory_are_resumed_without_a_warning(
     project: Project,
 ) -> None:
     project.write(

@@ -28,7 +28,7 @@ def test_text_that_is_given_arrives_byte_for_byte(project: Project, title: str) 
     assert project.log("show").startswith(title + "[1]")
 
 
-def test_all_that_is_wrong_with_given_values_is_told_at_once_and_quoted(project: Project) -> None:
+def test_all_errors_in_given_values_are_reported_at_once_and_quoted(project: Project) -> None:
     project.write("dag.yaml", DAG)
     run = project.answer("run", "dag.yaml", "--param", "n=three", "--param", "titel=x", "--param", "oops")
     assert run.code == 2

@@ -73,7 +73,7 @@ def each(project: Project, items: Any, **keys: Any) -> Project:
 # --- a matrix -----------------------------------------------------------------------------------------------
 
 
-def test_one_variant_fails_and_everybody_can_see_which(project: Project) -> None:
+def test_the_failed_variant_is_reported_everywhere(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
     outcome = project.answer("run", "dag.yaml")
@@ -252,7 +252,7 @@ def test_a_cancel_in_the_middle_ends_what_runs_and_begins_no_more(project: Proje
     "items",
     [["a b", "", "ü'\"$x"], [0, 1.5, -3], [{"n": 1, "deep": {"x": [None]}}, {}], [["in", "it"]], ["one"]],
 )
-def test_each_item_comes_as_it_is(project: Project, items: list[Any]) -> None:
+def test_each_item_arrives_unchanged(project: Project, items: list[Any]) -> None:
     each(project, items, workflow_ref="takes", params={"item": "${{ item }}"})
     assert project.answer("run", "dag.yaml", "-q").code == 0
     reported = project.answer("status", "-o", "json")
