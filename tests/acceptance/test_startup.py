@@ -152,7 +152,7 @@ def test_dagrun_alone_shows_its_commands(project: Project) -> None:
     assert "validate" in run.out + run.err
 
 
-def test_bodies_have_the_collector_that_python_gives_them(project: Project) -> None:
+def test_bodies_run_with_pythons_own_settings_of_the_garbage_collector(project: Project) -> None:
     project.workflows(
         """
         @workflow("ask")

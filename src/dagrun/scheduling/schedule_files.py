@@ -32,7 +32,7 @@ from dagrun.views.wording import seconds as duration_text
 _SUFFIXES: Final = (".yaml", ".yml")
 #: A file with errors that changed less than so many seconds ago may be half-written: it is read again before it is reported.
 _FRESH: Final = 2.0
-_ATTEMPTS: Final = 5
+ATTEMPTS: Final = 5
 _PAUSE: Final = 0.05  # seconds between two attempts
 
 #: Times, size and inode of a file: they differ whenever its content does.
@@ -130,7 +130,7 @@ class ScheduleFiles:
             return bool(left)
 
         Retrying(
-            stop=stop_after_attempt(_ATTEMPTS), wait=wait_fixed(_PAUSE), retry=retry_if_result(bool),
+            stop=stop_after_attempt(ATTEMPTS), wait=wait_fixed(_PAUSE), retry=retry_if_result(bool),
             sleep=self._sleep, retry_error_callback=lambda _: None,
         )(read)  # fmt: skip
 

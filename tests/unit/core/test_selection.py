@@ -173,7 +173,7 @@ def test_a_list_reads_what_it_is_made_of() -> None:
         select(SEVERAL, Selection(only=["each"]))
 
 
-def test_nobody_stands_beside_a_task_that_is_left_out() -> None:
+def test_no_task_is_parallel_to_one_that_is_left_out() -> None:
     both = Dag(name="d", tasks=(task("a", parallel_with=("b",)), task("b", parallel_with=("a",))))
     chosen = select(both, Selection(only=["a"]))
     assert Graph.compile(chosen).waves() == [[0]]

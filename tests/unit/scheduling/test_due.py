@@ -375,7 +375,7 @@ steps = st.one_of(
 events = st.tuples(
     steps,
     st.none() | schedules,  # a reload
-    st.sampled_from([None, None, None, 0, 1, 2]),  # how many lines are written before the scheduler dies
+    st.sampled_from([None, None, None, 0, 1, 2]),  # how many lines are written before the scheduler is killed
     st.integers(1, 3),  # how many schedulers look at this moment
 )
 
@@ -394,7 +394,7 @@ def test_whatever_happens_every_fire_is_accounted_for_exactly_once(
             # The expression stays: what another one would have meant in the past is nobody's business.
             one = _with_table(reloaded, table)
             queue.replace([one])
-        if most is not None:  # it dies, perhaps halfway, and another one starts
+        if most is not None:  # it is killed, perhaps halfway, and another one starts
             store.look(one, now, most)
             queue = FireQueue([one])
         for each in queue.due(now):

@@ -185,7 +185,7 @@ def test_without_a_failure_there_is_nothing_to_do_for_those_who_wait_for_one() -
     assert summary(text, "alarm") == "alarm skipped: NoFailure <- work did not fail"
 
 
-# --- ended by somebody ---------------------------------------------------------------------------------------
+# --- cancelled ---------------------------------------------------------------------------------------------
 
 
 def test_a_cancelled_task_names_who_asked_and_why() -> None:
