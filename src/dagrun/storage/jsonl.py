@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from dagrun.durability import Durability
 from dagrun.errors import RecordError
+from dagrun.fast_json import decode
 from dagrun.storage import disk
 from dagrun.value import Value
 
@@ -150,12 +148,9 @@ def parse(line: bytes) -> dict[str, Any] | None:
     """The object on a line; None if there is none. If a complete line follows a torn one on the same line, that one is used."""
     for part in _candidates(line):
         try:
-            value = msgspec.json.decode(part)
-        except (msgspec.DecodeError, RecursionError):
-            try:
-                value = json.loads(part)  # it knows escapes of bytes that are no UTF-8
-            except (ValueError, RecursionError):
-                continue
+            value = decode(part)
+        except (ValueError, RecursionError):
+            continue
         if isinstance(value, dict):
             return value
     return None
