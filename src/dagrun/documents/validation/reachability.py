@@ -69,14 +69,17 @@ def _useless_edges(
         if need.trigger is Trigger.FAILURE and index[need.task] not in failing:
             yield need.task, f"it waits for a failure of '{need.task}', which cannot fail"
     successes = [need.task for need in task.needs if (need.trigger or task.trigger) is Trigger.SUCCESS]
-    contradicting = [need for need in successes if index[need] in exclusive]
+    contradicting = [name for name in successes if index[name] in exclusive]
     looks_back, _ = looks_back_and_survives(task) if contradicting else (False, False)
     if not looks_back:  # else its condition decides what a failure means
-        needed = {index[need] for need in successes}
-        for need in contradicting:
-            for first in needed & exclusive[index[need]].keys():
-                name = exclusive[index[need]][first]
-                yield need, f"'{need}' runs only if '{name}' fails, but this task needs both to succeed"
+        needed = {index[name] for name in successes}
+        for name in contradicting:
+            for first, its_name in exclusive[index[name]].items():
+                if first in needed:
+                    yield (
+                        name,
+                        f"'{name}' runs only if '{its_name}' fails, but this task needs both to succeed",
+                    )
 
 
 def _exclusive(dag: Dag, index: Mapping[str, int]) -> dict[int, dict[int, str]]:
