@@ -129,21 +129,19 @@ def _next_to_start(state: RunState, now: float) -> Decision | None:
             verdict = _judge(state, state.nodes[i])
             if verdict is not None:
                 return verdict
-            frontier.ready.add(i)
+            frontier.may_start(i)
         settled.popleft()
     while frontier.retries and frontier.retries[0][0] <= now:
         at, i = heappop(frontier.retries)
         if state.tasks[i].status is Status.RETRYING and state.tasks[i].retry_at == at:
             frontier.retry_due(i)
-    if frontier.running >= frontier.max_parallel and not frontier.may_prefetch:
+    first = frontier.first_to_start()
+    if first is not None:
+        return Start(state.nodes[first], state.tasks[first].attempt + 1, frontier.waited_for(first))
+    next_one = frontier.ready.first() if frontier.may_prefetch else None
+    if next_one is None or not frontier.ready.may_be_prefetched(next_one):
         return None
-    first = frontier.ready.first()
-    if first is None:
-        return None
-    node, attempt = state.nodes[first], state.tasks[first].attempt + 1
-    if frontier.running < frontier.max_parallel:
-        return Start(node, attempt, frontier.waited_for(first))
-    return Prefetch(node, attempt) if frontier.ready.may_be_prefetched(first) else None
+    return Prefetch(state.nodes[next_one], state.tasks[next_one].attempt + 1)
 
 
 def _judge(state: RunState, node: Node) -> Skip | EvaluateCondition | Expand | None:

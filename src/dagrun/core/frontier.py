@@ -28,7 +28,7 @@ class Frontier:
         #: Why nothing new starts any more, and the task whose failure stopped the run, if one did.
         self.stopping: Reason | None = None
         self.cause = ""
-        self.running = 0
+        self.running = 0  # attempts that hold a slot
         #: When the timeout of the run is over.
         self.deadline: float | None = None
         #: Whether attempts may be prefetched; set by the engine, which knows whether the executor has room.
@@ -49,7 +49,9 @@ class Frontier:
         #: Tasks whose dependencies have all ended, and groups whose variants have all ended.
         self.settled = deque(i for i in free if nodes[i].members is None)
         self.ended_groups = deque(i for i in free if nodes[i].members is not None)
+        #: Tasks that may start when a slot is free, and those that hold no slot and may start at any time.
         self.ready = ReadyQueue(nodes, self._can_start)
+        self.ready_without_slot = ReadyQueue(nodes, self._can_start)
         #: Moments at which a task is retried, and at which an attempt (its number is the third item) times out.
         self.retries: list[tuple[float, int]] = []
         self.timeouts: list[tuple[float, int, int]] = []
@@ -71,8 +73,8 @@ class Frontier:
 
     def start(self, i: int, now: float, attempt: int) -> None:
         """An attempt begins."""
-        self.running += 1
-        self.ready.begin(i)
+        self.running += self._nodes[i].task.action.holds_slot
+        self._queue(i).begin(i)
         if self.stopping is Reason.STOP_ALL:  # it was prefetched
             self._count_as_failed(i)
         timeout = self._nodes[i].task.timeout
@@ -83,10 +85,11 @@ class Frontier:
         """The attempt, if one was running, has ended."""
         if self._tasks[i].status is Status.RUNNING:
             self._ends += 1
-            if self.running >= self.max_parallel:
-                self._slot_freed = self._ends, i
-            self.running -= 1
-            self.ready.leave(i, self._ends)
+            if self._nodes[i].task.action.holds_slot:
+                if self.running >= self.max_parallel:
+                    self._slot_freed = self._ends, i
+                self.running -= 1
+            self._queue(i).leave(i, self._ends)
         self.stop_reasons.pop(i, None)
 
     def retry(self, i: int, at: float) -> None:
@@ -186,7 +189,7 @@ class Frontier:
     def retry_due(self, i: int) -> None:
         """The delay before the next attempt is over."""
         self._released[i] = self._ends, None
-        self.ready.add(i)
+        self.may_start(i)
 
     def returned(self, i: int) -> None:
         """A prefetched attempt has not begun and is to be decided about again."""
@@ -200,6 +203,10 @@ class Frontier:
         """The condition of the task has this value; the event that follows from it records it."""
         self.conditions[i] = holds
 
+    def may_start(self, i: int) -> None:
+        """Nothing keeps the task from starting, except that it may need a slot."""
+        self._queue(i).add(i)
+
     # --- questions -----------------------------------------------------------------------------------------
 
     def outcome(self, i: int) -> Outcome:
@@ -208,6 +215,14 @@ class Frontier:
             return Outcome.FAILED
         task = self._tasks[i]
         return outcome_of(task.status, task.reason, tolerated=self._nodes[i].task.tolerates(task.exit_code))
+
+    def first_to_start(self) -> int | None:
+        """The task to start next: of those for which there is a slot, or which need none, the first in the file."""
+        free = self.ready_without_slot.first()
+        bound = self.ready.first() if self.running < self.max_parallel else None
+        if free is None or bound is None:
+            return bound if free is None else free
+        return min(free, bound, key=self._place)
 
     def spares(self, i: int) -> bool:
         """Whether the task may run though the run is stopping: it handles failures, and a failure is the reason."""
@@ -225,13 +240,23 @@ class Frontier:
         """
         at, dependency = self._released.get(i, (0, None))
         kind, cause = "dependency", dependency
+        needs_slot = self._nodes[i].task.action.holds_slot
         for other, (freed_at, freed_by) in (
-            ("slot", self._slot_freed),
-            ("group", self.ready.last_room(i)),
+            ("slot", self._slot_freed if needs_slot else (0, None)),
+            ("group", self._queue(i).last_room(i)),
         ):
             if freed_at > at or (other == "group" and freed_at == at and kind == "slot"):
                 at, kind, cause = freed_at, other, freed_by
         return None if cause is None else f"{kind}:{self._nodes[cause].task.id}"
+
+    def _queue(self, i: int) -> ReadyQueue:
+        """Where the task is queued when it may start."""
+        return self.ready if self._nodes[i].task.action.holds_slot else self.ready_without_slot
+
+    def _place(self, i: int) -> int:
+        """The place of the task in the file; that of a variant is the place of its group."""
+        variant = self._nodes[i].variant
+        return i if variant is None else variant.group
 
     def _can_start(self, i: int) -> bool:
         self.steps += 1

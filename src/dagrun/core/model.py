@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dagrun.core.outcomes import OnError as OnError
 from dagrun.core.outcomes import Trigger as Trigger
@@ -82,6 +82,8 @@ class Action:
     __slots__ = ()
 
     kind: str
+    #: Whether an attempt takes one of the slots that `max_parallel` limits. What waits, or has a run of its own, takes none.
+    holds_slot: ClassVar[bool] = True
 
     def texts(self) -> Sequence[ActionText]:
         """Every text of the action that may hold expressions."""
