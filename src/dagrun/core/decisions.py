@@ -72,6 +72,34 @@ class EndGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFile:
+    """Look at the file that the task waits for, and pass what is seen to `WaitQueue.file_checked`."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Nobody has answered the approval in time: record that."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class EndWait:
+    """The wait of the task is over: record the event that `completion.wait_end` returns."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Only approvals and signals can continue the run: record that, with their tasks."""
+
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """All tasks have ended: record the end of the run."""
 
@@ -79,4 +107,18 @@ class Finish:
     reason: str
 
 
-Decision = Start | Prefetch | Skip | Cancel | Stop | EvaluateCondition | Expand | EndGroup | Finish
+Decision = (
+    Start
+    | Prefetch
+    | Skip
+    | Cancel
+    | Stop
+    | EvaluateCondition
+    | Expand
+    | EndGroup
+    | CheckFile
+    | Expire
+    | EndWait
+    | Pause
+    | Finish
+)

@@ -11,7 +11,7 @@ from types import NoneType
 from typing import Any
 
 from dagrun.clock import from_rfc3339, to_rfc3339
-from dagrun.core.events import EVENTS, DagResume, Event, TaskExpand
+from dagrun.core.events import EVENTS, DagPause, DagResume, Event, TaskExpand
 from dagrun.core.variants import MAX_VARIANTS
 from dagrun.core.work import Blob, Json
 
@@ -128,7 +128,9 @@ def decode(line: Mapping[str, Json]) -> Event | None:
     if not 0 <= (values.get("attempt") or 0) < _MOST:
         raise ValueError("there is no such attempt")
     match event:
-        case DagResume() if {*map(type, event.reused), *map(type, event.rerun)} - {str}:
+        case DagResume() if {*map(type, (*event.reused, *event.rerun, *(event.waiting or ())))} - {str}:
+            raise ValueError("a task's id is text")
+        case DagPause() if set(map(type, event.waiting_for)) - {str}:
             raise ValueError("a task's id is text")
         case TaskExpand() if not _is_list_of(event, event.count):
             raise ValueError(f"there are no {event.count} items")

@@ -85,6 +85,11 @@ class Action:
     #: Whether an attempt takes one of the slots that `max_parallel` limits. What waits, or has a run of its own, takes none.
     holds_slot: ClassVar[bool] = True
 
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that a task with this action waits for, if it waits for one; may be a template."""
+        return None
+
     def texts(self) -> Sequence[ActionText]:
         """Every text of the action that may hold expressions."""
         return ()

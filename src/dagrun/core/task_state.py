@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dagrun.core.events import Answer, TaskWait
 from dagrun.core.outcomes import Status
 from dagrun.core.work import Outputs
 
@@ -26,6 +27,9 @@ class TaskState:
     error_type: str | None = None
     exit_code: int | None = None
     retry_at: float | None = None
+    #: How the task waits, or has waited, and what has ended that.
+    wait: TaskWait | None = None
+    answer: Answer | None = None
     outputs: Outputs = field(default_factory=dict)
 
 
