@@ -12,14 +12,17 @@ from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, recorded_dag_of
 from dagrun.clock import Clock
-from dagrun.core.events import CancelIgnored, Event
+from dagrun.core.events import CancelIgnored, Event, masked
 from dagrun.core.executor_protocol import Executor
+from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
-from dagrun.core.requests import Request
+from dagrun.core.requests import Request, event_of
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection
+from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
+from dagrun.masking import Masker
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -27,6 +30,7 @@ from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
 from dagrun.views.status import RunView
 
 if TYPE_CHECKING:
+    from dagrun.app.answering import Answering
     from dagrun.app.documents import Documents
     from dagrun.app.repeating import Repeating
     from dagrun.app.run_inputs import GivenParams
@@ -83,6 +87,13 @@ class Service(RunQueries):
         from dagrun.app.repeating import Repeating
 
         return Repeating(self.documents)
+
+    @cached_property
+    def answers(self) -> Answering:
+        """Records answers to runs that wait: approvals, rejections, signals."""
+        from dagrun.app.answering import Answering
+
+        return Answering(self.runs, self.clock, self.settings.user_rbac_role, self._masker, self._settle)
 
     # --- driving runs in this process ------------------------------------------------------------------------
 
@@ -145,10 +156,17 @@ class Service(RunQueries):
             cancellation.commit()
             self._end_bodies(writer.run_id)
             writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
-            for request in writer.requests():  # a cancel of the interrupted run
-                late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
-                writer.append(late)
-                writer.flush()
+            for request in writer.requests():  # those that the last process has not taken
+                event: Event | None = CancelIgnored(
+                    timestamp=self.clock.now(), by=request.by, reason="the run was resumed"
+                )
+                if request.kind != "cancel":
+                    event = event_of(request, state, self.clock.now())
+                if event is not None:
+                    event = masked(event, prepared.masker)
+                    state.apply(event)
+                    writer.append(event)
+                    writer.flush()
         except BaseException:
             writer.close()
             raise
@@ -272,10 +290,17 @@ class Service(RunQueries):
             dag = self.runs.dag(run_id)
         except NotFoundError:  # it cannot be read, but it can be ended
             return text
-        return self.documents.inputs.masker(dag).text(text) if dag.secrets else text
+        return self._masker(dag).text(text)
 
-    def _settle(self, writer: RunWriter) -> None:
-        """As the owner of a run that no process drives: end its processes, and record the outcome of every request."""
+    def _masker(self, dag: Dag) -> Masker:
+        """Masks those secrets of a run that are known here."""
+        return self.documents.inputs.masker(dag) if dag.secrets else Masker(())
+
+    def _settle(self, writer: RunWriter) -> RunState:
+        """As the owner of a run that no process drives: end its processes, and record the outcome of every request.
+
+        Returns the state of the run.
+        """
         from dagrun.runtime.interrupted import cancel_interrupted
 
         self._end_bodies(writer.run_id)
@@ -283,3 +308,4 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        return state

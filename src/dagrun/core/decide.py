@@ -242,12 +242,12 @@ def _pause(state: RunState) -> Pause | None:
     waits = frontier.waits
     if not waits.for_someone or waits.for_something or frontier.active or state.stretch_is_over:
         return None
-    if frontier.ready.prefetched or any(state.tasks[i].status is Status.RETRYING for _, i in frontier.retries):
+    if frontier.ready.prefetched or any(
+        state.tasks[i].status is Status.RETRYING for _, i in frontier.retries
+    ):
         return None
     return Pause(
         tuple(
-            state.nodes[i].task.id
-            for i in state.in_file_order()
-            if state.tasks[i].status is Status.WAITING
+            state.nodes[i].task.id for i in state.in_file_order() if state.tasks[i].status is Status.WAITING
         )
     )

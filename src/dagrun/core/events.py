@@ -133,6 +133,8 @@ class ApprovalGranted(EventBase):
     attempt: int
     by: str
     inputs: Mapping[str, Json] = field(default_factory=dict)
+    #: Which request it records, so that the process that made it learns what became of it.
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,7 @@ class ApprovalRejected(EventBase):
     attempt: int
     by: str
     reason: str = ""
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,7 @@ class SignalReceived(EventBase):
     signal: str
     by: str
     inputs: Mapping[str, Json] = field(default_factory=dict)
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,6 +181,9 @@ class Task:
         return self.continue_on_failure or exit_code in self.tolerated_exit_codes
 
 
+#: A parameter that is a mapping with one of these keys is a declaration, not a default.
+DECLARING = ("type", "default", "enum", "required")
+
 ParamType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
 
@@ -227,8 +230,6 @@ LATER_DAG_KEYS: Mapping[str, str] = {
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
     "dag": "sub-DAGs",
-    "approval": "approvals",
-    "wait": "waits",
     "target": "executors on many machines",
 }
 

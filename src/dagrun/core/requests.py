@@ -32,8 +32,14 @@ class Request:
     #: Who makes the request.
     by: str
     #: What the kind needs to know: `cancel` has `reason`; `approve` has `task` and `inputs`, `reject` has `task` and
-    #: `reason`, `signal` has `signal` and `inputs`.
+    #: `reason`, `signal` has `signal` and `inputs`. These three also have a `request_id`.
     data: Mapping[str, Json]
+
+    @property
+    def request_id(self) -> str | None:
+        """What the event that records it is recognised by."""
+        found = self.data.get("request_id")
+        return None if found is None else str(found)
 
 
 def _cancel(request: Request, state: RunState, now: float) -> Event:
@@ -47,7 +53,7 @@ def _approve(request: Request, state: RunState, now: float) -> Event:
     task_id = str(request.data["task"])
     return ApprovalGranted(
         timestamp=now, task_id=task_id, attempt=state.tasks[state.index[task_id]].attempt, by=request.by,
-        inputs=dict(request.data.get("inputs", {})),
+        inputs=dict(request.data.get("inputs", {})), request_id=request.request_id,
     )  # fmt: skip
 
 
@@ -55,13 +61,15 @@ def _reject(request: Request, state: RunState, now: float) -> Event:
     task_id = str(request.data["task"])
     return ApprovalRejected(
         timestamp=now, task_id=task_id, attempt=state.tasks[state.index[task_id]].attempt, by=request.by,
-        reason=str(request.data.get("reason", "")),
+        reason=str(request.data.get("reason", "")), request_id=request.request_id,
     )  # fmt: skip
 
 
-def _signal(request: Request, state: RunState, now: float) -> Event:
+def _signal(request: Request, _: RunState, now: float) -> Event:
     inputs = dict(request.data.get("inputs", {}))
-    return SignalReceived(timestamp=now, signal=str(request.data["signal"]), by=request.by, inputs=inputs)
+    return SignalReceived(
+        timestamp=now, signal=str(request.data["signal"]), by=request.by, inputs=inputs, request_id=request.request_id
+    )  # fmt: skip
 
 
 #: The event that records each kind of request, given the state of the run and the time.

@@ -92,7 +92,8 @@ class RunState:
             case SignalReceived():
                 self.signals[event.signal] = event
                 for i in self.frontier.waits.for_signal(event.signal):
-                    self._answer(i, event)
+                    if self.tasks[i].answer is None:
+                        self._answer(i, event)
             case TaskOk():
                 self._ok(event)
             case TaskRetry():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dagrun.core.model import Action
@@ -25,6 +26,12 @@ class StartContext:
     evaluate: Callable[[Expression], Json]
     #: A template with its expressions evaluated, as text.
     render: Callable[[str], str]
+    #: The present moment, in seconds since the epoch.
+    now: float = 0.0
+    #: The absolute path of a file, relative to the working directory of the task.
+    path: Callable[[str], Path] = Path
+    #: How long a person has to decide about an approval that does not say so, in seconds.
+    approval_expires: float = 259_200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,26 @@ class PreparedBody:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-#: What starting a task gives. What holds no slot (a wait, a child run) becomes a further member, for the engine to match on.
-Started = PreparedBody
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """No body: the task waits for a person (`prompt`), a signal, a moment, or a file.
+
+    Moments are in seconds since the epoch, durations in seconds.
+    """
+
+    prompt: str | None = None
+    required_role: str | None = None
+    signal: str | None = None
+    until: float | None = None
+    file: Path | None = None
+    #: How long the file must not change.
+    settle: float = 0.0
+    #: After what time the wait fails; None: the timeout of the task.
+    timeout: float | None = None
+
+
+#: What starting a task gives, for the engine to match on.
+Started = PreparedBody | Wait
 
 
 def _no_fields() -> Mapping[str, Any]:

@@ -56,7 +56,8 @@ class RunDriver:
         finally:
             polling.cancel()
             await self._executor.close()
-        self._engine.take_requests()  # those that came too late are recorded as such
+        if state.has_ended:
+            self._engine.take_requests()  # those that came too late are recorded as such
         return state
 
     def cancel(self, by: str, reason: str = "") -> None:
