@@ -14,10 +14,15 @@ from dagrun.app.stretch import RunObserver
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.core.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
     CancelRequested,
+    DagPause,
     DagResume,
     DagStart,
     Event,
+    SignalReceived,
     TaskCancel,
     TaskExpand,
     TaskFail,
@@ -25,6 +30,7 @@ from dagrun.core.events import (
     TaskRetry,
     TaskSkip,
     TaskStart,
+    TaskWait,
 )
 from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import FINAL
@@ -63,9 +69,23 @@ class PlainProgress(RunObserver):
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 if self._is_shown(event, state):
                     self.line(event, event.task_id, f"started{again}")
+            case TaskWait():
+                if self._is_shown(event, state):
+                    self.line(event, event.task_id, _waits(event))
+            case ApprovalGranted():
+                self.line(event, event.task_id, f"approved by {_first_line(event.by)}")
+            case ApprovalRejected():
+                self.line(event, event.task_id, f"rejected by {_first_line(event.by)}")
+            case ApprovalExpired():
+                self.line(event, event.task_id, f"nobody decided before {event.expires_at}")
+            case SignalReceived():
+                self.line(event, "", f"signal '{_first_line(event.signal)}' from {_first_line(event.by)}")
+            case DagPause():
+                self.line(event, "", f"run {self.run_id} pauses: it waits for {', '.join(event.waiting_for)}")
             case DagResume():
                 kept, left = _counted(event.reused, state), _counted(event.rerun, state)
-                self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
+                still = f", {_counted(event.waiting, state)} waiting" if event.waiting else ""
+                self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run{still}")
             case TaskExpand():
                 members = state.nodes[state.index[event.task_id]].members or ()
                 self.line(event, event.task_id, f"has {output.count(len(members), 'variant')}")
@@ -140,7 +160,16 @@ class PlainProgress(RunObserver):
             self.write(f"{output.paint(task_id.ljust(self.width) + ' |', 'dim', sys.stderr)} {line}")
 
 
-_TaskEvent = TaskStart | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
+def _waits(event: TaskWait) -> str:
+    """What a task waits for."""
+    if event.is_approval:
+        return f"waits for an approval: {_first_line(event.prompt or '')}"
+    if event.signal is not None:
+        return f"waits for the signal '{event.signal}'"
+    return f"waits for {event.file}" if event.file is not None else f"waits until {event.until}"
+
+
+_TaskEvent = TaskStart | TaskWait | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
 
 
 def _width(node: Node) -> int:

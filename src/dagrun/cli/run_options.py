@@ -222,6 +222,26 @@ class ResumeOptions(ParamOptions, OutputOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContinueOptions(ParamOptions, OutputOptions):
+    """The options of commands that answer a run and continue it."""
+
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who answers.  [default: the login name]")
+    ] = None
+    no_resume: Annotated[
+        bool, typer.Option("--no-resume", help="Only record the answer; do not continue the run.")
+    ] = False
+    workflows: Workflows = None
+
+    @property
+    def name_of_user(self) -> str:
+        """Who answers."""
+        from dagrun.cli.run_signals import login
+
+        return self.by or login()
+
+
+@dataclass(frozen=True, kw_only=True)
 class RerunOptions(ParamOptions, OutputOptions):
     """The options of `rerun`."""
 

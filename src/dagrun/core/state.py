@@ -312,6 +312,12 @@ class RunState:
             if task.status in FAILED and node.members is None and not node.task.tolerates(task.exit_code):
                 yield node.task.id
 
+    def status_of_group(self, node: Node) -> Status:
+        """The status of a group whose variants have begun, and have not all ended."""
+        found = {self.tasks[i].status for i in node.members or ()}
+        waits = Status.WAITING in found and found.isdisjoint((Status.RUNNING, Status.RETRYING))
+        return Status.WAITING if waits else Status.RUNNING
+
     def counts(self) -> dict[Status, int]:
         """The number of tasks with each status that occurs; variants count, their group does not."""
         counts: dict[Status, int] = {}
