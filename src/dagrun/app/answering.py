@@ -92,7 +92,7 @@ class Answering:
         if not self._role.allows(required):
             raise RefusedError(
                 f"'{task_id}' may be decided by the role {required} or a higher one, and yours is {self._role}",
-                hint=f"USER_RBAC_ROLE sets it: export USER_RBAC_ROLE={required}",
+                hint="the environment variable USER_RBAC_ROLE says which role you have",
             )
         return action
 

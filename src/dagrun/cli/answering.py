@@ -126,7 +126,9 @@ def signal(options: SignalOptions) -> int:
     )
 
 
-def _answer(options: ContinueOptions, record: Callable[[Service, str], RecordedAnswer], done: str) -> int:
+def _answer(
+    options: ContinueOptions, run: str, record: Callable[[Service, str], RecordedAnswer], done: str
+) -> int:
     """Record an answer, and continue the run unless another process does."""
     from dagrun import settings
     from dagrun.app import wiring

@@ -90,7 +90,8 @@ def refusal(request: Request, state: RunState, now: float) -> str:
     """Why the run refuses a request; empty if it does not."""
     match request.kind:
         case "approve" | "reject":
-            return _over(state) or _why_not_decided(str(request.data.get("task")), state, now)
+            task_id = str(request.data.get("task"))
+            return _already_decided(task_id, state) or _over(state) or _why_not_decided(task_id, state, now)
         case "signal":
             return _over(state) or _why_not_signalled(str(request.data.get("signal")), state, now)
     return ""
@@ -102,6 +103,13 @@ def _over(state: RunState) -> str:
     return "the run is being cancelled" if state.frontier.stopping is Reason.CANCELLED else ""
 
 
+def _already_decided(task_id: str, state: RunState) -> str:
+    i = state.index.get(task_id)
+    if i is None or state.tasks[i].answer is None or state.nodes[i].task.kind != "approval":
+        return ""
+    return f"'{task_id}' is already decided: it was {decided(state.tasks[i])}"
+
+
 def _why_not_decided(task_id: str, state: RunState, now: float) -> str:
     i = state.index.get(task_id)
     if i is None:
@@ -111,8 +119,6 @@ def _why_not_decided(task_id: str, state: RunState, now: float) -> str:
         return f"'{task_id}' is no approval"
     if node.members is not None:
         return f"'{task_id}' has variants, each with an approval of its own"
-    if task.answer is not None:
-        return f"'{task_id}' is already decided: it was {decided(task)}"
     if task.status is not Status.WAITING:
         return f"'{task_id}' {'has ended' if task.status in FINAL else 'does not wait for an approval yet'}: {task.status}"
     fails_at = task.wait.fails_at if task.wait else None

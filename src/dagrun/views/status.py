@@ -249,6 +249,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         if node.members is None
         else by_output((key, each) for key, each in outputs.items() if not isinstance(each, Blob)),
         tolerated=node.task.tolerates(task.exit_code) and status in (Status.FAILED, Status.TIMED_OUT),
+        wait=wait,
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
         variants=_variants(
             state, node, {key: each for key, each in outputs.items() if isinstance(each, Blob)}

@@ -44,12 +44,12 @@ class WaitView:
         elif wait.signal is not None:
             what = f"signal '{wait.signal}'"
         else:
-            what = f"file {plain(wait.file)}" if wait.file is not None else f"until {wait.until}"
+            what = f"file {plain(wait.file)}" if wait.file is not None else f"until {_shown(wait.until)}"
         if wait.expires_at is None:
             return what
         if self.expired:
-            return f"{what} (expired at {wait.expires_at})"
-        return f"{what} ({'expires' if wait.is_approval else 'times out'} at {wait.expires_at})"
+            return f"{what} (expired at {_shown(wait.expires_at)})"
+        return f"{what} ({'expires' if wait.is_approval else 'times out'} at {_shown(wait.expires_at)})"
 
     def to_json(self) -> dict[str, Json]:
         """The shape of `wait` in the entry of a task."""
@@ -66,6 +66,11 @@ class WaitView:
             "expires_at": wait.expires_at,
         }
         return {name: value for name, value in shape.items() if value is not None} | {"expired": self.expired}
+
+
+def _shown(moment: str | None) -> str:
+    """A recorded moment for people: `2026-01-31 09:00:00 UTC`."""
+    return (moment or "").replace("T", " ").partition(".")[0].rstrip("Z") + " UTC"
 
 
 def _declaration(param: Param) -> dict[str, Json]:
