@@ -40,7 +40,7 @@ from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import ScenarioResult, run
-from tests.unit.harness import names_of, shapes, task
+from tests.unit.harness import WAITS, names_of, shapes, task
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=most)) if most else []
     return Task(
         id=name,
-        action=ShellAction(("true",)) if draw(st.booleans()) else WorkflowAction("w"),
+        action=draw(st.one_of(st.just(ShellAction(("true",))), st.just(WorkflowAction("w")), WAITS)),
         needs=tuple(Dependency(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
         only_if_changed=bool(needs) and draw(st.booleans()),
@@ -173,7 +173,10 @@ def run_of(story: Story) -> ScenarioResult:
         engine.cancel("somebody")
 
     at = {} if story.cancel_at is None else {story.cancel_at: cancel}
-    return asyncio.run(run(story.dag, executor, max_parallel=story.max_parallel, at=at))
+    answers = {name: {"from": name} if ends[0] in "OU" else "no" for name, ends in story.ends.items()}
+    return asyncio.run(
+        run(story.dag, executor, max_parallel=story.max_parallel, at=at, answers=answers | SIGNALS)
+    )
 
 
 def law(check: Callable[[Story, ScenarioResult], None]) -> Callable[[], None]:

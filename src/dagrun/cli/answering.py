@@ -86,7 +86,7 @@ def approve(options: ApproveOptions) -> int:
 
 @takes(RejectOptions)
 def reject(options: RejectOptions) -> int:
-    """Reject a task that waits for an approval: it fails, and the run continues accordingly.
+    """Reject a task that waits for an approval: it fails, and the run continues.
 
     Examples:
       dagrun reject latest gate --reason "not on a Friday"
@@ -107,9 +107,9 @@ def reject(options: RejectOptions) -> int:
 
 @takes(SignalOptions)
 def signal(options: SignalOptions) -> int:
-    """Send a signal to a run: tasks that wait for it end, and the run continues.
+    """Send a signal to a run: tasks that wait for it end.
 
-    It counts for waits that have not begun yet, too. The values become outputs of these tasks.
+    Where no process drives the run, this one continues it in the foreground. The signal counts for waits that have not begun yet, too. The values become outputs of these tasks.
 
     Examples:
       dagrun signal latest deployed

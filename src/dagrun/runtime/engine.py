@@ -123,7 +123,11 @@ class Engine:
 
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask for the run to end; may be called from a signal handler of the loop."""
-        self._own_requests.append(Request("cancel", by, {"reason": reason}))
+        self.request(Request("cancel", by, {"reason": reason}))
+
+    def request(self, request: Request) -> None:
+        """Make a request, which is taken at the next turn."""
+        self._own_requests.append(request)
         self._wake.set()
 
     def kill(self) -> None:
@@ -135,12 +139,15 @@ class Engine:
         self._inbox_is_due = True
         self._wake.set()
 
-    def take_requests(self) -> None:
-        """Record every request. One from the inbox is deleted after its event is durable."""
+    def take_requests(self) -> bool:
+        """Record every request; whether there was one. One from the inbox is deleted after its event is durable."""
+        found = bool(self._own_requests)
         self._record_own_requests()
         for request in self.writer.requests():
+            found = True
             self._record_request(request)
             self.writer.flush()
+        return found
 
     def record(self, event: Event) -> None:
         """Write an event to the journal, fold it into the state, pass it to the listener; its secrets are masked first."""
@@ -211,7 +218,8 @@ class Engine:
                 case EndWait(node):
                     self.record(wait_end(self.state, node, now, self._chance()))
                 case Pause():
-                    self.record(pause_event(self.state, decision, now))
+                    if not self.take_requests():
+                        self.record(pause_event(self.state, decision, now))
                 case Finish():
                     self._finish(decision, now)
                 case _:

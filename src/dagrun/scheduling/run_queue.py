@@ -12,7 +12,6 @@ from dagrun.scheduling.enqueuer import Enqueuer
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.run_control import RunControl, RunEnding, RunHandle, RunPhase
 
-
 #: Seconds between two looks at the journals of paused runs.
 PAUSED_INTERVAL = 5.0
 

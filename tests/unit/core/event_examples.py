@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from dagrun.core.event_lines import Encoder
 from dagrun.core.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
     Event,
     TaskExpand,
     TaskRetry,
     TaskStart,
+    TaskWait,
 )
 from dagrun.core.work import Blob, Json
 
@@ -43,13 +47,14 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     | st.builds(Blob, st.from_regex(r"[a-z0-9_%-][a-z0-9_.%-]*", fullmatch=True), st.integers(0), st.text()),
 }
 ATTEMPTS = st.integers(0, 10**9)
+ALWAYS_OF_AN_ATTEMPT = (TaskStart, TaskRetry, TaskWait, ApprovalGranted, ApprovalRejected, ApprovalExpired)
 
 
 def events(cls: type[Event]) -> st.SearchStrategy[Event]:
     """Any event of a class."""
     parts = {field.name: BY_ANNOTATION[str(field.type)] for field in fields(cls) if field.name != "timestamp"}
     if "attempt" in parts:
-        parts["attempt"] = ATTEMPTS if cls is TaskStart else st.none() | ATTEMPTS
+        parts["attempt"] = ATTEMPTS if cls in ALWAYS_OF_AN_ATTEMPT else st.none() | ATTEMPTS
     if cls is TaskExpand:  # says how many items it has
         parts |= {"count": st.integers(0, 100_000), "items": st.none()}
         with_items = st.lists(JSON, max_size=3).flatmap(
@@ -58,8 +63,6 @@ def events(cls: type[Event]) -> st.SearchStrategy[Event]:
             )
         )
         return with_items | st.builds(cls, timestamp=MOMENTS, **parts)
-    if cls is TaskRetry:
-        parts["attempt"] = ATTEMPTS
     return st.builds(cls, timestamp=MOMENTS, **parts)
 
 

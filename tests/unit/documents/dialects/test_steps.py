@@ -139,17 +139,17 @@ WRONG: dict[str, tuple[str, str]] = {
     "no such kind of step": (
         "steps:\n  - {name: a, kind: ToolRn}",
         """
-        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, Checkpoint, MemoryOp, SubOrchestration, ApprovalGate, SignalWait [invalid-value]
+        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, ApprovalGate, SignalWait, Checkpoint, MemoryOp, SubOrchestration [invalid-value]
             2 |   - {name: a, kind: ToolRn}
               |                     ^
           help: did you mean 'ToolRun'?
         """,
     ),
     "a kind of a later version": (
-        "steps:\n  - {name: a, kind: ApprovalGate}",
+        "steps:\n  - {name: a, kind: SubOrchestration}",
         """
-        dag.yaml:2:21: error: the kind 'ApprovalGate' is not supported yet [not-supported-yet]
-            2 |   - {name: a, kind: ApprovalGate}
+        dag.yaml:2:21: error: the kind 'SubOrchestration' is not supported yet [not-supported-yet]
+            2 |   - {name: a, kind: SubOrchestration}
               |                     ^
         """,
     ),
