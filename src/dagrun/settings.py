@@ -116,6 +116,8 @@ class Settings:
     user_rbac_role: Role = _setting(Role.VIEWER, "USER_RBAC_ROLE", _role)  # noqa: RUF009
     #: How long an approval waits for a decision if it does not say so, in hours.
     approval_expires_h: float = _setting(72, "APPROVAL_EXPIRES_H", _positive)
+    #: The maximum size of the cache of checked documents, in bytes; 0: no cache.
+    document_cache_bytes: int = _setting(64 * MIB, "DAGRUN_DOCUMENT_CACHE_BYTES", _number(int, 0))
     #: The source of each value: "flag", the name of an environment variable, a file, or "default".
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
@@ -20,6 +19,7 @@ from dagrun.kinds.approval import ApprovalAction
 from dagrun.masking import Masker
 from dagrun.roles import Role, role_of
 from dagrun.storage.run_store import RunStore, RunWriter
+from dagrun.value import Value
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
@@ -28,8 +28,7 @@ POLL_INTERVAL = 0.02  # seconds
 TIMEOUT = 10.0  # seconds in which the process that drives a run must take a request
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedAnswer:
+class RecordedAnswer(Value):
     """An answer that is on record. `live`: the process that drives the run has recorded it, and continues the run."""
 
     run_id: str

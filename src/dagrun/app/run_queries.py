@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError,
 from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import EventTail, RunStore
+from dagrun.value import Value
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 from dagrun.views.waiting import WaitView
 
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 MAX_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
 
 
-@dataclass(frozen=True, slots=True)
-class OpenApproval:
+class OpenApproval(Value):
     """An approval that a run waits for."""
 
     run_id: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +28,6 @@ Inputs = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ApproveOptions(ContinueOptions):
     """The options of `approve`."""
 
@@ -38,7 +36,6 @@ class ApproveOptions(ContinueOptions):
     inputs: Inputs = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class RejectOptions(ContinueOptions):
     """The options of `reject`."""
 
@@ -49,7 +46,6 @@ class RejectOptions(ContinueOptions):
     ] = ""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SignalOptions(ContinueOptions):
     """The options of `signal`."""
 

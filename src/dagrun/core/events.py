@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+
+from msgspec import Meta
 
 from dagrun.clock import from_rfc3339
 from dagrun.core.work import Blob, Json, Outputs
+from dagrun.value import Value, field, replace
 
 if TYPE_CHECKING:
     from dagrun.masking import Masker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventBase:
+#: Seconds, and numbers of attempts: no event can have larger ones.
+Seconds = Annotated[float, Meta(gt=-(10**10), lt=10**10)]
+AttemptNumber = Annotated[int, Meta(ge=0, lt=10**10)]
+
+
+def _written(default: Any) -> Any:
+    """A default that is written all the same. Other fields are left out of a line if they have their default."""
+    return field(default_factory=lambda: default)
+
+
+class EventBase(Value, kw_only=True, omit_defaults=True):
     """What all events have. `timestamp` is in seconds since the epoch, whole milliseconds."""
 
     name: ClassVar[str]
@@ -27,8 +38,7 @@ class EventBase:
     timestamp: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagStart(EventBase):
+class DagStart(EventBase, kw_only=True):
     """The run begins: the DAG, the parameters, and who started it."""
 
     name = "dag_start"
@@ -37,9 +47,9 @@ class DagStart(EventBase):
     task_count: int
     dag_path: str
     dag_hash: str
-    params: Mapping[str, Json] = field(default_factory=dict)
-    trigger: str = "manual"
-    max_parallel: int = 1
+    params: Mapping[str, Json] = _written({})
+    trigger: str = _written("manual")
+    max_parallel: int = _written(1)
     schedule_id: str | None = None
     #: The minute that a schedule started the run for; also of a run that resumes or repeats such a run.
     scheduled_at: str | None = None
@@ -50,13 +60,12 @@ class DagStart(EventBase):
     masked_params: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStart(EventBase):
+class TaskStart(EventBase, kw_only=True):
     """The body of an attempt begins."""
 
     name = "task_start"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     kind: str
     workflow_ref: str | None = None
     #: What the task waited for last: `dependency:ID`, `slot:ID` (the task that freed a slot) or `group:ID` (the variant
@@ -64,8 +73,7 @@ class TaskStart(EventBase):
     waited_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskWait(EventBase):
+class TaskWait(EventBase, kw_only=True):
     """The task waits from now on: for a person, a signal, a moment, or a file. It has no body and holds no slot.
 
     Moments are RFC 3339 texts: a wait goes on, with what is left of its time, when another process continues the run.
@@ -74,7 +82,7 @@ class TaskWait(EventBase):
     name = "task_wait"
     given = "prompt"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     kind: str
     #: Of an approval: the question, and the role that may answer it.
     prompt: str | None = None
@@ -83,7 +91,7 @@ class TaskWait(EventBase):
     signal: str | None = None
     until: str | None = None
     file: str | None = None
-    settle_seconds: float | None = None
+    settle_seconds: Seconds | None = None
     #: When the wait ends as a failure.
     expires_at: str | None = None
     #: As in `TaskStart`.
@@ -122,58 +130,53 @@ class TaskWait(EventBase):
         return self.until is None and self.file is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalGranted(EventBase):
+class ApprovalGranted(EventBase, kw_only=True):
     """A person approves. `inputs` become the outputs of the task."""
 
     name = "approval_granted"
     given = "inputs"
     keys_are_declared = True
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     by: str
-    inputs: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = _written({})
     #: Which request it records, so that the process that made it learns what became of it.
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRejected(EventBase):
+class ApprovalRejected(EventBase, kw_only=True):
     """A person rejects, and may say why."""
 
     name = "approval_rejected"
     given = "reason"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     by: str
     reason: str = ""
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalExpired(EventBase):
+class ApprovalExpired(EventBase, kw_only=True):
     """Nobody has decided in time."""
 
     name = "approval_expired"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     expires_at: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalReceived(EventBase):
+class SignalReceived(EventBase, kw_only=True):
     """A signal for the run: it ends every wait for that name, those that have not begun yet too."""
 
     name = "signal_received"
     given = "inputs"
     signal: str
     by: str
-    inputs: Mapping[str, Json] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = _written({})
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOk(EventBase):
+class TaskOk(EventBase, kw_only=True):
     """The task succeeded. The outputs are here, or in the file that `outputs_file` names.
 
     With `reused_from` nothing ran: a rerun reuses the outputs of that run. With `summary` the task is a group, which has
@@ -183,9 +186,9 @@ class TaskOk(EventBase):
     name = "task_ok"
     given = private = "outputs"
     task_id: str
-    attempt: int | None = None
-    duration_seconds: float
-    changed: bool = True
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds
+    changed: bool = _written(True)
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     reused_from: str | None = None
@@ -198,25 +201,23 @@ class TaskOk(EventBase):
         return self.outputs_file or self.outputs or {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetry(EventBase):
+class TaskRetry(EventBase, kw_only=True):
     """An attempt failed and the task is tried again, `delay_seconds` after this moment."""
 
     name = "task_retry"
     given = "error"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     error: str
     error_type: str
-    delay_seconds: float
-    duration_seconds: float = 0.0
+    delay_seconds: Seconds
+    duration_seconds: Seconds = _written(0.0)
     exit_code: int | None = None
-    timed_out: bool = False
+    timed_out: bool = _written(False)
     left_running: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFail(EventBase):
+class TaskFail(EventBase, kw_only=True):
     """The task failed with its last attempt; without one, because one of its expressions could not be evaluated.
 
     The outputs that the attempt wrote before are here, or in the file that `outputs_file` names.
@@ -226,12 +227,12 @@ class TaskFail(EventBase):
     given = "error"
     private = "outputs"
     task_id: str
-    attempt: int | None = None
+    attempt: AttemptNumber | None = None
     error: str
     error_type: str
-    duration_seconds: float = 0.0
+    duration_seconds: Seconds = _written(0.0)
     exit_code: int | None = None
-    timed_out: bool = False
+    timed_out: bool = _written(False)
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     summary: str | None = None
@@ -243,35 +244,32 @@ class TaskFail(EventBase):
         return self.outputs_file or self.outputs or {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSkip(EventBase):
+class TaskSkip(EventBase, kw_only=True):
     """The task will not run, and why. With an attempt, it ran and ended with an exit code that counts as skipped."""
 
     name = "task_skip"
     task_id: str
     reason: str
     detail: str = ""
-    attempt: int | None = None
-    duration_seconds: float | None = None
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds | None = None
     exit_code: int | None = None
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCancel(EventBase):
+class TaskCancel(EventBase, kw_only=True):
     """The task was ended, or not started, because the run is cancelled or stops."""
 
     name = "task_cancel"
     task_id: str
     reason: str
     detail: str = ""
-    attempt: int | None = None
-    duration_seconds: float | None = None
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds | None = None
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskExpand(EventBase):
+class TaskExpand(EventBase, kw_only=True):
     """The list of a for_each is known: from now on the task has `count` variants.
 
     The items are here, or in the file that `items_file` names.
@@ -285,8 +283,7 @@ class TaskExpand(EventBase):
     items_file: Blob | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(EventBase):
+class CancelRequested(EventBase, kw_only=True):
     """A person or a program requests the end of the run."""
 
     name = "cancel_requested"
@@ -295,8 +292,7 @@ class CancelRequested(EventBase):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelIgnored(EventBase):
+class CancelIgnored(EventBase, kw_only=True):
     """A request to cancel a run that has already ended."""
 
     name = "cancel_ignored"
@@ -305,8 +301,7 @@ class CancelIgnored(EventBase):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagResume(EventBase):
+class DagResume(EventBase, kw_only=True):
     """A new stretch of the run begins: tasks that succeeded are kept, the others run (again)."""
 
     name = "dag_resume"
@@ -315,7 +310,7 @@ class DagResume(EventBase):
     reused: Sequence[str]
     rerun: Sequence[str]
     dag_hash: str
-    max_parallel: int = 1
+    max_parallel: int = _written(1)
     #: The tasks that still wait, as they did before.
     waiting: Sequence[str] | None = None
     #: The values of all parameters if some were given again, and the parameters whose values held a secret.
@@ -323,17 +318,15 @@ class DagResume(EventBase):
     masked_params: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagPause(EventBase):
+class DagPause(EventBase, kw_only=True):
     """A stretch of the run ended because only approvals and signals can continue it: `waiting_for` are their tasks."""
 
     name = "dag_pause"
     waiting_for: Sequence[str]
-    duration_seconds: float
+    duration_seconds: Seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagDone(EventBase):
+class DagDone(EventBase, kw_only=True):
     """A stretch of the run ended. `duration_seconds` is the duration of that stretch."""
 
     name = "dag_done"
@@ -346,7 +339,7 @@ class DagDone(EventBase):
     tasks_failed: int
     tasks_skipped: int
     tasks_cancelled: int
-    duration_seconds: float
+    duration_seconds: Seconds
     outputs: Mapping[str, Json] | None = None
 
 

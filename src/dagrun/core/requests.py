@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.core.events import (
@@ -16,6 +15,7 @@ from dagrun.core.events import (
     SignalReceived,
 )
 from dagrun.core.outcomes import FINAL, Reason, Status
+from dagrun.value import Value
 
 if TYPE_CHECKING:
     from dagrun.core.state import RunState
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from dagrun.core.work import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """A request from another process to a run."""
 
     #: A key of `REQUESTS`.

@@ -11,6 +11,7 @@ from typing import Any
 
 from dagrun import registry
 from dagrun.core.work import Json, Result, TaskContext
+from dagrun.value import Value
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 #: How deeply outputs may be nested: little enough for every JSON reader.
@@ -23,8 +24,7 @@ class BadCall(ValueError):
     """The parameters do not fit the function, or its return value cannot become outputs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _BoundParameter:
+class _BoundParameter(Value):
     """One parameter of a function, and the conversion of its value."""
 
     name: str
@@ -32,8 +32,7 @@ class _BoundParameter:
     convert: Callable[[Any], Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _CallSignature:
+class _CallSignature(Value):
     """The parameters of a function, in the ways in which they are bound."""
 
     takes_mapping: bool  # all parameters as one mapping

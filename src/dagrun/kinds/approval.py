@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
 from dagrun.core.model import DECLARING, Action, ActionText, Param, TemplateText
 from dagrun.kinds.kind import Kind, StartContext, Wait, located
 from dagrun.roles import Role
+from dagrun.value import Value
 
 #: The question of an approval that has none of its own.
 PROMPT: Final = "May the run go on?"
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovalAction(Action):
+class ApprovalAction(Value, Action):
     """Ask a person. The values of `inputs` become the outputs of the task; `expires` is in seconds."""
 
     prompt: str = PROMPT

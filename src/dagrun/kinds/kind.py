@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dagrun.core.model import Action
 from dagrun.language.expressions import EvaluationError, Expression
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
     from dagrun.core.work import Body, Json
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 ActionT = TypeVar("ActionT", bound=Action)
 
 
-@dataclass(frozen=True, slots=True)
-class StartContext:
+class StartContext(Value):
     """What is known when a task starts: the registered workflows, and the values of expressions."""
 
     registry: Registry
@@ -34,16 +33,14 @@ class StartContext:
     approval_expires: float = 259_200.0
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedBody:
+class PreparedBody(Value):
     """A body for an executor, and the environment variables that it needs besides those of the task."""
 
     body: Body
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Value, kw_only=True):
     """No body: the task waits for a person (`prompt`), a signal, a moment, or a file.
 
     Moments are in seconds since the epoch, durations in seconds.
@@ -68,15 +65,14 @@ def _no_fields() -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[ActionT]):
+class Kind(Value, Generic[ActionT], kw_only=True):
     """One kind of task: how documents write it, what a dry run calls it, and what is run.
 
     The texts of an action that may hold expressions are its own `texts()`.
     """
 
     name: str
-    #: The class of its actions: a frozen dataclass whose values `dag.json` can hold, with a field `kind`.
+    #: The class of its actions: a `Value` whose values `dag.json` can hold, with a field `kind`.
     action: type[ActionT]
     #: The keys of a task in a document that make it one of this kind; any of them does.
     keys: tuple[str, ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, ClassVar, Final, Literal
 
@@ -12,12 +11,12 @@ from dagrun.core.model import NAME_RULE, Action, ActionText, TemplateText, is_na
 from dagrun.kinds.kind import Kind, StartContext, Wait, located
 from dagrun.language.expressions import EvaluationError
 from dagrun.language.expressions.times import find_zone
+from dagrun.value import Value
 
 _TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitAction(Action):
+class WaitAction(Value, Action, kw_only=True):
     """Wait for the one of the first four that is given. Durations are in seconds."""
 
     seconds: float | None = None

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import assert_never
 
 from dagrun.clock import Clock, to_rfc3339
@@ -53,6 +52,7 @@ from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
 from dagrun.runtime.run_end import end_event, pause_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
+from dagrun.value import replace
 
 #: Turns of the event loop, some ten microseconds each, during which the end of a very short body is polled for.
 POLLS = 20

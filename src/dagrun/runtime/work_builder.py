@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from dagrun import encoding
@@ -21,6 +20,7 @@ from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
+from dagrun.value import replace
 
 
 class WorkBuilder:

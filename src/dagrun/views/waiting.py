@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from dagrun.core.events import ApprovalExpired, ApprovalGranted, ApprovalRejected, TaskWait
@@ -15,14 +14,14 @@ from dagrun.core.requests import decided
 from dagrun.core.task_state import TaskState
 from dagrun.core.work import Json
 from dagrun.kinds.approval import ApprovalAction
+from dagrun.value import Value
 from dagrun.views.wording import count, plain
 
 #: How many waiting tasks are explained.
 _MAX_EXPLAINED: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitView:
+class WaitView(Value, kw_only=True):
     """How a task waits. `expired`: its time is over, and no process has recorded that yet."""
 
     wait: TaskWait

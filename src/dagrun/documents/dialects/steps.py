@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -21,6 +20,7 @@ from dagrun.errors import did_you_mean, nearest
 from dagrun.kinds import read_action
 from dagrun.kinds.approval import PROMPT, ApprovalAction
 from dagrun.kinds.wait import WaitAction
+from dagrun.value import replace
 
 _LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
 _KEYS = DialectKeys(

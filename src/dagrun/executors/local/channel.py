@@ -15,8 +15,9 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
     import asyncio
@@ -43,8 +44,7 @@ def pack(message: Message) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-@dataclass(slots=True)
-class _Unsent:
+class _Unsent(msgspec.Struct):
     """Bytes that the socket has not accepted yet, and the descriptors to send with the first of them."""
 
     data: bytearray
