@@ -75,7 +75,10 @@ def _signature(options: type[Options]) -> inspect.Signature:
     return inspect.Signature(
         [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(options, name), annotation=hints[name]
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=getattr(options, name, inspect.Parameter.empty),
+                annotation=hints[name],
             )
             for name in sorted(names, key=is_option.__getitem__)
         ]

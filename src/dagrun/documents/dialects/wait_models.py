@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from dagrun.core.model import DECLARING, NAME_RULE, is_name
+from dagrun.core.model import DECLARING, NAME_PATTERN, NAME_RULE, is_name
 from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.declarations import DECLARATIONS, DeclarationModel
 from dagrun.documents.dialects.dialect import Path
-from dagrun.documents.dialects.fields import Duration, Name, StrictModel, Timeout
+from dagrun.documents.dialects.fields import Duration, StrictModel, Timeout
 from dagrun.documents.parameters import is_deferred, problem_with_default
 from dagrun.documents.yaml import Finding, Source
 from dagrun.kinds.approval import param_of
@@ -30,10 +30,10 @@ class ApprovalModel(StrictModel):
     required_role: Literal["Viewer", "Operator", "Admin"] = Field(
         "Operator", description="The lowest role that may decide."
     )
-    inputs: dict[Name, Any] = Field(
+    inputs: dict[str, Any] = Field(
         {},
         description="Values that the person gives, declared like the parameters of a run; they become outputs of the task.",
-        json_schema_extra=DECLARATIONS,
+        json_schema_extra={**DECLARATIONS, "propertyNames": {"pattern": f"^{NAME_PATTERN}$"}},
     )
     expires: Timeout | None = Field(
         None, description="How long the person has (default: the setting APPROVAL_EXPIRES_H, 72 hours)."
@@ -80,6 +80,9 @@ def approval_problems(node: Mapping[str, Any], path: Path, source: Source) -> It
     inputs = node["approval"].get("inputs", {})
     for name, value in inputs.items():
         at = (*path, "approval", "inputs", name)
+        if not is_name(name):
+            message = f"'{name[:60]}' is not a valid name: {NAME_RULE}"
+            yield Finding(source.place(at, key=True), message, "invalid-value")
         if isinstance(value, dict) and not value.keys().isdisjoint(DECLARING):
             try:
                 DeclarationModel.model_validate(value)
