@@ -36,6 +36,7 @@ from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import FINAL
 from dagrun.core.state import RunState
 from dagrun.storage.run_store import RunStore
+from dagrun.views.waiting import shown_moment
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -77,7 +78,7 @@ class PlainProgress(RunObserver):
             case ApprovalRejected():
                 self.line(event, event.task_id, f"rejected by {_first_line(event.by)}")
             case ApprovalExpired():
-                self.line(event, event.task_id, f"nobody decided before {event.expires_at}")
+                self.line(event, event.task_id, f"nobody decided before {shown_moment(event.expires_at)}")
             case SignalReceived():
                 self.line(event, "", f"signal '{_first_line(event.signal)}' from {_first_line(event.by)}")
             case DagPause():
@@ -166,7 +167,11 @@ def _waits(event: TaskWait) -> str:
         return f"waits for an approval: {_first_line(event.prompt or '')}"
     if event.signal is not None:
         return f"waits for the signal '{event.signal}'"
-    return f"waits for {event.file}" if event.file is not None else f"waits until {event.until}"
+    if event.file is not None:
+        return f"waits for {output.one_line(event.file)}"
+    if (event.ends_at or event.timestamp) < event.timestamp:
+        return f"does not wait: {shown_moment(event.until)} has passed"
+    return f"waits until {shown_moment(event.until)}"
 
 
 _TaskEvent = TaskStart | TaskWait | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel

@@ -24,14 +24,13 @@ from dagrun.core.events import (
 from dagrun.core.graph import Node
 from dagrun.core.model import Trigger
 from dagrun.core.outcomes import FINAL, LASTING, Outcome, Reason, Status
-from dagrun.core.requests import decided
 from dagrun.core.task_state import TaskState
 from dagrun.core.work import Json
 from dagrun.value import Value
 from dagrun.views.pending import waits_for
 from dagrun.views.recorded_run import RecordedEvent, RecordedRun, end_in_words
 from dagrun.views.start_reason import start_reason
-from dagrun.views.waiting import wait_view
+from dagrun.views.waiting import wait_ended, wait_view
 from dagrun.views.wording import clock, listed, plain, seconds
 
 #: Returns where the log of an attempt ends, `test.3.log:41`; empty when nothing was printed.
@@ -258,7 +257,8 @@ class Explanation:
         ended = f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}"
         self._add(recorded, ended + _left(recorded.event))
         retried = self._retried(node)
-        answered = f": {plain(decided(task))}" if task.answer is not None else ""
+        ended_by = wait_ended(task)
+        answered = f": {plain(ended_by)}" if ended_by else ""
         self.steps.append(
             f"{name} succeeded{answered}{retried}{changed}{'; it ' + started if started else ''}"
         )

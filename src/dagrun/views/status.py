@@ -12,12 +12,11 @@ from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.payloads import by_output
 from dagrun.core.record import RunRecord, fold, mark_interrupted
-from dagrun.core.requests import decided
 from dagrun.core.state import RunState
 from dagrun.core.task_state import TaskState
 from dagrun.core.work import Blob, Json, Outputs
 from dagrun.value import Value
-from dagrun.views.waiting import WaitView, wait_view
+from dagrun.views.waiting import WaitView, wait_ended, wait_view
 
 DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 
@@ -254,8 +253,8 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
 
 
 def _decision(task: TaskState) -> str:
-    """Who has approved; the error of a rejected one says it already."""
-    return decided(task) if task.status is Status.SUCCESS and task.answer is not None else ""
+    """Who has approved, for example; the error of a rejected one says it already."""
+    return wait_ended(task) if task.status is Status.SUCCESS else ""
 
 
 def _outputs_by_variant(state: RunState, node: Node) -> dict[str, Outputs]:

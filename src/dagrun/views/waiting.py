@@ -43,12 +43,14 @@ class WaitView(Value, kw_only=True):
         elif wait.signal is not None:
             what = f"signal '{wait.signal}'"
         else:
-            what = f"file {plain(wait.file)}" if wait.file is not None else f"until {_shown(wait.until)}"
+            what = (
+                f"file {plain(wait.file)}" if wait.file is not None else f"until {shown_moment(wait.until)}"
+            )
         if wait.expires_at is None:
             return what
         if self.expired:
-            return f"{what} (expired at {_shown(wait.expires_at)})"
-        return f"{what} ({'expires' if wait.is_approval else 'times out'} at {_shown(wait.expires_at)})"
+            return f"{what} (expired at {shown_moment(wait.expires_at)})"
+        return f"{what} ({'expires' if wait.is_approval else 'times out'} at {shown_moment(wait.expires_at)})"
 
     def to_json(self) -> dict[str, Json]:
         """The shape of `wait` in the entry of a task."""
@@ -67,7 +69,7 @@ class WaitView(Value, kw_only=True):
         return {name: value for name, value in shape.items() if value is not None} | {"expired": self.expired}
 
 
-def _shown(moment: str | None) -> str:
+def shown_moment(moment: str | None) -> str:
     """A recorded moment for people: `2026-01-31 09:00:00 UTC`."""
     return (moment or "").replace("T", " ").partition(".")[0].rstrip("Z") + " UTC"
 
@@ -116,6 +118,17 @@ def _reason(task: TaskState, wait: TaskWait, *, expired: bool) -> str:
         case None:
             return "WaitingForFile" if wait.file is not None else "WaitingForTime"
     return "Signalled"
+
+
+def wait_ended(task: TaskState) -> str:
+    """How a wait ended well, for people: `approved by ann`; empty where there is nothing to say."""
+    if task.answer is not None:
+        return decided(task)
+    wait = task.wait
+    ends_at = None if wait is None else wait.ends_at
+    if wait is None or ends_at is None or ends_at >= wait.timestamp:
+        return ""
+    return f"{shown_moment(wait.until)} had passed when it began to wait"
 
 
 def next_steps(run_id: str, waits: Iterable[tuple[str, WaitView]]) -> Iterator[str]:

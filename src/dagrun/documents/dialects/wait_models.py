@@ -110,7 +110,7 @@ def wait_problems(model: WaitModel, node: Mapping[str, Any], path: Path, source:
     for word in ends[1:]:
         message = f"a wait has one end, but this one has '{ends[0]}' and '{word}'"
         yield Finding(source.place((*at, word), key=True), message, "two-actions")
-    for word, needed in (("timezone", "until"), ("settle", "file")):
+    for word, needed in (("settle", "file"), ("timezone", "until")):
         if word in given and needed not in given:
             message = f"'{word}' needs '{needed}'"
             yield Finding(source.place((*at, word), key=True), message, "misplaced-key")
