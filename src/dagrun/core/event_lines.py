@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -12,40 +10,28 @@ from dagrun.clock import from_rfc3339, to_rfc3339
 from dagrun.core.events import EVENTS, Event, TaskExpand, file_of
 from dagrun.core.variants import MAX_VARIANTS
 from dagrun.core.work import Json
-from dagrun.value import replace
-
-_encode = msgspec.json.Encoder().encode
+from dagrun.fast_json import encode
 
 
 class Encoder:
     """Writes the events of one run as lines. The fields that all events of the run share are encoded once."""
 
     def __init__(self, run_id: str, dag_name: str, tenant: str) -> None:
-        shared = _json({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
+        shared = encode({"run_id": run_id, "dag_name": dag_name, "tenant": tenant})[1:-1]
         self._heads = {cls: b'","event":"%s",%s' % (cls.name.encode(), shared) for cls in EVENTS.values()}
 
     def encode(self, event: Event) -> tuple[bytes, bytes]:
         """The event as a line for the journal of the run, and as a line for the stream of all runs (no outputs)."""
-        private = event.private
-        if private is None or (data := getattr(event, private)) is None:
-            line = self._line(event)
+        body = encode(
+            event
+        )  # begins with the timestamp as a number, and ends with the private field, if it has one
+        line = b'{"timestamp":"%s%s%s\n' % (
+            to_rfc3339(event.timestamp).encode(), self._heads[type(event)], body[body.index(b",") :],
+        )  # fmt: skip
+        if event.private is None or (data := getattr(event, event.private)) is None:
             return line, line
-        public = self._line(replace(event, **{private: None}))
-        return b'%s,"%s":%s}\n' % (public[:-2], private.encode(), _json(data)), public
-
-    def _line(self, event: Event) -> bytes:
-        body = _json(event)  # begins with the timestamp as a number
-        when = to_rfc3339(event.timestamp).encode()
-        return b'{"timestamp":"%s%s%s\n' % (when, self._heads[type(event)], body[body.index(b",") :])
-
-
-def _json(data: Any) -> bytes:
-    """A value as JSON. Bytes of other encodings, which Python keeps as surrogates, are written as escapes."""
-    try:
-        return _encode(data)
-    except UnicodeEncodeError:
-        text = json.dumps(msgspec.to_builtins(data), ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "backslashreplace")
+        end = len(encode(data)) + len(event.private) + 6  # ,"outputs":{..}} and the line end
+        return line, line[:-end] + b"}\n"
 
 
 def decode(line: Mapping[str, Json]) -> Event | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from dagrun.durability import Durability
 from dagrun.errors import RecordError
+from dagrun.fast_json import decode
 from dagrun.storage import disk
 from dagrun.value import Value
 
@@ -56,6 +54,7 @@ class LineFile:
     ) -> None:
         self.path = path
         self.durability = durability
+        self._syncs = durability is not Durability.OS
         self.renew = renew
         self.rotation = rotation
         self._synced = 0.0
@@ -69,14 +68,12 @@ class LineFile:
                 self._reopen()
             if self.renew and time.monotonic() - self._checked >= CHECK_INTERVAL:
                 self._check_file()
-            written = os.write(self._fd, data)
-            while written < len(data):  # the disk is filling up
+            written, size = os.write(self._fd, data), len(data)
+            while written < size:  # the disk is filling up
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             raise self._failure(error) from error
-        if self.durability is Durability.FSYNC or (
-            self.durability is Durability.BATCH and time.monotonic() - self._synced >= 1
-        ):
+        if self._syncs and (self.durability is Durability.FSYNC or time.monotonic() - self._synced >= 1):
             self._sync()
 
     def close(self) -> None:
@@ -150,12 +147,9 @@ def parse(line: bytes) -> dict[str, Any] | None:
     """The object on a line; None if there is none. If a complete line follows a torn one on the same line, that one is used."""
     for part in _candidates(line):
         try:
-            value = msgspec.json.decode(part)
-        except (msgspec.DecodeError, RecursionError):
-            try:
-                value = json.loads(part)  # it knows escapes of bytes that are no UTF-8
-            except (ValueError, RecursionError):
-                continue
+            value = decode(part)
+        except (ValueError, RecursionError):
+            continue
         if isinstance(value, dict):
             return value
     return None
