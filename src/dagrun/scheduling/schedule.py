@@ -5,6 +5,7 @@ A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts b
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 from dagrun.documents.yaml import Place, Source
 from dagrun.scheduling.timetable import Timetable
-from dagrun.value import Value, field, replace
+from dagrun.value import Value, replace
 
 _FORM = "%Y-%m-%d %H:%M"
 
@@ -64,7 +65,8 @@ class ScheduleOrigin(Value):
 DAY = 86_400.0
 
 
-class Schedule(Value, kw_only=True, dict=True):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule:
     """One schedule. Two are equal if they mean the same, wherever they are defined."""
 
     id: str
@@ -75,7 +77,7 @@ class Schedule(Value, kw_only=True, dict=True):
     #: None: that of the DAG.
     tenant: str | None = None
     enabled: bool = True
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     overlap: Overlap = Overlap.SKIP
     catchup: Catchup = Catchup.NONE
     #: A missed fire is made up for if it is no older than this, in seconds.
@@ -87,7 +89,7 @@ class Schedule(Value, kw_only=True, dict=True):
     jitter: float = 0.0
     #: An interrupted run is resumed if that happened no longer ago than this, in seconds.
     resume_window: float = DAY
-    origin: ScheduleOrigin | None = None
+    origin: ScheduleOrigin | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @cached_property
     def timing(self) -> str:
