@@ -24,7 +24,8 @@ from dagrun.value import Value
 if TYPE_CHECKING:
     from dagrun.core.work import Json
 
-POLL_INTERVAL = 0.02  # seconds
+POLL_INTERVAL = 0.02  # seconds at first; each further one is longer, because a long journal is read each time
+MAX_POLL_INTERVAL = 0.5
 TIMEOUT = 10.0  # seconds in which the process that drives a run must take a request
 
 
@@ -97,7 +98,7 @@ class Answering:
 
     def _record(self, run_id: str, request: Request, inputs: Mapping[str, Json]) -> RecordedAnswer:
         request = Request(request.kind, request.by, {**request.data, "request_id": secrets.token_hex(8)})
-        sent = False
+        sent, interval = False, POLL_INTERVAL
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             try:
@@ -112,7 +113,8 @@ class Answering:
                 if not sent:
                     self._runs.send(run_id, request)
                     sent = True
-                time.sleep(POLL_INTERVAL)
+                time.sleep(interval)
+                interval = min(MAX_POLL_INTERVAL, 1.5 * interval)
                 continue
             try:
                 self._record_as_owner(writer, request)
