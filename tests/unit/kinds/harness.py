@@ -8,7 +8,7 @@ from typing import Any
 
 from dagrun.core.model import Action
 from dagrun.kinds import KINDS
-from dagrun.kinds.kind import StartContext, Started
+from dagrun.kinds.kind import PreparedBody, StartContext, Started
 from dagrun.language import expressions
 from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
@@ -30,3 +30,12 @@ def start(
         registry or Registry(), evaluate, render, now, lambda text: Path("/project") / text
     )
     return KINDS[action.kind].start(action, context)
+
+
+def body(
+    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+) -> PreparedBody:
+    """The same for an action that has a body."""
+    started = start(action, evaluate, registry)
+    assert isinstance(started, PreparedBody)
+    return started
