@@ -11,14 +11,17 @@ from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, recorded_dag_of
 from dagrun.clock import Clock
-from dagrun.core.events import CancelIgnored, Event
+from dagrun.core.events import CancelIgnored, Event, masked
 from dagrun.core.executor_protocol import Executor
+from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
-from dagrun.core.requests import Request
+from dagrun.core.requests import Request, event_of, goes_on
 from dagrun.core.resume import needed_files, resumption, reuse, usable
 from dagrun.core.selection import Selection
+from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
+from dagrun.masking import Masker
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -27,6 +30,7 @@ from dagrun.value import replace
 from dagrun.views.status import RunView
 
 if TYPE_CHECKING:
+    from dagrun.app.answering import Answering
     from dagrun.app.documents import Documents
     from dagrun.app.repeating import Repeating
     from dagrun.app.run_inputs import GivenParams
@@ -84,6 +88,13 @@ class Service(RunQueries):
 
         return Repeating(self.documents)
 
+    @cached_property
+    def answers(self) -> Answering:
+        """Records answers to runs that wait: approvals, rejections, signals."""
+        from dagrun.app.answering import Answering
+
+        return Answering(self.runs, self.clock, self.settings.user_rbac_role, self._masker, self._settle)
+
     # --- driving runs in this process ------------------------------------------------------------------------
 
     async def run(
@@ -129,13 +140,49 @@ class Service(RunQueries):
         Raises NotFoundError, UsageError, DamagedError, and RefusedError when the run is live or a value of it was not
         recorded; then nothing was changed.
         """
-        cancellation = cancellation or Cancellation()
         writer = self.runs.take_over(self.run_id(named))
+        return await self._resume(writer, use_current, given, observer, cancellation, notice)
+
+    async def go_on(
+        self,
+        run_id: str,
+        given: GivenParams | None = None,
+        observer: RunObserver | None = None,
+        cancellation: Cancellation | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> RunResult | None:
+        """Continue a run that has been answered. None when another process does, or has ended it.
+
+        Raises as `resume` does.
+        """
+        import asyncio
+
+        while True:
+            try:
+                writer = self.runs.take_over(run_id)
+            except NotOwnedError:
+                raise
+            except RefusedError:  # another process drives it; or also answers, and holds it for a moment
+                if goes_on(replay(self.runs.read(run_id))):
+                    return None
+                await asyncio.sleep(LOCK_POLL_INTERVAL)
+            else:
+                return await self._resume(writer, False, given, observer, cancellation, notice, answered=True)
+
+    async def _resume(
+        self, writer: RunWriter, use_current: bool, given: GivenParams | None, observer: RunObserver | None,
+        cancellation: Cancellation | None, notice: Callable[[str], None], *, answered: bool = False,
+    ) -> RunResult | None:  # fmt: skip
+        """As its owner; with `answered` a run that has ended is left as it is."""
+        cancellation = cancellation or Cancellation()
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
             dag = self._repeating.dag_to_resume(record, use_current, notice)
             state = replay(record, dag)
-            if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
+            is_complete = state.status is RunStatus.SUCCESS and all(
+                task.status in FINAL for task in state.tasks
+            )
+            if is_complete or (answered and state.has_ended):
                 writer.close()
                 return None
             prepared = self._repeating.resumed(record, dag, state.start, given)
@@ -145,10 +192,17 @@ class Service(RunQueries):
             cancellation.commit()
             self._end_bodies(writer.run_id)
             writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
-            for request in writer.requests():  # a cancel of the interrupted run
-                late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
-                writer.append(late)
-                writer.flush()
+            for request in writer.requests():  # those that the last process has not taken
+                event: Event | None = CancelIgnored(
+                    timestamp=self.clock.now(), by=request.by, reason="the run was resumed"
+                )
+                if request.kind != "cancel":
+                    event = event_of(request, state, self.clock.now())
+                if event is not None:
+                    event = masked(event, prepared.masker)
+                    state.apply(event)
+                    writer.append(event)
+                    writer.flush()
         except BaseException:
             writer.close()
             raise
@@ -272,10 +326,17 @@ class Service(RunQueries):
             dag = self.runs.dag(run_id)
         except NotFoundError:  # it cannot be read, but it can be ended
             return text
-        return self.documents.inputs.masker(dag).text(text) if dag.secrets else text
+        return self._masker(dag).text(text)
 
-    def _settle(self, writer: RunWriter) -> None:
-        """As the owner of a run that no process drives: end its processes, and record the outcome of every request."""
+    def _masker(self, dag: Dag) -> Masker:
+        """Masks those secrets of a run that are known here."""
+        return self.documents.inputs.masker(dag) if dag.secrets else Masker(())
+
+    def _settle(self, writer: RunWriter) -> RunState:
+        """As the owner of a run that no process drives: end its processes, and record the outcome of every request.
+
+        Returns the state of the run.
+        """
         from dagrun.runtime.interrupted import cancel_interrupted
 
         self._end_bodies(writer.run_id)
@@ -283,3 +344,4 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        return state

@@ -138,11 +138,11 @@ class Stretches:
             )  # fmt: skip
             if cancellation is not None:
                 cancellation.attach(driver)
-            with self._queue.in_flight(writer.run_id, prepared):
-                state = await driver.run(*first())
+            with self._queue.in_flight(writer.run_id, prepared, lambda: driver.state.has_ended):
+                await driver.run(*first())
         finally:
             writer.close()
-        return RunResult(writer.run_id, state)
+        return RunResult(writer.run_id, driver.state)
 
 
 def recorded_dag_of(prepared: PreparedRun) -> Dag:

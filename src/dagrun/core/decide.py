@@ -6,11 +6,15 @@ from heapq import heappop
 
 from dagrun.core.decisions import (
     Cancel,
+    CheckFile,
     Decision,
     EndGroup,
+    EndWait,
     EvaluateCondition,
     Expand,
+    Expire,
     Finish,
+    Pause,
     Prefetch,
     Skip,
     Start,
@@ -28,16 +32,19 @@ def decide(state: RunState, now: float) -> Decision | None:
     """What to do at the moment `now`; None: nothing before `wake_at` or the next event.
 
     A decision is returned again until the event that follows from it is applied. For a Stop, a Prefetch and an
-    EvaluateCondition it is a call of `stop_requested`, `prefetched` and `condition_evaluated` of the frontier.
+    EvaluateCondition it is a call of `stop_requested`, `prefetched` and `condition_evaluated` of the frontier, for a
+    CheckFile of `file_checked` of its waits.
     """
     if _is_overdue(state, now):
         state.stop(Reason.RUN_TIMEOUT)
     return (
         _next_to_end(state)
         or _next_ended_group(state)
+        or _next_ended_wait(state, now)
         or _next_timed_out(state, now)
         or (_next_to_start(state, now) if _may_start(state) else None)
         or _end_of_run(state)
+        or _pause(state)
     )
 
 
@@ -45,6 +52,8 @@ def wake_at(state: RunState) -> float | None:
     """The next moment at which `decide` may return something new without a new event."""
     frontier = state.frontier
     moments = []
+    if (next_wait := frontier.waits.wake_at()) is not None:
+        moments.append(next_wait)
     if frontier.timeouts:
         moments.append(frontier.timeouts[0][0])
     if frontier.retries and _may_start(state):
@@ -108,6 +117,19 @@ def _next_ended_group(state: RunState) -> Decision | None:
     return None
 
 
+def _next_ended_wait(state: RunState, now: float) -> Decision | None:
+    """The next wait to end, because of an answer, a file, or the time, in this order."""
+    waits = state.frontier.waits
+    if (ended := waits.ended()) is not None:
+        return EndWait(state.nodes[ended])
+    if (unsure := waits.to_check(now)) is not None:
+        return CheckFile(state.nodes[unsure])
+    if (due := waits.due(now)) is None:
+        return None
+    wait = state.tasks[due].wait
+    return (Expire if wait is not None and wait.is_approval else EndWait)(state.nodes[due])
+
+
 def _next_timed_out(state: RunState, now: float) -> Decision | None:
     frontier = state.frontier
     while frontier.timeouts and frontier.timeouts[0][0] <= now:
@@ -129,21 +151,19 @@ def _next_to_start(state: RunState, now: float) -> Decision | None:
             verdict = _judge(state, state.nodes[i])
             if verdict is not None:
                 return verdict
-            frontier.ready.add(i)
+            frontier.may_start(i)
         settled.popleft()
     while frontier.retries and frontier.retries[0][0] <= now:
         at, i = heappop(frontier.retries)
         if state.tasks[i].status is Status.RETRYING and state.tasks[i].retry_at == at:
             frontier.retry_due(i)
-    if frontier.running >= frontier.max_parallel and not frontier.may_prefetch:
+    first = frontier.first_to_start()
+    if first is not None:
+        return Start(state.nodes[first], state.tasks[first].attempt + 1, frontier.waited_for(first))
+    next_one = frontier.ready.first() if frontier.may_prefetch else None
+    if next_one is None or not frontier.ready.may_be_prefetched(next_one):
         return None
-    first = frontier.ready.first()
-    if first is None:
-        return None
-    node, attempt = state.nodes[first], state.tasks[first].attempt + 1
-    if frontier.running < frontier.max_parallel:
-        return Start(node, attempt, frontier.waited_for(first))
-    return Prefetch(node, attempt) if frontier.ready.may_be_prefetched(first) else None
+    return Prefetch(state.nodes[next_one], state.tasks[next_one].attempt + 1)
 
 
 def _judge(state: RunState, node: Node) -> Skip | EvaluateCondition | Expand | None:
@@ -214,3 +234,20 @@ def _end_of_run(state: RunState) -> Finish | None:
         return Finish(RunStatus.SUCCESS, Reason.COMPLETED)
     some = Status.SUCCESS in state.counts()
     return Finish(RunStatus.PARTIAL if some else RunStatus.FAILED, Reason.TASK_FAILED)
+
+
+def _pause(state: RunState) -> Pause | None:
+    """The end of the stretch, if only a person or another program can continue the run."""
+    frontier = state.frontier
+    waits = frontier.waits
+    if not waits.for_someone or waits.for_something or frontier.active or state.stretch_is_over:
+        return None
+    if frontier.ready.prefetched or any(
+        state.tasks[i].status is Status.RETRYING for _, i in frontier.retries
+    ):
+        return None
+    return Pause(
+        tuple(
+            state.nodes[i].task.id for i in state.in_file_order() if state.tasks[i].status is Status.WAITING
+        )
+    )

@@ -10,6 +10,7 @@ from dagrun.core.graph import Node
 from dagrun.core.outcomes import FINAL, STOPS, Outcome, Reason, Status, outcome_of
 from dagrun.core.ready_queue import ReadyQueue
 from dagrun.core.task_state import TaskState
+from dagrun.core.wait_queue import WaitQueue
 
 
 class Frontier:
@@ -28,9 +29,12 @@ class Frontier:
         #: Why nothing new starts any more, and the task whose failure stopped the run, if one did.
         self.stopping: Reason | None = None
         self.cause = ""
+        #: How many attempts are running, and how many of them hold a slot.
+        self.active = 0
         self.running = 0
-        #: When the timeout of the run is over.
+        #: When the timeout of the run is over; of a paused run, the seconds that were left then.
         self.deadline: float | None = None
+        self.time_left: float | None = None
         #: Whether attempts may be prefetched; set by the engine, which knows whether the executor has room.
         self.may_prefetch = False
         ended = [task.status in FINAL for task in tasks]
@@ -49,7 +53,14 @@ class Frontier:
         #: Tasks whose dependencies have all ended, and groups whose variants have all ended.
         self.settled = deque(i for i in free if nodes[i].members is None)
         self.ended_groups = deque(i for i in free if nodes[i].members is not None)
+        #: Tasks that may start when a slot is free, and those that hold no slot and may start at any time.
         self.ready = ReadyQueue(nodes, self._can_start)
+        self.ready_without_slot = ReadyQueue(nodes, self._can_start)
+        #: Tasks that wait, some of them since an earlier stretch.
+        self.waits = WaitQueue(tasks)
+        for i, task in enumerate(tasks):
+            if task.status is Status.WAITING:
+                self._queue(i).begin(i)
         #: Moments at which a task is retried, and at which an attempt (its number is the third item) times out.
         self.retries: list[tuple[float, int]] = []
         self.timeouts: list[tuple[float, int, int]] = []
@@ -71,22 +82,34 @@ class Frontier:
 
     def start(self, i: int, now: float, attempt: int) -> None:
         """An attempt begins."""
-        self.running += 1
-        self.ready.begin(i)
+        self.active += 1
+        self.running += self._nodes[i].task.action.holds_slot
+        self._queue(i).begin(i)
         if self.stopping is Reason.STOP_ALL:  # it was prefetched
             self._count_as_failed(i)
         timeout = self._nodes[i].task.timeout
         if timeout is not None:
             heapq.heappush(self.timeouts, (now + timeout, i, attempt))
 
+    def wait(self, i: int) -> None:
+        """The task waits. Raises ValueError for a damaged moment."""
+        self.waits.begin(i)
+        self._queue(i).begin(i)
+
     def leave(self, i: int) -> None:
-        """The attempt, if one was running, has ended."""
-        if self._tasks[i].status is Status.RUNNING:
+        """The attempt, if one was running or waiting, has ended."""
+        if self._tasks[i].status is Status.WAITING:
             self._ends += 1
-            if self.running >= self.max_parallel:
-                self._slot_freed = self._ends, i
-            self.running -= 1
-            self.ready.leave(i, self._ends)
+            self.waits.leave(i)
+            self._queue(i).leave(i, self._ends)
+        elif self._tasks[i].status is Status.RUNNING:
+            self._ends += 1
+            self.active -= 1
+            if self._nodes[i].task.action.holds_slot:
+                if self.running >= self.max_parallel:
+                    self._slot_freed = self._ends, i
+                self.running -= 1
+            self._queue(i).leave(i, self._ends)
         self.stop_reasons.pop(i, None)
 
     def retry(self, i: int, at: float) -> None:
@@ -173,6 +196,17 @@ class Frontier:
                     self.failed_above[dependent] = True
                     below.append(dependent)
 
+    def pause(self, now: float) -> None:
+        """The stretch ends, and the next one continues with this frontier. The clock of the run's timeout stands."""
+        if self.deadline is not None:
+            self.time_left = self.deadline - now
+
+    def unpause(self, now: float, max_parallel: int) -> None:
+        """A new stretch continues where the last one paused."""
+        self.max_parallel = max_parallel
+        if self.time_left is not None:
+            self.deadline = round(now + self.time_left, 3)
+
     # --- updates by the engine: what is in flight and not recorded -----------------------------------------
 
     def stop_requested(self, i: int, reason: Reason) -> None:
@@ -186,7 +220,7 @@ class Frontier:
     def retry_due(self, i: int) -> None:
         """The delay before the next attempt is over."""
         self._released[i] = self._ends, None
-        self.ready.add(i)
+        self.may_start(i)
 
     def returned(self, i: int) -> None:
         """A prefetched attempt has not begun and is to be decided about again."""
@@ -200,6 +234,10 @@ class Frontier:
         """The condition of the task has this value; the event that follows from it records it."""
         self.conditions[i] = holds
 
+    def may_start(self, i: int) -> None:
+        """Nothing keeps the task from starting, except that it may need a slot."""
+        self._queue(i).add(i)
+
     # --- questions -----------------------------------------------------------------------------------------
 
     def outcome(self, i: int) -> Outcome:
@@ -208,6 +246,14 @@ class Frontier:
             return Outcome.FAILED
         task = self._tasks[i]
         return outcome_of(task.status, task.reason, tolerated=self._nodes[i].task.tolerates(task.exit_code))
+
+    def first_to_start(self) -> int | None:
+        """The task to start next: of those for which there is a slot, or which need none, the first in the file."""
+        free = self.ready_without_slot.first()
+        bound = self.ready.first() if self.running < self.max_parallel else None
+        if free is None or bound is None:
+            return bound if free is None else free
+        return min(free, bound, key=self._place)
 
     def spares(self, i: int) -> bool:
         """Whether the task may run though the run is stopping: it handles failures, and a failure is the reason."""
@@ -225,13 +271,23 @@ class Frontier:
         """
         at, dependency = self._released.get(i, (0, None))
         kind, cause = "dependency", dependency
+        needs_slot = self._nodes[i].task.action.holds_slot
         for other, (freed_at, freed_by) in (
-            ("slot", self._slot_freed),
-            ("group", self.ready.last_room(i)),
+            ("slot", self._slot_freed if needs_slot else (0, None)),
+            ("group", self._queue(i).last_room(i)),
         ):
             if freed_at > at or (other == "group" and freed_at == at and kind == "slot"):
                 at, kind, cause = freed_at, other, freed_by
         return None if cause is None else f"{kind}:{self._nodes[cause].task.id}"
+
+    def _queue(self, i: int) -> ReadyQueue:
+        """Where the task is queued when it may start."""
+        return self.ready if self._nodes[i].task.action.holds_slot else self.ready_without_slot
+
+    def _place(self, i: int) -> int:
+        """The place of the task in the file; that of a variant is the place of its group."""
+        variant = self._nodes[i].variant
+        return i if variant is None else variant.group
 
     def _can_start(self, i: int) -> bool:
         self.steps += 1

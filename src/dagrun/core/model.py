@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dagrun.core.outcomes import OnError as OnError
 from dagrun.core.outcomes import Trigger as Trigger
@@ -77,6 +77,13 @@ class Action:
     __slots__ = ()
 
     kind: str
+    #: Whether an attempt takes one of the slots that `max_parallel` limits. What waits, or has a run of its own, takes none.
+    holds_slot: ClassVar[bool] = True
+
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that a task with this action waits for, if it waits for one; may be a template."""
+        return None
 
     def texts(self) -> Sequence[ActionText]:
         """Every text of the action that may hold expressions."""
@@ -165,6 +172,9 @@ class Task(Value, kw_only=True):
         return self.continue_on_failure or exit_code in self.tolerated_exit_codes
 
 
+#: A parameter that is a mapping with one of these keys is a declaration, not a default.
+DECLARING = ("type", "default", "enum", "required")
+
 ParamType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
 
@@ -209,8 +219,6 @@ LATER_DAG_KEYS: Mapping[str, str] = {
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
     "dag": "sub-DAGs",
-    "approval": "approvals",
-    "wait": "waits",
     "target": "executors on many machines",
 }
 

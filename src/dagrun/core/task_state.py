@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dagrun.core.events import Answer, TaskWait
 from dagrun.core.outcomes import Status
 from dagrun.core.work import Outputs
 from dagrun.value import field
@@ -27,6 +28,9 @@ class TaskState(msgspec.Struct):
     error_type: str | None = None
     exit_code: int | None = None
     retry_at: float | None = None
+    #: How the task waits, or has waited, and what has ended that.
+    wait: TaskWait | None = None
+    answer: Answer | None = None
     outputs: Outputs = field(default_factory=dict)
 
 

@@ -13,13 +13,14 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import MAX_VARIANTS, variant_id
 from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.kinds import kind_of
-from dagrun.kinds.kind import StartContext, Started, located
+from dagrun.kinds.kind import PreparedBody, StartContext, Wait, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
 from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
+from dagrun.value import replace
 
 
 class WorkBuilder:
@@ -86,12 +87,38 @@ class WorkBuilder:
         masked: Sequence[Json] = self._masker.value(items)
         return masked
 
-    def work(self, node: Node, attempt: Attempt) -> Work:
-        """All that an attempt needs."""
-        task = node.task
+    def start(self, node: Node, attempt: Attempt, now: float) -> Work | Wait:
+        """All that an attempt needs, or what the task waits for."""
         of_run, of_task = self._environment.of_run(), self._environment.of_task(node)
         env = {**of_run, **of_task}
-        started = self._start(node, env)
+        context = StartContext(
+            self.prepared.registry,
+            lambda expression: self._scope.evaluate(expression, node, env),
+            lambda text: self._scope.render_text(text, node, env),
+            now,
+            lambda text: self._directory(node, env) / Path(text).expanduser(),
+            self.settings.approval_expires_h * 3600,
+        )
+        match kind_of(node.task).start(node.task.action, context):
+            case PreparedBody() as started:
+                return self._work(node, attempt, started, of_run, of_task)
+            case Wait() as wait:
+                return self._wait(node, wait)
+
+    def _wait(self, node: Node, wait: Wait) -> Wait:
+        """A wait that can be recorded, with the timeout of its task."""
+        for what, text in (("file", str(wait.file or "")), ("signal", wait.signal or "")):
+            if self._masker.text(text) != text:
+                raise EvaluationError(
+                    f"wait.{what}: a secret cannot be part of it, because it is recorded", 0
+                )
+        return wait if wait.timeout is not None else replace(wait, timeout=node.task.timeout)
+
+    def _work(
+        self, node: Node, attempt: Attempt, started: PreparedBody, of_run: Mapping[str, str],
+        of_task: Mapping[str, str],
+    ) -> Work:  # fmt: skip
+        task, env = node.task, {**of_run, **of_task}
         params = task.params
         if params:
             with located("params"):
@@ -117,14 +144,6 @@ class WorkBuilder:
         return {name: self._scope.render(value, None, env) for name, value in declared.items()}
 
     # --- the parts of an attempt's work --------------------------------------------------------------------
-
-    def _start(self, node: Node, env: Mapping[str, str]) -> Started:
-        context = StartContext(
-            self.prepared.registry,
-            lambda expression: self._scope.evaluate(expression, node, env),
-            lambda text: self._scope.render_text(text, node, env),
-        )
-        return kind_of(node.task).start(node.task.action, context)
 
     def _upstream(self, node: Node) -> dict[str, Outputs]:
         """The outputs of the dependencies that succeeded, by id; those of a group are of its variants that did."""

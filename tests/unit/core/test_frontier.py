@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dagrun.core.decide import decide
+from dagrun.core.decisions import Start
 from dagrun.core.events import DagResume, DagStart, Event, TaskFail, TaskOk, TaskRetry, TaskStart
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Task, Trigger
+from dagrun.core.model import Action, Dag, Matrix, Task, Trigger
 from dagrun.core.outcomes import Outcome, Reason
 from dagrun.core.state import RunState
 from dagrun.testing import ScenarioResult
@@ -19,6 +24,19 @@ def run_of(*tasks: Task, max_parallel: int = 2) -> RunState:
 
 def began(task_id: str, attempt: int = 1) -> TaskStart:
     return TaskStart(timestamp=1.0, task_id=task_id, attempt=attempt, kind="shell")
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Action):
+    """An action that holds no slot."""
+
+    holds_slot: ClassVar[bool] = False
+    kind: str = "idle"
+
+
+def idle(name: str, *needs: str, **more: Any) -> Task:
+    """A task that holds no slot."""
+    return task(name, *needs, action=Idle(), **more)
 
 
 def ok(task_id: str) -> TaskOk:
@@ -90,6 +108,42 @@ def test_after_a_resume_nothing_of_the_earlier_stretch_is_a_reason() -> None:
     state = run_of(task("a"), task("b", "a"))
     resume = DagResume(timestamp=9.0, reused=["a"], rerun=["b"], dag_hash="")
     assert waited_for(state, "b", began("a"), ok("a"), resume) is None
+
+
+# --- tasks that hold no slot ---
+
+
+def startable(state: RunState) -> list[str]:
+    """The tasks that start now, in order."""
+    found = []
+    while isinstance(decision := decide(state, 1.0), Start):
+        found.append(decision.node.task.id)
+        state.apply(began(found[-1]))
+    return found
+
+
+def test_a_task_that_holds_no_slot_starts_although_all_slots_are_taken() -> None:
+    assert startable(run_of(task("a"), task("b"), idle("c"), idle("d"), max_parallel=1)) == ["a", "c", "d"]
+
+
+def test_of_the_tasks_that_may_start_the_first_in_the_file_starts_first() -> None:
+    assert startable(run_of(idle("a"), task("b"), idle("c"), task("d"))) == ["a", "b", "c", "d"]
+
+
+def test_a_task_that_holds_no_slot_frees_none() -> None:
+    state = run_of(task("a"), task("b"), idle("c"), max_parallel=1)
+    assert startable(state) == ["a", "c"]
+    state.apply(ok("c"))
+    assert startable(state) == []
+    assert waited_for(state, "b", ok("a")) == "slot:a"
+
+
+def test_the_limit_of_a_group_holds_for_variants_without_a_slot_too() -> None:
+    each = idle("each", matrix=Matrix(axes={"x": ("1", "2", "3")}), max_parallel=2)
+    state = run_of(each, max_parallel=1)
+    assert startable(state) == ["each[x=1]", "each[x=2]"]
+    assert waited_for(state, "each[x=3]", ok("each[x=1]")) == "group:each[x=1]"
+    assert startable(state) == ["each[x=3]"]
 
 
 # --- what a stop spares, and what it counts as failed ---

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dagrun.core.model import Action
 from dagrun.kinds import KINDS
-from dagrun.kinds.kind import StartContext, Started
+from dagrun.kinds.kind import PreparedBody, StartContext, Started
 from dagrun.language import expressions
 from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
 
 
 def start(
-    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+    action: Action,
+    evaluate: Callable[[Expression], Any] = lambda _: None,
+    registry: Registry | None = None,
+    now: float = 0.0,
 ) -> Started:
     """What starting an action gives, where expressions have the values that `evaluate` gives."""
 
@@ -22,4 +26,16 @@ def start(
         parts = expressions.template(text).parts
         return "".join(part if isinstance(part, str) else str(evaluate(part.expression)) for part in parts)
 
-    return KINDS[action.kind].start(action, StartContext(registry or Registry(), evaluate, render))
+    context = StartContext(
+        registry or Registry(), evaluate, render, now, lambda text: Path("/project") / text
+    )
+    return KINDS[action.kind].start(action, context)
+
+
+def body(
+    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+) -> PreparedBody:
+    """The same for an action that has a body."""
+    started = start(action, evaluate, registry)
+    assert isinstance(started, PreparedBody)
+    return started

@@ -13,12 +13,13 @@ from dagrun.core.work import Command
 from dagrun.kinds import KINDS, read_action, script
 from dagrun.kinds.kind import PreparedBody
 from dagrun.kinds.shell import ShellAction
+from tests.unit.kinds import harness
 from tests.unit.kinds.harness import start
 
 
 def ran(*commands: str, shell_: str = "sh") -> tuple[int, str]:
     """The exit code of a task and what it printed."""
-    body = start(ShellAction(commands, shell_)).body
+    body = harness.body(ShellAction(commands, shell_)).body
     assert isinstance(body, Command)
     with tempfile.TemporaryDirectory() as where:
         script = Path(where, "script")

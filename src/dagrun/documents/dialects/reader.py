@@ -11,6 +11,7 @@ from pydantic import FailFast, TypeAdapter, ValidationError
 
 from dagrun import kinds
 from dagrun.core.model import (
+    DECLARING,
     LATER_DAG_KEYS,
     NAME_RULE,
     Action,
@@ -25,7 +26,8 @@ from dagrun.core.model import (
     Trigger,
     is_name,
 )
-from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts
+from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts, wait_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument, Path, TooManyFindings
 from dagrun.documents.dialects.locations import DialectKeys, Node, NodeLocations
 from dagrun.documents.yaml import Finding, Source
@@ -39,7 +41,8 @@ NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
 #: Synonyms for the call of a registered function.
 _CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
-_LATER_ACTIONS = frozenset({"dag", "approval", "wait", "orchestrationRef"})
+_LATER_ACTIONS = frozenset({"dag", "orchestrationRef"})
+_TIMEOUTS = frozenset({"timeout", "timeoutSeconds"})
 #: Keys that most tasks do not have.
 _RARE_KEYS = frozenset(
     {
@@ -193,14 +196,14 @@ class DocumentReader:
         )
 
     def _param(self, name: str, value: Any) -> Param:
-        if not isinstance(value, dict) or value.keys().isdisjoint(shared_models.DECLARING):
+        if not isinstance(value, dict) or value.keys().isdisjoint(DECLARING):
             return Param(name=name, default=value)
         self.locations.declared.add(name)
         try:
-            declared = shared_models.DeclarationModel.model_validate(value)
+            declared = DeclarationModel.model_validate(value)
         except ValidationError as error:
             path = (*self.locations.document("params"), name)
-            self.report(fields.findings(error, self.source, path, shared_models.DeclarationModel, {}))
+            self.report(fields.findings(error, self.source, path, DeclarationModel, {}))
             return Param(name=name)
         return Param(
             name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
@@ -308,6 +311,10 @@ class DocumentReader:
         actions = self._actions(node, path)
         if "retry" in node:
             self.check_retry_keys(node, path)
+        if model.approval is not None:
+            self.report(wait_models.approval_problems(node, path, self.source))
+        if model.wait is not None:
+            self.report(wait_models.wait_problems(model.wait, node, path, self.source))
         if not _RARE_KEYS.isdisjoint(node):
             self._misplaced(node, path, actions)
             self._artifacts(model.artifacts or (), path)
@@ -395,9 +402,12 @@ class DocumentReader:
         continue_on_failure: bool | shared_models.ToleratedModel,
     ) -> Task:
         """A task. The arguments are the values whose keys differ between dialects."""
+        action = action or kinds.read_action(vars(model))
+        if not action.holds_slot and _TIMEOUTS.isdisjoint(self.locations.nodes[i][1]):
+            timeout = None  # a default is meant for bodies
         task = Task(
             id=id,
-            action=action or kinds.read_action(vars(model)),
+            action=action,
             description=model.description,
             needs=self._unique(i, needs, trigger),
             trigger=trigger,

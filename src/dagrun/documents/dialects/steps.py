@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Retry, Task, Trigger
+from dagrun.core.model import LATER_TASK_KEYS, Action, Dependency, OnError, Retry, Task, Trigger
 from dagrun.documents.dialects import fields, shared_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument, Path
 from dagrun.documents.dialects.fields import Called, Name, Seconds, StrictModel
 from dagrun.documents.dialects.locations import DialectKeys, Node
@@ -17,6 +18,8 @@ from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
 from dagrun.kinds import read_action
+from dagrun.kinds.approval import PROMPT, ApprovalAction
+from dagrun.kinds.wait import WaitAction
 from dagrun.value import replace
 
 _LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
@@ -29,10 +32,17 @@ _KEYS = DialectKeys(
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "ToolRun": ("toolRef", "workflow_ref"),
     "AgentRun": ("agentRef", "workflow_ref"),
+    "ApprovalGate": ("approval",),
+    "SignalWait": ("wait",),
     "Checkpoint": (),
     "MemoryOp": (),
 }
-_LATER_KINDS = ("SubOrchestration", "ApprovalGate", "SignalWait")
+_LATER_KINDS = ("SubOrchestration",)
+#: What a step of a kind does when no key says it: asks with its description, waits for the signal of its own name.
+_IMPLIED: Mapping[str, Callable[[Any], Action]] = {
+    "ApprovalGate": lambda model: ApprovalAction(model.description or PROMPT),
+    "SignalWait": lambda model: WaitAction(signal_name=model.name),
+}
 
 
 #: Keys of `retry` about the delay, which `retryBackoffSeconds` makes constant.
@@ -88,9 +98,11 @@ def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
     """The actions that a kind allows, for the schema; `_StepsReader` checks the same and reports places."""
     done: list[JsonValue] = [{"required": [word]} for word in does]
     nothing: JsonDict = {"properties": dict.fromkeys(_KEYS.actions, False)}
+    if not done or kind in _IMPLIED:
+        done.append(nothing)
     return {
         "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
-        "then": {"anyOf": done} if done else nothing,
+        "then": {"anyOf": done} if len(done) > 1 else done[0],
     }
 
 
@@ -156,7 +168,7 @@ class _OrchestrationModel(StrictModel):
 
 #: The models for `dialects/schema.py`: the documents by top-level key, then the models that these do not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"spec": _OrchestrationModel, "steps": _FragmentModel}
-PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, shared_models.DeclarationModel)
+PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
@@ -249,12 +261,18 @@ class _StepsReader(DocumentReader):
                 if word in node["retry"]:
                     second = [each for each in node if each in ("retry", "retryBackoffSeconds")][1]
                     self.synonymous_keys((*path, second), "retryBackoffSeconds", f"retry.{word}")
-        ref = model.toolRef or model.agentRef
         return self.task(
-            i, model, read_action({"workflow_ref": ref.name}) if ref else None,
+            i, model, self._action(model, node),
             id=model.name, needs=self._needs(i, model), trigger=Trigger(model.trigger), params=model.with_,
             retry=self._backoff(model), timeout=model.timeoutSeconds or None, continue_on_failure=model.continueOnFailure,
         )  # fmt: skip
+
+    def _action(self, model: _StepModel, node: Mapping[str, Any]) -> Action | None:
+        """The action that only this dialect writes; None: the keys of all dialects say it."""
+        if ref := model.toolRef or model.agentRef:
+            return read_action({"workflow_ref": ref.name})
+        implied = _IMPLIED.get(model.kind or "")
+        return implied(model) if implied and not any(word in node for word in self.keys.actions) else None
 
     def _needs(self, i: int, model: _StepModel) -> Iterator[Dependency]:
         if not self.sequential:
@@ -288,7 +306,7 @@ class _StepsReader(DocumentReader):
         allowed = _KINDS[kind]
         actions = [word for word in self.keys.actions if word in node]
         needs = f"needs {' or '.join(map(repr, allowed))}" if allowed else "has no action"
-        if allowed and not actions and self.intended_keys(node).isdisjoint(allowed):
+        if allowed and not actions and kind not in _IMPLIED and self.intended_keys(node).isdisjoint(allowed):
             self.error(at, f"a step of the kind '{kind}' {needs}", "missing-key")
         for word in actions:
             if word not in allowed:

@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
-          help: give it one of 'workflow_ref', 'run', 'commands', 'image'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait'
         """,
     ),
     "a job that is text": (
@@ -243,10 +243,10 @@ WRONG: dict[str, tuple[str, str]] = {
         """,
     ),
     "a word of a later version": (
-        "jobs:\n  a: {approval: {prompt: ok}}",
+        "jobs:\n  a: {dag: other}",
         """
-        dag.yaml:2:7: error: 'approval' (approvals) is not supported yet [not-supported-yet]
-            2 |   a: {approval: {prompt: ok}}
+        dag.yaml:2:7: error: 'dag' (sub-DAGs) is not supported yet [not-supported-yet]
+            2 |   a: {dag: other}
               |       ^
         """,
     ),

@@ -99,6 +99,10 @@ RIGHT = [
     "tasks: [{id: a, image: alpine}, {id: b, image: alpine, commands: [x], shell: bash, pull: never, mount: ['.:/w:ro']}]",
     TASK % "services: {pg: {image: p, env: {A: 1}, ports: [5432, '80:80', 53/udp], health_check: {test: [CMD, x]}}}",
     TASK % "services: {pg: {image: p, health_check: {test: x, interval: 1s, timeout: 2, retries: 3}}}",
+    "tasks: [{id: a, approval: {}}, {id: b, approval: {prompt: P, required_role: Admin, expires: 1h, inputs: {a: 1, b: {type: string}}}}]",
+    "tasks: [{id: a, wait: {seconds: 0}}, {id: b, wait: {until: 09:30, timezone: UTC}}, {id: c, wait: {file: x, settle: 1s, timeout: 5}}]",
+    "steps: [{name: a, kind: ApprovalGate}, {name: b, kind: SignalWait}, {name: c, kind: SignalWait, wait: {signal: go}, timeoutSeconds: 5}]",
+    "jobs: {a: {approval: {prompt: P}}, b: {wait: {signal: go}, requires: [a]}}",
     "steps: [{name: a}, {name: b, run: x}, {name: c, kind: ToolRun, toolRef: {name: t}, with: {x: [1]}}]",
     "apiVersion: v1\nkind: Orchestration\nmetadata: {name: n, namespace: s, labels: {a: 1}}\n"
     "spec: {entrypoint: a, params: {x: 1}, timeoutSeconds: 0, steps: [{name: a, kind: Checkpoint}]}",
@@ -163,7 +167,7 @@ WRONG = [
     *(
         f"steps: [{{name: a, {line}}}]"
         for line in (
-            "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait", "run: x, toolRef: {name: x}",
+            "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait, run: x", "kind: ApprovalGate, wait: {seconds: 1}", "run: x, toolRef: {name: x}",
             "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "toolRef: {name: ''}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: .inf", "timeoutSeconds: 5s",
             "with: 5", "dependsOn: a", "dependsOn: [{task: a}]", "shell: bash", "services: [x]", "kind: AgentRun, toolRef: {name: x}",
             "retryBackoffSeconds: 5, retry: {initial: 5}", "orchestrationRef: {name: x}", "continueOnFailure: 1", "pull: always",
@@ -180,6 +184,9 @@ WRONG = [
             "", "depends_on: [b], run: x", "run: x, commands: [x]", "run: x, requires: b", "run: x, requires: [{task: b}]",
             "run: x, after: [{job: b}]", "run: x, on_complete: none_failed", "run: x, exclude: [{os: a}]", "run: x, parallel_with: b",
             "run: x, matrix: {os: [a], exclude: []}, exclude: []", "run: x, timeout: 0", "image: x, approval: {}",
+            "approval: ok", "approval: {required_role: Boss}", "approval: {inputs: [a]}", "approval: {expires: 0}", "wait: {}",
+            "wait: {seconds: 1, file: x}", "wait: {seconds: soon}", "wait: {settle: 1, seconds: 1}", "wait: {signal: x, timezone: UTC}",
+            "wait: {file: ''}", "run: x, wait: {seconds: 1}", "approval: {inputs: {a: {type: date}}}",
         )
     ),
 ]  # fmt: skip
