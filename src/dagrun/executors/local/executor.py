@@ -57,7 +57,7 @@ class LocalExecutor:
         self._layout: RunLayout
         self._attempts: dict[tuple[str, str], RunningAttempt] = {}
         self._most_active = 0
-        self._spawning: dict[int, RunningAttempt] = {}
+        #: By the number of the request.
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._numbers = iter(range(1, 1 << 62))
@@ -204,9 +204,11 @@ class LocalExecutor:
             {
                 "op": "spawn", "id": number, "mark": mark, "argv": spawn.argv, "env": {**spawn.environment, BODY: mark},
                 "unset": list(work.unset), "masks": list(work.masks), "cwd": str(work.cwd), "log": attempt.paths.log,
+                "spools": str(self._layout.scratch),
             }
         )  # fmt: skip
-        self._spawning[number] = attempt
+        attempt.request = number
+        self._commands[number] = attempt
         self.keeper.send_packed(request)
 
     def _command_exited(self, attempt: RunningAttempt, code: int, left: Sequence[tuple[int, str]]) -> None:
@@ -234,7 +236,8 @@ class LocalExecutor:
     def send_signal(self, attempt: RunningAttempt) -> None:
         """Have the keeper send the attempt's stop signal to its process."""
         attempt.signalled = True
-        self.keeper.send({"op": "signal", "pid": attempt.pid, "signal": attempt.stop_signal})
+        name = {"pid": attempt.pid} if attempt.request is None else {"id": attempt.request}
+        self.keeper.send({"op": "signal", **name, "signal": attempt.stop_signal})
 
     def _attach_keeper(self) -> None:
         assert self._loop is not None
@@ -254,16 +257,13 @@ class LocalExecutor:
                 case "worker_failed":
                     self.pool.worker_failed(message["error"])
                 case "spawned":
-                    attempt = self._spawning.pop(message["id"])
-                    attempt.pid = message["pid"]
-                    self._commands[attempt.pid] = attempt
-                    if attempt.stop_signal is not None:
-                        self._stop(attempt)
+                    self._commands[message["id"]].pid = message["pid"]
                 case "spawn_failed":
-                    attempt = self._spawning.pop(message["id"])
+                    attempt = self._commands.pop(message["id"])
                     self.finish(attempt, command_outputs.not_run(message["error"]), began=False)
-                case "exit" if (command := self._commands.pop(message["pid"], None)) is not None:
-                    self._command_exited(command, message["code"], message.get("left", ()))
+                case "exit" if "id" in message:
+                    attempt = self._commands.pop(message["id"])
+                    self._command_exited(attempt, message["code"], message.get("left", ()))
                 case "exit":
                     self.pool.process_exited(message["pid"], message["code"])
 
@@ -271,9 +271,9 @@ class LocalExecutor:
         """Somebody killed the keeper: end what it owned, and fail the attempts that were running."""
         self._keeper_is_dead = True
         self.keeper.wait()
-        self._end_orphans([*self.pool.workers, *self._commands])
+        commands = [attempt.pid for attempt in self._commands.values() if attempt.pid is not None]
+        self._end_orphans([*self.pool.workers, *commands])
         self.pool.keeper_died()
-        self._spawning.clear()
         self._commands.clear()
         for attempt in [each for each in self._attempts.values() if each.stop_copying is None]:
             duration = seconds_since_begin(attempt)
@@ -318,7 +318,7 @@ class LocalExecutor:
             attempt.stop_copying.set()
         elif isinstance(attempt.work.body, Call):
             self.pool.stop(attempt)
-        elif attempt.pid is not None:
+        elif attempt.request is not None:
             self.send_signal(attempt)
 
     def _finish_soon(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
@@ -337,7 +337,7 @@ class LocalExecutor:
         if isinstance(attempt.work.body, Command):
             commands.clean(attempt.work, attempt.paths)
         attempt.done(ended)
-        if attempt.pid not in self.pool.workers:
+        if self.pool.workers and attempt.pid not in self.pool.workers:
             self.rebalance_soon()
 
     def _copy_artifacts(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
