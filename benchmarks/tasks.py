@@ -32,8 +32,8 @@ def wide(workspace: Workspace) -> Iterator[Row]:
     )
 
 
-def peers(workspace: Workspace) -> Iterator[Row]:
-    """Whole commands with independent tasks, compared with the peers that are installed."""
+def python_peers(workspace: Workspace) -> Iterator[Row]:
+    """Whole commands with independent no-ops, compared with the Python peers that are installed in the same environment."""
     # luigi checks every task for every task: 10,000 would take minutes.
     for peer, tasks in (
         ("doit", workspace.sized(10_000)),

@@ -450,8 +450,7 @@ def test_the_log_of_a_command_can_be_read_while_it_runs(local: Local) -> None:
 
     async def story(ends: Ends) -> None:
         local.executor.start(its, ends.of("t"))
-        while not Path(paths(local.where, its).log).exists():
-            await asyncio.sleep(0.001)
+        await until(Path(paths(local.where, its).log).exists)
         local.executor.stop(its.attempt)
         await ends.wait(1)
 

@@ -60,6 +60,7 @@ class LocalExecutor:
         #: By the number of the request.
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
+        self._requests: list[bytes] = []  # for commands, to be sent to the keeper together
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._keeper_is_dead = False
@@ -209,15 +210,25 @@ class LocalExecutor:
         )  # fmt: skip
         attempt.request = number
         self._commands[number] = attempt
-        self.keeper.send_packed(request)
+        self._requests.append(request)
+        if len(self._requests) == 1:
+            assert self._loop is not None
+            self._loop.call_soon(self._send_requests)
+
+    def _send_requests(self) -> None:
+        """Request all commands that were started in this turn of the loop: each message wakes the keeper."""
+        if self._requests:
+            self.keeper.send_packed(b"".join(self._requests))
+            self._requests.clear()
 
     def _command_exited(self, attempt: RunningAttempt, code: int, left: Sequence[tuple[int, str]]) -> None:
         killed_by = signal_name(-code) if code < 0 else None
         was_stopped = attempt.stop_signal is not None
+        attempt.has_outputs = command_outputs.exist(attempt.paths)
         try:
             ended = command_outputs.ended(
                 attempt.work, attempt.paths, 128 - code if code < 0 else code, seconds_since_begin(attempt), killed_by,
-                was_stopped=was_stopped,
+                has_outputs=attempt.has_outputs, was_stopped=was_stopped,
             )  # fmt: skip
         except Exception as error:  # whatever its body has left behind, only this attempt fails
             ended = replace(failure(attempt, error), exit_code=code)
@@ -236,6 +247,7 @@ class LocalExecutor:
     def send_signal(self, attempt: RunningAttempt) -> None:
         """Have the keeper send the attempt's stop signal to its process."""
         attempt.signalled = True
+        self._send_requests()  # that for the attempt's command may be among them
         name = {"pid": attempt.pid} if attempt.request is None else {"id": attempt.request}
         self.keeper.send({"op": "signal", **name, "signal": attempt.stop_signal})
 
@@ -270,6 +282,7 @@ class LocalExecutor:
     def _keeper_died(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail the attempts that were running."""
         self._keeper_is_dead = True
+        self._requests.clear()
         self.keeper.wait()
         commands = [attempt.pid for attempt in self._commands.values() if attempt.pid is not None]
         self._end_orphans([*self.pool.workers, *commands])
@@ -335,7 +348,7 @@ class LocalExecutor:
         if attempt.kill_timer is not None:
             attempt.kill_timer.cancel()
         if isinstance(attempt.work.body, Command):
-            commands.clean(attempt.work, attempt.paths)
+            commands.clean(attempt.work, attempt.paths, has_outputs=attempt.has_outputs)
         attempt.done(ended)
         if self.pool.workers and attempt.pid not in self.pool.workers:
             self.rebalance_soon()
