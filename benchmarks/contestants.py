@@ -188,6 +188,7 @@ def dask_shell(table: str, workers: str) -> str:
 
 def prefect_shell(table: str, workers: str) -> str:
     """Threads, and the server that each run starts."""
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     peer: Any = import_module("prefect")
     runners: Any = import_module("prefect.task_runners")
     tasks = json.loads(Path(table).read_text())

@@ -122,15 +122,16 @@ def peers(workspace: Workspace) -> Iterator[Row]:
         yield from _rows(workspace, shape, found)
 
 
-def _rows(workspace: Workspace, shape: Shape, others: Sequence[Peer]) -> Iterator[Row]:
+def _rows(workspace: Workspace, shape: Shape, others: list[Peer]) -> Iterator[Row]:
     make = _contestant(workspace, MAKE, shape)
     contestants = {"dagrun": _dagrun(workspace, shape)}
     slow: dict[str, Callable[[], float]] = {}
-    for peer in others:
+    for peer in list(others):
         try:
             (slow if peer.is_slow else contestants)[peer.name] = _contestant(workspace, peer, shape)
         except NotDone as error:  # another version of it, perhaps
-            print(f"bench: {peer.name} is left out: {error}", file=sys.stderr)
+            print(f"bench: {peer.name} is left out: {str(error).strip().splitlines()[-1]}", file=sys.stderr)
+            others.remove(peer)
     rounds = turns(workspace.runs, make, *contestants.values())
     one = turns(1, make, *slow.values())
     for names, found in ((contestants, rounds), (slow, one)):

@@ -34,7 +34,7 @@ def not_run(error: str) -> AttemptResult:
 
 def exist(paths: AttemptPaths) -> bool:
     """Whether a command has left anything in the place of the file for its outputs."""
-    return os.access(output_file(paths), os.F_OK)
+    return os.path.lexists(output_file(paths))
 
 
 def ended(
