@@ -33,7 +33,7 @@ def test_growth_has_rows_of_its_own() -> None:
     assert len(done.stdout.splitlines()) == 22
 
 
-def test_rows_can_be_chosen_and_a_slip_is_told() -> None:
+def test_rows_can_be_chosen_and_a_wrong_name_is_reported() -> None:
     assert len(bench("events").stdout.splitlines()) == 4
     slip = bench("evnets")
     assert slip.returncode == 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,24 +13,23 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
-from dagrun.documents.dialects import detect
-from dagrun.documents.dialects.dialect import ParsedDocument
-from dagrun.documents.validation.check import check
+from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
 from dagrun.kinds import workflow_of
 from dagrun.settings import Settings
+from dagrun.value import Value, replace
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
+    from dagrun.documents.dialects.dialect import ParsedDocument
     from dagrun.registry import Registry
     from dagrun.runtime.prepared_run import PreparedRun
     from dagrun.runtime.run_request import RunRequest
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(Value):
     """The findings in one file. `graph` is None when there was an error."""
 
     path: str
@@ -75,6 +73,8 @@ class Documents:
         self.inputs = RunInputs(settings)
         self._read_registry = read_registry
         self._prefetch_registry = prefetch_registry
+        runs_directory = settings.path(settings.runs_dir)
+        self._cache = DocumentCache(runs_directory.parent / "cache", settings.document_cache_bytes)
         self._dags: dict[Path, tuple[tuple[int, ...], Dag]] = {}
 
     # --- finding ---------------------------------------------------------------------------------------------
@@ -158,27 +158,56 @@ class Documents:
 
     def validate(self, files: Sequence[str]) -> list[FileReport]:
         """All findings in these files."""
-        return [self.report(path, displayed) for path, displayed in map(self.find, files)]
+        return [self.report(path, displayed, may_write=True) for path, displayed in map(self.find, files)]
 
-    def report(self, path: Path, displayed: str, *, calls: bool = True) -> FileReport:
-        """All findings in one file. Without `calls` no workflow is checked, and nothing is imported."""
+    def report(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> FileReport:
+        """All findings in one file. Without `calls` no workflow is checked, and nothing is imported.
+
+        A document that was checked before and has not changed is not parsed again; `may_write`: it is kept for that.
+        """
         try:
             source = Source.read(path, displayed, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
             return FileReport(displayed, None, error.findings)
+        key = self._cache.key(source.text, lookup.stem(path))
+        known = self._cache.find(key, displayed)
+        if known is not None and (not calls or self._is_current(known)):
+            return FileReport(displayed, source, known.warnings, known.dag, Graph.compile(known.dag))
+        report, registry = self._read(path, source, displayed, calls=calls)
+        if calls and may_write and report.graph is not None and not _needs_other_files(report.graph.dag):
+            hashed = None if registry is None else fingerprint(registry)
+            self._cache.add(key, CheckedDocument(report.graph.dag, tuple(report.findings), hashed))
+        return report
+
+    def _is_current(self, known: CheckedDocument) -> bool:
+        registry = self._registry_for(known.dag)
+        return known.registry == (None if registry is None else fingerprint(registry))
+
+    def _read(
+        self, path: Path, source: Source, displayed: str, *, calls: bool
+    ) -> tuple[FileReport, Registry | None]:
+        """All findings in a document, and the registry it was checked against."""
+        from dagrun.documents.dialects import (
+            detect,  # pydantic and YAML, which a document that was checked before needs not
+        )
+
         if calls and detect.may_call(source):
             self._prefetch_registry()
         try:
             with resting():
                 parsed = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
-            return FileReport(displayed, source, error.findings)
+            return FileReport(displayed, source, error.findings), None
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
         registry = self._registry_for(parsed.dag) if calls else None
         with resting():
-            return self._checked(parsed, registry, displayed)
+            return self._checked(parsed, registry, displayed), registry
 
     def _checked(self, parsed: ParsedDocument, registry: Registry | None, displayed: str) -> FileReport:
+        from dagrun.documents.validation.check import check
+
         findings = sorted(
             [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)],
             key=lambda finding: (finding.place.line, finding.place.column),
@@ -211,24 +240,27 @@ class Documents:
 
     def graph(self, request: RunRequest) -> Graph:
         """The graph of a run, without its parameters and secrets. Raises DocumentError, NotFoundError, UsageError."""
-        graph = self._valid(*self.find(request.dag))
+        graph = self._valid(*self.find(request.dag), may_write=False)
         return graph.of(select(_overridden(graph.dag, request), request.selection))
 
-    def _valid(self, path: Path, displayed: str) -> Graph:
-        report = self.report(path, displayed)
+    def _valid(self, path: Path, displayed: str, *, may_write: bool) -> Graph:
+        report = self.report(path, displayed, may_write=may_write)
         if report.graph is None:
             raise report.error()
         return report.graph
 
     # --- preparing runs --------------------------------------------------------------------------------------
 
-    def prepare(self, request: RunRequest) -> PreparedRun:
-        """A run that is ready to begin. Raises DocumentError, NotFoundError, UsageError."""
+    def prepare(self, request: RunRequest, *, may_write: bool = True) -> PreparedRun:
+        """A run that is ready to begin; `may_write`: its document may be kept in the cache of checked documents.
+
+        Raises DocumentError, NotFoundError, UsageError.
+        """
         from dagrun.registry import Registry
         from dagrun.runtime.prepared_run import PreparedRun
 
         path, displayed = self.find(request.dag)
-        graph = self._valid(path, displayed)
+        graph = self._valid(path, displayed, may_write=may_write)
         dag = select(_overridden(graph.dag, request), request.selection)
         given = GivenParams(params=request.params, params_file=request.params_file)
         values = self.inputs.checked(dag, request.values, given)
@@ -258,6 +290,11 @@ class Documents:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in missing))
         secrets, dotenv = self.inputs.secrets(dag), self.inputs.dotenv(dag)
         return PreparedRun(Graph.compile(dag), path, params, registry, secrets, partial, dotenv=dotenv)
+
+
+def _needs_other_files(dag: Dag) -> bool:
+    """Whether the findings depend on more than the text of the document and the registered workflows."""
+    return bool(dag.dotenv) or any(task.dotenv for task in dag.tasks)
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

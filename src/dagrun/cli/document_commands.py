@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from dagrun.cli import output
 from dagrun.cli.completion_candidates import complete_dag
 from dagrun.cli.options import DagOption, Form, Output, Workflows, setting_flags
+from dagrun.value import asdict, replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[Fi
     """A report for each file, whether it contains a document or schedules."""
     schedules = [(path, shown) for path, shown in found if path.is_file() and documents.holds_schedules(path)]
     reports = _schedule_reports(documents, schedules) if schedules else {}
-    return [reports.get(path) or documents.report(path, shown) for path, shown in found]
+    return [reports.get(path) or documents.report(path, shown, may_write=True) for path, shown in found]
 
 
 def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> dict[Path, FileReport]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import assert_never
 
 from dagrun.clock import Clock
@@ -36,6 +35,7 @@ from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
 from dagrun.runtime.run_end import end_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
+from dagrun.value import replace
 
 #: Turns of the event loop, some ten microseconds each, during which the end of a very short body is polled for.
 POLLS = 20

@@ -19,8 +19,9 @@ import socket
 import time
 from collections import ChainMap, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+import msgspec
 
 from dagrun.encoding import to_bytes
 from dagrun.executors.local import processes
@@ -38,8 +39,7 @@ _SURVIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SHORT = 0.01
 
 
-@dataclass(slots=True, eq=False)
-class _Leader:
+class _Leader(msgspec.Struct, eq=False):
     """The first process of a worker or a command. Its process group and session have its number."""
 
     pid: int
@@ -48,7 +48,7 @@ class _Leader:
     masker: int | None = None  # the process that masks its output
     log: str = ""
     spool: Spool | None = None  # where it prints while it may be short
-    started: float = field(default_factory=time.monotonic)
+    started: float = msgspec.field(default_factory=time.monotonic)
 
     @property
     def name(self) -> Message:
