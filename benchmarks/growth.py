@@ -59,15 +59,15 @@ def _compared(workspace: Workspace, units: int, work: str, command: Command) -> 
 
 
 def _list(workspace: Workspace) -> Command:
-    """A run of a task for each item of a list that another task returns."""
+    """A run of a task for each item of a list. The list is a parameter: as an output of a dependency, each task would get all of it."""
 
     def run(items: int) -> Callable[[], Timing]:
         text = (
-            f"tasks:\n  - id: list\n    workflow_ref: numbers\n    params: {{count: {items}}}\n"
-            "  - id: each\n    workflow_ref: noop\n    depends_on: [list]\n    for_each: ${{ tasks.list.outputs.numbers }}\n"
+            f"params: {{numbers: {list(range(items))}}}\ntasks:\n  - id: each\n    workflow_ref: noop\n"
+            "    for_each: ${{ params.numbers }}\n"
         )
         name = workspace.write(f"each.{items}.yaml", text)
-        return lambda: workspace.run(name, items + 2)  # the list, and the end of the group
+        return lambda: workspace.run(name, items + 1)  # and the end of the group
 
     return run
 

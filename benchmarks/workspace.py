@@ -19,10 +19,6 @@ from dagrun import workflow
 def noop(**upstream):
     return {"n": 1}
 
-@workflow("numbers")
-def numbers(count: int):
-    return {"numbers": list(range(count))}
-
 @workflow("make")
 def make(size: int):
     return {"text": "x" * size}

@@ -245,8 +245,8 @@ class Keeper:
             try:
                 return open_existing_log(message["log"]), None
             except FileNotFoundError:
-                spool = self._spools.take(message["spools"])
-                return spool.fileno(), spool
+                if (spool := self._spools.take(message["spools"])) is not None:
+                    return spool.fileno(), spool
         return open_log(message["log"]), None
 
     def _announce(self) -> None:
@@ -255,9 +255,7 @@ class Keeper:
         while self.short and self.short[0].started <= latest:
             leader = self.short.popleft()
             if self.leaders.get(leader.pid) is leader:
-                if leader.spool is not None:
-                    leader.spool.save_as(leader.log)
-                    leader.spool = None
+                self._end_spool(leader, shared=True)
                 self._send({"op": "spawned", "id": leader.command, "pid": leader.pid})
 
     def _environment(self, unset: list[str]) -> Mapping[bytes, bytes]:
@@ -333,8 +331,7 @@ class Keeper:
         if leader.spool is not None:
             if shared or leader.spool.has_text():
                 leader.spool.save_as(leader.log)
-            else:
-                self._spools.give_back(leader.spool)
+            self._spools.give_back(leader.spool)
             leader.spool = None
 
     def _kill_leftovers(self) -> None:

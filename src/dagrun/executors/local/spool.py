@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from pathlib import Path
 
 from dagrun.executors.outputs import open_log
+
+_MOST = 256
 
 
 class Spool:
@@ -35,6 +38,10 @@ class Spool:
         """Whether anything was printed to it."""
         return self._fd >= 0 and os.fstat(self._fd).st_size > 0
 
+    def is_open(self) -> bool:
+        """Whether the next body can print to it: it has not become a log."""
+        return self._fd >= 0
+
     def exists(self) -> bool:
         """Whether the file still has a name: a body may have deleted it."""
         return self._fd >= 0 and os.fstat(self._fd).st_nlink == 1
@@ -57,15 +64,27 @@ class Spool:
 
 
 class CommandSpools:
-    """The spools of commands that run at the same time. A spool has one command at a time."""
+    """The spools of commands that run at the same time. A spool has one command at a time.
+
+    There are at most as many as a quarter of the files that this process may open.
+    """
 
     def __init__(self) -> None:
+        self.most = min(_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self._taken = 0
         self._free: list[Spool] = []
         self._directory = ""
         self._count = 0
 
-    def take(self, directory: str) -> Spool:
-        """An empty spool in the scratch directory of a run. Raises OSError when it cannot be created."""
+    def take(self, directory: str) -> Spool | None:
+        """An empty spool in the scratch directory of a run; None if too many are taken. Raises OSError when it cannot be created."""
+        if self._taken >= self.most:
+            return None
+        spool = self._next(directory)
+        self._taken += 1
+        return spool
+
+    def _next(self, directory: str) -> Spool:
         if directory != self._directory:
             self._directory = directory
             for spool in self._free:
@@ -82,8 +101,9 @@ class CommandSpools:
         return spool
 
     def give_back(self, spool: Spool) -> None:
-        """Keep an empty spool, to which nobody can print any more, for the next command."""
-        if spool.path.startswith(f"{self._directory}/"):
+        """The command has ended, or is not short. Keep the spool for the next one, unless it has become a log."""
+        self._taken -= 1
+        if spool.is_open() and spool.path.startswith(f"{self._directory}/"):
             self._free.append(spool)
         else:
             spool.close()

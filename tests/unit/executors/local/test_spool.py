@@ -54,31 +54,52 @@ def test_a_spool_is_in_the_directory_of_the_current_run(spool: Spool, tmp_path: 
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["spool.log"]
 
 
+def take(spools: CommandSpools, directory: Path) -> Spool:
+    spool = spools.take(str(directory))
+    assert spool is not None
+    return spool
+
+
 class TestCommandSpools:
     """The spools of commands that run at the same time."""
 
     def test_commands_at_the_same_time_have_different_files(self, tmp_path: Path) -> None:
         spools = CommandSpools()
-        assert spools.take(str(tmp_path)).path != spools.take(str(tmp_path)).path
+        assert take(spools, tmp_path).path != take(spools, tmp_path).path
 
-    def test_an_empty_file_is_used_again(self, tmp_path: Path) -> None:
+    def test_they_are_fewer_than_the_files_that_this_process_may_open(self, tmp_path: Path) -> None:
         spools = CommandSpools()
-        first = spools.take(str(tmp_path))
+        spools.most = 2
+        first, _ = take(spools, tmp_path), take(spools, tmp_path)
+        assert spools.take(str(tmp_path)) is None
         spools.give_back(first)
         assert spools.take(str(tmp_path)) is first
 
+    def test_an_empty_file_is_used_again(self, tmp_path: Path) -> None:
+        spools = CommandSpools()
+        first = take(spools, tmp_path)
+        spools.give_back(first)
+        assert take(spools, tmp_path) is first
+
+    def test_a_file_that_has_become_a_log_is_not_used_again(self, tmp_path: Path) -> None:
+        spools = CommandSpools()
+        first = take(spools, tmp_path)
+        first.save_as(f"{tmp_path}/one.log")
+        spools.give_back(first)
+        assert take(spools, tmp_path) is not first
+
     def test_a_deleted_file_is_not_used_again(self, tmp_path: Path) -> None:
         spools = CommandSpools()
-        spools.give_back(first := spools.take(f"{tmp_path}/scratch"))
+        spools.give_back(first := take(spools, tmp_path / "scratch"))
         shutil.rmtree(tmp_path / "scratch")
-        second = spools.take(f"{tmp_path}/scratch")
+        second = take(spools, tmp_path / "scratch")
         assert second is not first
         assert Path(second.path).exists()
 
     def test_another_run_gets_files_of_its_own(self, tmp_path: Path) -> None:
         spools = CommandSpools()
-        running, free = (spools.take(f"{tmp_path}/one") for _ in range(2))
+        running, free = (take(spools, tmp_path / "one") for _ in range(2))
         spools.give_back(free)
-        other = spools.take(f"{tmp_path}/other")
+        other = take(spools, tmp_path / "other")
         spools.give_back(running)
-        assert {other.path, spools.take(f"{tmp_path}/other").path}.isdisjoint({running.path, free.path})
+        assert {other.path, take(spools, tmp_path / "other").path}.isdisjoint({running.path, free.path})
