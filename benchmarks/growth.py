@@ -83,7 +83,7 @@ def _journals(workspace: Workspace) -> Iterator[tuple[str, Command]]:
         return read
 
     yield "`status`", reading("status", "RUN")
-    yield "the last 20 events", reading("events", "--run", "RUN")
+    yield "the last 20 events", reading("events", "--run", "RUN", "--limit", "20")
     yield "`runs`", reading("runs")
 
 
