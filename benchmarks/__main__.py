@@ -7,15 +7,15 @@ import compileall
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagrun
-from benchmarks import events, loading, payload, scale, shell, startup, tasks
+from benchmarks import events, growth, loading, payload, peers, scale, shell, startup, tasks
 from benchmarks.measure import Row
 from benchmarks.workspace import NotDone, Workspace
 
-GROUPS: Mapping[str, Callable[[Workspace], Iterator[Row]]] = {
+GROUPS: dict[str, Callable[[Workspace], Iterator[Row]]] = {
     "startup": startup.startup,
     "wide": tasks.wide,
     "chain": tasks.chained,
@@ -25,7 +25,12 @@ GROUPS: Mapping[str, Callable[[Workspace], Iterator[Row]]] = {
     "scale": scale.scale,
     "events": events.events,
     "payload": payload.payload,
-    "peers": tasks.peers,
+    "peers": peers.peers,
+    "python-peers": tasks.python_peers,
+}
+#: Only when they are asked for: they take minutes and gigabytes.
+SLOW_GROUPS: dict[str, Callable[[Workspace], Iterator[Row]]] = {
+    "growth": growth.growth,
 }
 HEAD = ("work", "goal", "measured", "met")
 
@@ -41,7 +46,7 @@ def main() -> int:
         try:
             for name in options.rows or GROUPS:
                 print(f"measuring {name} ...", file=sys.stderr, flush=True)
-                for row in GROUPS[name](workspace):
+                for row in (GROUPS | SLOW_GROUPS)[name](workspace):
                     print(_line(row.cells()), flush=True)
         except NotDone as error:
             print(f"bench: {error}", file=sys.stderr)
@@ -57,15 +62,21 @@ def compiled() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROWS", help=f"any of {', '.join(GROUPS)} (default: all)")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        metavar="ROWS",
+        help=f"any of {', '.join(GROUPS)} (default: all of these), {', '.join(SLOW_GROUPS)}",
+    )
     parser.add_argument(
         "--runs", type=int, default=5, help="rounds, one turn of each contestant per round (default: 5)"
     )
     parser.add_argument("--size", type=float, default=1.0, help="share of the work to do (default: 1)")
     parser.add_argument("--quick", action="store_true", help="the same as --runs 3 --size 0.1")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(GROUPS):
-        parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    known = [*GROUPS, *SLOW_GROUPS]
+    if unknown := set(options.rows) - set(known):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     if options.runs < 1 or options.size <= 0:
         parser.error("--runs must be at least 1, and --size more than 0")
     if options.quick:

@@ -137,6 +137,75 @@ def dask(tasks: str) -> str:
     return str(sum(result["n"] for result in peer.compute(*calls, scheduler="threads", num_workers=2)))
 
 
+# --- peers with shell tasks: a file with the action and the dependencies of each; run by the interpreter of the peer itself ---------
+
+
+def _shell(action: str) -> None:
+    import subprocess
+
+    subprocess.run(["sh", "-c", action], check=True)
+
+
+def luigi_shell(table: str, workers: str) -> str:
+    """Processes, if there is more than one worker."""
+    peer: Any = import_module("luigi")
+    tasks = json.loads(Path(table).read_text())
+    done = Path(f"{table}.{os.getpid()}.done")
+    done.mkdir()
+
+    class Shell(peer.Task):  # type: ignore[misc]
+        """One task; a file shows that it is done."""
+
+        i = peer.IntParameter()
+
+        def requires(self) -> Any:
+            return [Shell(i=need) for need in tasks["needs"][self.i]]
+
+        def run(self) -> None:
+            _shell(tasks["action"])
+            (done / str(self.i)).touch()
+
+        def complete(self) -> bool:
+            return (done / str(self.i)).exists()
+
+    last_first = reversed(range(len(tasks["needs"])))
+    peer.build(
+        [Shell(i=i) for i in last_first], local_scheduler=True, workers=int(workers), log_level="ERROR"
+    )
+    return str(len(list(done.iterdir())))
+
+
+def dask_shell(table: str, workers: str) -> str:
+    """Threads."""
+    peer: Any = import_module("dask")
+    tasks = json.loads(Path(table).read_text())
+    run = peer.delayed(lambda *_: _shell(tasks["action"]), pure=False)
+    calls: list[Any] = []
+    for i, needs in enumerate(tasks["needs"]):
+        calls.append(run(*(calls[need] for need in needs), dask_key_name=f"shell-{i}"))
+    return str(len(peer.compute(*calls, scheduler="threads", num_workers=int(workers))))
+
+
+def prefect_shell(table: str, workers: str) -> str:
+    """Threads, and the server that each run starts."""
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    peer: Any = import_module("prefect")
+    runners: Any = import_module("prefect.task_runners")
+    tasks = json.loads(Path(table).read_text())
+
+    def run() -> int:
+        calls: list[Any] = []
+        for needs in tasks["needs"]:
+            calls.append(shell.submit(wait_for=[calls[need] for need in needs]))
+        for call in calls:
+            call.result()
+        return len(calls)
+
+    shell = peer.task(lambda: _shell(tasks["action"]), name="shell")
+    runner = runners.ThreadPoolTaskRunner(max_workers=int(workers))
+    return str(peer.flow(run, name="shells", task_runner=runner)())
+
+
 # --- loading: the output is the number of tasks, the seconds, and the growth of the process in bytes ----------------------------
 
 

@@ -22,9 +22,15 @@ def test_every_group_prints_its_rows() -> None:
     head, rule, *rows = done.stdout.splitlines()
     assert head == "| work | goal | measured | met |"
     assert rule == "| --- | --- | --- | --- |"
-    assert len(rows) >= 20
+    assert len(rows) >= 30
     assert all(row.count(" | ") == 3 and row.startswith("| ") and row.endswith(" |") for row in rows)
     assert "measuring payload ..." in done.stderr
+
+
+def test_growth_has_rows_of_its_own() -> None:
+    done = bench("growth")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 22
 
 
 def test_rows_can_be_chosen_and_a_wrong_name_is_reported() -> None:

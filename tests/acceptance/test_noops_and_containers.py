@@ -46,7 +46,7 @@ def test_a_task_that_needs_a_container_fails_alone_and_at_once(project: Project)
           - {id: image, image: "python:${{ params.v }}", run: "echo ${{ params.v }}", retries: 3, artifacts: [x]}
           - {id: beside, run: "true", services: {db: {image: "postgres:15", env: {V: "${{ params.v }}"}}}}
           - {id: after, depends_on: [image], run: "true"}
-          - {id: alone, run: "true"}
+          - {id: alone, run: "echo x"}
         """,
     )
     dry = project.answer("run", "mixed.yaml", "--dry-run").out

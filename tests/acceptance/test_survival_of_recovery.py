@@ -425,11 +425,12 @@ def test_how_often_events_are_synced_to_the_disk(project: Project, mode: str) ->
 
 
 def test_requests_that_are_refused(project: Project) -> None:
-    project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'echo x > begun; sleep 300'}]\n")
-    interrupted(project, "name: d\ntasks: [{id: a, run: 'echo x > begun; sleep 300'}]\n", "one-a")
-    interrupted(project, "name: d\ntasks: [{id: a, run: 'echo x > begun; sleep 300'}]\n", "one-b")
+    document = "name: d\ntasks: [{id: a, run: 'echo x | tee begun; sleep 300'}]\n"
+    project.write("dag.yaml", document)
+    interrupted(project, document, "one-a")
+    interrupted(project, document, "one-b")
     process = project.start("run", "dag.yaml", "--run-id", "live", "-q")
-    project.wait_for_file("begun")
+    project.wait_for_file("logs/runs/live/logs/a.1.log")  # it is made when a command is not short
     files = project.files()
     for words, why in (
         (["resume", "live"], "run 'live' is being run by another process"),

@@ -402,6 +402,63 @@ def test_what_a_command_prints_is_its_log(local: Local) -> None:
     assert Path(paths(local.where, its).log).read_text() == "out\nerr\n"
 
 
+def own_scratch(local: Local) -> list[Path]:
+    """The scratch files that are not shared by all attempts of the run."""
+    shared = ("none.json", "command.*", "worker.*")
+    return [path for path in (local.where / "scratch").iterdir() if not any(map(path.match, shared))]
+
+
+def test_a_command_that_prints_nothing_has_no_log(local: Local) -> None:
+    its = work(local.where, Command(argv=("sh", "-c"), script="exit 3"))
+    assert end(local, its).exit_code == 3
+    assert not Path(paths(local.where, its).log).exists()
+
+
+def test_a_log_that_exists_is_continued(local: Local) -> None:
+    its = work(local.where, Command(argv=("sh", "-c"), script="echo more"))
+    log = Path(paths(local.where, its).log)
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("before\n")
+    end(local, its)
+    assert log.read_text() == "before\nmore\n"
+
+
+def test_commands_one_after_the_other_do_not_share_a_log(local: Local) -> None:
+    scripts = {
+        "one": "echo one",
+        "silent": ":",
+        "two": "(sleep 0.02; echo late) & echo two",
+        "three": "echo three",
+    }
+
+    async def story(ends: Ends) -> None:
+        for count, (name, script) in enumerate(scripts.items(), 1):
+            its = work(local.where, Command(argv=("sh", "-c"), script=script), name)
+            local.executor.start(its, ends.of(name))
+            await ends.wait(count)
+
+    ends_of(local, story)
+    logs = {path.name: path.read_text() for path in (local.where / "logs").iterdir()}
+    assert {name: text for name, text in logs.items() if name != "two.1.log"} == {
+        "one.1.log": "one\n", "three.1.log": "three\n",
+    }  # fmt: skip
+    assert "that the task left running" in logs["two.1.log"]
+
+
+def test_the_log_of_a_command_can_be_read_while_it_runs(local: Local) -> None:
+    its = work(local.where, Command(argv=("sh", "-c"), script="echo begun; exec sleep 600"))
+
+    async def story(ends: Ends) -> None:
+        local.executor.start(its, ends.of("t"))
+        await until(Path(paths(local.where, its).log).exists)
+        local.executor.stop(its.attempt)
+        await ends.wait(1)
+
+    ((_, ended),) = ends_of(local, story)
+    assert ended.error == "killed by SIGTERM"
+    assert Path(paths(local.where, its).log).read_text() == "begun\n"
+
+
 @pytest.mark.parametrize(
     ("script", "error", "code"), [("exit 7", "exit code 7", 7), ("kill -SEGV $$", "killed by SIGSEGV", 139)]
 )
@@ -431,7 +488,7 @@ def test_artifacts_of_a_successful_attempt_are_kept(local: Local, how: str) -> N
     ended = end(local, its)
     assert (ended.error, ended.outputs) == (None, {} if how == "returns" else {"k": "v"})
     assert Path(paths(local.where, its).artifacts, "made.txt").read_text() == "made"
-    assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
+    assert own_scratch(local) == []
 
 
 @pytest.mark.parametrize(
@@ -480,7 +537,7 @@ def test_a_long_script_reaches_its_shell(local: Local) -> None:
     its = work(local.where, body)
     assert end(local, its).error == "exit code 1"
     assert Path(paths(local.where, its).log).read_text() == "one\n"
-    assert [path.name for path in (local.where / "scratch").iterdir() if path.name != "none.json"] == []
+    assert own_scratch(local) == []
 
 
 @pytest.mark.parametrize("how", ["stop", "now", "close"])

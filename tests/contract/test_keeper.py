@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def spawn(where: Path, number: int, script: str = ":", **more: object) -> Messag
     """A request for a command."""
     return {
         "op": "spawn", "id": number, "mark": f"m{number}", "argv": ["/bin/sh", "-c", script],
-        "env": {"PAD": "x" * 1_500}, "unset": [], "masks": [], "cwd": str(where), "log": f"{where}/{number}.log", **more,
+        "env": {"PAD": "x" * 1_500}, "unset": [], "masks": [], "cwd": str(where), "log": f"{where}/{number}.log",
+        "spools": f"{where}/scratch", **more,
     }  # fmt: skip
 
 
@@ -115,3 +117,25 @@ def test_a_log_that_is_not_a_file_fails_the_command_at_once(
     channel.send(spawn(tmp_path, 1))
     (refused,) = receive(channel, "spawn_failed", 1)
     assert "1.log" in refused["error"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_when_memory_runs_out_a_command_is_killed_before_the_keeper(
+    tmp_path: Path, keeping: tuple[int, Channel]
+) -> None:
+    pid, channel = keeping
+    channel.send(spawn(tmp_path, 1, "cat /proc/self/oom_score_adj"))
+    receive(channel, "exit", 1)
+    usual = Path("/proc/self/oom_score_adj").read_text()
+    assert Path(tmp_path, "1.log").read_text() == f"{max(500, int(usual))}\n"
+    assert Path(f"/proc/{pid}/oom_score_adj").read_text() == usual
+
+
+def test_a_command_can_be_signalled_before_its_process_id_is_known(
+    tmp_path: Path, keeping: tuple[int, Channel]
+) -> None:
+    _, channel = keeping
+    channel.send(spawn(tmp_path, 1, "exec sleep 1000"))
+    channel.send({"op": "signal", "id": 1, "signal": signal.SIGKILL})
+    (ended,) = receive(channel, "exit", 1)
+    assert (ended["id"], ended["code"]) == (1, -signal.SIGKILL)

@@ -53,6 +53,11 @@ def store(path: Path, data: bytes) -> Blob:
     return Blob(path.name, len(data), digest.hexdigest())
 
 
+def open_existing_log(path: str) -> int:
+    """The same for a log that exists. Raises FileNotFoundError and OSError."""
+    return open_regular(path, os.O_WRONLY | os.O_APPEND)
+
+
 def open_log(path: str) -> int:
     """A descriptor to append to a log. Raises OSError."""
     return open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -167,19 +167,18 @@ class FileRuns:
         # Checked before the journal is read: a run that ends in between is returned with its end.
         live = lock.is_held(layout.lock)
         dag = _read_dag(run_id, layout)
+        recorded, corrupt = [], 0
         try:
-            found, corrupt = jsonl.read(layout.journal)
+            for line in jsonl.read(layout.journal):
+                try:
+                    event = None if line is None else event_lines.decode(line)
+                except (KeyError, TypeError, ValueError):
+                    event = line = None
+                if event is not None:
+                    recorded.append(event)
+                corrupt += line is None
         except OSError as error:
             raise _damaged(run_id, layout.journal, error.strerror or str(error)) from error
-        recorded = []
-        for line in found:
-            try:
-                event = event_lines.decode(line)
-            except (KeyError, TypeError, ValueError):
-                corrupt += 1
-                continue
-            if event is not None:
-                recorded.append(event)
         return RunRecord(run_id, dag, recorded, live, corrupt)
 
     def dag(self, run_id: str) -> Dag:

@@ -162,25 +162,17 @@ def _candidates(line: bytes) -> Iterator[bytes]:
         yield line[at:]
 
 
-def read(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Every object in the file, in order, and how many lines are damaged. A missing file is empty.
+def read(path: Path) -> Iterator[dict[str, Any] | None]:
+    """Every object in the file, in order, and None for each damaged line. A missing file is empty. Raises OSError.
 
-    A last line without a line end does not count as damaged: it is being written, or was when its writer died.
+    Only one line is in memory at a time. A last line without a line end does not count as damaged: it is being written, or
+    was when its writer died.
     """
     try:
-        data = disk.read_file(path)
+        fd = disk.open_to_read(path)
     except FileNotFoundError:
-        return [], 0
-    found, corrupt = [], 0
-    *whole, last = data.split(b"\n")
-    for line in whole:
-        if not line.strip():
-            continue
-        value = parse(line)
-        if value is None:
-            corrupt += 1
-        else:
-            found.append(value)
-    if (value := parse(last)) is not None:
-        found.append(value)
-    return found, corrupt
+        return
+    with os.fdopen(fd, "rb", buffering=1 << 18) as file:
+        for line in file:
+            if line.strip() and ((value := parse(line)) is not None or line.endswith(b"\n")):
+                yield value

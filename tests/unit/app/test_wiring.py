@@ -21,16 +21,16 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_queries_and_documents_without_workflows_start_no_process(settings: Settings) -> None:
-    before = processes.own_children()
+    before = processes.OwnChildren().ids()
     with wiring.service(settings) as service, wiring.documents(settings) as documents:
         assert service.history() == []
         service.documents.prepare(RunRequest(dag=str(settings.root / "d.yaml")))
         assert documents.validate([str(settings.root / "d.yaml")])[0].findings == []
-        assert processes.own_children() == before
+        assert processes.OwnChildren().ids() == before
 
 
 def test_for_runs_a_keeper_is_started_at_once_and_ended_with_the_service(settings: Settings) -> None:
-    before = processes.own_children()
+    before = processes.OwnChildren().ids()
     with wiring.service(settings, runs=True):
-        assert len(processes.own_children()) == len(before) + 1
-    assert processes.own_children() == before
+        assert len(processes.OwnChildren().ids()) == len(before) + 1
+    assert processes.OwnChildren().ids() == before

@@ -27,7 +27,9 @@ class RunningAttempt(msgspec.Struct, eq=False):
     done: Callable[[AttemptResult], None]
     began_at: float  # seconds of the monotonic clock
     listener: PrefetchListener | None = None  # of a prefetched attempt
-    pid: int | None = None
+    pid: int | None = None  # of its worker or command; of a command that is not known at once
+    request: int | None = None  # the number of the request for its command
+    has_outputs: bool = True  # its command may have left a file with outputs
     stop_signal: int | None = None  # the last signal with which it was asked to end
     signalled: bool = False  # that signal may still be on its way to the process
     kill_timer: asyncio.TimerHandle | None = None

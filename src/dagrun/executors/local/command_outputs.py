@@ -32,6 +32,11 @@ def not_run(error: str) -> AttemptResult:
     return AttemptResult(duration=0.0, error=error, error_type="CommandNotRun", exit_code=127)
 
 
+def exist(paths: AttemptPaths) -> bool:
+    """Whether a command has left anything in the place of the file for its outputs."""
+    return os.path.lexists(output_file(paths))
+
+
 def ended(
     work: Work,
     paths: AttemptPaths,
@@ -39,9 +44,10 @@ def ended(
     duration: float,
     killed_by: str | None,
     *,
+    has_outputs: bool = True,
     was_stopped: bool = False,
 ) -> AttemptResult:
-    """The end of a command, with its outputs even if it failed.
+    """The end of a command, with its outputs, if it has any, even if it failed.
 
     A command that `was_stopped` has failed whatever its exit code is. A failed command keeps its own error when its
     outputs cannot be read; its log then says why.
@@ -55,7 +61,7 @@ def ended(
         error, error_type = "ended by SIGTERM", "Terminated"
     outputs: Outputs = {}
     try:
-        outputs = _collect(work, paths, Masker(work.masks))
+        outputs = _collect(work, paths, Masker(work.masks)) if has_outputs else {}
     except Exception as problem:  # whatever the body has written, its attempt ends
         why = _output_error(problem)
         if error is None:

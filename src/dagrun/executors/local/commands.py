@@ -81,9 +81,9 @@ def environment(work: Work, paths: AttemptPaths, script: str = "", argument_byte
         name: encoding.from_system(text) for name, text in (attempt_variables(attempt, paths) | files).items()
     }
     given = {**work.env, **work.own_env, **about}
-    free = _check_env(given, argument_bytes)
-    if not params:
+    if not params and _is_small(given, argument_bytes):
         return given
+    free = _check_env(given, argument_bytes)
     named = variables_named_in(script)
     room = max(0, min(MAX_ENVIRONMENT_BYTES - size_of(given), free // 2))
     variables = parameter_variables(work.params, upstream, named, room, len(paths.scratch) + 20)
@@ -120,6 +120,14 @@ def _is_intact(path: str) -> bool:
     except OSError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == len("{}")
+
+
+def _is_small(given: Mapping[str, str], argument_bytes: int) -> bool:
+    """Whether these variables are accepted, however their characters are encoded. Called for every task."""
+    text = "".join(given.values())
+    size = 4 * (sum(map(len, given)) + len(text) + 16 * len(given))
+    most, inherited = _system_limits()
+    return "\0" not in text and size < _MAX_ARGUMENT and size < most - inherited - argument_bytes - _RESERVE
 
 
 def _check_env(given: Mapping[str, str], argument_bytes: int) -> int:
@@ -208,11 +216,11 @@ def _data(paths: AttemptPaths, outputs: Outputs) -> Mapping[str, Json]:
 
 def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
     """The command line that runs the script, with its text as an argument or, if it is long, in a file."""
-    data = encoding.to_bytes(body.script)
-    if body.argv is not None and (body.file_argv is None or len(data) <= _MAX_TEXT):
-        if len(data) > _MAX_ARGUMENT:
+    if body.argv is not None and not _needs_file(body):
+        size = len(body.script) if body.script.isascii() else len(encoding.to_bytes(body.script))
+        if size > _MAX_ARGUMENT:
             raise ValueTooLarge(
-                f"the script is {len(data):,} bytes long, and '{shlex.join(body.argv)}' takes it as one argument, for "
+                f"the script is {size:,} bytes long, and '{shlex.join(body.argv)}' takes it as one argument, for "
                 f"which the system accepts at most {_MAX_ARGUMENT:,} bytes: leave out '{body.argv[-1]}', then the "
                 "script is passed as a file"
             )
@@ -222,15 +230,28 @@ def _command_line(paths: AttemptPaths, body: Command) -> list[str]:
     Path(path).parent.mkdir(exist_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o700)
     with open(fd, "wb") as file:
-        file.write(data)
+        file.write(encoding.to_bytes(body.script))
     named = encoding.from_system(path)
     return [word.replace(SCRIPT_FILE, named) for word in body.file_argv]
 
 
-def clean(work: Work, paths: AttemptPaths) -> None:
-    """Remove the files that only the attempt itself needed, whatever the body has replaced them with."""
-    _remove(output_file(paths))
-    if isinstance(work.body, Command):
+def _needs_file(body: Command) -> bool:
+    """Whether the interpreter gets the script as a file."""
+    if body.argv is None or body.file_argv is None:
+        return body.argv is None
+    return len(body.script) > _MAX_TEXT or (
+        4 * len(body.script) > _MAX_TEXT and len(encoding.to_bytes(body.script)) > _MAX_TEXT
+    )
+
+
+def clean(work: Work, paths: AttemptPaths, *, has_outputs: bool = True) -> None:
+    """Remove the files that only the attempt itself needed, whatever the body has replaced them with.
+
+    `has_outputs`: there may be a file with outputs.
+    """
+    if has_outputs:
+        _remove(output_file(paths))
+    if isinstance(work.body, Command) and _needs_file(work.body):
         _remove(f"{paths.scratch}.script{work.body.suffix}")
     if work.params or work.upstream:
         _remove(f"{paths.scratch}.params.json")

@@ -57,9 +57,10 @@ class LocalExecutor:
         self._layout: RunLayout
         self._attempts: dict[tuple[str, str], RunningAttempt] = {}
         self._most_active = 0
-        self._spawning: dict[int, RunningAttempt] = {}
+        #: By the number of the request.
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
+        self._requests: list[bytes] = []  # for commands, to be sent to the keeper together
         self._numbers = iter(range(1, 1 << 62))
         self._bodies_lock: Path | None = None
         self._keeper_is_dead = False
@@ -204,18 +205,30 @@ class LocalExecutor:
             {
                 "op": "spawn", "id": number, "mark": mark, "argv": spawn.argv, "env": {**spawn.environment, BODY: mark},
                 "unset": list(work.unset), "masks": list(work.masks), "cwd": str(work.cwd), "log": attempt.paths.log,
+                "spools": str(self._layout.scratch),
             }
         )  # fmt: skip
-        self._spawning[number] = attempt
-        self.keeper.send_packed(request)
+        attempt.request = number
+        self._commands[number] = attempt
+        self._requests.append(request)
+        if len(self._requests) == 1:
+            assert self._loop is not None
+            self._loop.call_soon(self._send_requests)
+
+    def _send_requests(self) -> None:
+        """Request all commands that were started in this turn of the loop: each message wakes the keeper."""
+        if self._requests:
+            self.keeper.send_packed(b"".join(self._requests))
+            self._requests.clear()
 
     def _command_exited(self, attempt: RunningAttempt, code: int, left: Sequence[tuple[int, str]]) -> None:
         killed_by = signal_name(-code) if code < 0 else None
         was_stopped = attempt.stop_signal is not None
+        attempt.has_outputs = command_outputs.exist(attempt.paths)
         try:
             ended = command_outputs.ended(
                 attempt.work, attempt.paths, 128 - code if code < 0 else code, seconds_since_begin(attempt), killed_by,
-                was_stopped=was_stopped,
+                has_outputs=attempt.has_outputs, was_stopped=was_stopped,
             )  # fmt: skip
         except Exception as error:  # whatever its body has left behind, only this attempt fails
             ended = replace(failure(attempt, error), exit_code=code)
@@ -234,7 +247,9 @@ class LocalExecutor:
     def send_signal(self, attempt: RunningAttempt) -> None:
         """Have the keeper send the attempt's stop signal to its process."""
         attempt.signalled = True
-        self.keeper.send({"op": "signal", "pid": attempt.pid, "signal": attempt.stop_signal})
+        self._send_requests()  # that for the attempt's command may be among them
+        name = {"pid": attempt.pid} if attempt.request is None else {"id": attempt.request}
+        self.keeper.send({"op": "signal", **name, "signal": attempt.stop_signal})
 
     def _attach_keeper(self) -> None:
         assert self._loop is not None
@@ -254,26 +269,24 @@ class LocalExecutor:
                 case "worker_failed":
                     self.pool.worker_failed(message["error"])
                 case "spawned":
-                    attempt = self._spawning.pop(message["id"])
-                    attempt.pid = message["pid"]
-                    self._commands[attempt.pid] = attempt
-                    if attempt.stop_signal is not None:
-                        self._stop(attempt)
+                    self._commands[message["id"]].pid = message["pid"]
                 case "spawn_failed":
-                    attempt = self._spawning.pop(message["id"])
+                    attempt = self._commands.pop(message["id"])
                     self.finish(attempt, command_outputs.not_run(message["error"]), began=False)
-                case "exit" if (command := self._commands.pop(message["pid"], None)) is not None:
-                    self._command_exited(command, message["code"], message.get("left", ()))
+                case "exit" if "id" in message:
+                    attempt = self._commands.pop(message["id"])
+                    self._command_exited(attempt, message["code"], message.get("left", ()))
                 case "exit":
                     self.pool.process_exited(message["pid"], message["code"])
 
     def _keeper_died(self) -> None:
         """Somebody killed the keeper: end what it owned, and fail the attempts that were running."""
         self._keeper_is_dead = True
+        self._requests.clear()
         self.keeper.wait()
-        self._end_orphans([*self.pool.workers, *self._commands])
+        commands = [attempt.pid for attempt in self._commands.values() if attempt.pid is not None]
+        self._end_orphans([*self.pool.workers, *commands])
         self.pool.keeper_died()
-        self._spawning.clear()
         self._commands.clear()
         for attempt in [each for each in self._attempts.values() if each.stop_copying is None]:
             duration = seconds_since_begin(attempt)
@@ -318,7 +331,7 @@ class LocalExecutor:
             attempt.stop_copying.set()
         elif isinstance(attempt.work.body, Call):
             self.pool.stop(attempt)
-        elif attempt.pid is not None:
+        elif attempt.request is not None:
             self.send_signal(attempt)
 
     def _finish_soon(self, attempt: RunningAttempt, ended: AttemptResult) -> None:
@@ -335,9 +348,9 @@ class LocalExecutor:
         if attempt.kill_timer is not None:
             attempt.kill_timer.cancel()
         if isinstance(attempt.work.body, Command):
-            commands.clean(attempt.work, attempt.paths)
+            commands.clean(attempt.work, attempt.paths, has_outputs=attempt.has_outputs)
         attempt.done(ended)
-        if attempt.pid not in self.pool.workers:
+        if self.pool.workers and attempt.pid not in self.pool.workers:
             self.rebalance_soon()
 
     def _copy_artifacts(self, attempt: RunningAttempt, ended: AttemptResult) -> None:

@@ -21,27 +21,39 @@ from collections import ChainMap, deque
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import msgspec
+
 from dagrun.encoding import to_bytes
 from dagrun.executors.local import processes
-from dagrun.executors.local.channel import Channel, Message
+from dagrun.executors.local.channel import Channel, Message, pack
 from dagrun.executors.local.leftovers import Leftovers
 from dagrun.executors.local.masking_pipe import open_masking_pipe
-from dagrun.executors.outputs import open_log
-from dagrun.value import Value
+from dagrun.executors.local.spool import CommandSpools, Spool
+from dagrun.executors.outputs import open_existing_log, open_log
 
 #: Signals that Python ignores. Commands get the default action back.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 #: Signals that must not end the keeper. Its children get the default action back.
 _SURVIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+#: Seconds after which a command is not short. Then its log gets its name, and dagrun is sent its process id.
+_SHORT = 0.01
 
 
-class _Leader(Value):
+class _Leader(msgspec.Struct, eq=False):
     """The first process of a worker or a command. Its process group and session have its number."""
 
     pid: int
     mark: str
-    worker: bool
+    command: int | None = None  # the number of the request for it; None for a worker
     masker: int | None = None  # the process that masks its output
+    log: str = ""
+    spool: Spool | None = None  # where it prints while it may be short
+    started: float = msgspec.field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> Message:
+        """How dagrun knows it."""
+        return {"pid": self.pid} if self.command is None else {"id": self.command}
 
 
 class Keeper:
@@ -50,16 +62,22 @@ class Keeper:
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock, blocking=False)
         self.leaders: dict[int, _Leader] = {}
+        #: The commands among them by the numbers of the requests for them.
+        self.commands: dict[int, _Leader] = {}
+        #: Commands that were started within the last _SHORT seconds, in order; some have ended.
+        self.short: deque[_Leader] = deque()
         #: Each masking process, with the `exit` message to send once it has written the last line.
         self.maskers: dict[int, Message | None] = {}
         #: When to kill what an ended leader has left behind, earliest first.
         self.kill_times: deque[tuple[float, _Leader]] = deque()
         self.locks: list[int] = []
         self.scratch_directories: list[str] = []
-        self._leftovers = Leftovers()
+        self._spools = CommandSpools()
+        self._unsent: list[bytes] = []  # messages of this turn
+        self._leftovers: Leftovers
+        self._oom: processes.OomPreference
         self._known = ChainMap[int, Any](self.leaders, self.maskers)
         self._wake = -1
-        self._null = -1
         self._unset: list[str] | None = None
         self._inherited: Mapping[bytes, bytes] = {}
 
@@ -83,8 +101,10 @@ class Keeper:
             ready = dict(poll.poll(self._poll_timeout()))
             if self._wake in ready:
                 os.read(self._wake, 4096)
-            self._reap()
+                self._reap()
             self._kill_leftovers()
+            self._announce()
+            self._send_unsent()
             event = ready.get(self.channel.fileno(), 0)
             if event & select.POLLOUT:
                 self.channel.flush()
@@ -94,6 +114,7 @@ class Keeper:
                     return
                 for message in messages:
                     self._handle(message)
+                self._send_unsent()
 
     def _set_up(self) -> None:
         signal.set_wakeup_fd(-1)  # that of the process which forked this one
@@ -104,7 +125,9 @@ class Keeper:
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
-        self._null = 0
+        os.set_inheritable(
+            0, True
+        )  # the standard input of commands; `dup2` of a descriptor to itself does not do this
         processes.close_other_files(self.channel.fileno())
         for signum in (*_SURVIVED, signal.SIGCHLD):
             # Not SIG_IGN: every command would inherit that, and never see the SIGTERM that should end it.
@@ -114,13 +137,16 @@ class Keeper:
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        self._leftovers = Leftovers()
+        self._oom = processes.OomPreference()
         gc.freeze()
 
     def _poll_timeout(self) -> float | None:
-        """Milliseconds until the next process has to be killed."""
-        if not self.kill_times:
-            return None
-        return max(0.0, (self.kill_times[0][0] - time.monotonic()) * 1000)
+        """Milliseconds until the next process has to be killed, or is not short any more."""
+        times = [self.kill_times[0][0]] if self.kill_times else []
+        if self.short:
+            times.append(self.short[0].started + _SHORT)
+        return max(0.0, (min(times) - time.monotonic()) * 1000) if times else None
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -131,10 +157,11 @@ class Keeper:
             case "spawn":
                 self._spawn(message)
             case "signal":
-                if (
-                    message["pid"] in self.leaders
-                ):  # else it is reaped, and another process may have its number
-                    processes.send_group(message["pid"], message["signal"])
+                leaders, name = (
+                    (self.commands, message["id"]) if "id" in message else (self.leaders, message["pid"])
+                )
+                if leader := leaders.get(name):  # else it is reaped, and another process may have its number
+                    processes.send_group(leader.pid, message["signal"])
             case "lock":
                 self._lock(message["path"])
 
@@ -147,7 +174,12 @@ class Keeper:
             ours, theirs = socket.socketpair()
             pipe = ticket_reader, ticket_writer = os.pipe()
             os.set_blocking(ticket_reader, False)
-            pid = os.fork()
+            self._oom.prefer()
+            try:
+                pid = os.fork()
+            finally:
+                if os.getpid() == me:
+                    self._oom.restore()
         except OSError as error:
             for fd in pipe:
                 os.close(fd)
@@ -157,54 +189,74 @@ class Keeper:
         if not pid:
             with contextlib.suppress(BaseException):
                 ours.close()
-                os.close(ticket_writer)
-                self._become_child(me)
+                self._become_child(me, theirs.fileno(), ticket_reader)
                 serve(theirs, ticket_reader, message)
             os._exit(70)
         theirs.close()
-        self.leaders[pid] = _Leader(pid, message["mark"], worker=True)
+        self.leaders[pid] = _Leader(pid, message["mark"])
         self._send({"op": "worker", "pid": pid}, ours.detach(), ticket_reader, ticket_writer)
 
-    def _become_child(self, keeper: int) -> None:
+    def _become_child(self, keeper: int, *keep: int) -> None:
         os.setsid()
         processes.die_with_parent(keeper)
         signal.set_wakeup_fd(-1)
         for signum in (*_SURVIVED, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
         self.channel.close()
-        for fd in (*self.locks, self._wake):
-            os.close(fd)
+        processes.close_other_files(*keep)
 
     def _spawn(self, message: Message) -> None:
         environment = dict(self._environment(message["unset"]))
         environment.update((to_bytes(name), to_bytes(text)) for name, text in message["env"].items())
         argv = [to_bytes(word) for word in message["argv"]]
         shell = os.fsdecode(argv[0])
-        masker = None
+        masker = spool = None
         try:
-            log = open_log(message["log"])
+            log, spool = self._open_log(message)
             try:
                 program = processes.program(shell, os.fsdecode(environment.get(b"PATH", b"")) or None)
                 _change_directory(message["cwd"])
                 if message["masks"]:
                     unmasked, (log, masker) = log, open_masking_pipe(log, message["masks"])
                     os.close(unmasked)
-                pid = os.posix_spawn(
+                self._oom.prefer()
+                pid = os.posix_spawn(  # which is a vfork: it copies nothing of this process
                     program, argv, environment, setsid=True, setsigdef=_IGNORED_BY_PYTHON, setsigmask=(),
-                    file_actions=(
-                        (os.POSIX_SPAWN_DUP2, self._null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
-                    ),
+                    file_actions=((os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2)),
                 )  # fmt: skip
             finally:
-                os.close(log)
+                self._oom.restore()
+                if spool is None:
+                    os.close(log)
         except (OSError, ValueError) as error:
+            if spool is not None:
+                self._spools.give_back(spool)
             self._send({"op": "spawn_failed", "id": message["id"], "error": _spawn_error(error, shell)})
             return
-        processes.prefer_for_oom(pid)
-        self.leaders[pid] = _Leader(pid, message["mark"], worker=False, masker=masker)
+        leader = _Leader(pid, message["mark"], message["id"], masker, message["log"], spool)
+        self.leaders[pid] = self.commands[message["id"]] = leader
+        self.short.append(leader)
         if masker is not None:
             self.maskers[masker] = None
-        self._send({"op": "spawned", "id": message["id"], "pid": pid})
+
+    def _open_log(self, message: Message) -> tuple[int, Spool | None]:
+        """Where a command prints: its log, or a spool that becomes its log if it is needed. Raises OSError."""
+        if message["spools"] and not message["masks"] and processes.LINUX:
+            try:
+                return open_existing_log(message["log"]), None
+            except FileNotFoundError:
+                if (spool := self._spools.take(message["spools"])) is not None:
+                    return spool.fileno(), spool
+        return open_log(message["log"]), None
+
+    def _announce(self) -> None:
+        """Name the logs of commands that are not short, for those who follow them, and report their process ids."""
+        latest = time.monotonic() - _SHORT
+        while self.short and self.short[0].started <= latest:
+            leader = self.short.popleft()
+            if self.leaders.get(leader.pid) is leader:
+                self._end_spool(leader, shared=True)
+                self._send({"op": "spawned", "id": leader.command, "pid": leader.pid})
 
     def _environment(self, unset: list[str]) -> Mapping[bytes, bytes]:
         """The keeper's own environment, which never changes, without some variables."""
@@ -223,8 +275,17 @@ class Keeper:
         self.scratch_directories.append(f"{path.rpartition('/')[0]}/scratch")
 
     def _send(self, message: Message, *fds: int) -> None:
-        with contextlib.suppress(OSError):  # dagrun is dead: the loop notices next
-            self.channel.send(message, *fds)
+        """Send a message, with all others of this turn if it has no descriptors."""
+        self._unsent.append(pack(message))
+        if fds:
+            self._send_unsent(*fds)
+
+    def _send_unsent(self, *fds: int) -> None:
+        if self._unsent:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            with contextlib.suppress(OSError):  # dagrun is dead: the loop notices next
+                self.channel.send_packed(data, *fds)
 
     # --- ends ----------------------------------------------------------------------------------------------
 
@@ -239,7 +300,9 @@ class Keeper:
                         self._send(waiting)
                 elif (leader := self.leaders.pop(pid, None)) is not None:
                     code = os.waitstatus_to_exitcode(status)
-                    ended.append((leader, {"op": "exit", "pid": pid, "code": code}))
+                    ended.append((leader, {"op": "exit", "code": code, **leader.name}))
+                    if leader.command is not None:
+                        del self.commands[leader.command]
         if ended:
             self._leftovers.look(self._known)
         for leader, message in ended:
@@ -252,12 +315,24 @@ class Keeper:
 
     def _terminate_leftovers(self, leader: _Leader) -> list[tuple[int, str]]:
         """The first process of a body has ended: what it started ends with it. Returns ids and names of that."""
-        left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.worker)
+        if self._leftovers.are_none():
+            self._end_spool(leader)
+            return []
+        left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.command is None)
         group = processes.send_group(leader.pid, signal.SIGTERM)
         processes.send(left, signal.SIGTERM)
         if group or left:
             self.kill_times.append((time.monotonic() + processes.GRACE, leader))
+        self._end_spool(leader, shared=True)
         return [*left.items()]
+
+    def _end_spool(self, leader: _Leader, *, shared: bool = False) -> None:
+        """What a command has printed becomes its log, and its spool if it is `shared` with processes that may live."""
+        if leader.spool is not None:
+            if shared or leader.spool.has_text():
+                leader.spool.save_as(leader.log)
+            self._spools.give_back(leader.spool)
+            leader.spool = None
 
     def _kill_leftovers(self) -> None:
         now = time.monotonic()
@@ -266,7 +341,7 @@ class Keeper:
         while self.kill_times and self.kill_times[0][0] <= now:
             _, leader = self.kill_times.popleft()
             processes.send_group(leader.pid, signal.SIGKILL)
-            left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.worker)
+            left = self._leftovers.of(leader.pid, leader.mark, unmarked=leader.command is None)
             processes.send(left, signal.SIGKILL)
 
     def _remaining(self) -> list[int]:

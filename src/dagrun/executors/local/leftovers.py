@@ -16,12 +16,13 @@ class Leftovers:
     """
 
     def __init__(self) -> None:
+        self._children = processes.OwnChildren()
         self._keys: dict[int, tuple[int | str | None, ...]] = {}
         self._pids: defaultdict[int | str | None, set[int]] = defaultdict(set)
 
     def look(self, known: Container[int]) -> None:
         """Look up the children of this process that are new and not `known`."""
-        for pid in processes.own_children():
+        for pid in self._children.ids():
             if pid in self._keys or pid in known:
                 continue
             process = processes.read(pid)
@@ -30,6 +31,13 @@ class Leftovers:
                 self._keys[pid] = keys
                 for key in keys:
                     self._pids[key].add(pid)
+
+    def are_none(self) -> bool:
+        """Whether no process was left behind, of whatever attempt; False where that is not known.
+
+        What belongs to the process group of an attempt is below its first process, and when that ends, below this one.
+        """
+        return self._children.are_known() and not self._keys
 
     def forget(self, pid: int) -> None:
         """A child of this process has been reaped."""

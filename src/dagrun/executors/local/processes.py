@@ -28,6 +28,8 @@ BODY = (
 #: Seconds between SIGTERM and SIGKILL for what a body leaves behind, and for everything once dagrun is dead.
 GRACE = 1.0
 _MAX_NAMES = 10  # in one line of a log
+_BODY_OOM_SCORE = b"500"  # from -1000, never killed, to 1000; normally 0
+_PAGE = 4096
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NAME = 15
@@ -67,14 +69,14 @@ def thread_count() -> int:
         return threading.active_count()
 
 
-def close_other_files(keep: int) -> None:
-    """Close every descriptor of this process except the standard streams and `keep`."""
+def close_other_files(*keep: int) -> None:
+    """Close every descriptor of this process except the standard streams and these."""
     try:  # not a range: the limit of open files may be a thousand million
         found = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208
     except OSError:
         found = [*range(4096)]
     for fd in found:
-        if fd > 2 and fd != keep:
+        if fd > 2 and fd not in keep:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
@@ -88,14 +90,31 @@ def wipe_variable(name: str) -> None:
             ctypes.memset(address, ord("*"), len(ctypes.string_at(address)))
 
 
-def prefer_for_oom(pid: int | str = "self") -> None:
-    """When memory runs out, let the system kill a body before dagrun itself (Linux)."""
-    with contextlib.suppress(OSError):
-        fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
-        try:
-            os.write(fd, b"500")
-        finally:
-            os.close(fd)
+class OomPreference:
+    """Which process the system kills first when memory runs out (Linux): a body before dagrun itself.
+
+    A process inherits this from the one that starts it.
+    """
+
+    def __init__(self) -> None:
+        self._usual = b""
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+            self._usual = os.read(self._fd, 16).strip()
+
+    def prefer(self) -> None:
+        """Let the system kill this process, and those that it starts from now on, before others."""
+        self._set(_BODY_OOM_SCORE)
+
+    def restore(self) -> None:
+        """Treat this process as before."""
+        self._set(self._usual)
+
+    def _set(self, score: bytes) -> None:
+        if self._usual and int(self._usual) < int(_BODY_OOM_SCORE):
+            with contextlib.suppress(OSError):
+                os.pwrite(self._fd, score, 0)
 
 
 def worker_name() -> str:
@@ -186,13 +205,26 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def own_children() -> list[int]:
-    """The direct children of this process, which has one thread (Linux; empty elsewhere). One file, however many there are."""
-    try:
-        with open("/proc/thread-self/children", "rb") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+class OwnChildren:
+    """The direct children of this process, which has one thread (Linux). Reads one file, however many there are."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+        with contextlib.suppress(OSError):
+            self._fd = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
+
+    def are_known(self) -> bool:
+        """Whether the system has such a file."""
+        return self._fd >= 0
+
+    def ids(self) -> list[int]:
+        """Their process ids; empty when these are not known."""
+        if self._fd < 0:
+            return []
+        found = chunk = os.pread(self._fd, _PAGE, 0)
+        while len(chunk) > _PAGE // 2:  # the system returns about a page, and less at the end only
+            found += (chunk := os.pread(self._fd, _PAGE, len(found)))
+        return [int(word) for word in found.split()]
 
 
 def mark_of(pid: int) -> str | None:

@@ -17,44 +17,10 @@ from dagrun import encoding
 from dagrun.executors.local import processes
 from dagrun.executors.local.channel import Message
 from dagrun.executors.local.masking_pipe import open_masking_pipe
+from dagrun.executors.local.spool import Spool
 from dagrun.executors.outputs import open_log, spool_path
 from dagrun.masking import Masker
 from dagrun.run_layout import AttemptPaths, RunLayout
-
-
-class Spool:
-    """The file to which quick bodies print. It is kept open, and becomes the log of an attempt that has printed something.
-
-    Creating a file costs more than most of these bodies.
-    """
-
-    def __init__(self) -> None:
-        self.path = ""
-        self._fd = -1
-
-    def move(self, directory: str) -> None:
-        """Use a file in this directory from now on. Raises OSError."""
-        self._close()
-        self.path = spool_path(directory, os.getpid())
-
-    def fileno(self) -> int:
-        """A descriptor to print to. Raises OSError."""
-        if self._fd < 0:
-            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._fd = open_log(self.path)
-        return self._fd
-
-    def save_as(self, log: str) -> None:
-        """Rename the file to `log` if a body has printed anything."""
-        if self._fd >= 0 and os.fstat(self._fd).st_size:
-            with contextlib.suppress(OSError):  # the run's directory was deleted
-                os.rename(self.path, log)  # noqa: PTH104
-            self._close()
-
-    def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class Sandbox:
@@ -115,7 +81,7 @@ class Sandbox:
 
     def _enter_run(self, settings: Message) -> None:
         self.layout = RunLayout(Path(settings["directory"]))
-        self.spool.move(str(self.layout.scratch))
+        self.spool.move(spool_path(str(self.layout.scratch), os.getpid()))
         self.run_settings = settings
         self.masker = Masker(settings["masks"])
         self.had_secrets = _has_secret(settings["env"], settings["masks"])
@@ -165,7 +131,8 @@ class Sandbox:
                 text = f"dagrun: {processes.leftovers_text(self.left_running)}\n"
                 os.write(2, text.encode("utf-8", "backslashreplace"))
         if self.spooled_log:
-            self.spool.save_as(self.spooled_log)
+            if self.spool.has_text():
+                self.spool.save_as(self.spooled_log)
             self.spooled_log = ""
         self._end_masking()
         os.umask(self.umask)

@@ -34,7 +34,6 @@ def serve(sock: socket.socket, tickets: int, setup: Message) -> NoReturn:
     """Handle requests until dagrun closes the channel. Runs in a process that the keeper has just forked."""
     processes.set_name(setup["name"])
     processes.adopt_orphans()
-    processes.prefer_for_oom()
     open_streams()
     _reset_sigterm_in_forks()
     faulthandler.enable(2)  # a body that crashes the interpreter gets a traceback in its log

@@ -92,7 +92,7 @@ def test_the_mark_of_a_process_is_in_its_environment(start: Start) -> None:
 @linux
 def test_own_children_are_those_of_this_thread(start: Start) -> None:
     shell = start("echo ready; exec sleep 60")
-    assert shell.pid in processes.own_children()
+    assert shell.pid in processes.OwnChildren().ids()
 
 
 def test_every_thread_counts() -> None:
