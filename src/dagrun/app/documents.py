@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.app.file_report import FileReport as FileReport
+from dagrun.app.linked_documents import CheckedFile, LinkedDocuments, file_stamp
 from dagrun.app.run_inputs import GivenParams, RunInputs, evaluate_defaults
 from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.dialects import detect
-from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.validation.check import check
-from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
+from dagrun.documents.yaml import DocumentError, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
 from dagrun.kinds import workflow_of
@@ -28,38 +29,6 @@ if TYPE_CHECKING:
     from dagrun.registry import Registry
     from dagrun.runtime.prepared_run import PreparedRun
     from dagrun.runtime.run_request import RunRequest
-
-
-@dataclass(frozen=True, slots=True)
-class FileReport:
-    """The findings in one file. `graph` is None when there was an error."""
-
-    path: str
-    source: Source | None
-    findings: Sequence[Finding]
-    dag: Dag | None = None
-    graph: Graph | None = None
-    #: The ids in a file of schedules.
-    schedules: Sequence[str] | None = None
-
-    @property
-    def errors(self) -> list[Finding]:
-        """The findings that make the document invalid."""
-        return [finding for finding in self.findings if finding.level == "error"]
-
-    @property
-    def warnings(self) -> list[Finding]:
-        """The other findings."""
-        return [finding for finding in self.findings if finding.level == "warning"]
-
-    def strict(self) -> FileReport:
-        """The same report with every warning as an error."""
-        findings = [replace(finding, level="error") for finding in self.findings]
-        return replace(self, findings=findings, graph=None if findings else self.graph)
-
-    def error(self) -> DocumentError:
-        """The findings as an exception to raise."""
-        return DocumentError(self.findings, self.source)
 
 
 class Documents:
@@ -76,6 +45,7 @@ class Documents:
         self._read_registry = read_registry
         self._prefetch_registry = prefetch_registry
         self._dags: dict[Path, tuple[tuple[int, ...], Dag]] = {}
+        self._linked = LinkedDocuments(self._child, self._check)
 
     # --- finding ---------------------------------------------------------------------------------------------
 
@@ -142,6 +112,11 @@ class Documents:
                 return path, named
         raise NotFoundError("DAG", named, hint=f"there is no such file below {self.settings.root}")
 
+    def _child(self, named: str) -> tuple[Path, str]:
+        """The path and the displayed path of a DAG that a task runs. Raises NotFoundError."""
+        path, _ = self.at_root(named)
+        return path, _displayed(path.absolute())
+
     def path_at_root(self, named: str) -> str:
         """The path of such a DAG as it is recorded. Raises NotFoundError."""
         return self._from_root(*self.at_root(named))
@@ -162,31 +137,33 @@ class Documents:
 
     def report(self, path: Path, displayed: str, *, calls: bool = True) -> FileReport:
         """All findings in one file. Without `calls` no workflow is checked, and nothing is imported."""
+        return self.reports(path, displayed, calls=calls)[0]
+
+    def reports(self, path: Path, displayed: str, *, calls: bool = True) -> Sequence[FileReport]:
+        """The same, and after it all findings in the documents that its tasks run, and so on."""
+        first = self._check(path, displayed, calls=calls)
+        if not first.children:
+            return [first.report]
+        return self._linked.reports(path, first, calls=calls)
+
+    def _check(self, path: Path, displayed: str, *, calls: bool = True) -> CheckedFile:
+        """One file by itself."""
         try:
             source = Source.read(path, displayed, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
-            return FileReport(displayed, None, error.findings)
+            return CheckedFile(FileReport(displayed, None, error.findings))
         if calls and detect.may_call(source):
             self._prefetch_registry()
         try:
             with resting():
                 parsed = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
-            return FileReport(displayed, source, error.findings)
+            return CheckedFile(FileReport(displayed, source, error.findings))
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
         registry = self._registry_for(parsed.dag) if calls else None
         with resting():
-            return self._checked(parsed, registry, displayed)
-
-    def _checked(self, parsed: ParsedDocument, registry: Registry | None, displayed: str) -> FileReport:
-        findings = sorted(
-            [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)],
-            key=lambda finding: (finding.place.line, finding.place.column),
-        )
-        report = FileReport(displayed, parsed.source, findings, parsed.dag)
-        if report.errors:
-            return report
-        return replace(report, graph=Graph.compile(parsed.dag))
+            findings = [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)]
+            return CheckedFile.of(displayed, parsed, findings)
 
     def _registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
@@ -199,8 +176,7 @@ class Documents:
         Raises NotFoundError, DocumentError.
         """
         path, displayed = self.at_root(named)
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+        stamp = file_stamp(path)
         known = self._dags.get(path)
         if known is None or known[0] != stamp:
             report = self.report(path, self._from_root(path, displayed), calls=False)

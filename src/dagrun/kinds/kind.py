@@ -35,8 +35,15 @@ class PreparedBody:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-#: What starting a task gives. What holds no slot (a wait, a child run) becomes a further member, for the engine to match on.
-Started = PreparedBody
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """Another DAG to run, given by path or name."""
+
+    dag: str
+
+
+#: What starting a task gives, for the engine to match on.
+Started = PreparedBody | ChildRun
 
 
 def _no_fields() -> Mapping[str, Any]:
@@ -66,10 +73,14 @@ class Kind(Generic[ActionT]):
     fields: Callable[[], Mapping[str, Any]] = _no_fields
     #: The registered workflow that an action calls, if it calls one.
     workflow: Callable[[ActionT], str | None] = lambda _: None
+    #: The DAG, by path or name, that an action runs as a child run, if it runs one; it may hold a `${{ }}`.
+    child: Callable[[ActionT], str | None] = lambda _: None
     #: Whether a task of this kind can fail although all its expressions have values.
     can_fail: bool = True
     #: Whether the parameters of the task also reach it as environment variables.
     params_in_environment: bool = False
+    #: Keys of a task that would have no effect on a task of this kind: they are errors.
+    meaningless: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Retry, Task, Trigger
+from dagrun.core.model import LATER_TASK_KEYS, Action, Dependency, OnError, Retry, Task, Trigger
 from dagrun.documents.dialects import fields, shared_models
 from dagrun.documents.dialects.dialect import ParsedDocument, Path
 from dagrun.documents.dialects.fields import Called, Name, Seconds, StrictModel
@@ -19,20 +19,20 @@ from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
 from dagrun.kinds import read_action
 
-_LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
 _KEYS = DialectKeys(
     noun="step", id="name", needs=("dependsOn",), entry="", trigger="trigger", params="with", idle=True,
-    calls=("toolRef", "agentRef"), later=_LATER,
+    calls=("toolRef", "agentRef", "orchestrationRef"), later=LATER_TASK_KEYS,
 )  # fmt: skip
 
 #: The action keys of each kind of step; those in `_LATER_KINDS` come with a later version.
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "ToolRun": ("toolRef", "workflow_ref"),
     "AgentRun": ("agentRef", "workflow_ref"),
+    "SubOrchestration": ("orchestrationRef", "dag"),
     "Checkpoint": (),
     "MemoryOp": (),
 }
-_LATER_KINDS = ("SubOrchestration", "ApprovalGate", "SignalWait")
+_LATER_KINDS = ("ApprovalGate", "SignalWait")
 
 
 #: Keys of `retry` about the delay, which `retryBackoffSeconds` makes constant.
@@ -43,6 +43,12 @@ class _ReferenceModel(StrictModel):
     """A reference by name."""
 
     name: Called = Field(description="The name.")
+
+
+class _DagReferenceModel(StrictModel):
+    """A reference to a DAG."""
+
+    name: str = Field(min_length=1, description="The name of the DAG, or the path of its document.")
 
 
 class _StepNodeModel(StrictModel):
@@ -65,6 +71,9 @@ class _StepNodeModel(StrictModel):
         None, description="Call the registered Python function with this name."
     )
     agentRef: _ReferenceModel | None = Field(None, description="The same, for an agent.")
+    orchestrationRef: _DagReferenceModel | None = Field(
+        None, description="Run the DAG with this name or path as a child run; the same as `dag`."
+    )
     policyRef: _ReferenceModel | None = Field(
         None, description="The policy of the step; kept, but not applied."
     )
@@ -249,9 +258,8 @@ class _StepsReader(DocumentReader):
                 if word in node["retry"]:
                     second = [each for each in node if each in ("retry", "retryBackoffSeconds")][1]
                     self.synonymous_keys((*path, second), "retryBackoffSeconds", f"retry.{word}")
-        ref = model.toolRef or model.agentRef
         return self.task(
-            i, model, read_action({"workflow_ref": ref.name}) if ref else None,
+            i, model, _referenced(model),
             id=model.name, needs=self._needs(i, model), trigger=Trigger(model.trigger), params=model.with_,
             retry=self._backoff(model), timeout=model.timeoutSeconds or None, continue_on_failure=model.continueOnFailure,
         )  # fmt: skip
@@ -295,3 +303,10 @@ class _StepsReader(DocumentReader):
                 but = "not" if allowed else "but this one has"
                 message = f"a step of the kind '{kind}' {needs}, {but} '{word}'"
                 self.error((*path, word), message, "misplaced-key", key=True)
+
+
+def _referenced(model: _StepModel) -> Action | None:
+    """The action of a step that only this dialect can write."""
+    if ref := model.toolRef or model.agentRef:
+        return read_action({"workflow_ref": ref.name})
+    return read_action({"dag": model.orchestrationRef.name}) if model.orchestrationRef else None
