@@ -117,6 +117,19 @@ class Documents:
         path, _ = self.at_root(named)
         return path, _displayed(path.absolute())
 
+    def child_graph(self, named: str) -> tuple[Path, str, Graph]:
+        """The document of a DAG that a task runs: its path, its path as it is recorded, its graph.
+
+        One that has not changed is not read again. Raises NotFoundError, and UsageError for one with errors.
+        """
+        path, displayed = self._child(named)
+        report = self._linked.report(path, displayed)
+        if report.graph is None:
+            errors = [*report.errors, *report.below]
+            more = f", and {len(errors) - 1} more" if errors[1:] else ""
+            raise UsageError(f"DAG '{named}' cannot run: {errors[0].place}: {errors[0].message}{more}")
+        return path.resolve(), self._from_root(path, displayed), report.graph
+
     def path_at_root(self, named: str) -> str:
         """The path of such a DAG as it is recorded. Raises NotFoundError."""
         return self._from_root(*self.at_root(named))
@@ -160,12 +173,12 @@ class Documents:
         except DocumentError as error:
             return CheckedFile(FileReport(displayed, source, error.findings))
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
-        registry = self._registry_for(parsed.dag) if calls else None
+        registry = self.registry_for(parsed.dag) if calls else None
         with resting():
             findings = [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)]
             return CheckedFile.of(displayed, parsed, findings)
 
-    def _registry_for(self, dag: Dag) -> Registry | None:
+    def registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
         calls = any(workflow_of(task) is not None for task in dag.tasks)
         return self._read_registry() if calls else None
@@ -210,7 +223,7 @@ class Documents:
         values = self.inputs.checked(dag, request.values, given)
         params = parameters.resolve(dag, values)
         secrets = self.inputs.secrets(dag)
-        registry = self._registry_for(dag) or Registry()
+        registry = self.registry_for(dag) or Registry()
         prepared = PreparedRun(
             graph.of(dag), self._from_root(path, displayed), params, registry, secrets,
             partial=dag.tasks is not graph.dag.tasks, trigger=request.trigger, schedule_id=request.schedule_id,
@@ -227,7 +240,7 @@ class Documents:
         from dagrun.registry import Registry
         from dagrun.runtime.prepared_run import PreparedRun
 
-        registry = self._registry_for(dag) or Registry()
+        registry = self.registry_for(dag) or Registry()
         refs = dict.fromkeys(map(workflow_of, dag.tasks))
         missing = [ref for ref in refs if ref is not None and ref not in registry.workflows]
         if missing:

@@ -56,7 +56,19 @@ class LinkedDocuments:
     def __init__(self, find: Callable[[str], tuple[Path, str]], check: _Check) -> None:
         self._find = find
         self._check = check
+        self._reports: dict[Path, tuple[dict[Path, tuple[int, ...]], FileReport]] = {}
         self._known: dict[tuple[Path, bool], tuple[tuple[int, ...], CheckedFile]] = {}
+
+    def report(self, path: Path, displayed: str) -> FileReport:
+        """A report for one document. Costs a look at each file as long as none of those that it is linked with has changed."""
+        known = self._reports.get(path)
+        if known is None or any(file_stamp(each) != stamp for each, stamp in known[0].items()):
+            reports = self.reports(path, self._checked(path, displayed, calls=True), calls=True)
+            stamps = {path: file_stamp(path)} | {
+                where: file_stamp(where) for each in reports[1:] if (where := Path(each.path).absolute())
+            }
+            known = self._reports[path] = (stamps, reports[0])
+        return known[1]
 
     def reports(self, path: Path, first: CheckedFile, *, calls: bool) -> Sequence[FileReport]:
         """A report for the document `first`, which is at `path`, and for all that are reached from it."""
@@ -79,7 +91,9 @@ class LinkedDocuments:
                     pile.append(child)
             report = file.report
             name = report.dag.name if report.dag is not None else report.path
-            linked[key] = LinkedDocument(name, report.path, file.parsed, bool(report.errors), children, missing)
+            linked[key] = LinkedDocument(
+                name, report.path, file.parsed, bool(report.errors), children, missing
+            )
         more = check_child_documents(linked)
         first_report, *others = [_with(file.report, more[key]) for key, file in files.items()]
         if first_report.errors:

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
-from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, recorded_dag_of
+from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches
 from dagrun.clock import Clock
-from dagrun.core.events import CancelIgnored, Event
+from dagrun.core.events import Event
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import replay
 from dagrun.core.requests import Request
-from dagrun.core.resume import needed_files, resumption, reuse, usable
+from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
+from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
@@ -62,6 +63,7 @@ class Service(RunQueries):
         self._prefetch_registry = prefetch_registry
         self._end_bodies = end_bodies
         self._launcher: Launcher | None = None
+        self._executor = executor
         self._stretches = Stretches(settings, runs, clock, executor, self.queue)
 
     @cached_property
@@ -104,7 +106,7 @@ class Service(RunQueries):
         def first() -> Sequence[Event]:
             return [self._stretches.start_event(prepared, writer)]
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
+        return await self._drive(prepared, writer, first, observer, cancellation)
 
     def evaluated(self, prepared: PreparedRun, run_id: str | None = None) -> PreparedRun:
         """The run with the parameter values that it would get if it began now. Raises UsageError."""
@@ -144,27 +146,36 @@ class Service(RunQueries):
                     writer.read_outputs(blob)
             cancellation.commit()
             self._end_bodies(writer.run_id)
-            writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
-            for request in writer.requests():  # a cancel of the interrupted run
-                late = CancelIgnored(timestamp=self.clock.now(), by=request.by, reason="the run was resumed")
-                writer.append(late)
-                writer.flush()
+            events = self._stretches.begin_again(writer, record, prepared, given=bool(given))
         except BaseException:
             writer.close()
             raise
 
-        def first() -> Sequence[Event]:
-            start = [] if state.start else [self._stretches.start_event(prepared, writer)]
-            if not record.events:
-                return start
-            resumed = resumption(state, writer.dag_hash, prepared.max_parallel, self.clock.now())
-            if given:
-                resumed = replace(
-                    resumed, params=prepared.recorded_params, masked_params=prepared.masked_params or None
-                )
-            return [*start, resumed]
+        return await self._drive(
+            prepared, writer, lambda: events(state), observer, cancellation, state, use_current=use_current
+        )
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation, state)
+    async def _drive(
+        self,
+        prepared: PreparedRun,
+        writer: RunWriter,
+        first: Callable[[], Sequence[Event]],
+        observer: RunObserver | None,
+        cancellation: Cancellation | None,
+        state: RunState | None = None,
+        *,
+        use_current: bool = False,
+    ) -> RunResult:
+        """Drive a stretch of a run, and of the runs below it."""
+        place = None
+        if any(task.action.has_own_run for task in prepared.graph.dag.tasks):
+            from dagrun.app.child_run_driver import root_place
+
+            place = root_place(
+                prepared, writer, self._executor(), self.settings, self.runs, self.clock, self.documents,
+                self._repeating, self._stretches, use_current=use_current,
+            )  # fmt: skip
+        return await self._stretches.drive(prepared, writer, first, observer, cancellation, state, place)
 
     async def rerun(
         self,
@@ -200,7 +211,7 @@ class Service(RunQueries):
             start = self._stretches.start_event(prepared, writer, record.run_id)
             return [start, *reused.events(record.run_id, self.clock.now())]
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
+        return await self._drive(prepared, writer, first, observer, cancellation)
 
     # --- runs in processes of their own ----------------------------------------------------------------------
 

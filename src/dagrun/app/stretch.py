@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.core.events import DagStart, Event
+from dagrun.core.events import CancelIgnored, DagStart, Event
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
+from dagrun.core.record import RunRecord
+from dagrun.core.resume import resumption
 from dagrun.core.state import RunState
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -20,6 +22,7 @@ from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.app.queued_runs import QueuedRuns
+    from dagrun.runtime.child_runs import ChildRuns
     from dagrun.runtime.driver import RunDriver
 
 
@@ -78,6 +81,15 @@ class RunResult:
         return view_of(self.state, self.run_id)
 
 
+@dataclass(frozen=True, slots=True)
+class TreePlace:
+    """Where a run stands in a tree of runs: what drives its child runs, and the executor that all runs of the tree share."""
+
+    executor: Executor
+    children: ChildRuns
+    is_child: bool
+
+
 class Stretches:
     """Creates runs, and drives their stretches in this process."""
 
@@ -100,7 +112,7 @@ class Stretches:
         return self._runs.create(recorded_dag_of(prepared), self._clock.now(), run_id)
 
     def start_event(self, prepared: PreparedRun, writer: RunWriter, parent: str | None = None) -> DagStart:
-        """The first event of a run; `parent` is the run that it repeats."""
+        """The first event of a run; `parent` is the run that it repeats, or whose task it is."""
         return DagStart(
             timestamp=self._clock.now(),
             task_count=prepared.graph.task_count,
@@ -116,6 +128,33 @@ class Stretches:
             masked_params=prepared.masked_params or None,
         )
 
+    def begin_again(
+        self, writer: RunWriter, record: RunRecord, prepared: PreparedRun, *, given: bool = False
+    ) -> Callable[[RunState], Sequence[Event]]:
+        """Prepare a run that was taken over to be driven on; returns what makes the first events of the new stretch.
+
+        `given`: values of parameters were given again.
+        """
+        dag = prepared.graph.dag
+        writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
+        for request in writer.requests():  # a cancel of the interrupted run
+            late = CancelIgnored(timestamp=self._clock.now(), by=request.by, reason="the run was resumed")
+            writer.append(late)
+            writer.flush()
+
+        def first(state: RunState) -> Sequence[Event]:
+            start = [] if state.start else [self.start_event(prepared, writer)]
+            if not record.events:
+                return start
+            resumed = resumption(state, writer.dag_hash, prepared.max_parallel, self._clock.now())
+            if given:
+                resumed = replace(
+                    resumed, params=prepared.recorded_params, masked_params=prepared.masked_params or None
+                )
+            return [*start, resumed]
+
+        return first
+
     async def drive(
         self,
         prepared: PreparedRun,
@@ -124,18 +163,21 @@ class Stretches:
         observer: RunObserver | None = None,
         cancellation: Cancellation | None = None,
         state: RunState | None = None,
+        place: TreePlace | None = None,
     ) -> RunResult:
         """Drive a run that this process owns, and release it. The stretch begins with the events that `first` returns.
 
-        When the coroutine is cancelled, the processes of the run are ended and the run is `interrupted`.
+        `place` is where it stands in a tree of runs; a run that has no child runs, and is none, needs none. When the coroutine is cancelled, the processes of the run are ended and the run is `interrupted`.
         """
         from dagrun.runtime.driver import RunDriver  # asyncio, which a query does not need
 
         observer = observer or RunObserver()
         try:
             observer.begin(writer.run_id, self._runs)
+            executor = self._executor() if place is None else place.executor
             driver = RunDriver(
-                prepared, self._settings, writer, self._executor(), self._clock, observer.event, observer.tick, state
+                prepared, self._settings, writer, executor, self._clock, observer.event, observer.tick, state,
+                None if place is None else place.children, is_child=place is not None and place.is_child,
             )  # fmt: skip
             if cancellation is not None:
                 cancellation.attach(driver)

@@ -58,6 +58,8 @@ class TaskStart(EventBase):
     attempt: int
     kind: str
     workflow_ref: str | None = None
+    #: Of a task that runs another DAG: the id of the child run.
+    child_run_id: str | None = None
     #: What the task waited for last: `dependency:ID`, `slot:ID` (the task that freed a slot) or `group:ID` (the variant
     #: that left room for another one in a group with a limit). None: it began with the stretch, or after a retry's delay.
     waited_for: str | None = None

@@ -129,7 +129,8 @@ class RunState:
         """A new stretch: what did not succeed is as if it had never run, but the numbers of attempts continue."""
         for i in (self.index[task_id] for task_id in event.rerun if task_id in self.index):
             attempts = self.tasks[i].attempt
-            self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
+            child = self.tasks[i].child_run_id
+            self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts, child_run_id=child)
         if self.start is not None and event.params is not None:
             self.start = replace(self.start, params=event.params, masked_params=event.masked_params)
         self.cancel = None
@@ -150,6 +151,7 @@ class RunState:
         task.attempt = event.attempt
         task.started_at = event.timestamp
         task.retry_at = None
+        task.child_run_id = event.child_run_id
         self.frontier.start(i, event.timestamp, event.attempt)
 
     def _ok(self, event: TaskOk) -> None:

@@ -26,6 +26,8 @@ class TaskState:
     error_type: str | None = None
     exit_code: int | None = None
     retry_at: float | None = None
+    #: The child run of the last attempt, if the task runs another DAG. A resume keeps it: that run is continued.
+    child_run_id: str | None = None
     outputs: Outputs = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ from dagrun.core.completion import attempt_end, group_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
+    Decision,
     EndGroup,
     EvaluateCondition,
     Expand,
@@ -33,6 +34,7 @@ from dagrun.kinds import workflow_of
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
+from dagrun.runtime.child_runs import ChildRuns, ChildWork, PreparedChild
 from dagrun.runtime.run_end import end_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
@@ -62,6 +64,7 @@ class Engine:
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
         masker: Masker | None = None,
+        children: ChildRuns | None = None,
     ) -> None:
         self.state = state
         self.writer = writer
@@ -73,7 +76,11 @@ class Engine:
         self._cancel_timeout = cancel_timeout
         self._masker = masker or Masker(())
         self._wake = asyncio.Event()
-        self._attempts = ActiveAttempts(executor, self._wake.set)
+        self._attempts = ActiveAttempts(executor, self._wake.set, children)
+        self._children = children
+        self._shares = (
+            (children.slots.share(self._wake.set), children.live.share(self._wake.set)) if children else None
+        )
         self._own_requests: deque[Request] = deque()
         self._inbox_is_due = False
         self._abandoned: list[str] = []
@@ -83,9 +90,16 @@ class Engine:
 
         Raises RecordError when an event cannot be recorded. The caller closes the executor.
         """
-        for event in first:
-            self.record(event)
-        await self.executor.open(self.writer.directory, self.writer.bodies_lock)
+        try:
+            for event in first:
+                self.record(event)
+            await self.executor.open(self.writer.directory, self.writer.bodies_lock)
+            return await self._turns()
+        finally:
+            for share in self._shares or ():
+                share.close()
+
+    async def _turns(self) -> RunState:
         while True:
             self._decide()
             self.writer.flush()
@@ -131,6 +145,10 @@ class Engine:
             event = masked(event, self._masker)
         self.writer.append(event)
         self.state.apply(event)
+        if self._shares is not None:
+            slots, live = self._shares
+            slots.update(self.state.frontier.running)
+            live.update(self.state.frontier.child_runs)
         if self._listener is not None:
             self._listener(event, self.state)
 
@@ -158,8 +176,10 @@ class Engine:
     def _decide(self) -> None:
         # With one attempt at a time the order is that of the file, and a prefetched one would come before what gets ready first.
         frontier = self.state.frontier
-        frontier.may_prefetch = self._attempts.can_prefetch and frontier.max_parallel > 1
-        while (decision := decide(self.state, now := self.clock.now())) is not None:
+        frontier.may_prefetch = (
+            self._attempts.can_prefetch and frontier.max_parallel > 1 and self._children is None
+        )
+        while (decision := self._next_decision(now := self.clock.now())) is not None:
             match decision:
                 case Start():
                     self._start(decision, now)
@@ -178,7 +198,7 @@ class Engine:
                     )  # fmt: skip
                 case Stop(node, reason):
                     frontier.stop_requested(node.index, reason)
-                    self._attempts.stop(node)
+                    self._attempts.stop(node, reason)
                 case EvaluateCondition(node):
                     self._evaluate_condition(node, now)
                 case Expand(node):
@@ -190,11 +210,30 @@ class Engine:
                 case _:
                     assert_never(decision)
 
+    def _next_decision(self, now: float) -> Decision | None:
+        """What to do next. Of shared slots only those can be taken that are free for this run."""
+        if self._shares is None:
+            return decide(self.state, now)
+        slots, live = self._shares
+        frontier = self.state.frontier
+        frontier.has_slot, frontier.may_open_run = slots.is_free, live.is_free
+        decision = decide(self.state, now)
+        if decision is None:
+            slots.settle(wants=frontier.wants_slot())
+            live.settle(wants=frontier.wants_to_open_run())
+        return decision
+
     def _start(self, start: Start, now: float) -> None:
-        work = self._work(start.node, start.attempt, now)
-        if work is not None:
-            self._attempts.start(start.node, work)
-            self.record(_start_event(start.node, start.attempt, now, start.waited_for))
+        node, child_run_id = start.node, None
+        match self._work(node, start.attempt, now):
+            case Work() as work:
+                self._attempts.start(node, work)
+            case PreparedChild() as child:
+                self._attempts.start_child(node, child)
+                child_run_id = child.run_id
+            case None:
+                return
+        self.record(_start_event(node, start.attempt, now, start.waited_for, child_run_id))
 
     def _prefetch(self, prefetch: Prefetch, now: float) -> None:
         """Prefetch an attempt, if the executor has room; else this one and those after it wait for their turn."""
@@ -203,19 +242,27 @@ class Engine:
             self.state.frontier.may_prefetch = False
             return
         work = self._work(node, prefetch.attempt, now)
-        if work is not None:
+        if isinstance(work, Work):
             self.state.frontier.prefetched(node.index)
             self._attempts.prefetch(node, work)
 
-    def _work(self, node: Node, number: int, now: float) -> Work | None:
+    def _work(self, node: Node, number: int, now: float) -> Work | PreparedChild | None:
         """The work of an attempt; None when it cannot be built, which fails the task."""
         task = node.task
         try:
             attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
-            return self._bodies.work(node, attempt)
+            work = self._bodies.work(node, attempt)
+            return self._child(node, work) if isinstance(work, ChildWork) else work
         except Exception as error:
             self._fail_before_start(node, error, now)
             return None
+
+    def _child(self, node: Node, work: ChildWork) -> PreparedChild:
+        """The child run of an attempt: the first one of a stretch continues that of the stretch before."""
+        assert self._children is not None
+        task = self.state.tasks[node.index]
+        is_first = work.attempt.number == task.attempts_before + 1
+        return self._children.prepare(work, task.child_run_id if is_first else None)
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
@@ -311,9 +358,11 @@ def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _start_event(node: Node, number: int, now: float, waited_for: str | None) -> TaskStart:
+def _start_event(
+    node: Node, number: int, now: float, waited_for: str | None, child_run_id: str | None = None
+) -> TaskStart:
     task = node.task
     return TaskStart(
         timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
-        waited_for=waited_for,
+        child_run_id=child_run_id, waited_for=waited_for,
     )  # fmt: skip

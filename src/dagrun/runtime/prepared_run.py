@@ -28,7 +28,7 @@ class PreparedRun:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Whether it is only a part of what the document declares.
     partial: bool = False
-    #: What started it: `manual`, `schedule`, `rerun`, ...; and which schedule.
+    #: What started it: `manual`, `schedule`, `rerun`, `dag`, ...; and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
     #: The minute of the fire.
@@ -37,11 +37,18 @@ class PreparedRun:
     dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.
     deferred: frozenset[str] = frozenset()
+    #: Of a child run: the secrets of the runs above it, which it cannot read. They are masked and hidden in it too.
+    foreign_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def masked_texts(self) -> tuple[str, ...]:
+        """The values of all secrets that may occur in it."""
+        return tuple(dict.fromkeys((*self.foreign_secrets.values(), *self.secrets.values())))
 
     @property
     def masker(self) -> Masker:
         """Removes the secrets from all that is recorded or shown."""
-        return Masker(self.secrets.values())
+        return Masker(self.masked_texts)
 
     @property
     def recorded_params(self) -> Mapping[str, Json]:

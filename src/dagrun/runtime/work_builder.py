@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import assert_never
 
 from dagrun import encoding
 from dagrun.core.graph import Node
@@ -13,9 +14,10 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import MAX_VARIANTS, variant_id
 from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.kinds import kind_of
-from dagrun.kinds.kind import StartContext, Started, located
+from dagrun.kinds.kind import ChildRun, PreparedBody, StartContext, Started, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
+from dagrun.runtime.child_runs import ChildWork
 from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
@@ -43,10 +45,11 @@ class WorkBuilder:
         self.settings = settings
         self.state = state
         outside = encoding.environment() if environment is None else environment
-        outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
+        hidden = {**prepared.foreign_secrets, **prepared.secrets}
+        outside = {name: text for name, text in outside.items() if name not in hidden}
         self._scope = ExpressionScope(prepared, state, run_id, outside, read_outputs, artifacts)
         self._environment = EnvironmentLayers(prepared, self._scope)
-        self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
+        self._unset, self._masks = tuple(hidden), prepared.masked_texts
         self._masker = prepared.masker
         self._directories: dict[str, Path] = {}
 
@@ -86,7 +89,7 @@ class WorkBuilder:
         masked: Sequence[Json] = self._masker.value(items)
         return masked
 
-    def work(self, node: Node, attempt: Attempt) -> Work:
+    def work(self, node: Node, attempt: Attempt) -> Work | ChildWork:
         """All that an attempt needs."""
         task = node.task
         of_run, of_task = self._environment.of_run(), self._environment.of_task(node)
@@ -96,6 +99,31 @@ class WorkBuilder:
         if params:
             with located("params"):
                 params = self._scope.render(params, node, env)
+        match started:
+            case PreparedBody():
+                return self._body(node, attempt, started, params, of_run, of_task)
+            case ChildRun(dag):
+                return ChildWork(attempt, dag, params, self._upstream(node))
+            case _:
+                assert_never(started)
+
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the run."""
+        env, declared = self._environment.of_run(), self.prepared.graph.dag.outputs
+        return {name: self._scope.render(value, None, env) for name, value in declared.items()}
+
+    # --- the parts of an attempt's work --------------------------------------------------------------------
+
+    def _body(
+        self,
+        node: Node,
+        attempt: Attempt,
+        started: PreparedBody,
+        params: Mapping[str, Json],
+        of_run: Mapping[str, str],
+        of_task: Mapping[str, str],
+    ) -> Work:
+        task, env = node.task, {**of_run, **of_task}
         return Work(
             attempt=attempt,
             body=started.body,
@@ -110,13 +138,6 @@ class WorkBuilder:
             cwd=self._directory(node, env),
             max_output_bytes=self.settings.max_output_bytes,
         )
-
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        env, declared = self._environment.of_run(), self.prepared.graph.dag.outputs
-        return {name: self._scope.render(value, None, env) for name, value in declared.items()}
-
-    # --- the parts of an attempt's work --------------------------------------------------------------------
 
     def _start(self, node: Node, env: Mapping[str, str]) -> Started:
         context = StartContext(

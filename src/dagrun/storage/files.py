@@ -33,7 +33,7 @@ from dagrun.errors import (
 from dagrun.run_layout import RunLayout, file_name
 from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
-from dagrun.storage.run_store import is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id, outputs_document
 from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds to wait for the last process of a run whose owner died
@@ -313,10 +313,16 @@ class FileRun:
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Write the list of a for_each to a file if it is too large for an event."""
-        data = items_document(items)
+        return self._store(items_document(items), f"{file_name(task_id)}.items.json")
+
+    def store_outputs(self, task_id: str, attempt: int, outputs: Mapping[str, Json]) -> Blob | None:
+        """Write outputs of a child run to a file if they are too large for an event."""
+        return self._store(outputs_document(outputs), f"{file_name(task_id)}.{attempt}.json")
+
+    def _store(self, data: bytes | None, name: str) -> Blob | None:
         if data is None:
             return None
-        path = self.layout.outputs / f"{file_name(task_id)}.items.json"
+        path = self.layout.outputs / name
         try:
             self._write_whole(path, data)
         except OSError as error:

@@ -15,7 +15,7 @@ from dagrun.core.requests import Request
 from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.run_layout import RunLayout
-from dagrun.storage.run_store import is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id, outputs_document
 
 
 class MemoryRuns:
@@ -190,6 +190,14 @@ class MemoryRun:
             return None
         self.files[task_id] = {"items": items}
         return Blob(task_id, len(data), "")
+
+    def store_outputs(self, task_id: str, attempt: int, outputs: Mapping[str, Json]) -> Blob | None:
+        """Keep outputs that would be written to a file."""
+        data = outputs_document(outputs)
+        if data is None:
+            return None
+        self.files[f"{task_id}.{attempt}"] = outputs
+        return Blob(f"{task_id}.{attempt}", len(data), "")
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """A list that was kept by `store_items`."""

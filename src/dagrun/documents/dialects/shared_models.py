@@ -292,7 +292,11 @@ class DocumentModel(StrictModel):
 
 
 #: Action keys of one dialect, with those of all dialects that mean the same.
-_SAME_ACTION: Mapping[str, str] = {"toolRef": "workflow_ref", "agentRef": "workflow_ref", "orchestrationRef": "dag"}
+_SAME_ACTION: Mapping[str, str] = {
+    "toolRef": "workflow_ref",
+    "agentRef": "workflow_ref",
+    "orchestrationRef": "dag",
+}
 
 
 def action_key(key: str) -> str:

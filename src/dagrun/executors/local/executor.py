@@ -54,14 +54,15 @@ class LocalExecutor:
         self.keeper = KeeperHandle()
         self.pool = Pool(self, root, self._mark, self._worker_name)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._layout: RunLayout
+        #: The runs whose attempts are started here, by id, each with the file to lock; first the one that closes this object.
+        self._layouts: dict[str, RunLayout] = {}
+        self._bodies_locks: dict[str, Path] = {}
         self._attempts: dict[tuple[str, str], RunningAttempt] = {}
         self._most_active = 0
         self._spawning: dict[int, RunningAttempt] = {}
         self._commands: dict[int, RunningAttempt] = {}
         self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._numbers = iter(range(1, 1 << 62))
-        self._bodies_lock: Path | None = None
         self._keeper_is_dead = False
         self._closed = False
 
@@ -79,16 +80,29 @@ class LocalExecutor:
         """
         import asyncio
 
-        self._layout = RunLayout(directory)
-        self._bodies_lock = bodies_lock
+        self._layouts[directory.name] = RunLayout(directory)
         if bodies_lock is not None:
+            self._bodies_locks[directory.name] = bodies_lock
             try:
                 orphans.record(orphans.signature(self._mark, self._worker_name), bodies_lock)
             except OSError as error:
                 raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
-        self._loop = asyncio.get_running_loop()
-        self._attach_keeper()
-        self.pool.attach(self._loop)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._attach_keeper()
+            self.pool.attach(self._loop)
+        elif bodies_lock is not None and not self._keeper_is_dead:
+            self.keeper.send({"op": "lock", "path": str(bodies_lock)})
+
+    def leave(self, directory: Path) -> None:
+        """Forget a child run; the keeper unlocks its file."""
+        self._layouts.pop(directory.name, None)
+        bodies_lock = self._bodies_locks.pop(directory.name, None)
+        if bodies_lock is not None:
+            # Nothing of that run is left, and what is said in it holds for the other runs of this executor too.
+            bodies_lock.unlink(missing_ok=True)
+            if not self._keeper_is_dead:
+                self.keeper.send({"op": "unlock", "path": str(bodies_lock)})
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Start an attempt."""
@@ -102,7 +116,7 @@ class LocalExecutor:
     def _add(
         self, work: Work, done: Callable[[AttemptResult], None], listener: PrefetchListener | None = None
     ) -> RunningAttempt:
-        paths = self._layout.attempt(work.attempt.task_id, work.attempt.number)
+        paths = self._layouts[work.attempt.run_id].attempt(work.attempt.task_id, work.attempt.number)
         attempt = RunningAttempt(work, paths, done, time.monotonic(), listener)
         self._attempts[key_of(work.attempt)] = attempt
         return attempt
@@ -238,8 +252,8 @@ class LocalExecutor:
 
     def _attach_keeper(self) -> None:
         assert self._loop is not None
-        if self._bodies_lock is not None:
-            self.keeper.send({"op": "lock", "path": str(self._bodies_lock)})
+        for path in self._bodies_locks.values():
+            self.keeper.send({"op": "lock", "path": str(path)})
         self.keeper.channel.attach(self._loop, self._receive_from_keeper)
 
     def _receive_from_keeper(self) -> None:

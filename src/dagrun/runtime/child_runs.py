@@ -1,0 +1,64 @@
+"""What the engine asks of the part that drives child runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from dagrun.core.outcomes import Reason
+from dagrun.core.work import Attempt, AttemptResult, Json, Outputs
+from dagrun.runtime.shared_slots import SharedSlots
+
+if TYPE_CHECKING:
+    from dagrun.runtime.prepared_run import PreparedRun
+
+
+@dataclass(frozen=True, slots=True)
+class ChildWork:
+    """An attempt that is a run of another DAG, with all expressions evaluated.
+
+    `dag` is a path or a name. `upstream` has the outputs of each direct dependency, in file order.
+    """
+
+    attempt: Attempt
+    dag: str
+    params: Mapping[str, Json]
+    upstream: Mapping[str, Outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChild:
+    """A child run that nothing keeps from beginning. `continues`: it is one that exists, and was left in this state."""
+
+    attempt: Attempt
+    run_id: str
+    prepared: PreparedRun
+    continues: bool = False
+
+
+class ChildRuns(Protocol):
+    """Drives the child runs of one run, on the loop of its engine."""
+
+    #: The slots for bodies that the whole tree of runs shares, and those for live child runs at this level of it.
+    slots: SharedSlots
+    live: SharedSlots
+
+    def prepare(self, work: ChildWork, earlier: str | None) -> PreparedChild:
+        """Prepare a child run; with `earlier`, the run of an earlier stretch, that one if it can be continued.
+
+        Raises DagrunError when there is no such DAG, when it has errors, or when the parameters do not fit.
+        """
+        ...
+
+    def start(self, child: PreparedChild, done: Callable[[AttemptResult], None]) -> None:
+        """Drive a child run. At its end `done` is called on the loop, exactly once."""
+        ...
+
+    def stop(self, attempt: Attempt, why: Reason | None, *, now: bool = False) -> None:
+        """Cancel a child run, because its task ends for this reason; with `now` its bodies are killed at once."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the child runs that are still driven: they are interrupted."""
+        ...
