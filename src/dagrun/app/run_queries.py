@@ -32,7 +32,10 @@ MAX_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the h
 
 
 class RunQueries:
-    """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
+    """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`.
+
+    Neither `latest` nor a prefix that another run has too names a child run.
+    """
 
     def __init__(self, runs: RunStore, clock: Clock, queue: QueuedRuns) -> None:
         self.runs = runs
@@ -56,13 +59,15 @@ class RunQueries:
 
     def _begun(self, named: str) -> str:
         if named == "latest":
-            newest = next(self.runs.ids(), None)
+            newest = next(self.runs.ids(children=False), None)
             if newest is None:
                 raise NotFoundError("run", named, hint="there are no runs yet")
             return newest
         if self.runs.has(named):
             return named
-        matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
+        matches = [run_id for run_id in self.runs.ids(children=False) if named and run_id.startswith(named)]
+        if not matches:
+            matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
         if len(matches) > 1:
             raise _ambiguous(named, matches)
         if not matches:
@@ -96,11 +101,11 @@ class RunQueries:
 
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
-        since: float | None = None, limit: int = 20, offset: int = 0,
+        since: float | None = None, limit: int = 20, offset: int = 0, children: bool = False,
     ) -> list[RunView | DamagedRun]:  # fmt: skip
         """Runs, the one that began last first, and before them all the queued ones.
 
-        Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
+        With `children` child runs too. Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
         unless a filter asks for what they would contain.
         """
 
@@ -112,13 +117,15 @@ class RunQueries:
         queued = filter(matches, map(queued_view, self.queue.all()))
         damaged = dag is None and tenant is None and status in (None, DAMAGED)
         begun = (
-            run for run in self._views(since) if (damaged if isinstance(run, DamagedRun) else matches(run))
+            run
+            for run in self._views(since, children=children)
+            if (damaged if isinstance(run, DamagedRun) else matches(run))
         )
         return list(islice(chain(queued, begun), offset, offset + limit))
 
-    def _views(self, since: float | None) -> Iterator[RunView | DamagedRun]:
+    def _views(self, since: float | None, *, children: bool) -> Iterator[RunView | DamagedRun]:
         now = self.clock.now()
-        for run_id in self.runs.ids(since):
+        for run_id in self.runs.ids(since, children=children):
             try:
                 yield view(self.runs.read(run_id), now)
             except NotFoundError:  # not a run, or a run that is being created or removed just now
@@ -185,14 +192,22 @@ class RunQueries:
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
         """The expected times of a run, from the newest runs of its DAG. `params` default to the parameters' defaults.
 
-        Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs.
+        Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs, then 50 with
+        child runs.
         """
         from dagrun.views import estimate
 
         history = estimate.History(graph)
-        for run_id in islice(self.runs.ids(), MAX_RUNS_READ):
+        newest = chain(
+            islice(self.runs.ids(children=False), MAX_RUNS_READ), islice(self.runs.ids(), MAX_RUNS_READ)
+        )
+        seen: set[str] = set()
+        for run_id in newest:
             if history.is_enough:
                 break
+            if run_id in seen:
+                continue
+            seen.add(run_id)
             try:
                 record = self.runs.read(run_id)
             except (NotFoundError, DamagedError):  # or it is being created or removed

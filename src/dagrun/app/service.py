@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
 from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches
 from dagrun.clock import Clock
-from dagrun.core.events import Event
+from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.outcomes import FINAL, RunStatus
-from dagrun.core.record import replay
+from dagrun.core.record import RunRecord, replay
 from dagrun.core.requests import Request
 from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
@@ -135,12 +135,14 @@ class Service(RunQueries):
         writer = self.runs.take_over(self.run_id(named))
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
+            self._refuse_part_of_live_run(record)
             dag = self._repeating.dag_to_resume(record, use_current, notice)
             state = replay(record, dag)
             if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
                 writer.close()
                 return None
             prepared = self._repeating.resumed(record, dag, state.start, given)
+            prepared = replace(prepared, foreign_secrets=self._secrets_above(record))
             for task_id, blob in needed_files(state):
                 with usable(writer.run_id, task_id):
                     writer.read_outputs(blob)
@@ -212,6 +214,32 @@ class Service(RunQueries):
             return [start, *reused.events(record.run_id, self.clock.now())]
 
         return await self._drive(prepared, writer, first, observer, cancellation)
+
+    def _runs_above(self, record: RunRecord) -> Iterator[str]:
+        """Of a child run the runs above it, from its parent to the root, as far as they still exist."""
+        start = next((event for event in record.events if isinstance(event, DagStart)), None)
+        parent = start.parent_run_id if start is not None and start.trigger == "dag" else None
+        if parent is not None and self.runs.has(parent):
+            yield parent
+            yield from self._runs_above(self.runs.read(parent))
+
+    def _refuse_part_of_live_run(self, record: RunRecord) -> None:
+        for run_id in self._runs_above(record):
+            if self.runs.is_live(run_id):
+                raise RefusedError(
+                    f"run '{record.run_id}' is a task of run '{run_id}', which another process drives",
+                    hint="wait until that run has ended; resuming it continues this one too",
+                )
+
+    def _secrets_above(self, record: RunRecord) -> dict[str, str]:
+        """The secrets of the runs above a child run, which are hidden from it."""
+        above = [self.runs.dag(run_id) for run_id in self._runs_above(record)]
+        return {
+            name: value
+            for dag in above
+            if dag.secrets
+            for name, value in self.documents.inputs.secrets(dag).items()
+        }
 
     # --- runs in processes of their own ----------------------------------------------------------------------
 
@@ -289,8 +317,10 @@ class Service(RunQueries):
         """As the owner of a run that no process drives: end its processes, and record the outcome of every request."""
         from dagrun.runtime.interrupted import cancel_interrupted
 
-        self._end_bodies(writer.run_id)
-        state = replay(self.runs.read(writer.run_id))
+        record = self.runs.read(writer.run_id)
+        if not any(map(self.runs.is_live, self._runs_above(record))):
+            self._end_bodies(writer.run_id)
+        state = replay(record)
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)

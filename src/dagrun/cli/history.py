@@ -204,12 +204,16 @@ def runs(
     offset: Annotated[
         int, typer.Option("--offset", metavar="N", parser=at_least(0), help="Skip the N newest runs.")
     ] = 0,
+    children: Annotated[
+        bool, typer.Option("--children", help="List child runs too, which are tasks of other runs.")
+    ] = False,
     form: Output = Form.TEXT,
 ) -> int:
     """List runs, newest first.
 
     Examples:
       dagrun runs
+      dagrun runs --children
       dagrun runs --dag backup --status failed --since 7d
 
     Exit codes:
@@ -226,7 +230,7 @@ def runs(
     with wiring.service(settings.load()) as service:
         moment = None if since is None else since_moment(since, service.clock.now())
         found = service.history(
-            dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset
+            dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset, children=children
         )
     if form is Form.JSON:
         shapes = [

@@ -33,15 +33,17 @@ class DagStart(EventBase):
     name = "dag_start"
     given = "params"
     keys_are_declared = True
+    #: `manual`, `schedule`, `rerun`, `dag` (a child run) and others. It comes first, so that a listing need not read far.
+    trigger: str = "manual"
     task_count: int
     dag_path: str
     dag_hash: str
     params: Mapping[str, Json] = field(default_factory=dict)
-    trigger: str = "manual"
     max_parallel: int = 1
     schedule_id: str | None = None
     #: The minute that a schedule started the run for; also of a run that resumes or repeats such a run.
     scheduled_at: str | None = None
+    #: The run whose task this run is, if the trigger is `dag`; the run that it repeats, if that is `rerun`.
     parent_run_id: str | None = None
     #: True when only a part of the tasks in the document runs.
     partial: bool | None = None

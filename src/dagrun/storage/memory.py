@@ -52,9 +52,13 @@ class MemoryRuns:
         """Leave a request for the owner of a run."""
         self._run(run_id).pending_requests.append(request)
 
-    def ids(self, since: float | None = None) -> Iterator[str]:
-        """Every run's id, the one that began last first."""
-        found = [(run.begun, i, name) for i, (name, run) in enumerate(self.runs.items())]
+    def ids(self, since: float | None = None, *, children: bool = True) -> Iterator[str]:
+        """Every run's id, the one that began last first; without child runs if they are not wanted."""
+        found = [
+            (run.begun, i, name)
+            for i, (name, run) in enumerate(self.runs.items())
+            if children or not run.is_child
+        ]
         return (name for begun, _, name in sorted(found, reverse=True) if since is None or begun >= since)
 
     def has(self, run_id: str) -> bool:
@@ -157,6 +161,11 @@ class MemoryRun:
     def begun(self) -> float:
         """When it began: the time of its first event, or of its creation."""
         return from_rfc3339(json.loads(self.journal[0])["timestamp"]) if self.journal else self._made
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is a task of another run."""
+        return bool(self.journal) and json.loads(self.journal[0]).get("trigger") == "dag"
 
     def begin(self, dag: Dag | None = None) -> None:
         """Prepare to record events."""

@@ -156,8 +156,11 @@ class RunStore(Protocol):
         """Leave a request for the owner of a run. Raises NotFoundError, RecordError."""
         ...
 
-    def ids(self, since: float | None = None) -> Iterator[str]:
-        """The id of every run, the one that began last first; with `since` only those that began then or later."""
+    def ids(self, since: float | None = None, *, children: bool = True) -> Iterator[str]:
+        """The id of every run, the one that began last first; with `since` only those that began then or later.
+
+        Without `children` child runs are left out.
+        """
         ...
 
     def has(self, run_id: str) -> bool:

@@ -56,6 +56,8 @@ class TaskView:
     duration: float | None
     error: str | None
     outputs: Outputs
+    #: Of a task that runs another DAG: its child run.
+    child_run_id: str | None = None
     #: Whether it failed and its failure is tolerated.
     tolerated: bool = False
     #: Of a variant: the task that it is a variant of.
@@ -78,6 +80,7 @@ class TaskView:
             "duration_seconds": self.duration,
             "error": self.error,
             "outputs": outputs,
+            **({} if self.child_run_id is None else {"run_id": self.child_run_id}),
             **({} if self.group is None else {"group": self.group}),
             **({} if self.variants is None else self.variants.to_json()),
         }
@@ -98,6 +101,8 @@ class RunView:
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    #: Of a child run: the run whose task it is.
+    parent_run_id: str | None = None
     #: Of a run that was resumed: when its present stretch began; `duration` counts from then.
     resumed_at: float | None = None
     cancel: CancelRequested | None = None
@@ -131,6 +136,8 @@ class RunView:
             "duration_seconds": self.duration,
             "counts": self.counts(),
         }
+        if self.parent_run_id is not None:
+            shape["parent_run_id"] = self.parent_run_id
         if self.corrupt:
             shape["damaged_lines"] = self.corrupt
         if self.resumed_at is not None:
@@ -183,6 +190,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         reason=str(state.reason),
         params=dict(state.start.params) if state.start else {},
         outputs=dict(state.outputs),
+        parent_run_id=parent_of(state),
         cancel=state.cancel,
         cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,
@@ -192,6 +200,11 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         tasks=tuple(_task_view(state, i, now) for i in state.in_file_order()),
         corrupt=corrupt,
     )
+
+
+def parent_of(state: RunState) -> str | None:
+    """The run whose task a run is; None: it is no child run."""
+    return state.start.parent_run_id if state.start is not None and state.start.trigger == "dag" else None
 
 
 def _duration(state: RunState, now: float | None) -> float | None:
@@ -227,6 +240,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         outputs=task.outputs
         if node.members is None
         else by_output((key, each) for key, each in outputs.items() if not isinstance(each, Blob)),
+        child_run_id=task.child_run_id,
         tolerated=node.task.tolerates(task.exit_code) and status in (Status.FAILED, Status.TIMED_OUT),
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
         variants=_variants(
