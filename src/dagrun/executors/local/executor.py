@@ -54,9 +54,10 @@ class LocalExecutor:
         self.keeper = KeeperHandle()
         self.pool = Pool(self, root, self._mark, self._worker_name)
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: The runs whose attempts are started here, by id, each with the file to lock; first the one that closes this object.
-        self._layouts: dict[str, RunLayout] = {}
-        self._bodies_locks: dict[str, Path] = {}
+        self._layout: RunLayout
+        #: Those of child runs, by the name of the directory, which is the id of the run.
+        self._child_layouts: dict[str, RunLayout] = {}
+        self._bodies_locks: dict[Path, Path] = {}  # by directory
         self._attempts: dict[tuple[str, str], RunningAttempt] = {}
         self._most_active = 0
         self._spawning: dict[int, RunningAttempt] = {}
@@ -80,9 +81,12 @@ class LocalExecutor:
         """
         import asyncio
 
-        self._layouts[directory.name] = RunLayout(directory)
+        if self._loop is None:
+            self._layout = RunLayout(directory)
+        else:
+            self._child_layouts[directory.name] = RunLayout(directory)
         if bodies_lock is not None:
-            self._bodies_locks[directory.name] = bodies_lock
+            self._bodies_locks[directory] = bodies_lock
             try:
                 orphans.record(orphans.signature(self._mark, self._worker_name), bodies_lock)
             except OSError as error:
@@ -96,8 +100,8 @@ class LocalExecutor:
 
     def leave(self, directory: Path) -> None:
         """Forget a child run; the keeper unlocks its file."""
-        self._layouts.pop(directory.name, None)
-        bodies_lock = self._bodies_locks.pop(directory.name, None)
+        self._child_layouts.pop(directory.name, None)
+        bodies_lock = self._bodies_locks.pop(directory, None)
         if bodies_lock is not None:
             # Nothing of that run is left, and what is said in it holds for the other runs of this executor too.
             bodies_lock.unlink(missing_ok=True)
@@ -116,7 +120,8 @@ class LocalExecutor:
     def _add(
         self, work: Work, done: Callable[[AttemptResult], None], listener: PrefetchListener | None = None
     ) -> RunningAttempt:
-        paths = self._layouts[work.attempt.run_id].attempt(work.attempt.task_id, work.attempt.number)
+        layout = self._child_layouts.get(work.attempt.run_id, self._layout)
+        paths = layout.attempt(work.attempt.task_id, work.attempt.number)
         attempt = RunningAttempt(work, paths, done, time.monotonic(), listener)
         self._attempts[key_of(work.attempt)] = attempt
         return attempt

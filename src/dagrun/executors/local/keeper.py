@@ -176,7 +176,7 @@ class Keeper:
         for signum in (*_SURVIVED, signal.SIGCHLD):
             signal.signal(signum, signal.SIG_DFL)
         self.channel.close()
-        for fd in (*self.locks, self._wake):
+        for fd in (*self.locks.values(), self._wake):
             os.close(fd)
 
     def _spawn(self, message: Message) -> None:

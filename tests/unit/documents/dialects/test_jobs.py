@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
-          help: give it one of 'workflow_ref', 'run', 'commands', 'image'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'dag'
         """,
     ),
     "a job that is text": (

@@ -139,7 +139,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "no such kind of step": (
         "steps:\n  - {name: a, kind: ToolRn}",
         """
-        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, Checkpoint, MemoryOp, SubOrchestration, ApprovalGate, SignalWait [invalid-value]
+        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, SubOrchestration, Checkpoint, MemoryOp, ApprovalGate, SignalWait [invalid-value]
             2 |   - {name: a, kind: ToolRn}
               |                     ^
           help: did you mean 'ToolRun'?
@@ -153,12 +153,12 @@ WRONG: dict[str, tuple[str, str]] = {
               |                     ^
         """,
     ),
-    "a word of a later version": (
-        "steps:\n  - {name: a, orchestrationRef: {name: b}}",
+    "two words for one child run": (
+        "steps:\n  - {name: a, orchestrationRef: {name: b}, dag: b}",
         """
-        dag.yaml:2:15: error: 'orchestrationRef' (sub-orchestrations) is not supported yet [not-supported-yet]
-            2 |   - {name: a, orchestrationRef: {name: b}}
-              |               ^
+        dag.yaml:2:44: error: 'orchestrationRef' and 'dag' mean the same; keep one [two-spellings]
+            2 |   - {name: a, orchestrationRef: {name: b}, dag: b}
+              |                                            ^
         """,
     ),
     "a kind that contradicts the action": (
