@@ -73,7 +73,7 @@ def _record(workspace: Workspace, name: str, sample: Sequence[Event], batch: int
 
 
 def _bare(workspace: Workspace, count: int) -> float:
-    line = Encoder("0", DAG.name, DAG.tenant).encode(_sample(2)[1])[0].encode()
+    line = Encoder("0", DAG.name, DAG.tenant).encode(_sample(2)[1])[0]
     path = workspace.root / "bare.jsonl"
     path.unlink(missing_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

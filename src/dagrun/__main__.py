@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
 from dagrun import signals
+
+TYPE_CHECKING = False  # `typing` takes longer to import than everything else that `--version` needs
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> None:
@@ -28,8 +33,15 @@ def main() -> None:
         code = run(sys.argv[1:])
     except SystemExit as end:
         sys.exit(streams.finish() or end.code)
-    gc_pause.skip_last_collections()
-    sys.exit(code)
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process at once: to free every object first would take a quarter of the time of a short command."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _leave_out_the_current_directory() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import stat
 from pathlib import Path
@@ -12,6 +11,7 @@ from threading import Thread
 
 from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError
+from dagrun.fast_json import decode
 
 _HASH_IN_THREAD = 1 << 20  # bytes from which hashing in a thread is faster
 
@@ -66,10 +66,12 @@ def load(directory: str | os.PathLike[str], blob: Blob) -> dict[str, Json]:
         digest.update(data)
     else:
         hashing.start()  # while the text is decoded; hashing does not need the interpreter lock
+    found: dict[str, Json] = {}
+    problem: Exception | None = None
     try:
-        found, problem = _decoded(data), None
+        found = decode(data)
     except (ValueError, RecursionError) as error:
-        found, problem = {}, error
+        problem = error
     if hashing is not None:
         hashing.join()
     if digest.hexdigest() != blob.sha256:
@@ -78,10 +80,4 @@ def load(directory: str | os.PathLike[str], blob: Blob) -> dict[str, Json]:
         )
     if problem is not None:
         raise DamagedError(f"the outputs file {path} cannot be read: {problem}")
-    return found
-
-
-def _decoded(data: bytes) -> dict[str, Json]:
-    # From text: given bytes, `json` first guesses their encoding, and decodes them more slowly than this.
-    found: dict[str, Json] = json.loads(data.decode())
     return found

@@ -19,11 +19,6 @@ def collect_less_often() -> None:
     os.register_at_fork(after_in_child=lambda: gc.set_threshold(*usual))
 
 
-def skip_last_collections() -> None:
-    """Make the collections at the end of the process trivial: the system frees all memory anyway."""
-    gc.freeze()
-
-
 #: A full collection takes milliseconds, and a command reads fewer documents than this.
 PAUSES_PER_COLLECTION = 1_000
 _pauses = count(1)

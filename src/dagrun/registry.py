@@ -8,11 +8,13 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from dagrun.core.work import Json, TaskContext
+from dagrun.value import Value, field
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,8 +56,7 @@ def _file(function: Callable[..., Any]) -> str | None:
     return code.co_filename if code is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Value):
     """Where workflows are found: `kind` is module, file or entry_point; `listed` when the user named it."""
 
     kind: str
@@ -66,8 +67,7 @@ class Origin:
         return self.target
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Value):
     """One parameter of a workflow, as text for people; `default` is None when there is none."""
 
     name: str
@@ -76,8 +76,7 @@ class Parameter:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(Value):
     """A registered function as data. `takes_rest`: it accepts any further parameter."""
 
     name: str
@@ -89,19 +88,17 @@ class Workflow:
 
     def to_json(self) -> dict[str, Json]:
         """The shape of `dagrun workflows -o json`."""
-        return {**asdict(self), "origin": str(self.origin)}
+        return {**msgspec.to_builtins(self), "origin": str(self.origin)}
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value):
     """An origin that could not be read, and why."""
 
     origin: Origin
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Value):
     """The registered workflows, and the origins that could not be read."""
 
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
@@ -274,7 +271,8 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 def pack(workflow: Workflow) -> dict[str, Json]:
     """A workflow as JSON data, to be sent from a worker to dagrun."""
-    return asdict(workflow)
+    data: dict[str, Json] = msgspec.to_builtins(workflow)
+    return data
 
 
 def unpack(data: Mapping[str, Json]) -> Workflow:

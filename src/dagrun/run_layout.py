@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from dagrun.value import Value
 
 _UNSAFE = re.compile(rb"[^a-z0-9_.-]")
 _SAFE = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
@@ -30,8 +31,7 @@ def file_name(name: str) -> str:
     return safe
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptPaths:
+class AttemptPaths(Value):
     """The files of one attempt, as text, because they are used as text for every task.
 
     `artifacts` belongs to the task and is the same for all its attempts. Files that only the attempt itself needs have

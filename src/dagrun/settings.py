@@ -97,6 +97,8 @@ class Settings:
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
     #: The maximum size of a document, in bytes.
     max_document_bytes: int = _setting(32 * MIB, "DAGRUN_MAX_DOCUMENT_BYTES", _number(int, 1))
+    #: The maximum size of the cache of checked documents, in bytes; 0: no cache.
+    document_cache_bytes: int = _setting(64 * MIB, "DAGRUN_DOCUMENT_CACHE_BYTES", _number(int, 0))
     #: The source of each value: "flag", the name of an environment variable, a file, or "default".
     sources: Mapping[str, str] = field(default_factory=dict)
 

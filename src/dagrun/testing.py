@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.settings import Settings
 from dagrun.storage.memory import MemoryRuns
+from dagrun.value import Value
 from dagrun.views.status import RunView, view_of
 
 __all__ = [
@@ -56,8 +56,7 @@ __all__ = [
 Body = Callable[[dict[str, Json]], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ScenarioResult:
+class ScenarioResult(Value):
     """The result of a scenario."""
 
     state: RunState

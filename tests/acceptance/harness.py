@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from dagrun.cli import app
 
 Answer = TypeVar("Answer")
 
@@ -37,7 +40,7 @@ def wait_for(what: str, ask: Callable[[], Answer | None], patience: float = PATI
 
 
 def whole_lines(path: Path) -> list[Any]:
-    """The lines of a file that somebody may be writing to: the last one may be incomplete."""
+    """The complete lines of a file that may still be written to."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
@@ -92,6 +95,23 @@ class Project:
         process = self.start(*args, env=env)
         return self.finish(process, timeout, check=check)
 
+    def answer(self, *args: str, env: Mapping[str, str] | None = None) -> Outcome:
+        """The same in this process, for a tenth of the cost: where the test is about the answer and not about a process."""
+        before, variables = Path.cwd(), dict(os.environ)
+        out, err = io.StringIO(), io.StringIO()
+        try:
+            os.chdir(self.root)
+            os.environ.clear()
+            os.environ.update(self.environment(env))
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = app.run(args)
+        finally:
+            os.environ.clear()
+            os.environ.update(variables)
+            os.chdir(before)
+        self.printed += [out.getvalue(), err.getvalue()]
+        return Outcome(code, out.getvalue(), err.getvalue())
+
     def start(self, *args: str, env: Mapping[str, str] | None = None, **more: Any) -> subprocess.Popen[str]:
         """Start a command in a session of its own, as a terminal does."""
         process: subprocess.Popen[str] = subprocess.Popen(
@@ -114,7 +134,7 @@ class Project:
         return Outcome(process.returncode, out or "", err or "")
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """What dagrun finds: little, so that the machine's own settings do not matter."""
+        """The environment of dagrun: small, so that the machine's own settings do not matter."""
         kept = {
             name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LC_ALL") if name in os.environ
         }

@@ -1,4 +1,4 @@
-"""A run that suffers faults at random moments and is resumed until it ends; and what must be true of it then."""
+"""A run with faults at random moments, which is resumed until it ends; and what must be true of it then."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from dagrun.errors import NotFoundError
 from dagrun.storage.files import FileRuns
 from tests.acceptance.harness import PATIENCE, Outcome, Project
 
-LIVES = 40  # so many are begun at most: on a busy machine a task may run out of time on each of its attempts
+LIVES = 40  # processes at most: on a busy machine a task may run out of time on each of its attempts
 
 WORKFLOWS = """
     @workflow("works")
@@ -199,7 +199,7 @@ class Surroundings:
     wide: bool
     secret: str
     streams: str
-    #: Of the first life: the size in bytes that no file may pass, as on a disk that is full; None: no bound.
+    #: The largest size in bytes of a file of the first process, as on a disk that is full; None: no limit.
     most_bytes: int | None
 
     @classmethod
@@ -222,7 +222,7 @@ class Surroundings:
         return ", ".join(parts)
 
     def start(self, project: Project, *words: str) -> subprocess.Popen[str]:
-        """Start dagrun so; what is full is full for one life only."""
+        """Start dagrun like this; what is full is full for the first process only."""
         limit, self.most_bytes = self.most_bytes, None
 
         def before() -> None:
@@ -252,7 +252,7 @@ class Surroundings:
 
 
 class Reader:
-    """Somebody who looks at the run all the time; what went wrong in that."""
+    """Reads the run all the time; `problem` says what went wrong in that."""
 
     def __init__(self, project: Project, torn: int) -> None:
         logs = project.root / "logs"
@@ -360,7 +360,7 @@ def left_behind(project: Project) -> str:
 def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
     """Every line; of those that a kill has torn, in the middle of a large write, at most so many.
 
-    Each was its life's last: a new life follows it.
+    Each is the last line of its process: a resume follows it.
     """
     data = path.read_bytes()
     assert data.endswith(b"\n"), f"the last line of {path} is torn"
@@ -372,7 +372,7 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
             torn, was_torn = torn - 1, True
             assert torn >= 0, f"a line that no kill has torn: {line[:80]!r}"
             continue
-        # A new life follows it, or somebody who ends the run from outside.
+        # A resume follows it, or a cancel by another process.
         follows = event["event"] in ("dag_resume", "cancel_requested")
         assert not was_torn or follows, f"torn before {event}"
         was_torn = False
@@ -402,7 +402,7 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
         (line.split()[0], int(line.split()[1]))
         for line in (project.root / "effects").read_text().splitlines()
     )
-    # A prefetched body may have ended before dagrun received that: then it runs once more in the next life.
+    # A prefetched body may have ended before dagrun received that: then it runs once more after the resume.
     most = {attempt: lives if attempt[0].startswith("q[") else 1 for attempt in effects}
     if again := [attempt for attempt, count in effects.items() if count > most[attempt]]:
         return f"attempts that ran twice: {again}"

@@ -103,9 +103,11 @@ def test_a_run_ends_with_the_report_and_leaves_its_files(project: Project) -> No
     }
 
 
-def test_the_journal_and_the_stream_tell_the_same_and_only_the_journal_has_outputs(project: Project) -> None:
+def test_the_journal_and_the_stream_have_the_same_events_and_only_the_journal_has_outputs(
+    project: Project,
+) -> None:
     chain(project)
-    assert project.dagrun("run", "chain", "-q").code == 0
+    assert project.answer("run", "chain", "-q").code == 0
     journal = project.events()
     stream = [
         json.loads(line)
@@ -127,7 +129,7 @@ def test_the_journal_and_the_stream_tell_the_same_and_only_the_journal_has_outpu
 def test_a_dry_run_shows_the_plan_and_writes_nothing(project: Project) -> None:
     chain(project)
     before = project.files()
-    run = project.dagrun("run", "chain", "--dry-run")
+    run = project.answer("run", "chain", "--dry-run")
     assert run.out == (
         "DRY RUN: DAG 'chain'\n"
         "Tenant: acme\n"
@@ -141,16 +143,16 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(project: Project) -> None:
         "  5. publish (workflow: publish, depends_on: brief, count)\n"
     )
     assert (run.code, run.err) == (0, "")
-    assert project.dagrun("run", "chain", "--dry-run", "-o", "json").json["order"] == [
+    assert project.answer("run", "chain", "--dry-run", "-o", "json").json["order"] == [
         "collect", "report", "brief", "count", "publish",
     ]  # fmt: skip
-    assert project.dagrun("validate", "chain").code == 0
+    assert project.answer("validate", "chain").code == 0
     assert project.files() == before
 
 
 def test_json_is_the_whole_of_stdout(project: Project) -> None:
     chain(project)
-    run = project.dagrun("run", "chain", "-o", "json", "-p", "region=us")
+    run = project.answer("run", "chain", "-o", "json", "-p", "region=us")
     assert run.err == ""
     shape = run.json
     assert shape["params"] == {"region": "us", "size": 1}
@@ -158,22 +160,22 @@ def test_json_is_the_whole_of_stdout(project: Project) -> None:
     assert shape["counts"]["success"] == 5
     assert run.task("collect")["outputs"]["items"] == [0, 1, 2]
     assert run.task("publish")["changed"] is False
-    status = project.dagrun("status", "-o", "json")
+    status = project.answer("status", "-o", "json")
     assert status.json == shape
-    listed = project.dagrun("runs", "-o", "json").json["runs"]
+    listed = project.answer("runs", "-o", "json").json["runs"]
     assert [each["run_id"] for each in listed] == [shape["run_id"]]
-    validated = project.dagrun("validate", "chain", "-o", "json").json
+    validated = project.answer("validate", "chain", "-o", "json").json
     assert validated["valid"] is True
     assert [(file["dag"], file["errors"]) for file in validated["files"]] == [("chain", [])]
-    listing = project.dagrun("workflows", "-o", "json").json["workflows"]
+    listing = project.answer("workflows", "-o", "json").json["workflows"]
     assert {"collect", "report", "brief", "publish"} <= {each["name"] for each in listing}
 
 
 def test_quiet_says_nothing_when_all_is_well_and_only_errors_when_not(project: Project) -> None:
     project.write("ok.yaml", "name: ok\ntasks: [{id: a, run: echo hello}]\n")
     project.write("bad.yaml", "name: bad\ntasks: [{id: a, run: echo hello; exit 3}]\n")
-    assert project.dagrun("run", "ok.yaml", "-q").__dict__ == {"code": 0, "out": "", "err": ""}
-    run = project.dagrun("run", "bad.yaml", "-q")
+    assert project.answer("run", "ok.yaml", "-q").__dict__ == {"code": 0, "out": "", "err": ""}
+    run = project.answer("run", "bad.yaml", "-q")
     assert (run.code, run.out) == (1, "")
     assert run.err == "Error: RunnerError: Task 'a' failed after 1 attempt: exit code 3\n"
 
@@ -181,30 +183,30 @@ def test_quiet_says_nothing_when_all_is_well_and_only_errors_when_not(project: P
 def test_runs_are_named_by_id_by_prefix_and_as_latest(project: Project) -> None:
     project.write("one.yaml", "name: one\ntasks: [{id: a, run: echo hello}]\n")
     for name in ("night-1", "night-2", "day-1"):
-        assert project.dagrun("run", "one.yaml", "-q", "--run-id", name).code == 0
-    taken = project.dagrun("run", "one.yaml", "--run-id", "day-1")
+        assert project.answer("run", "one.yaml", "-q", "--run-id", name).code == 0
+    taken = project.answer("run", "one.yaml", "--run-id", "day-1")
     assert taken.code == 2
     assert taken.err.startswith("Error: the run id 'day-1' is taken")
-    assert project.dagrun("run", "one.yaml", "--run-id", "../out").code == 2
-    assert "Run: day-1\n" in project.dagrun("status", "da").out
-    assert "Run: day-1\n" in project.dagrun("status").out
-    assert "Run: night-2\n" in project.dagrun("status", "night-2").out
-    ambiguous = project.dagrun("status", "night")
+    assert project.answer("run", "one.yaml", "--run-id", "../out").code == 2
+    assert "Run: day-1\n" in project.answer("status", "da").out
+    assert "Run: day-1\n" in project.answer("status").out
+    assert "Run: night-2\n" in project.answer("status", "night-2").out
+    ambiguous = project.answer("status", "night")
     assert ambiguous.code == 2
     assert "'night' names 2 runs" in ambiguous.err
-    unknown = project.dagrun("logs", "evening")
+    unknown = project.answer("logs", "evening")
     assert (unknown.code, "run 'evening' not found" in unknown.err) == (2, True)
-    assert project.dagrun("logs", "latest", "a").out == "hello\n"
-    assert project.dagrun("logs", "latest").out == "a.1 | hello\n"
-    listed = [line.split()[0] for line in project.dagrun("runs").out.splitlines()[1:]]
+    assert project.answer("logs", "latest", "a").out == "hello\n"
+    assert project.answer("logs", "latest").out == "a.1 | hello\n"
+    listed = [line.split()[0] for line in project.answer("runs").out.splitlines()[1:]]
     assert listed == ["day-1", "night-2", "night-1"]
     assert (project.root / "out").exists() is False
 
 
-def test_wrong_parameters_are_told_all_at_once_and_nothing_runs(project: Project) -> None:
+def test_wrong_parameters_are_reported_all_at_once_and_nothing_runs(project: Project) -> None:
     chain(project)
     before = project.files()
-    run = project.dagrun("run", "chain", "-p", "regoin=us", "-p", "size=big", "-p", "size", "-p", "region=[")
+    run = project.answer("run", "chain", "-p", "regoin=us", "-p", "size=big", "-p", "size", "-p", "region=[")
     assert run.code == 2
     lines = [line for line in run.err.splitlines() if line.startswith("Error: ")]
     assert len(lines) == 3  # a region is text, and may be any
@@ -215,18 +217,18 @@ def test_wrong_parameters_are_told_all_at_once_and_nothing_runs(project: Project
 
 def test_a_name_that_does_not_exist_gets_the_nearest_that_does(project: Project) -> None:
     chain(project)
-    run = project.dagrun("run", "chian")
+    run = project.answer("run", "chian")
     assert (run.code, run.out) == (2, "")
     assert run.err == "Error: DAG 'chian' not found\n  did you mean 'chain'?\n"
-    as_json = project.dagrun("run", "chian", "-o", "json")
+    as_json = project.answer("run", "chian", "-o", "json")
     assert (as_json.code, as_json.err) == (2, "")
     assert as_json.json["error"]["message"] == "DAG 'chian' not found"
-    missing = project.dagrun("run", "nowhere/chain.yaml")
+    missing = project.answer("run", "nowhere/chain.yaml")
     assert missing.code == 2
     assert "nowhere/chain.yaml" in missing.err
-    assert project.dagrun("run").code == 2
-    assert project.dagrun("runn").code == 2
-    assert project.dagrun("run", "chain", "--max-parallel", "0").code == 2
+    assert project.answer("run").code == 2
+    assert project.answer("runn").code == 2
+    assert project.answer("run", "chain", "--max-parallel", "0").code == 2
 
 
 def test_commands_work_from_a_directory_below_the_project(project: Project) -> None:
@@ -236,9 +238,9 @@ def test_commands_work_from_a_directory_below_the_project(project: Project) -> N
     assert project.log("a").strip() == str(project.root)
 
 
-def test_retries_happen_and_are_told(project: Project) -> None:
+def test_retries_happen_and_are_reported(project: Project) -> None:
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, retries: 2, run: 'test $DAGRUN_ATTEMPT = 3'}]\n")
-    run = project.dagrun("run", "dag.yaml", "-o", "json")
+    run = project.answer("run", "dag.yaml", "-o", "json")
     assert run.code == 0
     assert run.task("a")["attempt"] == 3
     assert project.names() == [
@@ -248,5 +250,5 @@ def test_retries_happen_and_are_told(project: Project) -> None:
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, retries: 2, run: exit 4}]\n")
     assert (
         "Error: RunnerError: Task 'a' failed after 3 attempts: exit code 4"
-        in project.dagrun("run", "dag.yaml").err
+        in project.answer("run", "dag.yaml").err
     )

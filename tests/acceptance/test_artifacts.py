@@ -42,7 +42,7 @@ def test_a_script_reads_what_another_one_has_made(project: Project) -> None:
         """,
     )
     project.write("src/readme", "")
-    outcome = project.dagrun("run", "app.yaml", "-o", "json")
+    outcome = project.answer("run", "app.yaml", "-o", "json")
     assert outcome.code == 0, outcome.err
     assert project.log("use") == "app\nlib\nlog\n"
     assert outcome.task("use")["outputs"] == {
@@ -76,7 +76,7 @@ def test_each_variant_keeps_its_own_and_the_group_maps_them(project: Project) ->
             env: {A: "${{ tasks['test[python=3.9]'].artifacts }}"}
         """,
     )
-    outcome = project.dagrun("run", "matrix.yaml", "-o", "json")
+    outcome = project.answer("run", "matrix.yaml", "-o", "json")
     assert outcome.code == 0, outcome.err
     assert project.log("collect") == "3.9\n3.10\nb.txt\n"
     assert len(kept(project)) == 3
@@ -96,7 +96,7 @@ def test_a_missing_artifact_fails_the_task_and_may_be_tried_again(project: Proje
         """,
     )
     project.write("src/README", "")
-    outcome = project.dagrun("run", "missing.yaml", "-o", "json")
+    outcome = project.answer("run", "missing.yaml", "-o", "json")
     assert outcome.json["status"] == "partial"
     reported = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
     assert (reported["never"]["error_type"], reported["never"]["error"]) == (
@@ -135,7 +135,7 @@ def test_what_a_workflow_writes_into_its_directory_is_kept_as_well(project: Proj
           - {id: show, depends_on: [draw, make], run: "ls ${{ tasks.draw.artifacts }} ${{ tasks.make.artifacts }}"}
         """,
     )
-    assert project.dagrun("run", "draw.yaml").code == 0
+    assert project.answer("run", "draw.yaml").code == 0
     assert kept(project) == {"draw/try2.svg", "draw/data.csv", "make/made.csv"}
     assert "try2.svg" in project.log("show")
 
@@ -158,21 +158,21 @@ FLAKY = """
 
 def test_a_resume_reads_what_was_kept_and_a_rerun_takes_it_over(project: Project) -> None:
     project.write("flaky.yaml", FLAKY)
-    first = project.dagrun("run", "flaky.yaml", "-o", "json")
+    first = project.answer("run", "flaky.yaml", "-o", "json")
     assert first.task("use")["error"] == f"artifact 'made.*' found nothing in {project.root}"
     project.write("fixed", "")
     (project.root / "app.txt").unlink()
-    resumed = project.dagrun("resume", "latest", "-o", "json")
+    resumed = project.answer("resume", "latest", "-o", "json")
     assert resumed.code == 0, resumed.err
     run_id = resumed.json["run_id"]
     assert project.log("use", 2) == f"{run_id}\n"
     assert project.log("last") == "made.2\n"
 
-    rerun = project.dagrun("rerun", run_id, "--from", "last", "-o", "json")
+    rerun = project.answer("rerun", run_id, "--from", "last", "-o", "json")
     assert rerun.code == 0, rerun.err
     assert project.log("last") == "made.2\n"
     assert kept(project, rerun.json["run_id"]) == {"build/app.txt", "use/made.2"}
-    again = project.dagrun("rerun", rerun.json["run_id"], "--from", "use", "-o", "json")
+    again = project.answer("rerun", rerun.json["run_id"], "--from", "use", "-o", "json")
     assert again.code == 0, again.err
     assert project.log("use") == f"{run_id}\n"  # build's result is still the first run's
     assert kept(project, run_id) == {"build/app.txt", "use/made.2"}
@@ -207,7 +207,7 @@ BESIDE = """
 def test_a_timeout_while_artifacts_are_copied_leaves_nothing(project: Project) -> None:
     large(project)
     project.write("large.yaml", LARGE % "500ms")
-    outcome = project.dagrun("run", "large.yaml", "-o", "json")
+    outcome = project.answer("run", "large.yaml", "-o", "json")
     assert outcome.task("keep")["status"] == "timed_out"
     assert kept(project) == set()
     assert not (project.run_dir() / "scratch").exists()
@@ -225,7 +225,7 @@ def test_a_kill_while_artifacts_are_copied_leaves_nothing_under_their_name(proje
     assert kept(project) == set()
     for path in directory.iterdir():
         os.truncate(path, 1)
-    outcome = project.dagrun("resume", "latest", "-o", "json")
+    outcome = project.answer("resume", "latest", "-o", "json")
     assert outcome.code == 0, outcome.err
     assert kept(project) == {f"keep/large/{number}.bin" for number in range(2)}
     assert not (project.run_dir() / "scratch").exists()

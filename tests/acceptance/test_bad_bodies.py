@@ -143,12 +143,12 @@ def test_a_bad_body_fails_alone_and_says_why(run: tuple[Project, Outcome], name:
 
 
 @pytest.mark.parametrize("name", FINE)
-def test_an_odd_body_that_does_its_work_is_well(run: tuple[Project, Outcome], name: str) -> None:
+def test_an_odd_body_that_does_its_work_succeeds(run: tuple[Project, Outcome], name: str) -> None:
     task = run[1].task(name)
     assert (task["status"], task["error"]) == ("success", None)
 
 
-def test_the_run_tells_what_failed(run: tuple[Project, Outcome]) -> None:
+def test_the_report_says_what_failed(run: tuple[Project, Outcome]) -> None:
     project, outcome = run
     assert outcome.code == 1
     assert outcome.json["status"] == "partial"

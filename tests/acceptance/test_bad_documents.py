@@ -57,7 +57,7 @@ def test_a_bad_document_is_refused_where_it_is_wrong(project: Project, name: str
     text, line, words = BAD[name]
     project.write("bad.yaml", text.encode() if isinstance(text, str) else text)
     before = project.files()
-    run = project.dagrun("run", "bad.yaml")
+    run = project.answer("run", "bad.yaml")
     assert (run.code, run.out) == (2, "")
     assert run.err.startswith("Error: ")
     assert words.lower() in run.err.lower()
@@ -71,17 +71,17 @@ def test_a_directory_a_missing_file_and_50_megabytes_are_refused_at_once(project
     project.write(
         "large.yaml", b"name: dag\ndescription: |\n" + b"  some more of the same\n" * 2_100_000 + ONE.encode()
     )
-    report = project.dagrun("validate", "dags", "none.yaml", "large.yaml", "dags/inner.yaml")
+    report = project.answer("validate", "dags", "none.yaml", "large.yaml", "dags/inner.yaml")
     assert report.code == 2
     assert "dags:1:1: error: " in report.out
     assert "none.yaml:1:1: error: " in report.out
     assert "large.yaml:1:1: error: " in report.out
     assert "dags/inner.yaml: valid (inner, 1 task)\n" in report.out
     assert report.err == "3 errors in 3 of 4 files\n"
-    assert {project.dagrun("run", name).code for name in ("dags", "none.yaml", "large.yaml")} == {2}
+    assert {project.answer("run", name).code for name in ("dags", "none.yaml", "large.yaml")} == {2}
 
 
-def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project) -> None:
+def test_all_errors_of_a_file_are_reported_at_once_with_their_lines(project: Project) -> None:
     project.write(
         "bad.yaml",
         """\
@@ -96,7 +96,7 @@ def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project
             depends_on: [c]
         """,
     )
-    report = project.dagrun("validate", "bad.yaml")
+    report = project.answer("validate", "bad.yaml")
     assert report.code == 2
     reported = [line for line in report.out.splitlines() if line.startswith("bad.yaml:")]
     assert sorted(line.split(": error: ")[0] for line in reported) == [
@@ -108,7 +108,7 @@ def test_all_errors_of_a_file_are_told_at_once_with_their_lines(project: Project
     assert "    8 |     retries: -1\n      |              ^\n" in report.out
 
 
-def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> None:
+def test_what_is_found_only_at_the_start_of_a_task_fails_that_task(project: Project) -> None:
     project.workflows("@workflow('here')\ndef here(): return {'cwd': os.getcwd()}\n")
     project.write("file", "not a directory")
     project.write(
@@ -124,7 +124,7 @@ def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> 
           - {id: fine, run: pwd}
         """,
     )
-    run = project.dagrun("run", "dag.yaml", "-o", "json")
+    run = project.answer("run", "dag.yaml", "-o", "json")
     assert run.code == 1
     errors = {task["id"]: task["error"] for task in run.json["tasks"]}
     nowhere = f"working_dir {project.root}/no/where: No such file or directory"
@@ -139,7 +139,7 @@ def test_what_only_the_machine_can_tell_is_one_failed_task(project: Project) -> 
 
 def test_strict_turns_a_warning_into_an_error(project: Project) -> None:
     project.write("odd.yaml", "tasks:\n  - {id: a, run: 'true', if: false}\n")
-    assert project.dagrun("validate", "odd.yaml").code == 0
-    run = project.dagrun("validate", "odd.yaml", "--strict")
+    assert project.answer("validate", "odd.yaml").code == 0
+    run = project.answer("validate", "odd.yaml", "--strict")
     assert run.code == 2
     assert "odd.yaml:2:30: error: 'a' can never start: 'if' is always false [unreachable]" in run.out

@@ -34,7 +34,7 @@ def listed(project: Project, *names: str) -> None:
     project.write("dagrun.toml", f"workflows = [{', '.join(repr(name) for name in names)}]\n")
 
 
-def test_what_can_be_read_is_listed_and_what_cannot_is_told(project: Project) -> None:
+def test_what_can_be_read_is_listed_and_what_cannot_is_reported(project: Project) -> None:
     for name, (text, _) in BAD.items():
         if text:
             project.write(name, text.encode())
@@ -47,7 +47,7 @@ def test_what_can_be_read_is_listed_and_what_cannot_is_told(project: Project) ->
         "dag.yaml", "name: dag\ntasks: [{id: a, workflow_ref: good}, {id: b, workflow_ref: loud}]\n"
     )
 
-    listing = project.dagrun("workflows", env={"DAGRUN_IMPORT_PATIENCE_MS": "10000"})
+    listing = project.answer("workflows", env={"DAGRUN_IMPORT_PATIENCE_MS": "10000"})
     assert listing.code == 2
     assert "good(name: str = 'you')\n    Say hello.\n" in listing.out
     assert "loud(name" in listing.out
@@ -64,7 +64,7 @@ def test_a_run_that_calls_no_workflow_reads_no_file(project: Project) -> None:
     project.write("dies.py", BAD["dies.py"][0])
     listed(project, "dies.py")
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, run: 'true'}]\n")
-    run = project.dagrun("run", "dag.yaml", "-q")
+    run = project.answer("run", "dag.yaml", "-q")
     assert run.code == 0, run.err
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_needs_the_bad_file_does_not_begin(project: Project, name: st
         project.write(name, BAD[name][0])
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, workflow_ref: wanted}]\n")
     before = project.files()
-    run = project.dagrun("run", "dag.yaml", "--workflows", name)
+    run = project.answer("run", "dag.yaml", "--workflows", name)
     assert (run.code, run.out) == (2, "")
     assert "RunnerError: Unknown workflow: wanted" in run.err
     assert BAD[name][1] in run.err  # why it is unknown
@@ -85,7 +85,7 @@ def test_a_module_may_be_named_as_well_as_a_file(project: Project) -> None:
     project.write("team/__init__.py", "")
     project.write("team/flows.py", GOOD)
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, workflow_ref: good, params: {name: Ada}}]\n")
-    run = project.dagrun("run", "dag.yaml", "--workflows", "team.flows", "-o", "json")
+    run = project.answer("run", "dag.yaml", "--workflows", "team.flows", "-o", "json")
     assert run.task("a")["outputs"] == {"greeting": "hello Ada"}
-    unknown = project.dagrun("workflows", "--workflows", "team.flwos")
+    unknown = project.answer("workflows", "--workflows", "team.flwos")
     assert (unknown.code, "No module named 'team.flwos'" in unknown.err) == (2, True)

@@ -27,7 +27,7 @@ def test_every_group_prints_its_rows() -> None:
     assert "measuring payload ..." in done.stderr
 
 
-def test_rows_can_be_chosen_and_a_slip_is_told() -> None:
+def test_rows_can_be_chosen_and_a_wrong_name_is_reported() -> None:
     assert len(bench("events").stdout.splitlines()) == 4
     slip = bench("evnets")
     assert slip.returncode == 2

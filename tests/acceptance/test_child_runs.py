@@ -88,7 +88,9 @@ def test_a_tree_of_runs_succeeds_and_outputs_come_back(tree: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_cancels_the_whole_tree_and_a_resume_continues_it(tree: Project, signum: signal.Signals) -> None:
+def test_a_signal_cancels_the_whole_tree_and_a_resume_continues_it(
+    tree: Project, signum: signal.Signals
+) -> None:
     process = started(tree)
     process.send_signal(signum)
     assert tree.finish(process).code == 128 + signum
@@ -156,7 +158,9 @@ def test_a_child_run_is_resumed_alone_only_while_nothing_above_it_lives(tree: Pr
 
 
 @pytest.mark.slow
-def test_a_child_document_that_disappears_or_is_damaged_before_a_resume_does_not_matter(tree: Project) -> None:
+def test_a_child_document_that_disappears_or_is_damaged_before_a_resume_does_not_matter(
+    tree: Project,
+) -> None:
     process = started(tree)
     process.kill()
     process.wait()

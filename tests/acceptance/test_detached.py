@@ -19,7 +19,7 @@ def test_a_detached_run_outlives_its_command(project: Project) -> None:
     command = project.dagrun("run", "dag.yaml", "--detach", "-p", "word=hello", "-o", "json")
     assert command.code == 0
     run = command.json["run_id"]
-    assert project.dagrun("status", run, "-o", "json").json["status"] in ("running", "success")
+    assert project.answer("status", run, "-o", "json").json["status"] in ("running", "success")
     wait_for("the end of the run", lambda: "dag_done" in project.names(run))
     assert (project.root / "said").read_text() == "hello\n"
 
@@ -47,11 +47,11 @@ def test_it_returns_when_the_first_event_is_recorded_and_not_before(project: Pro
     path = f"{project.root / 'faults'}:{os.environ.get('PYTHONPATH', '')}"
     command = project.start("run", "dag.yaml", "--detach", "--run-id", "it", env={"PYTHONPATH": path})
     wait_for("the journal", (project.root / "logs/runs/it/events.jsonl").exists)
-    assert project.dagrun("status", "it", "-o", "json").json["status"] == "pending"
+    assert project.answer("status", "it", "-o", "json").json["status"] == "pending"
     assert command.poll() is None
     project.write("go", "")
     assert project.finish(command).code == 0
-    assert project.dagrun("status", "it", "-o", "json").json["status"] in ("running", "success")
+    assert project.answer("status", "it", "-o", "json").json["status"] in ("running", "success")
     wait_for("the end of the run", lambda: "dag_done" in project.names("it"))
 
 

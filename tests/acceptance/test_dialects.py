@@ -1,4 +1,4 @@
-"""One DAG in three dialects, through the executable: the same plan, the same events, the same end."""
+"""One DAG in three dialects, through all of dagrun: the same plan, the same events, the same end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def reported(project: Project, dialect: str, shape: str) -> tuple[Any, ...]:
     """What a user sees of it: the picture, the exit code, the events, and how each task ended."""
     name = f"{dialect}.yaml"
     project.write(name, written(dialect, SHAPES[shape], SCRIPT))
-    graph = project.dagrun("plan", name, "--graph", "json").json
-    outcome = project.dagrun("run", name, "--max-parallel", "1", "-o", "json")
+    graph = project.answer("plan", name, "--graph", "json").json
+    outcome = project.answer("run", name, "--max-parallel", "1", "-o", "json")
     events = [{key: event[key] for key in event.keys() - VARYING} for event in project.events()]
     ends = [(task["id"], task["status"], task["reason"]) for task in outcome.json["tasks"]]
     return graph, outcome.code, events, ends

@@ -46,29 +46,29 @@ def test_a_recipe_ends_as_it_says(project: Project, path: Path) -> None:
     for promise in promises:
         words, given = spoken(promise["command"])
         assert words[:2] == ["run", path.name]
-        run = project.dagrun(*words, "-o", "json", env=given)
+        run = project.answer(*words, "-o", "json", env=given)
         assert run.json["status"] == promise["status"]
         assert ", ".join(map(reported, run.json["tasks"])) == promise["tasks"]
         assert run.code == EXIT_CODES[promise["status"]]
 
 
 @pytest.mark.parametrize("block", SEEN, ids=str)
-def test_what_a_readme_shows_is_seen(project: Project, block: Block) -> None:
+def test_a_command_of_a_readme_prints_what_the_readme_shows(project: Project, block: Block) -> None:
     shutil.copytree(block.page.parent, project.root, dirs_exist_ok=True)
     command, *shown = block.text.splitlines()
     words, given = spoken(command.removeprefix("$ "))
-    done = project.dagrun(*words, env=given)
+    done = project.answer(*words, env=given)
     assert [line for line in shown if line not in (done.out + done.err).splitlines()] == []
 
 
 def test_the_pipeline_in_containers(project: Project) -> None:
     """Without an engine each job that would start fails alone."""
     shutil.copy(CONTAINED, project.root)
-    assert project.dagrun("validate", CONTAINED.name).code == 0
-    assert project.dagrun("plan", CONTAINED.name, "-o", "json").json["waves"] == [
+    assert project.answer("validate", CONTAINED.name).code == 0
+    assert project.answer("plan", CONTAINED.name, "-o", "json").json["waves"] == [
         ["build"], ["test-unit", "test-integration"], ["deploy-staging"], ["notify"],
     ]  # fmt: skip
-    run = project.dagrun(
+    run = project.answer(
         "run", CONTAINED.name, "-o", "json", env={"DOCKER_HOST": f"unix://{project.root}/none.sock"}
     )
     assert (run.code, run.json["status"]) == (1, "failed")
@@ -83,17 +83,17 @@ def test_the_pipeline_in_containers(project: Project) -> None:
 
 
 @pytest.mark.parametrize("block", FIRST_PAGES, ids=str)
-def test_what_a_newcomer_reads_first_runs(project: Project, block: Block) -> None:
+def test_the_dags_of_the_first_pages_run(project: Project, block: Block) -> None:
     project.write("dag.yaml", block.text)
-    assert project.dagrun("run", "dag.yaml", "-o", "json").json["status"] == "success"
+    assert project.answer("run", "dag.yaml", "-o", "json").json["status"] == "success"
 
 
 def test_what_the_cookbook_promises_beyond_states(project: Project) -> None:
     shutil.copytree(COOKBOOK, project.root, dirs_exist_ok=True)
-    outputs = project.dagrun("run", "15-outputs-of-a-run.yaml", "-o", "json").json["outputs"]
+    outputs = project.answer("run", "15-outputs-of-a-run.yaml", "-o", "json").json["outputs"]
     assert outputs == {"version": "2.0.1", "label": "2.0.1-stable", "files": ["a.tar.gz", "a.whl"]}
-    project.dagrun("run", "14-secrets.yaml", env={"DEMO_TOKEN": "correct-horse-battery"})
+    project.answer("run", "14-secrets.yaml", env={"DEMO_TOKEN": "correct-horse-battery"})
     assert project.log("call") == "Authorization: Bearer ***\n"
-    refused = project.dagrun("run", "07-deploy-by-param.yaml", "--param", "target=moon")
+    refused = project.answer("run", "07-deploy-by-param.yaml", "--param", "target=moon")
     assert refused.code == 2
     assert "must be one of staging, production" in refused.err

@@ -73,8 +73,8 @@ def test_every_line_of_every_attempt_arrives_once(project: Project) -> None:
     assert reported["after.1"] == [str(i) for i in range(1, 5001)]
     assert len(lines) == sum(map(len, reported.values()))
     assert project.finish(run).code == 0
-    assert sorted(project.dagrun("logs", "r", "-f").out.splitlines()) == sorted(lines)
-    one = project.dagrun("logs", "r", "again", "-f", "-o", "json").out.splitlines()
+    assert sorted(project.answer("logs", "r", "-f").out.splitlines()) == sorted(lines)
+    one = project.answer("logs", "r", "again", "-f", "-o", "json").out.splitlines()
     assert [json.loads(line) for line in one] == [
         {"task_id": "again", "attempt": 1, "line": "try 1"},
         {"task_id": "again", "attempt": 2, "line": "try 2"},
@@ -161,10 +161,10 @@ def test_a_watched_status_is_printed_anew_when_something_has_changed(project: Pr
     assert 1 <= len(blocks) <= 4
     assert "Status: success" in blocks[-1]
     project.finish(run)
-    final = project.dagrun("status", "r", "--watch")
-    assert final.out == project.dagrun("status", "r").out
-    reported = project.dagrun("status", "r", "--watch", "-o", "json")
-    assert reported.json == project.dagrun("status", "r", "-o", "json").json
+    final = project.answer("status", "r", "--watch")
+    assert final.out == project.answer("status", "r").out
+    reported = project.answer("status", "r", "--watch", "-o", "json")
+    assert reported.json == project.answer("status", "r", "-o", "json").json
 
 
 def test_a_reader_that_has_seen_enough_ends_the_following(project: Project) -> None:
@@ -256,5 +256,5 @@ def test_what_does_not_exist_is_refused_at_once(project: Project) -> None:
         outcome = project.dagrun(*command)
         assert (outcome.code, outcome.out) == (2, "")
         assert "run 'nope' not found" in outcome.err
-    outcome = project.dagrun("logs", "latest", "biuld", "-f")
+    outcome = project.answer("logs", "latest", "biuld", "-f")
     assert (outcome.code, "did you mean 'build'?" in outcome.err) == (2, True)

@@ -1,4 +1,4 @@
-"""What lies beside a DAG: modules that replace nothing, projects of other users, runs that somebody else has made."""
+"""Foreign files next to a DAG: modules, which replace nothing, projects of other users, and runs that others have created."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Out
     dag = {"name": "dag", "on_error": "continue", "max_parallel": 1, "secrets": ["SECRET"], "tasks": tasks}
     project.write("dag.yaml", json.dumps(dag))
     try:
-        outcome = project.dagrun("run", "dag.yaml", "-o", "json", env={"SECRET": "long enough"})
+        outcome = project.answer("run", "dag.yaml", "-o", "json", env={"SECRET": "long enough"})
         project.assert_clean()
         yield project, outcome
     finally:
@@ -147,7 +147,7 @@ def after(project: Project, damage: str, below: dict[str, Any]) -> Outcome:
         {"id": "c", "run": "true", "depends_on": ["b"], "trigger": "failure"},
     ]
     project.write("dag.yaml", json.dumps({"name": "dag", "tasks": tasks}))
-    return project.dagrun("run", "dag.yaml", "-o", "json")
+    return project.answer("run", "dag.yaml", "-o", "json")
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -166,7 +166,7 @@ def test_what_lies_where_a_task_gets_its_parameters_is_replaced(project: Project
 
 
 @pytest.mark.parametrize("below", BELOW)
-def test_whoever_needs_outputs_that_are_gone_fails_and_names_the_file(project: Project, below: str) -> None:
+def test_a_task_that_needs_missing_outputs_fails_and_names_the_file(project: Project, below: str) -> None:
     outcome = after(project, "rm outputs/a.1.json", BELOW[below])
     task = outcome.task("b")
     assert task["status"] == "failed"
@@ -183,6 +183,6 @@ def test_a_run_whose_outputs_are_made_of_a_file_that_is_gone_fails_and_names_it(
     ]
     dag = {"name": "dag", "tasks": tasks, "outputs": {"page": "${{ tasks.a.outputs.page }}"}}
     project.write("dag.yaml", json.dumps(dag))
-    outcome = project.dagrun("run", "dag.yaml", "-o", "json")
+    outcome = project.answer("run", "dag.yaml", "-o", "json")
     assert outcome.json["status"] == "failed"
     assert "outputs/a.1.json is missing" in outcome.json["reason"]

@@ -60,8 +60,8 @@ def test_what_a_task_leaves_running_leaves_a_trace(project: Project) -> None:
         ("wrong", "1 process that it left running was ended"),
     ],
 )
-def test_why_tells_it(project: Project, name: str, what: str) -> None:
+def test_why_names_the_processes_that_were_left_running(project: Project, name: str, what: str) -> None:
     project.workflows(WORKFLOWS)
     project.write("dag.yaml", DAG)
     project.dagrun("run", "dag.yaml", "--only", name, env={"SECRET": "long enough"})
-    assert what in project.dagrun("why", "latest", name).out
+    assert what in project.answer("why", "latest", name).out

@@ -25,7 +25,7 @@ def test_they_all_end(project: Project) -> None:
     assert (outcome.code, outcome.err) == (0, "")
 
 
-def test_a_signal_is_obeyed_while_they_begin(project: Project) -> None:
+def test_a_signal_cancels_the_run_while_they_start(project: Project) -> None:
     many(project, "sleep 300")
     process = project.start("run", "dag.yaml", "-q")
     wait_for("the first start", lambda: "task_start t0" in project.names())

@@ -8,8 +8,8 @@ from tests.unit.documents.dialects.test_seeds import S0, S3_PIPELINE
 
 def test_steps_without_an_action_end_well_at_once(project: Project) -> None:
     project.write("two.yaml", S0)
-    assert "1. build (noop, depends_on: none)" in project.dagrun("run", "two.yaml", "--dry-run").out
-    outcome = project.dagrun("run", "two.yaml", "-o", "json")
+    assert "1. build (noop, depends_on: none)" in project.answer("run", "two.yaml", "--dry-run").out
+    outcome = project.answer("run", "two.yaml", "-o", "json")
     assert outcome.code == 0, outcome.err
     assert [(task["kind"], task["status"], task["changed"]) for task in outcome.json["tasks"]] == [
         ("noop", "success", False), ("noop", "success", False),
@@ -29,7 +29,7 @@ def test_a_noop_joins_and_has_changed_nothing(project: Project) -> None:
           - {name: idle, dependsOn: [both], run: "true", only_if_changed: true}
         """,
     )
-    outcome = project.dagrun("run", "join.yaml", "-o", "json")
+    outcome = project.answer("run", "join.yaml", "-o", "json")
     assert {task["id"]: task["status"] for task in outcome.json["tasks"]} == {
         "a": "success", "b": "success", "both": "success", "after": "success", "idle": "skipped",
     }  # fmt: skip
@@ -49,9 +49,9 @@ def test_a_task_that_needs_a_container_fails_alone_and_at_once(project: Project)
           - {id: alone, run: "true"}
         """,
     )
-    dry = project.dagrun("run", "mixed.yaml", "--dry-run").out
+    dry = project.answer("run", "mixed.yaml", "--dry-run").out
     assert "1. image (container: python:${{ params.v }}, depends_on: none)" in dry
-    outcome = project.dagrun("run", "mixed.yaml", "-o", "json")
+    outcome = project.answer("run", "mixed.yaml", "-o", "json")
     assert outcome.code == 1
     assert outcome.json["status"] == "partial"
     assert {task["id"]: (task["status"], task["attempt"]) for task in outcome.json["tasks"]} == {
@@ -84,7 +84,7 @@ def test_expressions_around_a_container_are_evaluated_all_the_same(project: Proj
             services: {db: {image: x, env: {V: "${{ tasks.first.outputs.v }}"}}}
         """,
     )
-    project.dagrun("run", "bad.yaml")
+    project.answer("run", "bad.yaml")
     reported = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
     missing = "tasks.first.outputs has no 'v'; it is empty"
     assert {name: event["error"] for name, event in reported.items()} == {
@@ -95,7 +95,7 @@ def test_expressions_around_a_container_are_evaluated_all_the_same(project: Proj
 
 def test_a_pipeline_of_images_runs_by_its_rules_without_an_engine(project: Project) -> None:
     project.write("ci.yaml", S3_PIPELINE)
-    outcome = project.dagrun("run", "ci.yaml", "-o", "json")
+    outcome = project.answer("run", "ci.yaml", "-o", "json")
     assert outcome.code == 1
     assert {task["id"]: task["reason"] for task in outcome.json["tasks"]} == {
         "build": "TaskFailed", "test-unit": "DependencyFailed", "test-integration": "DependencyFailed",

@@ -53,13 +53,13 @@ def ended(project: Project, run_id: str, status: str) -> bool:
 
 def test_once_runs_what_is_due_and_a_second_time_finds_nothing_due(project: Project) -> None:
     a_project(project, "echo $DAGRUN_SCHEDULED_AT", tenant="acme")
-    first = project.dagrun("scheduler", "--once", *AT)
+    first = project.answer("scheduler", "--once", *AT)
     assert first.code == 0
     assert reported(project) == ["schedule_enqueued", "run_started", "run_finished"]
     start = project.events()[0]
     assert (start["trigger"], start["schedule_id"], start["tenant"]) == ("schedule", "job", "acme")
     assert project.log("t") == "2026-11-16T08:00:00.000Z\n"
-    again = project.dagrun("scheduler", "--once", *AT)
+    again = project.answer("scheduler", "--once", *AT)
     assert (again.code, again.out) == (0, "Nothing is due at 2026-11-16 08:00 UTC.\n")
 
 
@@ -68,7 +68,7 @@ def test_once_ends_with_1_when_a_run_fails_and_runs_the_others(project: Project)
     project.write("configs/dags/good.yaml", "name: good\ntasks:\n  - {id: t, run: 'true'}\n")
     project.write("configs/schedules/more.yml", "id: good\ncron: '* * * * *'\ndag: configs/dags/good.yaml\n")
     project.write("configs/schedules/bad.yaml", "- id: bad\n  cron: '61 * * * *'\n  dag: good\n")
-    outcome = project.dagrun("scheduler", "--once", *AT, "-o", "json")
+    outcome = project.answer("scheduler", "--once", *AT, "-o", "json")
     assert outcome.code == 1
     assert {run["schedule_id"]: run["status"] for run in outcome.json["runs"]} == {
         "job": "failed",
@@ -78,12 +78,12 @@ def test_once_ends_with_1_when_a_run_fails_and_runs_the_others(project: Project)
     assert "configs/schedules/bad.yaml:2:" in outcome.err
 
 
-def test_a_dag_that_cannot_run_is_told_with_its_place_and_recorded(project: Project) -> None:
+def test_a_dag_that_cannot_run_is_reported_with_its_position_and_recorded(project: Project) -> None:
     a_project(project)
     project.write("configs/schedules/gone.yaml", "- id: gone\n  cron: '* * * * *'\n  dag: nowhere.yaml\n")
     project.write("configs/dags/calls.yaml", "name: calls\ntasks:\n  - {id: t, workflow_ref: nobody}\n")
     project.write("configs/schedules/calls.yaml", "- id: calls\n  cron: '* * * * *'\n  dag: calls\n")
-    outcome = project.dagrun("scheduler", "--once", *AT)
+    outcome = project.answer("scheduler", "--once", *AT)
     assert outcome.code == 1
     assert "configs/schedules/gone.yaml:3:8: error: DAG 'nowhere.yaml' not found" in outcome.err
     skipped = {line["schedule_id"]: line for line in state(project) if line["event"] == "schedule_skipped"}
@@ -98,7 +98,7 @@ def test_a_dag_that_cannot_run_is_told_with_its_place_and_recorded(project: Proj
 def test_a_dry_run_writes_nothing(project: Project) -> None:
     a_project(project)
     before = project.files()
-    outcome = project.dagrun("scheduler", "--once", "--dry-run", *AT)
+    outcome = project.answer("scheduler", "--once", "--dry-run", *AT)
     assert outcome.out == "DRY RUN: 2026-11-16 08:00 UTC\n  job: would run job for 2026-11-16 08:00\n"
     assert project.files() == before
 
@@ -112,15 +112,15 @@ def test_wrong_uses_write_nothing_either(project: Project) -> None:
         ["--once", "--at", "soon"],
         ["--once", "--dir", "x"],
     ):
-        outcome = project.dagrun("scheduler", *words)
+        outcome = project.answer("scheduler", *words)
         assert (outcome.code, outcome.out) == (2, ""), words
     (project.root / "empty").mkdir()
-    outcome = project.dagrun("scheduler", "--once", "--dir", "empty")
+    outcome = project.answer("scheduler", "--once", "--dir", "empty")
     assert (outcome.code, outcome.out) == (1, "No schedules found in empty\n")
     assert project.files() == before | {"empty"}
 
 
-def test_parameters_come_as_they_were_written(project: Project) -> None:
+def test_parameters_arrive_as_they_were_written(project: Project) -> None:
     a_project(project, params='{region: "3.10", list: [1, "ü"]}')
     project.write(
         "configs/dags/job.yaml",
@@ -132,26 +132,26 @@ def test_parameters_come_as_they_were_written(project: Project) -> None:
           - {id: t, run: 'true'}
         """,
     )
-    assert project.dagrun("scheduler", "--once", *AT).code == 0
+    assert project.answer("scheduler", "--once", *AT).code == 0
     assert project.events()[0]["params"] == {"region": "3.10", "list": [1, "ü"]}
 
 
-def test_schedules_tells_the_next_fires_and_the_last_outcome(project: Project) -> None:
+def test_schedules_shows_the_next_fires_and_the_last_outcome(project: Project) -> None:
     a_project(project, "exit 1")
-    project.dagrun("scheduler", "--once", *AT)
-    (job,) = project.dagrun("schedules", "--next", "3", "-o", "json").json["schedules"]
+    project.answer("scheduler", "--once", *AT)
+    (job,) = project.answer("schedules", "--next", "3", "-o", "json").json["schedules"]
     assert {name: job[name] for name in ("id", "cron", "timezone", "dag", "tenant", "enabled")} == {
         "id": "job", "cron": "* * * * *", "timezone": "UTC", "dag": "job", "tenant": None, "enabled": True,
     }  # fmt: skip
     assert len(job["next"]) == 3
     assert job["last"]["status"] == "failed"
-    assert "failed" in project.dagrun("schedules").out
+    assert "failed" in project.answer("schedules").out
 
 
 @pytest.mark.parametrize("at", ["0002-01-01T00:00Z", "0999-12-31T23:59Z", "8999-12-31T23:59Z"])
 def test_any_minute_from_the_second_year_on_can_be_asked_for(project: Project, at: str) -> None:
     a_project(project, "echo $DAGRUN_SCHEDULED_AT")
-    outcome = project.dagrun("scheduler", "--once", "--at", at)
+    outcome = project.answer("scheduler", "--once", "--at", at)
     assert outcome.code == 0, outcome.err
     (enqueued,) = [line for line in state(project) if line["event"] == "schedule_enqueued"]
     assert enqueued["minute"] == at.replace("T", " ").removesuffix("Z")
@@ -160,7 +160,7 @@ def test_any_minute_from_the_second_year_on_can_be_asked_for(project: Project, a
 @pytest.mark.parametrize("at", ["0001-12-31T23:59Z", "9000-01-01T00:00Z", "9999-12-31T23:59Z"])
 def test_a_minute_beyond_the_calendar_is_refused(project: Project, at: str) -> None:
     a_project(project)
-    outcome = project.dagrun("scheduler", "--once", "--at", at)
+    outcome = project.answer("scheduler", "--once", "--at", at)
     assert outcome.code == 2
     assert f"--at: '{at}' is out of range" in outcome.err
     assert state(project) == []
@@ -188,7 +188,7 @@ def test_asked_to_stop_it_gives_a_grace_then_leaves_nothing_running_and_the_next
     assert project.finish(serving).code == 0
     wait_for("the end of its processes", lambda: not project.processes())
     run_id = state(project)[0]["run_id"]
-    assert project.dagrun("status", run_id, "-o", "json").json["status"] == "interrupted"
+    assert project.answer("status", run_id, "-o", "json").json["status"] == "interrupted"
     project.write("go", "")
     again = project.start("scheduler", "--serve", env=env)
     wait_for("the end of the run", lambda: ended(project, run_id, "success"))
@@ -198,7 +198,7 @@ def test_asked_to_stop_it_gives_a_grace_then_leaves_nothing_running_and_the_next
     assert "dag_resume" in project.names(run_id)
 
 
-def test_a_run_outlives_a_scheduler_that_is_killed_and_its_end_is_told_by_the_next(project: Project) -> None:
+def test_the_run_of_a_killed_scheduler_continues_and_the_next_one_records_its_end(project: Project) -> None:
     a_project(project, "touch begun; while ! test -e go; do sleep 0.05; done")
     serving = project.start("scheduler", "--serve", env=EVERY)
     wait_for("the body", (project.root / "begun").exists, MINUTE + PATIENCE)
@@ -229,7 +229,7 @@ SAYS = "echo $DAGRUN_SCHEDULE_ID $DAGRUN_SCHEDULED_AT ${{ run.scheduled_at }}"
 
 def test_the_minute_of_a_fire_belongs_to_its_run_over_resume_and_rerun(project: Project) -> None:
     a_project(project, f"{SAYS}; test -e go")
-    assert project.dagrun("scheduler", "--once", *AT).code == 1
+    assert project.answer("scheduler", "--once", *AT).code == 1
     project.write("go", "")
     assert project.dagrun("resume", "-q").code == 0
     line = "job 2026-11-16T08:00:00.000Z 2026-11-16T08:00:00.000Z\n"
@@ -252,20 +252,20 @@ def test_a_schedule_that_is_settled_beyond_now_is_shown_and_reset(project: Proje
         '{"timestamp":"2026-01-01T00:00:00.000Z","event":"claim","minute":"2100-01-01 00:00","run_id":"r"}\n'
     )
     claims = project.write("logs/schedules/job.jsonl", ahead)
-    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    (job,) = project.answer("schedules", "-o", "json").json["schedules"]
     assert (job["settled_until"], job["next"]) == ("2100-01-01 00:00", ["2100-01-01T00:01:00.000Z"])
-    assert "job is settled until 2100-01-01 00:00 UTC" in project.dagrun("schedules").out
-    once = project.dagrun("scheduler", "--once")
+    assert "job is settled until 2100-01-01 00:00 UTC" in project.answer("schedules").out
+    once = project.answer("scheduler", "--once")
     assert (once.code, state(project)) == (0, [])
     assert "It fires next at 2100-01-01 00:01 UTC" in once.err
-    assert project.dagrun("schedules", "reset", "job").out.startswith(
+    assert project.answer("schedules", "reset", "job").out.startswith(
         "job was settled until 2100-01-01 00:00 UTC"
     )
     assert '"event":"reset"' in claims.read_text()
-    (job,) = project.dagrun("schedules", "-o", "json").json["schedules"]
+    (job,) = project.answer("schedules", "-o", "json").json["schedules"]
     assert "settled_until" not in job
     assert job["next"][0] < "2100"
-    again = project.dagrun("schedules", "reset", "job")
+    again = project.answer("schedules", "reset", "job")
     assert (again.code, again.out) == (0, "job is not settled beyond now: nothing was changed.\n")
     for words in (["schedules", "reset", "jobs"], ["schedules", "reset"], ["schedules", "rest", "job"]):
         assert project.dagrun(*words).code == 2
@@ -281,17 +281,17 @@ def test_a_queued_run_is_listed_shown_and_cancelled(project: Project) -> None:
     wait_for("the first run", (project.root / "begun").exists)
     second = project.start("scheduler", "--once", "--at", "2026-11-16T08:01Z")
     wait_for("the second run", lambda: reported(project).count("schedule_enqueued") == 2)
-    queued, running = project.dagrun("runs", "-o", "json").json["runs"]
+    queued, running = project.answer("runs", "-o", "json").json["runs"]
     assert (queued["status"], running["status"]) == ("pending", "running")
     run_id = queued["run_id"]
-    assert project.dagrun("runs", "--status", "pending", "-o", "json").json["runs"] == [queued]
-    assert project.dagrun("status", run_id, "-o", "json").json["params"] == {}
-    assert f"after {running['run_id']}" in project.dagrun("status", run_id).out
-    logs = project.dagrun("logs", run_id)
+    assert project.answer("runs", "--status", "pending", "-o", "json").json["runs"] == [queued]
+    assert project.answer("status", run_id, "-o", "json").json["params"] == {}
+    assert f"after {running['run_id']}" in project.answer("status", run_id).out
+    logs = project.answer("logs", run_id)
     assert (logs.code, logs.err.splitlines()[0]) == (2, f"Error: run '{run_id}' is queued: it has not begun")
     assert project.dagrun("cancel", run_id, "--reason", "not today").code == 0
     assert project.finish(second).code == 1
-    assert project.dagrun("status", run_id, "-o", "json").json["status"] == "cancelled"
+    assert project.answer("status", run_id, "-o", "json").json["status"] == "cancelled"
     assert project.events(run_id)[0]["scheduled_at"] == "2026-11-16T08:01:00.000Z"
     assert ended(project, run_id, "cancelled")
     project.write("go", "")
@@ -312,7 +312,7 @@ def test_an_invalid_schedule_is_found_before_it_fires(project: Project) -> None:
         outcome = project.dagrun(*words)
         assert (outcome.code, at in outcome.err) == (2, True), outcome
     assert "job: would skip 2026-11-16 08:00 (InvalidParams)" in outcome.out
-    outcome = project.dagrun("scheduler", "--once", *AT)
+    outcome = project.answer("scheduler", "--once", *AT)
     assert outcome.code == 1
     assert [line["reason"] for line in state(project)] == ["InvalidParams"]
 
@@ -323,7 +323,7 @@ def test_validate_reads_every_document_and_schedule_of_the_project(project: Proj
         "configs/schedules/more.yml", "- {id: job, cron: '61 * * * *', timezone: Mars, dag: nowhere}\n"
     )
     project.write("configs/schedules/days.yml", "- {id: days, cron: '0 9 */2 * 1', dag: job}\n")
-    outcome = project.dagrun("validate", "-o", "json")
+    outcome = project.answer("validate", "-o", "json")
     files = {file["path"]: file for file in outcome.json["files"]}
     assert outcome.code == 2
     assert files["configs/dags/job.yaml"]["errors"] == []
@@ -333,7 +333,7 @@ def test_validate_reads_every_document_and_schedule_of_the_project(project: Proj
         "unknown-zone",
     ]
     assert [each["code"] for each in files["configs/schedules/days.yml"]["warnings"]] == ["cron-days"]
-    assert project.dagrun("validate", "configs/schedules/days.yml").code == 0
+    assert project.answer("validate", "configs/schedules/days.yml").code == 0
 
 
 # --- signals, streams and disks ----------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_a_full_stdout_and_stderr_change_nothing(project: Project) -> None:
 
 def test_once_on_a_full_disk_fails_and_says_so(project: Project) -> None:
     a_project(project)
-    project.dagrun("scheduler", "--once", *AT)
+    project.answer("scheduler", "--once", *AT)
     size = (project.root / "logs/schedules/job.jsonl").stat().st_size
     # No file may grow beyond what the claims have: whatever the next minute needs cannot be written.
     words = ["sh", "-c", f'ulimit -f {size // 512}; exec "$@"', "sh", sys.executable, "-m", "dagrun"]

@@ -17,7 +17,7 @@ def run(project: Project, tasks: dict[str, dict[str, object]]) -> Outcome:
     """Run the tasks side by side, each for itself."""
     listed = [{"id": name, **task} for name, task in tasks.items()]
     project.write("dag.yaml", json.dumps({"name": "dag", "on_error": "continue", "tasks": listed}))
-    return project.dagrun("run", "dag.yaml", "-o", "json")
+    return project.answer("run", "dag.yaml", "-o", "json")
 
 
 def test_how_a_command_can_end(project: Project) -> None:
@@ -194,7 +194,7 @@ OUTPUTS = """
 
 def test_no_number_size_or_name_of_outputs_keeps_a_dependent_from_starting(project: Project) -> None:
     project.write("dag.yaml", OUTPUTS)
-    outcome = project.dagrun("run", "dag.yaml", "-o", "json")
+    outcome = project.answer("run", "dag.yaml", "-o", "json")
     assert outcome.task("below")["status"] == "success", project.log("below")
     said, *lines = project.log("below").splitlines()
     assert said.startswith("dagrun: not set, as the environment cannot hold it: ")
@@ -211,7 +211,7 @@ def test_no_number_size_or_name_of_outputs_keeps_a_dependent_from_starting(proje
     assert (outcome.task("names")["attempt"], outcome.task("holds")["attempt"]) == (1, 0)
 
 
-def test_an_environment_that_the_system_does_not_take_is_told(project: Project) -> None:
+def test_an_environment_that_the_system_refuses_is_reported(project: Project) -> None:
     outcome = run(project, {"a": {"run": "true", "env": {"X": "x" * 140_000}}})
     assert outcome.task("a")["error"].startswith(
         "the environment variable X takes 140,002 bytes with its name; "
@@ -245,7 +245,7 @@ FAILING = """
 
 def test_what_a_failed_attempt_wrote_and_made_can_be_read(project: Project) -> None:
     project.write("dag.yaml", FAILING)
-    outcome = project.dagrun("run", "dag.yaml", "-o", "json")
+    outcome = project.answer("run", "dag.yaml", "-o", "json")
     assert project.log("looks") == "2 v true\nreport\nx\nnone\n"
     events = {event["task_id"]: event for event in project.events() if event["event"] == "task_fail"}
     assert (events["test"]["error"], events["test"]["outputs"]) == ("exit code 4", {"passed": "2"})
@@ -274,7 +274,7 @@ def test_an_exit_code_can_skip_a_task_or_be_tolerated(project: Project) -> None:
         "exit code 99",
     )
     assert (nothing["attempt"], outcome.task("below")["status"]) == (1, "success")
-    assert "nothing skipped: ExitCode <- exit code 99" in project.dagrun("why", "latest", "nothing").out
+    assert "nothing skipped: ExitCode <- exit code 99" in project.answer("why", "latest", "nothing").out
 
 
 LOCALES = """

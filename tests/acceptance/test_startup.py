@@ -11,14 +11,11 @@ import pytest
 from tests.acceptance.harness import LONGEST, Project
 
 PROBE = """
-import sys
+import atexit, sys
 sys.argv = ["dagrun", *sys.argv[1:]]
 from dagrun.__main__ import main
-try:
-    main()
-except SystemExit:
-    pass
-print("MODULES", *sys.modules)
+atexit.register(lambda: print("MODULES", *sys.modules))
+main()
 """
 NOOP = """
 @workflow("noop")
@@ -32,7 +29,7 @@ def loaded(project: Project, *args: str) -> set[str]:
     """The modules that a command has imported by its end."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *args],
-        capture_output=True, text=True, cwd=project.root, env=project.environment(), check=True, timeout=LONGEST,
+        capture_output=True, text=True, cwd=project.root, env=project.environment(), timeout=LONGEST,
     )  # fmt: skip
     return set(done.stdout.rpartition("MODULES ")[2].split())
 
@@ -91,6 +88,51 @@ def test_validate_reads_workflows_without_a_loop(project: Project) -> None:
     }
 
 
+@pytest.mark.parametrize("args", [["status"], ["runs"], ["logs"], ["why", "latest", "a"]])
+def test_answers_about_runs_need_neither_yaml_nor_pydantic(project: Project, args: list[str]) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'echo hello'}]")
+    assert project.dagrun("run", "dag.yaml").code == 0
+    assert loaded(project, *args) & (HEAVY | {"dagrun.documents.dialects.detect"}) == set()
+
+
+@pytest.mark.parametrize("args", [["validate", "dag.yaml"], ["run", "dag.yaml"], ["plan", "dag.yaml"]])
+def test_a_document_that_was_checked_before_is_not_parsed_again(project: Project, args: list[str]) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
+    project.dagrun("run", "dag.yaml")  # creates the directory of runs, beside which the cache is
+    assert "yaml" in loaded(project, *args)
+    project.dagrun("validate", "dag.yaml")
+    assert not loaded(project, *args) & {"yaml", "pydantic", "dagrun.documents.validation.check"}
+    project.write("dag.yaml", "tasks: [{id: a, run: 'echo changed'}]")
+    assert "yaml" in loaded(project, *args)
+
+
+def test_a_document_with_an_error_is_checked_each_time(project: Project) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
+    project.dagrun("run", "dag.yaml")
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true', depends_on: [b]}]")
+    first, second = (project.dagrun("validate", "dag.yaml") for _ in range(2))
+    assert first.code == second.code == 2
+    assert "non-existent task 'b'" in second.out
+
+
+def test_a_dry_run_keeps_nothing(project: Project) -> None:
+    project.write("dag.yaml", "tasks: [{id: a, run: 'true'}]")
+    (project.root / "logs").mkdir(exist_ok=True)
+    project.dagrun("run", "dag.yaml", "--dry-run")
+    assert list((project.root / "logs").iterdir()) == []
+
+
+def test_a_workflow_that_changes_makes_its_documents_new(project: Project) -> None:
+    project.workflows(NOOP)
+    project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
+    for _ in range(2):
+        assert project.dagrun("run", "dag.yaml").code == 0
+    project.workflows(NOOP.replace("def noop()", "def noop(needed)"))
+    assert "needs the parameter 'needed'" in project.dagrun("validate", "dag.yaml").out
+    project.workflows(NOOP.replace('"noop"', '"other"'))
+    assert "Unknown workflow: noop" in project.dagrun("validate", "dag.yaml").out
+
+
 def test_a_run_of_workflows_does_not_read_shell(project: Project) -> None:
     project.workflows(NOOP)
     project.write("dag.yaml", "tasks: [{id: a, workflow_ref: noop}]")
@@ -110,7 +152,7 @@ def test_dagrun_alone_shows_its_commands(project: Project) -> None:
     assert "validate" in run.out + run.err
 
 
-def test_bodies_have_the_collector_that_python_gives_them(project: Project) -> None:
+def test_bodies_run_with_pythons_own_settings_of_the_garbage_collector(project: Project) -> None:
     project.workflows(
         """
         @workflow("ask")

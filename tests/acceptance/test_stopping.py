@@ -67,7 +67,7 @@ def test_a_signal_cancels_the_run_and_ends_what_it_started(project: Project, sig
     assert outcome.out.endswith("5 tasks: 1 changed, 4 cancelled\n")
     assert f"cancelling ({signum.name})" in outcome.err
     assert "Error" not in outcome.err
-    status = project.dagrun("status", "-o", "json")
+    status = project.answer("status", "-o", "json")
     assert (status.json["status"], status.json["reason"]) == ("cancelled", f"Cancelled: {signum.name}")
     assert {task["id"]: task["status"] for task in status.json["tasks"]} == {
         "before": "success", "python": "cancelled", "shell": "cancelled", "retries": "cancelled",
@@ -138,7 +138,7 @@ def test_a_reader_that_has_seen_enough_does_not_harm_the_run(project: Project, w
     os.close(reader)  # `| head -1` has its line
     project.write("go", "x")
     outcome = project.finish(process, PATIENCE)
-    assert project.dagrun("status", "-o", "json").json["status"] == "success"
+    assert project.answer("status", "-o", "json").json["status"] == "success"
     assert outcome.code in (0, 141)
     assert "Broken" not in outcome.err
 
@@ -156,7 +156,7 @@ def test_a_run_that_loses_its_terminal_is_cancelled_and_recorded(project: Projec
     os.close(ours)  # the window is closed
     assert project.finish(process, PATIENCE).code == 129
     assert project.processes() == {}
-    assert project.dagrun("status", "-o", "json").json["status"] == "cancelled"
+    assert project.answer("status", "-o", "json").json["status"] == "cancelled"
 
 
 def take_terminal() -> None:

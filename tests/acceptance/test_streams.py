@@ -64,7 +64,7 @@ def test_an_answer_that_cannot_be_written_is_an_error(project: Project, words: l
     if words[0] == "logs":
         words = ["logs", "latest"]
     if not words[0].startswith("--"):
-        project.dagrun("run", "dag.yaml", "-q")
+        project.answer("run", "dag.yaml", "-q")
     with FULL.open("wb") as full:
         outcome = project.finish(project.start(*words, stdout=full))
     assert outcome.code == 1
@@ -74,7 +74,7 @@ def test_an_answer_that_cannot_be_written_is_an_error(project: Project, words: l
 
 def test_a_reader_who_has_seen_enough_ends_an_answer_quietly(project: Project) -> None:
     project.write("dag.yaml", DAG)
-    project.dagrun("run", "dag.yaml", "-q")
+    project.answer("run", "dag.yaml", "-q")
     reader, writer = os.pipe()
     os.close(reader)
     for words in (
@@ -231,7 +231,7 @@ def test_logs_are_what_was_printed_and_on_a_terminal_only_their_colours_are_obey
     printed = "\x1b[31mred\x1b[0m \x1b[2J\x1b]0;title\x07\n"
     project.write("printed", printed)
     project.write("dag.yaml", "name: dag\ntasks: [{id: a, run: cat printed}]\n")
-    project.dagrun("run", "dag.yaml", "-q")
+    project.answer("run", "dag.yaml", "-q")
     assert project.dagrun("logs", "latest", "a").out == printed
     for env, red in (
         ({"TERM": "xterm"}, "\x1b[31mred\x1b[0m"),

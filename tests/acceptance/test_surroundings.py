@@ -43,7 +43,7 @@ def test_tasks_wait_for_each_other_where_few_files_may_be_open(
 
 @pytest.mark.parametrize("most", [6, 8, 10, 12, 16, 19])
 @pytest.mark.parametrize("words", ["run dag.yaml", "validate dag.yaml", "plan dag.yaml"])
-def test_where_too_few_may_be_open_the_user_is_told(project: Project, most: int, words: str) -> None:
+def test_too_low_a_limit_of_open_files_is_reported(project: Project, most: int, words: str) -> None:
     project.workflows(WORKFLOWS)
     project.write("dag.yaml", "name: dag\ntasks: [{id: t, workflow_ref: naps}]\n")
     outcome = with_files(project, most, *words.split())

@@ -80,7 +80,7 @@ def interrupted(project: Project, text: str, run_id: str = "it", *, begun: bool 
 
 
 def status(project: Project, run_id: str = "it") -> dict[str, Any]:
-    reported: dict[str, Any] = project.dagrun("status", run_id, "-o", "json").json
+    reported: dict[str, Any] = project.answer("status", run_id, "-o", "json").json
     return reported
 
 
@@ -176,7 +176,7 @@ def test_a_cancel_while_a_task_waits_for_its_retry(project: Project) -> None:
     assert project.names()[-3:] == ["cancel_requested", "task_cancel a", "dag_done"]
 
 
-def test_a_cancel_of_a_run_that_died_before_its_first_fact(project: Project) -> None:
+def test_a_cancel_of_a_run_that_was_killed_before_its_first_event(project: Project) -> None:
     interrupted(
         project, "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n", begun=False
     )
@@ -189,7 +189,7 @@ def test_a_cancel_of_a_run_that_died_before_its_first_fact(project: Project) -> 
     assert status(project)["status"] == "success"
 
 
-def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
+def test_a_run_that_was_killed_before_it_had_a_dag(project: Project) -> None:
     project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}]\n")
     (project.root / "logs/runs").mkdir(parents=True)
     (project.root / "logs/runs/it").mkdir(mode=0o700)
@@ -202,7 +202,7 @@ def test_a_run_that_died_before_it_had_a_dag(project: Project) -> None:
     assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 2
 
 
-def test_parameters_survive_a_death_before_the_first_fact(project: Project) -> None:
+def test_parameters_survive_a_kill_before_the_first_event(project: Project) -> None:
     project.write(
         "dag.yaml", "name: d\nparams: {x: 1}\ntasks: [{id: a, run: 'echo ${{ params.x }} > ran'}]\n"
     )
@@ -399,7 +399,7 @@ def test_a_read_only_run_directory(project: Project) -> None:
 
 
 @pytest.mark.parametrize("mode", ["os", "batch", "fsync"])
-def test_how_often_facts_are_put_on_the_disk_itself(project: Project, mode: str) -> None:
+def test_how_often_events_are_synced_to_the_disk(project: Project, mode: str) -> None:
     project.write("faults/sitecustomize.py", faults())
     project.write(
         "dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}, {id: b, run: 'true', depends_on: [a]}]\n"
@@ -442,11 +442,11 @@ def test_requests_that_are_refused(project: Project) -> None:
         (["rerun", "one-a", "--from", "ghost"], "task 'ghost' not found"),
         (["resume", "one-a", "--use-current", "extra"], "extra"),
     ):
-        outcome = project.dagrun(*words)
+        outcome = project.answer(*words)
         assert (outcome.code, outcome.out) == (2, ""), outcome
         assert why in outcome.err
     assert project.files() - files == set()
-    assert project.dagrun("cancel", "live").code == 0
+    assert project.answer("cancel", "live").code == 0
     project.finish(process)
 
 
@@ -454,19 +454,19 @@ def test_a_workflow_that_is_gone(project: Project) -> None:
     project.workflows("@workflow('here')\ndef here(): return {}\n")
     interrupted(project, "name: d\ntasks: [{id: a, workflow_ref: here}, {id: b, workflow_ref: gone}]\n")
     journal = (project.root / "logs/runs/it/events.jsonl").read_bytes()
-    outcome = project.dagrun("resume", "it")
+    outcome = project.answer("resume", "it")
     assert (outcome.code, outcome.out) == (2, "")
     assert "RunnerError: Unknown workflow: gone" in outcome.err
     assert (project.root / "logs/runs/it/events.jsonl").read_bytes() == journal
-    assert project.dagrun("rerun", "it", "--run-id", "again").code == 2
+    assert project.answer("rerun", "it", "--run-id", "again").code == 2
     assert not (project.root / "logs/runs/again").exists()
 
 
 def test_a_run_that_ended_well_has_nothing_left(project: Project) -> None:
     project.write("dag.yaml", "name: d\ntasks: [{id: a, run: 'true'}]\n")
-    assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "--run-id", "it", "-q").code == 0
     journal = (project.root / "logs/runs/it/events.jsonl").read_bytes()
-    outcome = project.dagrun("resume", "it")
+    outcome = project.answer("resume", "it")
     assert (outcome.code, outcome.out) == (0, "Run it succeeded: nothing is left to resume.\n")
     assert (project.root / "logs/runs/it/events.jsonl").read_bytes() == journal
 
@@ -478,15 +478,15 @@ def test_a_journal_with_a_corrupt_line_in_the_middle(project: Project, damage: b
         "name: d\ntasks:\n  - {id: a, run: 'echo a >> ran; echo k=v > $DAGRUN_OUTPUT'}\n"
         "  - {id: b, run: 'echo b$DAGRUN_PARAM_A__K >> ran; test -e ok', depends_on: [a]}\n",
     )
-    assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 1
+    assert project.answer("run", "dag.yaml", "--run-id", "it", "-q").code == 1
     journal = project.root / "logs/runs/it/events.jsonl"
     lines = journal.read_bytes().splitlines()
     journal.write_bytes(b"\n".join([*lines[:3], damage, *lines[3:]]) + b"\n")
-    reported = project.dagrun("status", "it")
+    reported = project.answer("status", "it")
     assert reported.code == 0
     assert "1 line" in reported.out + reported.err
     project.write("ok", "x")
-    assert project.dagrun("resume", "it", "-q").code == 0
+    assert project.answer("resume", "it", "-q").code == 0
     assert (project.root / "ran").read_text() == "a\nbv\nbv\n"
 
 
@@ -498,7 +498,7 @@ def test_resume_of_a_half_done_run_of_ten_thousand_tasks_reads_its_journal_once(
     runs = interrupted(project, text)
     journal = project.root / "logs/runs/it/events.jsonl"
     encoder = Encoder("it", "big", "local-dev")
-    with journal.open("a") as file:
+    with journal.open("ab") as file:
         for n in range(count // 2):
             begun = TaskStart(timestamp=NOW, task_id=f"t{n}", attempt=1, kind="shell")
             done = TaskOk(
@@ -560,33 +560,33 @@ def test_use_current_with_a_document_that_has_changed(project: Project) -> None:
         "  - {id: removed, run: 'echo removed >> ran'}\n"
         "  - {id: edited, run: 'echo old >> ran; exit 1', depends_on: [kept, removed]}\n",
     )
-    assert project.dagrun("run", "dag.yaml", "--run-id", "it", "-q").code == 1
+    assert project.answer("run", "dag.yaml", "--run-id", "it", "-q").code == 1
     project.write(
         "dag.yaml",
         "name: d\nmax_parallel: 1\ntasks:\n  - {id: added, run: 'echo added >> ran'}\n"
         "  - {id: kept, run: 'echo kept >> ran; echo k=w > $DAGRUN_OUTPUT'}\n"
         "  - {id: edited, run: 'echo new$DAGRUN_PARAM_KEPT__K >> ran', depends_on: [kept, added]}\n",
     )
-    plain = project.dagrun("resume", "it", "-q")
+    plain = project.answer("resume", "it", "-q")
     assert plain.code == 1
     assert "dag.yaml has changed since; the recorded DAG is used" in plain.err
-    current = project.dagrun("resume", "it", "--use-current", "-q")
+    current = project.answer("resume", "it", "--use-current", "-q")
     assert (current.code, current.err) == (0, "")
     assert (project.root / "ran").read_text() == "kept\nremoved\nold\nold\nadded\nnewv\n"
-    reported = project.dagrun("status", "it")
+    reported = project.answer("status", "it")
     assert "line" not in reported.err  # events of a task that was removed are no damage
     assert [task["id"] for task in status(project)["tasks"]] == ["added", "kept", "edited"]
-    again = project.dagrun("resume", "it", "--use-current")
+    again = project.answer("resume", "it", "--use-current")
     assert (again.code, again.out) == (0, "Run it succeeded: nothing is left to resume.\n")
 
 
-def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_alarm(
+def test_a_partial_run_and_one_from_another_directory_are_resumed_without_a_warning(
     project: Project,
 ) -> None:
     project.write(
         "sub/dag.yaml", "name: d\ntasks: [{id: a, run: test -e ok}, {id: b, run: 'true', depends_on: [a]}]\n"
     )
-    assert project.dagrun("run", "sub/dag.yaml", "--run-id", "part", "--only", "a", "-q").code == 1
+    assert project.answer("run", "sub/dag.yaml", "--run-id", "part", "--only", "a", "-q").code == 1
     below = project.start("run", "dag.yaml", "--run-id", "below", "-q", cwd=project.root / "sub")
     assert project.finish(below).code == 1
     assert {event["dag_path"] for run in ("part", "below") for event in project.events(run)[:1]} == {
@@ -594,7 +594,7 @@ def test_a_part_of_a_run_and_a_run_begun_elsewhere_are_resumed_without_a_false_a
     }
     project.write("ok", "x")
     for run in ("part", "below"):
-        resumed = project.dagrun("resume", run, "-q")
+        resumed = project.answer("resume", run, "-q")
         assert (resumed.code, resumed.err) == (0, "")
     assert [task["id"] for task in status(project, "part")["tasks"]] == ["a"]
 
@@ -606,11 +606,11 @@ def test_rerun_reuses_large_outputs_and_can_itself_be_resumed(project: Project) 
         '  - {id: large, run: \'echo large >> ran; echo "k=$(head -c 100000 /dev/zero | tr "\\\\0" x)" > $DAGRUN_OUTPUT\'}\n'
         "  - {id: size, run: 'echo size >> ran; wc -c < $DAGRUN_PARAM_LARGE__K_FILE; test -e ok', depends_on: [large]}\n",
     )
-    assert project.dagrun("run", "dag.yaml", "--run-id", "first", "-q").code == 1
-    assert project.dagrun("rerun", "first", "--from", "size", "--run-id", "second", "-q").code == 1
+    assert project.answer("run", "dag.yaml", "--run-id", "first", "-q").code == 1
+    assert project.answer("rerun", "first", "--from", "size", "--run-id", "second", "-q").code == 1
     shutil.rmtree(project.root / "logs/runs/first")
     project.write("ok", "x")
-    assert project.dagrun("resume", "second", "-q").code == 0
+    assert project.answer("resume", "second", "-q").code == 0
     assert (project.root / "ran").read_text() == "large\nsize\nsize\nsize\n"
     start: Mapping[str, Any] = project.events("second")[0]
     assert (start["trigger"], start["parent_run_id"]) == ("rerun", "first")

@@ -101,7 +101,7 @@ def test_ctrl_c_leaves_the_terminal_sane(project: Project) -> None:
     assert outcome.out.count("\x1b[?25l") == outcome.out.count("\x1b[?25h")
 
 
-def test_nothing_is_coloured_where_nobody_looks(project: Project) -> None:
+def test_nothing_is_coloured_without_a_terminal(project: Project) -> None:
     project.write("dag.yaml", DAG)
     project.write("go", "")
     run = project.dagrun("run", "dag.yaml", env={"TERM": "xterm-256color"})

@@ -73,13 +73,13 @@ def each(project: Project, items: Any, **keys: Any) -> Project:
 # --- a matrix -----------------------------------------------------------------------------------------------
 
 
-def test_one_variant_fails_and_everybody_can_see_which(project: Project) -> None:
+def test_the_failed_variant_is_reported_everywhere(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
-    outcome = project.dagrun("run", "dag.yaml")
+    outcome = project.answer("run", "dag.yaml")
     assert outcome.code == 1
     assert f"Task '{BAD}' failed after 1 attempt: exit code 1" in outcome.err
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     group = reported.task("test")
     assert (reported.json["status"], group["status"], group["summary"]) == ("partial", "failed", "5/6 passed")
     assert group["error"] == f"{BAD} failed"
@@ -88,18 +88,18 @@ def test_one_variant_fails_and_everybody_can_see_which(project: Project) -> None
     assert Counter(group["results"].values()) == {"success": 5, "failed": 1}
     assert [task["id"] for task in reported.json["tasks"] if task.get("group") == "test"] == SIX
     assert (reported.json["counts"]["success"], reported.json["counts"]["failed"]) == (7, 1)
-    assert "5/6 passed" in project.dagrun("status").out
-    assert project.dagrun("logs", "latest", BAD).out == "on alpine with 3.10\n"
+    assert "5/6 passed" in project.answer("status").out
+    assert project.answer("logs", "latest", BAD).out == "on alpine with 3.10\n"
     assert (
         f"test failed (5/6 passed) <- {BAD} failed: exit code 1"
-        in project.dagrun("why", "latest", "below").out
+        in project.answer("why", "latest", "below").out
     )
 
 
 def test_its_events_are_those_of_the_variants_and_one_more(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
-    project.dagrun("run", "dag.yaml", "-q")
+    project.answer("run", "dag.yaml", "-q")
     events = project.events()
     assert (events[0]["event"], events[0]["task_count"]) == ("dag_start", 9)
     assert Counter(event["task_id"] for event in events if event["event"] == "task_start") == Counter(
@@ -116,10 +116,10 @@ def test_its_events_are_those_of_the_variants_and_one_more(project: Project) -> 
 def test_the_map_of_their_outputs_reaches_scripts_and_workflows(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
-    project.dagrun("run", "dag.yaml", "-q")
+    project.answer("run", "dag.yaml", "-q")
     good = {name[5:-1]: f"{name[8:14]}-{name.partition('python=')[2][:-1]}" for name in SIX if name != BAD}
     assert json.loads((project.root / "map.json").read_text()) == good
-    outputs = project.dagrun("status", "-o", "json").task("python")["outputs"]
+    outputs = project.answer("status", "-o", "json").task("python")["outputs"]
     assert outputs == {"took": {"test__v": good}}
 
 
@@ -134,11 +134,11 @@ FOUND = """\
 def test_a_resume_runs_the_failed_variant_alone_and_what_waited_for_it(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
-    project.dagrun("run", "dag.yaml", "-q")
+    project.answer("run", "dag.yaml", "-q")
     project.write("mended", "")
-    assert project.dagrun("resume", "latest", "-q").code == 0
+    assert project.answer("resume", "latest", "-q").code == 0
     assert effects(project) == Counter([*SIX, BAD, "below"])
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     assert (reported.task("test")["summary"], reported.task(BAD)["attempt"]) == ("6/6 passed", 2)
 
 
@@ -146,24 +146,24 @@ def test_a_rerun_takes_the_group_over_whole(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
     project.write("mended", "")
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "-q").code == 0
     first = effects(project)
-    assert project.dagrun("rerun", "latest", "--from", "below", "-q").code == 0
+    assert project.answer("rerun", "latest", "--from", "below", "-q").code == 0
     assert effects(project) == first + Counter(["below"])
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     assert (reported.task("test")["summary"], reported.task(SIX[0])["reason"]) == ("6/6 passed", "Reused")
-    assert project.dagrun("rerun", "latest", "--from", "test", "-q").code == 0
+    assert project.answer("rerun", "latest", "--from", "test", "-q").code == 0
     assert effects(project) == first + first + Counter(["below"])
 
 
 def test_a_rerun_of_the_failed_variant_takes_over_its_siblings(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
-    project.dagrun("run", "dag.yaml", "-q", "--run-id", "first")
+    project.answer("run", "dag.yaml", "-q", "--run-id", "first")
     project.write("mended", "")
-    assert project.dagrun("rerun", "first", "--from", BAD, "-q").code == 0
+    assert project.answer("rerun", "first", "--from", BAD, "-q").code == 0
     assert effects(project) == Counter([*SIX, BAD, "below"])
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     assert reported.task("test")["summary"] == "6/6 passed"
     assert {task["id"] for task in reported.json["tasks"] if task["reason"] == "Reused"} == set(SIX) - {BAD}
 
@@ -172,12 +172,12 @@ def test_one_variant_and_one_item_can_be_run_alone(project: Project) -> None:
     project.workflows(LISTS)
     project.write("dag.yaml", MATRIX)
     project.write("mended", "")
-    assert project.dagrun("run", "dag.yaml", "--only", BAD, "-q").code == 0
+    assert project.answer("run", "dag.yaml", "--only", BAD, "-q").code == 0
     assert effects(project) == Counter([BAD])
     project.write("list.yaml", FOUND)
-    assert project.dagrun("run", "list.yaml", "--until", "t[1]", "-q").code == 0
-    assert project.dagrun("status", "-o", "json").task("t")["results"] == {"1": "success"}
-    mistaken = project.dagrun("run", "dag.yaml", "--only", BAD.replace("alpine", "alpin"))
+    assert project.answer("run", "list.yaml", "--until", "t[1]", "-q").code == 0
+    assert project.answer("status", "-o", "json").task("t")["results"] == {"1": "success"}
+    mistaken = project.answer("run", "dag.yaml", "--only", BAD.replace("alpine", "alpin"))
     assert (mistaken.code, "did you mean" in mistaken.err) == (2, True)
 
 
@@ -193,9 +193,9 @@ def test_one_variant_is_tried_again_alone(project: Project) -> None:
             run: echo "$DAGRUN_TASK_ID" >> effects; test $MATRIX_N$DAGRUN_ATTEMPT != 21
         """,
     )
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "-q").code == 0
     assert effects(project) == Counter({"t[n=1]": 1, "t[n=2]": 2, "t[n=3]": 1})
-    assert "attempt 1" in project.dagrun("why", "latest", "t[n=2]").out
+    assert "attempt 1" in project.answer("why", "latest", "t[n=2]").out
 
 
 def test_no_more_variants_run_at_once_than_the_group_lets(project: Project) -> None:
@@ -212,7 +212,7 @@ def test_no_more_variants_run_at_once_than_the_group_lets(project: Project) -> N
           - {id: other, run: echo begin >> beside; sleep 0.2; echo end >> beside}
         """,
     )
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "-q").code == 0
     running = 0
     for word in (project.root / "effects").read_text().split():
         running += 1 if word == "begin" else -1
@@ -237,9 +237,9 @@ def test_a_cancel_in_the_middle_ends_what_runs_and_begins_no_more(project: Proje
     process = project.start("run", "dag.yaml", "-q")
     wait_for("the end of the first", lambda: "task_ok t[n=1]" in project.names())
     wait_for("the second", (project.root / "begun").exists)
-    project.dagrun("cancel", "latest", "--reason", "enough")
+    project.answer("cancel", "latest", "--reason", "enough")
     assert project.finish(process).code == 1
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     assert [task["status"] for task in reported.json["tasks"]] == ["success", *["cancelled"] * 5]
     assert (reported.json["status"], reported.task("t")["summary"]) == ("cancelled", "1/4 passed")
     assert not (project.root / "below").exists()
@@ -252,10 +252,10 @@ def test_a_cancel_in_the_middle_ends_what_runs_and_begins_no_more(project: Proje
     "items",
     [["a b", "", "ü'\"$x"], [0, 1.5, -3], [{"n": 1, "deep": {"x": [None]}}, {}], [["in", "it"]], ["one"]],
 )
-def test_each_item_comes_as_it_is(project: Project, items: list[Any]) -> None:
+def test_each_item_arrives_unchanged(project: Project, items: list[Any]) -> None:
     each(project, items, workflow_ref="takes", params={"item": "${{ item }}"})
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
-    reported = project.dagrun("status", "-o", "json")
+    assert project.answer("run", "dag.yaml", "-q").code == 0
+    reported = project.answer("status", "-o", "json")
     took = reported.task("below")["outputs"]["took"]["t__took"]
     assert {key: value["item"] for key, value in took.items()} == {
         str(n): item for n, item in enumerate(items)
@@ -267,16 +267,16 @@ def test_a_script_gets_its_item_and_is_asked_about_by_its_number(project: Projec
     each(
         project, ["x", "y z", "q"], run='printf "%s|%s" ${{ item }} "$DAGRUN_TASK_ID"; test ${{ item }} != q'
     )
-    assert project.dagrun("run", "dag.yaml", "-q").code == 1
-    assert project.dagrun("logs", "latest", "t[1]").out.strip() == "y z|t[1]"
-    assert "t[2] failed: exit code 1" in project.dagrun("why", "latest", "t[2]").out
-    assert "started" in project.dagrun("why", "latest", "t[1]").out
-    assert project.dagrun("why", "latest", "t[3]").code == 2
+    assert project.answer("run", "dag.yaml", "-q").code == 1
+    assert project.answer("logs", "latest", "t[1]").out.strip() == "y z|t[1]"
+    assert "t[2] failed: exit code 1" in project.answer("why", "latest", "t[2]").out
+    assert "started" in project.answer("why", "latest", "t[1]").out
+    assert project.answer("why", "latest", "t[3]").code == 2
 
 
 def test_an_empty_list_is_a_success_of_nothing(project: Project) -> None:
     each(project, [], run="touch ran")
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "-q").code == 0
     (end,) = [
         event for event in project.events() if event.get("task_id") == "t" and event["event"] == "task_ok"
     ]
@@ -310,8 +310,8 @@ def test_each_variant_is_given_the_list_as_its_finder_made_it(project: Project) 
           - {id: end, depends_on: [t], workflow_ref: count}
         """,
     )
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
-    assert project.dagrun("status", "-o", "json").task("end")["outputs"] == {"result": 200}
+    assert project.answer("run", "dag.yaml", "-q").code == 0
+    assert project.answer("status", "-o", "json").task("end")["outputs"] == {"result": 200}
 
 
 @pytest.mark.parametrize("count", [1000, 10_000])
@@ -320,13 +320,13 @@ def test_thousands_of_items_cost_a_few_lines_each(project: Project, count: int) 
     dag = json.loads((project.root / "dag.yaml").read_text())
     dag["tasks"][0] |= {"workflow_ref": "many", "params": {"count": count}}
     project.write("dag.yaml", json.dumps(dag))
-    assert project.dagrun("run", "dag.yaml", "-q").code == 0
+    assert project.answer("run", "dag.yaml", "-q").code == 0
     assert (
         len(project.names()) == 2 * count + 8
     )  # each begins and ends; the list, the group, those beside it, the run
-    reported = project.dagrun("status", "-o", "json")
+    reported = project.answer("status", "-o", "json")
     assert reported.task("t")["summary"] == f"{count}/{count} passed"
-    assert len(project.dagrun("status").out.splitlines()) < 100
+    assert len(project.answer("status").out.splitlines()) < 100
 
 
 #: The script of one of sixty items: it does not end before it may.
@@ -345,7 +345,7 @@ def test_killed_in_the_middle_and_resumed_each_item_ran_once_that_is_on_record(p
     begun = Counter(event["task_id"] for event in before if event["event"] == "task_start")
     assert 0 < len(good) < 60
     project.write("go", "")
-    assert project.dagrun("resume", "latest", "-q").code == 0
+    assert project.answer("resume", "latest", "-q").code == 0
     ran = effects(project)
     assert ran.keys() == {f"t[{n}]" for n in range(60)}
     assert {ran[item] for item in good} == {1}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, OnError
 from dagrun.testing import dag, scenario
+from dagrun.value import replace
 from dagrun.views import drawing
 from tests.contract.shapes import SHAPES, written
 from tests.unit.harness import load, read, reported

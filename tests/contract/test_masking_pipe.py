@@ -1,4 +1,4 @@
-"""A log behind a masking pipe: whoever writes, and however the text is split, no secret gets into it."""
+"""A log behind a masking pipe: no secret gets into it, whichever process writes and however the text is split."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from dagrun.run_layout import RunLayout
 from dagrun.storage.files import FileRuns
 from dagrun.storage.memory import MemoryRun, MemoryRuns
 from dagrun.storage.run_store import RunStore, RunWriter, is_run_id
+from dagrun.value import replace
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -70,7 +70,7 @@ class Memory:
         return writer
 
     def stream(self) -> list[str]:
-        return [line.rstrip("\n") for writer in self.begun for line in writer.stream]
+        return [line.decode().rstrip("\n") for writer in self.begun for line in writer.stream]
 
 
 @pytest.fixture(params=[Files, Memory], ids=["files", "memory"])
@@ -138,12 +138,12 @@ def test_an_id_is_made_or_given(house: House) -> None:
     assert house.begin("nightly-1").run_id == "nightly-1"
 
 
-def test_ids_are_told_newest_first(house: House) -> None:
+def test_ids_are_listed_newest_first(house: House) -> None:
     begun = [house.begin(at=NOW + hour * 3600).run_id for hour in range(5)]
     assert list(house.store.ids()) == begun[::-1]
 
 
-def test_ids_that_were_given_and_ids_that_were_made_are_told_by_the_moment_they_began(house: House) -> None:
+def test_given_and_generated_ids_are_listed_in_the_order_of_their_start(house: House) -> None:
     begun = []
     for hour, name in enumerate(["zz", None, "20990101-000000-mine", "20010101-000000-aaaaaa", None, "a"]):
         run = house.begin(name, NOW)  # an id may be made long before its run begins
@@ -333,7 +333,7 @@ def test_lines_that_are_no_facts_are_counted(files: Files) -> None:
             'garbage\n{"timestamp":"soon","event":"dag_done"}\n{"event":"new","timestamp":"t"}\n{"torn'
         )
     record = files.store.read(run.run_id)
-    # A torn last line is no damage: whoever writes it may not be done.
+    # A torn last line is no damage: its writer may not have finished.
     assert (list(record.events), record.corrupt) == ([START], 2)
 
 

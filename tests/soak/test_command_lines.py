@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 LINES = 50 * int(os.environ.get("SOAK_ROUNDS", "200"))
 
 
-def test_no_command_line_ever_meets_a_fault_of_dagrun(place: Path) -> None:
+def test_no_command_line_ever_causes_an_internal_error(place: Path) -> None:
     seed = int(os.environ.get("SOAK_SEED") or secrets.randbits(32))
     print(f"SOAK_SEED={seed}")
     for words in command_lines(seed, LINES):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from dagrun.core.model import Action, ActionText, TemplateText
 from dagrun.core.work import Command
 from dagrun.kinds import KINDS
 from dagrun.kinds.kind import Kind, PreparedBody, StartContext
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class FileAction(Action):
+class FileAction(Value, Action):
     """Fail unless the file exists; its size is an output."""
 
     path: str

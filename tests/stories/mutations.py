@@ -1,4 +1,4 @@
-"""Documents that somebody has damaged: those of the examples, with a few places changed at random."""
+"""Damaged documents: those of the examples, changed in a few places at random."""
 
 from __future__ import annotations
 

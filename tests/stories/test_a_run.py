@@ -129,7 +129,7 @@ def test_a_tasks_own_on_error_overrides_for_its_own_failure() -> None:
     assert scenario(text.format(policy="continue", own="stop_all"), {"bad": fails(9)}).view.status == "failed"
 
 
-def test_a_tolerated_failure_hinders_nobody() -> None:
+def test_a_tolerated_failure_stops_no_dependent() -> None:
     outcome = scenario(
         """
         name: tolerant

@@ -55,6 +55,6 @@ def check(words: list[str], place: Path) -> None:
             json.loads(line)
 
 
-def test_no_command_line_meets_a_fault_of_dagrun(place: Path) -> None:
+def test_no_command_line_causes_an_internal_error(place: Path) -> None:
     for words in command_lines(SEED, COUNT):
         check(words, place)

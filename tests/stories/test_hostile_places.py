@@ -62,7 +62,7 @@ def _directory_is_gone(place: Path) -> None:
         _instead_of_logs(lambda logs: logs.symlink_to("/proc/self/fd")),
     ],
 )
-def test_no_place_is_a_fault_of_dagrun(place: Path, change: Callable[[Path], None]) -> None:
+def test_no_unusable_path_causes_an_internal_error(place: Path, change: Callable[[Path], None]) -> None:
     change(place)
     for words in COMMANDS.replace("\n", "|").split("|"):
         if words.strip():
@@ -83,7 +83,7 @@ def test_no_place_is_a_fault_of_dagrun(place: Path, change: Callable[[Path], Non
         ("DAGRUN_WORKFLOWS", "x" * 300 + ".py"),
     ],
 )
-def test_no_setting_is_a_fault_of_dagrun(
+def test_no_setting_causes_an_internal_error(
     place: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

@@ -50,7 +50,7 @@ def test_the_steady_clock_agrees_with_the_systems_and_never_goes_back() -> None:
     assert before - 1 < readings[0] <= readings[-1] < time.time() + 1
 
 
-def test_the_steady_clock_tells_whole_milliseconds() -> None:
+def test_the_steady_clock_returns_whole_milliseconds() -> None:
     now = SteadyClock().now()
     assert now == round(now, 3)
 

@@ -83,7 +83,7 @@ def test_what_the_system_refuses_is_worded_for_people(error: Exception, message:
     assert found.exit_code == 2
 
 
-def test_what_nobody_foresaw_is_not_blamed_on_the_system() -> None:
+def test_an_unexpected_error_is_not_reported_as_one_of_the_system() -> None:
     assert errors.of_the_machine(KeyError("x")) is None
     assert errors.of_the_machine(ValueError("x")) is None
 

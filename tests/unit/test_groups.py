@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +34,7 @@ from dagrun.errors import NotFoundError
 from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, ScenarioResult, fails
+from dagrun.value import replace
 from tests.unit.harness import played, task
 from tests.unit.lives import Life
 
@@ -224,7 +224,7 @@ def test_a_list_becomes_variants_when_it_is_known() -> None:
     assert [task.id for task in outcome.view.tasks] == ["list", "each[0]", "each[1]", "each", "b"]
 
 
-def test_variants_of_a_list_start_where_their_group_stands() -> None:
+def test_variants_of_a_list_start_at_the_position_of_their_group() -> None:
     outcome = played(
         task("z", "list"), EACH, task("list"), task("y", "list"), bodies={"list": lists(1, 2)}, max_parallel=1
     )

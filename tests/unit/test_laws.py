@@ -104,7 +104,7 @@ class Shuffling(InlineExecutor):
 
 @st.composite
 def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
-    """One task; what may hang has a timeout or somebody who ends it."""
+    """One task; one that may hang has a timeout, or something else ends it."""
     retry = Retry(retries=draw(st.integers(0, 2)), initial=draw(st.sampled_from([0.0, 1.0, 7.0])))
     most = draw(st.sampled_from([0, 0, 1, 3])) if above else 0
     needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=most)) if most else []

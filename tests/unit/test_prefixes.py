@@ -203,7 +203,7 @@ def test_a_cancelled_prefix_is_cancelled_whole_and_can_be_resumed(
 @given(worlds(), st.sampled_from(OnError))
 @settings(max_examples=25, deadline=None)
 def test_a_cancel_at_every_moment_ends_the_run(world: tuple[Dag, Ways], policy: OnError) -> None:
-    from dataclasses import replace
+    from dagrun.value import replace
 
     dag, ways = world
     dag = replace(dag, on_error=policy)

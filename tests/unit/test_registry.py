@@ -103,7 +103,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
     assert (list(first), list(second)) == (["one"], ["two"])
 
 
-def test_two_files_that_claim_one_name_are_told(tmp_path: Path) -> None:
+def test_two_files_with_one_workflow_name_are_reported(tmp_path: Path) -> None:
     load(module(tmp_path / "a.py", ONE))
     with pytest.raises(ValueError, match=r"registered twice: in .*a.py:2 and in .*b.py:2"):
         load(module(tmp_path / "b.py", ONE))
@@ -116,7 +116,7 @@ def test_a_file_that_fails_leaves_no_half_module(tmp_path: Path) -> None:
             load(origin)
 
 
-def test_a_missing_file_is_told_with_its_path(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such file: .*gone.py"):
         load(Origin("file", str(tmp_path / "gone.py")))
 
@@ -139,7 +139,7 @@ def test_the_shipped_workflows_come_first_from_the_entry_points(tmp_path: Path) 
 # --- what a signature says ---
 
 
-def test_a_signature_is_told_as_text() -> None:
+def test_a_signature_is_shown_as_text() -> None:
     def f(a: int, b: str = "x", *, c: list[int] | None = None, d=1) -> None: ...  # type: ignore[no-untyped-def]
 
     assert parameters(f) == [
@@ -278,7 +278,7 @@ def test_a_module_of_the_project_replaces_no_other(tmp_path: Path, monkeypatch: 
     assert sys.modules["colorsys"].__file__ != str(tmp_path / "colorsys.py")
 
 
-def test_a_listed_module_that_has_the_name_of_another_is_told(
+def test_a_listed_module_that_has_the_name_of_another_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.path", [*sys.path])

@@ -214,7 +214,7 @@ class TestAProjectOfAnotherUser:
         os.chown(written(project, text, "pyproject.toml") / "pyproject.toml", 54321, 54321)
         assert load({}, project).root == project
 
-    def test_whoever_calls_sudo_owns_it(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_user_who_calls_sudo_owns_it(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SUDO_UID", "54321")
         assert load({}, project).root == project
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.shared_slots import SharedSlots
 from dagrun.settings import Settings
 from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
+from dagrun.value import Value, field, replace
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents
@@ -51,8 +51,7 @@ _WHY: Mapping[Reason | None, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RunTree:
+class RunTree(Value):
     """What all runs of one tree share."""
 
     settings: Settings

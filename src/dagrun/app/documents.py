@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,13 @@ from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
-from dagrun.documents.dialects import detect
-from dagrun.documents.validation.check import check
+from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
 from dagrun.documents.yaml import DocumentError, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
 from dagrun.kinds import workflow_of
 from dagrun.settings import Settings
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
@@ -44,6 +43,8 @@ class Documents:
         self.inputs = RunInputs(settings)
         self._read_registry = read_registry
         self._prefetch_registry = prefetch_registry
+        runs_directory = settings.path(settings.runs_dir)
+        self._cache = DocumentCache(runs_directory.parent / "cache", settings.document_cache_bytes)
         self._dags: dict[Path, tuple[tuple[int, ...], Dag]] = {}
         self._linked = LinkedDocuments(self._child, self._check)
 
@@ -146,37 +147,72 @@ class Documents:
 
     def validate(self, files: Sequence[str]) -> list[FileReport]:
         """All findings in these files."""
-        return [self.report(path, displayed) for path, displayed in map(self.find, files)]
+        return [self.report(path, displayed, may_write=True) for path, displayed in map(self.find, files)]
 
-    def report(self, path: Path, displayed: str, *, calls: bool = True) -> FileReport:
-        """All findings in one file. Without `calls` no workflow is checked, and nothing is imported."""
-        return self.reports(path, displayed, calls=calls)[0]
+    def report(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> FileReport:
+        """All findings in one file. Without `calls` no workflow is checked, and nothing is imported.
 
-    def reports(self, path: Path, displayed: str, *, calls: bool = True) -> Sequence[FileReport]:
+        A document that was checked before and has not changed is not parsed again; `may_write`: it is kept for that.
+        """
+        return self.reports(path, displayed, calls=calls, may_write=may_write)[0]
+
+    def reports(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> Sequence[FileReport]:
         """The same, and after it all findings in the documents that its tasks run, and so on."""
-        first = self._check(path, displayed, calls=calls)
+        first = self._check(path, displayed, calls=calls, may_write=may_write)
         if not first.children:
             return [first.report]
         return self._linked.reports(path, first, calls=calls)
 
-    def _check(self, path: Path, displayed: str, *, calls: bool = True) -> CheckedFile:
+    def _check(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> CheckedFile:
         """One file by itself."""
         try:
             source = Source.read(path, displayed, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
             return CheckedFile(FileReport(displayed, None, error.findings))
+        key = self._cache.key(source.text, lookup.stem(path))
+        known = self._cache.find(key, displayed)
+        if known is not None and (not calls or self._is_current(known)):
+            return CheckedFile(
+                FileReport(displayed, source, known.warnings, known.dag, Graph.compile(known.dag))
+            )
+        checked, registry = self._read(path, source, displayed, calls=calls)
+        report = checked.report
+        if calls and may_write and report.graph is not None and not _needs_other_files(report.graph.dag):
+            hashed = None if registry is None else fingerprint(registry)
+            self._cache.add(key, CheckedDocument(report.graph.dag, tuple(report.findings), hashed))
+        return checked
+
+    def _is_current(self, known: CheckedDocument) -> bool:
+        registry = self.registry_for(known.dag)
+        return known.registry == (None if registry is None else fingerprint(registry))
+
+    def _read(
+        self, path: Path, source: Source, displayed: str, *, calls: bool
+    ) -> tuple[CheckedFile, Registry | None]:
+        """All findings in a document, and the registry it was checked against."""
+        from dagrun.documents.dialects import (
+            detect,  # pydantic and YAML, which a document that was checked before needs not
+        )
+        from dagrun.documents.validation.check import check
+
         if calls and detect.may_call(source):
             self._prefetch_registry()
         try:
             with resting():
                 parsed = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
-            return CheckedFile(FileReport(displayed, source, error.findings))
+            return CheckedFile(FileReport(displayed, source, error.findings)), None
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
         registry = self.registry_for(parsed.dag) if calls else None
         with resting():
             findings = [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)]
-            return CheckedFile.of(displayed, parsed, findings)
+            return CheckedFile.of(displayed, parsed, findings), registry
 
     def registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
@@ -200,24 +236,27 @@ class Documents:
 
     def graph(self, request: RunRequest) -> Graph:
         """The graph of a run, without its parameters and secrets. Raises DocumentError, NotFoundError, UsageError."""
-        graph = self._valid(*self.find(request.dag))
+        graph = self._valid(*self.find(request.dag), may_write=False)
         return graph.of(select(_overridden(graph.dag, request), request.selection))
 
-    def _valid(self, path: Path, displayed: str) -> Graph:
-        report = self.report(path, displayed)
+    def _valid(self, path: Path, displayed: str, *, may_write: bool) -> Graph:
+        report = self.report(path, displayed, may_write=may_write)
         if report.graph is None:
             raise report.error()
         return report.graph
 
     # --- preparing runs --------------------------------------------------------------------------------------
 
-    def prepare(self, request: RunRequest) -> PreparedRun:
-        """A run that is ready to begin. Raises DocumentError, NotFoundError, UsageError."""
+    def prepare(self, request: RunRequest, *, may_write: bool = True) -> PreparedRun:
+        """A run that is ready to begin; `may_write`: its document may be kept in the cache of checked documents.
+
+        Raises DocumentError, NotFoundError, UsageError.
+        """
         from dagrun.registry import Registry
         from dagrun.runtime.prepared_run import PreparedRun
 
         path, displayed = self.find(request.dag)
-        graph = self._valid(path, displayed)
+        graph = self._valid(path, displayed, may_write=may_write)
         dag = select(_overridden(graph.dag, request), request.selection)
         given = GivenParams(params=request.params, params_file=request.params_file)
         values = self.inputs.checked(dag, request.values, given)
@@ -247,6 +286,11 @@ class Documents:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in missing))
         secrets, dotenv = self.inputs.secrets(dag), self.inputs.dotenv(dag)
         return PreparedRun(Graph.compile(dag), path, params, registry, secrets, partial, dotenv=dotenv)
+
+
+def _needs_other_files(dag: Dag) -> bool:
+    """Whether the findings depend on more than the text of the document and the registered workflows."""
+    return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.tasks)
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

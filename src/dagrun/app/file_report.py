@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.documents.yaml import DocumentError, Finding, Source
+from dagrun.value import Value, replace
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(Value):
     """The findings in one file. `graph` is None when there was an error."""
 
     path: str

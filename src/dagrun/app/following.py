@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
@@ -15,6 +14,7 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import is_of
 from dagrun.storage.run_store import RunStore
 from dagrun.storage.tail import Follower
+from dagrun.value import Value
 from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class Watch:
                 yield event
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Value):
     """One line of the output of an attempt."""
 
     task_id: str

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dagrun.app.file_report import FileReport
 from dagrun.core.graph import Graph
-from dagrun.documents.dialects.dialect import ParsedDocument
-from dagrun.documents.validation.child_documents import LinkedDocument, check_child_documents
 from dagrun.documents.yaml import Finding
 from dagrun.errors import NotFoundError
 from dagrun.kinds import child_of
+from dagrun.value import Value, field, replace
+
+if TYPE_CHECKING:
+    from dagrun.documents.dialects.dialect import ParsedDocument
+    from dagrun.documents.validation.child_documents import LinkedDocument
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedFile:
+class CheckedFile(Value):
     """A file that was checked by itself."""
 
     report: FileReport
@@ -72,6 +73,8 @@ class LinkedDocuments:
 
     def reports(self, path: Path, first: CheckedFile, *, calls: bool) -> Sequence[FileReport]:
         """A report for the document `first`, which is at `path`, and for all that are reached from it."""
+        from dagrun.documents.validation.child_documents import LinkedDocument, check_child_documents
+
         files: dict[Path, CheckedFile] = {path.resolve(): first}
         linked: dict[Path, LinkedDocument] = {}
         pile = [path.resolve()]
@@ -92,7 +95,7 @@ class LinkedDocuments:
             report = file.report
             name = report.dag.name if report.dag is not None else report.path
             linked[key] = LinkedDocument(
-                name, report.path, file.parsed, bool(report.errors), children, missing
+                name, report.path, report.dag, file.parsed, bool(report.errors), children, missing
             )
         more = check_child_documents(linked)
         first_report, *others = [_with(file.report, more[key]) for key, file in files.items()]

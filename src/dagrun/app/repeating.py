@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagrun.app.queued_runs import dag_name
@@ -17,6 +16,7 @@ from dagrun.core.work import Json
 from dagrun.errors import DagrunError, NotFoundError, RefusedError
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.app.documents import Documents

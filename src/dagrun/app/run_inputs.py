@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,14 @@ from dagrun.documents.yaml import DocumentError, Finding, Source
 from dagrun.errors import UsageError
 from dagrun.masking import SHORTEST, Masker
 from dagrun.settings import Settings
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
     from dagrun.runtime.prepared_run import PreparedRun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenParams:
+class GivenParams(Value, kw_only=True):
     """Parameter values as a user gave them: `name=value` texts, and a YAML file of them. True when there are any."""
 
     params: Sequence[str] = ()

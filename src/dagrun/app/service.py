@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.run_store import RunStore, RunWriter, new_run_id
+from dagrun.value import replace
 from dagrun.views.status import RunView
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from dagrun.core.state import RunState
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
 from dagrun.storage.run_store import RunStore, RunWriter
+from dagrun.value import Value, replace
 from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Cancellation:
             self._driver.kill()
 
 
-@dataclass(frozen=True)
-class RunResult:
+class RunResult(Value, dict=True):
     """A run at the end of a stretch."""
 
     run_id: str
@@ -81,8 +80,7 @@ class RunResult:
         return view_of(self.state, self.run_id)
 
 
-@dataclass(frozen=True, slots=True)
-class TreePlace:
+class TreePlace(Value):
     """Where a run stands in a tree of runs: what drives its child runs, and the executor that all runs of the tree share."""
 
     executor: Executor

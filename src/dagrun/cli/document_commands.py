@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from dagrun.cli import output
 from dagrun.cli.completion_candidates import complete_dag
 from dagrun.cli.options import DagOption, Form, Output, Workflows, setting_flags
+from dagrun.value import asdict, replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[Fi
         if path in reports:
             every.append(reports[path])
             continue
-        own, *others = documents.reports(path, shown)
+        own, *others = documents.reports(path, shown, may_write=True)
         every.append(own)
         for other in others:
             if other.errors and (where := Path(other.path).resolve()) not in named:

@@ -1,14 +1,13 @@
-"""The options of commands that run or plan a DAG, as frozen dataclasses that Typer fills."""
+"""The options of commands that run or plan a DAG, as frozen objects that Typer fills."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar, dataclass_transform, get_type_hints
 
 import typer
 
@@ -21,7 +20,26 @@ if TYPE_CHECKING:  # `--help` and completion need the options alone
     from dagrun.app.run_inputs import GivenParams
     from dagrun.core.selection import Selection
 
-T = TypeVar("T")
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Options:
+    """The base class of the options of commands: its subclasses name options, with types and defaults, and may be combined."""
+
+    def __init__(self, **given: Any) -> None:
+        if unknown := given.keys() - type(self).names():
+            raise TypeError(f"there are no options {sorted(unknown)}")
+        self.__dict__.update(given)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"options do not change: {name}")
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of the options: its own ones, then inherited ones."""
+        return list(dict.fromkeys(name for each in cls.__mro__ for name in inspect.get_annotations(each)))
+
+
+T = TypeVar("T", bound=Options)
 
 
 class Drawing(StrEnum):
@@ -33,7 +51,7 @@ class Drawing(StrEnum):
 
 
 def takes(options: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]]:
-    """Let a command have the fields of a dataclass as its options: arguments first, then its own fields, then inherited ones."""
+    """Let a command have these options, arguments first."""
 
     def decorate(function: Callable[[T], int]) -> Callable[..., int]:
         @wraps(function)
@@ -47,10 +65,9 @@ def takes(options: type[T]) -> Callable[[Callable[[T], int]], Callable[..., int]
     return decorate
 
 
-def _signature(options: type[object]) -> inspect.Signature:
+def _signature(options: type[Options]) -> inspect.Signature:
     hints = get_type_hints(options, include_extras=True)
-    defaults = {field.name: field.default for field in fields(options)}  # type: ignore[arg-type]
-    names = [name for cls in options.__mro__ for name in getattr(cls, "__annotations__", {})]
+    names = options.names()
     is_option = {
         name: not any(isinstance(each, typer.models.ArgumentInfo) for each in hints[name].__metadata__)
         for name in names
@@ -58,15 +75,14 @@ def _signature(options: type[object]) -> inspect.Signature:
     return inspect.Signature(
         [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name]
+                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(options, name), annotation=hints[name]
             )
-            for name in sorted(dict.fromkeys(names), key=is_option.__getitem__)
+            for name in sorted(names, key=is_option.__getitem__)
         ]
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputOptions:
+class OutputOptions(Options):
     """What is printed."""
 
     quiet: Annotated[
@@ -80,8 +96,7 @@ class OutputOptions:
         return not self.quiet and self.form is not Form.JSON
 
 
-@dataclass(frozen=True, kw_only=True)
-class DagOptions:
+class DagOptions(Options):
     """Which DAG, and values that override those of its document."""
 
     file: DagArgument = None
@@ -117,8 +132,7 @@ class DagOptions:
         return named
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParamOptions:
+class ParamOptions(Options):
     """Values for parameters."""
 
     param: Annotated[
@@ -143,7 +157,6 @@ class ParamOptions:
         return GivenParams(params=self.param or (), params_file=self.params_file)
 
 
-@dataclass(frozen=True, kw_only=True)
 class PlanOptions(DagOptions):
     """The options of `plan`."""
 
@@ -158,7 +171,6 @@ _FROM = "Run this task and every task that depends on it, directly or not. Repea
 _UNTIL = "Run this task and every task that it depends on, directly or not. Repeatable."
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunOptions(ParamOptions, DagOptions, OutputOptions):
     """The options of `run`."""
 
@@ -209,7 +221,6 @@ class RunOptions(ParamOptions, DagOptions, OutputOptions):
         return Selection(self.only or (), self.start or (), self.until or ())
 
 
-@dataclass(frozen=True, kw_only=True)
 class ResumeOptions(ParamOptions, OutputOptions):
     """The options of `resume`."""
 
@@ -221,7 +232,6 @@ class ResumeOptions(ParamOptions, OutputOptions):
     request_from_stdin: Annotated[bool, typer.Option("--request-from-stdin", hidden=True)] = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class RerunOptions(ParamOptions, OutputOptions):
     """The options of `rerun`."""
 

@@ -50,7 +50,7 @@ def run(options: RunOptions) -> int:
     ) as service:
         if options.detach and not options.dry_run:
             return _detach(service, request, options)
-        prepared = service.documents.prepare(request)
+        prepared = service.documents.prepare(request, may_write=not options.dry_run)
         if options.dry_run:
             return _dry_run(service, prepared, options)
         with output.enduring(), progress(prepared.graph, quiet=not options.shows_progress) as observer:

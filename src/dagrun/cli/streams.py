@@ -48,7 +48,7 @@ class OutputLost(EnvironmentFailure):
             self.exit_code = 141  # as if SIGPIPE had ended the process
 
 
-class _Descriptor(io.RawIOBase):
+class Descriptor(io.RawIOBase):
     """Writes to a file descriptor. It accepts everything, or loses the stream."""
 
     def __init__(self, fd: int, *, strict: bool, was_closed: bool) -> None:
@@ -134,10 +134,10 @@ class _Descriptor(io.RawIOBase):
             raise OutputLost(problem)
 
 
-class _TextStream(io.TextIOWrapper):
+class TextStream(io.TextIOWrapper):
     """Text for people: control characters are escaped, except line ends, tabs and dagrun's own colours."""
 
-    def __init__(self, raw: _Descriptor, encoding: str, *, by_line: bool) -> None:
+    def __init__(self, raw: Descriptor, encoding: str, *, by_line: bool) -> None:
         super().__init__(raw, encoding=encoding, errors="backslashreplace", line_buffering=by_line)  # type: ignore[arg-type]
         self.raw = raw
         self._keep = OWN_COLOURS if is_colourful(self) else ""
@@ -175,18 +175,18 @@ def is_colourful(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-_streams: list[_Descriptor] = []
+_streams: list[Descriptor] = []
 
 
 def install() -> None:
     """Replace the standard streams of this process. Call this before opening any file that stays open."""
     closed = [fd for fd in (0, 1, 2) if _is_closed(fd)]
     for fd in closed:
-        _open_on_nothing(fd)
+        open_on_nothing(fd)
     for fd, name in ((1, "stdout"), (2, "stderr")):
-        raw = _Descriptor(fd, strict=fd == 1, was_closed=fd in closed)
+        raw = Descriptor(fd, strict=fd == 1, was_closed=fd in closed)
         encoding = getattr(getattr(sys, name), "encoding", None) or "utf-8"
-        setattr(sys, name, _TextStream(raw, encoding, by_line=fd == 2 or raw.isatty()))
+        setattr(sys, name, TextStream(raw, encoding, by_line=fd == 2 or raw.isatty()))
         _streams.append(raw)
         os.register_at_fork(after_in_child=raw.forget)
 
@@ -199,7 +199,8 @@ def _is_closed(fd: int) -> bool:
     return False
 
 
-def _open_on_nothing(fd: int) -> None:
+def open_on_nothing(fd: int) -> None:
+    """Open a closed descriptor, so that no file gets its number: what is written to it is lost, and it reads as empty."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
     except OSError:  # there is no /dev: an unused pipe occupies the number as well

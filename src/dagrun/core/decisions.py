@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Reason, RunStatus
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Value):
     """Start attempt number `attempt` of the task. `waited_for` is recorded with it (see `events.TaskStart`)."""
 
     node: Node
@@ -17,16 +15,14 @@ class Start:
     waited_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetch:
+class Prefetch(Value):
     """Pass the attempt to a worker, which begins it when its present body has ended."""
 
     node: Node
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Value):
     """Record that the task will not run."""
 
     node: Node
@@ -34,45 +30,39 @@ class Skip:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Value):
     """Record the end of a task that has no body to stop: it waits, or was never started."""
 
     node: Node
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Value):
     """Stop the running or prefetched attempt. Stays the decision until `Frontier.stop_requested` is called."""
 
     node: Node
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluateCondition:
+class EvaluateCondition(Value):
     """Evaluate the condition of the task and pass its value to `Frontier.condition_evaluated`."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(Value):
     """Evaluate the list of a for_each and record it."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class EndGroup:
+class EndGroup(Value):
     """All variants of the group have ended: record the event that `completion.group_end` returns."""
 
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Value):
     """All tasks have ended: record the end of the run."""
 
     status: RunStatus

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+
+from msgspec import Meta
 
 from dagrun.core.work import Blob, Json, Outputs
+from dagrun.value import Value, field, replace
 
 if TYPE_CHECKING:
     from dagrun.masking import Masker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventBase:
+#: Seconds, and numbers of attempts: no event can have larger ones.
+Seconds = Annotated[float, Meta(gt=-(10**10), lt=10**10)]
+AttemptNumber = Annotated[int, Meta(ge=0, lt=10**10)]
+
+
+def _written(default: Any) -> Any:
+    """A default that is written all the same. Other fields are left out of a line if they have their default."""
+    return field(default_factory=lambda: default)
+
+
+class EventBase(Value, kw_only=True, omit_defaults=True):
     """What all events have. `timestamp` is in seconds since the epoch, whole milliseconds."""
 
     name: ClassVar[str]
@@ -26,20 +37,19 @@ class EventBase:
     timestamp: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagStart(EventBase):
+class DagStart(EventBase, kw_only=True):
     """The run begins: the DAG, the parameters, and who started it."""
 
     name = "dag_start"
     given = "params"
     keys_are_declared = True
     #: `manual`, `schedule`, `rerun`, `dag` (a child run) and others. It comes first, so that a listing need not read far.
-    trigger: str = "manual"
+    trigger: str = _written("manual")
     task_count: int
     dag_path: str
     dag_hash: str
-    params: Mapping[str, Json] = field(default_factory=dict)
-    max_parallel: int = 1
+    params: Mapping[str, Json] = _written({})
+    max_parallel: int = _written(1)
     schedule_id: str | None = None
     #: The minute that a schedule started the run for; also of a run that resumes or repeats such a run.
     scheduled_at: str | None = None
@@ -51,13 +61,12 @@ class DagStart(EventBase):
     masked_params: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStart(EventBase):
+class TaskStart(EventBase, kw_only=True):
     """The body of an attempt begins."""
 
     name = "task_start"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     kind: str
     workflow_ref: str | None = None
     #: Of a task that runs another DAG: the id of the child run.
@@ -67,8 +76,7 @@ class TaskStart(EventBase):
     waited_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOk(EventBase):
+class TaskOk(EventBase, kw_only=True):
     """The task succeeded. The outputs are here, or in the file that `outputs_file` names.
 
     With `reused_from` nothing ran: a rerun reuses the outputs of that run. With `summary` the task is a group, which has
@@ -78,9 +86,9 @@ class TaskOk(EventBase):
     name = "task_ok"
     given = private = "outputs"
     task_id: str
-    attempt: int | None = None
-    duration_seconds: float
-    changed: bool = True
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds
+    changed: bool = _written(True)
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     reused_from: str | None = None
@@ -93,25 +101,23 @@ class TaskOk(EventBase):
         return self.outputs_file or self.outputs or {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetry(EventBase):
+class TaskRetry(EventBase, kw_only=True):
     """An attempt failed and the task is tried again, `delay_seconds` after this moment."""
 
     name = "task_retry"
     given = "error"
     task_id: str
-    attempt: int
+    attempt: AttemptNumber
     error: str
     error_type: str
-    delay_seconds: float
-    duration_seconds: float = 0.0
+    delay_seconds: Seconds
+    duration_seconds: Seconds = _written(0.0)
     exit_code: int | None = None
-    timed_out: bool = False
+    timed_out: bool = _written(False)
     left_running: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFail(EventBase):
+class TaskFail(EventBase, kw_only=True):
     """The task failed with its last attempt; without one, because one of its expressions could not be evaluated.
 
     The outputs that the attempt wrote before are here, or in the file that `outputs_file` names.
@@ -121,12 +127,12 @@ class TaskFail(EventBase):
     given = "error"
     private = "outputs"
     task_id: str
-    attempt: int | None = None
+    attempt: AttemptNumber | None = None
     error: str
     error_type: str
-    duration_seconds: float = 0.0
+    duration_seconds: Seconds = _written(0.0)
     exit_code: int | None = None
-    timed_out: bool = False
+    timed_out: bool = _written(False)
     outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     summary: str | None = None
@@ -138,35 +144,32 @@ class TaskFail(EventBase):
         return self.outputs_file or self.outputs or {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSkip(EventBase):
+class TaskSkip(EventBase, kw_only=True):
     """The task will not run, and why. With an attempt, it ran and ended with an exit code that counts as skipped."""
 
     name = "task_skip"
     task_id: str
     reason: str
     detail: str = ""
-    attempt: int | None = None
-    duration_seconds: float | None = None
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds | None = None
     exit_code: int | None = None
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCancel(EventBase):
+class TaskCancel(EventBase, kw_only=True):
     """The task was ended, or not started, because the run is cancelled or stops."""
 
     name = "task_cancel"
     task_id: str
     reason: str
     detail: str = ""
-    attempt: int | None = None
-    duration_seconds: float | None = None
+    attempt: AttemptNumber | None = None
+    duration_seconds: Seconds | None = None
     summary: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskExpand(EventBase):
+class TaskExpand(EventBase, kw_only=True):
     """The list of a for_each is known: from now on the task has `count` variants.
 
     The items are here, or in the file that `items_file` names.
@@ -180,8 +183,7 @@ class TaskExpand(EventBase):
     items_file: Blob | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(EventBase):
+class CancelRequested(EventBase, kw_only=True):
     """A person or a program requests the end of the run."""
 
     name = "cancel_requested"
@@ -190,8 +192,7 @@ class CancelRequested(EventBase):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelIgnored(EventBase):
+class CancelIgnored(EventBase, kw_only=True):
     """A request to cancel a run that has already ended."""
 
     name = "cancel_ignored"
@@ -200,8 +201,7 @@ class CancelIgnored(EventBase):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagResume(EventBase):
+class DagResume(EventBase, kw_only=True):
     """A new stretch of the run begins: tasks that succeeded are kept, the others run (again)."""
 
     name = "dag_resume"
@@ -210,14 +210,13 @@ class DagResume(EventBase):
     reused: Sequence[str]
     rerun: Sequence[str]
     dag_hash: str
-    max_parallel: int = 1
+    max_parallel: int = _written(1)
     #: The values of all parameters if some were given again, and the parameters whose values held a secret.
     params: Mapping[str, Json] | None = None
     masked_params: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DagDone(EventBase):
+class DagDone(EventBase, kw_only=True):
     """A stretch of the run ended. `duration_seconds` is the duration of that stretch."""
 
     name = "dag_done"
@@ -230,7 +229,7 @@ class DagDone(EventBase):
     tasks_failed: int
     tasks_skipped: int
     tasks_cancelled: int
-    duration_seconds: float
+    duration_seconds: Seconds
     outputs: Mapping[str, Json] | None = None
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from dagrun.core.model import Dag, MatrixValue, Task, Trigger
 from dagrun.core.union_find import united
 from dagrun.core.variants import variant_id, variants
 from dagrun.language import expressions
+from dagrun.value import Value, field, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Value):
     """The data of a variant: the node of its group, its key in the group, and the values of `matrix`."""
 
     group: int
@@ -22,8 +21,7 @@ class Variant:
     values: Mapping[str, MatrixValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Value):
     """A task with its edges, by index. Indices follow the order of the file; a group comes after its variants.
 
     `looks_back`: its condition is about the outcome of others, so it is evaluated before a failure skips the task.
@@ -51,8 +49,7 @@ class Node:
             yield Node(index, task, self.needs, (self.index,), self.looks_back, self.survives, variant)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Value):
     """A DAG ready to run. Only a valid DAG has one."""
 
     dag: Dag

@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from dagrun.core.outcomes import OnError as OnError
 from dagrun.core.outcomes import Trigger as Trigger
+from dagrun.value import Value, field
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Value):
     """A dependency. Its own trigger, if it has one, replaces the trigger of the task for this edge."""
 
     task: str
     trigger: Trigger | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Retry(Value, kw_only=True):
     """How often and when a failed attempt is retried. Times are in seconds; None: the value of the setting.
 
     The delay before attempt n+1 is `initial * factor ** (n - 1)`, at most `max`, give or take `jitter` (a share).
@@ -36,8 +34,7 @@ class Retry:
     on_errors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RetryDefaults:
+class RetryDefaults(Value):
     """The settings for what a `retry` leaves out: the first delay in seconds, and the jitter as a share of a delay."""
 
     initial: float = 0.4
@@ -52,8 +49,7 @@ class RetryDefaults:
         return round(max(0.0, base * (1 + jitter * (2 * chance - 1))), 3)
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateText:
+class TemplateText(Value):
     """A text of an action with its `${{ }}`, written at `path` below the task."""
 
     path: tuple[str | int, ...]
@@ -65,8 +61,7 @@ class TemplateText:
         return (self.text,)
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptText:
+class ScriptText(Value):
     """Commands that form one script, run by `shell`. A `${{ }}` may only appear where that program reads it as data."""
 
     parts: tuple[str, ...]
@@ -77,7 +72,7 @@ ActionText = TemplateText | ScriptText
 
 
 class Action:
-    """What a task does. Each kind of task has its own frozen dataclass below this one (`dagrun.kinds`)."""
+    """What a task does. Each kind of task has a value of its own class, `class ShellAction(Value, Action)` (`dagrun.kinds`)."""
 
     __slots__ = ()
 
@@ -92,8 +87,7 @@ class Action:
         return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthCheck:
+class HealthCheck(Value, kw_only=True):
     """How to check that a service is ready. Times are in seconds."""
 
     test: tuple[str, ...]
@@ -102,8 +96,7 @@ class HealthCheck:
     retries: int = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceContainer:
+class ServiceContainer(Value, kw_only=True):
     """A container that runs as long as the task does."""
 
     name: str
@@ -117,8 +110,7 @@ class ServiceContainer:
 MatrixValue = str | bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
+class Matrix(Value, kw_only=True):
     """What makes one task many variants: the product of `axes` in file order, without `exclude`, and with `include`."""
 
     axes: Mapping[str, tuple[MatrixValue, ...]]
@@ -126,8 +118,7 @@ class Matrix:
     include: tuple[Mapping[str, MatrixValue], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Value, kw_only=True):
     """A task of the DAG. `timeout` is per attempt, in seconds; `needs` has each dependency once, in file order.
 
     `params`, `env`, `condition` (`if`), `unless`, `for_each`, `working_dir`, images and scripts hold their expressions as text.
@@ -181,8 +172,7 @@ class Task:
 ParamType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Param:
+class Param(Value, kw_only=True):
     """One declared parameter of a DAG; `type` None takes any value."""
 
     name: str
@@ -193,8 +183,7 @@ class Param:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dag:
+class Dag(Value, kw_only=True):
     """A workflow, independent of its dialect. Times are in seconds."""
 
     name: str

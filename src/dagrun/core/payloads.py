@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from dagrun.value import Value, field
 
 #: Maximum bytes of one value in an environment variable, and of all variables of a task; larger values are passed in files.
 MAX_VARIABLE_BYTES = 32 * 1024
@@ -71,8 +72,7 @@ def size_of(variables: Mapping[str, str | bytes]) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterVariables:
+class ParameterVariables(Value):
     """How the parameters of a script reach it, besides the one file that holds all of them."""
 
     #: The values passed in environment variables.

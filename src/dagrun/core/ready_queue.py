@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dagrun.core.graph import Node
+from dagrun.value import field
 
 
-@dataclass(slots=True)
-class _Lane:
+class _Lane(msgspec.Struct):
     """The variants of one group that may start. At most `most` of them run at once.
 
     In the queue of all tasks the group represents the first of them, as long as one can start.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from dagrun.core.events import DagResume, DagStart, Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.state import RunState
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Value):
     """All that is stored about one run. `live`: a process drives it now. `corrupt`: number of lines that are no events."""
 
     run_id: str

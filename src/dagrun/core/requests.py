@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagrun.core.events import CancelIgnored, CancelRequested, Event
+from dagrun.value import Value
 
 if TYPE_CHECKING:
     from dagrun.core.state import RunState
     from dagrun.core.work import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """A request from another process to a run."""
 
     #: A key of `REQUESTS`.

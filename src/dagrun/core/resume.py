@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 from dagrun.core.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
 from dagrun.core.graph import Node
@@ -16,10 +15,10 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
 from dagrun.core.work import Blob
 from dagrun.errors import DamagedError
+from dagrun.value import Value, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Remainder:
+class Remainder(Value):
     """The tasks that a resume keeps and those that it runs, in file order."""
 
     reused: Sequence[str]
@@ -79,8 +78,7 @@ def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) ->
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Reuse:
+class Reuse(Value):
     """The part of a DAG that a rerun runs, and the events that it copies from the earlier run."""
 
     dag: Dag

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dagrun.core.model import Dag, Matrix, Task, Trigger
 from dagrun.core.variants import MAX_VARIANTS, base_id, meant, there_is, variant_id, variants
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.language import expressions
+from dagrun.value import Value, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Value):
     """Tasks and variants by name: only these; these and all below them; these and all above them.
 
     Where several are given, a task must be in all of them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from dagrun.core.events import (
@@ -28,6 +27,7 @@ from dagrun.core.outcomes import FAILED, STOPS, Outcome, Reason, RunStatus, Stat
 from dagrun.core.task_state import TaskState, summary_of
 from dagrun.core.variants import item_numbers
 from dagrun.core.work import Blob, Json
+from dagrun.value import replace
 
 
 class RunState:

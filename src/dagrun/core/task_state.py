@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from dagrun.core.outcomes import Status
 from dagrun.core.work import Outputs
+from dagrun.value import field
 
 
-@dataclass(slots=True)
-class TaskState:
+class TaskState(msgspec.Struct):
     """The state of one task. Moments in seconds since the epoch, durations in seconds."""
 
     status: Status = Status.PENDING

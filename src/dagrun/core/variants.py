@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from typing import Final
 
+import msgspec
+
 from dagrun.core.model import Matrix, MatrixValue, Task
 from dagrun.errors import MAX_COMPARED, did_you_mean, one_line
+from dagrun.value import field
 
 #: How many variants one task may have, of a matrix or of a list.
 MAX_VARIANTS: Final = 100_000
@@ -93,8 +95,7 @@ def too_large(matrix: Matrix) -> str:
     return ""
 
 
-@dataclass(slots=True)
-class Group:
+class Group(msgspec.Struct):
     """The entries of `include` or `exclude` that name the same values of the same axes."""
 
     numbers: list[int] = field(default_factory=list)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+import msgspec
+
+from dagrun.value import Value, field
 
 Json = Any  # data that json.dumps accepts
 
@@ -14,16 +17,14 @@ Json = Any  # data that json.dumps accepts
 INLINE_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Value):
     """What a workflow returns to report that it changed nothing: `Result({"path": p}, changed=False)`."""
 
     outputs: Mapping[str, Json] = field(default_factory=dict)
     changed: bool = True
 
 
-@dataclass(slots=True)
-class TaskContext:
+class TaskContext(msgspec.Struct):
     """Information about the current attempt, for workflows with a parameter that has this class as its annotation.
 
     `deadline` is in seconds since the epoch. `cancelled` becomes true when the attempt should end; a body that takes
@@ -39,8 +40,7 @@ class TaskContext:
     cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(Value):
     """Outputs that are too large for an event: the name of a file in `outputs/` of the run, its size in bytes, its SHA-256."""
 
     file: str
@@ -51,8 +51,7 @@ class Blob:
 Outputs = Mapping[str, Json] | Blob
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Value, kw_only=True):
     """Which attempt of which task of which run, and its timeout in seconds. Where its files are is the executor's affair."""
 
     run_id: str
@@ -61,8 +60,7 @@ class Attempt:
     timeout: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Value, kw_only=True):
     """A registered Python function; `origin` is where a worker finds it."""
 
     ref: str
@@ -72,8 +70,7 @@ class Call:
 SCRIPT_FILE = "{0}"  # in a command line: placeholder for the path of the script
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Value, kw_only=True):
     """A script and one or two command lines that can run it.
 
     The text of the script is appended to `argv` as the last argument. In `file_argv`, SCRIPT_FILE is replaced by the
@@ -86,8 +83,7 @@ class Command:
     suffix: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Value, kw_only=True):
     """`command`, or else the default command of the image, in a container of `image`."""
 
     image: str
@@ -96,16 +92,14 @@ class Container:
     pull: Literal["missing", "always", "never"]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Value):
     """No body: the attempt succeeds at once and has changed nothing."""
 
 
 Body = Call | Command | Container | Nothing
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceBody:
+class ServiceBody(Value):
     """A container that runs for as long as the body does."""
 
     name: str
@@ -113,8 +107,7 @@ class ServiceBody:
     env: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Value, kw_only=True):
     """The body of one attempt with everything it needs. `upstream` has the outputs of each direct dependency, in file order."""
 
     attempt: Attempt
@@ -135,8 +128,7 @@ class Work:
     max_output_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptResult:
+class AttemptResult(Value, kw_only=True):
     """How an attempt ended. `error` is None if and only if it succeeded. Durations are in seconds."""
 
     duration: float

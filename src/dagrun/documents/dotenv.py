@@ -5,20 +5,19 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Place, Source
 from dagrun.documents.yaml.values import brief
+from dagrun.value import Value
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WRITE: Final = "write NAME=value, with quotes around a value that contains spaces or '#'"
 
 
-@dataclass(frozen=True, slots=True)
-class DotenvVariables:
+class DotenvVariables(Value):
     """The variables of a file, and findings for the lines that could not be read."""
 
     values: dict[str, str]

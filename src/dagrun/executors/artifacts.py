@@ -11,12 +11,12 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from dagrun.core.work import AttemptResult, Work
 from dagrun.executors.outputs import note
 from dagrun.run_layout import AttemptPaths
+from dagrun.value import replace
 
 _MAGIC = re.compile(r"[*?[]")
 CHUNK_BYTES = 1 << 20

@@ -9,12 +9,17 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from dagrun import registry
 from dagrun.core.work import Json, Result, TaskContext
+from dagrun.value import Value
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 #: How deeply outputs may be nested: little enough for every JSON reader.
 MAX_NESTING = 500
+#: Types whose values are JSON, whatever they are; a number with a point may be NaN.
+_FLAT = frozenset({str, int, bool, type(None)})
 _PLAIN = (str, int, float, bool, dict, list)
 _CONTAINERS = (Mapping, list, tuple)
 
@@ -23,8 +28,7 @@ class BadCall(ValueError):
     """The parameters do not fit the function, or its return value cannot become outputs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _BoundParameter:
+class _BoundParameter(Value):
     """One parameter of a function, and the conversion of its value."""
 
     name: str
@@ -32,8 +36,7 @@ class _BoundParameter:
     convert: Callable[[Any], Any]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _CallSignature:
+class _CallSignature(Value):
     """The parameters of a function, in the ways in which they are bound."""
 
     takes_mapping: bool  # all parameters as one mapping
@@ -186,6 +189,8 @@ def encode_outputs(outputs: Mapping[Any, Json]) -> bytes:
 
 def _encoded(value: Mapping[Any, Json]) -> bytes:
     """A mapping as JSON. Raises RecursionError if it is nested more deeply than MAX_NESTING, whatever the interpreter allows."""
+    if all(type(each) in _FLAT for each in value.values()):
+        return msgspec.json.encode(value)  # mostly a few short texts, or a large one
     text = _encode(value)  # first, as it refuses a value that contains itself
     level: list[Any] = [value]
     for _ in range(MAX_NESTING + 1):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from dagrun.core.model import Action, ActionText, ScriptText, TemplateText
 from dagrun.kinds import shell
 from dagrun.kinds.kind import Kind, PreparedBody, StartContext, located
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerAction(Action):
+class ContainerAction(Value, Action):
     """Run `commands` as a shell task does, in a container of `image`; without commands the image's own command runs."""
 
     image: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from dagrun.core.model import ScriptText
 from dagrun.core.work import SCRIPT_FILE
+from dagrun.value import Value
 
 #: The shells that run a script with `-e`; `dagrun.language.scripts` reads the language of each.
 SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
@@ -29,8 +29,7 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(Value):
     """What runs a script. One of the two command lines may be missing.
 
     `argv` takes the script's text as its last argument, `file_argv` has SCRIPT_FILE where the script's file is

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dagrun.core.model import Action
 from dagrun.language.expressions import EvaluationError, Expression
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
     from dagrun.core.work import Body, Json
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 ActionT = TypeVar("ActionT", bound=Action)
 
 
-@dataclass(frozen=True, slots=True)
-class StartContext:
+class StartContext(Value):
     """What is known when a task starts: the registered workflows, and the values of expressions."""
 
     registry: Registry
@@ -27,16 +26,14 @@ class StartContext:
     render: Callable[[str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedBody:
+class PreparedBody(Value):
     """A body for an executor, and the environment variables that it needs besides those of the task."""
 
     body: Body
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRun:
+class ChildRun(Value):
     """Another DAG to run, given by path or name."""
 
     dag: str
@@ -50,8 +47,7 @@ def _no_fields() -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[ActionT]):
+class Kind(Value, Generic[ActionT], kw_only=True):
     """One kind of task: how documents write it, what a dry run calls it, and what is run.
 
     The texts of an action that may hold expressions are its own `texts()`.

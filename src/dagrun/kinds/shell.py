@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from dagrun.core.model import Action, ActionText, ScriptText
 from dagrun.kinds.kind import Kind, PreparedBody, StartContext
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ShellAction(Action):
+class ShellAction(Value, Action):
     """Run `commands` in order in one shell; the first that ends non-zero ends the task."""
 
     commands: tuple[str, ...]

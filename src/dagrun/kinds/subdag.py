@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from dagrun.core.model import Action, ActionText, TemplateText
 from dagrun.kinds.kind import ChildRun, Kind, StartContext, located
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class ChildDagAction(Action):
+class ChildDagAction(Value, Action):
     """Run the DAG `ref`, a path from the project root or a name, and wait for its end."""
 
     holds_slot: ClassVar[bool] = False

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from dagrun.core.model import Action
 from dagrun.kinds.kind import Kind, PreparedBody, StartContext
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowAction(Action):
+class WorkflowAction(Value, Action):
     """Call the registered Python function `ref`."""
 
     ref: str

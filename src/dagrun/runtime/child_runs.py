@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from dagrun.core.outcomes import Reason
 from dagrun.core.work import Attempt, AttemptResult, Json, Outputs
 from dagrun.runtime.shared_slots import SharedSlots
+from dagrun.value import Value
 
 if TYPE_CHECKING:
     from dagrun.runtime.prepared_run import PreparedRun
 
 
-@dataclass(frozen=True, slots=True)
-class ChildWork:
+class ChildWork(Value):
     """An attempt that is a run of another DAG, with all expressions evaluated.
 
     `dag` is a path or a name. `upstream` has the outputs of each direct dependency, in file order.
@@ -27,8 +26,7 @@ class ChildWork:
     upstream: Mapping[str, Outputs]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedChild:
+class PreparedChild(Value):
     """A child run that nothing keeps from beginning. `continues`: it is one that exists, and was left in this state."""
 
     attempt: Attempt

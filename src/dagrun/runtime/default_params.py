@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dagrun import encoding
 from dagrun.core.work import Json
@@ -13,6 +12,7 @@ from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
 from dagrun.runtime.expression_scope import github_values, run_values
 from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.value import replace
 
 
 def with_defaults(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import assert_never
 
 from dagrun.clock import Clock
@@ -38,6 +37,7 @@ from dagrun.runtime.child_runs import ChildRuns, ChildWork, PreparedChild
 from dagrun.runtime.run_end import end_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
+from dagrun.value import replace
 
 #: Turns of the event loop, some ten microseconds each, during which the end of a very short body is polled for.
 POLLS = 20

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.masking import Masker
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
     from dagrun.registry import Registry
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
+class PreparedRun(Value):
     """The graph, the path of its document, the values of its parameters, and the workflows it may call."""
 
     graph: Graph
@@ -25,7 +24,7 @@ class PreparedRun:
     params: Mapping[str, Json]
     registry: Registry
     #: The values of the declared secrets, by name. Never recorded, never shown.
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     #: Whether it is only a part of what the document declares.
     partial: bool = False
     #: What started it: `manual`, `schedule`, `rerun`, `dag`, ...; and which schedule.
@@ -34,16 +33,19 @@ class PreparedRun:
     #: The minute of the fire.
     scheduled_at: str | None = None
     #: The variables of each dotenv file, by the path written in the document.
-    dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.
     deferred: frozenset[str] = frozenset()
     #: Of a child run: the secrets of the runs above it, which it cannot read. They are masked and hidden in it too.
-    foreign_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    foreign_secrets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def masked_texts(self) -> tuple[str, ...]:
         """The values of all secrets that may occur in it."""
         return tuple(dict.fromkeys((*self.foreign_secrets.values(), *self.secrets.values())))
+
+    def __repr__(self) -> str:
+        return f"PreparedRun of {self.graph.dag.name!r}"  # no secrets in a traceback
 
     @property
     def masker(self) -> Masker:

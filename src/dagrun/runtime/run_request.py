@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.core.outcomes import OnError
 from dagrun.core.selection import EVERYTHING, Selection
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Value, kw_only=True):
     """What to run and how. None means: as the document declares."""
 
     #: A path or a name.

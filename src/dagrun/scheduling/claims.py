@@ -19,7 +19,6 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dagrun.clock import to_rfc3339
@@ -29,6 +28,7 @@ from dagrun.run_layout import file_name
 from dagrun.scheduling.schedule import Watermark
 from dagrun.storage import jsonl
 from dagrun.storage.disk import FILE_MODE, sync_directory, unwritable
+from dagrun.value import Value, replace
 
 _BLOCK = 4096
 _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
@@ -37,8 +37,7 @@ _MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d\Z")
 _turn = threading.RLock()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value):
     """The record of one minute of a schedule: its run, the reason why there is none, or only a new watermark."""
 
     #: The watermark from now on. Its minute is the minute of the claim.
@@ -55,8 +54,7 @@ class Claim:
         return self.watermark.minute
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimState:
+class ClaimState(Value):
     """The state of a schedule, as the last line of its file records it."""
 
     #: None: no tick has ever looked at the schedule.

@@ -23,7 +23,7 @@ _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - local time has no zone he
 _LAST_DAY: Final = (datetime(9000, 1, 1) - _EPOCH).days  # noqa: DTZ001
 
 #: How many results are cached for each set of days.
-_REMEMBERED: Final = 32
+_REMEMBERED: Final = 64
 #: The days from which the shortest gap is taken: this many matches from 1 January 2026 on.
 _SAMPLE_DAY: Final = (datetime(2026, 1, 1) - _EPOCH).days  # noqa: DTZ001
 _SAMPLED: Final = 32
@@ -101,21 +101,20 @@ class Days:
         self._iterator: Any = None  # croniter has no types
         # The iterator has a position, so threads take turns.
         self._mutex = threading.Lock()
-        #: The last results by day: schedules with the same days ask for the same ones, tick after tick.
-        self._ahead: dict[int, int] = {}
-        self._back: dict[int, int] = {}
+        # Schedules with the same days ask for the same ones, tick after tick.
+        self._find = lru_cache(_REMEMBERED)(self._search)
 
     def first(self, day: int) -> int | None:
         """The first such day at or after `day`; None: none before the year 9000."""
         if day >= _LAST_DAY:
             return None
-        return day if self._every else self._find(day, self._ahead)
+        return day if self._every else self._find(day, 1)
 
     def last(self, day: int) -> int | None:
         """The last such day at or before `day`; None: none since the epoch."""
         if day < 0:
             return None
-        found = day if self._every else self._find(day, self._back)
+        found = day if self._every else self._find(day, -1)
         return found if found >= 0 else None
 
     def count(self, first: int, before: int) -> int:
@@ -135,12 +134,9 @@ class Days:
         days += [day := self.first(day + 1) or day + _SAMPLED for _ in range(_SAMPLED)]
         return min(later - earlier for earlier, later in pairwise(days))
 
-    def _find(self, day: int, known: dict[int, int]) -> int:
-        found = known.get(day)
-        if found is not None:
-            return found
-        is_ahead = known is self._ahead
-        start = _EPOCH + timedelta(days=day, minutes=-1 if is_ahead else 1)
+    def _search(self, day: int, direction: int) -> int:
+        """The first such day from `day` on (1), or back from it (-1)."""
+        start = _EPOCH + timedelta(days=day, minutes=-direction)
         with self._mutex:
             if self._iterator is None:
                 # Imported here: 28 ms that only projects with schedules need.
@@ -148,12 +144,9 @@ class Days:
 
                 self._iterator = croniter(self.text, start, day_or=not self.both)
             self._iterator.set_current(start, force=True)
-            step = self._iterator.get_next if is_ahead else self._iterator.get_prev
+            step = self._iterator.get_next if direction > 0 else self._iterator.get_prev
             moment: datetime = step(datetime)
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[day] = (moment - _EPOCH).days
-        return found
+        return (moment - _EPOCH).days
 
 
 # --- reading -----------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ Decisions are in the order of their minutes, and each has a complete watermark, 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 
@@ -34,6 +34,7 @@ from dagrun.scheduling.schedule import (
 )
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import zone
+from dagrun.value import replace
 
 
 def decide(
@@ -104,7 +105,7 @@ def _as_it_was(schedule: Schedule, watermark: Watermark) -> Schedule | None:
     if then is None:
         return None
     timetable, start, end = then
-    return replace(schedule, timetable=timetable, start=start, end=end)
+    return dataclasses.replace(schedule, timetable=timetable, start=start, end=end)
 
 
 def decide_minute(schedule: Schedule, minute: str) -> DueFire | SkippedFires | None:

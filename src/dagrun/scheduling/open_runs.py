@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from dagrun.blobs import read_regular
@@ -21,10 +20,10 @@ from dagrun.core.work import Json
 from dagrun.errors import RecordError
 from dagrun.scheduling.schedule import DAY, minute_number
 from dagrun.storage.disk import sync_directory, unwritable
+from dagrun.value import Value, asdict, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRun:
+class OpenRun(Value, kw_only=True):
     """A run that a schedule has fired, with all that is needed to start it. The fields are the keys of its file."""
 
     schedule_id: str
@@ -61,7 +60,7 @@ class OpenRun:
         """The run in a file; None if the file is missing or holds no run."""
         try:
             found = json.loads(read_regular(path))
-            data = {one.name: found[one.name] for one in fields(OpenRun) if one.name in found}
+            data = {name: found[name] for name in OpenRun.__struct_fields__ if name in found}
             after = data.get("after", ())  # an older version wrote a single id
             data["after"] = tuple(after if isinstance(after, list) else filter(None, [after]))
             return OpenRun(**data)

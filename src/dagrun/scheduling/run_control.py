@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from dagrun.errors import DagrunError
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.schedule import Schedule
+from dagrun.value import Value
 
 
 class RunPhase(StrEnum):
@@ -21,8 +21,7 @@ class RunPhase(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnding:
+class RunEnding(Value):
     """The end of a run."""
 
     status: str
@@ -35,8 +34,7 @@ class RunEnding:
         return self.status in ("success", "waiting")
 
 
-@dataclass(frozen=True, slots=True)
-class DagInfo:
+class DagInfo(Value):
     """What a scheduler needs to know of a DAG."""
 
     name: str

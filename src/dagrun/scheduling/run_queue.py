@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import partial
+
+import msgspec
 
 from dagrun.core.work import Json
 from dagrun.errors import DagrunError, RecordError
 from dagrun.scheduling.enqueuer import Enqueuer
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.run_control import RunControl, RunEnding, RunHandle, RunPhase
+from dagrun.value import field, replace
 
 
-@dataclass(slots=True)
-class _ActiveRun:
+class _ActiveRun(msgspec.Struct):
     """A run that was started. `is_start_recorded`: that is recorded."""
 
     run: OpenRun
@@ -22,8 +23,7 @@ class _ActiveRun:
     is_start_recorded: bool = False
 
 
-@dataclass(slots=True)
-class StartedRuns:
+class StartedRuns(msgspec.Struct):
     """The ends of the runs that one scheduler started."""
 
     endings: list[tuple[OpenRun, RunEnding]] = field(default_factory=list)

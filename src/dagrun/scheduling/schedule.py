@@ -5,18 +5,19 @@ A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts b
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
 from calendar import timegm
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from dagrun.documents.yaml import Place, Source
 from dagrun.scheduling.timetable import Timetable
+from dagrun.value import Value, replace
 
 _FORM = "%Y-%m-%d %H:%M"
 
@@ -50,8 +51,7 @@ class Catchup(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleOrigin:
+class ScheduleOrigin(Value):
     """Where a schedule is defined. `place` parses the text again, so ask for it only to report something."""
 
     source: Source
@@ -65,8 +65,7 @@ class ScheduleOrigin:
 DAY = 86_400.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Schedule(Value, kw_only=True, dict=True):
     """One schedule. Two are equal if they mean the same, wherever they are defined."""
 
     id: str
@@ -77,7 +76,7 @@ class Schedule:
     #: None: that of the DAG.
     tenant: str | None = None
     enabled: bool = True
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     overlap: Overlap = Overlap.SKIP
     catchup: Catchup = Catchup.NONE
     #: A missed fire is made up for if it is no older than this, in seconds.
@@ -89,7 +88,7 @@ class Schedule:
     jitter: float = 0.0
     #: An interrupted run is resumed if that happened no longer ago than this, in seconds.
     resume_window: float = DAY
-    origin: ScheduleOrigin | None = field(default=None, compare=False, repr=False)
+    origin: ScheduleOrigin | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @cached_property
     def timing(self) -> str:
@@ -130,8 +129,7 @@ class Schedule:
         return round(minute * 60 + self.jitter * int.from_bytes(digest) / 2**64, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class Watermark:
+class Watermark(Value):
     """How far a schedule is settled: every fire up to and including `minute` was fired or recorded as skipped.
 
     The last line of a claim file has it.
@@ -155,8 +153,7 @@ class SkipReason(StrEnum):
     OUT_OF_BOUNDS = "OutOfBounds"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueFire:
+class DueFire(Value, kw_only=True):
     """A run is due. It is claimed now, and starts at `start`: later than its minute if there is a jitter."""
 
     schedule: Schedule
@@ -171,8 +168,7 @@ class DueFire:
         return self.schedule.watermark_at(self.minute)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedFires:
+class SkippedFires(Value, kw_only=True):
     """`count` fires, from `first` to `last`, do not become runs."""
 
     schedule: Schedule
@@ -196,8 +192,7 @@ class SkippedFires:
         return replace(self.under, minute=self.last)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatermarkMoved:
+class WatermarkMoved(Value, kw_only=True):
     """Only the watermark changes: the schedule is new, was edited, or was enabled or disabled."""
 
     schedule: Schedule

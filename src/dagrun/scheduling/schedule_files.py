@@ -7,11 +7,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from pydantic import BeforeValidator, Field, ValidationError
 
 from dagrun.core.model import seconds
@@ -26,20 +26,20 @@ from dagrun.scheduling.schedule import Catchup, Overlap, Schedule, ScheduleOrigi
 from dagrun.scheduling.timetable import Timetable
 from dagrun.scheduling.timezones import LAST_YEAR, Zone, ZoneError
 from dagrun.scheduling.timezones import zone as find_zone
+from dagrun.value import Value, field
 from dagrun.views.wording import seconds as duration_text
 
 _SUFFIXES: Final = (".yaml", ".yml")
 #: A file with errors that changed less than so many seconds ago may be half-written: it is read again before it is reported.
 _FRESH: Final = 2.0
-_ATTEMPTS: Final = 5
+ATTEMPTS: Final = 5
 _PAUSE: Final = 0.05  # seconds between two attempts
 
 #: Times, size and inode of a file: they differ whenever its content does.
 _Stamp = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Value):
     """The content of a directory of schedules. A schedule with an error of its own is not among `schedules`."""
 
     schedules: tuple[Schedule, ...]
@@ -47,8 +47,7 @@ class Loaded:
     findings: tuple[tuple[Finding, SourceText | None], ...]
 
 
-@dataclass(slots=True)
-class _ParsedFile:
+class _ParsedFile(msgspec.Struct):
     """The content of one file."""
 
     stamp: _Stamp
@@ -131,7 +130,7 @@ class ScheduleFiles:
             return bool(left)
 
         Retrying(
-            stop=stop_after_attempt(_ATTEMPTS), wait=wait_fixed(_PAUSE), retry=retry_if_result(bool),
+            stop=stop_after_attempt(ATTEMPTS), wait=wait_fixed(_PAUSE), retry=retry_if_result(bool),
             sleep=self._sleep, retry_error_callback=lambda _: None,
         )(read)  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from dagrun.clock import to_rfc3339
@@ -19,11 +18,11 @@ from dagrun.scheduling.due import decide, decide_minute
 from dagrun.scheduling.run_control import DagProblem
 from dagrun.scheduling.schedule import DueFire, Schedule, SkippedFires, minute_number, minute_text
 from dagrun.scheduling.schedule_files import Loaded, ScheduleFiles
+from dagrun.value import Value
 from dagrun.views.status import RunView
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleView:
+class ScheduleView(Value):
     """One schedule. `last` is its newest run, None if its records were deleted; `last_id` is empty if there never was a run."""
 
     schedule: Schedule
@@ -143,8 +142,7 @@ def views(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Value):
     """A fire that a tick would start or skip. `reason`: why it would be skipped; empty if it would start."""
 
     what: DueFire | SkippedFires

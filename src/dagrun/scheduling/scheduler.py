@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +24,7 @@ from dagrun.scheduling.run_queue import RunQueue, StartedRuns
 from dagrun.scheduling.schedule import minute_text
 from dagrun.scheduling.schedule_files import Loaded
 from dagrun.scheduling.scheduler_lock import SchedulerLock
+from dagrun.value import replace
 
 RELOAD_INTERVAL = 5.0  # seconds between two looks for changed schedules and dead schedulers
 STALE_FILE_AGE = 3600.0  # seconds after which a half-written file was left by a crash

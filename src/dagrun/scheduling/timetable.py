@@ -9,14 +9,12 @@ Minutes are whole numbers, counted from the epoch in UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dagrun.scheduling.cron import Cron
 from dagrun.scheduling.timezones import OffsetPeriod, Zone
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Timetable:
+class Timetable(Value):
     """A cron expression in its zone. Pure; costs at most one look-up for each day and year in between."""
 
     cron: Cron

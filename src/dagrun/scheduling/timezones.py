@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from dagrun.errors import did_you_mean
+from dagrun.value import Value
 
 #: Timetables begin here: in the year 1, the day before may not exist in another zone.
 FIRST_YEAR = 2
@@ -27,8 +27,7 @@ class ZoneError(ValueError):
         self.suggestion = _suggestion(name)
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetPeriod:
+class OffsetPeriod(Value):
     """A period of constant offset within one year. `start` and `end` are minutes since the epoch, UTC."""
 
     start: int

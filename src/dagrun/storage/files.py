@@ -239,8 +239,8 @@ class FileRun:
         self.dag_hash = ""
         self._inbox = Inbox(self.layout.inbox)
         self._files: list[jsonl.LineFile] = []
-        self._private: list[str] = []
-        self._public: list[str] = []
+        self._private: list[bytes] = []
+        self._public: list[bytes] = []
         try:
             taken = lock.take(self.layout.lock)
         except OSError as error:
@@ -307,11 +307,11 @@ class FileRun:
         """Record the events added so far: one write to the journal, then one to the stream of all runs."""
         if not self._private:
             return
-        private, public = "".join(self._private), "".join(self._public)
+        private, public = b"".join(self._private), b"".join(self._public)
         self._private.clear()
         self._public.clear()
-        for file, text in zip(self._files, (private, public), strict=True):
-            file.append(text.encode("utf-8", "backslashreplace"))
+        for file, data in zip(self._files, (private, public), strict=True):
+            file.append(data)
 
     def requests(self) -> Iterator[Request]:
         """Pending requests; each is deleted when the next one is asked for."""

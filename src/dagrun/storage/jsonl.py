@@ -5,24 +5,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dagrun.durability import Durability
 from dagrun.errors import RecordError
+from dagrun.fast_json import decode
 from dagrun.storage import disk
+from dagrun.value import Value
 
 START = b'{"timestamp":'  # the start of every line that dagrun writes
 CHECK_INTERVAL = 1.0  # seconds between two checks whether a shared file is too large or was renamed
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Value):
     """When a shared file is renamed to `<name>.1`: at `size` bytes (0: never). The last `keep` files are kept."""
 
     size: int = 0
@@ -32,6 +31,9 @@ class Rotation:
 def rotated_path(path: Path, number: int) -> Path:
     """The name of a shared file that was rotated `number` times."""
     return path.with_name(f"{path.name}.{number}")
+
+
+_NO_ROTATION = Rotation()
 
 
 class LineFile:
@@ -48,7 +50,7 @@ class LineFile:
         durability: Durability = Durability.OS,
         *,
         renew: bool = False,
-        rotation: Rotation = Rotation(),
+        rotation: Rotation = _NO_ROTATION,
     ) -> None:
         self.path = path
         self.durability = durability
@@ -146,7 +148,7 @@ def parse(line: bytes) -> dict[str, Any] | None:
     """The object on a line; None if there is none. If a complete line follows a torn one on the same line, that one is used."""
     for part in _candidates(line):
         try:
-            value = json.loads(part)
+            value = decode(part)
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

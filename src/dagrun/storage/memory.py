@@ -108,7 +108,7 @@ class MemoryTail:
 
     corrupt = 0
 
-    def __init__(self, lines: Callable[[], list[str]], names: Collection[str]) -> None:
+    def __init__(self, lines: Callable[[], list[bytes]], names: Collection[str]) -> None:
         self._lines = lines
         self._names = names
         self._seen = 0
@@ -147,13 +147,13 @@ class MemoryRun:
         self.dag_hash = "in-memory"
         self.bodies_lock: Path | None = None
         self.live = True
-        self.journal: list[str] = []
-        self.stream: list[str] = []
+        self.journal: list[bytes] = []
+        self.stream: list[bytes] = []
         self.flushes = 0
         self.pending_requests: list[Request] = []
         self.files: dict[str, Mapping[str, Json]] = {}
         self.forget: Callable[[], object] = lambda: None
-        self._taken: list[tuple[str, str]] = []
+        self._taken: list[tuple[bytes, bytes]] = []
         self._encoder = event_lines.Encoder(run_id, dag.name, dag.tenant)
         self.directory = _layout(run_id).directory
 

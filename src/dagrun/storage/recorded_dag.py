@@ -2,83 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Action, Dag
 from dagrun.core.variants import base_id
 from dagrun.gc_pause import resting
 
-if TYPE_CHECKING:
-    from pydantic import RootModel, TypeAdapter
-
-    from dagrun.kinds.kind import Kind
-
-
-@cache
-def _model() -> type[RootModel[Any]]:
-    from pydantic import ConfigDict, RootModel  # imported here: 75 ms that listing runs does not need
-
-    class Recorded(RootModel[Any]):
-        # To pydantic an action is any value of that class: which kinds of actions there are is known to `dagrun.kinds`.
-        model_config = ConfigDict(arbitrary_types_allowed=True)
-
-        root: Dag
-
-    return Recorded
-
-
-@cache
-def _action_adapter(kind: Kind[Any]) -> TypeAdapter[Action]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind.action)
-
 
 def to_json(dag: Dag) -> bytes:
     """A DAG as JSON."""
-    return _model().model_construct(dag).model_dump_json().encode()
+    return msgspec.json.encode(dag)
 
 
 def from_json(data: bytes) -> Dag:
     """The inverse of `to_json`. Raises ValueError for anything else, and for a DAG that cannot be run."""
-    from pydantic import ValidationError
-    from pydantic_core import from_json
-
     try:
         with resting():
-            written = from_json(data)
-            for task in _tasks(written):
-                task["action"] = _action(task.get("action"))
-            dag: Dag = _model().model_validate(written).root
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ValueError(
-            f"it is no longer a valid DAG: {where}{': ' if where else ''}{first['msg']}"
-        ) from None
-    except ValueError as error:
+            dag = _decoder().decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ValueError(f"it is no longer a valid DAG: {error}") from None
     if why := _why_not_runnable(dag):
         raise ValueError(f"it is no longer a valid DAG: {why}")
     return dag
 
 
-def _tasks(written: Any) -> Iterator[dict[str, Any]]:
-    """The tasks of a DAG as plain data, as far as they have the shape of some."""
-    tasks = written.get("tasks") if isinstance(written, dict) else None
-    return (task for task in (tasks if isinstance(tasks, list) else ()) if isinstance(task, dict))
+@cache
+def _decoder() -> msgspec.json.Decoder[Dag]:
+    return msgspec.json.Decoder(Dag, dec_hook=_action)
 
 
-def _action(written: Any) -> Action:
+def _action(wanted: type, written: Any) -> Action:
+    """The action of a task: a value of the class that its kind has."""
     from dagrun.kinds import KINDS
 
+    assert wanted is Action
     name = written.get("kind") if isinstance(written, dict) else None
     if name not in KINDS:
         raise ValueError(f"a task is of the kind {name!r}, which does not exist")
-    return _action_adapter(KINDS[name]).validate_python(written)
+    action: Action = msgspec.convert(written, KINDS[name].action)
+    return action
 
 
 def _why_not_runnable(dag: Dag) -> str:

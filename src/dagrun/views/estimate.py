@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
@@ -19,6 +18,7 @@ from dagrun.core.work import Json
 from dagrun.documents.parameters import is_deferred
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
+from dagrun.value import Value
 
 #: The expected duration of a task is the median of its newest successes, at most this many.
 MAX_SUCCESSES: Final = 20
@@ -69,8 +69,7 @@ def _makes_partial(event: Event) -> bool:
     return isinstance(event, DagResume)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Estimate(Value, kw_only=True):
     """The estimate for a run in which nothing fails. Durations in seconds, tasks by index."""
 
     graph: Graph

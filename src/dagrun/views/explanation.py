@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from dagrun.clock import to_rfc3339
@@ -22,6 +21,7 @@ from dagrun.core.model import Trigger
 from dagrun.core.outcomes import FINAL, LASTING, Outcome, Reason, Status
 from dagrun.core.task_state import TaskState
 from dagrun.core.work import Json
+from dagrun.value import Value
 from dagrun.views.pending import waits_for
 from dagrun.views.recorded_run import RecordedEvent, RecordedRun, end_in_words
 from dagrun.views.start_reason import start_reason
@@ -31,8 +31,7 @@ from dagrun.views.wording import clock, listed, plain, seconds
 LogEnd = Callable[[str, int], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Value, kw_only=True):
     """One event of the chain, in words. Without a timestamp it is not an event but the present status of a task."""
 
     timestamp: float | None

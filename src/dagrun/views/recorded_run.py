@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 
 from dagrun.core.events import (
     CancelRequested,
@@ -22,10 +21,10 @@ from dagrun.core.outcomes import RunStatus, Status
 from dagrun.core.record import RunRecord, fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.task_state import TaskState
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(Value):
     """An event and its position in the journal."""
 
     position: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from dagrun.clock import to_rfc3339
@@ -15,12 +14,12 @@ from dagrun.core.payloads import by_output
 from dagrun.core.record import RunRecord, fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json, Outputs
+from dagrun.value import Value
 
 DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variants:
+class Variants(Value, kw_only=True):
     """The variants of a group: the matrix values or item number of each, and their statuses."""
 
     each: Sequence[Json]
@@ -41,8 +40,7 @@ class Variants:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskView:
+class TaskView(Value, kw_only=True):
     """One task of a run. Moments in seconds since the epoch, durations in seconds."""
 
     id: str
@@ -86,8 +84,7 @@ class TaskView:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunView:
+class RunView(Value, kw_only=True):
     """One run."""
 
     run_id: str
@@ -147,8 +144,7 @@ class RunView:
         return shape
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedRun:
+class DamagedRun(Value):
     """A run whose records cannot be read, and why."""
 
     run_id: str

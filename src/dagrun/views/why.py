@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import Final
 
 from dagrun.core.outcomes import FINAL
 from dagrun.core.record import RunRecord
 from dagrun.core.work import Json
+from dagrun.value import Value
 from dagrun.views.explanation import Explanation, Link, LogEnd
 from dagrun.views.recorded_run import RecordedRun
 from dagrun.views.wording import clocks, elided
@@ -17,8 +17,7 @@ _MAX_STEPS: Final = 8  # of a summary
 _MAX_LINES: Final = 40  # of the text; JSON has the whole chain
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Why(Value, kw_only=True):
     """The answer for one task; `chain` goes from the last event to the first cause."""
 
     run_id: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from dagrun.registry import Registry
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.settings import Settings
 from dagrun.testing import dag
+from dagrun.value import replace
 
 TEXT = "name: d\nparams: {n: 1, t: x}\ntasks: [{id: a, run: x}, {id: b, run: y}]\n"
 START = DagStart(

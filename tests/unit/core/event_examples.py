@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,8 +11,6 @@ from dagrun.core.event_lines import Encoder
 from dagrun.core.events import (
     Event,
     TaskExpand,
-    TaskRetry,
-    TaskStart,
 )
 from dagrun.core.work import Blob, Json
 
@@ -25,13 +22,16 @@ JSON: st.SearchStrategy[Json] = st.recursive(
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=3)
 FINITE = st.floats(0, 1e9)
+ATTEMPTS = st.integers(0, 10**9)
 BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "str": st.text(),
     "str | None": st.none() | st.text(min_size=1),
     "int": st.integers(),
     "int | None": st.none() | st.integers(),
-    "float": FINITE,
-    "float | None": st.none() | FINITE,
+    "AttemptNumber": ATTEMPTS,
+    "AttemptNumber | None": st.none() | ATTEMPTS,
+    "Seconds": FINITE,
+    "Seconds | None": st.none() | FINITE,
     "bool": st.booleans(),
     "bool | None": st.none() | st.booleans(),
     "Mapping[str, Json]": OBJECTS,
@@ -42,14 +42,15 @@ BY_ANNOTATION: dict[str, st.SearchStrategy[Any]] = {
     "Blob | None": st.none()
     | st.builds(Blob, st.from_regex(r"[a-z0-9_%-][a-z0-9_.%-]*", fullmatch=True), st.integers(0), st.text()),
 }
-ATTEMPTS = st.integers(0, 10**9)
 
 
 def events(cls: type[Event]) -> st.SearchStrategy[Event]:
     """Any event of a class."""
-    parts = {field.name: BY_ANNOTATION[str(field.type)] for field in fields(cls) if field.name != "timestamp"}
-    if "attempt" in parts:
-        parts["attempt"] = ATTEMPTS if cls is TaskStart else st.none() | ATTEMPTS
+    parts = {
+        name: BY_ANNOTATION[cls.__annotations__[name]]
+        for name in cls.__struct_fields__
+        if name != "timestamp"
+    }
     if cls is TaskExpand:  # says how many items it has
         parts |= {"count": st.integers(0, 100_000), "items": st.none()}
         with_items = st.lists(JSON, max_size=3).flatmap(
@@ -58,8 +59,6 @@ def events(cls: type[Event]) -> st.SearchStrategy[Event]:
             )
         )
         return with_items | st.builds(cls, timestamp=MOMENTS, **parts)
-    if cls is TaskRetry:
-        parts["attempt"] = ATTEMPTS
     return st.builds(cls, timestamp=MOMENTS, **parts)
 
 

@@ -46,7 +46,7 @@ def test_every_event_is_one_line_that_begins_with_its_time_and_names_its_run(
 ) -> None:
     private, public = encoder().encode(data.draw(events(cls)))
     for text in (private, public):
-        assert (text.count("\n"), text[-1], text[:13]) == (1, "\n", '{"timestamp":')
+        assert (text.count(b"\n"), text[-1:], text[:13]) == (1, b"\n", b'{"timestamp":')
         written = json.loads(text)
         assert written["event"] == cls.name
         assert (written["run_id"], written["tenant"]) == ("20251003-100000-7f3a9c", "local-dev")
@@ -134,7 +134,7 @@ def test_a_dag_start_is_the_line_that_scripts_know() -> None:
     event = DagStart(
         timestamp=1_759_485_600.0, task_count=2, dag_path="a.yaml", dag_hash="ff", max_parallel=4
     )
-    assert encoder().encode(event)[1] == (
+    assert encoder().encode(event)[1].decode() == (
         '{"timestamp":"2025-10-03T10:00:00.000Z","event":"dag_start","run_id":"20251003-100000-7f3a9c",'
         '"dag_name":"the \\"daily\\" one","tenant":"local-dev","trigger":"manual","task_count":2,"dag_path":"a.yaml",'
         '"dag_hash":"ff","params":{},"max_parallel":4}\n'

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from dagrun.core.graph import Graph
@@ -11,6 +9,7 @@ from dagrun.core.model import Dag, Matrix, Trigger
 from dagrun.core.selection import Selection, names, part, select, variants_of
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.testing import dag
+from dagrun.value import replace
 from tests.unit.harness import task
 
 CHAIN = dag(
@@ -174,7 +173,7 @@ def test_a_list_reads_what_it_is_made_of() -> None:
         select(SEVERAL, Selection(only=["each"]))
 
 
-def test_nobody_stands_beside_a_task_that_is_left_out() -> None:
+def test_no_task_is_parallel_to_one_that_is_left_out() -> None:
     both = Dag(name="d", tasks=(task("a", parallel_with=("b",)), task("b", parallel_with=("a",))))
     chosen = select(both, Selection(only=["a"]))
     assert Graph.compile(chosen).waves() == [[0]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from dagrun.core.work import AttemptResult, Nothing
 from dagrun.executors import artifacts
 from dagrun.executors.artifacts import collect, set_aside
+from dagrun.value import replace
 from tests.contract.harness import attempt, paths, work
 
 WELL = AttemptResult(duration=1.0, outputs={"k": "v"}, exit_code=0)

@@ -80,7 +80,7 @@ def test_after_c_or_e_it_gets_the_text(written: str, file_argv: str | None) -> N
     assert found.file_argv == (None if file_argv is None else tuple(file_argv.split()))
 
 
-def test_a_shell_may_be_told_where_the_file_goes() -> None:
+def test_the_placeholder_of_a_shell_says_where_the_file_goes() -> None:
     assert of("bash -x {0} a").file_argv == ("bash", "-x", "-e", "{0}", "a")
     assert of("bash -c {0}").file_argv == ("bash", "-e", "{0}")
 

@@ -1,4 +1,4 @@
-"""The loop where bodies are queued with an executor: what becomes of them when somebody wants the run to end."""
+"""The loop with an executor that prefetches bodies: what happens to them when the run is cancelled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Deaf(InlineExecutor):
     """Somebody stopped the worker: it neither ends what runs nor gives back what it has in hand."""
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
-        """Nobody hears it."""
+        """The request is lost."""
 
 
 def cancelled(executor: InlineExecutor) -> ScenarioResult:

@@ -1,4 +1,4 @@
-"""A run whose process has died is cancelled: every task and the run itself get an end on record."""
+"""An interrupted run is cancelled: the end of every task and of the run itself is recorded."""
 
 from __future__ import annotations
 

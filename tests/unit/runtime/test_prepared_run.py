@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from dagrun.core.graph import Graph
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun, default_parallel
+from dagrun.value import replace
 from tests.unit.harness import chain
 
 RUN = PreparedRun(

@@ -58,7 +58,7 @@ class Store:
         self.recorded: list[Decision] = []
 
     def look(self, one: Schedule, now: float, most: int | None = None) -> list[Decision]:
-        """Decide and record; with `most` the scheduler dies after that many lines."""
+        """Decide and record; with `most` the scheduler is killed after that many lines."""
         decisions = decide(one, self.accounts.get(one.id), now)[:most]
         for decision in decisions:
             self.accounts[one.id] = decision.watermark

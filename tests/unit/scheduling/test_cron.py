@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,8 +13,7 @@ from croniter import croniter  # type: ignore[import-untyped]
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dagrun.scheduling import cron as module
-from dagrun.scheduling.cron import Cron, CronError, Days, parse
+from dagrun.scheduling.cron import CronError, Days, parse
 from tests.unit.scheduling.oracle import expressions
 
 NOVEMBER_20 = datetime(2026, 11, 20, tzinfo=UTC)  # a Friday
@@ -199,19 +200,10 @@ def test_what_is_read_is_what_croniter_reads_where_both_agree_on_the_grammar(see
     assert datetime(1970, 1, 1) + timedelta(minutes=found) == expected  # noqa: DTZ001
 
 
-def test_each_distinct_expression_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
-    real = Cron.__init__
-
-    def counted(self: Cron, **fields: Any) -> None:
-        read.append(fields["text"])
-        real(self, **fields)
-
-    monkeypatch.setattr(Cron, "__init__", counted)
-    parse.cache_clear()
-    for i in range(10_000):
-        parse(f"{i % 60} {i % 24} * * *")
-    assert len(read) == len(set(read)) == 120
+def test_each_distinct_expression_is_read_once() -> None:
+    texts = [f"{i % 60} {i % 24} * * *" for i in range(10_000)]
+    read = [parse(text) for text in texts]
+    assert len({id(each) for each in read}) == len(set(texts)) == 120
 
 
 def test_expressions_that_mean_the_same_days_share_their_calendar() -> None:
@@ -219,11 +211,29 @@ def test_expressions_that_mean_the_same_days_share_their_calendar() -> None:
     assert parse("5 1 * * 1").times is parse("5 1 * * 2").times
 
 
-def test_a_calendar_is_asked_once_for_each_day_and_forgets_in_the_end() -> None:
+@pytest.mark.parametrize(("ask", "step"), [(Days.first, "get_next"), (Days.last, "get_prev")])
+def test_the_same_day_is_looked_up_once(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[Days, int], int | None], step: str
+) -> None:
+    looked_up = 0
+    real = getattr(croniter, step)
+
+    def counted(*args: Any, **more: Any) -> Any:
+        nonlocal looked_up
+        looked_up += 1
+        return real(*args, **more)
+
+    monkeypatch.setattr(croniter, step, counted)
     days = Days("1", "*", "*")
-    assert {days.first(day) for day in range(20_000, 20_010)} == {days.first(20_000)}
-    for day in range(20_000, 20_000 + 3 * module._REMEMBERED):
-        days.first(day)
-        days.last(day)
-    assert len(days._ahead) <= module._REMEMBERED
-    assert len(days._back) <= module._REMEMBERED
+    assert len({ask(days, 20_000) for _ in range(1000)}) == 1
+    assert looked_up == 1
+
+
+def test_a_day_is_found_whatever_was_looked_up_before() -> None:
+    def begins_a_month(day: int) -> bool:
+        return (date(1970, 1, 1) + timedelta(day)).day == 1
+
+    days, asked = Days("1", "*", "*"), range(20_000, 20_200)
+    for day in (*asked, *reversed(asked)):
+        assert days.first(day) == next(filter(begins_a_month, count(day)))
+        assert days.last(day) == next(filter(begins_a_month, count(day, -1)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +22,7 @@ from dagrun.scheduling.schedule import (
     minute_text,
 )
 from dagrun.scheduling.timetable import Timetable
+from dagrun.value import replace
 from tests.unit.scheduling.harness import Store, at, schedule, summaries
 
 NINE = Watermark("2026-11-20 09:00")
@@ -375,7 +375,7 @@ steps = st.one_of(
 events = st.tuples(
     steps,
     st.none() | schedules,  # a reload
-    st.sampled_from([None, None, None, 0, 1, 2]),  # how many lines are written before the scheduler dies
+    st.sampled_from([None, None, None, 0, 1, 2]),  # how many lines are written before the scheduler is killed
     st.integers(1, 3),  # how many schedulers look at this moment
 )
 
@@ -394,7 +394,7 @@ def test_whatever_happens_every_fire_is_accounted_for_exactly_once(
             # The expression stays: what another one would have meant in the past is nobody's business.
             one = _with_table(reloaded, table)
             queue.replace([one])
-        if most is not None:  # it dies, perhaps halfway, and another one starts
+        if most is not None:  # it is killed, perhaps halfway, and another one starts
             store.look(one, now, most)
             queue = FireQueue([one])
         for each in queue.due(now):

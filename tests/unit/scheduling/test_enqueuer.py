@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dagrun.scheduling import open_runs
 from dagrun.scheduling.schedule import Overlap
+from dagrun.value import replace
 from tests.unit.scheduling.world import START, Parts, schedule
 
 

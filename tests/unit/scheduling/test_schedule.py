@@ -79,7 +79,7 @@ def test_a_schedule_knows_where_it_was_written() -> None:
     assert origin.place("dag") == Place("<inline>", 3, 8)
 
 
-def test_every_decision_says_where_the_account_stands_once_it_is_recorded() -> None:
+def test_every_decision_says_what_the_watermark_is_once_it_is_recorded() -> None:
     one = schedule()
     due = DueFire(schedule=one, minute="2026-11-20 09:00", start=at("09:00"))
     assert due.watermark == one.watermark_at("2026-11-20 09:00")

@@ -39,7 +39,7 @@ def one(text: str, directory: Path) -> Schedule:
 
 
 def findings(text: str, directory: Path) -> list[str]:
-    """What is told about a file, in one line each."""
+    """What is reported about a file, one line each."""
     loaded = read(write(directory, one=text)).load()
     return [
         f"{place.line}:{place.column} {finding.message} [{finding.code}] {finding.suggestion}".strip()
@@ -49,7 +49,7 @@ def findings(text: str, directory: Path) -> list[str]:
 
 
 def wrong(entry: str, directory: Path) -> list[str]:
-    """What is told about a schedule that is wrong in one key."""
+    """What is reported about a schedule with one wrong key."""
     return findings(f"id: a\ncron: '0 9 * * *'\ndag: x\n{entry}\n", directory)
 
 
@@ -344,7 +344,7 @@ def test_a_file_that_stays_wrong_is_reported_in_the_end(tmp_path: Path) -> None:
     naps: list[float] = []
     loaded = ScheduleFiles(tmp_path, sleep=naps.append).load()
     assert len(loaded.findings) == 3
-    assert len(naps) == module._ATTEMPTS - 1  # for all of them together
+    assert len(naps) == module.ATTEMPTS - 1  # for all of them together
 
 
 def test_an_old_file_with_errors_is_reported_at_once(tmp_path: Path) -> None:

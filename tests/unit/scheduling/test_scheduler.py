@@ -235,7 +235,7 @@ def test_a_claim_whose_run_never_started_is_run_by_the_next_scheduler(tmp_path: 
     assert site.world.minutes() == ["12:00", "13:00"]
 
 
-def test_a_claim_of_a_scheduler_that_lives_is_its_own_affair(tmp_path: Path) -> None:
+def test_a_claim_of_a_live_scheduler_is_left_alone(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule())
     alive = site.scheduler()
     alive.enqueuer.take(site.shelf.load().schedules[0], START)
@@ -244,7 +244,7 @@ def test_a_claim_of_a_scheduler_that_lives_is_its_own_affair(tmp_path: Path) -> 
     alive.close()
 
 
-def test_a_run_that_outlives_its_scheduler_is_waited_for_and_counts_for_overlap(tmp_path: Path) -> None:
+def test_a_run_of_a_dead_scheduler_is_waited_for_and_counts_for_overlap(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="900"))
     dead = site.scheduler()
     dead.turn()
@@ -254,7 +254,7 @@ def test_a_run_that_outlives_its_scheduler_is_waited_for_and_counts_for_overlap(
     assert site.recorded("run_finished", "status")[0] == "success"
 
 
-def test_two_that_serve_fire_every_minute_once_and_one_takes_over_when_the_other_dies(tmp_path: Path) -> None:
+def test_two_schedulers_fire_every_minute_once_and_one_takes_over_when_the_other_dies(tmp_path: Path) -> None:
     site = Site(tmp_path, *(schedule(f"job{n}", dag="5") for n in range(5)))
     first, second = site.scheduler(), site.scheduler()
     while site.world.now < START + 3600:

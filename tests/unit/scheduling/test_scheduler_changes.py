@@ -162,7 +162,7 @@ def test_a_run_that_is_resumed_and_a_new_one_never_run_together(tmp_path: Path, 
     assert (("12:10", "Overlap") in skipped(site)) == (overlap is Overlap.SKIP)
 
 
-def test_a_run_waits_to_be_resumed_until_the_newer_one_at_work_has_ended(tmp_path: Path) -> None:
+def test_a_run_waits_to_be_resumed_until_the_newer_active_one_has_ended(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="900", cron="0,20 * * * *"))
     run_id = _interrupted(site)
     # Somebody runs the next minute by hand, in a process that outlives its scheduler.
@@ -293,7 +293,7 @@ def test_a_run_is_left_interrupted_once_a_newer_one_of_its_schedule_has_succeede
 # --- hand-over ---------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_outlives_its_scheduler_is_recorded_once_as_started(tmp_path: Path) -> None:
+def test_a_run_of_a_dead_scheduler_is_recorded_once_as_started(tmp_path: Path) -> None:
     site = Site(tmp_path, schedule(dag="300", cron="0 12 * * *"))
     dead = site.scheduler()
     dead.turn()
@@ -419,7 +419,7 @@ def test_once_fails_when_it_cannot_record_what_it_does(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_changes_no_minute_is_fired_twice_and_no_two_runs_are_at_work_together(
+def test_whatever_changes_no_minute_is_fired_twice_and_no_two_runs_overlap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Clocks that jump either way, resets, edits, removals, deaths and interrupted runs, in any order."""

@@ -27,7 +27,7 @@ class Killed(BaseException):
 
 
 class Knife:
-    """Counts writes, and kills before, in the midst of, or after the one that it was told."""
+    """Counts writes, and kills before, in the middle of, or after the given one."""
 
     def __init__(self) -> None:
         self.writes = 0

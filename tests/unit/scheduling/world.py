@@ -131,7 +131,7 @@ class World:
         return self.runs[run_id].last_event_at
 
     def interrupt(self, run_id: str) -> None:
-        """The process of a run dies."""
+        """The process of a run is killed."""
         self.runs[run_id].is_interrupted = True
         self.runs[run_id].last_event_at = self.now
 

@@ -108,7 +108,7 @@ class TestADirectoryThatIsThere:
 
 
 class TestARunOfAnotherUser:
-    """What is recorded in a run would run as whoever goes on with it."""
+    """A recorded run is resumed with the rights of the user who resumes it."""
 
     @pytest.fixture
     def runs(self, tmp_path: Path) -> FileRuns:

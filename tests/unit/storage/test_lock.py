@@ -80,7 +80,7 @@ def test_what_another_process_holds_is_seen_here(path: Path) -> None:
     other.kill()
 
 
-def test_it_dies_with_its_process(path: Path) -> None:
+def test_it_is_released_when_its_process_ends(path: Path) -> None:
     other = Other("say(lock.take(path))", path)
     other.kill()
     assert not lock.is_held(path)

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag, Dependency, Matrix, Trigger
 from dagrun.testing import dag
+from dagrun.value import replace
 from dagrun.views import drawing
 from tests.unit.harness import shown, task
 

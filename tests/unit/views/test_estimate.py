@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from dagrun.core.record import RunRecord
 from dagrun.registry import Registry
 from dagrun.settings import Settings
 from dagrun.testing import FakeClock, InlineExecutor, MemoryRuns, dag, fails, scenario
+from dagrun.value import replace
 from dagrun.views.estimate import MAX_SUCCESSES, Estimate, History, estimate, longest_path
 from tests.unit.harness import chain, graph
 from tests.unit.views.harness import planned, took

@@ -103,7 +103,7 @@ def test_a_failure_of_the_run_itself_is_a_sentence_too(reason: str, sentence: st
     assert failures(failed) == [f"RunnerError: {sentence}"]
 
 
-def test_variants_count_and_tell_for_their_group() -> None:
+def test_variants_are_counted_and_reported_in_place_of_their_group() -> None:
     many = Task(id="t", action=ShellAction(("true",)), for_each=tuple(range(30)))
     ended = played(many, bodies={"t": fails(99)}, on_error=OnError.CONTINUE).view
     assert summary(ended) == "30 tasks: 30 failed"

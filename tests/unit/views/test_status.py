@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -22,6 +21,7 @@ from dagrun.core.model import Dag, Matrix
 from dagrun.core.record import RunRecord
 from dagrun.core.work import Blob
 from dagrun.testing import fails
+from dagrun.value import replace
 from dagrun.views.status import RunView, view
 from tests.unit.harness import chain, played, task
 

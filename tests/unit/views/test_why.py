@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from dagrun.core.events import (
@@ -23,6 +22,7 @@ from dagrun.core.record import RunRecord
 from dagrun.core.work import AttemptResult
 from dagrun.runtime.engine import Engine
 from dagrun.testing import HANG, ScenarioResult, dag, fails, scenario
+from dagrun.value import replace
 from dagrun.views.why import Why, explain
 from tests.unit.harness import played, shown, task
 
@@ -185,7 +185,7 @@ def test_without_a_failure_there_is_nothing_to_do_for_those_who_wait_for_one() -
     assert summary(text, "alarm") == "alarm skipped: NoFailure <- work did not fail"
 
 
-# --- ended by somebody ---------------------------------------------------------------------------------------
+# --- cancelled ---------------------------------------------------------------------------------------------
 
 
 def test_a_cancelled_task_names_who_asked_and_why() -> None:

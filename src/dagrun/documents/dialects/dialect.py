@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Source
+from dagrun.value import Value, field
 
 Path = tuple[str | int, ...]
 
@@ -76,8 +76,7 @@ class Locations(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedDocument:
+class ParsedDocument(Value):
     """A document that has been read. With findings of level error, `dag` contains only what could be read, for further checks."""
 
     dag: Dag

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
@@ -25,6 +24,7 @@ from dagrun.documents.dialects.fields import Axis, StrictModel, Timeout, Value
 from dagrun.documents.dialects.locations import DialectKeys
 from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Source
+from dagrun.value import replace
 
 _KEYS = DialectKeys(
     noun="job", id=None, needs=("requires", "after"), entry="job", trigger="on_complete", params="params",

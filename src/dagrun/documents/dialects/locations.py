@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from dagrun import kinds
 from dagrun.documents.dialects.dialect import Path
+from dagrun.value import Value
 
 #: The path of a task in the document, and its node.
 Node = tuple[Path, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DialectKeys:
+class DialectKeys(Value, kw_only=True):
     """The keys in which dialects differ."""
 
     #: The word for a task.

@@ -16,7 +16,7 @@ from dagrun.documents.dialects.locations import DialectKeys
 from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Source
 
-_KEYS = DialectKeys(
+KEYS = DialectKeys(
     noun="task", id="id", needs=("depends_on",), entry="task", trigger="trigger", params="params",
     later=LATER_TASK_KEYS,
 )  # fmt: skip
@@ -84,7 +84,7 @@ PARTS: Sequence[type[StrictModel]] = (_TaskModel, shared_models.DeclarationModel
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
     """Read a native document."""
     model_type = shared_models.with_kinds(_TaskModel)
-    reader = DocumentReader(source, _KEYS, model_type)
+    reader = DocumentReader(source, KEYS, model_type)
     document = reader.document(_NativeModel, data)
     name = reader.name(document.name, name)
     nodes = [(("tasks", i), node) for i, node in enumerate(reader.nodes(data, "tasks", list))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar
 
@@ -31,6 +30,7 @@ from dagrun.documents.dialects.dialect import ParsedDocument, Path, TooManyFindi
 from dagrun.documents.dialects.locations import DialectKeys, Node, NodeLocations
 from dagrun.documents.yaml import Finding, Source
 from dagrun.documents.yaml.values import brief
+from dagrun.value import replace
 
 AnyModel = TypeVar("AnyModel", bound=fields.StrictModel)
 AnyBody = TypeVar("AnyBody", bound=shared_models.BodyModel)

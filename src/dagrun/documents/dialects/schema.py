@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -12,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from dagrun.documents.dialects import jobs, native, steps
 from dagrun.documents.dialects.shared_models import BodyModel, with_kinds
 from dagrun.errors import NotFoundError
+from dagrun.value import Value
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 #: For each dialect the models of its documents by top-level key, and the models that these do not refer to.
@@ -28,8 +28,7 @@ _NAMED: Final = ("properties", "patternProperties", "definitions")
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Value):
     """A dialect and its top-level keys."""
 
     name: str

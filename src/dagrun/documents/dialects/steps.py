@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -18,6 +17,7 @@ from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
 from dagrun.kinds import read_action
+from dagrun.value import replace
 
 _KEYS = DialectKeys(
     noun="step", id="name", needs=("dependsOn",), entry="", trigger="trigger", params="with", idle=True,

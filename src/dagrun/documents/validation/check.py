@@ -6,7 +6,6 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,7 @@ from dagrun.documents.yaml import Finding, Place, changed_numbers
 from dagrun.documents.yaml.values import brief
 from dagrun.errors import did_you_mean
 from dagrun.kinds import kind_of, workflow_of
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.registry import Failure, Registry, Workflow

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dagrun.core.model import Dag, Task
 from dagrun.documents import parameters
-from dagrun.documents.dialects.dialect import Locations, ParsedDocument
 from dagrun.documents.yaml import Finding
 from dagrun.errors import NotFoundError, did_you_mean
+from dagrun.value import Value
+
+if TYPE_CHECKING:
+    from dagrun.documents.dialects.dialect import Locations, ParsedDocument
 
 #: How many child runs may be below each other.
 MAX_DEPTH: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedDocument:
+class LinkedDocument(Value):
     """A document with the documents that its tasks run, by the index of the task."""
 
     #: What people see: the name of the DAG, and the path of the document.
     name: str
     shown: str
     #: None when it could not be read at all.
+    dag: Dag | None
+    #: None when it runs no other, and was checked before.
     parsed: ParsedDocument | None
     #: Whether it is wrong by itself.
     is_wrong: bool
@@ -63,8 +66,9 @@ class _Chains:
             if self._is_wrong(child):
                 message = f"DAG '{other.name}' cannot run: {other.shown} has errors"
                 yield self._at(parsed, i, message, "invalid-child")
-            if other.parsed is not None and "params" not in other.parsed.unread:
-                yield from _parameters(parsed, parsed.locations, i, other.parsed.dag)
+            are_known = other.parsed is None or "params" not in other.parsed.unread
+            if other.dag is not None and are_known:
+                yield from _parameters(parsed, parsed.locations, i, other.dag)
 
     def _at(self, parsed: ParsedDocument, i: int, message: str, code: str) -> Finding:
         assert parsed.locations is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,7 @@ from dagrun.language.expressions import (
     ScalarType,
     ScalarTypes,
 )
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.language.scripts import SubstitutedScript

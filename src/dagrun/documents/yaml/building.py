@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+import msgspec
 import yaml
 from yaml import events as ev
 
@@ -35,8 +35,7 @@ class Halt(Exception):
     """Ends a reading early."""
 
 
-@dataclass(slots=True)
-class _Anchor:
+class _Anchor(msgspec.Struct):
     """A value that aliases can refer to."""
 
     value: Any

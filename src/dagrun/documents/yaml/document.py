@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dagrun.documents.yaml.building import Builder, Entry, Halt
 from dagrun.documents.yaml.offsets import ScalarOffsets
 from dagrun.documents.yaml.reading import check_size, read_text
-from dagrun.documents.yaml.scalars import plain
-from dagrun.documents.yaml.syntax import UNREADABLE, syntax_finding
 from dagrun.documents.yaml.text import DocumentError, SourceText
 from dagrun.documents.yaml.values import Finding, Limits, Place
+
+# The modules that import PyYAML are imported where a text is parsed: a document that was checked before needs none of them.
+if TYPE_CHECKING:
+    from dagrun.documents.yaml.building import Entry
 
 _DEFAULT_LIMITS: Final = Limits()
 
@@ -47,10 +48,15 @@ class Source(SourceText):
     @staticmethod
     def scalar(text: str) -> Any:
         """The value of an unquoted scalar: `3` is a number, `true` a boolean, `a: b` text."""
+        from dagrun.documents.yaml.scalars import plain
+
         return plain(text)
 
     def load(self) -> Any:
         """The document as dicts, lists, str, int, float, bool and None. Raises DocumentError with all findings."""
+        from dagrun.documents.yaml.building import Builder, Halt
+        from dagrun.documents.yaml.syntax import UNREADABLE
+
         builder = Builder(self.limits)
         try:
             data = builder.build(self.text)
@@ -87,6 +93,9 @@ class Source(SourceText):
     @cached_property
     def _survey(self) -> tuple[list[Any], list[Finding]]:
         """The second reading, which keeps places and collects all findings: the root in a list, and the findings."""
+        from dagrun.documents.yaml.building import Builder, Halt
+        from dagrun.documents.yaml.syntax import UNREADABLE, syntax_finding
+
         # The builder itself is not kept: it refers to this object, and a cycle would stay in memory for a while.
         builder = Builder(self.limits, self.at)
         try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from dagrun.value import Value
 
 MIB: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """A position in a document."""
 
     #: The file's name as the user wrote it, or "<inline>".
@@ -23,8 +23,7 @@ class Place:
         return f"{self.path}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """One error or warning about a document."""
 
     place: Place
@@ -37,8 +36,7 @@ class Finding:
     level: Literal["error", "warning"] = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """How large a document may be. Beyond these limits it is refused before it costs memory."""
 
     text_bytes: int = 32 * MIB

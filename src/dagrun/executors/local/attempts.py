@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.work import Attempt, AttemptResult, Blob, Outputs, Work
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
 
-@dataclass(slots=True, eq=False)
-class RunningAttempt:
+class RunningAttempt(msgspec.Struct, eq=False):
     """An attempt that was started or prefetched here and has not ended."""
 
     work: Work

@@ -11,7 +11,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +23,7 @@ from dagrun.executors.artifacts import set_aside
 from dagrun.executors.local.channel import Message
 from dagrun.executors.local.sandbox import Sandbox
 from dagrun.executors.outputs import INLINE_BYTES, store
+from dagrun.value import asdict
 
 ERROR_LENGTH = 4000  # characters of an error message
 _DAGRUN = Path(__file__).parents[1]

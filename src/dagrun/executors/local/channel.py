@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from dagrun.fast_json import decode, encode
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,19 +34,17 @@ TICKET = struct.Struct("=Q")
 _LENGTH = struct.Struct(">I")
 #: Errors that mean: no room now, for bytes or for descriptors that were sent and not received yet.
 _NO_ROOM = (errno.ENOBUFS, errno.ETOOMANYREFS)
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def pack(message: Message) -> bytes:
-    """The bytes of a message. Raises ValueError or RecursionError for a value that JSON cannot represent."""
-    body = _encode(message).encode("utf-8", "surrogatepass")
+    """The bytes of a message. Raises TypeError, ValueError or RecursionError for a value that JSON cannot represent."""
+    body = encode(message)
     if len(body) >= 1 << 32:
         raise ValueError(f"a message of {len(body)} bytes is too long")
     return _LENGTH.pack(len(body)) + body
 
 
-@dataclass(slots=True)
-class _Unsent:
+class _Unsent(msgspec.Struct):
     """Bytes that the socket has not accepted yet, and the descriptors to send with the first of them."""
 
     data: bytearray
@@ -184,9 +184,7 @@ class Channel:
             end = start + _LENGTH.size + length
             if len(self._buffer) < end:
                 break
-            messages.append(
-                json.loads(self._buffer[start + _LENGTH.size : end].decode("utf-8", "surrogatepass"))
-            )
+            messages.append(decode(self._buffer[start + _LENGTH.size : end]))
             start = end
         del self._buffer[:start]
         return messages

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from dagrun.executors.artifacts import set_aside
 from dagrun.executors.local.attempts import attempt_variables
 from dagrun.executors.outputs import note
 from dagrun.run_layout import AttemptPaths
+from dagrun.value import Value
 
 #: A longer script, in bytes, becomes a file if its interpreter can take one.
 _MAX_TEXT = 32 * 1024
@@ -49,8 +49,7 @@ class ValueTooLarge(BadSurroundings):
     """A script, or a value that it reads, is larger than the system allows; a retry would not help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(Value):
     """A command line, and variables to add to dagrun's own environment, as text for `encoding.to_bytes`."""
 
     argv: list[str]

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from dagrun.executors.local.pool import Pool
 from dagrun.executors.local.processes import BODY, signal_name
 from dagrun.executors.outputs import note
 from dagrun.run_layout import RunLayout
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     import asyncio  # imported at run time only where there is a loop: reading the registry needs none

@@ -19,7 +19,6 @@ import socket
 import time
 from collections import ChainMap, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from dagrun.encoding import to_bytes
@@ -28,6 +27,7 @@ from dagrun.executors.local.channel import Channel, Message
 from dagrun.executors.local.leftovers import Leftovers
 from dagrun.executors.local.masking_pipe import open_masking_pipe
 from dagrun.executors.outputs import open_log
+from dagrun.value import Value
 
 #: Signals that Python ignores. Commands get the default action back.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -35,8 +35,7 @@ _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 _SURVIVED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Leader:
+class _Leader(Value):
     """The first process of a worker or a command. Its process group and session have its number."""
 
     pid: int

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dagrun.blobs import open_regular, read_regular
 from dagrun.executors.local import processes
 from dagrun.executors.local.processes import ProcessInfo
+from dagrun.value import Value, asdict
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Value):
     """How the processes of one executor can be recognised. Its fields are the keys in the file."""
 
     #: The beginning of the mark in the environment of its commands and everything that these start.

@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from dagrun.errors import one_line
+from dagrun.value import Value
 
 LINUX = sys.platform == "linux"
 KEEPER = "dagrun-keeper"  # the name that `ps` shows; processes that the keeper forks inherit it
@@ -119,8 +119,7 @@ def start_time(pid: int) -> int:
     return process.started if process is not None else 0
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessInfo:
+class ProcessInfo(Value):
     """A row of the process table. `started` is in clock ticks since boot; with `pid` it identifies a process for certain."""
 
     pid: int

@@ -6,12 +6,14 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import msgspec
 
 from dagrun.core.work import AttemptResult, Blob, Call, Json, Outputs
 from dagrun.executors.local.attempts import RunningAttempt, attempt_variables
 from dagrun.executors.local.channel import TICKET, Channel, Message, pack
+from dagrun.value import asdict, field
 
 MAX_PREFETCHED = 64  # calls for one worker
 #: Bytes of prefetched calls that a worker may not have read yet. Most fit into its socket, which nobody reads while a
@@ -19,8 +21,7 @@ MAX_PREFETCHED = 64  # calls for one worker
 MAX_UNREAD = 128 * 1024
 
 
-@dataclass(slots=True, eq=False)
-class WorkerHandle:
+class WorkerHandle(msgspec.Struct, eq=False):
     """A warm process that runs one call at a time, and begins prefetched calls without waiting for dagrun.
 
     Each prefetched call has a ticket, its number in a pipe: the worker takes the ticket and begins the call, or dagrun

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from dagrun.errors import did_you_mean
@@ -21,6 +20,7 @@ from dagrun.language.expressions.tree import (
     references,
     walk,
 )
+from dagrun.value import Value, field
 
 #: Three names of the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
@@ -32,8 +32,7 @@ OUTCOME_FIELDS: Final = ("status", "reason", "failed")
 STATUS_FUNCTIONS: Final = frozenset({"success", "failure", "always", "cancelled", "changed"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Value, kw_only=True):
     """The names that exist where an expression is used. None: not known, or not checked."""
 
     roots: Collection[str]

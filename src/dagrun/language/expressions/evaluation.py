@@ -6,8 +6,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
+
+import msgspec
 
 from dagrun.language.expressions import comparing, times
 from dagrun.language.expressions.comparing import equal, is_number, shown_text
@@ -23,6 +24,7 @@ from dagrun.language.expressions.tree import (
     Root,
     TreeNode,
 )
+from dagrun.value import Value, field
 
 Function = Callable[..., Json]
 MAX_JSON_DEPTH: Final = 100
@@ -31,8 +33,7 @@ MAX_TEXT: Final = 2**28
 _NAMED_AT_MOST: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Value):
     """The data that an expression may read. `roots` may be lazy; `functions` are those about the state of the run."""
 
     roots: Mapping[str, Json]
@@ -47,8 +48,7 @@ class _Missing(EvaluationError):
     """A lookup that found nothing; default() handles it."""
 
 
-@dataclass(slots=True)
-class _Evaluation:
+class _Evaluation(msgspec.Struct):
     """One evaluation, and how many characters its functions may still create."""
 
     scope: Scope

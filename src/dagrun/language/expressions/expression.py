@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from dagrun.language.expressions.evaluation import Scope, evaluate
 from dagrun.language.expressions.parsing import parse_tree
 from dagrun.language.expressions.tree import FunctionCall, Json, Reference, TreeNode, calls, references
+from dagrun.value import Value
 
 
-@dataclass(frozen=True)
-class Expression:
+class Expression(Value, dict=True):
     """The content of one `${{ }}`. Offsets count in the text from which the expression was read."""
 
     text: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Final, NoReturn, cast
 
 from dagrun.errors import did_you_mean
@@ -20,6 +19,7 @@ from dagrun.language.expressions.tree import (
     Root,
     TreeNode,
 )
+from dagrun.value import Value
 
 MAX_CHARACTERS: Final = 8_000
 MAX_DEPTH: Final = 50
@@ -93,8 +93,7 @@ _INSTEAD: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Value):
     """`kind` is number, name, field, text, end, or the operator itself."""
 
     kind: str

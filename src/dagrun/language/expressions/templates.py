@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from dagrun.language.expressions.evaluation import MAX_TEXT, Scope, as_text, too_long
 from dagrun.language.expressions.expression import Expression, parse
 from dagrun.language.expressions.parsing import MAX_CHARACTERS
 from dagrun.language.expressions.tree import EvaluationError, ExpressionError, Json, Reference
+from dagrun.value import Value
 
 #: A parsed placeholder takes about a hundred times the memory of its text.
 MAX_PLACEHOLDERS: Final = 100_000
@@ -19,8 +19,7 @@ _OPENING: Final = re.compile(r"\$\$\{\{|\$\{\{")
 _PIECE: Final = re.compile(r"""[^'"}]+|'[^']*'|"(?:[^"\\]|\\.)*"|\}(?!\})""", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceholderSpan:
+class PlaceholderSpan(Value):
     """One `${{ ... }}` that is not parsed yet; `inner` is the offset of its expression."""
 
     start: int
@@ -28,8 +27,7 @@ class PlaceholderSpan:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(Value):
     """One parsed `${{ ... }}`; `start` and `end` are offsets in the whole text."""
 
     expression: Expression
@@ -37,8 +35,7 @@ class Placeholder:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Value):
     """Text and placeholders in order; no text is empty."""
 
     parts: tuple[str | Placeholder, ...]

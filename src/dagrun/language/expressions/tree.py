@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from dagrun.value import Value
 
 Json = Any  # data that json.dumps takes
 
@@ -29,24 +30,21 @@ class EvaluationError(ValueError):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Value):
     """A literal value."""
 
     value: str | int | float | bool | None
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Value):
     """The first name of a lookup: `params`."""
 
     name: str
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Value):
     """Steps into a value, outermost first: `.outputs`, `['x']`, `[0]`."""
 
     base: TreeNode
@@ -54,8 +52,7 @@ class Lookup:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Value):
     """A function and its arguments."""
 
     name: str
@@ -63,8 +60,7 @@ class Apply:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Value):
     """The negation of an operand."""
 
     operand: TreeNode
@@ -74,8 +70,7 @@ class Not:
 Comparison = Literal["==", "!=", "<", "<=", ">", ">="]
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(Value):
     """A comparison; `offset` is that of the operator."""
 
     operator: Comparison
@@ -84,8 +79,7 @@ class Compare:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(Value):
     """A chain of two or more operands; flat, so that a long chain is not a deep tree."""
 
     operator: Literal["&&", "||"]
@@ -96,8 +90,7 @@ class Logic:
 TreeNode = Constant | Root | Lookup | Apply | Not | Compare | Logic
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Value):
     """A value that an expression reads: a root, and the steps that are known before evaluation."""
 
     root: str
@@ -107,8 +100,7 @@ class Reference:
     offsets: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
+class FunctionCall(Value):
     """A function call in an expression; an argument that is not a literal is None."""
 
     name: str

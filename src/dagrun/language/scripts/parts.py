@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
+
+from dagrun.value import field
 
 #: Expansions that may result in no word at all even in double quotes: `"$@"`, `"${a[@]}"`, and with flags in zsh.
 _LISTS: Final = re.compile(r"@|\$\{[(=]|\$=")
 
 
-@dataclass(slots=True)
-class Word:
+class Word(msgspec.Struct):
     """One word of a command, from `start` to `end` in the script.
 
     `value` is its text without quotes, None when a part of it is known only at run time. `lead` is the text before the
@@ -68,8 +70,7 @@ class Word:
             self.lead = "".join(self._texts[: self._lead])
 
 
-@dataclass(slots=True)
-class Heredoc:
+class Heredoc(msgspec.Struct):
     """A heredoc: the offset of its operator, how it ends, and its body once that has been read."""
 
     at: int
@@ -91,8 +92,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-@dataclass(slots=True)
-class ScriptCommand:
+class ScriptCommand(msgspec.Struct):
     """One command of a pipeline; a compound one has no words."""
 
     start: int

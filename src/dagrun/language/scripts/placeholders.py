@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from dagrun.value import Value
 
 #: Replaces each `${{ }}` in the text that is scanned; no script can contain it.
 PLACEHOLDER: Final = "\0"
@@ -22,8 +23,7 @@ class Quoting(Enum):
     REFUSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Value):
     """What surrounds one placeholder; `reason` says why it is refused."""
 
     quoting: Quoting

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dagrun.language.expressions import PlaceholderSpan, split
 from dagrun.language.scripts.placeholders import PLACEHOLDER
 from dagrun.language.scripts.shell.grammar import Grammar
+from dagrun.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Bashism:
+class Bashism(Value):
     """One piece of bash syntax and its offset."""
 
     offset: int

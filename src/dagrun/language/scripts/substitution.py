@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
 from dagrun.language.expressions import Expression, ExpressionError, PlaceholderSpan, parse, split
 from dagrun.language.scripts.placeholders import PLACEHOLDER, Context, Quoting
 from dagrun.language.scripts.shell import SHELLS, contexts
+from dagrun.value import Value
 
 _INSTEAD: Final = "put it in `env:` and read the variable"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Value):
     """An environment variable that the script reads; `offset` is that of its first `${{`."""
 
     name: str
@@ -23,8 +22,7 @@ class Variable:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class SubstitutedScript:
+class SubstitutedScript(Value):
     """A script that can be run as it is, and the variables that it needs."""
 
     script: str

@@ -609,7 +609,7 @@ def test_a_dag_needs_a_task(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", ["name: d", "defaults: {}"])
-def test_a_document_with_a_similar_key_is_told_the_right_one(document: str) -> None:
+def test_a_similar_key_gets_the_right_one_as_advice(document: str) -> None:
     assert reported(document) == shown(
         f"""
         dag.yaml:1:1: error: ValidationError: DAG must have at least one task [no-tasks]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from dagrun.core.model import Matrix
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.expressions import check_expressions
 from dagrun.documents.yaml import Source
+from dagrun.value import replace
 from tests.unit.harness import reported, shown
 
 MATRIX = Matrix(axes={"os": ("ubuntu",)}, include=({"os": "ubuntu", "slow": True},))

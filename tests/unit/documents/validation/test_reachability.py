@@ -17,7 +17,7 @@ from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.work import Blob, Json
 from dagrun.documents.dialects.locations import NodeLocations
-from dagrun.documents.dialects.native import _KEYS
+from dagrun.documents.dialects.native import KEYS
 from dagrun.documents.validation.reachability import never_starting
 from dagrun.kinds.noop import NoAction
 from dagrun.kinds.shell import ShellAction
@@ -257,6 +257,6 @@ def no_file(_: Blob) -> dict[str, Json]:
 @given(dags(), st.data())
 def test_a_reported_task_never_starts(dag: Dag, draw: st.DataObject) -> None:
     unreachable = {
-        dag.tasks[i].id for i in never_starting(dag, NodeLocations(_KEYS, [((), {})] * len(dag.tasks)))
+        dag.tasks[i].id for i in never_starting(dag, NodeLocations(KEYS, [((), {})] * len(dag.tasks)))
     }
     assert not unreachable & started(dag, draw)

@@ -29,7 +29,7 @@ def running() -> RunningAttempt:
 @pytest.mark.parametrize(
     ("code", "how"), [(-9, "was killed by SIGKILL"), (3, "exited with code 3 before the body ended")]
 )
-def test_the_death_of_a_worker_fails_its_attempt(code: int, how: str) -> None:
+def test_the_end_of_a_worker_fails_its_attempt(code: int, how: str) -> None:
     ended = worker_death(running(), code)
     assert (ended.error, ended.error_type, ended.exit_code) == (
         f"the worker process {how}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from dagrun.executors.local import orphans, processes
 from dagrun.executors.local.orphans import Signature
 from dagrun.executors.local.processes import ProcessInfo
+from dagrun.value import replace
 
 SIGNATURE = Signature(mark="7-abc", name="dagrun-waaaaaaa", since=1000, boot="b")
 WORKER = ProcessInfo(pid=1 << 23, parent=1, group=1, session=1, dead=False, started=1001, name=SIGNATURE.name)

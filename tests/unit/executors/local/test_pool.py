@@ -141,7 +141,7 @@ def test_a_worker_that_retires_is_not_used_again(tmp_path: Path) -> None:
     played(tmp_path, story)
 
 
-def test_the_death_of_a_worker_is_reported_with_its_exit_code_whichever_is_known_first(
+def test_the_end_of_a_worker_is_reported_with_its_exit_code_whichever_is_known_first(
     tmp_path: Path,
 ) -> None:
     async def story(stage: Stage) -> None:

@@ -129,7 +129,7 @@ def test_a_group_is_signalled_as_a_whole(start: Start) -> None:
 
 
 @linux
-def test_a_child_dies_with_its_parent() -> None:
+def test_a_child_ends_with_its_parent() -> None:
     """The parent forks a child that asks to die with it, says who it is, and is killed."""
     code = """
 import os, time

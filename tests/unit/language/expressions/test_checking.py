@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from dagrun.language.expressions import Known, parse, problems
+from dagrun.value import replace
 
 NAMES = Known(
     roots={"params", "env", "tasks", "jobs", "run"},

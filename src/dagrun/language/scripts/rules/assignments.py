@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from dagrun.language.scripts.parts import Word
 from dagrun.language.scripts.rules.command_check import CommandCheck, name_set
+from dagrun.value import field
 
 #: A name, perhaps a subscript, and the sign. A subscript may contain brackets and signs of its own.
 ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)(?:\[.*?\])?\+?=", re.DOTALL)
@@ -46,8 +48,7 @@ def is_evaluated(name: str) -> bool:
     return name in _EVALUATED
 
 
-@dataclass(slots=True)
-class ScriptVariables:
+class ScriptVariables(msgspec.Struct):
     """What is known about the variables of one script. None stands for a name that is known only at run time."""
 
     #: Those with a type that evaluates what is assigned to them.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 from dagrun.language.scripts.parts import Word
+from dagrun.value import field
 
 CODE: Final = "{} executes it as code"
 NAME: Final = "{} reads it as the name of a variable, which may contain code"
@@ -15,8 +17,7 @@ CALCULATES: Final = "it is read as arithmetic, which may execute parts of a valu
 COMMAND: Final = "it would be the name of a command"
 
 
-@dataclass(slots=True)
-class CommandCheck:
+class CommandCheck(msgspec.Struct):
     """What the rules found out about one simple command."""
 
     refused: list[tuple[Word, str]] = field(default_factory=list)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 from typing import Final
@@ -12,12 +11,12 @@ from typing import Final
 from dagrun.language.scripts.parts import Word
 from dagrun.language.scripts.rules.assignments import ASSIGNMENT, EVALUATES, is_evaluated
 from dagrun.language.scripts.rules.command_check import CODE, COMMAND, CommandCheck
+from dagrun.value import Value
 
 MAX_PROGRAMS: Final = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Value, kw_only=True):
     """How a program receives code. Letters are short options, which may be combined (`-ec`)."""
 
     #: Options whose argument is code.
