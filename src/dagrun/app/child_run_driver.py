@@ -233,7 +233,7 @@ class ChildRunDriver:
             state = await self._run(child, live)
             ended = self._result(child, state)
         except Exception as error:
-            why = f"child run {child.run_id}: {error or type(error).__name__}"
+            why = f"child run {child.run_id}: {str(error) or type(error).__name__}"
             ended = AttemptResult(duration=0.0, error=why, error_type=type(error).__name__)
         finally:
             self._children.pop(child.attempt.task_id, None)

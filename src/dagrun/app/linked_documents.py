@@ -65,9 +65,8 @@ class LinkedDocuments:
         known = self._reports.get(path)
         if known is None or any(file_stamp(each) != stamp for each, stamp in known[0].items()):
             reports = self.reports(path, self._checked(path, displayed, calls=True), calls=True)
-            stamps = {path: file_stamp(path)} | {
-                where: file_stamp(where) for each in reports[1:] if (where := Path(each.path).absolute())
-            }
+            paths = (path, *(Path(each.path).absolute() for each in reports[1:]))
+            stamps = {each: file_stamp(each) for each in paths}
             known = self._reports[path] = (stamps, reports[0])
         return known[1]
 

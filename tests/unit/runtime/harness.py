@@ -39,7 +39,9 @@ def work(dag: Dag, environment: Mapping[str, str] | None = None, **more: Any) ->
     made = builder(dag, environment or {}, **more)
     node = made.prepared.graph.nodes[0]
     attempt = Attempt(run_id="r1", task_id=node.task.id, number=1, timeout=None)
-    return made.work(node, attempt)
+    made_work = made.work(node, attempt)
+    assert isinstance(made_work, Work)
+    return made_work
 
 
 def env(
