@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.app.run_inputs import evaluate_defaults
-from dagrun.app.stretch import Cancellation, Stretches, TreePlace
+from dagrun.app.stretch import Cancellation, RunObserver, Stretches, TreePlace
 from dagrun.clock import Clock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
@@ -97,6 +97,7 @@ def root_place(
     documents: Documents,
     repeating: Repeating,
     stretches: Stretches,
+    observer: RunObserver | None,
     *,
     use_current: bool,
 ) -> TreePlace:
@@ -106,14 +107,20 @@ def root_place(
         settings, runs, clock, documents, repeating, stretches, executor, slots, use_current=use_current
     )
     chain = ((settings.path(prepared.path).resolve(), prepared.graph.dag.name),)
-    return TreePlace(executor, ChildRunDriver(tree, prepared, writer, chain), is_child=False)
+    children = ChildRunDriver(tree, prepared, writer, chain, observer or RunObserver())
+    return TreePlace(executor, children, is_child=False)
 
 
 class ChildRunDriver:
     """Drives the child runs of one run. `chain` are the documents of the runs from the root to this one, with their names."""
 
     def __init__(
-        self, tree: RunTree, parent: PreparedRun, writer: RunWriter, chain: tuple[tuple[Path, str], ...]
+        self,
+        tree: RunTree,
+        parent: PreparedRun,
+        writer: RunWriter,
+        chain: tuple[tuple[Path, str], ...],
+        observer: RunObserver,
     ) -> None:
         self.slots = tree.slots
         self.live = tree.live_at(len(chain))
@@ -121,6 +128,7 @@ class ChildRunDriver:
         self._parent = parent
         self._writer = writer
         self._chain = chain
+        self._observer = observer
         self._children: dict[str, _LiveChild] = {}  # by the task
 
     # --- preparing -----------------------------------------------------------------------------------------
@@ -264,8 +272,10 @@ class ChildRunDriver:
 
         path = tree.settings.path(prepared.path).resolve()
         chain = (*self._chain, (path, prepared.graph.dag.name))
-        place = TreePlace(tree.executor, ChildRunDriver(tree, prepared, writer, chain), is_child=True)
-        return (await stretches.drive(prepared, writer, first, None, live, state, place)).state
+        observer = self._observer.child(child.attempt.task_id, prepared.graph)
+        children = ChildRunDriver(tree, prepared, writer, chain, observer)
+        place = TreePlace(tree.executor, children, is_child=True)
+        return (await stretches.drive(prepared, writer, first, observer, live, state, place)).state
 
     def _again(
         self, writer: RunWriter, record: RunRecord, prepared: PreparedRun, state: RunState

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 from dagrun.app.following import LogFollower, Watch
 from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock
-from dagrun.core.events import EVENTS
+from dagrun.core.events import EVENTS, TaskStart
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
+from dagrun.core.outcomes import Status
 from dagrun.core.record import RunRecord, fold
 from dagrun.core.selection import which
 from dagrun.core.state import RunState
@@ -22,6 +24,7 @@ from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError,
 from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import EventTail, RunStore
+from dagrun.value import replace
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 
 if TYPE_CHECKING:
@@ -99,6 +102,21 @@ class RunQueries:
         queued = self.queue.get(run_id)
         return view(self.runs.read(run_id), self.clock.now()) if queued is None else queued_view(queued)
 
+    def status_below(self, view: RunView, most: int) -> dict[str, RunView]:
+        """The child runs of a run and of these, by id: at most `most` of them, first those that have not succeeded."""
+        found: dict[str, RunView] = {}
+        level = [view]
+        while level and len(found) < most:
+            tasks = [task for each in level for task in each.tasks if task.child_run_id is not None]
+            tasks.sort(key=lambda task: task.status == Status.SUCCESS)
+            level = []
+            for task in tasks:
+                if len(found) < most and task.child_run_id not in (None, *found):
+                    with suppress(NotFoundError, DamagedError):
+                        level.append(self.status(task.child_run_id))
+                        found[level[-1].run_id] = level[-1]
+        return found
+
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
         since: float | None = None, limit: int = 20, offset: int = 0, children: bool = False,
@@ -137,18 +155,79 @@ class RunQueries:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
         from dagrun.views.why import explain
 
-        record = self.runs.read(self.run_id(named))
+        run_id, own, _ = self.inside(self.run_id(named), task_id)
+        task_id = own or task_id
+        record = self.runs.read(run_id)
         if task_id not in {task.id for task in record.dag.tasks}:
             self._task_ids(record.run_id, task_id)
-        return explain(
+        found = explain(
             record, task_id, self.clock.now(),
             lambda task, attempt: log_end(self.runs.log_path(record.run_id, task, attempt)),
         )  # fmt: skip
+        return replace(found, below=self._why_below(found))
+
+    def _why_below(self, why: Why) -> Why | None:
+        """Why the child run of a task that has not succeeded is as it is: its first task in trouble."""
+        from dagrun.core.outcomes import FAILED
+
+        child = None if why.child_run_id is None or why.status == Status.SUCCESS else why.child_run_id
+        if child is None or not self.runs.has(child):
+            return None
+        tasks = self.status(child).tasks
+        for statuses in (FAILED, (Status.CANCELLED,), (Status.RUNNING, Status.RETRYING, Status.WAITING)):
+            for task in tasks:
+                if task.status in statuses and task.variants is None:
+                    return self.why(child, task.id)
+        return None
 
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
-        """The log files of a run: task, attempt, path; tasks in the order of the DAG."""
-        run_id = self.run_id(named)
-        return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
+        """The log files of a run: task, attempt, path; tasks in the order of the DAG.
+
+        A task of a child run is named by `task/task`; after the task that runs it come all of its tasks.
+        """
+        run_id, own, prefix = self.inside(self.run_id(named), task_id)
+        return self._logs(run_id, self._task_ids(run_id, own, whole=True), prefix)
+
+    def _logs(self, run_id: str, task_ids: Sequence[str], prefix: str) -> Iterator[tuple[str, int, Path]]:
+        children = self._child_runs(run_id)
+        if not children:
+            yield from ((prefix + task_id, *log) for task_id, *log in self.runs.logs(run_id, task_ids))
+            return
+        found: dict[str, list[tuple[int, Path]]] = {}
+        for task_id, *log in self.runs.logs(run_id, task_ids):
+            found.setdefault(task_id, []).append((log[0], log[1]))
+        for task_id in task_ids:
+            yield from ((prefix + task_id, *log) for log in found.get(task_id, ()))
+            for child in children.get(task_id, ()):
+                if self.runs.has(child):
+                    yield from self._logs(
+                        child, self._task_ids(child, None, whole=True), f"{prefix}{task_id}/"
+                    )
+
+    def _child_runs(self, run_id: str) -> dict[str, dict[str, None]]:
+        """The child runs of each task, oldest first."""
+        found: dict[str, dict[str, None]] = {}
+        if any(task.action.has_own_run for task in self.runs.dag(run_id).tasks):
+            for event in self.runs.read(run_id).events:
+                if isinstance(event, TaskStart) and event.child_run_id is not None:
+                    found.setdefault(event.task_id, {})[event.child_run_id] = None
+        return found
+
+    def inside(self, run_id: str, task_id: str | None) -> tuple[str, str | None, str]:
+        """The run that has a task named by `task/task`, the last of the names, and what comes before it.
+
+        The child run is the last one of its task. Raises NotFoundError.
+        """
+        prefix = ""
+        while task_id is not None and "/" in task_id and task_id not in self._task_ids(run_id, None):
+            children = self._child_runs(run_id)
+            outer = next((name for name in children if task_id.startswith(f"{name}/")), None)
+            if outer is None:
+                self._task_ids(run_id, task_id.partition("/")[0])
+                raise NotFoundError("task", task_id, hint=f"'{task_id.partition('/')[0]}' has no child run")
+            run_id = list(children[outer])[-1]
+            prefix, task_id = f"{prefix}{outer}/", task_id.removeprefix(f"{outer}/")
+        return run_id, task_id, prefix
 
     def events(self, named: str | None = None, names: Sequence[str] = ()) -> EventTail:
         """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""

@@ -175,7 +175,7 @@ class Service(RunQueries):
 
             place = root_place(
                 prepared, writer, self._executor(), self.settings, self.runs, self.clock, self.documents,
-                self._repeating, self._stretches, use_current=use_current,
+                self._repeating, self._stretches, observer, use_current=use_current,
             )  # fmt: skip
         return await self._stretches.drive(prepared, writer, first, observer, cancellation, state, place)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dagrun.clock import Clock
 from dagrun.core.events import CancelIgnored, DagStart, Event
 from dagrun.core.executor_protocol import Executor
+from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import RunRecord
@@ -36,7 +37,11 @@ class RunObserver:
         """An event was recorded, and is part of `state` now."""
 
     def tick(self) -> None:
-        """Called about ten times per second."""
+        """Called about ten times per second; for a child run, twice."""
+
+    def child(self, task_id: str, graph: Graph) -> RunObserver:
+        """The observer of a child run, which is the attempt of a task that begins."""
+        return RunObserver()
 
 
 class Cancellation:
