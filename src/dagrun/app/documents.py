@@ -19,7 +19,7 @@ from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
 from dagrun.documents.yaml import DocumentError, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
-from dagrun.kinds import workflow_of
+from dagrun.kinds import child_of, workflow_of
 from dagrun.settings import Settings
 from dagrun.value import replace
 
@@ -130,6 +130,18 @@ class Documents:
             more = f", and {len(errors) - 1} more" if errors[1:] else ""
             raise UsageError(f"DAG '{named}' cannot run: {errors[0].place}: {errors[0].message}{more}")
         return path.resolve(), self._from_root(path, displayed), report.graph
+
+    def child_graphs(self, graph: Graph) -> Mapping[str, Graph]:
+        """The graphs of the DAGs that its tasks run, and that the tasks of these run, by the name or path that is written."""
+        found: dict[str, Graph] = {}
+        pile = [graph]
+        for each in pile:  # grows while it is read
+            for task in each.dag.tasks:
+                named = child_of(task)
+                if named is not None and "${{" not in named and named not in found:
+                    found[named] = self.child_graph(named)[2]
+                    pile.append(found[named])
+        return found
 
     def path_at_root(self, named: str) -> str:
         """The path of such a DAG as it is recorded. Raises NotFoundError."""

@@ -249,9 +249,9 @@ class RunQueries:
 
     def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
         """Follow the output of a run's tasks. Raises NotFoundError."""
-        run_id = self.run_id(named)
-        self._task_ids(run_id, task_id)
-        return LogFollower(self.runs, self.watch(run_id), task_id)
+        run_id, own, prefix = self.inside(self.run_id(named), task_id)
+        self._task_ids(run_id, own)
+        return LogFollower(self.runs, self.watch(run_id), own, prefix)
 
     def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
         """The ids of a run's tasks and variants, or only `task_id`, which must exist; with `whole` also its variants."""
