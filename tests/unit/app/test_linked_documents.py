@@ -38,7 +38,9 @@ def write(tmp_path: Path) -> Write:
 def messages(documents: Documents, name: str) -> list[str]:
     """The errors in a document and in those below it, each with its place."""
     return [
-        f"{each.place}: {each.message}" for report in documents.reports(*documents.find(name)) for each in report.errors
+        f"{each.place}: {each.message}"
+        for report in documents.reports(*documents.find(name))
+        for each in report.errors
     ]
 
 
@@ -61,7 +63,10 @@ def test_a_child_may_be_of_any_dialect(project: Documents, write: Write) -> None
     write("configs/dags/k.yaml", "spec: {steps: [{name: a, run: x}]}")
     write("configs/dags/j.yaml", "jobs: {a: {run: x}}")
     write("a.yaml", "jobs: {x: {dag: k}, y: {dag: j}}")
-    write("b.yaml", "spec: {steps: [{name: x, orchestrationRef: {name: k}}, {name: y, kind: SubOrchestration, dag: j}]}")
+    write(
+        "b.yaml",
+        "spec: {steps: [{name: x, orchestrationRef: {name: k}}, {name: y, kind: SubOrchestration, dag: j}]}",
+    )
     assert messages(project, "a.yaml") + messages(project, "b.yaml") == []
 
 
@@ -89,7 +94,11 @@ def test_what_is_wrong_with_a_child_is_reported_in_its_own_file_and_keeps_all_ab
     ]
     with pytest.raises(DocumentError) as caught:
         project.prepare(RunRequest(dag="a.yaml"))
-    assert [str(each.place) for each in caught.value.findings] == ["a.yaml:3:19", "b.yaml:3:19", "c.yaml:2:17"]
+    assert [str(each.place) for each in caught.value.findings] == [
+        "a.yaml:3:19",
+        "b.yaml:3:19",
+        "c.yaml:2:17",
+    ]
 
 
 def test_a_child_that_runs_itself_over_three_files_is_an_error_that_shows_the_chain(
@@ -150,13 +159,18 @@ tasks: [{id: x, run: "true"}]
         ("{region: eu, regoin: us}", ["a.yaml:4:44: DAG 'child' has no parameter 'regoin'"]),
         (
             "{region: 5}",
-            ["a.yaml:4:40: DAG 'child': parameter 'region' must be of type string, not integer 5; put it in quotes"],
+            [
+                "a.yaml:4:40: DAG 'child': parameter 'region' must be of type string, not integer 5; put it in quotes"
+            ],
         ),
         (
             "{region: eu, count: many}",
             ["a.yaml:4:51: DAG 'child': parameter 'count' must be of type integer, not string 'many'"],
         ),
-        ("{region: eu, size: xl}", ["a.yaml:4:50: DAG 'child': parameter 'size' must be one of s, m, not string 'xl'"]),
+        (
+            "{region: eu, size: xl}",
+            ["a.yaml:4:50: DAG 'child': parameter 'size' must be one of s, m, not string 'xl'"],
+        ),
     ],
 )
 def test_parameters_are_checked_against_those_that_the_child_declares(
@@ -178,7 +192,9 @@ def test_a_dag_that_is_an_expression_is_checked_when_it_starts(project: Document
     assert messages(project, "a.yaml") == []
 
 
-def test_the_environment_of_a_task_does_not_reach_a_child_run_and_is_an_error(project: Documents, write: Write) -> None:
+def test_the_environment_of_a_task_does_not_reach_a_child_run_and_is_an_error(
+    project: Documents, write: Write
+) -> None:
     write("configs/dags/child.yaml", runs("child"))
     write("a.yaml", "name: a\ntasks:\n- {id: t, dag: child, env: {A: b}, working_dir: /tmp}")
     assert messages(project, "a.yaml") == [
@@ -187,7 +203,9 @@ def test_the_environment_of_a_task_does_not_reach_a_child_run_and_is_an_error(pr
     ]
 
 
-def test_a_document_that_has_not_changed_is_read_once_for_many_child_runs(project: Documents, write: Write) -> None:
+def test_a_document_that_has_not_changed_is_read_once_for_many_child_runs(
+    project: Documents, write: Write
+) -> None:
     write("configs/dags/child.yaml", runs("child", "low"))
     write("configs/dags/low.yaml", runs("low"))
     graph = project.child_graph("child")[2]

@@ -36,7 +36,11 @@ def test_an_expression_without_a_value_is_reported_as_that() -> None:
 
 def test_a_dry_run_names_the_dag() -> None:
     it = task("a", action=ChildDagAction("backup"))
-    assert (kind_of(it).label(it.action), child_of(it), child_of(task("b"))) == ("dag: backup", "backup", None)
+    assert (kind_of(it).label(it.action), child_of(it), child_of(task("b"))) == (
+        "dag: backup",
+        "backup",
+        None,
+    )
 
 
 def test_it_holds_no_slot() -> None:
