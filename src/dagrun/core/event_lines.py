@@ -11,7 +11,6 @@ from dagrun.core.events import EVENTS, Event, TaskExpand, file_of
 from dagrun.core.variants import MAX_VARIANTS
 from dagrun.core.work import Json
 from dagrun.fast_json import encode
-from dagrun.value import replace
 
 
 class Encoder:
@@ -23,17 +22,16 @@ class Encoder:
 
     def encode(self, event: Event) -> tuple[bytes, bytes]:
         """The event as a line for the journal of the run, and as a line for the stream of all runs (no outputs)."""
-        private = event.private
-        if private is None or (data := getattr(event, private)) is None:
-            line = self._line(event)
+        body = encode(
+            event
+        )  # begins with the timestamp as a number, and ends with the private field, if it has one
+        line = b'{"timestamp":"%s%s%s\n' % (
+            to_rfc3339(event.timestamp).encode(), self._heads[type(event)], body[body.index(b",") :],
+        )  # fmt: skip
+        if event.private is None or (data := getattr(event, event.private)) is None:
             return line, line
-        public = self._line(replace(event, **{private: None}))
-        return b'%s,"%s":%s}\n' % (public[:-2], private.encode(), encode(data)), public
-
-    def _line(self, event: Event) -> bytes:
-        body = encode(event)  # begins with the timestamp as a number
-        when = to_rfc3339(event.timestamp).encode()
-        return b'{"timestamp":"%s%s%s\n' % (when, self._heads[type(event)], body[body.index(b",") :])
+        end = len(encode(data)) + len(event.private) + 6  # ,"outputs":{..}} and the line end
+        return line, line[:-end] + b"}\n"
 
 
 def decode(line: Mapping[str, Json]) -> Event | None:

@@ -32,7 +32,7 @@ class EventBase(Value, kw_only=True, omit_defaults=True):
     given: ClassVar[str | None] = None
     #: Whether the keys of that field are names that the document declares, which are not masked.
     keys_are_declared: ClassVar[bool] = False
-    #: The one field with data of bodies, if any: only the journal of the run has it, not the stream of all runs.
+    #: The one field with data of bodies, if any, which comes last: only the journal of the run has it, not the stream of all runs.
     private: ClassVar[str | None] = None
     timestamp: float
 
@@ -89,11 +89,11 @@ class TaskOk(EventBase, kw_only=True):
     attempt: AttemptNumber | None = None
     duration_seconds: Seconds
     changed: bool = _written(True)
-    outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     reused_from: str | None = None
     summary: str | None = None
     left_running: int | None = None  # number of processes that the attempt left running and dagrun then ended
+    outputs: Mapping[str, Json] | None = None
 
     @property
     def result(self) -> Outputs:
@@ -133,10 +133,10 @@ class TaskFail(EventBase, kw_only=True):
     duration_seconds: Seconds = _written(0.0)
     exit_code: int | None = None
     timed_out: bool = _written(False)
-    outputs: Mapping[str, Json] | None = None
     outputs_file: Blob | None = None
     summary: str | None = None
     left_running: int | None = None
+    outputs: Mapping[str, Json] | None = None
 
     @property
     def result(self) -> Outputs:
@@ -179,8 +179,8 @@ class TaskExpand(EventBase, kw_only=True):
     given = private = "items"
     task_id: str
     count: int
-    items: Sequence[Json] | None = None
     items_file: Blob | None = None
+    items: Sequence[Json] | None = None
 
 
 class CancelRequested(EventBase, kw_only=True):

@@ -60,6 +60,8 @@ class DocumentCache:
 
     def find(self, key: str, displayed: str) -> CheckedDocument | None:
         """The document with this key, its warnings at the path `displayed`; None if it is not known."""
+        if not self._max_bytes:
+            return None
         path = self._path(key)
         try:
             data = disk.read_file(path)

@@ -310,8 +310,9 @@ class FileRun:
         private, public = b"".join(self._private), b"".join(self._public)
         self._private.clear()
         self._public.clear()
-        for file, data in zip(self._files, (private, public), strict=True):
-            file.append(data)
+        journal, stream = self._files
+        journal.append(private)
+        stream.append(public)
 
     def requests(self) -> Iterator[Request]:
         """Pending requests; each is deleted when the next one is asked for."""

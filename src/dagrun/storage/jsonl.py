@@ -54,6 +54,7 @@ class LineFile:
     ) -> None:
         self.path = path
         self.durability = durability
+        self._syncs = durability is not Durability.OS
         self.renew = renew
         self.rotation = rotation
         self._synced = 0.0
@@ -67,14 +68,12 @@ class LineFile:
                 self._reopen()
             if self.renew and time.monotonic() - self._checked >= CHECK_INTERVAL:
                 self._check_file()
-            written = os.write(self._fd, data)
-            while written < len(data):  # the disk is filling up
+            written, size = os.write(self._fd, data), len(data)
+            while written < size:  # the disk is filling up
                 written += os.write(self._fd, data[written:])
         except OSError as error:
             raise self._failure(error) from error
-        if self.durability is Durability.FSYNC or (
-            self.durability is Durability.BATCH and time.monotonic() - self._synced >= 1
-        ):
+        if self._syncs and (self.durability is Durability.FSYNC or time.monotonic() - self._synced >= 1):
             self._sync()
 
     def close(self) -> None:

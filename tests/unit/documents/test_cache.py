@@ -78,9 +78,11 @@ def test_without_a_directory_to_write_to_nothing_is_kept_and_nothing_fails(tmp_p
 
 
 def test_a_cache_of_no_bytes_is_off(tmp_path: Path) -> None:
-    cache = DocumentCache(tmp_path / "cache", 0)
-    cache.add("0" * 32, CHECKED)
-    assert cache.find("0" * 32, "etl.yaml") is None
+    DocumentCache(tmp_path / "cache", 100_000).add("0" * 32, CHECKED)
+    off = DocumentCache(tmp_path / "cache", 0)
+    off.add("1" * 32, CHECKED)
+    assert off.find("0" * 32, "etl.yaml") is None
+    assert off.find("1" * 32, "etl.yaml") is None
 
 
 def test_the_documents_that_were_not_used_for_longest_are_deleted_first(tmp_path: Path) -> None:
