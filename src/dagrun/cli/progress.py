@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,10 +40,10 @@ MAX_SHOWN = 256 * 1024  # bytes of the output of one attempt; the log has all of
 class PlainProgress(RunObserver):
     """Prints a line on stderr for each event, and the output of tasks with the task's name before each line."""
 
-    def __init__(self, graph: Graph, prefix: str = "", write: Callable[[str], None] = output.say) -> None:
-        """`prefix` comes before the names of tasks: those of child runs are shown as `task/task`."""
+    def __init__(self, graph: Graph, above: PlainProgress | None = None, prefix: str = "") -> None:
+        """`prefix` comes before the names of tasks: those of a child run are shown as `task/task`, by the one `above`."""
         self.prefix = prefix
-        self.write = write
+        self.above = above
         self.width = min(output.WIDEST, max(map(_width, graph.nodes), default=0))
         self.tails: dict[str, _LogTail] = {}
         self.troubles: Counter[int] = Counter()
@@ -57,7 +57,7 @@ class PlainProgress(RunObserver):
     def child(self, task_id: str, graph: Graph) -> RunObserver:
         if self.state is not None and _is_one_of_many(self.state, task_id):
             return RunObserver()
-        return PlainProgress(graph, f"{self.prefix}{task_id}/", self.write)
+        return PlainProgress(graph, self, f"{self.prefix}{task_id}/")
 
     def event(self, event: Event, state: RunState) -> None:
         self.state = state
@@ -128,6 +128,13 @@ class PlainProgress(RunObserver):
         clock = time.strftime("%H:%M:%S", time.localtime(event.timestamp))
         name = self.prefix + task_id if task_id else self.prefix.removesuffix("/")
         self.write(f"{output.paint(clock, 'dim', sys.stderr)} {name + ' ' if name else ''}{text}")
+
+    def write(self, text: str) -> None:
+        """A line on stderr."""
+        if self.above is not None:
+            self.above.write(text)
+        else:
+            output.say(text)
 
     def _is_shown(self, event: _TaskEvent, state: RunState, *, trouble: bool = False) -> bool:
         """Whether the event has a line. In a large group only variants in trouble have one, and the group at its end."""
@@ -219,7 +226,7 @@ class LiveProgress(PlainProgress):
     """Plain lines, and below them the running tasks, redrawn as they change."""
 
     def __init__(self, graph: Graph) -> None:
-        super().__init__(graph, write=self._print)
+        super().__init__(graph)
         from rich.live import Live
 
         self.console = output.console(sys.stderr)
@@ -228,7 +235,7 @@ class LiveProgress(PlainProgress):
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )
 
-    def _print(self, text: str) -> None:
+    def write(self, text: str) -> None:
         from rich.text import Text
 
         self.console.print(Text.from_ansi(visible(text, OWN_COLOURS)))
