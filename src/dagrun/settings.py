@@ -12,6 +12,7 @@ from typing import Any
 
 from dagrun.durability import Durability
 from dagrun.errors import RefusedError, UsageError, did_you_mean, user
+from dagrun.roles import Role, role_of
 
 MIB = 1024 * 1024
 #: The variable that lists directories whose projects may belong to other users, `*` for all.
@@ -52,6 +53,20 @@ def _durability(value: Any) -> Durability:
         return Durability(value)
     except ValueError:
         raise ValueError(f"must be one of {', '.join(Durability)}") from None
+
+
+def _role(value: Any) -> Role:
+    try:
+        return role_of(str(value))
+    except ValueError as error:
+        raise ValueError(f"must be a role: {error}") from None
+
+
+def _positive(value: Any) -> float:
+    number: float = _number(float, 0)(value)
+    if number == 0:
+        raise ValueError("must be more than 0")
+    return number
 
 
 def _setting(default: Any, variable: str, parse: Callable[[Any], Any]) -> Any:
@@ -97,6 +112,10 @@ class Settings:
     max_output_bytes: int = _setting(64 * MIB, "DAGRUN_MAX_OUTPUT_BYTES", _number(int, 1))
     #: The maximum size of a document, in bytes.
     max_document_bytes: int = _setting(32 * MIB, "DAGRUN_MAX_DOCUMENT_BYTES", _number(int, 1))
+    #: The role of the user who answers approvals: Viewer, Operator or Admin.
+    user_rbac_role: Role = _setting(Role.VIEWER, "USER_RBAC_ROLE", _role)  # noqa: RUF009
+    #: How long an approval waits for a decision if it does not say so, in hours.
+    approval_expires_h: float = _setting(72, "APPROVAL_EXPIRES_H", _positive)
     #: The maximum size of the cache of checked documents, in bytes; 0: no cache.
     document_cache_bytes: int = _setting(64 * MIB, "DAGRUN_DOCUMENT_CACHE_BYTES", _number(int, 0))
     #: The source of each value: "flag", the name of an environment variable, a file, or "default".

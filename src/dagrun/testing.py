@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from dagrun.clock import FakeClock
-from dagrun.core.events import DagStart, Event
+from dagrun.core.events import DagStart, Event, TaskWait
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import Request
 from dagrun.core.state import RunState
+from dagrun.core.variants import base_id
 from dagrun.core.work import Json
 from dagrun.documents import dotenv, parameters
 from dagrun.documents.dialects import detect
@@ -53,6 +55,8 @@ __all__ = [
     "scenario",
 ]
 
+#: The values that an approval or a signal comes with; or the reason of a rejection.
+Answer = Mapping[str, Json] | str
 Body = Callable[[dict[str, Json]], Any]
 
 
@@ -121,13 +125,23 @@ def scenario(
     params: Mapping[str, Json] | None = None,
     max_parallel: int = 8,
     at: Mapping[float, Callable[[Engine], None]] | None = None,
+    answers: Mapping[str, Answer] | None = None,
 ) -> ScenarioResult:
     """Run a DAG with bodies by task id or workflow name; tasks without one do nothing.
 
-    `at` maps seconds after the start, on the fake clock, to functions that are called with the engine then.
+    `at` maps seconds after the start, on the fake clock, to functions that are called with the engine then. `answers` maps
+    tasks that wait for an approval or a signal to the values that are given at once, or to the reason of a rejection;
+    without one the run pauses, and the scenario ends.
     """
     return asyncio.run(
-        run(dag(text), InlineExecutor(bodies), params=params, max_parallel=max_parallel, at=at)
+        run(
+            dag(text),
+            InlineExecutor(bodies),
+            params=params,
+            max_parallel=max_parallel,
+            at=at,
+            answers=answers,
+        )
     )
 
 
@@ -139,8 +153,14 @@ async def run(
     at: Mapping[float, Callable[[Engine], None]] | None = None,
     params: Mapping[str, Json] | None = None,
     chance: float = 0.5,
+    answers: Mapping[str, Answer] | None = None,
 ) -> ScenarioResult:
     """Run a DAG on a given executor. With `chance` 0.5 retries have no jitter."""
+
+    def answer(event: Event, _: RunState) -> None:
+        if isinstance(event, TaskWait) and (request := _request(event, answers or {})) is not None:
+            engine.request(request)
+
     clock, runs, graph = FakeClock(), MemoryRuns(), Graph.compile(what)
     writer = runs.create(what, clock.now())
     state = RunState(graph)
@@ -156,7 +176,7 @@ async def run(
     )
     engine = Engine(
         state=state, writer=writer, executor=executor, clock=_Interrupting(clock, dict(at or {})),
-        bodies=bodies, chance=lambda: chance,
+        bodies=bodies, chance=lambda: chance, listener=answer,
     )  # fmt: skip
     engine.clock.engine = engine  # type: ignore[attr-defined]
     start = DagStart(
@@ -167,6 +187,19 @@ async def run(
         state = await engine.run(start)
     writer.close()
     return ScenarioResult(state, view_of(state, writer.run_id), runs.read(writer.run_id), executor, clock)
+
+
+def _request(wait: TaskWait, answers: Mapping[str, Answer]) -> Request | None:
+    """What somebody answers when a task, or a variant of it, begins to wait."""
+    found = answers.get(wait.task_id, answers.get(base_id(wait.task_id)))
+    if found is None or not wait.is_for_someone:
+        return None
+    if isinstance(found, str):
+        reject = Request("reject", "somebody", {"task": wait.task_id, "reason": found})
+        return reject if wait.is_approval else None
+    if wait.signal is not None:
+        return Request("signal", "somebody", {"signal": wait.signal, "inputs": found})
+    return Request("approve", "somebody", {"task": wait.task_id, "inputs": found})
 
 
 class _Interrupting:

@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.harness import Project
 from tests.stories.pages import COOKBOOK, EXAMPLES, ROOT, Block, blocks
 
-EXIT_CODES = {"success": 0, "partial": 1, "failed": 1}
+EXIT_CODES = {"success": 0, "waiting": 0, "partial": 1, "failed": 1}
 PROMISE = re.compile(r"^# \$ (?P<command>.+)\n# expect: (?P<status>\w+); (?P<tasks>.+)$", re.MULTILINE)
 #: In need of a container engine, which no test has.
 CONTAINED = EXAMPLES / "jobs" / "ci-pipeline.yaml"
@@ -97,3 +97,11 @@ def test_what_the_cookbook_promises_beyond_states(project: Project) -> None:
     refused = project.answer("run", "07-deploy-by-param.yaml", "--param", "target=moon")
     assert refused.code == 2
     assert "must be one of staging, production" in refused.err
+    project.answer("run", "23-approval.yaml")
+    approved = project.answer("approve", "latest", "gate", "--set", "ticket=OPS-7", "-o", "json")
+    assert (approved.json["status"], project.log("deploy")) == ("success", "deploying for OPS-7\n")
+    project.answer("run", "23-approval.yaml")
+    assert project.answer("reject", "latest", "gate").code == 1
+    assert project.log("undo") == "cleaning up\n"
+    project.answer("run", "25-signal.yaml")
+    assert project.answer("signal", "latest", "deployed", "--set", "url=https://staging.example").code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ def test_each_retry_is_a_new_child_run(house: House) -> None:
         top="tasks: [{id: a, dag: child, retries: 1, retry: {initial: 0}}]",
         child="tasks: [{id: ok, run: x}, {id: x, run: x, depends_on: [ok]}]",
     )
-    calls = iter([fails, lambda _: None])
+    calls: Iterator[Body] = iter([fails, lambda _: None])
     house.bodies["x"] = lambda p: next(calls)(p)
     run = house.run()
     assert [child.status for child in house.children()] == ["failed", "success"]

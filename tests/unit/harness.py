@@ -15,7 +15,9 @@ from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
 from dagrun.documents.yaml import DocumentError, Source, render
+from dagrun.kinds.approval import ApprovalAction
 from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.wait import WaitAction
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.testing import InlineExecutor, ScenarioResult, run
 
@@ -51,6 +53,19 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
             ]
         )
     )  # fmt: skip
+
+
+#: Actions of tasks that wait: for a person, for signals, for a time, for a file that never comes.
+WAITS = st.sampled_from(
+    [
+        ApprovalAction("go on?"),
+        ApprovalAction("go on?"),
+        WaitAction(signal_name="go"),
+        WaitAction(signal_name="stop", timeout=400_000.0),
+        WaitAction(seconds=3.0),
+        WaitAction(file="/nowhere/at/all", timeout=2.0),
+    ]
+)
 
 
 def chain(text: str) -> Dag:
@@ -116,6 +131,6 @@ def played(
     *tasks: Task, bodies: Mapping[str, Callable[[dict[str, Any]], Any]] | None = None, **more: Any
 ) -> ScenarioResult:
     """A run of these tasks in memory; `more` goes to the DAG, but for `at` and `params`."""
-    outside = {name: more.pop(name) for name in ("at", "params") if name in more}
+    outside = {name: more.pop(name) for name in ("at", "params", "answers") if name in more}
     dag = Dag(name="d", tasks=tasks, **more)
     return asyncio.run(run(dag, InlineExecutor(bodies), **outside))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from dagrun.clock import FakeClock
 from dagrun.core.events import Event
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
+from dagrun.core.outcomes import RunStatus, Status
 from dagrun.core.record import replay
 from dagrun.core.requests import Request
 from dagrun.core.state import RunState
 from dagrun.executors.inline import InlineExecutor
 from dagrun.registry import Origin, Registry, Workflow
+from dagrun.roles import Role
 from dagrun.runtime.engine import Engine
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -59,7 +61,8 @@ class Life:
     def service(self) -> Service:
         executor = InlineExecutor(self.bodies())
         self.executors.append(executor)
-        return Service(Settings(root=self.root), self.runs, self.clock, lambda: executor, lambda: REGISTRY)
+        settings = Settings(root=self.root, user_rbac_role=Role.OPERATOR)
+        return Service(settings, self.runs, self.clock, lambda: executor, lambda: REGISTRY)
 
     def begin(self, path: str = "", **params: Any) -> RunResult:
         """The first stretch."""
@@ -69,6 +72,25 @@ class Life:
     def resume(self, **more: Any) -> RunResult | None:
         """The next one."""
         return asyncio.run(self.service.resume("r", **more))
+
+    def answer(self, rejected: Collection[str] = (), run_id: str = "r") -> RunResult | None:
+        """Answer whatever the run waits for, one after the other, each time it pauses, until it ends; its last stretch."""
+        ended = None
+        while (state := replay(self.runs.read(run_id))).status is RunStatus.WAITING:
+            node = next(
+                node
+                for node, task in zip(state.nodes, state.tasks, strict=True)
+                if task.status is Status.WAITING
+            )
+            name, signal = node.task.id, node.task.action.signal
+            if signal is not None:
+                self.service.answers.signal(run_id, signal, "me", {"k": f"of {signal}"})
+            elif name in rejected:
+                self.service.answers.reject(run_id, name, "me", "no")
+            else:
+                self.service.answers.approve(run_id, name, "me", {})
+            ended = asyncio.run(self.service.resume(run_id))
+        return ended
 
     def cancel(self) -> None:
         """Cancel from another process, while no process drives the run."""

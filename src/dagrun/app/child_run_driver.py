@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -267,7 +267,7 @@ class ChildRunDriver:
             writer = stretches.create(prepared, child.run_id)
             start = stretches.start_event(prepared, writer, self._writer.run_id)
 
-            def first() -> list[Event]:
+            def first() -> Sequence[Event]:
                 return [start]
 
         path = tree.settings.path(prepared.path).resolve()
@@ -279,12 +279,11 @@ class ChildRunDriver:
 
     def _again(
         self, writer: RunWriter, record: RunRecord, prepared: PreparedRun, state: RunState
-    ) -> Callable[[], list[Event]]:
+    ) -> Callable[[], Sequence[Event]]:
         for task_id, blob in needed_files(state):
             with usable(writer.run_id, task_id):
                 writer.read_outputs(blob)
-        events = self._tree.stretches.begin_again(writer, record, prepared)
-        return lambda: [*events(state)]
+        return self._tree.stretches.begin_again(writer, record, prepared, state)
 
     def _result(self, child: PreparedChild, state: RunState) -> AttemptResult:
         """The end of the task: the outputs of a child run that succeeded, else why it did not."""

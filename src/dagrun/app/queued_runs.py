@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,10 +51,12 @@ class QueuedRuns:
         return [run.run_id for run in self.all() if run.run_id.startswith(prefix)]
 
     @contextmanager
-    def in_flight(self, run_id: str, prepared: PreparedRun) -> Iterator[None]:
+    def in_flight(
+        self, run_id: str, prepared: PreparedRun, has_ended: Callable[[], bool] = lambda: True
+    ) -> Iterator[None]:
         """Within the block the run counts for the `overlap` of its schedule, if it has one.
 
-        A run that is interrupted by an exception remains in flight: a scheduler resumes it.
+        A run that is interrupted by an exception, or that has not ended, remains in flight: a scheduler continues it.
         """
         if prepared.schedule_id is None or prepared.scheduled_at is None:
             yield
@@ -75,7 +77,8 @@ class QueuedRuns:
         )  # fmt: skip
         open_runs.put(run)
         yield
-        open_runs.drop(run_id)
+        if has_ended():
+            open_runs.drop(run_id)
 
 
 def queued_view(run: OpenRun) -> RunView:

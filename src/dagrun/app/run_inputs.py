@@ -63,7 +63,7 @@ class RunInputs:
         """The values, and the problems with them; `name=value` overrides the file."""
         values = self._params_file(dag, given.params_file) if given.params_file else {}
         flags, problems = parameters.from_flags(
-            dag, [encoding.from_command_line(text) for text in given.params]
+            dag.params, [encoding.from_command_line(text) for text in given.params]
         )
         return values | flags, problems
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.app.following import LogFollower, Watch
 from dagrun.app.queued_runs import QueuedRuns, queued_view
-from dagrun.clock import Clock
-from dagrun.core.events import EVENTS, TaskStart
+from dagrun.clock import Clock, to_rfc3339
+from dagrun.core.events import EVENTS, TaskStart, TaskWait
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import Status
@@ -24,14 +24,35 @@ from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError,
 from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import EventTail, RunStore
-from dagrun.value import replace
+from dagrun.value import Value, replace
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
+from dagrun.views.waiting import WaitView
 
 if TYPE_CHECKING:
     from dagrun.views.estimate import Estimate
     from dagrun.views.why import Why
 
 MAX_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the history
+
+
+class OpenApproval(Value):
+    """An approval that a run waits for."""
+
+    run_id: str
+    task_id: str
+    dag_name: str
+    tenant: str
+    view: WaitView
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of one entry of `approvals`."""
+        names = {
+            "run_id": self.run_id,
+            "task_id": self.task_id,
+            "dag_name": self.dag_name,
+            "tenant": self.tenant,
+        }
+        return {**names, "waiting_since": to_rfc3339(self.view.wait.timestamp), **self.view.to_json()}
 
 
 class RunQueries:
@@ -111,7 +132,7 @@ class RunQueries:
             tasks.sort(key=lambda task: task.status == Status.SUCCESS)
             level = []
             for task in tasks:
-                if len(found) < most and task.child_run_id not in (None, *found):
+                if len(found) < most and task.child_run_id is not None and task.child_run_id not in found:
                     with suppress(NotFoundError, DamagedError):
                         level.append(self.status(task.child_run_id))
                         found[level[-1].run_id] = level[-1]
@@ -150,6 +171,25 @@ class RunQueries:
                 continue
             except DamagedError as error:
                 yield DamagedRun(run_id, error.message)
+
+    def open_approvals(self, tenant: str | None = None) -> list[OpenApproval]:
+        """The approvals that runs wait for, of the oldest run first. Damaged runs are left out."""
+        now, found = self.clock.now(), list[OpenApproval]()
+        for run_id in self.runs.ids():
+            try:
+                with closing(self.runs.events(run_id, (TaskWait.name,))) as waits:
+                    if not waits.last(1):  # most runs have none
+                        continue
+                run = view(self.runs.read(run_id), now)
+            except (NotFoundError, DamagedError):
+                continue
+            if run.finished_at is None and tenant in (None, run.tenant):
+                found += [
+                    OpenApproval(run_id, task_id, run.dag.name, run.tenant, each)
+                    for task_id, each in run.waits
+                    if each.wait.is_approval and not each.answer
+                ]
+        return sorted(found, key=lambda each: each.view.wait.timestamp)
 
     def why(self, named: str, task_id: str) -> Why:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
@@ -191,13 +231,15 @@ class RunQueries:
     def _logs(self, run_id: str, task_ids: Sequence[str], prefix: str) -> Iterator[tuple[str, int, Path]]:
         children = self._child_runs(run_id)
         if not children:
-            yield from ((prefix + task_id, *log) for task_id, *log in self.runs.logs(run_id, task_ids))
+            yield from (
+                (prefix + task_id, number, path) for task_id, number, path in self.runs.logs(run_id, task_ids)
+            )
             return
         found: dict[str, list[tuple[int, Path]]] = {}
-        for task_id, *log in self.runs.logs(run_id, task_ids):
-            found.setdefault(task_id, []).append((log[0], log[1]))
+        for task_id, number, path in self.runs.logs(run_id, task_ids):
+            found.setdefault(task_id, []).append((number, path))
         for task_id in task_ids:
-            yield from ((prefix + task_id, *log) for log in found.get(task_id, ()))
+            yield from ((prefix + task_id, number, path) for number, path in found.get(task_id, ()))
             for child in children.get(task_id, ()):
                 if self.runs.has(child):
                     yield from self._logs(

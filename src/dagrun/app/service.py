@@ -13,6 +13,7 @@ from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches
 from dagrun.clock import Clock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
+from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.requests import Request
@@ -20,6 +21,7 @@ from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
+from dagrun.masking import Masker
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -28,6 +30,7 @@ from dagrun.value import replace
 from dagrun.views.status import RunView
 
 if TYPE_CHECKING:
+    from dagrun.app.answering import Answering
     from dagrun.app.documents import Documents
     from dagrun.app.repeating import Repeating
     from dagrun.app.run_inputs import GivenParams
@@ -85,6 +88,13 @@ class Service(RunQueries):
         from dagrun.app.repeating import Repeating
 
         return Repeating(self.documents)
+
+    @cached_property
+    def answers(self) -> Answering:
+        """Records answers to runs that wait: approvals, rejections, signals."""
+        from dagrun.app.answering import Answering
+
+        return Answering(self.runs, self.clock, self.settings.user_rbac_role, self._masker, self._settle)
 
     # --- driving runs in this process ------------------------------------------------------------------------
 
@@ -148,13 +158,13 @@ class Service(RunQueries):
                     writer.read_outputs(blob)
             cancellation.commit()
             self._end_bodies(writer.run_id)
-            events = self._stretches.begin_again(writer, record, prepared, given=bool(given))
+            events = self._stretches.begin_again(writer, record, prepared, state, given=bool(given))
         except BaseException:
             writer.close()
             raise
 
         return await self._drive(
-            prepared, writer, lambda: events(state), observer, cancellation, state, use_current=use_current
+            prepared, writer, events, observer, cancellation, state, use_current=use_current
         )
 
     async def _drive(
@@ -311,10 +321,17 @@ class Service(RunQueries):
             dag = self.runs.dag(run_id)
         except NotFoundError:  # it cannot be read, but it can be ended
             return text
-        return self.documents.inputs.masker(dag).text(text) if dag.secrets else text
+        return self._masker(dag).text(text)
 
-    def _settle(self, writer: RunWriter) -> None:
-        """As the owner of a run that no process drives: end its processes, and record the outcome of every request."""
+    def _masker(self, dag: Dag) -> Masker:
+        """Masks those secrets of a run that are known here."""
+        return self.documents.inputs.masker(dag) if dag.secrets else Masker(())
+
+    def _settle(self, writer: RunWriter) -> RunState:
+        """As the owner of a run that no process drives: end its processes, and record the outcome of every request.
+
+        Returns the state of the run.
+        """
         from dagrun.runtime.interrupted import cancel_interrupted
 
         record = self.runs.read(writer.run_id)
@@ -324,3 +341,4 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        return state

@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.core.events import CancelIgnored, DagStart, Event
+from dagrun.core.events import CancelIgnored, DagStart, Event, masked
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import RunRecord
+from dagrun.core.requests import event_of
 from dagrun.core.resume import resumption
 from dagrun.core.state import RunState
 from dagrun.runtime.prepared_run import PreparedRun
@@ -132,20 +133,32 @@ class Stretches:
         )
 
     def begin_again(
-        self, writer: RunWriter, record: RunRecord, prepared: PreparedRun, *, given: bool = False
-    ) -> Callable[[RunState], Sequence[Event]]:
+        self,
+        writer: RunWriter,
+        record: RunRecord,
+        prepared: PreparedRun,
+        state: RunState,
+        *,
+        given: bool = False,
+    ) -> Callable[[], Sequence[Event]]:
         """Prepare a run that was taken over to be driven on; returns what makes the first events of the new stretch.
 
-        `given`: values of parameters were given again.
+        Requests that the last process has not taken are recorded. `given`: values of parameters were given again.
         """
-        dag = prepared.graph.dag
-        writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
-        for request in writer.requests():  # a cancel of the interrupted run
-            late = CancelIgnored(timestamp=self._clock.now(), by=request.by, reason="the run was resumed")
-            writer.append(late)
-            writer.flush()
+        writer.begin(None if prepared.graph.dag == record.dag else recorded_dag_of(prepared))
+        for request in writer.requests():
+            event: Event | None = CancelIgnored(
+                timestamp=self._clock.now(), by=request.by, reason="the run was resumed"
+            )
+            if request.kind != "cancel":
+                event = event_of(request, state, self._clock.now())
+            if event is not None:
+                event = masked(event, prepared.masker)
+                state.apply(event)
+                writer.append(event)
+                writer.flush()
 
-        def first(state: RunState) -> Sequence[Event]:
+        def first() -> Sequence[Event]:
             start = [] if state.start else [self.start_event(prepared, writer)]
             if not record.events:
                 return start
@@ -184,11 +197,11 @@ class Stretches:
             )  # fmt: skip
             if cancellation is not None:
                 cancellation.attach(driver)
-            with self._queue.in_flight(writer.run_id, prepared):
-                state = await driver.run(*first())
+            with self._queue.in_flight(writer.run_id, prepared, lambda: driver.state.has_ended):
+                await driver.run(*first())
         finally:
             writer.close()
-        return RunResult(writer.run_id, state)
+        return RunResult(writer.run_id, driver.state)
 
 
 def recorded_dag_of(prepared: PreparedRun) -> Dag:

@@ -17,6 +17,7 @@ from dagrun.cli import output, watching
 from dagrun.cli.completion_candidates import complete_dag, complete_task
 from dagrun.cli.options import Form, Output, Run, at_least
 from dagrun.cli.watching import Follow
+from dagrun.views.waiting import next_steps
 from dagrun.views.wording import plain
 
 if TYPE_CHECKING:
@@ -114,7 +115,13 @@ def status_lines(
         ),
         styled=1,
     )  # fmt: skip
-    return [*head, *table, *rest, *(_outputs(view) if most is None else ())]
+    return [*head, *table, *rest, *((*_outputs(view), *_next_steps(view)) if most is None else ())]
+
+
+def _next_steps(view: RunView) -> list[str]:
+    """What to type where the run waits for a person or a signal."""
+    lines = list(next_steps(view.run_id, view.waits)) if view.finished_at is None else []
+    return ["", *lines] if lines else []
 
 
 def _with_child_runs(

@@ -14,10 +14,15 @@ from dagrun.app.stretch import RunObserver
 from dagrun.cli import output
 from dagrun.cli.streams import OWN_COLOURS, unhurried, visible
 from dagrun.core.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
     CancelRequested,
+    DagPause,
     DagResume,
     DagStart,
     Event,
+    SignalReceived,
     TaskCancel,
     TaskExpand,
     TaskFail,
@@ -25,11 +30,13 @@ from dagrun.core.events import (
     TaskRetry,
     TaskSkip,
     TaskStart,
+    TaskWait,
 )
 from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import FINAL
 from dagrun.core.state import RunState
 from dagrun.storage.run_store import RunStore
+from dagrun.views.waiting import shown_moment
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -73,9 +80,23 @@ class PlainProgress(RunObserver):
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 if self._is_shown(event, state):
                     self.line(event, event.task_id, f"started{again}")
+            case TaskWait():
+                if self._is_shown(event, state):
+                    self.line(event, event.task_id, _waits(event))
+            case ApprovalGranted():
+                self.line(event, event.task_id, f"approved by {_first_line(event.by)}")
+            case ApprovalRejected():
+                self.line(event, event.task_id, f"rejected by {_first_line(event.by)}")
+            case ApprovalExpired():
+                self.line(event, event.task_id, f"nobody decided before {shown_moment(event.expires_at)}")
+            case SignalReceived():
+                self.line(event, "", f"signal '{_first_line(event.signal)}' from {_first_line(event.by)}")
+            case DagPause():
+                self.line(event, "", f"run {self.run_id} pauses: it waits for {', '.join(event.waiting_for)}")
             case DagResume():
                 kept, left = _counted(event.reused, state), _counted(event.rerun, state)
-                self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run")
+                still = f", {_counted(event.waiting, state)} waiting" if event.waiting else ""
+                self.line(event, "", f"run {self.run_id} resumed: {kept} kept, {left} to run{still}")
             case TaskExpand():
                 members = state.nodes[state.index[event.task_id]].members or ()
                 self.line(event, event.task_id, f"has {output.count(len(members), 'variant')}")
@@ -155,7 +176,20 @@ class PlainProgress(RunObserver):
             self.write(f"{output.paint(name, 'dim', sys.stderr)} {line}")
 
 
-_TaskEvent = TaskStart | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
+def _waits(event: TaskWait) -> str:
+    """What a task waits for."""
+    if event.is_approval:
+        return f"waits for an approval: {_first_line(event.prompt or '')}"
+    if event.signal is not None:
+        return f"waits for the signal '{event.signal}'"
+    if event.file is not None:
+        return f"waits for {output.one_line(event.file)}"
+    if (event.ends_at or event.timestamp) < event.timestamp:
+        return f"does not wait: {shown_moment(event.until)} has passed"
+    return f"waits until {shown_moment(event.until)}"
+
+
+_TaskEvent = TaskStart | TaskWait | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
 
 
 def _is_one_of_many(state: RunState, task_id: str) -> bool:

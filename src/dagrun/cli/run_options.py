@@ -75,7 +75,10 @@ def _signature(options: type[Options]) -> inspect.Signature:
     return inspect.Signature(
         [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(options, name), annotation=hints[name]
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=getattr(options, name, inspect.Parameter.empty),
+                annotation=hints[name],
             )
             for name in sorted(names, key=is_option.__getitem__)
         ]
@@ -230,6 +233,25 @@ class ResumeOptions(ParamOptions, OutputOptions):
     ] = False
     workflows: Workflows = None
     request_from_stdin: Annotated[bool, typer.Option("--request-from-stdin", hidden=True)] = False
+
+
+class ContinueOptions(ParamOptions, OutputOptions):
+    """The options of commands that answer a run and continue it."""
+
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who answers.  [default: the login name]")
+    ] = None
+    no_resume: Annotated[
+        bool, typer.Option("--no-resume", help="Only record the answer; do not continue the run.")
+    ] = False
+    workflows: Workflows = None
+
+    @property
+    def name_of_user(self) -> str:
+        """Who answers."""
+        from dagrun.cli.run_signals import login
+
+        return self.by or login()
 
 
 class RerunOptions(ParamOptions, OutputOptions):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip
+from dagrun.core.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
+    Event,
+    SignalReceived,
+    TaskCancel,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+)
 from dagrun.core.graph import Node
 from dagrun.core.model import Retry
 from dagrun.core.outcomes import FAILED, LASTING, STOPS, Reason, Status
 from dagrun.core.state import RunState
 from dagrun.core.task_state import TaskState, summary_of
-from dagrun.core.work import AttemptResult, Blob
+from dagrun.core.work import AttemptResult, Blob, Json
 
 _MAX_NAMES = 5  # of variants, in one sentence
 
@@ -55,8 +66,46 @@ def attempt_end(state: RunState, node: Node, result: AttemptResult, now: float, 
     )  # fmt: skip
 
 
+def wait_end(state: RunState, node: Node, now: float, chance: float) -> Event:
+    """The event to record for a task whose wait is over: by an answer, by a file, or because of the time."""
+    task = state.tasks[node.index]
+    wait = task.wait
+    assert wait is not None
+    took = max(0.0, round(now - wait.timestamp, 3))
+    match task.answer:
+        case ApprovalGranted() | SignalReceived() as answer:
+            return _waited(task, node, now, took, answer.inputs)
+        case ApprovalRejected(by=by, reason=reason):
+            error, error_type = f"rejected by {by}{': ' if reason else ''}{reason}", "ApprovalRejected"
+        case ApprovalExpired(expires_at=expires_at):
+            error, error_type = f"nobody decided before {expires_at}", "ApprovalExpired"
+        case None if wait.ends_well or state.frontier.waits.has_come(node.index):
+            return _waited(task, node, now, took, {})
+        case None:
+            limit = (wait.fails_at or now) - wait.timestamp
+            error, error_type = f"timed out after {round(limit, 3):g}s", "Timeout"
+    timed_out = error_type == "Timeout"
+    number = task.attempt - task.attempts_before
+    if state.frontier.spares(node.index) and _tries_again(node.task.retry, number, error_type, None):
+        return TaskRetry(
+            timestamp=now, task_id=node.task.id, attempt=task.attempt, error=error, error_type=error_type,
+            delay_seconds=state.defaults.delay(node.task.retry, number, chance), timed_out=timed_out, duration_seconds=took,
+        )  # fmt: skip
+    return TaskFail(
+        timestamp=now, task_id=node.task.id, attempt=task.attempt, error=error, error_type=error_type,
+        duration_seconds=took, timed_out=timed_out,
+    )  # fmt: skip
+
+
+def _waited(task: TaskState, node: Node, now: float, took: float, outputs: Mapping[str, Json]) -> TaskOk:
+    """The event for a wait that ended well. Waiting changes nothing."""
+    return TaskOk(
+        timestamp=now, task_id=node.task.id, attempt=task.attempt, duration_seconds=took, changed=False, outputs=outputs
+    )  # fmt: skip
+
+
 def _tries_again(retry: Retry, attempt: int, error_type: str, exit_code: int | None) -> bool:
-    if attempt > retry.retries or error_type in LASTING:
+    if attempt > retry.retries or (error_type in LASTING and error_type not in retry.on_errors):
         return False
     if not retry.on_exit_codes and not retry.on_errors:
         return True

@@ -6,11 +6,15 @@ from heapq import heappop
 
 from dagrun.core.decisions import (
     Cancel,
+    CheckFile,
     Decision,
     EndGroup,
+    EndWait,
     EvaluateCondition,
     Expand,
+    Expire,
     Finish,
+    Pause,
     Prefetch,
     Skip,
     Start,
@@ -28,16 +32,19 @@ def decide(state: RunState, now: float) -> Decision | None:
     """What to do at the moment `now`; None: nothing before `wake_at` or the next event.
 
     A decision is returned again until the event that follows from it is applied. For a Stop, a Prefetch and an
-    EvaluateCondition it is a call of `stop_requested`, `prefetched` and `condition_evaluated` of the frontier.
+    EvaluateCondition it is a call of `stop_requested`, `prefetched` and `condition_evaluated` of the frontier, for a
+    CheckFile of `file_checked` of its waits.
     """
     if _is_overdue(state, now):
         state.stop(Reason.RUN_TIMEOUT)
     return (
         _next_to_end(state)
         or _next_ended_group(state)
+        or _next_ended_wait(state, now)
         or _next_timed_out(state, now)
         or (_next_to_start(state, now) if _may_start(state) else None)
         or _end_of_run(state)
+        or _pause(state)
     )
 
 
@@ -45,6 +52,8 @@ def wake_at(state: RunState) -> float | None:
     """The next moment at which `decide` may return something new without a new event."""
     frontier = state.frontier
     moments = []
+    if (next_wait := frontier.waits.wake_at()) is not None:
+        moments.append(next_wait)
     if frontier.timeouts:
         moments.append(frontier.timeouts[0][0])
     if frontier.retries and _may_start(state):
@@ -106,6 +115,19 @@ def _next_ended_group(state: RunState) -> Decision | None:
             return EndGroup(state.nodes[groups[0]])
         groups.popleft()
     return None
+
+
+def _next_ended_wait(state: RunState, now: float) -> Decision | None:
+    """The next wait to end, because of an answer, a file, or the time, in this order."""
+    waits = state.frontier.waits
+    if (ended := waits.ended()) is not None:
+        return EndWait(state.nodes[ended])
+    if (unsure := waits.to_check(now)) is not None:
+        return CheckFile(state.nodes[unsure])
+    if (due := waits.due(now)) is None:
+        return None
+    wait = state.tasks[due].wait
+    return (Expire if wait is not None and wait.is_approval else EndWait)(state.nodes[due])
 
 
 def _next_timed_out(state: RunState, now: float) -> Decision | None:
@@ -212,3 +234,20 @@ def _end_of_run(state: RunState) -> Finish | None:
         return Finish(RunStatus.SUCCESS, Reason.COMPLETED)
     some = Status.SUCCESS in state.counts()
     return Finish(RunStatus.PARTIAL if some else RunStatus.FAILED, Reason.TASK_FAILED)
+
+
+def _pause(state: RunState) -> Pause | None:
+    """The end of the stretch, if only a person or another program can continue the run."""
+    frontier = state.frontier
+    waits = frontier.waits
+    if not waits.for_someone or waits.for_something or frontier.active or state.stretch_is_over:
+        return None
+    if frontier.ready.prefetched or any(
+        state.tasks[i].status is Status.RETRYING for _, i in frontier.retries
+    ):
+        return None
+    return Pause(
+        tuple(
+            state.nodes[i].task.id for i in state.in_file_order() if state.tasks[i].status is Status.WAITING
+        )
+    )

@@ -62,6 +62,30 @@ class EndGroup(Value):
     node: Node
 
 
+class CheckFile(Value):
+    """Look at the file that the task waits for, and pass what is seen to `WaitQueue.file_checked`."""
+
+    node: Node
+
+
+class Expire(Value):
+    """Nobody has answered the approval in time: record that."""
+
+    node: Node
+
+
+class EndWait(Value):
+    """The wait of the task is over: record the event that `completion.wait_end` returns."""
+
+    node: Node
+
+
+class Pause(Value):
+    """Only approvals and signals can continue the run: record that, with their tasks."""
+
+    waiting_for: tuple[str, ...]
+
+
 class Finish(Value):
     """All tasks have ended: record the end of the run."""
 
@@ -69,4 +93,18 @@ class Finish(Value):
     reason: str
 
 
-Decision = Start | Prefetch | Skip | Cancel | Stop | EvaluateCondition | Expand | EndGroup | Finish
+Decision = (
+    Start
+    | Prefetch
+    | Skip
+    | Cancel
+    | Stop
+    | EvaluateCondition
+    | Expand
+    | EndGroup
+    | CheckFile
+    | Expire
+    | EndWait
+    | Pause
+    | Finish
+)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
 from msgspec import Meta
 
+from dagrun.clock import from_rfc3339
 from dagrun.core.work import Blob, Json, Outputs
 from dagrun.value import Value, field, replace
 
@@ -74,6 +75,109 @@ class TaskStart(EventBase, kw_only=True):
     #: What the task waited for last: `dependency:ID`, `slot:ID` (the task that freed a slot) or `group:ID` (the variant
     #: that left room for another one in a group with a limit). None: it began with the stretch, or after a retry's delay.
     waited_for: str | None = None
+
+
+class TaskWait(EventBase, kw_only=True):
+    """The task waits from now on: for a person, a signal, a moment, or a file. It has no body and holds no slot.
+
+    Moments are RFC 3339 texts: a wait goes on, with what is left of its time, when another process continues the run.
+    """
+
+    name = "task_wait"
+    given = "prompt"
+    task_id: str
+    attempt: AttemptNumber
+    kind: str
+    #: Of an approval: the question, and the role that may answer it.
+    prompt: str | None = None
+    required_role: str | None = None
+    #: The name of a signal; the moment that ends the wait; the path of a file, and how long it must not change.
+    signal: str | None = None
+    until: str | None = None
+    file: str | None = None
+    settle_seconds: Seconds | None = None
+    #: When the wait ends as a failure.
+    expires_at: str | None = None
+    #: As in `TaskStart`.
+    waited_for: str | None = None
+
+    @property
+    def ends_at(self) -> float | None:
+        """The moment that ends the wait, in seconds since the epoch. Raises ValueError for a damaged text."""
+        return None if self.until is None else from_rfc3339(self.until)
+
+    @property
+    def fails_at(self) -> float | None:
+        """The moment at which the wait fails, in seconds since the epoch. Raises ValueError for a damaged text."""
+        return None if self.expires_at is None else from_rfc3339(self.expires_at)
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether something can end the wait. Raises ValueError for a damaged moment."""
+        kinds = (self.prompt, self.signal, self.ends_at, self.file)
+        return any(kind is not None for kind in kinds) and (self.fails_at or 0.0) >= 0.0
+
+    @property
+    def is_approval(self) -> bool:
+        """Whether a person is asked."""
+        return self.prompt is not None
+
+    @property
+    def ends_well(self) -> bool:
+        """Whether time alone ends the wait as a success: its moment comes before the one at which it fails."""
+        ends_at, fails_at = self.ends_at, self.fails_at
+        return ends_at is not None and (fails_at is None or ends_at <= fails_at)
+
+    @property
+    def is_for_someone(self) -> bool:
+        """Whether only a person or another program can end the wait well: the run pauses when nothing else is left."""
+        return self.until is None and self.file is None
+
+
+class ApprovalGranted(EventBase, kw_only=True):
+    """A person approves. `inputs` become the outputs of the task."""
+
+    name = "approval_granted"
+    given = "inputs"
+    keys_are_declared = True
+    task_id: str
+    attempt: AttemptNumber
+    by: str
+    inputs: Mapping[str, Json] = _written({})
+    #: Which request it records, so that the process that made it learns what became of it.
+    request_id: str | None = None
+
+
+class ApprovalRejected(EventBase, kw_only=True):
+    """A person rejects, and may say why."""
+
+    name = "approval_rejected"
+    given = "reason"
+    task_id: str
+    attempt: AttemptNumber
+    by: str
+    reason: str = ""
+    request_id: str | None = None
+
+
+class ApprovalExpired(EventBase, kw_only=True):
+    """Nobody has decided in time."""
+
+    name = "approval_expired"
+    task_id: str
+    attempt: AttemptNumber
+    expires_at: str
+
+
+class SignalReceived(EventBase, kw_only=True):
+    """A signal for the run: it ends every wait for that name, those that have not begun yet too."""
+
+    name = "signal_received"
+    given = "inputs"
+    signal: str
+    by: str
+    inputs: Mapping[str, Json] = _written({})
+    request_id: str | None = None
 
 
 class TaskOk(EventBase, kw_only=True):
@@ -211,9 +315,19 @@ class DagResume(EventBase, kw_only=True):
     rerun: Sequence[str]
     dag_hash: str
     max_parallel: int = _written(1)
+    #: The tasks that still wait, as they did before.
+    waiting: Sequence[str] | None = None
     #: The values of all parameters if some were given again, and the parameters whose values held a secret.
     params: Mapping[str, Json] | None = None
     masked_params: Sequence[str] | None = None
+
+
+class DagPause(EventBase, kw_only=True):
+    """A stretch of the run ended because only approvals and signals can continue it: `waiting_for` are their tasks."""
+
+    name = "dag_pause"
+    waiting_for: Sequence[str]
+    duration_seconds: Seconds
 
 
 class DagDone(EventBase, kw_only=True):
@@ -236,6 +350,11 @@ class DagDone(EventBase, kw_only=True):
 Event = (
     DagStart
     | TaskStart
+    | TaskWait
+    | ApprovalGranted
+    | ApprovalRejected
+    | ApprovalExpired
+    | SignalReceived
     | TaskOk
     | TaskRetry
     | TaskFail
@@ -245,8 +364,11 @@ Event = (
     | CancelRequested
     | CancelIgnored
     | DagResume
+    | DagPause
     | DagDone
 )
+#: What ends the wait of a task, if not a moment or a file.
+Answer = ApprovalGranted | ApprovalRejected | ApprovalExpired | SignalReceived
 EVENTS: Mapping[str, type[Event]] = {cls.name: cls for cls in get_args(Event)}
 _AnyEvent = TypeVar("_AnyEvent", bound=EventBase)
 

@@ -10,6 +10,7 @@ from dagrun.core.graph import Node
 from dagrun.core.outcomes import FINAL, STOPS, Outcome, Reason, Status, outcome_of
 from dagrun.core.ready_queue import ReadyQueue
 from dagrun.core.task_state import TaskState
+from dagrun.core.wait_queue import WaitQueue
 
 
 class Frontier:
@@ -28,13 +29,16 @@ class Frontier:
         #: Why nothing new starts any more, and the task whose failure stopped the run, if one did.
         self.stopping: Reason | None = None
         self.cause = ""
-        self.running = 0  # attempts that hold a slot
+        #: How many attempts are running, how many of them hold a slot, and how many are child runs.
+        self.active = 0
+        self.running = 0
         self.child_runs = 0
         #: Whether all runs of the tree together leave a slot for this run, and allow it another child run; set by the engine.
         self.has_slot = True
         self.may_open_run = True
-        #: When the timeout of the run is over.
+        #: When the timeout of the run is over; of a paused run, the seconds that were left then.
         self.deadline: float | None = None
+        self.time_left: float | None = None
         #: Whether attempts may be prefetched; set by the engine, which knows whether the executor has room.
         self.may_prefetch = False
         ended = [task.status in FINAL for task in tasks]
@@ -57,6 +61,11 @@ class Frontier:
         self.ready = ReadyQueue(nodes, self._can_start)
         self.ready_without_slot = ReadyQueue(nodes, self._can_start)
         self.ready_child_runs = ReadyQueue(nodes, self._can_start)
+        #: Tasks that wait, some of them since an earlier stretch.
+        self.waits = WaitQueue(tasks)
+        for i, task in enumerate(tasks):
+            if task.status is Status.WAITING:
+                self._queue(i).begin(i)
         #: Moments at which a task is retried, and at which an attempt (its number is the third item) times out.
         self.retries: list[tuple[float, int]] = []
         self.timeouts: list[tuple[float, int, int]] = []
@@ -79,6 +88,7 @@ class Frontier:
     def start(self, i: int, now: float, attempt: int) -> None:
         """An attempt begins."""
         action = self._nodes[i].task.action
+        self.active += 1
         self.running += action.holds_slot
         self.child_runs += action.has_own_run
         self._queue(i).begin(i)
@@ -88,10 +98,20 @@ class Frontier:
         if timeout is not None:
             heapq.heappush(self.timeouts, (now + timeout, i, attempt))
 
+    def wait(self, i: int) -> None:
+        """The task waits. Raises ValueError for a damaged moment."""
+        self.waits.begin(i)
+        self._queue(i).begin(i)
+
     def leave(self, i: int) -> None:
-        """The attempt, if one was running, has ended."""
-        if self._tasks[i].status is Status.RUNNING:
+        """The attempt, if one was running or waiting, has ended."""
+        if self._tasks[i].status is Status.WAITING:
             self._ends += 1
+            self.waits.leave(i)
+            self._queue(i).leave(i, self._ends)
+        elif self._tasks[i].status is Status.RUNNING:
+            self._ends += 1
+            self.active -= 1
             if self._nodes[i].task.action.holds_slot:
                 if self.running >= self.max_parallel:
                     self._slot_freed = self._ends, i
@@ -183,6 +203,17 @@ class Frontier:
                 if not self.failed_above[dependent]:
                     self.failed_above[dependent] = True
                     below.append(dependent)
+
+    def pause(self, now: float) -> None:
+        """The stretch ends, and the next one continues with this frontier. The clock of the run's timeout stands."""
+        if self.deadline is not None:
+            self.time_left = self.deadline - now
+
+    def unpause(self, now: float, max_parallel: int) -> None:
+        """A new stretch continues where the last one paused."""
+        self.max_parallel = max_parallel
+        if self.time_left is not None:
+            self.deadline = round(now + self.time_left, 3)
 
     # --- updates by the engine: what is in flight and not recorded -----------------------------------------
 

@@ -82,6 +82,11 @@ class Action:
     #: Whether it is a run of its own. How many of these are live at once is limited too.
     has_own_run: ClassVar[bool] = False
 
+    @property
+    def signal(self) -> str | None:
+        """The name of the signal that a task with this action waits for, if it waits for one; may be a template."""
+        return None
+
     def texts(self) -> Sequence[ActionText]:
         """Every text of the action that may hold expressions."""
         return ()
@@ -169,6 +174,9 @@ class Task(Value, kw_only=True):
         return self.continue_on_failure or exit_code in self.tolerated_exit_codes
 
 
+#: A parameter that is a mapping with one of these keys is a declaration, not a default.
+DECLARING = ("type", "default", "enum", "required")
+
 ParamType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
 
@@ -212,8 +220,6 @@ LATER_DAG_KEYS: Mapping[str, str] = {
     "hooks": "hooks",
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
-    "approval": "approvals",
-    "wait": "waits",
     "target": "executors on many machines",
 }
 

@@ -98,8 +98,10 @@ def outcome_of(status: Status, reason: str, *, tolerated: bool) -> Outcome:
     return Outcome.FAILED if status is not Status.SUCCESS and not tolerated else Outcome.GOOD
 
 
-#: Types of errors that a retry cannot fix, or must not.
-LASTING = frozenset({"NoContainerEngine", "ValueTooLarge", "ChildRunCancelled"})
+#: Types of errors that a retry cannot fix, or that are decisions. They are retried only where `retry.on_errors` names them.
+LASTING = frozenset(
+    {"NoContainerEngine", "ValueTooLarge", "ApprovalRejected", "ApprovalExpired", "ChildRunCancelled"}
+)
 
 #: Why a task is skipped when a dependency has this outcome; None: the dependency lets it run. `failure` also lets a task
 #: run when something *above* the dependency failed; `decide` checks that.

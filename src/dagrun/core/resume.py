@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dagrun.core.events import DagResume, Event, TaskExpand, TaskOk, TaskSkip, file_of
 from dagrun.core.graph import Node
 from dagrun.core.model import Dag
-from dagrun.core.outcomes import FINAL, Status
+from dagrun.core.outcomes import FINAL, STOPS, Reason, RunStatus, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection, chosen, part
 from dagrun.core.state import RunState
@@ -19,18 +19,45 @@ from dagrun.value import Value, replace
 
 
 class Remainder(Value):
-    """The tasks that a resume keeps and those that it runs, in file order."""
+    """The tasks that a resume keeps, those that it runs, and those that still wait, in file order."""
 
     reused: Sequence[str]
     rerun: Sequence[str]
+    waiting: Sequence[str] = ()
 
 
 def remainder(state: RunState) -> Remainder:
-    """Tasks that succeeded are kept, all others run (again). A group that succeeded is kept with its skipped variants."""
-    kept, ids = _good_results(state), [(i, state.nodes[i].task.id) for i in state.in_file_order()]
+    """Tasks that succeeded are kept, tasks that wait still do, all others run (again).
+
+    A group that succeeded is kept with its skipped variants. A paused run keeps everything that has ended.
+    """
+    waiting = {i for i, task in enumerate(state.tasks) if task.status is Status.WAITING}
+    if state.status is RunStatus.WAITING:
+        kept = {i for i, task in enumerate(state.tasks) if task.status in FINAL}
+    else:
+        kept = _good_results(state)
+        waiting = {i for i in waiting if _still_waits(state, i, kept)}
+    ids = [(i, state.nodes[i].task.id) for i in state.in_file_order()]
     return Remainder(
-        [task_id for i, task_id in ids if i in kept], [task_id for i, task_id in ids if i not in kept]
+        [task_id for i, task_id in ids if i in kept],
+        [task_id for i, task_id in ids if i not in kept and i not in waiting],
+        [task_id for i, task_id in ids if i in waiting],
     )
+
+
+def _still_waits(state: RunState, i: int, kept: set[int]) -> bool:
+    """Whether a task may go on waiting: nothing above it runs again, except that tasks are skipped again."""
+    above = list(state.nodes[i].needs)
+    seen = set(above)
+    for each in above:  # grows while it is read
+        task = state.tasks[each]
+        skipped = task.status is Status.SKIPPED and task.reason not in (*STOPS, Reason.EXIT_CODE)
+        if each not in kept and not skipped:
+            return False
+        new = [need for need in state.nodes[each].needs if need not in seen]
+        seen.update(new)
+        above += new
+    return True
 
 
 def _good_results(state: RunState) -> set[int]:
@@ -74,8 +101,9 @@ def resumption(state: RunState, dag_hash: str, max_parallel: int, now: float) ->
     """The event that begins a new stretch."""
     left = remainder(state)
     return DagResume(
-        timestamp=now, reused=left.reused, rerun=left.rerun, dag_hash=dag_hash, max_parallel=max_parallel
-    )
+        timestamp=now, reused=left.reused, rerun=left.rerun, waiting=left.waiting or None, dag_hash=dag_hash,
+        max_parallel=max_parallel,
+    )  # fmt: skip
 
 
 class Reuse(Value):

@@ -6,12 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from dagrun.core.events import (
+    Answer,
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
     CancelIgnored,
     CancelRequested,
     DagDone,
+    DagPause,
     DagResume,
     DagStart,
     Event,
+    SignalReceived,
     TaskCancel,
     TaskExpand,
     TaskFail,
@@ -19,6 +25,7 @@ from dagrun.core.events import (
     TaskRetry,
     TaskSkip,
     TaskStart,
+    TaskWait,
 )
 from dagrun.core.frontier import Frontier
 from dagrun.core.graph import Graph, Node
@@ -54,6 +61,7 @@ class RunState:
         self.cancel: CancelRequested | None = None  # of the present stretch
         self.cancel_ignored: CancelIgnored | None = None
         self.start: DagStart | None = None
+        self.signals: dict[str, SignalReceived] = {}  # the last one of each name
         self.frontier = Frontier(self.nodes, self.tasks, 1)
 
     @property
@@ -77,6 +85,15 @@ class RunState:
         match event:
             case TaskStart():
                 self._start(event)
+            case TaskWait():
+                self._wait(event)
+            case ApprovalGranted() | ApprovalRejected() | ApprovalExpired():
+                self._answer(self.index[event.task_id], event)
+            case SignalReceived():
+                self.signals[event.signal] = event
+                for i in self.frontier.waits.for_signal(event.signal):
+                    if self.tasks[i].answer is None:
+                        self._answer(i, event)
             case TaskOk():
                 self._ok(event)
             case TaskRetry():
@@ -103,8 +120,14 @@ class RunState:
             case CancelIgnored():
                 self.cancel_ignored = event
             case CancelRequested():
+                if self.status is RunStatus.WAITING:
+                    self._continue()
                 self.cancel = self.cancel or event
                 self.stop(Reason.CANCELLED)
+            case DagPause():
+                self.status = RunStatus.WAITING
+                self.duration = event.duration_seconds
+                self.frontier.pause(event.timestamp)
             case DagDone():
                 self.status = RunStatus(event.status)
                 self.reason = event.reason
@@ -126,7 +149,10 @@ class RunState:
             self.frontier.deadline = now + self.graph.dag.timeout
 
     def _resume(self, event: DagResume) -> None:
-        """A new stretch: what did not succeed is as if it had never run, but the numbers of attempts continue."""
+        """A new stretch: what runs again is as if it had never run, but the numbers of attempts continue.
+
+        After a pause everything is as it was, a stop too.
+        """
         for i in (self.index[task_id] for task_id in event.rerun if task_id in self.index):
             attempts = self.tasks[i].attempt
             child = self.tasks[i].child_run_id
@@ -134,9 +160,13 @@ class RunState:
         if self.start is not None and event.params is not None:
             self.start = replace(self.start, params=event.params, masked_params=event.masked_params)
         self.cancel = None
-        self.frontier = Frontier(self.nodes, self.tasks, event.max_parallel)
+        if self.status is RunStatus.WAITING:
+            self.frontier.unpause(event.timestamp, event.max_parallel)
+            self.stretch_started_at = event.timestamp
+        else:
+            self.frontier = Frontier(self.nodes, self.tasks, event.max_parallel)
+            self._begin_stretch(event.timestamp)
         self._continue()
-        self._begin_stretch(event.timestamp)
 
     def _continue(self) -> None:
         self.status, self.reason, self.duration, self.finished_at = RunStatus.RUNNING, "", None, None
@@ -145,14 +175,36 @@ class RunState:
         i = self._index(event.task_id)
         task = self.tasks[i]
         self.frontier.reopen(i)
-        if task.status is Status.RUNNING:
-            self.frontier.leave(i)  # the line that ended its last attempt is damaged
+        self.frontier.leave(i)  # if the line that ended its last attempt is damaged
         task.status = Status.RUNNING
         task.attempt = event.attempt
         task.started_at = event.timestamp
         task.retry_at = None
         task.child_run_id = event.child_run_id
         self.frontier.start(i, event.timestamp, event.attempt)
+
+    def _wait(self, event: TaskWait) -> None:
+        if not event.is_valid:
+            raise ValueError(f"'{event.task_id}' waits for nothing")
+        i = self._index(event.task_id)
+        task = self.tasks[i]
+        self.frontier.reopen(i)
+        self.frontier.leave(i)
+        task.status = Status.WAITING
+        task.attempt = event.attempt
+        task.started_at = event.timestamp
+        task.retry_at = None
+        task.wait, task.answer = event, self.signals.get(event.signal or "")
+        self.frontier.wait(i)
+
+    def _answer(self, i: int, event: Answer) -> None:
+        """What ends the wait of a task has come. Its own end is recorded by the next stretch, or by this one."""
+        task = self.tasks[i]
+        attempt = task.attempt if isinstance(event, SignalReceived) else event.attempt
+        if task.status is not Status.WAITING or task.answer is not None or task.attempt != attempt:
+            raise ValueError(f"'{self.nodes[i].task.id}' does not wait for this")
+        task.answer = event
+        self.frontier.waits.end(i)
 
     def _ok(self, event: TaskOk) -> None:
         i = self._index(event.task_id)
@@ -261,6 +313,12 @@ class RunState:
             node, task = self.nodes[i], self.tasks[i]
             if task.status in FAILED and node.members is None and not node.task.tolerates(task.exit_code):
                 yield node.task.id
+
+    def status_of_group(self, node: Node) -> Status:
+        """The status of a group whose variants have begun, and have not all ended."""
+        found = {self.tasks[i].status for i in node.members or ()}
+        waits = Status.WAITING in found and found.isdisjoint((Status.RUNNING, Status.RETRYING))
+        return Status.WAITING if waits else Status.RUNNING
 
     def counts(self) -> dict[Status, int]:
         """The number of tasks with each status that occurs; variants count, their group does not."""

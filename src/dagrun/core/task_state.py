@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dagrun.core.events import Answer, TaskWait
 from dagrun.core.outcomes import Status
 from dagrun.core.work import Outputs
 from dagrun.value import field
@@ -29,6 +30,9 @@ class TaskState(msgspec.Struct):
     retry_at: float | None = None
     #: The child run of the last attempt, if the task runs another DAG. A resume keeps it: that run is continued.
     child_run_id: str | None = None
+    #: How the task waits, or has waited, and what has ended that.
+    wait: TaskWait | None = None
+    answer: Answer | None = None
     outputs: Outputs = field(default_factory=dict)
 
 

@@ -48,39 +48,48 @@ def problems(dag: Dag, given: Mapping[str, Json], *, give: str = "give it with -
 
     `give` tells the user how to give a missing value.
     """
-    declared = {param.name: param for param in dag.params}
-    found = [_unknown(dag, name, declared) for name in given if name not in declared]
-    for param in dag.params:
+    return misfits(dag.params, given, f"DAG '{dag.name}'", give=give)
+
+
+def misfits(
+    params: Sequence[Param], given: Mapping[str, Json], owner: str, *, noun: str = "parameter", give: str
+) -> list[str]:
+    """The same for the parameters, or the inputs, of anything; `owner` and `noun` name them in messages."""
+    declared = {param.name: param for param in params}
+    found = [_unknown(owner, name, declared, noun) for name in given if name not in declared]
+    for param in params:
         if param.name in given:
-            problem = _problem(param, given[param.name])
+            problem = _problem(param, given[param.name], noun=noun)
             found += [problem] if problem else []
         elif param.required and param.default is None:
-            found.append(f"parameter '{param.name}' is required: {give.format(param.name)}")
+            found.append(f"{noun} '{param.name}' is required: {give.format(param.name)}")
     return found
 
 
-def from_flags(dag: Dag, flags: Sequence[str]) -> tuple[dict[str, Json], list[str]]:
-    """The values of `name=value` texts, and the problems of the texts that cannot be read."""
+def from_flags(
+    params: Sequence[Param], flags: Sequence[str], flag: str = "--param"
+) -> tuple[dict[str, Json], list[str]]:
+    """The values of `name=value` texts, and the problems of the texts that cannot be read. They were given with `flag`."""
     values: dict[str, Json] = {}
     found: list[str] = []
     for text in flags:
         try:
-            name, value = from_flag(dag, text)
+            name, value = from_flag(params, text, flag)
             values[name] = value
         except UsageError as error:
             found.append(f"{error.message}: {error.hint}" if error.hint else error.message)
     return values, found
 
 
-def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
+def from_flag(params: Sequence[Param], text: str, flag: str = "--param") -> tuple[str, Json]:
     """The name and the value of a text such as `region=us`. Raises UsageError.
 
     The value of a text parameter is the text itself, any other is read as a YAML scalar or flow collection.
     """
     name, equals, written = text.partition("=")
     if not equals or not name:
-        raise UsageError(f"--param {text!r} does not have the form name=value")
-    declared = next((param for param in dag.params if param.name == name), None)
+        raise UsageError(f"{flag} {text!r} does not have the form name=value")
+    declared = next((param for param in params if param.name == name), None)
     if not written or (declared and takes_text(declared)):
         return name, written
     start = written.lstrip()[:1]
@@ -88,14 +97,14 @@ def from_flag(dag: Dag, text: str) -> tuple[str, Json]:
         value = Source.scalar(written.strip())
         return name, written if isinstance(value, str) else value
     try:
-        value = Source.inline(written, f"--param {name}").load()
+        value = Source.inline(written, f"{flag} {name}").load()
     except DocumentError as error:
         why = error.findings[0].message
         hint = "close all brackets and quotes, quote text for YAML too, or declare the parameter as `type: string`"
-        raise UsageError(f"--param {name}={written} is not a YAML value: {why}", hint=hint) from None
+        raise UsageError(f"{flag} {name}={written} is not a YAML value: {why}", hint=hint) from None
     if isinstance(value, dict) and start != "{":
         raise UsageError(
-            f"--param {name}={written} is a mapping without braces",
+            f"{flag} {name}={written} is a mapping without braces",
             hint="write {key: value}, or put it all in quotes",
         )
     return name, value
@@ -129,14 +138,14 @@ def scalar_type(param: Param) -> ScalarType | None:
     return _SCALAR_TYPES.get(param.type)
 
 
-def problem_with_default(param: Param) -> str | None:
+def problem_with_default(param: Param, noun: str = "parameter") -> str | None:
     """The problem of a declaration itself. The value of an expression is checked when it is evaluated."""
     for choice in param.enum:
-        if problem := _misfit(param, choice, "a choice of "):
+        if problem := _misfit(param, choice, "a choice of ", noun):
             return problem
     if param.default is None or is_deferred(param.default):
         return None
-    return _problem(param, param.default, "the default of ")
+    return _problem(param, param.default, "the default of ", noun)
 
 
 def converted(param: Param, value: Json) -> Json:
@@ -145,7 +154,7 @@ def converted(param: Param, value: Json) -> Json:
     if not isinstance(value, str) or takes_text(param) or not declares_other:
         return value
     try:
-        return from_flag(Dag(name="", tasks=(), params=(param,)), f"{param.name}={value}")[1]
+        return from_flag((param,), f"{param.name}={value}")[1]
     except UsageError:  # it does not fit, which is reported with the text
         return value
 
@@ -155,9 +164,9 @@ def problem_with_value(param: Param, value: Json) -> str | None:
     return _problem(param, converted(param, value))
 
 
-def _unknown(dag: Dag, name: str, declared: Mapping[str, Param]) -> str:
+def _unknown(owner: str, name: str, declared: Mapping[str, Param], noun: str) -> str:
     hint = did_you_mean(name, declared) or (f"it has: {_listed(declared)}" if declared else "it has none")
-    return f"DAG '{dag.name}' has no parameter '{name}' ({hint})"
+    return f"{owner} has no {noun} '{name}' ({hint})"
 
 
 def _listed(values: Collection[Any]) -> str:
@@ -166,25 +175,25 @@ def _listed(values: Collection[Any]) -> str:
     return ", ".join(map(str, islice(values, _MAX_LISTED))) + more
 
 
-def _problem(param: Param, value: Json, which: str = "") -> str | None:
-    if problem := _misfit(param, value, which):
+def _problem(param: Param, value: Json, which: str = "", noun: str = "parameter") -> str | None:
+    if problem := _misfit(param, value, which, noun):
         return problem
     if param.enum and not any(expressions.equal(value, choice) for choice in param.enum):
-        return (
-            f"{which}parameter '{param.name}' must be one of {_listed(param.enum)}, not {_described(value)}"
-        )
+        return f"{which}{noun} '{param.name}' must be one of {_listed(param.enum)}, not {_described(value)}"
     return None
 
 
-def _misfit(param: Param, value: Json, which: str) -> str | None:
+def _misfit(param: Param, value: Json, which: str, noun: str = "parameter") -> str | None:
     """Why a value is not valid for the parameter, whatever its choices are."""
     if param.type is not None:
         fits = isinstance(value, _TYPES[param.type])
         if not fits or (isinstance(value, bool) and param.type != "boolean"):
             quote = "; put it in quotes" if param.type == "string" and isinstance(value, int | float) else ""
-            return f"{which}parameter '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
+            return (
+                f"{which}{noun} '{param.name}' must be of type {param.type}, not {_described(value)}{quote}"
+            )
     if flaw := _unrecordable(value):
-        return f"{which}parameter '{param.name}' contains {flaw}"
+        return f"{which}{noun} '{param.name}' contains {flaw}"
     return None
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagrun.core.model import Action, Task
-from dagrun.kinds import container, noop, shell, subdag, workflow
+from dagrun.kinds import approval, container, noop, shell, subdag, wait, workflow
 from dagrun.kinds.kind import Kind
 
 #: By name. Where a task has keys of several kinds, it is of the last of these: an image with a script is a container.
 KINDS: dict[str, Kind[Any]] = {
-    kind.name: kind for kind in (workflow.KIND, shell.KIND, container.KIND, subdag.KIND, noop.KIND)
+    kind.name: kind
+    for kind in (workflow.KIND, shell.KIND, container.KIND, approval.KIND, wait.KIND, subdag.KIND, noop.KIND)
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dagrun.core.model import Action
@@ -24,6 +25,12 @@ class StartContext(Value):
     evaluate: Callable[[Expression], Json]
     #: A template with its expressions evaluated, as text.
     render: Callable[[str], str]
+    #: The present moment, in seconds since the epoch.
+    now: float = 0.0
+    #: The absolute path of a file, relative to the working directory of the task.
+    path: Callable[[str], Path] = Path
+    #: How long a person has to decide about an approval that does not say so, in seconds.
+    approval_expires: float = 259_200.0
 
 
 class PreparedBody(Value):
@@ -39,8 +46,25 @@ class ChildRun(Value):
     dag: str
 
 
+class Wait(Value, kw_only=True):
+    """No body: the task waits for a person (`prompt`), a signal, a moment, or a file.
+
+    Moments are in seconds since the epoch, durations in seconds.
+    """
+
+    prompt: str | None = None
+    required_role: str | None = None
+    signal: str | None = None
+    until: float | None = None
+    file: Path | None = None
+    #: How long the file must not change.
+    settle: float = 0.0
+    #: After what time the wait fails; None: the timeout of the task.
+    timeout: float | None = None
+
+
 #: What starting a task gives, for the engine to match on.
-Started = PreparedBody | ChildRun
+Started = PreparedBody | Wait | ChildRun
 
 
 def _no_fields() -> Mapping[str, Any]:
@@ -54,7 +78,7 @@ class Kind(Value, Generic[ActionT], kw_only=True):
     """
 
     name: str
-    #: The class of its actions: a frozen dataclass whose values `dag.json` can hold, with a field `kind`.
+    #: The class of its actions: a `Value` whose values `dag.json` can hold, with a field `kind`.
     action: type[ActionT]
     #: The keys of a task in a document that make it one of this kind; any of them does.
     keys: tuple[str, ...]

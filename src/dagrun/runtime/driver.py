@@ -76,8 +76,14 @@ class RunDriver:
             finally:
                 if not self._is_child:
                     await self._executor.close()
-        self._engine.take_requests()  # those that came too late are recorded as such
+        if state.has_ended:
+            self._engine.take_requests()  # those that came too late are recorded as such
         return state
+
+    @property
+    def state(self) -> RunState:
+        """The state of the run."""
+        return self._engine.state
 
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask the run to end: attempts get SIGTERM, and SIGKILL after the grace period. Recorded as the request of `by`."""

@@ -3,38 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import assert_never
 
-from dagrun.clock import Clock
-from dagrun.core.completion import attempt_end, group_end
+from dagrun.clock import Clock, to_rfc3339
+from dagrun.core.completion import attempt_end, group_end, wait_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
+    CheckFile,
     Decision,
     EndGroup,
+    EndWait,
     EvaluateCondition,
     Expand,
+    Expire,
     Finish,
+    Pause,
     Prefetch,
     Skip,
     Start,
     Stop,
 )
-from dagrun.core.events import Event, TaskCancel, TaskExpand, TaskFail, TaskSkip, TaskStart, masked
+from dagrun.core.events import (
+    ApprovalExpired,
+    Event,
+    TaskCancel,
+    TaskExpand,
+    TaskFail,
+    TaskSkip,
+    TaskStart,
+    TaskWait,
+    masked,
+)
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Node
 from dagrun.core.outcomes import Reason, RunStatus
 from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
+from dagrun.core.wait_queue import Fingerprint
 from dagrun.core.work import Attempt, AttemptResult, Work
 from dagrun.kinds import workflow_of
+from dagrun.kinds.kind import Wait
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
 from dagrun.runtime.child_runs import ChildRuns, ChildWork, PreparedChild
-from dagrun.runtime.run_end import end_event
+from dagrun.runtime.run_end import end_event, pause_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
 from dagrun.value import replace
@@ -120,7 +137,11 @@ class Engine:
 
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask for the run to end; may be called from a signal handler of the loop."""
-        self._own_requests.append(Request("cancel", by, {"reason": reason}))
+        self.request(Request("cancel", by, {"reason": reason}))
+
+    def request(self, request: Request) -> None:
+        """Make a request, which is taken at the next turn."""
+        self._own_requests.append(request)
         self._wake.set()
 
     def kill(self) -> None:
@@ -132,12 +153,15 @@ class Engine:
         self._inbox_is_due = True
         self._wake.set()
 
-    def take_requests(self) -> None:
-        """Record every request. One from the inbox is deleted after its event is durable."""
+    def take_requests(self) -> bool:
+        """Record every request; whether there was one. One from the inbox is deleted after its event is durable."""
+        found = bool(self._own_requests)
         self._record_own_requests()
         for request in self.writer.requests():
-            self.record(event_of(request, self.state, self.clock.now()))
+            found = True
+            self._record_request(request)
             self.writer.flush()
+        return found
 
     def record(self, event: Event) -> None:
         """Write an event to the journal, fold it into the state, pass it to the listener; its secrets are masked first."""
@@ -205,6 +229,17 @@ class Engine:
                     self._expand(node, now)
                 case EndGroup(node):
                     self.record(group_end(self.state, node, now))
+                case CheckFile(node):
+                    wait = self.state.tasks[node.index].wait
+                    assert wait is not None
+                    frontier.waits.file_checked(node.index, fingerprint(wait.file or ""), now)
+                case Expire(node):
+                    self._expire(node, now)
+                case EndWait(node):
+                    self.record(wait_end(self.state, node, now, self._chance()))
+                case Pause():
+                    if not self.take_requests():
+                        self.record(pause_event(self.state, decision, now))
                 case Finish():
                     self._finish(decision, now)
                 case _:
@@ -224,16 +259,24 @@ class Engine:
         return decision
 
     def _start(self, start: Start, now: float) -> None:
-        node, child_run_id = start.node, None
-        match self._work(node, start.attempt, now):
+        node = start.node
+        match self._prepare(node, start.attempt, now):
             case Work() as work:
                 self._attempts.start(node, work)
+                self.record(_start_event(node, start.attempt, now, start.waited_for))
             case PreparedChild() as child:
                 self._attempts.start_child(node, child)
-                child_run_id = child.run_id
-            case None:
-                return
-        self.record(_start_event(node, start.attempt, now, start.waited_for, child_run_id))
+                self.record(_start_event(node, start.attempt, now, start.waited_for, child.run_id))
+            case Wait() as wait:
+                self.record(_wait_event(start, wait, now))
+
+    def _expire(self, node: Node, now: float) -> None:
+        task = self.state.tasks[node.index]
+        assert task.wait is not None
+        expires_at = task.wait.expires_at or ""
+        self.record(
+            ApprovalExpired(timestamp=now, task_id=node.task.id, attempt=task.attempt, expires_at=expires_at)
+        )
 
     def _prefetch(self, prefetch: Prefetch, now: float) -> None:
         """Prefetch an attempt, if the executor has room; else this one and those after it wait for their turn."""
@@ -241,17 +284,17 @@ class Engine:
         if not self._attempts.has_room(workflow_of(node.task)):
             self.state.frontier.may_prefetch = False
             return
-        work = self._work(node, prefetch.attempt, now)
+        work = self._prepare(node, prefetch.attempt, now)
         if isinstance(work, Work):
             self.state.frontier.prefetched(node.index)
             self._attempts.prefetch(node, work)
 
-    def _work(self, node: Node, number: int, now: float) -> Work | PreparedChild | None:
-        """The work of an attempt; None when it cannot be built, which fails the task."""
+    def _prepare(self, node: Node, number: int, now: float) -> Work | PreparedChild | Wait | None:
+        """The work of an attempt, or what the task waits for; None when it cannot be built, which fails the task."""
         task = node.task
         try:
             attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
-            work = self._bodies.work(node, attempt)
+            work = self._bodies.start(node, attempt, now)
             return self._child(node, work) if isinstance(work, ChildWork) else work
         except Exception as error:
             self._fail_before_start(node, error, now)
@@ -311,7 +354,12 @@ class Engine:
 
     def _record_own_requests(self) -> None:
         while self._own_requests:
-            self.record(event_of(self._own_requests.popleft(), self.state, self.clock.now()))
+            self._record_request(self._own_requests.popleft())
+
+    def _record_request(self, request: Request) -> None:
+        """Record a request, unless the run refuses it: the process that has made it sees that by the state of the run."""
+        if (event := event_of(request, self.state, self.clock.now())) is not None:
+            self.record(event)
 
     def _record_reports(self) -> None:
         now = self.clock.now()
@@ -366,3 +414,24 @@ def _start_event(
         timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
         child_run_id=child_run_id, waited_for=waited_for,
     )  # fmt: skip
+
+
+def _wait_event(start: Start, wait: Wait, now: float) -> TaskWait:
+    """The event for a wait that begins now: the moments that it depends on are recorded, for later stretches."""
+    task = start.node.task
+    return TaskWait(
+        timestamp=now, task_id=task.id, attempt=start.attempt, kind=task.kind, prompt=wait.prompt,
+        required_role=wait.required_role, signal=wait.signal,
+        until=None if wait.until is None else to_rfc3339(wait.until),
+        file=None if wait.file is None else str(wait.file), settle_seconds=wait.settle or None,
+        expires_at=None if wait.timeout is None else to_rfc3339(now + wait.timeout), waited_for=start.waited_for,
+    )  # fmt: skip
+
+
+def fingerprint(file: str) -> Fingerprint:
+    """What changes when a file does; None if there is none that can be seen."""
+    try:
+        found = os.stat(file)  # noqa: PTH116 - never a Path
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

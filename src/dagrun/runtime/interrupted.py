@@ -22,6 +22,8 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
         writer.append(event)
 
     event = event_of(request, state, clock.now())
+    if event is None:
+        return
     record(event)
     while isinstance(event, CancelRequested) and (decision := decide(state, clock.now())) is not None:
         now = clock.now()

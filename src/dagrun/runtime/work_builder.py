@@ -14,7 +14,7 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import MAX_VARIANTS, variant_id
 from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.kinds import kind_of
-from dagrun.kinds.kind import ChildRun, PreparedBody, StartContext, Started, located
+from dagrun.kinds.kind import ChildRun, PreparedBody, StartContext, Wait, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
 from dagrun.runtime.child_runs import ChildWork
@@ -22,6 +22,7 @@ from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
+from dagrun.value import replace
 
 
 class WorkBuilder:
@@ -89,46 +90,48 @@ class WorkBuilder:
         masked: Sequence[Json] = self._masker.value(items)
         return masked
 
-    def work(self, node: Node, attempt: Attempt) -> Work | ChildWork:
-        """All that an attempt needs."""
-        task = node.task
+    def start(self, node: Node, attempt: Attempt, now: float) -> Work | ChildWork | Wait:
+        """All that an attempt needs, or what the task waits for."""
         of_run, of_task = self._environment.of_run(), self._environment.of_task(node)
         env = {**of_run, **of_task}
-        started = self._start(node, env)
-        params = task.params
-        if params:
-            with located("params"):
-                params = self._scope.render(params, node, env)
+        context = StartContext(
+            self.prepared.registry,
+            lambda expression: self._scope.evaluate(expression, node, env),
+            lambda text: self._scope.render_text(text, node, env),
+            now,
+            lambda text: self._directory(node, env) / Path(text).expanduser(),
+            self.settings.approval_expires_h * 3600,
+        )
+        started = kind_of(node.task).start(node.task.action, context)
         match started:
             case PreparedBody():
-                return self._body(node, attempt, started, params, of_run, of_task)
+                return self._work(node, attempt, started, of_run, of_task)
+            case Wait():
+                return self._wait(node, started)
             case ChildRun(dag):
-                return ChildWork(attempt, dag, params, self._upstream(node))
+                return ChildWork(attempt, dag, self._params(node, env), self._upstream(node))
             case _:
                 assert_never(started)
 
-    def outputs(self) -> dict[str, Json]:
-        """The outputs of the run."""
-        env, declared = self._environment.of_run(), self.prepared.graph.dag.outputs
-        return {name: self._scope.render(value, None, env) for name, value in declared.items()}
+    def _wait(self, node: Node, wait: Wait) -> Wait:
+        """A wait that can be recorded, with the timeout of its task."""
+        for what, text in (("file", str(wait.file or "")), ("signal", wait.signal or "")):
+            if self._masker.text(text) != text:
+                raise EvaluationError(
+                    f"wait.{what}: a secret cannot be part of it, because it is recorded", 0
+                )
+        return wait if wait.timeout is not None else replace(wait, timeout=node.task.timeout)
 
-    # --- the parts of an attempt's work --------------------------------------------------------------------
-
-    def _body(
-        self,
-        node: Node,
-        attempt: Attempt,
-        started: PreparedBody,
-        params: Mapping[str, Json],
-        of_run: Mapping[str, str],
+    def _work(
+        self, node: Node, attempt: Attempt, started: PreparedBody, of_run: Mapping[str, str],
         of_task: Mapping[str, str],
-    ) -> Work:
+    ) -> Work:  # fmt: skip
         task, env = node.task, {**of_run, **of_task}
         return Work(
             attempt=attempt,
             body=started.body,
             services=self._services(node, env) if task.services else (),
-            params=params,
+            params=self._params(node, env),
             upstream=self._upstream(node),
             env=of_run,
             own_env={**of_task, **started.variables} if started.variables else of_task,
@@ -139,13 +142,19 @@ class WorkBuilder:
             max_output_bytes=self.settings.max_output_bytes,
         )
 
-    def _start(self, node: Node, env: Mapping[str, str]) -> Started:
-        context = StartContext(
-            self.prepared.registry,
-            lambda expression: self._scope.evaluate(expression, node, env),
-            lambda text: self._scope.render_text(text, node, env),
-        )
-        return kind_of(node.task).start(node.task.action, context)
+    def outputs(self) -> dict[str, Json]:
+        """The outputs of the run."""
+        env, declared = self._environment.of_run(), self.prepared.graph.dag.outputs
+        return {name: self._scope.render(value, None, env) for name, value in declared.items()}
+
+    # --- the parts of an attempt's work --------------------------------------------------------------------
+
+    def _params(self, node: Node, env: Mapping[str, str]) -> Mapping[str, Json]:
+        params = node.task.params
+        if params:
+            with located("params"):
+                params = self._scope.render(params, node, env)
+        return params
 
     def _upstream(self, node: Node) -> dict[str, Outputs]:
         """The outputs of the dependencies that succeeded, by id; those of a group are of its variants that did."""

@@ -131,13 +131,17 @@ class Enqueuer:
             return []
 
     def is_active(self, run_id: str) -> bool:
-        """Whether a run has not ended yet: a process drives it, or a scheduler that is alive will start one."""
+        """Whether a run has not ended yet: a process drives it, it is paused, or a scheduler that is alive will start it."""
         if self.runs.is_live(run_id):
             return True
         run = self.open_runs.get(run_id)
-        if run is None or not self.lock.is_alive(run.by):
+        if run is None:
             return False
         phase = self.runs.phase(run_id)
+        if phase in (RunPhase.WAITING, RunPhase.DECIDED):
+            return True
+        if not self.lock.is_alive(run.by):
+            return False
         return phase in (RunPhase.NOT_STARTED, RunPhase.LIVE) or (phase is RunPhase.INTERRUPTED and run.again)
 
     def live(self, schedule_id: str, besides: str = "") -> list[str]:

@@ -18,6 +18,10 @@ class RunPhase(StrEnum):
     NOT_STARTED = "unborn"
     LIVE = "live"
     INTERRUPTED = "interrupted"
+    #: It is paused: it waits for a person or a signal. `DECIDED`: the answer, or the end of the time for one, is there,
+    #: and no process has continued the run since.
+    WAITING = "waiting"
+    DECIDED = "decided"
     ENDED = "ended"
 
 
@@ -104,5 +108,5 @@ class RunControl(Protocol):
         ...
 
     def cancel(self, run_id: str, reason: str) -> bool:
-        """Request that a live run ends. Returns False if it is not live."""
+        """Request that a live run ends, or end a paused one. Returns False if it is neither."""
         ...

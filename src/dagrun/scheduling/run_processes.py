@@ -7,8 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dagrun.clock import SteadyClock
+from dagrun.core.outcomes import RunStatus
+from dagrun.core.record import replay
 from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError
+from dagrun.runtime.interrupted import cancel_interrupted
 from dagrun.runtime.launcher import Launcher, has_started
 from dagrun.runtime.run_request import RunRequest
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
@@ -75,7 +79,13 @@ class RunProcesses:
             return RunPhase.ENDED
         if run is None or run.started_at is None:
             return RunPhase.LIVE if self._runs.is_live(run_id) else RunPhase.NOT_STARTED
-        return RunPhase.INTERRUPTED if run.status == "interrupted" else RunPhase.ENDED
+        match run.status:
+            case RunStatus.INTERRUPTED:
+                return RunPhase.INTERRUPTED
+            case RunStatus.WAITING:
+                decided = any(wait.answer or wait.expired for _, wait in run.waits)
+                return RunPhase.DECIDED if decided else RunPhase.WAITING
+        return RunPhase.ENDED
 
     def ending(self, run_id: str) -> RunEnding:
         """The status of a run, and its first failure."""
@@ -96,13 +106,26 @@ class RunProcesses:
             return None
 
     def cancel(self, run_id: str, reason: str) -> bool:
-        """Request a cancel from the process that drives the run; False when there is none."""
-        if not self._runs.is_live(run_id):
-            return False
+        """Request a cancel from the process that drives the run, or cancel a paused one here; False for any other run."""
+        request = Request("cancel", "scheduler", {"reason": reason})
         try:
-            self._runs.send(run_id, Request("cancel", "scheduler", {"reason": reason}))
+            if self._runs.is_live(run_id):
+                self._runs.send(run_id, request)
+                return True
+            return self.phase(run_id) in (RunPhase.WAITING, RunPhase.DECIDED) and self._cancel_paused(
+                run_id, request
+            )
         except DagrunError:
             return False
+
+    def _cancel_paused(self, run_id: str, request: Request) -> bool:
+        writer = self._runs.take_over(run_id)
+        try:
+            state = replay(self._runs.read(run_id))
+            writer.begin()
+            cancel_interrupted(state, writer, request, SteadyClock())
+        finally:
+            writer.close()
         return True
 
     def _view(self, run_id: str) -> RunView | None:

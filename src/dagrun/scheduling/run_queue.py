@@ -14,6 +14,9 @@ from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.run_control import RunControl, RunEnding, RunHandle, RunPhase
 from dagrun.value import field, replace
 
+#: Seconds between two looks at the journals of paused runs.
+PAUSED_INTERVAL = 5.0
+
 
 class _ActiveRun(msgspec.Struct):
     """A run that was started. `is_start_recorded`: that is recorded."""
@@ -50,15 +53,17 @@ class RunQueue:
         self.results = results
         self._waiting: dict[str, OpenRun] = {}
         self._running: dict[str, _ActiveRun] = {}
+        self._paused: dict[str, OpenRun] = {}
+        self._paused_checked_at = -PAUSED_INTERVAL
         self._cancelled: set[str] = set()  # runs that were requested to end, so that others can start
         self._problems: dict[str, str] = {}
 
     def __contains__(self, run_id: str) -> bool:
-        return run_id in self._waiting or run_id in self._running
+        return run_id in self._waiting or run_id in self._running or run_id in self._paused
 
     @property
     def is_idle(self) -> bool:
-        """Whether no run is queued or running."""
+        """Whether no run is queued or running; paused ones do not count."""
         return not self._waiting and not self._running
 
     @property
@@ -75,6 +80,10 @@ class RunQueue:
         is_start_recorded = self._is_recorded(run, "run_started")
         self._running[run.run_id] = _ActiveRun(run, self.runs.watch(run.run_id), is_start_recorded)
 
+    def pause(self, run: OpenRun) -> None:
+        """Look after a run that waits for a person or a signal, and continue it once that has been decided."""
+        self._paused[run.run_id] = replace(run, again=True, after=(), replaces=False)
+
     def drop(self, reason_for: Callable[[OpenRun], tuple[str, str] | None]) -> None:
         """Drop the queued runs for which `reason_for` returns a reason: a word for the record and a sentence."""
         for run in list(self._waiting.values()):
@@ -90,6 +99,10 @@ class RunQueue:
         for run in list(self._waiting.values()):
             if not run.again:
                 self._try(run, partial(self._check_queued, run))
+        if starting and not 0 <= now - self._paused_checked_at < PAUSED_INTERVAL:
+            self._paused_checked_at = now
+            for run in list(self._paused.values()):
+                self._try(run, partial(self._check_paused, run))
         if starting and self._waiting:
             self._make_room()
             self._start_some(now)
@@ -162,7 +175,7 @@ class RunQueue:
         if run.again:
             phase = self.runs.phase(run.run_id)
             why = self.enqueuer.why_not_resumed(run, now) if phase is RunPhase.INTERRUPTED else ""
-            if phase is not RunPhase.INTERRUPTED or why:
+            if phase not in (RunPhase.INTERRUPTED, RunPhase.DECIDED) or why:
                 del self._waiting[run.run_id]
                 if why:
                     self.leave(run, why)
@@ -184,6 +197,18 @@ class RunQueue:
         if self.runs.has_started(run.run_id):
             del self._waiting[run.run_id]
             self._end(run, "")
+
+    def _check_paused(self, run: OpenRun) -> None:
+        """Look whether a paused run has been decided, continued or ended."""
+        phase = self.runs.phase(run.run_id)
+        if phase is RunPhase.WAITING:
+            return
+        if phase is RunPhase.DECIDED:
+            self._waiting[run.run_id] = run
+        else:  # a user has continued it
+            self._end(run, "")
+        if self._paused.get(run.run_id) is run:
+            del self._paused[run.run_id]
 
     # --- ending --------------------------------------------------------------------------------------------
 
@@ -208,9 +233,11 @@ class RunQueue:
                 if phase is RunPhase.INTERRUPTED:  # its error output gives the reason, if there is one
                     ending = replace(ending, error=error or ending.error)
                 self.finished(run, ending, is_over=phase is RunPhase.ENDED)
+                if phase in (RunPhase.WAITING, RunPhase.DECIDED):
+                    self.pause(run)
 
     def finished(self, run: OpenRun, ending: RunEnding, *, is_over: bool = True) -> None:
-        """Record the end of a run. One that was interrupted stays open: the next scheduler that starts resumes it."""
+        """Record the end of a run. One that was interrupted or is paused stays open: a scheduler continues it."""
         self._record(
             "run_finished",
             run,

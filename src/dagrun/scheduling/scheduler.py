@@ -277,6 +277,8 @@ class Scheduler:
                 self._adopt(replace(run, again=False), phase)
         elif phase is RunPhase.LIVE and self.queue.results is None:
             self._adopt(run, phase)
+        elif phase is RunPhase.DECIDED or (phase is RunPhase.WAITING and self.queue.results is None):
+            self._adopt(replace(run, again=True, after=(), replaces=False), phase)
         elif phase is RunPhase.INTERRUPTED and run.trigger == "rerun":  # only its user resumes it
             self.enqueuer.open_runs.drop(run.run_id)
         elif phase is RunPhase.INTERRUPTED and resume:
@@ -305,6 +307,8 @@ class Scheduler:
             return
         if phase is RunPhase.LIVE:
             self.queue.watch(run)
+        elif phase is RunPhase.WAITING:
+            self.queue.pause(run)
         else:
             self.queue.add(run)
 

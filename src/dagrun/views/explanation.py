@@ -7,14 +7,19 @@ from typing import assert_never
 
 from dagrun.clock import to_rfc3339
 from dagrun.core.events import (
+    ApprovalExpired,
+    ApprovalGranted,
+    ApprovalRejected,
     CancelRequested,
     Event,
+    SignalReceived,
     TaskCancel,
     TaskFail,
     TaskOk,
     TaskRetry,
     TaskSkip,
     TaskStart,
+    TaskWait,
 )
 from dagrun.core.graph import Node
 from dagrun.core.model import Trigger
@@ -25,6 +30,7 @@ from dagrun.value import Value
 from dagrun.views.pending import waits_for
 from dagrun.views.recorded_run import RecordedEvent, RecordedRun, end_in_words
 from dagrun.views.start_reason import start_reason
+from dagrun.views.waiting import wait_ended, wait_view
 from dagrun.views.wording import clock, listed, plain, seconds
 
 #: Returns where the log of an attempt ends, `test.3.log:41`; empty when nothing was printed.
@@ -92,9 +98,7 @@ class Explanation:
             case Status.RETRYING:
                 return self._retrying(node, task)
             case Status.WAITING:
-                return self._waits(
-                    node, f"{node.task.id} waiting: {plain(task.detail or 'for an event')}", None
-                )
+                return self._waiting(node, task)
         assert_never(task.status)
 
     def _waits(self, node: Node, text: str, cause: str | None) -> str | None:
@@ -211,7 +215,7 @@ class Explanation:
             (recorded, i)
             for i in group.members or ()
             for recorded in self.run.events(self.run.name(i))[:1]
-            if isinstance(recorded.event, TaskStart)
+            if isinstance(recorded.event, TaskStart | TaskWait)
         ]
         if not starts:
             return ""
@@ -249,11 +253,15 @@ class Explanation:
             return None
         started = self._attempts(node)
         attempt = f", {self._attempt(node, task.attempt)}" if self._allowed(node) > 1 else ""
-        changed = " and changed nothing" if task.changed is False else ""
+        changed = " and changed nothing" if task.changed is False and task.wait is None else ""
         ended = f"{name} succeeded after {seconds(task.duration)}{attempt}{changed}"
         self._add(recorded, ended + _left(recorded.event))
         retried = self._retried(node)
-        self.steps.append(f"{name} succeeded{retried}{changed}{'; it ' + started if started else ''}")
+        ended_by = wait_ended(task)
+        answered = f": {plain(ended_by)}" if ended_by else ""
+        self.steps.append(
+            f"{name} succeeded{answered}{retried}{changed}{'; it ' + started if started else ''}"
+        )
         return self._failure_above(node)
 
     def _retried(self, node: Node) -> str:
@@ -273,6 +281,16 @@ class Explanation:
             step = f"{node.task.id} interrupted: {which}, begun at {since}, has no recorded end"
         else:
             step = f"{node.task.id} running: {which}, since {since}"
+        self._add_present(node.task.id, step)
+        self.steps.append(f"{step}; it {started}")
+        return self._failure_above(node)
+
+    def _waiting(self, node: Node, task: TaskState) -> str | None:
+        started = self._attempts(node)
+        found = wait_view(node, task, self.now)
+        step = f"{node.task.id} waiting: {found.reason}: {found.text}" if found else f"{node.task.id} waiting"
+        if found and (found.answer or found.expired):
+            step += "; no process has continued the run since"
         self._add_present(node.task.id, step)
         self.steps.append(f"{step}; it {started}")
         return self._failure_above(node)
@@ -300,12 +318,19 @@ class Explanation:
         is_first = True
         for recorded in self.run.events(node.task.id):
             match recorded.event:
-                case TaskStart():
+                case TaskStart() | TaskWait():
                     began = self.run.stretch_before(recorded.position)
                     if is_first or began is not stretch:
                         stretch, is_first = began, False
                         why = start_reason(self.run, node, recorded)
                         self._add(recorded, f"{node.task.id} {why}")
+                case ApprovalGranted(by=by):
+                    self._add(recorded, f"{node.task.id} was approved by {plain(by)}")
+                case ApprovalRejected(by=by, reason=reason):
+                    why_not = f": {plain(reason)}" if reason else ""
+                    self._add(recorded, f"{node.task.id} was rejected by {plain(by)}{why_not}")
+                case ApprovalExpired(expires_at=expires_at):
+                    self._add(recorded, f"the approval of {node.task.id} expired at {expires_at}")
                 case TaskRetry() as retry:
                     delay = f"retried after {seconds(retry.delay_seconds)}"
                     which = f"{node.task.id} attempt {retry.attempt}"
@@ -314,6 +339,9 @@ class Explanation:
                     node.task.id
                 ):  # its end in an earlier stretch
                     self._add(recorded, f"{node.task.id} {end_in_words(recorded.event)}")
+        answer = self.state.tasks[node.index].answer
+        if isinstance(answer, SignalReceived) and (signal := self.run.signals.get(answer.signal)):
+            self._add(signal, f"the signal '{answer.signal}' came from {plain(answer.by)}")
         return why
 
     def _attempt(self, node: Node, attempt: int) -> str:

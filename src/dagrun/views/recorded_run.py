@@ -9,12 +9,11 @@ from dagrun.core.events import (
     DagResume,
     DagStart,
     Event,
+    SignalReceived,
     TaskCancel,
-    TaskExpand,
     TaskFail,
-    TaskRetry,
+    TaskOk,
     TaskSkip,
-    TaskStart,
 )
 from dagrun.core.graph import Graph, Node
 from dagrun.core.outcomes import RunStatus, Status
@@ -37,6 +36,7 @@ class RecordedRun:
     def __init__(self, record: RunRecord) -> None:
         self.state = RunState(Graph.compile(record.dag))
         self.cancel: RecordedEvent | None = None
+        self.signals: dict[str, RecordedEvent] = {}  # the last one of each name
         self.size = 0
         self._events: dict[str, list[RecordedEvent]] = defaultdict(list)
         self._stretches: list[RecordedEvent] = []
@@ -53,6 +53,8 @@ class RecordedRun:
                 self._stretches.append(recorded)
             case CancelRequested():
                 self.cancel = recorded
+            case SignalReceived(signal=name):
+                self.signals[name] = recorded
         task_id = getattr(recorded.event, "task_id", None)
         if task_id is not None:
             self._events[task_id].append(recorded)
@@ -78,7 +80,7 @@ class RecordedRun:
         """The status of a task as people see it: a group is running once one of its variants has begun."""
         status = self.state.tasks[node.index].status
         begun = any(self.state.tasks[i].started_at is not None for i in node.members or ())
-        return Status.RUNNING if begun and status is Status.PENDING else status
+        return self.state.status_of_group(node) if begun and status is Status.PENDING else status
 
     def is_running(self, i: int) -> bool:
         """Whether an attempt of the task is running."""
@@ -95,7 +97,7 @@ class RecordedRun:
     def end_before(self, task_id: str, position: int) -> RecordedEvent | None:
         """How the task had ended at that position; a resumed run may have ended it again since."""
         for recorded in reversed(self._events[task_id]):
-            is_end = not isinstance(recorded.event, TaskStart | TaskRetry | TaskExpand)
+            is_end = isinstance(recorded.event, TaskOk | TaskFail | TaskSkip | TaskCancel)
             if is_end and recorded.position < position:
                 return recorded
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from dagrun.core.outcomes import Reason
+from dagrun.core.outcomes import Reason, RunStatus
 from dagrun.views.status import RunView
+from dagrun.views.waiting import next_steps
 from dagrun.views.wording import count
 
 #: How many failed variants of one group are named.
@@ -16,9 +17,10 @@ MAX_VARIANTS_NAMED: Final = 10
 def report(run: RunView) -> str:
     """The closing lines of a live run."""
     counts = run.counts()
+    is_paused = run.status == RunStatus.WAITING
     return "\n".join(
         (
-            "DAG EXECUTION COMPLETE",
+            f"DAG EXECUTION {'WAITING' if is_paused else 'COMPLETE'}",
             f"DAG: {run.dag.name}",
             f"Run: {run.run_id}",
             f"Status: {run.status}",
@@ -26,6 +28,7 @@ def report(run: RunView) -> str:
             f"Tasks Failed: {counts['failed'] + counts['timed_out']}",
             f"Duration: {run.duration or 0:.2f}s",
             summary(run),
+            *(("", *next_steps(run.run_id, run.waits)) if is_paused else ()),
         )
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagrun.core.events import DagResume, TaskFail, TaskStart
+from dagrun.core.events import DagResume, TaskFail, TaskStart, TaskWait
 from dagrun.core.graph import Node
 from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.views.recorded_run import RecordedEvent, RecordedRun, end_in_words
@@ -10,11 +10,11 @@ from dagrun.views.wording import count, plain, seconds
 
 
 def start_reason(run: RecordedRun, node: Node, start: RecordedEvent) -> str:
-    """`started because build succeeded (its last dependency to end)`.
+    """`started because build succeeded (its last dependency to end)`; or `began to wait because ..`.
 
     A journal of an earlier version does not record the reason: then it is the dependency that ended last.
     """
-    assert isinstance(start.event, TaskStart)
+    assert isinstance(start.event, TaskStart | TaskWait)
     kind, _, cause = (start.event.waited_for or "").partition(":")
     stretch = run.stretch_before(start.position)
     since, after = _last_dependency(run, node, start, stretch)
@@ -30,7 +30,8 @@ def start_reason(run: RecordedRun, node: Node, start: RecordedEvent) -> str:
         resumed = stretch is not None and isinstance(stretch.event, DagResume)
         free = "all that it depends on had ended" if node.task.needs else "it depends on nothing"
         because = f"with the {'resumed run' if resumed else 'run'}: {free}"
-    return f"started {because}{_condition(node.task)}"
+    began = "started" if isinstance(start.event, TaskStart) else "began to wait"
+    return f"{began} {because}{_condition(node.task)}"
 
 
 def group_limit(run: RecordedRun, node: Node) -> str:

@@ -13,8 +13,10 @@ from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.payloads import by_output
 from dagrun.core.record import RunRecord, fold, mark_interrupted
 from dagrun.core.state import RunState
+from dagrun.core.task_state import TaskState
 from dagrun.core.work import Blob, Json, Outputs
 from dagrun.value import Value
+from dagrun.views.waiting import WaitView, wait_ended, wait_view
 
 DAMAGED: Final = "damaged"  # the status of a run whose records cannot be read
 
@@ -62,6 +64,8 @@ class TaskView(Value, kw_only=True):
     group: str | None = None
     #: Of a group whose variants are known.
     variants: Variants | None = None
+    #: Of a task that waits.
+    wait: WaitView | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The shape of one entry of `tasks`."""
@@ -81,6 +85,7 @@ class TaskView(Value, kw_only=True):
             **({} if self.child_run_id is None else {"run_id": self.child_run_id}),
             **({} if self.group is None else {"group": self.group}),
             **({} if self.variants is None else self.variants.to_json()),
+            **({} if self.wait is None else {"wait": self.wait.to_json()}),
         }
 
 
@@ -112,6 +117,11 @@ class RunView(Value, kw_only=True):
         for task in self.counted:
             counts[task.status] += 1
         return counts
+
+    @property
+    def waits(self) -> Iterator[tuple[str, WaitView]]:
+        """The tasks that wait, and for what."""
+        return ((task.id, task.wait) for task in self.tasks if task.wait is not None)
 
     @property
     def counted(self) -> Iterator[TaskView]:
@@ -178,12 +188,13 @@ def view(record: RunRecord, now: float) -> RunView:
 
 def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int = 0) -> RunView:
     """A run from its state; with `now`, what has not ended has the duration so far."""
+    tasks = tuple(_task_view(state, i, now) for i in state.in_file_order())
     return RunView(
         run_id=run_id,
         dag=state.graph.dag,
         tenant=state.graph.dag.tenant,
         status=str(state.status),
-        reason=str(state.reason),
+        reason=str(state.reason) or _why_paused(state, tasks),
         params=dict(state.start.params) if state.start else {},
         outputs=dict(state.outputs),
         parent_run_id=parent_of(state),
@@ -193,7 +204,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         resumed_at=None if state.stretch_started_at == state.started_at else state.stretch_started_at,
         finished_at=state.finished_at,
         duration=_duration(state, now),
-        tasks=tuple(_task_view(state, i, now) for i in state.in_file_order()),
+        tasks=tasks,
         corrupt=corrupt,
     )
 
@@ -201,6 +212,14 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
 def parent_of(state: RunState) -> str | None:
     """The run whose task a run is; None: it is no child run."""
     return state.start.parent_run_id if state.start is not None and state.start.trigger == "dag" else None
+
+
+def _why_paused(state: RunState, tasks: Sequence[TaskView]) -> str:
+    """What a paused run waits for: `WaitingForApproval: gate`."""
+    if state.status is not RunStatus.WAITING:
+        return ""
+    first = next(((task.id, task.wait) for task in tasks if task.wait is not None), None)
+    return "" if first is None else f"{first[1].reason}: {first[0]}"
 
 
 def _duration(state: RunState, now: float | None) -> float | None:
@@ -217,17 +236,18 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         begun = [state.tasks[member].started_at for member in node.members]
         started_at = min((moment for moment in begun if moment is not None), default=None)
         if status is Status.PENDING and started_at is not None:
-            status = Status.RUNNING
+            status = state.status_of_group(node)
     outputs = _outputs_by_variant(state, node)
     if status is Status.RUNNING and started_at is not None:
         running = state.status is RunStatus.RUNNING and now is not None
         duration = max(0.0, round((now or 0) - started_at, 3)) if running else None
+    wait = wait_view(node, task, now) if status is Status.WAITING and node.members is None else None
     return TaskView(
         id=node.task.id,
         kind=node.task.kind,
         status=str(status),
-        reason=str(task.reason) if task.status in FINAL else "",
-        detail=task.detail,
+        reason=str(task.reason) if task.status in FINAL else wait.reason if wait else "",
+        detail=wait.text if wait else task.detail or _decision(task),
         attempt=task.attempt,
         changed=task.changed,
         started_at=started_at,
@@ -238,11 +258,17 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         else by_output((key, each) for key, each in outputs.items() if not isinstance(each, Blob)),
         child_run_id=task.child_run_id,
         tolerated=node.task.tolerates(task.exit_code) and status in (Status.FAILED, Status.TIMED_OUT),
+        wait=wait,
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,
         variants=_variants(
             state, node, {key: each for key, each in outputs.items() if isinstance(each, Blob)}
         ),
     )
+
+
+def _decision(task: TaskState) -> str:
+    """Who has approved, for example; the error of a rejected one says it already."""
+    return wait_ended(task) if task.status is Status.SUCCESS else ""
 
 
 def _outputs_by_variant(state: RunState, node: Node) -> dict[str, Outputs]:

@@ -129,23 +129,23 @@ def test_a_default_that_does_not_fit_its_declaration_is_reported() -> None:
     ],
 )  # fmt: skip
 def test_a_flag_is_a_name_and_a_yaml_value(flag: str, expected: tuple[str, Any]) -> None:
-    assert from_flag(dag(), flag) == expected
+    assert from_flag(dag().params, flag) == expected
 
 
 @pytest.mark.parametrize("param", [Param(name="v", type="string"), Param(name="v", enum=("3.10", "3.11"))])
 def test_a_text_parameter_takes_the_text_as_it_is(param: Param) -> None:
-    assert from_flag(dag(param), "v=3.10") == ("v", "3.10")
+    assert from_flag(dag(param).params, "v=3.10") == ("v", "3.10")
 
 
 @pytest.mark.parametrize("flag", ["region", "=us", ""])
 def test_a_flag_without_a_name_or_a_value_is_refused(flag: str) -> None:
     with pytest.raises(UsageError, match=f"--param '{flag}' does not have the form name=value"):
-        from_flag(dag(), flag)
+        from_flag(dag().params, flag)
 
 
 def test_a_value_that_is_not_yaml_is_refused_with_advice() -> None:
     with pytest.raises(UsageError) as caught:
-        from_flag(dag(), "x=[1")
+        from_flag(dag().params, "x=[1")
     assert caught.value.message == "--param x=[1 is not a YAML value: '[' is never closed"
     assert "declare the parameter as `type: string`" in caught.value.hint
 
@@ -153,26 +153,26 @@ def test_a_value_that_is_not_yaml_is_refused_with_advice() -> None:
 @pytest.mark.parametrize("flag", ["x='a': b", "x='a' b", 'x="a', "x={a", "x=[1] 2"])
 def test_a_value_that_starts_like_quoted_text_or_a_collection_must_be_one(flag: str) -> None:
     with pytest.raises(UsageError, match=r"^--param x="):
-        from_flag(dag(), flag)
+        from_flag(dag().params, flag)
 
 
 @pytest.mark.parametrize(
     "text", ["fix: typo", "*.csv", "# 5", "a # b", "- x", "!tag", "&a", "%x", "@x", "| x", "1:30", " x "]
 )
 def test_a_plain_value_is_a_scalar_whatever_characters_it_has(text: str) -> None:
-    assert from_flag(dag(), f"x={text}") == ("x", text)
+    assert from_flag(dag().params, f"x={text}") == ("x", text)
 
 
 @given(st.text())
 def test_any_text_arrives_unchanged(text: str) -> None:
     for param in (Param(name="v", type="string"), REGION, Param(name="v", enum=("eu",))):
-        assert from_flag(dag(param), f"{param.name}={text}") == (param.name, text)
+        assert from_flag(dag(param).params, f"{param.name}={text}") == (param.name, text)
 
 
 @given(st.text())
 def test_a_plain_value_is_itself_or_a_json_scalar(text: str) -> None:
     try:
-        _, value = from_flag(dag(), f"x={text}")
+        _, value = from_flag(dag().params, f"x={text}")
     except UsageError:
         assert text.lstrip()[:1] in tuple("[{\"'")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from dagrun.core.model import Action
@@ -13,17 +14,23 @@ from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
 
 
-def start(
-    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+def start_body(
+    action: Action,
+    evaluate: Callable[[Expression], Any] = lambda _: None,
+    registry: Registry | None = None,
+    now: float = 0.0,
 ) -> PreparedBody:
     """The body that starting an action gives, where expressions have the values that `evaluate` gives."""
-    started = start_any(action, evaluate, registry)
+    started = start(action, evaluate, registry, now)
     assert isinstance(started, PreparedBody)
     return started
 
 
-def start_any(
-    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+def start(
+    action: Action,
+    evaluate: Callable[[Expression], Any] = lambda _: None,
+    registry: Registry | None = None,
+    now: float = 0.0,
 ) -> Started:
     """What starting an action gives, where expressions have the values that `evaluate` gives."""
 
@@ -31,4 +38,7 @@ def start_any(
         parts = expressions.template(text).parts
         return "".join(part if isinstance(part, str) else str(evaluate(part.expression)) for part in parts)
 
-    return KINDS[action.kind].start(action, StartContext(registry or Registry(), evaluate, render))
+    context = StartContext(
+        registry or Registry(), evaluate, render, now, lambda text: Path("/project") / text
+    )
+    return KINDS[action.kind].start(action, context)

@@ -10,18 +10,18 @@ from dagrun.kinds.kind import ChildRun
 from dagrun.kinds.subdag import ChildDagAction
 from dagrun.language.expressions import EvaluationError
 from tests.unit.harness import task
-from tests.unit.kinds.harness import start_any
+from tests.unit.kinds.harness import start
 
 
 def test_it_runs_the_dag_that_is_written() -> None:
     action = read_action({"dag": " configs/dags/backup.yaml "})
     assert action == ChildDagAction("configs/dags/backup.yaml")
-    assert start_any(action) == ChildRun("configs/dags/backup.yaml")
+    assert start(action) == ChildRun("configs/dags/backup.yaml")
 
 
 def test_the_dag_may_be_an_expression() -> None:
     action = ChildDagAction("${{ params.which }}")
-    assert start_any(action, lambda _: "backup") == ChildRun("backup")
+    assert start(action, lambda _: "backup") == ChildRun("backup")
     assert action.texts() == (TemplateText(("dag",), "${{ params.which }}"),)
 
 
@@ -30,7 +30,7 @@ def test_an_expression_without_a_value_is_reported_as_that() -> None:
         raise EvaluationError("there is no params.x", 0)
 
     with pytest.raises(EvaluationError) as caught:
-        start_any(ChildDagAction("${{ params.x }}"), fail)
+        start(ChildDagAction("${{ params.x }}"), fail)
     assert str(caught.value) == "dag: there is no params.x"
 
 

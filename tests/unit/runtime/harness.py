@@ -39,9 +39,9 @@ def work(dag: Dag, environment: Mapping[str, str] | None = None, **more: Any) ->
     made = builder(dag, environment or {}, **more)
     node = made.prepared.graph.nodes[0]
     attempt = Attempt(run_id="r1", task_id=node.task.id, number=1, timeout=None)
-    made_work = made.work(node, attempt)
-    assert isinstance(made_work, Work)
-    return made_work
+    made_of = made.start(node, attempt, 0.0)
+    assert isinstance(made_of, Work)
+    return made_of
 
 
 def env(

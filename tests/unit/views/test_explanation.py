@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dagrun.core.events import DagStart
-from dagrun.core.outcomes import Status
 from dagrun.core.record import RunRecord
 from dagrun.views.explanation import Explanation
 from dagrun.views.recorded_run import RecordedRun
@@ -22,11 +21,3 @@ def test_a_chain_follows_each_task_to_its_cause() -> None:
         "a pending: it has not started yet",
     ]
     assert explanation.recorded() == []
-
-
-def test_a_task_that_waits_says_for_what() -> None:
-    run = RecordedRun(RunRecord("r", chain("a"), [START], live=True))
-    run.task("a").status, run.task("a").detail = Status.WAITING, "for an approval"
-    explanation = Explanation(run, 9.0, lambda *_: "")
-    explanation.follow("a")
-    assert [link.text for link in explanation.present] == ["a waiting: for an approval"]

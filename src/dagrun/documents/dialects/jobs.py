@@ -19,6 +19,7 @@ from dagrun.core.model import (
     is_name,
 )
 from dagrun.documents.dialects import shared_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.dialects.fields import Axis, StrictModel, Timeout, Value
 from dagrun.documents.dialects.locations import DialectKeys
@@ -107,7 +108,7 @@ class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
 
 #: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"jobs": _WorkflowModel}
-PARTS: Sequence[type[StrictModel]] = (_JobModel, shared_models.DeclarationModel)
+PARTS: Sequence[type[StrictModel]] = (_JobModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from dagrun.core.model import LATER_TASK_KEYS, Dependency, OnError, Task, Trigger
 from dagrun.documents.dialects import shared_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.dialects.fields import Name, StrictModel, Timeout
 from dagrun.documents.dialects.locations import DialectKeys
@@ -78,7 +79,7 @@ class _NativeModel(shared_models.DocumentModel, shared_models.NamedModel):
 
 #: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"tasks": _NativeModel}
-PARTS: Sequence[type[StrictModel]] = (_TaskModel, shared_models.DeclarationModel)
+PARTS: Sequence[type[StrictModel]] = (_TaskModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:

@@ -11,6 +11,7 @@ from pydantic import FailFast, TypeAdapter, ValidationError
 
 from dagrun import kinds
 from dagrun.core.model import (
+    DECLARING,
     LATER_DAG_KEYS,
     NAME_RULE,
     Action,
@@ -25,7 +26,8 @@ from dagrun.core.model import (
     Trigger,
     is_name,
 )
-from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts
+from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts, wait_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument, Path, TooManyFindings
 from dagrun.documents.dialects.locations import DialectKeys, Node, NodeLocations
 from dagrun.documents.yaml import Finding, Source
@@ -37,7 +39,7 @@ AnyBody = TypeVar("AnyBody", bound=shared_models.BodyModel)
 
 NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
-_LATER_ACTIONS = frozenset({"approval", "wait"})
+_TIMEOUTS = frozenset({"timeout", "timeoutSeconds"})
 #: Keys that most tasks do not have.
 _RARE_KEYS = frozenset(
     {
@@ -191,14 +193,14 @@ class DocumentReader:
         )
 
     def _param(self, name: str, value: Any) -> Param:
-        if not isinstance(value, dict) or value.keys().isdisjoint(shared_models.DECLARING):
+        if not isinstance(value, dict) or value.keys().isdisjoint(DECLARING):
             return Param(name=name, default=value)
         self.locations.declared.add(name)
         try:
-            declared = shared_models.DeclarationModel.model_validate(value)
+            declared = DeclarationModel.model_validate(value)
         except ValidationError as error:
             path = (*self.locations.document("params"), name)
-            self.report(fields.findings(error, self.source, path, shared_models.DeclarationModel, {}))
+            self.report(fields.findings(error, self.source, path, DeclarationModel, {}))
             return Param(name=name)
         return Param(
             name=name, type=declared.type, default=declared.default, enum=tuple(declared.enum),
@@ -308,6 +310,10 @@ class DocumentReader:
             self._meaningless(node, path, actions[0])
         if "retry" in node:
             self.check_retry_keys(node, path)
+        if model.approval is not None:
+            self.report(wait_models.approval_problems(node, path, self.source))
+        if model.wait is not None:
+            self.report(wait_models.wait_problems(model.wait, node, path, self.source))
         if not _RARE_KEYS.isdisjoint(node):
             self._misplaced(node, path, actions)
             self._artifacts(model.artifacts or (), path)
@@ -318,7 +324,7 @@ class DocumentReader:
         actions = [word for word in choice if word in node]
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
-        if not actions and not self.keys.idle and _LATER_ACTIONS.isdisjoint(node):
+        if not actions and not self.keys.idle:
             strange = bool(node) and self._task_keys.isdisjoint(node)
             if not strange and self.intended_keys(node).isdisjoint(choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
@@ -402,9 +408,12 @@ class DocumentReader:
         continue_on_failure: bool | shared_models.ToleratedModel,
     ) -> Task:
         """A task. The arguments are the values whose keys differ between dialects."""
+        action = action or kinds.read_action(vars(model))
+        if not action.holds_slot and _TIMEOUTS.isdisjoint(self.locations.nodes[i][1]):
+            timeout = None  # a default is meant for bodies
         task = Task(
             id=id,
-            action=action or kinds.read_action(vars(model)),
+            action=action,
             description=model.description,
             needs=self._unique(i, needs, trigger),
             trigger=trigger,

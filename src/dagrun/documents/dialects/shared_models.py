@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, create_
 from pydantic.config import JsonDict, JsonValue
 
 from dagrun import kinds
-from dagrun.core.model import ParamType
+from dagrun.documents.dialects.declarations import DECLARATIONS
 from dagrun.documents.dialects.fields import (
     AXIS,
     Axis,
@@ -29,10 +29,7 @@ from dagrun.documents.dialects.fields import (
     Value,
     Variable,
 )
-
-#: A parameter that is a mapping with one of these keys is a declaration, not a default.
-DECLARING = ("type", "default", "enum", "required")
-
+from dagrun.documents.dialects.wait_models import ApprovalModel, WaitModel
 
 #: The path of a file of variables.
 DotEnv = Annotated[Plain, Field(min_length=1)]
@@ -198,6 +195,12 @@ class BodyModel(SharedModel):
     pull: Literal["missing", "always", "never"] | None = Field(
         None, description="When to pull the image (default: if it is missing)."
     )
+    approval: ApprovalModel | None = Field(
+        None, description="Ask a person, and continue when the answer is yes."
+    )
+    wait: WaitModel | None = Field(
+        None, description="Wait for a time, a file or a signal; nothing is occupied meanwhile."
+    )
     services: list[Annotated[str, Field(min_length=1)]] | dict[Name, ServiceModel] | None = Field(
         None,
         description="Containers that run during the task: a list of images, or a mapping of names to services.",
@@ -241,16 +244,6 @@ def _extended(
 # --- a document ---
 
 
-class DeclarationModel(StrictModel):
-    """A declared parameter of the run."""
-
-    type: ParamType | None = Field(None, description="The type of the value (default: any).")
-    default: Any = Field(None, description="The value if none is given.")
-    enum: list[Any] = Field([], description="The allowed values.")
-    required: bool = Field(False, description="Whether a value must be given if there is no default.")
-    description: str = Field("", description="What the parameter is for.")
-
-
 class NamedModel(StrictModel):
     """A document with its name at the top level."""
 
@@ -267,12 +260,7 @@ class DocumentModel(StrictModel):
     params: dict[str, Any] = Field(
         {},
         description="Parameters of a run by name, each with its default or its declaration.",
-        json_schema_extra={
-            "additionalProperties": {
-                "if": {"type": "object", "anyOf": [{"required": [word]} for word in DECLARING]},
-                "then": {"$ref": "#/definitions/DeclarationModel"},
-            }
-        },
+        json_schema_extra=DECLARATIONS,
     )
     env: Env = Field({}, description="Environment variables of every task; a value keeps its text.")
     dotenv: list[DotEnv] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -10,6 +10,7 @@ from pydantic.config import JsonDict, JsonValue
 
 from dagrun.core.model import LATER_TASK_KEYS, Action, Dependency, OnError, Retry, Task, Trigger
 from dagrun.documents.dialects import fields, shared_models
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.dialect import ParsedDocument, Path
 from dagrun.documents.dialects.fields import Called, Name, Seconds, StrictModel
 from dagrun.documents.dialects.locations import DialectKeys, Node
@@ -17,6 +18,8 @@ from dagrun.documents.dialects.reader import DocumentReader
 from dagrun.documents.yaml import Finding, Source
 from dagrun.errors import did_you_mean, nearest
 from dagrun.kinds import read_action
+from dagrun.kinds.approval import PROMPT, ApprovalAction
+from dagrun.kinds.wait import WaitAction
 from dagrun.value import replace
 
 _KEYS = DialectKeys(
@@ -24,15 +27,21 @@ _KEYS = DialectKeys(
     calls=("toolRef", "agentRef", "orchestrationRef"), later=LATER_TASK_KEYS,
 )  # fmt: skip
 
-#: The action keys of each kind of step; those in `_LATER_KINDS` come with a later version.
+#: The action keys of each kind of step.
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "ToolRun": ("toolRef", "workflow_ref"),
     "AgentRun": ("agentRef", "workflow_ref"),
     "SubOrchestration": ("orchestrationRef", "dag"),
+    "ApprovalGate": ("approval",),
+    "SignalWait": ("wait",),
     "Checkpoint": (),
     "MemoryOp": (),
 }
-_LATER_KINDS = ("ApprovalGate", "SignalWait")
+#: What a step of a kind does when no key says it: asks with its description, waits for the signal of its own name.
+_IMPLIED: Mapping[str, Callable[[Any], Action]] = {
+    "ApprovalGate": lambda model: ApprovalAction(model.description or PROMPT),
+    "SignalWait": lambda model: WaitAction(signal_name=model.name),
+}
 
 
 #: Keys of `retry` about the delay, which `retryBackoffSeconds` makes constant.
@@ -97,9 +106,11 @@ def _asked_of(kind: str, does: Sequence[str]) -> JsonDict:
     """The actions that a kind allows, for the schema; `_StepsReader` checks the same and reports places."""
     done: list[JsonValue] = [{"required": [word]} for word in does]
     nothing: JsonDict = {"properties": dict.fromkeys(_KEYS.actions, False)}
+    if not done or kind in _IMPLIED:
+        done.append(nothing)
     return {
         "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
-        "then": {"anyOf": done} if done else nothing,
+        "then": {"anyOf": done} if len(done) > 1 else done[0],
     }
 
 
@@ -165,7 +176,7 @@ class _OrchestrationModel(StrictModel):
 
 #: The models for `dialects/schema.py`: the documents by top-level key, then the models that these do not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"spec": _OrchestrationModel, "steps": _FragmentModel}
-PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, shared_models.DeclarationModel)
+PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
@@ -259,10 +270,19 @@ class _StepsReader(DocumentReader):
                     second = [each for each in node if each in ("retry", "retryBackoffSeconds")][1]
                     self.synonymous_keys((*path, second), "retryBackoffSeconds", f"retry.{word}")
         return self.task(
-            i, model, _referenced(model),
+            i, model, self._action(model, node),
             id=model.name, needs=self._needs(i, model), trigger=Trigger(model.trigger), params=model.with_,
             retry=self._backoff(model), timeout=model.timeoutSeconds or None, continue_on_failure=model.continueOnFailure,
         )  # fmt: skip
+
+    def _action(self, model: _StepModel, node: Mapping[str, Any]) -> Action | None:
+        """The action that only this dialect writes; None: the keys of all dialects say it."""
+        if ref := model.toolRef or model.agentRef:
+            return read_action({"workflow_ref": ref.name})
+        if model.orchestrationRef:
+            return read_action({"dag": model.orchestrationRef.name})
+        implied = _IMPLIED.get(model.kind or "")
+        return implied(model) if implied and not any(word in node for word in self.keys.actions) else None
 
     def _needs(self, i: int, model: _StepModel) -> Iterator[Dependency]:
         if not self.sequential:
@@ -285,28 +305,18 @@ class _StepsReader(DocumentReader):
         if kind is None:
             return
         at = (*path, "kind")
-        if kind in _LATER_KINDS:
-            self.error(at, f"the kind '{kind}' is not supported yet", "not-supported-yet")
-            return
         if kind not in _KINDS:
-            known = (*_KINDS, *_LATER_KINDS)
+            known = tuple(_KINDS)
             message = f"'kind' must be one of {', '.join(known)}"
             self.error(at, message, "invalid-value", suggestion=did_you_mean(kind, known))
             return
         allowed = _KINDS[kind]
         actions = [word for word in self.keys.actions if word in node]
         needs = f"needs {' or '.join(map(repr, allowed))}" if allowed else "has no action"
-        if allowed and not actions and self.intended_keys(node).isdisjoint(allowed):
+        if allowed and not actions and kind not in _IMPLIED and self.intended_keys(node).isdisjoint(allowed):
             self.error(at, f"a step of the kind '{kind}' {needs}", "missing-key")
         for word in actions:
             if word not in allowed:
                 but = "not" if allowed else "but this one has"
                 message = f"a step of the kind '{kind}' {needs}, {but} '{word}'"
                 self.error((*path, word), message, "misplaced-key", key=True)
-
-
-def _referenced(model: _StepModel) -> Action | None:
-    """The action of a step that only this dialect can write."""
-    if ref := model.toolRef or model.agentRef:
-        return read_action({"workflow_ref": ref.name})
-    return read_action({"dag": model.orchestrationRef.name}) if model.orchestrationRef else None

@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
-          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'dag'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait', 'dag'
         """,
     ),
     "a job that is text": (
@@ -240,14 +240,6 @@ WRONG: dict[str, tuple[str, str]] = {
             3 |   b: {run: x, depends_on: [a]}
               |               ^
           help: here it is 'requires'
-        """,
-    ),
-    "a word of a later version": (
-        "jobs:\n  a: {approval: {prompt: ok}}",
-        """
-        dag.yaml:2:7: error: 'approval' (approvals) is not supported yet [not-supported-yet]
-            2 |   a: {approval: {prompt: ok}}
-              |       ^
         """,
     ),
     "a job that is no ancestor": (

@@ -170,7 +170,7 @@ WRONG = [
     *(
         f"steps: [{{name: a, {line}}}]"
         for line in (
-            "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait", "run: x, toolRef: {name: x}",
+            "depends_on: []", "kind: ToolRun", "kind: Checkpoint, run: x", "kind: Tool", "kind: SignalWait, run: x", "kind: ApprovalGate, wait: {seconds: 1}", "run: x, toolRef: {name: x}",
             "toolRef: {name: x}, workflow_ref: x", "toolRef: x", "toolRef: {}", "toolRef: {name: ''}", "timeout: 5", "timeoutSeconds: -1", "timeoutSeconds: .inf", "timeoutSeconds: 5s",
             "with: 5", "dependsOn: a", "dependsOn: [{task: a}]", "shell: bash", "services: [x]", "kind: AgentRun, toolRef: {name: x}",
             "retryBackoffSeconds: 5, retry: {initial: 5}", "orchestrationRef: x", "orchestrationRef: {name: x}, env: {A: b}", "kind: SubOrchestration", "continueOnFailure: 1", "pull: always",
@@ -187,6 +187,9 @@ WRONG = [
             "", "depends_on: [b], run: x", "run: x, commands: [x]", "run: x, requires: b", "run: x, requires: [{task: b}]",
             "run: x, after: [{job: b}]", "run: x, on_complete: none_failed", "run: x, exclude: [{os: a}]", "run: x, parallel_with: b",
             "run: x, matrix: {os: [a], exclude: []}, exclude: []", "run: x, timeout: 0", "image: x, approval: {}",
+            "approval: ok", "approval: {required_role: Boss}", "approval: {inputs: [a]}", "approval: {expires: 0}", "wait: {}",
+            "wait: {seconds: 1, file: x}", "wait: {seconds: soon}", "wait: {settle: 1, seconds: 1}", "wait: {signal: x, timezone: UTC}",
+            "wait: {file: ''}", "run: x, wait: {seconds: 1}", "approval: {inputs: {a: {type: date}}}",
         )
     ),
 ]  # fmt: skip

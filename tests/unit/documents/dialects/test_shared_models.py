@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from dagrun.documents.dialects.declarations import DeclarationModel
 from dagrun.documents.dialects.shared_models import (
     BodyModel,
-    DeclarationModel,
     HealthCheckModel,
     MatrixModel,
     RetryModel,

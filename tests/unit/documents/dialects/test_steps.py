@@ -139,17 +139,17 @@ WRONG: dict[str, tuple[str, str]] = {
     "no such kind of step": (
         "steps:\n  - {name: a, kind: ToolRn}",
         """
-        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, SubOrchestration, Checkpoint, MemoryOp, ApprovalGate, SignalWait [invalid-value]
+        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, SubOrchestration, ApprovalGate, SignalWait, Checkpoint, MemoryOp [invalid-value]
             2 |   - {name: a, kind: ToolRn}
               |                     ^
           help: did you mean 'ToolRun'?
         """,
     ),
-    "a kind of a later version": (
-        "steps:\n  - {name: a, kind: ApprovalGate}",
+    "a child run without a DAG": (
+        "steps:\n  - {name: a, kind: SubOrchestration}",
         """
-        dag.yaml:2:21: error: the kind 'ApprovalGate' is not supported yet [not-supported-yet]
-            2 |   - {name: a, kind: ApprovalGate}
+        dag.yaml:2:21: error: a step of the kind 'SubOrchestration' needs 'orchestrationRef' or 'dag' [missing-key]
+            2 |   - {name: a, kind: SubOrchestration}
               |                     ^
         """,
     ),
