@@ -108,7 +108,7 @@ def root_place(
     )
     chain = ((settings.path(prepared.path).resolve(), prepared.graph.dag.name),)
     children = ChildRunDriver(tree, prepared, writer, chain, observer or RunObserver())
-    return TreePlace(executor, children, is_child=False)
+    return TreePlace(executor, children)
 
 
 class ChildRunDriver:
@@ -214,9 +214,12 @@ class ChildRunDriver:
 
     # --- driving -------------------------------------------------------------------------------------------
 
-    def start(self, child: PreparedChild, done: Callable[[AttemptResult], None]) -> None:
+    def start(
+        self, child: PreparedChild, done: Callable[[AttemptResult], None], wake: Callable[[], None]
+    ) -> None:
         """Drive a child run."""
-        live = self._children[child.attempt.task_id] = _LiveChild(self._writer.run_id, child.attempt.task_id)
+        task_id = child.attempt.task_id
+        live = self._children[task_id] = _LiveChild(self._writer.run_id, task_id, child.run_id, wake)
         live.driving = asyncio.get_running_loop().create_task(self._drive(child, live, done))
 
     def stop(self, attempt: Attempt, why: Reason | None, *, now: bool = False) -> None:
@@ -225,12 +228,30 @@ class ChildRunDriver:
         if live is not None:
             live.stop(_WHY[why], now=now)
 
+    @property
+    def idle(self) -> int:
+        """How many child runs only a person or another program can continue."""
+        return sum(live.is_idle for live in self._children.values())
+
+    def take_requests(self) -> bool:
+        """Record the requests of all runs below."""
+        found = [live.take_requests() for live in self._children.values()]  # of all of them
+        return any(found)
+
+    def pause(self) -> Mapping[str, str]:
+        """Pause the idle child runs: their ids by task."""
+        idle = {task_id: live for task_id, live in self._children.items() if live.is_idle}
+        for live in idle.values():
+            live.pause()
+        return {task_id: live.run_id for task_id, live in idle.items()}
+
     async def close(self) -> None:
-        """Interrupt the child runs that are still driven."""
-        driving = [live.driving for live in self._children.values() if live.driving is not None]
-        for task in driving:
-            task.cancel()
-        await asyncio.gather(*driving, return_exceptions=True)
+        """Interrupt the child runs that are still driven, except for those that are paused."""
+        driving = [live for live in self._children.values() if live.driving is not None]
+        for live in driving:
+            if live.driving is not None and not live.is_paused:
+                live.driving.cancel()
+        await asyncio.gather(*(live.driving for live in driving if live.driving), return_exceptions=True)
 
     async def _drive(
         self, child: PreparedChild, live: _LiveChild, done: Callable[[AttemptResult], None]
@@ -245,7 +266,8 @@ class ChildRunDriver:
             ended = AttemptResult(duration=0.0, error=why, error_type=type(error).__name__)
         finally:
             self._children.pop(child.attempt.task_id, None)
-        done(replace(ended, duration=max(0.0, round(clock.now() - began, 3))))
+        if not live.is_paused:
+            done(replace(ended, duration=max(0.0, round(clock.now() - began, 3))))
 
     async def _run(self, child: PreparedChild, live: _LiveChild) -> RunState:
         """Drive the run, or the rest of it, to its end."""
@@ -274,7 +296,7 @@ class ChildRunDriver:
         chain = (*self._chain, (path, prepared.graph.dag.name))
         observer = self._observer.child(child.attempt.task_id, prepared.graph)
         children = ChildRunDriver(tree, prepared, writer, chain, observer)
-        place = TreePlace(tree.executor, children, is_child=True)
+        place = TreePlace(tree.executor, children, live.on_idle)
         return (await stretches.drive(prepared, writer, first, observer, live, state, place)).state
 
     def _again(
@@ -304,8 +326,13 @@ class ChildRunDriver:
 class _LiveChild(Cancellation):
     """A child run that is driven now."""
 
-    def __init__(self, parent_id: str, task_id: str) -> None:
+    def __init__(self, parent_id: str, task_id: str, run_id: str, wake: Callable[[], None]) -> None:
         super().__init__()
+        self.run_id = run_id
+        #: Whether only a person or another program can continue it; and whether its stretch has ended for that.
+        self.is_idle = False
+        self.is_paused = False
+        self._wake = wake
         self.driving: asyncio.Task[None] | None = None
         self._by = f"run {parent_id}"
         self._task_id = task_id
@@ -319,6 +346,22 @@ class _LiveChild(Cancellation):
             self.cancel(self._by, self._reason)
         if self._is_killed:
             self.kill()
+
+    def on_idle(self, is_idle: bool) -> None:
+        """Whether it is idle has perhaps changed."""
+        if is_idle is not self.is_idle:
+            self.is_idle = is_idle
+            self._wake()
+
+    def take_requests(self) -> bool:
+        """Record the requests of it and all runs below; whether there was one."""
+        return self._driver is not None and self._driver.take_requests()
+
+    def pause(self) -> None:
+        """End its stretch."""
+        if self._driver is not None:
+            self.is_paused = True
+            self._driver.pause()
 
     def stop(self, why: str, *, now: bool) -> None:
         """Cancel it once; with `now` kill its bodies too."""

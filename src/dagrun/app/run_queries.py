@@ -195,8 +195,7 @@ class RunQueries:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
         from dagrun.views.why import explain
 
-        run_id, own, _ = self.inside(self.run_id(named), task_id)
-        task_id = own or task_id
+        run_id, task_id = self.gate(self.run_id(named), task_id)
         record = self.runs.read(run_id)
         if task_id not in {task.id for task in record.dag.tasks}:
             self._task_ids(record.run_id, task_id)
@@ -254,6 +253,11 @@ class RunQueries:
                 if isinstance(event, TaskStart) and event.child_run_id is not None:
                     found.setdefault(event.task_id, {})[event.child_run_id] = None
         return found
+
+    def gate(self, run_id: str, task_id: str) -> tuple[str, str]:
+        """The run that has a task which is named by `task/task`, and its name there. Raises NotFoundError."""
+        found, own, _ = self.inside(run_id, task_id)
+        return found, own or task_id
 
     def inside(self, run_id: str, task_id: str | None) -> tuple[str, str | None, str]:
         """The run that has a task named by `task/task`, the last of the names, and what comes before it.

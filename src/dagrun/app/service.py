@@ -341,4 +341,29 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        if state.status is RunStatus.CANCELLED:
+            self._cancel_below(state, writer.run_id)
         return state
+
+    def _cancel_below(self, state: RunState, run_id: str) -> None:
+        """Cancel the child runs of a cancelled run that have not ended: no process drives them."""
+        from dagrun.runtime.interrupted import cancel_interrupted
+
+        request = Request("cancel", f"run {run_id}", {"reason": f"run {run_id} was cancelled"})
+        for child in [task.child_run_id for task in state.tasks if task.child_run_id is not None]:
+            try:
+                writer = self.runs.take_over(child)
+            except (NotFoundError, RefusedError):
+                continue
+            try:
+                below = replay(self.runs.read(child))
+                if not below.has_ended:
+                    writer.begin()
+                    cancel_interrupted(below, writer, request, self.clock)
+                    self._cancel_below(below, child)
+            finally:
+                writer.close()
+
+    def root_of(self, run_id: str) -> str:
+        """The run above which there is none: of a child run the one that started it, or the one that started that."""
+        return [run_id, *self._runs_above(self.runs.read(run_id))][-1]

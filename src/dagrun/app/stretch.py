@@ -91,7 +91,8 @@ class TreePlace(Value):
 
     executor: Executor
     children: ChildRuns
-    is_child: bool
+    #: Of a child run: called with whether only a person or another program can continue it.
+    on_idle: Callable[[bool], None] | None = None
 
 
 class Stretches:
@@ -193,7 +194,7 @@ class Stretches:
             executor = self._executor() if place is None else place.executor
             driver = RunDriver(
                 prepared, self._settings, writer, executor, self._clock, observer.event, observer.tick, state,
-                None if place is None else place.children, is_child=place is not None and place.is_child,
+                None if place is None else place.children, None if place is None else place.on_idle,
             )  # fmt: skip
             if cancellation is not None:
                 cancellation.attach(driver)

@@ -194,7 +194,7 @@ def _why(task: TaskView) -> str:
         parts.append(task.detail)
     if task.error:
         parts.append(task.error)
-    if task.child_run_id is not None and not (task.error and task.child_run_id in task.error):
+    if task.child_run_id is not None and not any(task.child_run_id in part for part in parts):
         parts.append(f"child run {task.child_run_id}")
     if task.variants is not None:
         parts.insert(0, task.variants.summary)

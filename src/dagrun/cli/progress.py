@@ -186,6 +186,8 @@ def _waits(event: TaskWait) -> str:
         return f"waits for {output.one_line(event.file)}"
     if (event.ends_at or event.timestamp) < event.timestamp:
         return f"does not wait: {shown_moment(event.until)} has passed"
+    if event.child_run_id is not None:
+        return f"waits for child run {event.child_run_id}"
     return f"waits until {shown_moment(event.until)}"
 
 

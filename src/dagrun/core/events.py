@@ -78,7 +78,7 @@ class TaskStart(EventBase, kw_only=True):
 
 
 class TaskWait(EventBase, kw_only=True):
-    """The task waits from now on: for a person, a signal, a moment, or a file. It has no body and holds no slot.
+    """The task waits from now on: for a person, a signal, a moment, a file, or a paused child run. It has no body and holds no slot.
 
     Moments are RFC 3339 texts: a wait goes on, with what is left of its time, when another process continues the run.
     """
@@ -96,6 +96,8 @@ class TaskWait(EventBase, kw_only=True):
     until: str | None = None
     file: str | None = None
     settle_seconds: Seconds | None = None
+    #: The child run that is paused. A resume of this run continues it.
+    child_run_id: str | None = None
     #: When the wait ends as a failure.
     expires_at: str | None = None
     #: As in `TaskStart`.
@@ -114,7 +116,7 @@ class TaskWait(EventBase, kw_only=True):
     @property
     def is_valid(self) -> bool:
         """Whether something can end the wait. Raises ValueError for a damaged moment."""
-        kinds = (self.prompt, self.signal, self.ends_at, self.file)
+        kinds = (self.prompt, self.signal, self.ends_at, self.file, self.child_run_id)
         return any(kind is not None for kind in kinds) and (self.fails_at or 0.0) >= 0.0
 
     @property

@@ -35,6 +35,8 @@ class Frontier:
         self.child_runs = 0
         #: Whether all runs of the tree together leave a slot for this run, and allow it another child run; set by the engine.
         self.has_slot = True
+        #: How many of the child runs only a person or another program can continue; set by the engine.
+        self.idle_child_runs = 0
         self.may_open_run = True
         #: When the timeout of the run is over; of a paused run, the seconds that were left then.
         self.deadline: float | None = None

@@ -116,7 +116,7 @@ class ActiveAttempts:
         if self._to_open and self._children is not None:
             opened, self._to_open = self._to_open, []
             for child, listener in opened:
-                self._children.start(child, listener.ended)
+                self._children.start(child, listener.ended, self._wake)
 
     def stop(self, node: Node, why: Reason | None = None) -> None:
         """Ask a task's attempt to end, for this reason."""
@@ -132,6 +132,10 @@ class ActiveAttempts:
         for attempt in list(self._child_runs.values()):
             if self._children is not None:
                 self._children.stop(attempt, None, now=True)
+
+    def forget_child(self, node: Node) -> None:
+        """The child run is paused: nothing will be reported about it."""
+        self._child_runs.pop(node.index, None)
 
     def abandon(self) -> list[Attempt]:
         """Kill every attempt and ignore whatever is reported about it from now on; returns these attempts.

@@ -49,8 +49,26 @@ class ChildRuns(Protocol):
         """
         ...
 
-    def start(self, child: PreparedChild, done: Callable[[AttemptResult], None]) -> None:
-        """Drive a child run. At its end `done` is called on the loop, exactly once."""
+    def start(
+        self, child: PreparedChild, done: Callable[[AttemptResult], None], wake: Callable[[], None]
+    ) -> None:
+        """Drive a child run. At its end `done` is called on the loop, exactly once, unless it is paused.
+
+        `wake` is called when the number of idle child runs has changed.
+        """
+        ...
+
+    @property
+    def idle(self) -> int:
+        """How many child runs only a person or another program can continue."""
+        ...
+
+    def take_requests(self) -> bool:
+        """Record the requests of all runs below; whether there was one."""
+        ...
+
+    def pause(self) -> Mapping[str, str]:
+        """End the stretches of the idle child runs, which are paused then: their ids by task."""
         ...
 
     def stop(self, attempt: Attempt, why: Reason | None, *, now: bool = False) -> None:

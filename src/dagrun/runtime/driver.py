@@ -25,7 +25,8 @@ CHILD_POLL_INTERVAL = 0.5  # of a child run: there may be many of them
 class RunDriver:
     """Drives one stretch of a run. Use it on one event loop; other runs may be driven on the same loop.
 
-    `children` drives its child runs. With `is_child` the run is one itself: another run closes the executor.
+    `children` drives its child runs. With `on_idle` (see `Engine`) the run is one itself: another run closes
+    the executor.
     """
 
     def __init__(
@@ -39,13 +40,12 @@ class RunDriver:
         on_tick: Callable[[], None] = lambda: None,
         state: RunState | None = None,
         children: ChildRuns | None = None,
-        *,
-        is_child: bool = False,
+        on_idle: Callable[[bool], None] | None = None,
     ) -> None:
         self._executor = executor
         self._directory = writer.directory
         self._children = children
-        self._is_child = is_child
+        self._is_child = on_idle is not None
         self._on_tick = on_tick
         defaults = RetryDefaults(settings.retry_base_ms / 1000, settings.retry_jitter_pct)
         state = state or RunState(prepared.graph, defaults)
@@ -54,7 +54,7 @@ class RunDriver:
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
             bodies=WorkBuilder(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
             cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
-            children=children,
+            children=children, on_idle=on_idle,
         )  # fmt: skip
 
     async def run(self, *first: Event) -> RunState:
@@ -88,6 +88,14 @@ class RunDriver:
     def cancel(self, by: str, reason: str = "") -> None:
         """Ask the run to end: attempts get SIGTERM, and SIGKILL after the grace period. Recorded as the request of `by`."""
         self._engine.cancel(by, reason)
+
+    def take_requests(self) -> bool:
+        """Record the requests of the run and of all runs below it; whether there was one."""
+        return self._engine.take_tree_requests()
+
+    def pause(self) -> None:
+        """End the stretch of a child run that is idle, and of those below it."""
+        self._engine.pause()
 
     def kill(self) -> None:
         """End every running attempt with SIGKILL."""

@@ -67,6 +67,8 @@ class Engine:
     Each turn decides everything there is to decide, writes the events, and only then starts attempts: an attempt is on
     record before it can have an effect. `chance` gives numbers from 0 to 1 for the jitter of retries; `listener` is called
     with each event and the state after it. `cancel_timeout`: seconds after a request to cancel in which attempts must end.
+    `children` drives child runs. A child run has `on_idle`, which is called with whether only a person or another program
+    can continue it: such a run is paused by the run above it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Engine:
         cancel_timeout: float = 10.0,
         masker: Masker | None = None,
         children: ChildRuns | None = None,
+        on_idle: Callable[[bool], None] | None = None,
     ) -> None:
         self.state = state
         self.writer = writer
@@ -95,6 +98,7 @@ class Engine:
         self._wake = asyncio.Event()
         self._attempts = ActiveAttempts(executor, self._wake.set, children)
         self._children = children
+        self._on_idle = on_idle
         self._shares = (
             (children.slots.share(self._wake.set), children.live.share(self._wake.set)) if children else None
         )
@@ -162,6 +166,22 @@ class Engine:
             self._record_request(request)
             self.writer.flush()
         return found
+
+    def take_tree_requests(self) -> bool:
+        """The same for this run and all runs below it."""
+        found = self.take_requests()
+        found = (self._children is not None and self._children.take_requests()) or found
+        if found:
+            self._wake.set()
+        return found
+
+    def pause(self) -> None:
+        """End the stretch of a child run that is idle."""
+        now = self.clock.now()
+        if isinstance(decision := self._next_decision(now), Pause):
+            self._pause(decision, now)
+            self.writer.flush()
+            self._wake.set()
 
     def record(self, event: Event) -> None:
         """Write an event to the journal, fold it into the state, pass it to the listener; its secrets are masked first."""
@@ -237,13 +257,32 @@ class Engine:
                     self._expire(node, now)
                 case EndWait(node):
                     self.record(wait_end(self.state, node, now, self._chance()))
+                case Pause() if self._on_idle is not None:
+                    self._on_idle(True)
+                    return
                 case Pause():
-                    if not self.take_requests():
-                        self.record(pause_event(self.state, decision, now))
+                    if not self.take_tree_requests():
+                        self._pause(decision, now)
                 case Finish():
                     self._finish(decision, now)
                 case _:
                     assert_never(decision)
+        if self._on_idle is not None:
+            self._on_idle(False)
+
+    def _pause(self, pause: Pause, now: float) -> None:
+        """End the stretch, those of the child runs first: their tasks wait from now on."""
+        paused = {} if self._children is None else self._children.pause()
+        for task_id, run_id in paused.items():
+            node = self.state.nodes[self.state.index[task_id]]
+            self._attempts.forget_child(node)
+            self.record(
+                TaskWait(
+                    timestamp=now, task_id=task_id, attempt=self.state.tasks[node.index].attempt, kind=node.task.kind,
+                    child_run_id=run_id,
+                )
+            )  # fmt: skip
+        self.record(pause_event(self.state, pause, now))
 
     def _next_decision(self, now: float) -> Decision | None:
         """What to do next. Of shared slots only those can be taken that are free for this run."""
@@ -252,6 +291,7 @@ class Engine:
         slots, live = self._shares
         frontier = self.state.frontier
         frontier.has_slot, frontier.may_open_run = slots.is_free, live.is_free
+        frontier.idle_child_runs = self._children.idle if self._children is not None else 0
         decision = decide(self.state, now)
         if decision is None:
             slots.settle(wants=frontier.wants_slot())
