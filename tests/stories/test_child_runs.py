@@ -382,3 +382,111 @@ def test_outputs_that_are_too_large_for_an_event_are_in_a_file(house: House) -> 
     run = house.run()
     assert run.outputs == {"sum": "x" * 100_000}
     assert "sub.1" in house.runs.runs["top"].files
+
+
+# --- approvals in child runs ---
+
+GATED = """
+    outputs: {who: "${{ tasks.ask.outputs.who }}"}
+    tasks:
+      - {id: before, run: x}
+      - {id: ask, depends_on: [before], approval: {prompt: "Go on?", inputs: {who: ""}}}
+      - {id: then, run: x, depends_on: [ask]}
+"""
+
+
+@pytest.fixture
+def gated(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """Three runs below each other, of which the lowest asks somebody."""
+    monkeypatch.setenv("USER_RBAC_ROLE", "Operator")
+    house = House(house.root)
+    house.write(
+        top="outputs: {who: '${{ tasks.m.outputs.who }}'}\ntasks: [{id: m, dag: middle}, {id: own, run: x}, {id: end, run: x, depends_on: [m]}]",
+        middle="outputs: {who: '${{ tasks.low.outputs.who }}'}\ntasks: [{id: low, dag: low}]",
+        low=GATED,
+    )
+    return house
+
+
+def statuses(house: House) -> list[str]:
+    """The statuses of all runs, from the top."""
+    return [house.service.status("top").status, *(child.status for child in house.children())]
+
+
+def test_an_approval_in_a_child_run_pauses_every_run_above_it(gated: House) -> None:
+    assert gated.run().status == "waiting"
+    assert statuses(gated) == ["waiting"] * 3
+    assert tasks(gated.service.status("top"))["m"][0] == "waiting"
+    assert gated.started == ["own", "before"]
+    assert not any(run.live for run in gated.runs.runs.values())
+
+
+def test_once_it_is_approved_the_run_at_the_top_continues_all_of_them(gated: House) -> None:
+    gated.run()
+    run_id, gate = gated.service.gate("top", "m/low/ask")
+    answer = gated.service.answers.approve(run_id, gate, "ann", {"who": "ann"})
+    assert (answer.live, gated.service.root_of(run_id)) == (False, "top")
+    run = gated.resume()
+    assert (run.status, run.outputs, gated.started) == (
+        "success",
+        {"who": "ann"},
+        ["own", "before", "then", "end"],
+    )
+    assert statuses(gated) == ["success"] * 3
+    assert len(gated.children()) == 2
+
+
+def test_one_that_is_rejected_fails_the_tasks_above_it(gated: House) -> None:
+    gated.run()
+    gated.service.answers.reject(*gated.service.gate("top", "m/low/ask"), "ann", "no")
+    assert gated.resume().status == "failed"
+    assert statuses(gated) == ["failed"] * 3
+
+
+def test_a_resume_without_an_answer_pauses_again(gated: House) -> None:
+    gated.run()
+    assert gated.resume().status == "waiting"
+    assert statuses(gated) == ["waiting"] * 3
+    assert gated.started == ["own", "before"]
+
+
+def test_a_cancel_of_a_paused_run_cancels_its_child_runs(gated: House) -> None:
+    gated.run()
+    assert gated.service.cancel("top", "me").status == "cancelled"
+    assert statuses(gated) == ["cancelled"] * 3
+
+
+def test_an_approval_while_the_run_above_it_is_live_continues_it_at_once(gated: House) -> None:
+    """The task `own` runs until the child run has ended."""
+    from dagrun.core.requests import Request
+
+    def hang(_: dict[str, Any]) -> Any:
+        async def approve() -> None:
+            while not any(task.status == "waiting" for child in gated.children() for task in child.tasks):
+                await asyncio.sleep(0.01)
+            low = gated.children()[1].run_id
+            data = {"task": "ask", "inputs": {"who": "bob"}, "request_id": "1"}
+            gated.runs.send(low, Request("approve", "bob", data))
+            while gated.children()[1].status != "success":
+                await asyncio.sleep(0.01)
+            gated.executor.release("own")
+
+        waiting.append(asyncio.get_running_loop().create_task(approve()))
+        return HANG
+
+    waiting: list[asyncio.Task[None]] = []
+    gated.bodies["own"] = hang
+    run = gated.run()
+    assert (run.status, run.outputs) == ("success", {"who": "bob"})
+
+
+def test_of_many_child_runs_those_that_need_nobody_go_on(gated: House) -> None:
+    gated.write(
+        top="tasks: [{id: a, dag: ask, for_each: [1, 2, 3], params: {n: '${{ item }}'}}, {id: end, run: x, depends_on: [a]}]",
+        ask="params: {n: 0}\ntasks: [{id: gate, if: params.n == 2, approval: {prompt: ok}}, {id: x, run: x}]",
+    )
+    assert gated.run().status == "waiting"
+    assert [child.status for child in gated.children()] == ["success", "waiting", "success"]
+    gated.service.answers.approve(*gated.service.gate("top", "a[1]/gate"), "ann", {})
+    assert gated.resume().status == "success"
+    assert gated.started == ["x", "x", "x", "end"]
