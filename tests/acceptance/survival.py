@@ -59,7 +59,9 @@ WORKFLOWS = """
 
 QUICK = 300  # tiny bodies, one for each item of a list
 
-TASKS = 40 + QUICK + 3 + 1
+#: Tasks that wait for a person, a time and a signal; and one that needs all of them.
+WAITING = ("gate", "nap", "go")
+TASKS = 40 + QUICK + 3 + 1 + len(WAITING) + 1
 
 SCRIPT = """\
 echo "$DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> effects
@@ -77,6 +79,7 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
     """A DAG of 40 tasks, in turn workflows and scripts; each checks what it is given and leaves a trace of every attempt.
 
     Beside them tiny bodies, which workers begin from a queue, and a matrix; and one task that counts what those put out.
+    One task waits for a person, one for a time, and then one for a signal.
     With `wide` also many commands that run at once; with `secret` every script reads a declared secret.
     """
     tasks: list[dict[str, Any]] = [
@@ -106,6 +109,17 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
             checks = [f'test "$DAGRUN_PARAM_{need.upper()}__K" = {need} || exit 9' for need in needs]
             task["run"] = SCRIPT.format(checks="\n".join(checks))
         tasks.append(task)
+    check = 'test "$DAGRUN_PARAM_GATE__K$DAGRUN_PARAM_GO__K" = gatego || exit 9'
+    tasks += [
+        {
+            "id": "gate",
+            "depends_on": ["t1"],
+            "approval": {"required_role": "Viewer", "inputs": {"k": "gate"}},
+        },
+        {"id": "nap", "wait": {"seconds": 0.3}},
+        {"id": "go", "depends_on": ["nap"], "wait": {"signal": "go"}},
+        {"id": "gated", "depends_on": ["gate", "go"], "retries": 2, "run": SCRIPT.format(checks=check)},
+    ]
     dag: dict[str, Any] = {"name": "forty", "on_error": "continue", "tasks": tasks}
     dag["max_parallel"] = WIDE if wide else 8
     for task in tasks:
@@ -317,8 +331,7 @@ def survive(
 ) -> str:
     """Begin the run, cause the faults, resume until it has succeeded; what went wrong, or nothing."""
     for _ in range(LIVES):
-        begun = (project.root / "logs/runs/it/dag.json").exists()
-        words = ["resume", "it", "-q"] if begun else ["run", "dag.yaml", "--run-id", "it", "-q"]
+        words = next_words(project)
         process = around.start(project, *words)
         if faults:
             if chance.random() < 0.7:  # else count from the process's own start
@@ -329,11 +342,32 @@ def survive(
             outcome = project.finish(process)
         except subprocess.TimeoutExpired:
             return f"{words[0]} hangs: {project.processes()}"
-        if outcome.code == 0:
+        if outcome.code == 0 and left_behind(project):
             return left_behind(project)
+        if outcome.code == 0 and recorded(project)[-1] == "dag_done":
+            return ""
         if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome):
             return f"{words[0]} ended with {outcome}"
     return f"it does not end; the last {words[0]}: {outcome}"
+
+
+def next_words(project: Project) -> list[str]:
+    """The command that continues the run: what a person types who looks at it."""
+    if not (project.root / "logs/runs/it/dag.json").exists():
+        return ["run", "dag.yaml", "--run-id", "it", "-q"]
+    view = project.dagrun("status", "it", "-o", "json").json
+    if view["status"] == "waiting":
+        for task in view["tasks"]:
+            if task["reason"] == "WaitingForApproval":
+                return ["approve", "it", task["id"], "-q"]
+            if task["reason"] == "WaitingForSignal":
+                return ["signal", "it", "go", "--set", "k=go", "-q"]
+    return ["resume", "it", "-q"]
+
+
+def recorded(project: Project) -> list[str]:
+    """The names of the events."""
+    return [event["event"] for event in lines_of(project.root / "logs/runs/it/events.jsonl", torn=9)]
 
 
 def unread(outcome: Outcome) -> bool:
@@ -373,7 +407,7 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
             assert torn >= 0, f"a line that no kill has torn: {line[:80]!r}"
             continue
         # A resume follows it, or a cancel by another process.
-        follows = event["event"] in ("dag_resume", "cancel_requested")
+        follows = event["event"] in ("dag_resume", "cancel_requested", "approval_granted", "signal_received")
         assert not was_torn or follows, f"torn before {event}"
         was_torn = False
         yield event
@@ -410,7 +444,7 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
         return f"attempts that ran and are not on record: {unknown}"
     if after := [(task, number) for task, number in effects if number > dict(good)[task]]:
         return f"tasks that ran after their success: {after}"
-    if lost := set(good) - set(effects):
+    if lost := {each for each in good if each[0] not in WAITING} - set(effects):
         return f"successes that never ran: {lost}"
     return ""
 

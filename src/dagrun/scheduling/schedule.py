@@ -65,7 +65,8 @@ class ScheduleOrigin(Value):
 DAY = 86_400.0
 
 
-class Schedule(Value, kw_only=True, dict=True):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Schedule:
     """One schedule. Two are equal if they mean the same, wherever they are defined."""
 
     id: str

@@ -6,11 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from dagrun.core.events import DagDone, DagStart, Event, TaskFail, TaskStart
+from dagrun.core.events import (
+    ApprovalGranted,
+    DagDone,
+    DagPause,
+    DagStart,
+    Event,
+    TaskFail,
+    TaskStart,
+    TaskWait,
+)
 from dagrun.scheduling.open_runs import OpenRuns
 from dagrun.scheduling.run_control import DagInfo, RunPhase
 from dagrun.scheduling.run_processes import RunProcesses
 from dagrun.storage.files import FileRuns
+from dagrun.value import replace
 from tests.unit.harness import chain
 
 NOW = 1_759_485_600.0
@@ -42,6 +52,31 @@ def test_a_run_is_unborn_live_interrupted_or_ended(runs: FileRuns, processes: Ru
     found = [processes.phase(run_id) for run_id in ("none", "live", "interrupted", "ended")]
     live.close()
     assert found == [RunPhase.NOT_STARTED, RunPhase.LIVE, RunPhase.INTERRUPTED, RunPhase.ENDED]
+
+
+WAIT = TaskWait(
+    timestamp=NOW, task_id="a", attempt=1, kind="approval", prompt="?", expires_at="2100-01-01T00:00:00Z"
+)
+PAUSE = DagPause(timestamp=NOW, waiting_for=["a"], duration_seconds=0.0)
+
+
+def test_a_run_that_waits_for_a_person_is_decided_by_an_answer_or_by_time(
+    runs: FileRuns, processes: RunProcesses
+) -> None:
+    record(runs, "waiting", START, WAIT, PAUSE)
+    record(runs, "expired", START, replace(WAIT, expires_at="2001-01-01T00:00:00Z"), PAUSE)
+    granted = ApprovalGranted(timestamp=NOW, task_id="a", attempt=1, by="ann")
+    record(runs, "approved", START, WAIT, PAUSE, granted)
+    found = [processes.phase(run_id) for run_id in ("waiting", "expired", "approved")]
+    assert found == [RunPhase.WAITING, RunPhase.DECIDED, RunPhase.DECIDED]
+    assert processes.ending("waiting").is_good
+
+
+def test_a_paused_run_is_cancelled_at_once(runs: FileRuns, processes: RunProcesses) -> None:
+    record(runs, "r", START, WAIT, PAUSE)
+    assert processes.cancel("r", "replaced")
+    assert processes.ending("r").status == "cancelled"
+    assert not processes.cancel("r", "replaced")
 
 
 def test_the_ending_of_a_failed_run_has_its_first_failure(runs: FileRuns, processes: RunProcesses) -> None:

@@ -186,3 +186,65 @@ def test_a_run_that_waits_for_an_unreadable_one_does_not_stop_other_runs(
     parts.add("good", schedule_id="other")
     assert parts.poll() == ["good"]
     assert parts.reports == ["Error: run blocked of schedule 'job': [Errno 5] Input/output error"]
+
+
+# --- runs that wait for a person ---
+
+
+def test_a_paused_run_stays_open_and_continues_once_it_is_decided(parts: Parts) -> None:
+    parts.add("a")
+    parts.poll()
+    parts.world.pause("a")
+    parts.poll(1)
+    assert (parts.lines[-1]["event"], parts.lines[-1]["status"]) == ("run_finished", "waiting")
+    assert (parts.queue.is_idle, "a" in parts.queue, parts.enqueuer.open_runs.ids()) == (True, True, ["a"])
+    parts.poll(3600)
+    assert parts.world.runs["a"].resumed == 0
+    parts.world.decide("a")
+    parts.poll(5)
+    parts.poll(31)
+    assert parts.world.runs["a"].resumed == 1
+    assert [line["status"] for line in parts.lines if line["event"] == "run_finished"] == [
+        "waiting",
+        "success",
+    ]
+    assert parts.enqueuer.open_runs.ids() == []
+
+
+def test_a_paused_run_keeps_later_runs_of_its_schedule_from_starting(parts: Parts) -> None:
+    parts.add("a")
+    parts.poll()
+    parts.world.pause("a")
+    parts.poll(1)
+    assert parts.enqueuer.is_active("a")
+    parts.add("b", after=("a",))
+    assert parts.poll(60) == ["a"]
+    parts.world.decide("a")
+    parts.poll(5)
+    parts.poll(31)
+    assert parts.poll() == ["a", "b"]
+
+
+def test_a_run_that_replaces_a_paused_one_cancels_it(parts: Parts) -> None:
+    parts.add("old")
+    parts.poll()
+    parts.world.pause("old")
+    parts.poll(1)
+    parts.add("new", after=("old",), replaces=True)
+    parts.poll(1)
+    parts.poll(6)
+    assert parts.world.cancelled == ["old"]
+    assert parts.poll(1) == ["old", "new"]
+
+
+def test_a_paused_run_that_its_approver_continues_is_followed_to_its_end(parts: Parts) -> None:
+    parts.add("a")
+    parts.poll()
+    parts.world.pause("a")
+    parts.poll(1)
+    run = parts.world.runs["a"]
+    run.status, run.ends_at = "success", parts.world.now + 20
+    parts.poll(6)
+    parts.poll(20)
+    assert parts.recorded()[-1] == ("run_finished", "a")
+    assert (parts.lines[-1]["status"], run.resumed) == ("success", 0)

@@ -460,3 +460,15 @@ def test_every_missed_fire_becomes_a_run_in_order(tmp_path: Path, monkeypatch: p
     assert len(started) == len(site.recorded("run_finished", "run_id")) == 3 * MAX_BACKLOG + 1
     assert started == sorted(set(started))
     assert site.world.most_at_once == 1
+
+
+def test_a_paused_run_outlives_its_scheduler_counts_for_overlap_and_is_continued(tmp_path: Path) -> None:
+    site = Site(tmp_path, schedule(cron="*/10 * * * *"))
+    site.signals.at[START + 10] = lambda: site.world.pause(next(iter(site.world.runs)))
+    site.serve(15)
+    (run_id,) = site.world.runs
+    assert "Overlap" in site.recorded("schedule_skipped", "reason")
+    site.world.decide(run_id)
+    site.serve(2)
+    assert site.world.runs[run_id].resumed == 1
+    assert site.recorded("run_finished", "status") == ["waiting", "success"]

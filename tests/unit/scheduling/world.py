@@ -61,6 +61,8 @@ class Run:
     ends_at: float
     status: str = "success"
     is_interrupted: bool = False
+    #: Whether somebody has answered what a paused run waits for.
+    is_decided: bool = False
     last_event_at: float = 0.0
     resumed: int = 0
 
@@ -88,11 +90,8 @@ class World:
         if known is None:
             self.runs[run.run_id] = Run(run.schedule_id, run.minute, self.now, self.now + int(run.dag))
         else:
-            known.is_interrupted, known.resumed, known.ends_at = (
-                False,
-                known.resumed + 1,
-                self.now + int(run.dag),
-            )
+            known.is_interrupted, known.status = False, "success"
+            known.resumed, known.ends_at = known.resumed + 1, self.now + int(run.dag)
         self.most_at_once = max(self.most_at_once, sum(self.is_live(run_id) for run_id in self.runs))
         return Process(self, run.run_id)
 
@@ -112,6 +111,8 @@ class World:
             return RunPhase.NOT_STARTED
         if self.is_live(run_id):
             return RunPhase.LIVE
+        if run.status == "waiting":
+            return RunPhase.DECIDED if run.is_decided else RunPhase.WAITING
         return RunPhase.INTERRUPTED if run.is_interrupted else RunPhase.ENDED
 
     def ending(self, run_id: str) -> RunEnding:
@@ -121,7 +122,7 @@ class World:
         return RunEnding("interrupted" if run.is_interrupted else run.status, run.ends_at - run.begun_at)
 
     def cancel(self, run_id: str, reason: str) -> bool:
-        if not self.is_live(run_id):
+        if not self.is_live(run_id) and self.runs[run_id].status != "waiting":
             return False
         self.cancelled.append(run_id)
         self.runs[run_id].status, self.runs[run_id].ends_at = "cancelled", self.now + 2
@@ -134,6 +135,14 @@ class World:
         """The process of a run is killed."""
         self.runs[run_id].is_interrupted = True
         self.runs[run_id].last_event_at = self.now
+
+    def pause(self, run_id: str) -> None:
+        """A run ends its stretch, because it waits for a person."""
+        self.runs[run_id].status, self.runs[run_id].ends_at = "waiting", self.now
+
+    def decide(self, run_id: str) -> None:
+        """Somebody answers, and does not continue the run."""
+        self.runs[run_id].is_decided = True
 
     def minutes(self, schedule_id: str = "job") -> list[str]:
         """The minutes that became runs, in the order of their starts."""
