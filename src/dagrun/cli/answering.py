@@ -64,7 +64,7 @@ def approve(options: ApproveOptions) -> int:
       dagrun approve latest gate
       dagrun approve 20251003-1000 gate --set ticket=OPS-7 --by ann
       dagrun approve latest 'gate[region=eu]' --no-resume
-      dagrun approve latest deploy/gate                     in the child run of `deploy`
+      dagrun approve latest deploy/gate       in the child run of `deploy`
 
     Exit codes: those of `dagrun run`; 2 also when the approval is refused: the wrong role, already decided, expired,
     or values that do not fit.
