@@ -487,7 +487,9 @@ def wrong_with_children(
         journal = project.root / f"logs/runs/{run_id}/events.jsonl"
         found = list(lines_of(journal, torn)) if journal.exists() else []
         ends = [each for each in found if each["event"] == "task_ok" and "summary" not in each]
-        if repeated := [task for task, count in Counter(each["task_id"] for each in ends).items() if count > 1]:
+        if repeated := [
+            task for task, count in Counter(each["task_id"] for each in ends).items() if count > 1
+        ]:
             return f"successes of child run {run_id} that are recorded twice: {repeated}"
         begun |= {
             (run_id, each["task_id"], str(each["attempt"])) for each in found if each["event"] == "task_start"

@@ -86,7 +86,7 @@ def test_words_that_are_spelt_alike_mean_the_same(dialect: str, words: str) -> N
         ("run: x, matrix: {}", "empty-matrix"),
         ("run: 'echo ${{ params.x }}'", "invalid-expression"),
         ("run: x, env: {A: '${{ secrets.X }}'}", "invalid-expression"),
-        ("target: _any", "not-supported-yet"),
+        ("run: x, target: _any", "not-supported-yet"),
     ],
 )
 def test_what_is_wrong_is_wrong_in_each(dialect: str, words: str, code: str) -> None:
