@@ -87,6 +87,9 @@ def test_words_that_are_spelt_alike_mean_the_same(dialect: str, words: str) -> N
         ("run: 'echo ${{ params.x }}'", "invalid-expression"),
         ("run: x, env: {A: '${{ secrets.X }}'}", "invalid-expression"),
         ("run: x, target: _any", "not-supported-yet"),
+        ("dag: other, env: {A: b}", "misplaced-key"),
+        ("approval: {required_role: Boss}", "invalid-value"),
+        ("wait: {seconds: 1, signal: go}", "two-actions"),
     ],
 )
 def test_what_is_wrong_is_wrong_in_each(dialect: str, words: str, code: str) -> None:

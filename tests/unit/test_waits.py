@@ -343,6 +343,21 @@ def test_inputs_that_do_not_fit_are_refused_all_at_once() -> None:
     assert answer.inputs == {"ticket": "7", "n": 3}
 
 
+def test_values_that_are_too_large_are_refused() -> None:
+    life = Life(Dag(name="d", tasks=(Task(id="go", action=WaitAction(signal_name="go")),)))
+    life.begin()
+    with pytest.raises(UsageError, match="the values take 65,546 bytes; at most 65,536 can be given"):
+        life.service.answers.signal("r", "go", "ci", {"text": "x" * 65_534})
+
+
+def test_a_group_is_decided_variant_by_variant() -> None:
+    life = Life(Dag(name="d", tasks=(Task(id="g", action=ApprovalAction(), for_each=(1, 2)),)))
+    life.begin()
+    with pytest.raises(RefusedError, match="'g' has variants, each with an approval of its own") as refused:
+        life.service.answers.approve("r", "g", "ann", {})
+    assert refused.value.hint == "there is 'g[0]', 'g[1]'"
+
+
 def test_a_paused_run_can_be_cancelled_and_then_not_be_approved() -> None:
     life = Life(Dag(name="d", tasks=(gate(), task("after", "gate"))))
     life.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,8 @@ from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.requests import Request, event_of, refusal
 from dagrun.core.state import RunState
+from dagrun.core.variants import there_is
+from dagrun.core.work import INLINE_BYTES
 from dagrun.documents import parameters
 from dagrun.errors import NotOwnedError, RefusedError, UsageError, did_you_mean
 from dagrun.kinds.approval import ApprovalAction
@@ -24,7 +27,8 @@ from dagrun.value import Value
 if TYPE_CHECKING:
     from dagrun.core.work import Json
 
-POLL_INTERVAL = 0.02  # seconds
+POLL_INTERVAL = 0.02  # seconds at first; each further one is longer, because a long journal is read each time
+MAX_POLL_INTERVAL = 0.5
 TIMEOUT = 10.0  # seconds in which the process that drives a run must take a request
 
 
@@ -96,8 +100,12 @@ class Answering:
         return action
 
     def _record(self, run_id: str, request: Request, inputs: Mapping[str, Json]) -> RecordedAnswer:
+        if (size := len(json.dumps(dict(inputs)))) > INLINE_BYTES:
+            raise UsageError(
+                f"the values take {size:,} bytes; at most {INLINE_BYTES:,} can be given", hint="name a file"
+            )
         request = Request(request.kind, request.by, {**request.data, "request_id": secrets.token_hex(8)})
-        sent = False
+        sent, interval = False, POLL_INTERVAL
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline:
             try:
@@ -112,7 +120,8 @@ class Answering:
                 if not sent:
                     self._runs.send(run_id, request)
                     sent = True
-                time.sleep(POLL_INTERVAL)
+                time.sleep(interval)
+                interval = min(MAX_POLL_INTERVAL, 1.5 * interval)
                 continue
             try:
                 self._record_as_owner(writer, request)
@@ -175,5 +184,5 @@ def _hint(state: RunState, task_id: str, run_id: str) -> str:
         return did_you_mean(task_id, list(state.index))
     node = state.nodes[state.index[task_id]]
     if node.members is not None:
-        return "there is " + ", ".join(state.nodes[i].task.id for i in list(node.members)[:6])
+        return there_is([state.nodes[i].task.id for i in node.members])
     return f"`dagrun why {run_id} {task_id}` explains it"

@@ -110,7 +110,10 @@ class WaitQueue:
 
     def wake_at(self) -> float | None:
         """The next moment at which something is due."""
-        return min((heap[0][0] for heap in (self._moments, self._checks) if heap), default=None)
+        heaps = (self._moments, self._checks)
+        return min(
+            (heap[0][0] for heap in heaps if self._first(heap, float("inf")) is not None), default=None
+        )
 
     def _count(self, wait: TaskWait, change: int) -> None:
         if wait.is_for_someone:

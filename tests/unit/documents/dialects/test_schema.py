@@ -102,6 +102,10 @@ RIGHT = [
     "tasks: [{id: a, image: alpine}, {id: b, image: alpine, commands: [x], shell: bash, pull: never, mount: ['.:/w:ro']}]",
     TASK % "services: {pg: {image: p, env: {A: 1}, ports: [5432, '80:80', 53/udp], health_check: {test: [CMD, x]}}}",
     TASK % "services: {pg: {image: p, health_check: {test: x, interval: 1s, timeout: 2, retries: 3}}}",
+    "tasks: [{id: a, approval: {}}, {id: b, approval: {prompt: P, required_role: Admin, expires: 1h, inputs: {a: 1, b: {type: string}}}}]",
+    "tasks: [{id: a, wait: {seconds: 0}}, {id: b, wait: {until: 09:30, timezone: UTC}}, {id: c, wait: {file: x, settle: 1s, timeout: 5}}]",
+    "steps: [{name: a, kind: ApprovalGate}, {name: b, kind: SignalWait}, {name: c, kind: SignalWait, wait: {signal: go}, timeoutSeconds: 5}]",
+    "jobs: {a: {approval: {prompt: P}}, b: {wait: {signal: go}, requires: [a]}}",
     "steps: [{name: a}, {name: b, run: x}, {name: c, kind: ToolRun, toolRef: {name: t}, with: {x: [1]}}]",
     "apiVersion: v1\nkind: Orchestration\nmetadata: {name: n, namespace: s, labels: {a: 1}}\n"
     "spec: {entrypoint: a, params: {x: 1}, timeoutSeconds: 0, steps: [{name: a, kind: Checkpoint}]}",

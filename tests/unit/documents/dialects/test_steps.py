@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dagrun.core.model import Dag, OnError, Retry, Task, Trigger
+from dagrun.kinds.approval import ApprovalAction
 from dagrun.kinds.noop import NoAction
 from dagrun.kinds.shell import ShellAction
+from dagrun.kinds.wait import WaitAction
 from dagrun.kinds.workflow import WorkflowAction
 from tests.unit.harness import load, read, reported, shown
 
@@ -282,3 +284,23 @@ def test_an_error_is_shown_at_its_place(document: str, expected: str) -> None:
 
 def test_an_orchestration_needs_a_name() -> None:
     assert reported("spec: {steps: [{name: a}]}", name=None).endswith("help: add `metadata: {name: my-dag}`")
+
+
+def test_a_gate_asks_with_its_description_and_a_wait_has_the_signal_of_its_own_name() -> None:
+    dag = read("""
+        steps:
+          - {name: gate, kind: ApprovalGate, description: Deploy?}
+          - {name: other, kind: ApprovalGate, approval: {prompt: Sure?, required_role: Admin}}
+          - {name: deployed, kind: SignalWait, timeoutSeconds: 60}
+          - {name: later, kind: SignalWait, wait: {signal: go}}
+    """)
+    assert [step.action for step in dag.tasks] == [
+        ApprovalAction("Deploy?"), ApprovalAction("Sure?", "Admin"), WaitAction(signal_name="deployed"), WaitAction(signal_name="go"),
+    ]  # fmt: skip
+    assert dag.tasks[2].timeout == 60.0
+
+
+def test_a_kind_of_step_allows_its_own_action_alone() -> None:
+    assert "a step of the kind 'ApprovalGate' needs 'approval', not 'wait' [misplaced-key]" in reported(
+        "steps: [{name: a, kind: ApprovalGate, wait: {seconds: 1}}]"
+    )
