@@ -201,3 +201,55 @@ def test_a_failure_that_stops_the_run_ends_its_child_runs(tree: Project) -> None
     ended = tree.dagrun("run", "d.yaml", "-o", "json")
     assert (ended.task("m")["status"], ended.task("m")["reason"]) == ("cancelled", "StopAll")
     assert runs(tree)["slow"]["status"] == "cancelled"
+
+
+@pytest.mark.slow
+def test_a_cancel_of_an_interrupted_run_cancels_its_child_runs_too(tree: Project) -> None:
+    process = started(tree)
+    process.kill()
+    process.wait()
+    assert tree.dagrun("cancel", "latest").code == 0
+    assert statuses(tree) == every("cancelled")
+
+
+@pytest.mark.slow
+def test_an_approval_in_a_child_run_continues_the_whole_tree(tree: Project) -> None:
+    tree.write(
+        "configs/dags/slow.yaml",
+        """
+        name: slow
+        outputs: {said: "${{ tasks.gate.outputs.said }}"}
+        tasks:
+          - {id: first, run: "echo first >> trace"}
+          - {id: gate, depends_on: [first], approval: {prompt: ok, required_role: Viewer, inputs: {said: {required: true}}}}
+        """,
+    )
+    paused = tree.dagrun("run", "top.yaml")
+    assert (paused.code, statuses(tree)) == (0, every("waiting"))
+    assert "m waits for its child run" in paused.out
+    why = tree.dagrun("why", "latest", "m")
+    assert "gate" in why.out, why
+    continued = tree.dagrun("approve", "latest", "m/low/gate", "--set", "said=hello")
+    assert continued.code == 0, continued
+    assert (trace(tree), statuses(tree)) == (["first", "hello"], every("success"))
+
+
+def test_logs_and_status_and_plan_show_the_tree(tree: Project) -> None:
+    tree.write("awake", "")
+    plan = tree.dagrun("plan", "top.yaml").out
+    assert "    low (dag: slow, depends_on: none)" in plan
+    assert "      first (shell: echo first >> trace, depends_on: none)" in plan
+    tree.write("middle.yaml", MIDDLE.replace("tasks:", "tasks:\n      - {id: say, run: 'echo hi'}"))
+    assert tree.dagrun("run", "top.yaml").code == 0
+    assert tree.dagrun("logs", "latest").out == "m/say.1 | hi\n"
+    assert tree.dagrun("logs", "latest", "m/say").out == "hi\n"
+    status = tree.dagrun("status").out.splitlines()
+    assert [line.split()[0] for line in status if "success  1" in line] == [
+        "m",
+        "say",
+        "low",
+        "first",
+        "nap",
+        "last",
+        "z",
+    ]
