@@ -64,7 +64,7 @@ class Recorder:
     """Every line of every journal in the order in which they were written."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lines: list[tuple[str, str]] = []
+        self.lines: list[tuple[str, bytes]] = []
         flush = MemoryRun.flush
 
         def recorded(run: MemoryRun) -> None:

@@ -302,10 +302,11 @@ def test_who_decides_first_decides() -> None:
     life.begin()
     answered = life.service.answers.approve("r", "gate", "ann", {})
     assert not answered.live
-    for late in (
+    lates: list[Callable[[], object]] = [
         lambda: life.service.answers.approve("r", "gate", "bob", {}),
         lambda: life.service.answers.reject("r", "gate", "bob", "no"),
-    ):
+    ]
+    for late in lates:
         with pytest.raises(RefusedError, match="'gate' is already decided: it was approved by ann"):
             late()
     view = life.service.status("r")
