@@ -55,6 +55,7 @@ def test_of_many_approvers_at_once_one_wins(project: Project) -> None:
     winner = names[[each.code for each in ended].index(0)]
     for each in ended:
         assert each.code == 0 or f"'gate' is already decided: it was approved by {winner}" in each.err
+    assert wait_for("the deployment", lambda: status(project, "r1") == "success")
     assert (project.root / "deployed").read_text() == "deploying 1\n"
 
 
@@ -130,6 +131,11 @@ def test_a_task_that_does_not_exist_is_not_decided(project: Project, name: str) 
     assert (outcome.code, outcome.err) == (
         2, "Error: there is no task 'gat' (run r1)\n  did you mean 'gate'?\n",
     )  # fmt: skip
+
+
+def status(project: Project, run: str) -> str:
+    """The status of a run."""
+    return str(project.answer("status", run, "-o", "json").json["status"])
 
 
 def journal(project: Project) -> list[dict[str, object]]:

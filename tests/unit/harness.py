@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, Matrix, Task
+from dagrun.core.model import Action, Dag, Dependency, Matrix, Task
 from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
@@ -56,7 +56,7 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
 
 
 #: Actions of tasks that wait: for a person, for signals, for a time, for a file that never comes.
-WAITS = st.sampled_from(
+WAITS: st.SearchStrategy[Action] = st.sampled_from(
     [
         ApprovalAction("go on?"),
         ApprovalAction("go on?"),

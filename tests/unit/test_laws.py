@@ -30,7 +30,7 @@ from dagrun.core.events import (
 )
 from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
+from dagrun.core.model import Action, Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
@@ -102,9 +102,7 @@ class Shuffling(InlineExecutor):
             self.early.add(attempt.task_id)
 
 
-ACTIONS: st.SearchStrategy[Any] = st.one_of(
-    st.just(ShellAction(("true",))), st.just(WorkflowAction("w")), WAITS
-)
+BODIES: st.SearchStrategy[Action] = st.sampled_from([ShellAction(("true",)), WorkflowAction("w")])
 
 
 @st.composite
@@ -115,7 +113,7 @@ def tasks(draw: st.DrawFn, name: str, above: list[str]) -> Task:
     needs = draw(st.lists(st.sampled_from(above), unique=True, max_size=most)) if most else []
     return Task(
         id=name,
-        action=draw(ACTIONS),
+        action=draw(st.one_of(BODIES, BODIES, WAITS)),
         needs=tuple(Dependency(need, draw(st.sampled_from([None, None, None, *Trigger]))) for need in needs),
         trigger=draw(st.sampled_from([Trigger.SUCCESS, *Trigger])),
         only_if_changed=bool(needs) and draw(st.booleans()),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dagrun.app.stretch import RunResult
 from dagrun.core.events import Event, TaskOk, TaskStart, TaskWait
-from dagrun.core.model import Dag, Dependency, OnError, Retry, Task, Trigger
+from dagrun.core.model import Action, Dag, Dependency, OnError, Retry, Task, Trigger
 from dagrun.core.outcomes import FINAL, Status
 from dagrun.core.record import RunRecord, replay
 from dagrun.core.selection import Selection
@@ -45,7 +45,8 @@ def bodies(ways: Ways) -> dict[str, Body]:
     return {name: body(name, *way) for name, way in ways.items()}
 
 
-ACTIONS: st.SearchStrategy[Any] = st.one_of(st.just(WorkflowAction("w")), st.just(WorkflowAction("w")), WAITS)
+CALLS: st.SearchStrategy[Action] = st.just(WorkflowAction("w"))
+ACTIONS = st.one_of(CALLS, CALLS, WAITS)
 
 
 def rejected(ways: Ways) -> set[str]:

@@ -12,7 +12,7 @@ from dagrun.clock import Clock
 from dagrun.core.events import ApprovalGranted, ApprovalRejected, Event, SignalReceived, masked
 from dagrun.core.model import Dag
 from dagrun.core.record import RunRecord, replay
-from dagrun.core.requests import Request, event_of, refusal
+from dagrun.core.requests import Request, event_of, goes_on, refusal
 from dagrun.core.state import RunState
 from dagrun.core.variants import there_is
 from dagrun.core.work import INLINE_BYTES
@@ -33,7 +33,7 @@ TIMEOUT = 10.0  # seconds in which the process that drives a run must take a req
 
 
 class RecordedAnswer(Value):
-    """An answer that is on record. `live`: the process that drives the run has recorded it, and continues the run."""
+    """An answer that is on record. `live`: the process that drives the run continues it, or has ended it already."""
 
     run_id: str
     live: bool
@@ -114,37 +114,43 @@ class Answering:
                 raise
             except RefusedError:  # a live process drives it, and takes the request
                 record = self._runs.read(run_id)
+                state = replay(record)
                 if _is_recorded(record, request):
-                    return RecordedAnswer(run_id, True, inputs)
-                self._refuse(request, replay(record))
-                if not sent:
-                    self._runs.send(run_id, request)
-                    sent = True
+                    if goes_on(state):
+                        return RecordedAnswer(run_id, True, inputs)
+                else:
+                    self._refuse(request, state)
+                    if not sent:
+                        self._runs.send(run_id, request)
+                        sent = True
                 time.sleep(interval)
                 interval = min(MAX_POLL_INTERVAL, 1.5 * interval)
                 continue
             try:
-                self._record_as_owner(writer, request)
+                state = self._record_as_owner(writer, request)
             finally:
                 writer.close()
-            return RecordedAnswer(run_id, False, inputs)
+            return RecordedAnswer(run_id, state.has_ended, inputs)
+        if _is_recorded(self._runs.read(run_id), request):
+            return RecordedAnswer(run_id, True, inputs)
         raise RefusedError(
             f"the process that drives run {run_id} has not taken the answer within {TIMEOUT:g}s",
             hint=f"`dagrun status {run_id}` shows whether it has taken it since",
         )
 
-    def _record_as_owner(self, writer: RunWriter, request: Request) -> None:
-        """Record the requests that nobody has taken, and this one, unless it was among them."""
+    def _record_as_owner(self, writer: RunWriter, request: Request) -> RunState:
+        """Record the requests that nobody has taken, and this one, unless it was among them; the state then."""
         if not _is_recorded(self._runs.read(writer.run_id), request):
             self._refuse(request, replay(self._runs.read(writer.run_id)))
         state = self._settle(writer)
         if _is_recorded(self._runs.read(writer.run_id), request):
-            return
+            return state
         self._refuse(request, state)
         event = event_of(request, state, self._clock.now())
         assert event is not None
         writer.append(masked(event, self._masker(state.graph.dag)))
         writer.flush()
+        return state
 
     def _refuse(self, request: Request, state: RunState) -> None:
         if why := refusal(request, state, self._clock.now()):

@@ -16,7 +16,7 @@ from dagrun.core.executor_protocol import Executor
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
 from dagrun.core.record import RunRecord, replay
-from dagrun.core.requests import Request
+from dagrun.core.requests import Request, goes_on
 from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
@@ -141,14 +141,52 @@ class Service(RunQueries):
         Raises NotFoundError, UsageError, DamagedError, and RefusedError when the run is live or a value of it was not
         recorded; then nothing was changed.
         """
-        cancellation = cancellation or Cancellation()
         writer = self.runs.take_over(self.run_id(named))
+        return await self._resume(writer, use_current, given, observer, cancellation, notice)
+
+    async def go_on(
+        self,
+        run_id: str,
+        given: GivenParams | None = None,
+        observer: RunObserver | None = None,
+        cancellation: Cancellation | None = None,
+        notice: Callable[[str], None] = lambda _: None,
+    ) -> RunResult | None:
+        """Continue a run that has been answered; of a child run, the run above all. None when another process does, or has
+        ended it.
+
+        Raises as `resume` does.
+        """
+        import asyncio
+
+        run_id = self.root_of(run_id)
+        while True:
+            try:
+                writer = self.runs.take_over(run_id)
+            except NotOwnedError:
+                raise
+            except RefusedError:  # another process drives it; or also answers, and holds it for a moment
+                if goes_on(replay(self.runs.read(run_id))):
+                    return None
+                await asyncio.sleep(LOCK_POLL_INTERVAL)
+            else:
+                return await self._resume(writer, False, given, observer, cancellation, notice, answered=True)
+
+    async def _resume(
+        self, writer: RunWriter, use_current: bool, given: GivenParams | None, observer: RunObserver | None,
+        cancellation: Cancellation | None, notice: Callable[[str], None], *, answered: bool = False,
+    ) -> RunResult | None:  # fmt: skip
+        """As its owner; with `answered` a run that has ended is left as it is."""
+        cancellation = cancellation or Cancellation()
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
             self._refuse_part_of_live_run(record)
             dag = self._repeating.dag_to_resume(record, use_current, notice)
             state = replay(record, dag)
-            if state.status is RunStatus.SUCCESS and all(task.status in FINAL for task in state.tasks):
+            is_complete = state.status is RunStatus.SUCCESS and all(
+                task.status in FINAL for task in state.tasks
+            )
+            if is_complete or (answered and state.has_ended):
                 writer.close()
                 return None
             prepared = self._repeating.resumed(record, dag, state.start, given)

@@ -14,7 +14,7 @@ from dagrun.core.events import (
     Event,
     SignalReceived,
 )
-from dagrun.core.outcomes import FINAL, Reason, Status
+from dagrun.core.outcomes import FINAL, Reason, RunStatus, Status
 from dagrun.value import Value
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ REQUESTS: Mapping[str, Callable[[Request, RunState, float], Event]] = {
 def event_of(request: Request, state: RunState, now: float) -> Event | None:
     """The event that records a request; None if the run refuses it."""
     return None if refusal(request, state, now) else REQUESTS[request.kind](request, state, now)
+
+
+def goes_on(state: RunState) -> bool:
+    """Whether a process has acted on the answers of a run. One that also answers only records them."""
+    if state.status is RunStatus.WAITING:
+        return False
+    return not any(task.status is Status.WAITING and task.answer is not None for task in state.tasks)
 
 
 def refusal(request: Request, state: RunState, now: float) -> str:

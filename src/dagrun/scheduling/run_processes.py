@@ -19,6 +19,7 @@ from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.scheduling.run_control import DagInfo, RunEnding, RunHandle, RunPhase
 from dagrun.scheduling.schedule import Schedule
 from dagrun.storage.run_store import RunStore
+from dagrun.value import replace
 from dagrun.views.report import failures
 from dagrun.views.status import RunView, view
 
@@ -95,8 +96,8 @@ class RunProcesses:
             return RunEnding("interrupted", error=damage.message)
         if run is None:
             return RunEnding("interrupted", error="its records are gone")
-        error = next(iter(failures(run)), run.reason) if run.status != "success" else ""
-        return RunEnding(run.status, run.duration, error)
+        ending = RunEnding(run.status, run.duration)
+        return ending if ending.is_good else replace(ending, error=next(iter(failures(run)), run.reason))
 
     def last_event_at(self, run_id: str) -> float | None:
         """The time of the last event in its journal."""

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dagrun.core.events import ApprovalGranted
+from dagrun.core.events import ApprovalGranted, DagResume, TaskOk
 from dagrun.core.model import Dag
 from dagrun.core.record import replay
 from dagrun.core.requests import event_of
@@ -22,6 +22,9 @@ def life() -> Life:
     """A run that waits for an approval, and that a process drives."""
     life = Life(Dag(name="d", tasks=(task("gate", action=ApprovalAction("go on?")),)))
     life.begin()
+    life.run.begin()
+    life.run.append(DagResume(timestamp=1.0, reused=[], rerun=[], waiting=["gate"], dag_hash=""))
+    life.run.flush()
     life.run.live = True
     return life
 
@@ -38,9 +41,9 @@ def taking(life: Life, *first: ApprovalGranted) -> threading.Thread:
         for request in life.run.requests():
             if (answer := event_of(request, replay(life.runs.read("r")), 2.0)) is not None:
                 life.run.append(answer)
+                life.run.append(TaskOk(timestamp=2.0, task_id="gate", attempt=1, duration_seconds=1.0))
         life.run.flush()
 
-    life.run.begin()
     thread = threading.Thread(target=take)
     thread.start()
     return thread

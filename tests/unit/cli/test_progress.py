@@ -106,3 +106,36 @@ def test_status_shows_the_outputs_of_the_run() -> None:
         bodies={"a": lambda _: {"path": "reports/a.md"}},
     )
     assert status_lines(outcome.view)[-2:] == ["Outputs:", "  where: reports/a.md"]
+
+
+def test_what_waits_and_who_decides_has_a_line() -> None:
+    outcome = scenario(
+        """
+        on_error: continue
+        tasks:
+          - {id: gate, approval: {prompt: Deploy?}}
+          - {id: undo, approval: {}}
+          - {id: go, wait: {signal: go}}
+          - {id: past, wait: {until: 2020-01-01}}
+          - {id: noon, wait: {until: 2025-10-03T12:00:00Z}}
+          - {id: never, approval: {}}
+        """,
+        answers={"gate": {}, "undo": "no", "go": {}},
+    )
+    assert shown(outcome)[1:] == [
+        "gate waits for an approval: Deploy?",
+        "undo waits for an approval: May the run go on?",
+        "go waits for the signal 'go'",
+        "past does not wait: 2020-01-01 00:00:00 UTC has passed",
+        "past ok in 0.00s, unchanged",
+        "noon waits until 2025-10-03 12:00:00 UTC",
+        "never waits for an approval: May the run go on?",
+        "gate approved by somebody",
+        "undo rejected by somebody",
+        "signal 'go' from somebody",
+        "gate ok in 0.00s, unchanged",
+        "undo failed: rejected by somebody: no",
+        "go ok in 0.00s, unchanged",
+        "noon ok in 7200.00s, unchanged",
+        "run  pauses: it waits for never",
+    ]

@@ -11,14 +11,17 @@ from dagrun.core.events import (
     CancelIgnored,
     CancelRequested,
     DagDone,
+    DagPause,
+    DagResume,
     DagStart,
     Event,
     SignalReceived,
+    TaskOk,
     TaskWait,
 )
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
-from dagrun.core.requests import Request, event_of, refusal
+from dagrun.core.requests import Request, event_of, goes_on, refusal
 from dagrun.core.state import RunState
 from dagrun.kinds.approval import ApprovalAction
 from dagrun.kinds.wait import WaitAction
@@ -130,3 +133,14 @@ def test_a_signal_is_taken_before_its_wait_begins() -> None:
 def test_a_signal_that_nothing_waits_for_is_refused() -> None:
     why = refusal(Request("signal", "ci", {"signal": "gone"}), gated(), 2.0)
     assert why == "nothing in the run waits for the signal 'gone'; it waits for go"
+
+
+def test_a_run_goes_on_once_a_process_has_acted_on_its_answers() -> None:
+    pause = DagPause(timestamp=1.0, waiting_for=["gate"], duration_seconds=1.0)
+    granted = ApprovalGranted(timestamp=2.0, task_id="gate", attempt=1, by="ann")
+    resumed = DagResume(timestamp=3.0, reused=[], rerun=[], waiting=["gate"], dag_hash="")
+    ended = TaskOk(timestamp=3.0, task_id="gate", attempt=1, duration_seconds=3.0)
+    found = [goes_on(gated(*events)) for events in (
+        [pause], [pause, granted], [pause, granted, resumed], [pause, granted, resumed, ended], [granted], [granted, ended],
+    )]  # fmt: skip
+    assert found == [False, False, False, True, False, True]

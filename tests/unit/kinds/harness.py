@@ -14,18 +14,6 @@ from dagrun.language.expressions import Expression
 from dagrun.registry import Registry
 
 
-def start_body(
-    action: Action,
-    evaluate: Callable[[Expression], Any] = lambda _: None,
-    registry: Registry | None = None,
-    now: float = 0.0,
-) -> PreparedBody:
-    """The body that starting an action gives, where expressions have the values that `evaluate` gives."""
-    started = start(action, evaluate, registry, now)
-    assert isinstance(started, PreparedBody)
-    return started
-
-
 def start(
     action: Action,
     evaluate: Callable[[Expression], Any] = lambda _: None,
@@ -42,3 +30,12 @@ def start(
         registry or Registry(), evaluate, render, now, lambda text: Path("/project") / text
     )
     return KINDS[action.kind].start(action, context)
+
+
+def body(
+    action: Action, evaluate: Callable[[Expression], Any] = lambda _: None, registry: Registry | None = None
+) -> PreparedBody:
+    """The same for an action that has a body."""
+    started = start(action, evaluate, registry)
+    assert isinstance(started, PreparedBody)
+    return started

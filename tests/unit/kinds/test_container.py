@@ -10,25 +10,25 @@ from dagrun.kinds import KINDS, read_action
 from dagrun.kinds.container import ContainerAction
 from dagrun.kinds.shell import ShellAction
 from dagrun.language.expressions import EvaluationError
-from tests.unit.kinds.harness import start_body
+from tests.unit.kinds.harness import body, start
 
 
 def test_its_commands_are_those_of_a_shell_task() -> None:
     commands = ("echo ${{ params.x }}", "echo two")
     action = ContainerAction("alpine", commands, mount=(".:/work",), pull="always")
-    started, alike = start_body(action, lambda _: 5), start_body(ShellAction(commands), lambda _: 5)
+    started, alike = body(action, lambda _: 5), body(ShellAction(commands), lambda _: 5)
     assert started.body == Container(image="alpine", command=alike.body, mount=(".:/work",), pull="always")  # type: ignore[arg-type]
     assert started.variables == alike.variables == {"DAGRUN_X1": "5"}
 
 
 def test_without_commands_the_images_own_command_runs() -> None:
-    started = start_body(ContainerAction("alpine"))
+    started = body(ContainerAction("alpine"))
     assert started.body == Container(image="alpine", command=None, mount=(), pull="missing")
     assert started.variables == {}
 
 
 def test_its_image_is_a_template() -> None:
-    started = start_body(ContainerAction("python:${{ matrix.python }}"), lambda _: "3.12")
+    started = body(ContainerAction("python:${{ matrix.python }}"), lambda _: "3.12")
     assert started.body == Container(image="python:3.12", command=None, mount=(), pull="missing")
 
 
@@ -37,7 +37,7 @@ def test_an_image_without_a_value_is_reported_as_that() -> None:
         raise EvaluationError("there is no params.x", 0)
 
     with pytest.raises(EvaluationError) as caught:
-        start_body(ContainerAction("${{ params.x }}"), fail)
+        start(ContainerAction("${{ params.x }}"), fail)
     assert caught.value.message == "image: there is no params.x"
 
 

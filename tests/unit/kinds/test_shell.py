@@ -13,12 +13,13 @@ from dagrun.core.work import Command
 from dagrun.kinds import KINDS, read_action, script
 from dagrun.kinds.kind import PreparedBody
 from dagrun.kinds.shell import ShellAction
-from tests.unit.kinds.harness import start_body
+from tests.unit.kinds import harness
+from tests.unit.kinds.harness import start
 
 
 def ran(*commands: str, shell_: str = "sh") -> tuple[int, str]:
     """The exit code of a task and what it printed."""
-    body = start_body(ShellAction(commands, shell_)).body
+    body = harness.body(ShellAction(commands, shell_)).body
     assert isinstance(body, Command)
     with tempfile.TemporaryDirectory() as where:
         script = Path(where, "script")
@@ -110,7 +111,7 @@ def test_a_label_is_the_first_line_that_says_something() -> None:
 
 def test_the_body_of_a_shell_task_is_a_command() -> None:
     commands = ("echo one", "echo two")
-    assert start_body(ShellAction(commands, "bash")) == PreparedBody(
+    assert start(ShellAction(commands, "bash")) == PreparedBody(
         Command(
             argv=("bash", "-e", "-c"), file_argv=("bash", "-e", "{0}"), script=script.joined(ScriptText(commands))
         )

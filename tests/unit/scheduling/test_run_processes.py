@@ -69,7 +69,7 @@ def test_a_run_that_waits_for_a_person_is_decided_by_an_answer_or_by_time(
     record(runs, "approved", START, WAIT, PAUSE, granted)
     found = [processes.phase(run_id) for run_id in ("waiting", "expired", "approved")]
     assert found == [RunPhase.WAITING, RunPhase.DECIDED, RunPhase.DECIDED]
-    assert processes.ending("waiting").is_good
+    assert (processes.ending("waiting").is_good, processes.ending("waiting").error) == (True, "")
 
 
 def test_a_paused_run_is_cancelled_at_once(runs: FileRuns, processes: RunProcesses) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from dagrun.core.model import Dag, OnError, Retry, Task, Trigger
@@ -296,7 +294,7 @@ def test_a_gate_asks_with_its_description_and_a_wait_has_the_signal_of_its_own_n
           - {name: deployed, kind: SignalWait, timeoutSeconds: 60}
           - {name: later, kind: SignalWait, wait: {signal: go}}
     """)
-    actions: list[Any] = [step.action for step in dag.tasks]
+    actions: list[object] = [step.action for step in dag.tasks]
     assert actions == [
         ApprovalAction("Deploy?"), ApprovalAction("Sure?", "Admin"), WaitAction(signal_name="deployed"), WaitAction(signal_name="go"),
     ]  # fmt: skip
