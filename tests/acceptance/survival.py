@@ -478,7 +478,7 @@ def wrong_with_children(
 ) -> str:
     """What is wrong with the child runs: in each of them nothing is lost, repeated or unrecorded either."""
     path = project.root / "child_effects"
-    effects = Counter(tuple(line.split()) for line in path.read_text().splitlines())
+    effects = Counter(tuple(line.split()) for line in path.read_text().splitlines()) if path.exists() else {}
     if again := [each for each, count in effects.items() if count > 1]:
         return f"attempts of child runs that ran twice: {again}"
     begun: set[tuple[str, ...]] = set()
