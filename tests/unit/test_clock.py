@@ -75,7 +75,11 @@ def test_the_steady_clock_wakes_when_something_happens() -> None:
 
 
 def test_a_moment_that_has_passed_is_not_waited_for() -> None:
-    asyncio.run(SteadyClock().wait(asyncio.Event(), 0.0))
+    async def waited() -> None:
+        async with asyncio.timeout(60):  # the event is never set
+            await SteadyClock().wait(asyncio.Event(), 0.0)
+
+    asyncio.run(waited())
 
 
 def test_the_fake_clock_stands_still() -> None:

@@ -5,12 +5,12 @@ A fire is named by its `minute`, text in UTC (`2026-11-20 09:00`), which sorts b
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
 from calendar import timegm
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -65,7 +65,7 @@ class ScheduleOrigin(Value):
 DAY = 86_400.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """One schedule. Two are equal if they mean the same, wherever they are defined."""
 
@@ -77,7 +77,7 @@ class Schedule:
     #: None: that of the DAG.
     tenant: str | None = None
     enabled: bool = True
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     overlap: Overlap = Overlap.SKIP
     catchup: Catchup = Catchup.NONE
     #: A missed fire is made up for if it is no older than this, in seconds.
@@ -89,7 +89,7 @@ class Schedule:
     jitter: float = 0.0
     #: An interrupted run is resumed if that happened no longer ago than this, in seconds.
     resume_window: float = DAY
-    origin: ScheduleOrigin | None = dataclasses.field(default=None, compare=False, repr=False)
+    origin: ScheduleOrigin | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def timing(self) -> str:

@@ -43,7 +43,7 @@ def test_runs_on_one_loop_end_independently(service: Service) -> None:
     assert sorted(service.runs.ids()) == [f"r{n}" for n in range(5)]
 
 
-def test_a_control_is_called_before_the_run_exists(service: Service) -> None:
+def test_a_cancellation_is_notified_before_the_run_exists(service: Service) -> None:
     existing: list[list[str]] = []
 
     class Watchful(Cancellation):
@@ -54,10 +54,14 @@ def test_a_control_is_called_before_the_run_exists(service: Service) -> None:
     assert existing == [[]]
 
 
-def test_a_control_without_a_run_does_nothing() -> None:
+def test_a_cancel_before_the_run_or_after_it_does_nothing(service: Service) -> None:
     cancellation = Cancellation()
     cancellation.cancel("me")
     cancellation.kill()
+    result = asyncio.run(service.run(prepared("a"), "r", cancellation=cancellation))
+    cancellation.cancel("me")
+    cancellation.kill()
+    assert result.status is RunStatus.SUCCESS
 
 
 def test_a_run_id_is_used_once(service: Service) -> None:

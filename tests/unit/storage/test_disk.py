@@ -127,7 +127,9 @@ class TestARunOfAnotherUser:
     def test_but_one_that_our_group_shares_is(self, runs: FileRuns) -> None:
         os.chown(runs.directory / "it", 54321, os.getegid())
         (runs.directory / "it").chmod(0o770)
-        runs.take_over("it").close()
+        writer = runs.take_over("it")
+        assert runs.is_live("it")
+        writer.close()
 
     def test_nor_is_a_link(self, runs: FileRuns) -> None:
         (runs.directory / "it").rename(runs.directory / "that")

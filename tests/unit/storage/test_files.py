@@ -44,7 +44,9 @@ def test_a_run_is_not_taken_over_while_a_body_of_it_lives(
 
 def test_it_is_taken_over_as_soon_as_they_have_ended(runs: FileRuns) -> None:
     other = Other("say(lock.take(path))\ntime.sleep(0.3)\nos._exit(0)", bodies(runs))
-    runs.take_over("it").close()
+    writer = runs.take_over("it")
+    assert runs.is_live("it")
+    writer.close()
     other.kill()
 
 

@@ -6,10 +6,10 @@ not reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagrun.core.graph import looks_back_and_survives
-from dagrun.core.model import Dag, Dependency, OnError, Task, Trigger
+from dagrun.core.model import Dag, OnError, Task, Trigger
 from dagrun.core.variants import variant_ids
 from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.yaml import Finding
@@ -28,11 +28,12 @@ def check_reachability(parsed: ParsedDocument) -> Iterator[Finding]:
 
 
 def _is_special(task: Task) -> bool:
-    conditions = (task.condition, task.unless)
+    """Whether the task has anything that can keep it from starting, apart from the end of others."""
     return (
         task.trigger is Trigger.FAILURE
         or task.only_if_changed
-        or any(each is not None for each in conditions)
+        or task.condition is not None
+        or task.unless is not None
         or any(need.trigger is Trigger.FAILURE for need in task.needs)
     )
 
@@ -40,84 +41,84 @@ def _is_special(task: Task) -> bool:
 def never_starting(dag: Dag, locations: Locations) -> dict[int, tuple[Path, str]]:
     """The tasks that can never start, by index: the location of the reason, and the reason."""
     index = {task.id: i for i, task in enumerate(dag.tasks)} | variant_ids(dag.tasks)
-    failing = _failing(dag)
-    below = _below(dag, index, failing)
+    needs = [[index[need.task] for need in task.needs] for task in dag.tasks]
+    failing = _failing(dag, needs)
+    exclusive = _exclusive(dag, index)
     found: dict[int, tuple[Path, str]] = {}
     for i, task in enumerate(dag.tasks):
-        if constant := _constant_condition(task):
-            found[i] = (
-                (*locations.task(i), constant),
-                f"'{constant}' is always {str(constant != 'if').lower()}",
-            )
+        if key := _constant_condition(task):
+            found[i] = (*locations.task(i), key), f"'{key}' is always {str(key != 'if').lower()}"
         elif task.only_if_changed and not task.needs:
             path = (*locations.task(i), "only_if_changed")
             found[i] = path, "it waits for a change, but it has no dependency"
-        elif _asks_for_failure(task) and i not in below:
+        elif _asks_for_failure(task) and failing.isdisjoint(needs[i]):
             why = "no task above it can fail" if task.needs else "it has no dependency"
             path = locations.trigger(i) if task.trigger is Trigger.FAILURE else (*locations.task(i), "if")
             found[i] = path, f"it runs after a failure, but {why}"
-        else:
-            for need, why in _useless_edges(dag, index, failing | below, task):
-                found.setdefault(i, (locations.edge(i, need), why))
+        elif edge := next(_useless_edges(task, index, failing, exclusive), None):
+            need, why = edge
+            found[i] = locations.edge(i, need), why
     return found
 
 
 def _useless_edges(
-    dag: Dag, index: dict[str, int], may_count_as_failed: set[int], task: Task
+    task: Task, index: Mapping[str, int], failing: set[int], exclusive: Mapping[int, Mapping[int, str]]
 ) -> Iterator[tuple[str, str]]:
     """The dependencies that can never be satisfied, and why."""
     for need in task.needs:
-        if need.trigger is Trigger.FAILURE and index[need.task] not in may_count_as_failed:
+        if need.trigger is Trigger.FAILURE and index[need.task] not in failing:
             yield need.task, f"it waits for a failure of '{need.task}', which cannot fail"
-    if looks_back_and_survives(task)[0]:  # its condition decides what a failure means
-        return
-    good = {index[need.task] for need in task.needs if _needs_success(task, need)}
-    for need in task.needs:
-        dependency = dag.tasks[index[need.task]]
-        if index[need.task] not in good or _has_variants(dependency):
-            continue
-        for further in dependency.needs:
-            first = dag.tasks[index[further.task]]
-            contradicts = further.trigger is Trigger.FAILURE and index[further.task] in good
-            if contradicts and not first.needs and not _has_variants(first):
-                why = (
-                    f"'{need.task}' runs only if '{further.task}' fails, but this task needs both to succeed"
-                )
-                yield need.task, why
+    successes = [need.task for need in task.needs if (need.trigger or task.trigger) is Trigger.SUCCESS]
+    contradicting = [name for name in successes if index[name] in exclusive]
+    looks_back, _ = looks_back_and_survives(task) if contradicting else (False, False)
+    if not looks_back:  # else its condition decides what a failure means
+        needed = {index[name] for name in successes}
+        for name in contradicting:
+            for first, its_name in exclusive[index[name]].items():
+                if first in needed:
+                    yield (
+                        name,
+                        f"'{name}' runs only if '{its_name}' fails, but this task needs both to succeed",
+                    )
 
 
-def _failing(dag: Dag) -> set[int]:
-    """The tasks that can count as failed: by themselves, or cancelled when another task stops the run."""
-    alone = {i for i, task in enumerate(dag.tasks) if _can_fail(task, dag)}
-    if any((dag.tasks[i].on_error or dag.on_error) is OnError.STOP_ALL for i in alone):
-        alone |= {i for i, task in enumerate(dag.tasks) if kind_of(task).can_fail}
-    return alone
-
-
-def _can_fail(task: Task, dag: Dag) -> bool:
-    """Whether a failure of the task is possible and not tolerated. A noop can fail while its expressions are evaluated."""
-    if task.continue_on_failure:
-        return False
-    if kind_of(task).can_fail or any(
-        each is not None for each in (task.for_each, task.condition, task.unless)
-    ):
-        return True
-    return any("${{" in repr(part) for part in (task.params, task.env, dag.env))
-
-
-def _below(dag: Dag, index: dict[str, int], tasks: set[int]) -> set[int]:
-    """All tasks that depend on these, directly or not."""
-    dependents: list[list[int]] = [[] for _ in dag.tasks]
+def _exclusive(dag: Dag, index: Mapping[str, int]) -> dict[int, dict[int, str]]:
+    """For tasks that run only after a failure of a first task: these first tasks, with their ids. Variants are left out."""
+    first = {i for i, task in enumerate(dag.tasks) if not task.needs and not _has_variants(task)}
+    found: dict[int, dict[int, str]] = {}
     for i, task in enumerate(dag.tasks):
         for need in task.needs:
-            dependents[index[need.task]].append(i)
-    found = set[int]()
-    pile = list(tasks)
+            if need.trigger is Trigger.FAILURE and index[need.task] in first and not _has_variants(task):
+                found.setdefault(i, {})[index[need.task]] = need.task
+    return found
+
+
+def _failing(dag: Dag, needs: list[list[int]]) -> set[int]:
+    """The tasks that can count as failed, and all that depend on these."""
+    found = {i for i, task in enumerate(dag.tasks) if _can_fail(task, dag)}
+    if any((dag.tasks[i].on_error or dag.on_error) is OnError.STOP_ALL for i in found):
+        return set(range(len(dag.tasks)))  # a task that the stop cancels counts as failed
+    dependents: list[list[int]] = [[] for _ in dag.tasks]
+    for i, above in enumerate(needs):
+        for dependency in above:
+            dependents[dependency].append(i)
+    pile = list(found)
     while pile:
         new = set(dependents[pile.pop()]) - found
         found |= new
         pile += new
     return found
+
+
+def _can_fail(task: Task, dag: Dag) -> bool:
+    """Whether a failure of the task is possible and not tolerated. A noop can fail while its expressions are evaluated."""
+    texts = (task.for_each, task.condition, task.unless)
+    values = (task.params, task.env, dag.env)
+    return not task.continue_on_failure and (
+        kind_of(task).can_fail
+        or any(text is not None for text in texts)
+        or any("${{" in repr(value) for value in values)
+    )
 
 
 def _constant_condition(task: Task) -> str:
@@ -143,10 +144,6 @@ def _asks_for_failure(task: Task) -> bool:
     """Whether the task needs a failure above it, and nothing else would do."""
     asks = task.condition is not None and task.condition.strip(" \t\n${}") == "failure()"
     return task.trigger is Trigger.FAILURE or (asks and task.unless is None)
-
-
-def _needs_success(task: Task, need: Dependency) -> bool:
-    return (need.trigger or task.trigger) is Trigger.SUCCESS
 
 
 def _has_variants(task: Task) -> bool:
