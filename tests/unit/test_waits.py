@@ -80,7 +80,7 @@ def test_a_wait_with_a_timeout_fails_and_may_be_retried(tmp_path: Path) -> None:
         tasks:
           - {{id: a, wait: {{file: {tmp_path}/gone, timeout: 10}}, retries: 1}}
           - {{id: b, wait: {{signal: go}}, timeout: 10}}
-          - {{id: c, wait: {{seconds: 20, timeout: 10}}}}
+          - {{id: c, wait: {{until: 2100-01-01, timeout: 10}}}}
         on_error: continue
         """
     )

@@ -128,10 +128,12 @@ def print_events(found: list[dict[str, Json]]) -> None:
 #: Fields of an event that are not printed for people.
 _NOISE = frozenset({
     "timestamp", "event", "run_id", "task_id", "dag_name", "tenant", "dag_hash", "max_parallel", "outputs", "items",
+    "request_id",
 })  # fmt: skip
 _STYLES = {
     "task_ok": "success", "task_fail": "failed", "task_retry": "retrying", "task_skip": "skipped",
     "task_cancel": "cancelled", "cancel_requested": "cancelled", "task_start": "running",
+    "task_wait": "waiting", "dag_pause": "waiting",
 }  # fmt: skip
 _LONGEST_VALUE = 200
 

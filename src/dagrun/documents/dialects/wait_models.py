@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from dagrun.core.model import DECLARING, NAME_PATTERN, NAME_RULE, is_name
+from dagrun.core.model import DECLARING, NAME_PATTERN, NAME_RULE, is_name, seconds
 from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.declarations import DECLARATIONS, DeclarationModel
 from dagrun.documents.dialects.dialect import Path
@@ -118,6 +118,10 @@ def wait_problems(model: WaitModel, node: Mapping[str, Any], path: Path, source:
     if outer is not None and model.timeout is not None:
         message = f"'{outer}' and 'wait.timeout' mean the same; keep one"
         yield Finding(source.place((*at, "timeout"), key=True), message, "two-spellings")
+    limit = model.timeout if outer is None else _duration(node[outer])
+    if model.seconds is not None and limit and limit <= model.seconds:
+        message = f"a wait of {model.seconds:g}s with a timeout of {limit:g}s always fails"
+        yield Finding(source.place((*at, "seconds")), message, "contradiction")
     if model.signal is not None and "${{" not in model.signal and not is_name(model.signal):
         message = f"'{model.signal[:60]}' is not a valid name of a signal: {NAME_RULE}"
         yield Finding(source.place((*at, "signal")), message, "invalid-value")
@@ -129,3 +133,11 @@ def wait_problems(model: WaitModel, node: Mapping[str, Any], path: Path, source:
             moment_of(model.until, zone, 0.0)
         except ValueError as error:
             yield Finding(source.place((*at, "until")), str(error), "invalid-value")
+
+
+def _duration(written: Any) -> float | None:
+    """A duration in seconds; None for anything else, which is reported elsewhere."""
+    try:
+        return seconds(written)
+    except ValueError:
+        return None

@@ -29,6 +29,8 @@ def problems(line: str) -> list[str]:
         ("wait: 5", ["'wait' must be a mapping [invalid-value]"]),
         ("wait: {seconds: 5, signal: go}", ["a wait has one end, but this one has 'seconds' and 'signal' [two-actions]"]),
         ("wait: {seconds: soon}", ["'seconds': not a duration; write a number of seconds, or text such as '90s', '10m' or '1h30m' [invalid-value]"]),
+        ("wait: {seconds: 20, timeout: 10}", ["a wait of 20s with a timeout of 10s always fails [contradiction]"]),
+        ("wait: {seconds: 1h}\n    timeout: 10m", ["a wait of 3600s with a timeout of 600s always fails [contradiction]"]),
         ("wait: {seconds: 5, settle: 1}", ["'settle' needs 'file' [misplaced-key]"]),
         ("wait: {seconds: 5, timezone: UTC}", ["'timezone' needs 'until' [misplaced-key]"]),
         ("wait: {until: later}", ["'later' is no moment; write for example 2026-01-31T09:00:00Z, or a time of day: '09:30' [invalid-value]"]),
