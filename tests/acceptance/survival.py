@@ -61,7 +61,9 @@ QUICK = 300  # tiny bodies, one for each item of a list
 
 #: Tasks that wait for a person, a time and a signal; and one that needs all of them.
 WAITING = ("gate", "nap", "go")
-TASKS = 40 + QUICK + 3 + 1 + len(WAITING) + 1
+#: Tasks that run another DAG.
+CHILDREN = ("sub[n=1]", "sub[n=2]", "sub[n=3]")
+TASKS = 40 + QUICK + 3 + 1 + len(WAITING) + 1 + len(CHILDREN)
 
 SCRIPT = """\
 echo "$DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> effects
@@ -71,6 +73,26 @@ sleep 0.05
 echo "k=$DAGRUN_TASK_ID" >> "$DAGRUN_OUTPUT"
 """
 
+
+#: The DAG of the child runs: a chain beside a list, each of whose bodies leaves a trace with the id of its run.
+CHILD = """
+    name: child
+    max_parallel: 2
+    outputs: {k: "${{ tasks.c3.outputs.k }}"}
+    defaults: {retries: 2, retry: {initial: 5ms, factor: 1}, timeout: 5s}
+    tasks:
+      - &task
+        id: c1
+        run: |
+          echo "$DAGRUN_RUN_ID $DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> child_effects
+          case "$DAGRUN_TASK_ID$(( DAGRUN_ATTEMPT % 2 ))" in c21) exit 1;; esac
+          sleep 0.05
+          echo "k=$DAGRUN_TASK_ID" >> "$DAGRUN_OUTPUT"
+      - {<<: *task, id: c2, depends_on: [c1]}
+      - {<<: *task, id: c3, depends_on: [c2]}
+      - {<<: *task, id: each, for_each: [1, 2, 3]}
+"""
+CHILD_TASKS = 6
 
 WIDE = 150  # commands that may run at once, each with a large environment
 
@@ -90,6 +112,7 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
             "params": {"item": "${{ item }}"},
         },
         {"id": "m", "matrix": {"n": [1, 2, 3]}, "max_parallel": 2, "run": SCRIPT.format(checks="")},
+        {"id": "sub", "matrix": {"n": [1, 2, 3]}, "dag": "child.yaml"},
         {"id": "counted", "depends_on": ["q", "m"], "workflow_ref": "counts"},
     ]
     if wide:
@@ -97,7 +120,7 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
         many: dict[str, Any] = {"id": "w", "for_each": list(range(WIDE)), "run": script}
         tasks.append(many | {"env": {"PAD": "x" * 1_500}})
     for each in tasks:
-        each.update(retries=2, timeout="60s" if each["id"] == "w" else "5s")
+        each.update(retries=2, timeout="60s" if each["id"] in ("w", "sub") else "5s")
     for number in range(40):
         needs = [f"t{n}" for n in (number - 7, number - 4) if n >= 0]
         task: dict[str, Any] = {"id": f"t{number}", "depends_on": needs, "retries": 2, "timeout": "5s"}
@@ -312,6 +335,7 @@ def one_round(root: Path, seed: int) -> str:
     tasks = TASKS + around.wide * WIDE
     try:
         project.workflows(WORKFLOWS)
+        project.write("child.yaml", CHILD)
         project.write("dag.yaml", forty(wide=around.wide, secret=bool(around.secret)))
         with Reader(project, torn) as reader:
             problem = survive(project, faults, around, chance)
@@ -444,8 +468,37 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
         return f"attempts that ran and are not on record: {unknown}"
     if after := [(task, number) for task, number in effects if number > dict(good)[task]]:
         return f"tasks that ran after their success: {after}"
-    if lost := {each for each in good if each[0] not in WAITING} - set(effects):
+    if lost := {each for each in good if each[0] not in (*WAITING, *CHILDREN)} - set(effects):
         return f"successes that never ran: {lost}"
+    return wrong_with_children(project, events, dict(good), torn)
+
+
+def wrong_with_children(
+    project: Project, events: list[dict[str, Any]], good: dict[str, int], torn: int
+) -> str:
+    """What is wrong with the child runs: in each of them nothing is lost, repeated or unrecorded either."""
+    path = project.root / "child_effects"
+    effects = Counter(tuple(line.split()) for line in path.read_text().splitlines()) if path.exists() else {}
+    if again := [each for each, count in effects.items() if count > 1]:
+        return f"attempts of child runs that ran twice: {again}"
+    begun: set[tuple[str, ...]] = set()
+    opened = {each["child_run_id"]: each for each in events if "child_run_id" in each}
+    for run_id, opening in opened.items():
+        journal = project.root / f"logs/runs/{run_id}/events.jsonl"
+        found = list(lines_of(journal, torn)) if journal.exists() else []
+        ends = [each for each in found if each["event"] == "task_ok" and "summary" not in each]
+        if repeated := [
+            task for task, count in Counter(each["task_id"] for each in ends).items() if count > 1
+        ]:
+            return f"successes of child run {run_id} that are recorded twice: {repeated}"
+        begun |= {
+            (run_id, each["task_id"], str(each["attempt"])) for each in found if each["event"] == "task_start"
+        }
+        is_last = good.get(opening["task_id"]) == opening["attempt"]
+        if is_last and (len(ends) != CHILD_TASKS or found[-1].get("status") != "success"):
+            return f"child run {run_id} did not end well"
+    if unknown := set(effects) - begun:
+        return f"attempts of child runs that ran and are not on record: {unknown}"
     return ""
 
 

@@ -8,56 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagrun.app.file_report import FileReport as FileReport
+from dagrun.app.linked_documents import CheckedFile, LinkedDocuments, file_stamp
 from dagrun.app.run_inputs import GivenParams, RunInputs, evaluate_defaults
 from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
-from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
+from dagrun.documents.yaml import DocumentError, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
-from dagrun.kinds import workflow_of
+from dagrun.kinds import child_of, workflow_of
 from dagrun.settings import Settings
-from dagrun.value import Value, replace
+from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
-    from dagrun.documents.dialects.dialect import ParsedDocument
     from dagrun.registry import Registry
     from dagrun.runtime.prepared_run import PreparedRun
     from dagrun.runtime.run_request import RunRequest
-
-
-class FileReport(Value):
-    """The findings in one file. `graph` is None when there was an error."""
-
-    path: str
-    source: Source | None
-    findings: Sequence[Finding]
-    dag: Dag | None = None
-    graph: Graph | None = None
-    #: The ids in a file of schedules.
-    schedules: Sequence[str] | None = None
-
-    @property
-    def errors(self) -> list[Finding]:
-        """The findings that make the document invalid."""
-        return [finding for finding in self.findings if finding.level == "error"]
-
-    @property
-    def warnings(self) -> list[Finding]:
-        """The other findings."""
-        return [finding for finding in self.findings if finding.level == "warning"]
-
-    def strict(self) -> FileReport:
-        """The same report with every warning as an error."""
-        findings = [replace(finding, level="error") for finding in self.findings]
-        return replace(self, findings=findings, graph=None if findings else self.graph)
-
-    def error(self) -> DocumentError:
-        """The findings as an exception to raise."""
-        return DocumentError(self.findings, self.source)
 
 
 class Documents:
@@ -76,6 +46,7 @@ class Documents:
         runs_directory = settings.path(settings.runs_dir)
         self._cache = DocumentCache(runs_directory.parent / "cache", settings.document_cache_bytes)
         self._dags: dict[Path, tuple[tuple[int, ...], Dag]] = {}
+        self._linked = LinkedDocuments(self._child, self._check)
 
     # --- finding ---------------------------------------------------------------------------------------------
 
@@ -142,6 +113,36 @@ class Documents:
                 return path, named
         raise NotFoundError("DAG", named, hint=f"there is no such file below {self.settings.root}")
 
+    def _child(self, named: str) -> tuple[Path, str]:
+        """The path and the displayed path of a DAG that a task runs. Raises NotFoundError."""
+        path, _ = self.at_root(named)
+        return path, _displayed(path.absolute())
+
+    def child_graph(self, named: str) -> tuple[Path, str, Graph]:
+        """The document of a DAG that a task runs: its path, its path as it is recorded, its graph.
+
+        One that has not changed is not read again. Raises NotFoundError, and UsageError for one with errors.
+        """
+        path, displayed = self._child(named)
+        report = self._linked.report(path, displayed)
+        if report.graph is None:
+            errors = [*report.errors, *report.below]
+            more = f", and {len(errors) - 1} more" if errors[1:] else ""
+            raise UsageError(f"DAG '{named}' cannot run: {errors[0].place}: {errors[0].message}{more}")
+        return path.resolve(), self._from_root(path, displayed), report.graph
+
+    def child_graphs(self, graph: Graph) -> Mapping[str, Graph]:
+        """The graphs of the DAGs that its tasks run, and that the tasks of these run, by the name or path that is written."""
+        found: dict[str, Graph] = {}
+        pile = [graph]
+        for each in pile:  # grows while it is read
+            for task in each.dag.tasks:
+                named = child_of(task)
+                if named is not None and "${{" not in named and named not in found:
+                    found[named] = self.child_graph(named)[2]
+                    pile.append(found[named])
+        return found
+
     def path_at_root(self, named: str) -> str:
         """The path of such a DAG as it is recorded. Raises NotFoundError."""
         return self._from_root(*self.at_root(named))
@@ -167,31 +168,50 @@ class Documents:
 
         A document that was checked before and has not changed is not parsed again; `may_write`: it is kept for that.
         """
+        return self.reports(path, displayed, calls=calls, may_write=may_write)[0]
+
+    def reports(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> Sequence[FileReport]:
+        """The same, and after it all findings in the documents that its tasks run, and so on."""
+        first = self._check(path, displayed, calls=calls, may_write=may_write)
+        if not first.children:
+            return [first.report]
+        return self._linked.reports(path, first, calls=calls)
+
+    def _check(
+        self, path: Path, displayed: str, *, calls: bool = True, may_write: bool = False
+    ) -> CheckedFile:
+        """One file by itself."""
         try:
             source = Source.read(path, displayed, Limits(text_bytes=self.settings.max_document_bytes))
         except DocumentError as error:
-            return FileReport(displayed, None, error.findings)
+            return CheckedFile(FileReport(displayed, None, error.findings))
         key = self._cache.key(source.text, lookup.stem(path))
         known = self._cache.find(key, displayed)
         if known is not None and (not calls or self._is_current(known)):
-            return FileReport(displayed, source, known.warnings, known.dag, Graph.compile(known.dag))
-        report, registry = self._read(path, source, displayed, calls=calls)
+            return CheckedFile(
+                FileReport(displayed, source, known.warnings, known.dag, Graph.compile(known.dag))
+            )
+        checked, registry = self._read(path, source, displayed, calls=calls)
+        report = checked.report
         if calls and may_write and report.graph is not None and not _needs_other_files(report.graph.dag):
             hashed = None if registry is None else fingerprint(registry)
             self._cache.add(key, CheckedDocument(report.graph.dag, tuple(report.findings), hashed))
-        return report
+        return checked
 
     def _is_current(self, known: CheckedDocument) -> bool:
-        registry = self._registry_for(known.dag)
+        registry = self.registry_for(known.dag)
         return known.registry == (None if registry is None else fingerprint(registry))
 
     def _read(
         self, path: Path, source: Source, displayed: str, *, calls: bool
-    ) -> tuple[FileReport, Registry | None]:
+    ) -> tuple[CheckedFile, Registry | None]:
         """All findings in a document, and the registry it was checked against."""
         from dagrun.documents.dialects import (
             detect,  # pydantic and YAML, which a document that was checked before needs not
         )
+        from dagrun.documents.validation.check import check
 
         if calls and detect.may_call(source):
             self._prefetch_registry()
@@ -199,25 +219,14 @@ class Documents:
             with resting():
                 parsed = detect.to_dag(source.load(), source, lookup.stem(path))
         except DocumentError as error:
-            return FileReport(displayed, source, error.findings), None
+            return CheckedFile(FileReport(displayed, source, error.findings)), None
         # Not with a paused collector: this may fork the keeper, and its children would never collect.
-        registry = self._registry_for(parsed.dag) if calls else None
+        registry = self.registry_for(parsed.dag) if calls else None
         with resting():
-            return self._checked(parsed, registry, displayed), registry
+            findings = [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)]
+            return CheckedFile.of(displayed, parsed, findings), registry
 
-    def _checked(self, parsed: ParsedDocument, registry: Registry | None, displayed: str) -> FileReport:
-        from dagrun.documents.validation.check import check
-
-        findings = sorted(
-            [*parsed.findings, *check(parsed, registry), *self.inputs.check_dotenv(parsed)],
-            key=lambda finding: (finding.place.line, finding.place.column),
-        )
-        report = FileReport(displayed, parsed.source, findings, parsed.dag)
-        if report.errors:
-            return report
-        return replace(report, graph=Graph.compile(parsed.dag))
-
-    def _registry_for(self, dag: Dag) -> Registry | None:
+    def registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
         calls = any(workflow_of(task) is not None for task in dag.tasks)
         return self._read_registry() if calls else None
@@ -228,8 +237,7 @@ class Documents:
         Raises NotFoundError, DocumentError.
         """
         path, displayed = self.at_root(named)
-        stat = path.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+        stamp = file_stamp(path)
         known = self._dags.get(path)
         if known is None or known[0] != stamp:
             report = self.report(path, self._from_root(path, displayed), calls=False)
@@ -266,7 +274,7 @@ class Documents:
         values = self.inputs.checked(dag, request.values, given)
         params = parameters.resolve(dag, values)
         secrets = self.inputs.secrets(dag)
-        registry = self._registry_for(dag) or Registry()
+        registry = self.registry_for(dag) or Registry()
         prepared = PreparedRun(
             graph.of(dag), self._from_root(path, displayed), params, registry, secrets,
             partial=dag.tasks is not graph.dag.tasks, trigger=request.trigger, schedule_id=request.schedule_id,
@@ -283,7 +291,7 @@ class Documents:
         from dagrun.registry import Registry
         from dagrun.runtime.prepared_run import PreparedRun
 
-        registry = self._registry_for(dag) or Registry()
+        registry = self.registry_for(dag) or Registry()
         refs = dict.fromkeys(map(workflow_of, dag.tasks))
         missing = [ref for ref in refs if ref is not None and ref not in registry.workflows]
         if missing:
@@ -294,7 +302,7 @@ class Documents:
 
 def _needs_other_files(dag: Dag) -> bool:
     """Whether the findings depend on more than the text of the document and the registered workflows."""
-    return bool(dag.dotenv) or any(task.dotenv for task in dag.tasks)
+    return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.tasks)
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

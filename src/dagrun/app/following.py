@@ -33,7 +33,7 @@ class Watch:
         #: Whether a process drove the run at the last poll; if not, nothing more will come.
         self.live = True
         self._runs = runs
-        self._clock = clock
+        self.clock = clock
         self._tail = runs.events(run_id)
         self._invalid = 0
 
@@ -59,7 +59,7 @@ class Watch:
 
     def view(self) -> RunView:
         """The run as people see it."""
-        return view_of(self.state, self.run_id, self._clock.now(), self._tail.corrupt + self._invalid)
+        return view_of(self.state, self.run_id, self.clock.now(), self._tail.corrupt + self._invalid)
 
     def close(self) -> None:
         """Close the journal."""
@@ -85,12 +85,18 @@ class LogLine(Value):
 
 
 class LogFollower:
-    """The output of the attempts of a run, as they start and print."""
+    """The output of the attempts of a run and of its child runs, as they start and print.
 
-    def __init__(self, runs: RunStore, watch: Watch, task_id: str | None = None) -> None:
+    `prefix` comes before the names of tasks: those of child runs are named `task/task`.
+    """
+
+    def __init__(self, runs: RunStore, watch: Watch, task_id: str | None = None, prefix: str = "") -> None:
         self._runs = runs
         self._watch = watch
         self._task_id = task_id
+        self._prefix = prefix
+        self._children: dict[str, LogFollower] = {}  # by the task
+        self._to_follow: dict[str, str] = {}  # child runs that have not begun, by the task
         self._running: dict[tuple[str, int], Follower] = {}
         self._ended: dict[tuple[str, int], Follower] = {}
 
@@ -102,7 +108,8 @@ class LogFollower:
     @property
     def bytes_read(self) -> int:
         """How much of all logs was read."""
-        return sum(log.bytes_read for log in [*self._running.values(), *self._ended.values()])
+        logs = sum(log.bytes_read for log in [*self._running.values(), *self._ended.values()])
+        return logs + sum(child.bytes_read for child in self._children.values())
 
     def poll(self) -> Iterator[LogLine]:
         """The lines since the last poll."""
@@ -110,15 +117,19 @@ class LogFollower:
             if isinstance(event, TaskStart) and (
                 self._task_id is None or is_of(event.task_id, self._task_id)
             ):
+                if event.child_run_id is not None:
+                    self._to_follow[event.task_id] = event.child_run_id
                 path = self._runs.log_path(self._watch.run_id, event.task_id, event.attempt)
                 self._running[event.task_id, event.attempt] = Follower(path, LONGEST_LINE)
             elif (
                 isinstance(event, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
                 and event.attempt is not None
             ):
+                yield from self._poll_children(event.task_id)
                 yield from self._end(event.task_id, event.attempt)
+        yield from self._poll_children()
         for key, log in self._running.items():
-            yield from _new(key, log)
+            yield from self._new(key, log)
         if not self.live:
             yield from self._last()
 
@@ -126,28 +137,44 @@ class LogFollower:
         """Close all files."""
         for log in self._running.values():
             log.close()
+        for child in self._children.values():
+            child.close()
         self._watch.close()
+
+    def _poll_children(self, ended: str | None = None) -> Iterator[LogLine]:
+        """The lines of child runs; of one that has `ended`, the last ones."""
+        for task_id, run_id in list(self._to_follow.items()):
+            if self._runs.has(run_id):
+                watch = Watch(self._runs, run_id, self._watch.clock)
+                self._children[task_id] = LogFollower(self._runs, watch, prefix=f"{self._prefix}{task_id}/")
+                del self._to_follow[task_id]
+        for task_id, child in list(self._children.items()):
+            if ended in (None, task_id):
+                yield from child.poll()
+            if task_id == ended or not child.live:
+                child.close()
+                del self._children[task_id]
 
     def _end(self, task_id: str, attempt: int) -> Iterator[LogLine]:
         key = task_id, attempt
         log = self._running.pop(key, None)
         if log is not None:
-            yield from _new(key, log, last=True)
+            yield from self._new(key, log, last=True)
             log.close()
             self._ended[key] = log
 
     def _last(self) -> Iterator[LogLine]:
         """The rest: output of attempts without a recorded end, and output after the end, by processes left running."""
         for key, log in [*self._ended.items(), *self._running.items()]:
-            yield from _new(key, log, last=True)
+            yield from self._new(key, log, last=True)
             log.close()
 
-
-def _new(key: tuple[str, int], log: Follower, *, last: bool = False) -> Iterator[LogLine]:
-    while found := log.poll():
-        yield from _as_text(key, found)
-    if last:
-        yield from _as_text(key, log.finish())
+    def _new(self, key: tuple[str, int], log: Follower, *, last: bool = False) -> Iterator[LogLine]:
+        named = self._prefix + key[0], key[1]
+        while found := log.poll():
+            yield from _as_text(named, found)
+        if last:
+            yield from _as_text(named, log.finish())
 
 
 def _as_text(key: tuple[str, int], found: list[bytes]) -> Iterator[LogLine]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from dagrun.app.following import LogFollower, Watch
 from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock, to_rfc3339
-from dagrun.core.events import EVENTS, TaskWait
+from dagrun.core.events import EVENTS, TaskStart, TaskWait
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
+from dagrun.core.outcomes import Status
 from dagrun.core.record import RunRecord, fold
 from dagrun.core.selection import which
 from dagrun.core.state import RunState
@@ -23,7 +24,7 @@ from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError,
 from dagrun.runtime.prepared_run import default_parallel
 from dagrun.storage.log_position import log_end
 from dagrun.storage.run_store import EventTail, RunStore
-from dagrun.value import Value
+from dagrun.value import Value, replace
 from dagrun.views.status import DAMAGED, DamagedRun, RunView, view
 from dagrun.views.waiting import WaitView
 
@@ -55,7 +56,10 @@ class OpenApproval(Value):
 
 
 class RunQueries:
-    """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`."""
+    """Answers about runs. A run is named by its id, a unique prefix of it, or `latest`.
+
+    Neither `latest` nor a prefix that another run has too names a child run.
+    """
 
     def __init__(self, runs: RunStore, clock: Clock, queue: QueuedRuns) -> None:
         self.runs = runs
@@ -79,13 +83,15 @@ class RunQueries:
 
     def _begun(self, named: str) -> str:
         if named == "latest":
-            newest = next(self.runs.ids(), None)
+            newest = next(self.runs.ids(children=False), None)
             if newest is None:
                 raise NotFoundError("run", named, hint="there are no runs yet")
             return newest
         if self.runs.has(named):
             return named
-        matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
+        matches = [run_id for run_id in self.runs.ids(children=False) if named and run_id.startswith(named)]
+        if not matches:
+            matches = [run_id for run_id in self.runs.ids() if named and run_id.startswith(named)]
         if len(matches) > 1:
             raise _ambiguous(named, matches)
         if not matches:
@@ -117,13 +123,28 @@ class RunQueries:
         queued = self.queue.get(run_id)
         return view(self.runs.read(run_id), self.clock.now()) if queued is None else queued_view(queued)
 
+    def status_below(self, view: RunView, most: int) -> dict[str, RunView]:
+        """The child runs of a run and of these, by id: at most `most` of them, first those that have not succeeded."""
+        found: dict[str, RunView] = {}
+        level = [view]
+        while level and len(found) < most:
+            tasks = [task for each in level for task in each.tasks if task.child_run_id is not None]
+            tasks.sort(key=lambda task: task.status == Status.SUCCESS)
+            level = []
+            for task in tasks:
+                if len(found) < most and task.child_run_id is not None and task.child_run_id not in found:
+                    with suppress(NotFoundError, DamagedError):
+                        level.append(self.status(task.child_run_id))
+                        found[level[-1].run_id] = level[-1]
+        return found
+
     def history(
         self, *, dag: str | None = None, status: str | None = None, tenant: str | None = None,
-        since: float | None = None, limit: int = 20, offset: int = 0,
+        since: float | None = None, limit: int = 20, offset: int = 0, children: bool = False,
     ) -> list[RunView | DamagedRun]:  # fmt: skip
         """Runs, the one that began last first, and before them all the queued ones.
 
-        Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
+        With `children` child runs too. Without a filter only the runs in the answer are read. A run whose records are damaged is part of the answer,
         unless a filter asks for what they would contain.
         """
 
@@ -135,13 +156,15 @@ class RunQueries:
         queued = filter(matches, map(queued_view, self.queue.all()))
         damaged = dag is None and tenant is None and status in (None, DAMAGED)
         begun = (
-            run for run in self._views(since) if (damaged if isinstance(run, DamagedRun) else matches(run))
+            run
+            for run in self._views(since, children=children)
+            if (damaged if isinstance(run, DamagedRun) else matches(run))
         )
         return list(islice(chain(queued, begun), offset, offset + limit))
 
-    def _views(self, since: float | None) -> Iterator[RunView | DamagedRun]:
+    def _views(self, since: float | None, *, children: bool) -> Iterator[RunView | DamagedRun]:
         now = self.clock.now()
-        for run_id in self.runs.ids(since):
+        for run_id in self.runs.ids(since, children=children):
             try:
                 yield view(self.runs.read(run_id), now)
             except NotFoundError:  # not a run, or a run that is being created or removed just now
@@ -172,18 +195,85 @@ class RunQueries:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""
         from dagrun.views.why import explain
 
-        record = self.runs.read(self.run_id(named))
+        run_id, task_id = self.gate(self.run_id(named), task_id)
+        record = self.runs.read(run_id)
         if task_id not in {task.id for task in record.dag.tasks}:
             self._task_ids(record.run_id, task_id)
-        return explain(
+        found = explain(
             record, task_id, self.clock.now(),
             lambda task, attempt: log_end(self.runs.log_path(record.run_id, task, attempt)),
         )  # fmt: skip
+        return replace(found, below=self._why_below(found))
+
+    def _why_below(self, why: Why) -> Why | None:
+        """Why the child run of a task that has not succeeded is as it is: its first task in trouble."""
+        from dagrun.core.outcomes import FAILED
+
+        child = None if why.child_run_id is None or why.status == Status.SUCCESS else why.child_run_id
+        if child is None or not self.runs.has(child):
+            return None
+        tasks = self.status(child).tasks
+        for statuses in (FAILED, (Status.CANCELLED,), (Status.RUNNING, Status.RETRYING, Status.WAITING)):
+            for task in tasks:
+                if task.status in statuses and task.variants is None:
+                    return self.why(child, task.id)
+        return None
 
     def logs(self, named: str, task_id: str | None = None) -> Iterator[tuple[str, int, Path]]:
-        """The log files of a run: task, attempt, path; tasks in the order of the DAG."""
-        run_id = self.run_id(named)
-        return self.runs.logs(run_id, self._task_ids(run_id, task_id, whole=True))
+        """The log files of a run: task, attempt, path; tasks in the order of the DAG.
+
+        A task of a child run is named by `task/task`; after the task that runs it come all of its tasks.
+        """
+        run_id, own, prefix = self.inside(self.run_id(named), task_id)
+        return self._logs(run_id, self._task_ids(run_id, own, whole=True), prefix)
+
+    def _logs(self, run_id: str, task_ids: Sequence[str], prefix: str) -> Iterator[tuple[str, int, Path]]:
+        children = self._child_runs(run_id)
+        if not children:
+            yield from (
+                (prefix + task_id, number, path) for task_id, number, path in self.runs.logs(run_id, task_ids)
+            )
+            return
+        found: dict[str, list[tuple[int, Path]]] = {}
+        for task_id, number, path in self.runs.logs(run_id, task_ids):
+            found.setdefault(task_id, []).append((number, path))
+        for task_id in task_ids:
+            yield from ((prefix + task_id, number, path) for number, path in found.get(task_id, ()))
+            for child in children.get(task_id, ()):
+                if self.runs.has(child):
+                    yield from self._logs(
+                        child, self._task_ids(child, None, whole=True), f"{prefix}{task_id}/"
+                    )
+
+    def _child_runs(self, run_id: str) -> dict[str, dict[str, None]]:
+        """The child runs of each task, oldest first."""
+        found: dict[str, dict[str, None]] = {}
+        if any(task.action.has_own_run for task in self.runs.dag(run_id).tasks):
+            for event in self.runs.read(run_id).events:
+                if isinstance(event, TaskStart) and event.child_run_id is not None:
+                    found.setdefault(event.task_id, {})[event.child_run_id] = None
+        return found
+
+    def gate(self, run_id: str, task_id: str) -> tuple[str, str]:
+        """The run that has a task which is named by `task/task`, and its name there. Raises NotFoundError."""
+        found, own, _ = self.inside(run_id, task_id)
+        return found, own or task_id
+
+    def inside(self, run_id: str, task_id: str | None) -> tuple[str, str | None, str]:
+        """The run that has a task named by `task/task`, the last of the names, and what comes before it.
+
+        The child run is the last one of its task. Raises NotFoundError.
+        """
+        prefix = ""
+        while task_id is not None and "/" in task_id and task_id not in self._task_ids(run_id, None):
+            children = self._child_runs(run_id)
+            outer = next((name for name in children if task_id.startswith(f"{name}/")), None)
+            if outer is None:
+                self._task_ids(run_id, task_id.partition("/")[0])
+                raise NotFoundError("task", task_id, hint=f"'{task_id.partition('/')[0]}' has no child run")
+            run_id = list(children[outer])[-1]
+            prefix, task_id = f"{prefix}{outer}/", task_id.removeprefix(f"{outer}/")
+        return run_id, task_id, prefix
 
     def events(self, named: str | None = None, names: Sequence[str] = ()) -> EventTail:
         """The events of one run, or of all runs, as they were recorded; with `names` only those. Raises UsageError."""
@@ -205,9 +295,9 @@ class RunQueries:
 
     def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
         """Follow the output of a run's tasks. Raises NotFoundError."""
-        run_id = self.run_id(named)
-        self._task_ids(run_id, task_id)
-        return LogFollower(self.runs, self.watch(run_id), task_id)
+        run_id, own, prefix = self.inside(self.run_id(named), task_id)
+        self._task_ids(run_id, own)
+        return LogFollower(self.runs, self.watch(run_id), own, prefix)
 
     def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
         """The ids of a run's tasks and variants, or only `task_id`, which must exist; with `whole` also its variants."""
@@ -227,14 +317,22 @@ class RunQueries:
     def estimate(self, graph: Graph, params: Mapping[str, Json] | None = None) -> Estimate:
         """The expected times of a run, from the newest runs of its DAG. `params` default to the parameters' defaults.
 
-        Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs.
+        Reads runs until every task has 20 successes, and never more than the newest 50 runs of all DAGs, then 50 with
+        child runs.
         """
         from dagrun.views import estimate
 
         history = estimate.History(graph)
-        for run_id in islice(self.runs.ids(), MAX_RUNS_READ):
+        newest = chain(
+            islice(self.runs.ids(children=False), MAX_RUNS_READ), islice(self.runs.ids(), MAX_RUNS_READ)
+        )
+        seen: set[str] = set()
+        for run_id in newest:
             if history.is_enough:
                 break
+            if run_id in seen:
+                continue
+            seen.add(run_id)
             try:
                 record = self.runs.read(run_id)
             except (NotFoundError, DamagedError):  # or it is being created or removed

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
-from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, recorded_dag_of
+from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches
 from dagrun.clock import Clock
-from dagrun.core.events import CancelIgnored, Event, masked
+from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus
-from dagrun.core.record import replay
-from dagrun.core.requests import Request, event_of, goes_on
-from dagrun.core.resume import needed_files, resumption, reuse, usable
+from dagrun.core.record import RunRecord, replay
+from dagrun.core.requests import Request, goes_on
+from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
@@ -66,6 +66,7 @@ class Service(RunQueries):
         self._prefetch_registry = prefetch_registry
         self._end_bodies = end_bodies
         self._launcher: Launcher | None = None
+        self._executor = executor
         self._stretches = Stretches(settings, runs, clock, executor, self.queue)
 
     @cached_property
@@ -115,7 +116,7 @@ class Service(RunQueries):
         def first() -> Sequence[Event]:
             return [self._stretches.start_event(prepared, writer)]
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
+        return await self._drive(prepared, writer, first, observer, cancellation)
 
     def evaluated(self, prepared: PreparedRun, run_id: str | None = None) -> PreparedRun:
         """The run with the parameter values that it would get if it began now. Raises UsageError."""
@@ -151,12 +152,14 @@ class Service(RunQueries):
         cancellation: Cancellation | None = None,
         notice: Callable[[str], None] = lambda _: None,
     ) -> RunResult | None:
-        """Continue a run that has been answered. None when another process does, or has ended it.
+        """Continue a run that has been answered; of a child run, the run above all. None when another process does, or has
+        ended it.
 
         Raises as `resume` does.
         """
         import asyncio
 
+        run_id = self.root_of(run_id)
         while True:
             try:
                 writer = self.runs.take_over(run_id)
@@ -177,6 +180,7 @@ class Service(RunQueries):
         cancellation = cancellation or Cancellation()
         try:
             record = self.runs.read(writer.run_id)  # read by the owner: nobody else adds to it now
+            self._refuse_part_of_live_run(record)
             dag = self._repeating.dag_to_resume(record, use_current, notice)
             state = replay(record, dag)
             is_complete = state.status is RunStatus.SUCCESS and all(
@@ -186,39 +190,42 @@ class Service(RunQueries):
                 writer.close()
                 return None
             prepared = self._repeating.resumed(record, dag, state.start, given)
+            prepared = replace(prepared, foreign_secrets=self._secrets_above(record))
             for task_id, blob in needed_files(state):
                 with usable(writer.run_id, task_id):
                     writer.read_outputs(blob)
             cancellation.commit()
             self._end_bodies(writer.run_id)
-            writer.begin(None if dag == record.dag else recorded_dag_of(prepared))
-            for request in writer.requests():  # those that the last process has not taken
-                event: Event | None = CancelIgnored(
-                    timestamp=self.clock.now(), by=request.by, reason="the run was resumed"
-                )
-                if request.kind != "cancel":
-                    event = event_of(request, state, self.clock.now())
-                if event is not None:
-                    event = masked(event, prepared.masker)
-                    state.apply(event)
-                    writer.append(event)
-                    writer.flush()
+            events = self._stretches.begin_again(writer, record, prepared, state, given=bool(given))
         except BaseException:
             writer.close()
             raise
 
-        def first() -> Sequence[Event]:
-            start = [] if state.start else [self._stretches.start_event(prepared, writer)]
-            if not record.events:
-                return start
-            resumed = resumption(state, writer.dag_hash, prepared.max_parallel, self.clock.now())
-            if given:
-                resumed = replace(
-                    resumed, params=prepared.recorded_params, masked_params=prepared.masked_params or None
-                )
-            return [*start, resumed]
+        return await self._drive(
+            prepared, writer, events, observer, cancellation, state, use_current=use_current
+        )
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation, state)
+    async def _drive(
+        self,
+        prepared: PreparedRun,
+        writer: RunWriter,
+        first: Callable[[], Sequence[Event]],
+        observer: RunObserver | None,
+        cancellation: Cancellation | None,
+        state: RunState | None = None,
+        *,
+        use_current: bool = False,
+    ) -> RunResult:
+        """Drive a stretch of a run, and of the runs below it."""
+        place = None
+        if any(task.action.has_own_run for task in prepared.graph.dag.tasks):
+            from dagrun.app.child_run_driver import root_place
+
+            place = root_place(
+                prepared, writer, self._executor(), self.settings, self.runs, self.clock, self.documents,
+                self._repeating, self._stretches, observer, use_current=use_current,
+            )  # fmt: skip
+        return await self._stretches.drive(prepared, writer, first, observer, cancellation, state, place)
 
     async def rerun(
         self,
@@ -254,7 +261,33 @@ class Service(RunQueries):
             start = self._stretches.start_event(prepared, writer, record.run_id)
             return [start, *reused.events(record.run_id, self.clock.now())]
 
-        return await self._stretches.drive(prepared, writer, first, observer, cancellation)
+        return await self._drive(prepared, writer, first, observer, cancellation)
+
+    def _runs_above(self, record: RunRecord) -> Iterator[str]:
+        """Of a child run the runs above it, from its parent to the root, as far as they still exist."""
+        start = next((event for event in record.events if isinstance(event, DagStart)), None)
+        parent = start.parent_run_id if start is not None and start.trigger == "dag" else None
+        if parent is not None and self.runs.has(parent):
+            yield parent
+            yield from self._runs_above(self.runs.read(parent))
+
+    def _refuse_part_of_live_run(self, record: RunRecord) -> None:
+        for run_id in self._runs_above(record):
+            if self.runs.is_live(run_id):
+                raise RefusedError(
+                    f"run '{record.run_id}' is a task of run '{run_id}', which another process drives",
+                    hint="wait until that run has ended; resuming it continues this one too",
+                )
+
+    def _secrets_above(self, record: RunRecord) -> dict[str, str]:
+        """The secrets of the runs above a child run, which are hidden from it."""
+        above = [self.runs.dag(run_id) for run_id in self._runs_above(record)]
+        return {
+            name: value
+            for dag in above
+            if dag.secrets
+            for name, value in self.documents.inputs.secrets(dag).items()
+        }
 
     # --- runs in processes of their own ----------------------------------------------------------------------
 
@@ -339,9 +372,36 @@ class Service(RunQueries):
         """
         from dagrun.runtime.interrupted import cancel_interrupted
 
-        self._end_bodies(writer.run_id)
-        state = replay(self.runs.read(writer.run_id))
+        record = self.runs.read(writer.run_id)
+        if not any(map(self.runs.is_live, self._runs_above(record))):
+            self._end_bodies(writer.run_id)
+        state = replay(record)
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        if state.status is RunStatus.CANCELLED:
+            self._cancel_below(state, writer.run_id)
         return state
+
+    def _cancel_below(self, state: RunState, run_id: str) -> None:
+        """Cancel the child runs of a cancelled run that have not ended: no process drives them."""
+        from dagrun.runtime.interrupted import cancel_interrupted
+
+        request = Request("cancel", f"run {run_id}", {"reason": f"run {run_id} was cancelled"})
+        for child in [task.child_run_id for task in state.tasks if task.child_run_id is not None]:
+            try:
+                writer = self.runs.take_over(child)
+            except (NotFoundError, RefusedError):
+                continue
+            try:
+                below = replay(self.runs.read(child))
+                if not below.has_ended:
+                    writer.begin()
+                    cancel_interrupted(below, writer, request, self.clock)
+                    self._cancel_below(below, child)
+            finally:
+                writer.close()
+
+    def root_of(self, run_id: str) -> str:
+        """The run above which there is none: of a child run the one that started it, or the one that started that."""
+        return [run_id, *self._runs_above(self.runs.read(run_id))][-1]

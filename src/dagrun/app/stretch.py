@@ -7,10 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
-from dagrun.core.events import DagStart, Event
+from dagrun.core.events import CancelIgnored, DagStart, Event, masked
 from dagrun.core.executor_protocol import Executor
+from dagrun.core.graph import Graph
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
+from dagrun.core.record import RunRecord
+from dagrun.core.requests import event_of
+from dagrun.core.resume import resumption
 from dagrun.core.state import RunState
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -20,6 +24,7 @@ from dagrun.views.status import RunView, view_of
 
 if TYPE_CHECKING:
     from dagrun.app.queued_runs import QueuedRuns
+    from dagrun.runtime.child_runs import ChildRuns
     from dagrun.runtime.driver import RunDriver
 
 
@@ -33,7 +38,11 @@ class RunObserver:
         """An event was recorded, and is part of `state` now."""
 
     def tick(self) -> None:
-        """Called about ten times per second."""
+        """Called about ten times per second; for a child run, twice."""
+
+    def child(self, task_id: str, graph: Graph) -> RunObserver:
+        """The observer of a child run, which is the attempt of a task that begins."""
+        return RunObserver()
 
 
 class Cancellation:
@@ -77,6 +86,15 @@ class RunResult(Value, dict=True):
         return view_of(self.state, self.run_id)
 
 
+class TreePlace(Value):
+    """Where a run stands in a tree of runs: what drives its child runs, and the executor that all runs of the tree share."""
+
+    executor: Executor
+    children: ChildRuns
+    #: Of a child run: called with whether only a person or another program can continue it.
+    on_idle: Callable[[bool], None] | None = None
+
+
 class Stretches:
     """Creates runs, and drives their stretches in this process."""
 
@@ -99,7 +117,7 @@ class Stretches:
         return self._runs.create(recorded_dag_of(prepared), self._clock.now(), run_id)
 
     def start_event(self, prepared: PreparedRun, writer: RunWriter, parent: str | None = None) -> DagStart:
-        """The first event of a run; `parent` is the run that it repeats."""
+        """The first event of a run; `parent` is the run that it repeats, or whose task it is."""
         return DagStart(
             timestamp=self._clock.now(),
             task_count=prepared.graph.task_count,
@@ -115,6 +133,45 @@ class Stretches:
             masked_params=prepared.masked_params or None,
         )
 
+    def begin_again(
+        self,
+        writer: RunWriter,
+        record: RunRecord,
+        prepared: PreparedRun,
+        state: RunState,
+        *,
+        given: bool = False,
+    ) -> Callable[[], Sequence[Event]]:
+        """Prepare a run that was taken over to be driven on; returns what makes the first events of the new stretch.
+
+        Requests that the last process has not taken are recorded. `given`: values of parameters were given again.
+        """
+        writer.begin(None if prepared.graph.dag == record.dag else recorded_dag_of(prepared))
+        for request in writer.requests():
+            event: Event | None = CancelIgnored(
+                timestamp=self._clock.now(), by=request.by, reason="the run was resumed"
+            )
+            if request.kind != "cancel":
+                event = event_of(request, state, self._clock.now())
+            if event is not None:
+                event = masked(event, prepared.masker)
+                state.apply(event)
+                writer.append(event)
+                writer.flush()
+
+        def first() -> Sequence[Event]:
+            start = [] if state.start else [self.start_event(prepared, writer)]
+            if not record.events:
+                return start
+            resumed = resumption(state, writer.dag_hash, prepared.max_parallel, self._clock.now())
+            if given:
+                resumed = replace(
+                    resumed, params=prepared.recorded_params, masked_params=prepared.masked_params or None
+                )
+            return [*start, resumed]
+
+        return first
+
     async def drive(
         self,
         prepared: PreparedRun,
@@ -123,18 +180,21 @@ class Stretches:
         observer: RunObserver | None = None,
         cancellation: Cancellation | None = None,
         state: RunState | None = None,
+        place: TreePlace | None = None,
     ) -> RunResult:
         """Drive a run that this process owns, and release it. The stretch begins with the events that `first` returns.
 
-        When the coroutine is cancelled, the processes of the run are ended and the run is `interrupted`.
+        `place` is where it stands in a tree of runs; a run that has no child runs, and is none, needs none. When the coroutine is cancelled, the processes of the run are ended and the run is `interrupted`.
         """
         from dagrun.runtime.driver import RunDriver  # asyncio, which a query does not need
 
         observer = observer or RunObserver()
         try:
             observer.begin(writer.run_id, self._runs)
+            executor = self._executor() if place is None else place.executor
             driver = RunDriver(
-                prepared, self._settings, writer, self._executor(), self._clock, observer.event, observer.tick, state
+                prepared, self._settings, writer, executor, self._clock, observer.event, observer.tick, state,
+                None if place is None else place.children, None if place is None else place.on_idle,
             )  # fmt: skip
             if cancellation is not None:
                 cancellation.attach(driver)

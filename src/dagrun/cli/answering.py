@@ -64,6 +64,7 @@ def approve(options: ApproveOptions) -> int:
       dagrun approve latest gate
       dagrun approve 20251003-1000 gate --set ticket=OPS-7 --by ann
       dagrun approve latest 'gate[region=eu]' --no-resume
+      dagrun approve latest deploy/gate       in the child run of `deploy`
 
     Exit codes: those of `dagrun run`; 2 also when the approval is refused: the wrong role, already decided, expired,
     or values that do not fit.
@@ -75,7 +76,9 @@ def approve(options: ApproveOptions) -> int:
     return _answer(
         options,
         options.run,
-        lambda service, run_id: service.answers.approve(run_id, options.task, by, options.inputs or ()),
+        lambda service, run_id: service.answers.approve(
+            *service.gate(run_id, options.task), by, options.inputs or ()
+        ),
         f"Approved '{options.task}'",
     )
 
@@ -96,7 +99,9 @@ def reject(options: RejectOptions) -> int:
     return _answer(
         options,
         options.run,
-        lambda service, run_id: service.answers.reject(run_id, options.task, by, options.reason),
+        lambda service, run_id: service.answers.reject(
+            *service.gate(run_id, options.task), by, options.reason
+        ),
         f"Rejected '{options.task}'",
     )
 
@@ -142,6 +147,7 @@ def _answer(
             if options.form is Form.JSON:
                 output.print_json(service.status(run_id).to_json())
             return 0
+        run_id = service.root_of(run_id)  # a child run is continued by the run above it
         graph = service.graph_of(run_id)
         with output.enduring(), progress(graph, quiet=not options.shows_progress) as observer:
             ended, signum = drive(

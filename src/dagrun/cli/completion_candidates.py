@@ -46,7 +46,8 @@ def complete_run(incomplete: str) -> Iterator[str]:
     """The newest runs, newest first, and `latest`."""
     if "latest".startswith(incomplete):
         yield "latest"
-    yield from islice((run_id for run_id in _runs().ids() if run_id.startswith(incomplete)), NEWEST)
+    newest = (run_id for run_id in _runs().ids(children=False) if run_id.startswith(incomplete))
+    yield from islice(newest, NEWEST)
 
 
 @_silent
@@ -60,7 +61,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
     named = ctx.params.get("run") or "latest"
     runs = _runs()
-    for run_id in runs.ids():
+    for run_id in runs.ids(children=named != "latest"):
         if named == "latest" or run_id.startswith(named):
             layout = RunLayout(runs.directory / run_id)
             document = json.loads(read_regular(layout.dag))

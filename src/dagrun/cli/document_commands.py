@@ -113,10 +113,24 @@ def _found(documents: Documents, name: str) -> tuple[Path, str]:
 
 
 def _reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> list[FileReport]:
-    """A report for each file, whether it contains a document or schedules."""
+    """A report for each file, whether it contains a document or schedules; and for wrong documents that their tasks run."""
+    from pathlib import Path
+
     schedules = [(path, shown) for path, shown in found if path.is_file() and documents.holds_schedules(path)]
     reports = _schedule_reports(documents, schedules) if schedules else {}
-    return [reports.get(path) or documents.report(path, shown, may_write=True) for path, shown in found]
+    named = {path.resolve() for path, _ in found}
+    every: list[FileReport] = []
+    for path, shown in found:
+        if path in reports:
+            every.append(reports[path])
+            continue
+        own, *others = documents.reports(path, shown, may_write=True)
+        every.append(own)
+        for other in others:
+            if other.errors and (where := Path(other.path).resolve()) not in named:
+                named.add(where)
+                every.append(other)
+    return every
 
 
 def _schedule_reports(documents: Documents, found: Sequence[tuple[Path, str]]) -> dict[Path, FileReport]:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +65,7 @@ def status(
             shape = Form.JSON if form is StatusForm.JSON else Form.TEXT
             return watching.watch_status(service, run, shape, status_lines)
         view = service.status(run)
+        below = service.status_below(view, MAX_CHILD_RUNS) if form is StatusForm.TEXT else {}
     if form is StatusForm.JSON:
         output.print_json(view.to_json())
     elif form is StatusForm.YAML:
@@ -73,24 +74,31 @@ def status(
 
         print(dump(orchestration_run(view)), end="")
     else:
-        _show(view)
+        _show(view, below)
     return 0
 
 
-def _show(view: RunView) -> None:
-    for line in status_lines(view):
+#: How many child runs are shown with their tasks.
+MAX_CHILD_RUNS = 20
+
+
+def _show(view: RunView, below: Mapping[str, RunView]) -> None:
+    for line in status_lines(view, below=below):
         print(line)
     if view.corrupt:
         output.say(f"{view.corrupt} line(s) of the journal could not be read")
 
 
-def status_lines(view: RunView, most: int | None = None) -> list[str]:
-    """A run as text; in at most `most` lines, with the most interesting tasks."""
+def status_lines(
+    view: RunView, most: int | None = None, below: Mapping[str, RunView] | None = None
+) -> list[str]:
+    """A run as text; in at most `most` lines, with the most interesting tasks. `below` are child runs, by id."""
     reason = "" if view.reason in ("", "Completed") else f" ({view.reason})"
     resumed = "" if view.resumed_at is None else f"  Resumed: {_local(view.resumed_at)}"
     head = [
         f"Run: {view.run_id}",
         f"DAG: {view.dag.name}  (tenant {view.tenant})",
+        *([] if view.parent_run_id is None else [f"Child run of: {view.parent_run_id}"]),
         f"Status: {output.paint(view.status, view.status)}{reason}",
         f"Started: {_local(view.started_at)}{resumed}  Duration: {output.seconds(view.duration)}",
         "",
@@ -100,10 +108,10 @@ def status_lines(view: RunView, most: int | None = None) -> list[str]:
         ("TASK", "STATUS", "ATTEMPT", "DURATION", "CHANGED", "WHY"),
         (
             (
-                task.id, task.status, str(task.attempt or "-"), output.seconds(task.duration),
+                name, task.status, str(task.attempt or "-"), output.seconds(task.duration),
                 {True: "yes", False: "no", None: "-"}[task.changed], _why(task),
             )
-            for task in shown
+            for name, task in _with_child_runs(shown, below or {})
         ),
         styled=1,
     )  # fmt: skip
@@ -114,6 +122,17 @@ def _next_steps(view: RunView) -> list[str]:
     """What to type where the run waits for a person or a signal."""
     lines = list(next_steps(view.run_id, view.waits)) if view.finished_at is None else []
     return ["", *lines] if lines else []
+
+
+def _with_child_runs(
+    tasks: Sequence[TaskView], below: Mapping[str, RunView], indent: str = ""
+) -> Iterator[tuple[str, TaskView]]:
+    """The tasks with their names, and below each that runs another DAG those of its child run."""
+    for task in tasks:
+        yield indent + task.id, task
+        child = below.get(task.child_run_id or "")
+        if child is not None:
+            yield from _with_child_runs(list(_notable(child.tasks)), below, indent + "  ")
 
 
 def _outputs(view: RunView) -> list[str]:
@@ -175,6 +194,8 @@ def _why(task: TaskView) -> str:
         parts.append(task.detail)
     if task.error:
         parts.append(task.error)
+    if task.child_run_id is not None and not any(task.child_run_id in part for part in parts):
+        parts.append(f"child run {task.child_run_id}")
     if task.variants is not None:
         parts.insert(0, task.variants.summary)
     return ": ".join(parts) + (" (tolerated)" if task.tolerated else "")
@@ -211,12 +232,16 @@ def runs(
     offset: Annotated[
         int, typer.Option("--offset", metavar="N", parser=at_least(0), help="Skip the N newest runs.")
     ] = 0,
+    children: Annotated[
+        bool, typer.Option("--children", help="List child runs too, which are tasks of other runs.")
+    ] = False,
     form: Output = Form.TEXT,
 ) -> int:
     """List runs, newest first.
 
     Examples:
       dagrun runs
+      dagrun runs --children
       dagrun runs --dag backup --status failed --since 7d
 
     Exit codes:
@@ -233,7 +258,7 @@ def runs(
     with wiring.service(settings.load()) as service:
         moment = None if since is None else since_moment(since, service.clock.now())
         found = service.history(
-            dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset
+            dag=dag, status=status, tenant=tenant, since=moment, limit=limit, offset=offset, children=children
         )
     if form is Form.JSON:
         shapes = [

@@ -34,12 +34,13 @@ def plan(options: PlanOptions) -> int:
         raise UsageError(f"--graph {options.graph} is not JSON: give --graph json, or leave out -o json")
     with wiring.service(settings.load(flags=setting_flags(options.workflows))) as service:
         graph = service.documents.graph(request)
+        children = service.documents.child_graphs(graph)
         if options.graph is not None:
             print(drawing.FORMS[options.graph](graph))
             return 0
         estimate, now = service.estimate(graph), service.clock.now()
     if options.form is Form.JSON:
-        output.print_json(plans.as_json(estimate))
+        output.print_json(plans.as_json(estimate, children))
     else:
-        print(plans.as_text(estimate, now))
+        print(plans.as_text(estimate, now, children))
     return 0

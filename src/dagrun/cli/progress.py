@@ -47,17 +47,27 @@ MAX_SHOWN = 256 * 1024  # bytes of the output of one attempt; the log has all of
 class PlainProgress(RunObserver):
     """Prints a line on stderr for each event, and the output of tasks with the task's name before each line."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, above: PlainProgress | None = None, prefix: str = "") -> None:
+        """`prefix` comes before the names of tasks: those of a child run are shown as `task/task`, by the one `above`."""
+        self.prefix = prefix
+        self.above = above
         self.width = min(output.WIDEST, max(map(_width, graph.nodes), default=0))
         self.tails: dict[str, _LogTail] = {}
         self.troubles: Counter[int] = Counter()
         self.run_id = ""
         self.runs: RunStore | None = None
+        self.state: RunState | None = None
 
     def begin(self, run_id: str, runs: RunStore) -> None:
         self.run_id, self.runs = run_id, runs
 
+    def child(self, task_id: str, graph: Graph) -> RunObserver:
+        if self.state is not None and _is_one_of_many(self.state, task_id):
+            return RunObserver()
+        return PlainProgress(graph, self, f"{self.prefix}{task_id}/")
+
     def event(self, event: Event, state: RunState) -> None:
+        self.state = state
         match event:
             case DagStart():
                 self.line(
@@ -116,7 +126,7 @@ class PlainProgress(RunObserver):
             case TaskCancel():
                 shown = self._is_shown(event, state)
                 self.done(event, event.task_id, "cancelled", "cancelled", _why(event), shown=shown)
-            case CancelRequested():
+            case CancelRequested() if not self.prefix:
                 self.line(event, "", f"cancelling ({event.reason}); press Ctrl-C again to kill immediately")
 
     def tick(self) -> None:
@@ -137,16 +147,20 @@ class PlainProgress(RunObserver):
     def line(self, event: Event, task_id: str, text: str) -> None:
         """Print one line with the time of the event."""
         clock = time.strftime("%H:%M:%S", time.localtime(event.timestamp))
-        self.write(f"{output.paint(clock, 'dim', sys.stderr)} {task_id + ' ' if task_id else ''}{text}")
+        name = self.prefix + task_id if task_id else self.prefix.removesuffix("/")
+        self.write(f"{output.paint(clock, 'dim', sys.stderr)} {name + ' ' if name else ''}{text}")
 
     def write(self, text: str) -> None:
         """A line on stderr."""
-        output.say(text)
+        if self.above is not None:
+            self.above.write(text)
+        else:
+            output.say(text)
 
     def _is_shown(self, event: _TaskEvent, state: RunState, *, trouble: bool = False) -> bool:
         """Whether the event has a line. In a large group only variants in trouble have one, and the group at its end."""
         variant = state.nodes[state.index[event.task_id]].variant
-        if variant is None or len(state.nodes[variant.group].members or ()) <= output.MANY_VARIANTS:
+        if variant is None or not _is_one_of_many(state, event.task_id):
             return True
         self.troubles[variant.group] += trouble
         return trouble and self.troubles[variant.group] <= output.MANY_VARIANTS
@@ -158,7 +172,8 @@ class PlainProgress(RunObserver):
 
     def _show(self, task_id: str, tail: _LogTail, *, last: bool = False) -> None:
         for line in tail.lines(last=last):
-            self.write(f"{output.paint(task_id.ljust(self.width) + ' |', 'dim', sys.stderr)} {line}")
+            name = f"{self.prefix}{task_id.ljust(self.width)} |"
+            self.write(f"{output.paint(name, 'dim', sys.stderr)} {line}")
 
 
 def _waits(event: TaskWait) -> str:
@@ -171,10 +186,18 @@ def _waits(event: TaskWait) -> str:
         return f"waits for {output.one_line(event.file)}"
     if (event.ends_at or event.timestamp) < event.timestamp:
         return f"does not wait: {shown_moment(event.until)} has passed"
+    if event.child_run_id is not None:
+        return f"waits for child run {event.child_run_id}"
     return f"waits until {shown_moment(event.until)}"
 
 
 _TaskEvent = TaskStart | TaskWait | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
+
+
+def _is_one_of_many(state: RunState, task_id: str) -> bool:
+    """Whether the task is a variant of a large group."""
+    variant = state.nodes[state.index[task_id]].variant
+    return variant is not None and len(state.nodes[variant.group].members or ()) > output.MANY_VARIANTS
 
 
 def _width(node: Node) -> int:
@@ -242,16 +265,11 @@ class LiveProgress(PlainProgress):
         super().__init__(graph)
         from rich.live import Live
 
-        self.state: RunState | None = None
         self.console = output.console(sys.stderr)
         self.console.soft_wrap = True
         self.live = Live(
             console=self.console, refresh_per_second=10, transient=True, get_renderable=self._picture
         )
-
-    def event(self, event: Event, state: RunState) -> None:
-        self.state = state
-        super().event(event, state)
 
     def write(self, text: str) -> None:
         from rich.text import Text

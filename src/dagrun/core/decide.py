@@ -240,7 +240,9 @@ def _pause(state: RunState) -> Pause | None:
     """The end of the stretch, if only a person or another program can continue the run."""
     frontier = state.frontier
     waits = frontier.waits
-    if not waits.for_someone or waits.for_something or frontier.active or state.stretch_is_over:
+    if waits.for_something or frontier.active > frontier.idle_child_runs or state.stretch_is_over:
+        return None
+    if not waits.for_someone and not frontier.idle_child_runs:
         return None
     if frontier.ready.prefetched or any(
         state.tasks[i].status is Status.RETRYING for _, i in frontier.retries
@@ -248,6 +250,8 @@ def _pause(state: RunState) -> Pause | None:
         return None
     return Pause(
         tuple(
-            state.nodes[i].task.id for i in state.in_file_order() if state.tasks[i].status is Status.WAITING
+            state.nodes[i].task.id
+            for i in state.in_file_order()
+            if state.tasks[i].status in (Status.WAITING, Status.RUNNING) and state.nodes[i].members is None
         )
     )

@@ -44,15 +44,17 @@ class DagStart(EventBase, kw_only=True):
     name = "dag_start"
     given = "params"
     keys_are_declared = True
+    #: `manual`, `schedule`, `rerun`, `dag` (a child run) and others. It comes first, so that a listing need not read far.
+    trigger: str = _written("manual")
     task_count: int
     dag_path: str
     dag_hash: str
     params: Mapping[str, Json] = _written({})
-    trigger: str = _written("manual")
     max_parallel: int = _written(1)
     schedule_id: str | None = None
     #: The minute that a schedule started the run for; also of a run that resumes or repeats such a run.
     scheduled_at: str | None = None
+    #: The run whose task this run is, if the trigger is `dag`; the run that it repeats, if that is `rerun`.
     parent_run_id: str | None = None
     #: True when only a part of the tasks in the document runs.
     partial: bool | None = None
@@ -68,13 +70,15 @@ class TaskStart(EventBase, kw_only=True):
     attempt: AttemptNumber
     kind: str
     workflow_ref: str | None = None
+    #: Of a task that runs another DAG: the id of the child run.
+    child_run_id: str | None = None
     #: What the task waited for last: `dependency:ID`, `slot:ID` (the task that freed a slot) or `group:ID` (the variant
     #: that left room for another one in a group with a limit). None: it began with the stretch, or after a retry's delay.
     waited_for: str | None = None
 
 
 class TaskWait(EventBase, kw_only=True):
-    """The task waits from now on: for a person, a signal, a moment, or a file. It has no body and holds no slot.
+    """The task waits from now on: for a person, a signal, a moment, a file, or a paused child run. It has no body and holds no slot.
 
     Moments are RFC 3339 texts: a wait goes on, with what is left of its time, when another process continues the run.
     """
@@ -92,6 +96,8 @@ class TaskWait(EventBase, kw_only=True):
     until: str | None = None
     file: str | None = None
     settle_seconds: Seconds | None = None
+    #: The child run that is paused. A resume of this run continues it.
+    child_run_id: str | None = None
     #: When the wait ends as a failure.
     expires_at: str | None = None
     #: As in `TaskStart`.
@@ -110,7 +116,7 @@ class TaskWait(EventBase, kw_only=True):
     @property
     def is_valid(self) -> bool:
         """Whether something can end the wait. Raises ValueError for a damaged moment."""
-        kinds = (self.prompt, self.signal, self.ends_at, self.file)
+        kinds = (self.prompt, self.signal, self.ends_at, self.file, self.child_run_id)
         return any(kind is not None for kind in kinds) and (self.fails_at or 0.0) >= 0.0
 
     @property

@@ -10,13 +10,18 @@ from dagrun.core.work import Attempt, AttemptResult, Work
 
 
 class Executor(Protocol):
-    """Runs the attempts of one run. Every method is called on the engine's loop; none waits for a body."""
+    """Runs the attempts of one run and of the runs below it. Every method is called on the engine's loop; none waits for a body."""
 
     async def open(self, directory: Path, bodies_lock: Path | None) -> None:
         """Prepare to start attempts of the run in `directory`, where their logs, outputs and artifacts go.
 
-        The file `bodies_lock` stays locked for as long as a body may be alive.
+        Called for the run that closes the executor, and then for each child run. The file `bodies_lock` stays locked for as
+        long as a body may be alive.
         """
+        ...
+
+    def leave(self, directory: Path) -> None:
+        """A child run has ended: no more attempts of it will be started."""
         ...
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:

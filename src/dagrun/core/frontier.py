@@ -29,9 +29,15 @@ class Frontier:
         #: Why nothing new starts any more, and the task whose failure stopped the run, if one did.
         self.stopping: Reason | None = None
         self.cause = ""
-        #: How many attempts are running, and how many of them hold a slot.
+        #: How many attempts are running, how many of them hold a slot, and how many are child runs.
         self.active = 0
         self.running = 0
+        self.child_runs = 0
+        #: Whether all runs of the tree together leave a slot for this run, and allow it another child run; set by the engine.
+        self.has_slot = True
+        #: How many of the child runs only a person or another program can continue; set by the engine.
+        self.idle_child_runs = 0
+        self.may_open_run = True
         #: When the timeout of the run is over; of a paused run, the seconds that were left then.
         self.deadline: float | None = None
         self.time_left: float | None = None
@@ -53,9 +59,10 @@ class Frontier:
         #: Tasks whose dependencies have all ended, and groups whose variants have all ended.
         self.settled = deque(i for i in free if nodes[i].members is None)
         self.ended_groups = deque(i for i in free if nodes[i].members is not None)
-        #: Tasks that may start when a slot is free, and those that hold no slot and may start at any time.
+        #: Tasks that may start when a slot is free, those that hold no slot, and of these the child runs.
         self.ready = ReadyQueue(nodes, self._can_start)
         self.ready_without_slot = ReadyQueue(nodes, self._can_start)
+        self.ready_child_runs = ReadyQueue(nodes, self._can_start)
         #: Tasks that wait, some of them since an earlier stretch.
         self.waits = WaitQueue(tasks)
         for i, task in enumerate(tasks):
@@ -82,8 +89,10 @@ class Frontier:
 
     def start(self, i: int, now: float, attempt: int) -> None:
         """An attempt begins."""
+        action = self._nodes[i].task.action
         self.active += 1
-        self.running += self._nodes[i].task.action.holds_slot
+        self.running += action.holds_slot
+        self.child_runs += action.has_own_run
         self._queue(i).begin(i)
         if self.stopping is Reason.STOP_ALL:  # it was prefetched
             self._count_as_failed(i)
@@ -109,6 +118,7 @@ class Frontier:
                 if self.running >= self.max_parallel:
                     self._slot_freed = self._ends, i
                 self.running -= 1
+            self.child_runs -= self._nodes[i].task.action.has_own_run
             self._queue(i).leave(i, self._ends)
         self.stop_reasons.pop(i, None)
 
@@ -250,10 +260,19 @@ class Frontier:
     def first_to_start(self) -> int | None:
         """The task to start next: of those for which there is a slot, or which need none, the first in the file."""
         free = self.ready_without_slot.first()
-        bound = self.ready.first() if self.running < self.max_parallel else None
-        if free is None or bound is None:
-            return bound if free is None else free
-        return min(free, bound, key=self._place)
+        bound = self.ready.first() if self.running < self.max_parallel and self.has_slot else None
+        child = self.ready_child_runs.first() if self.may_open_run else None
+        if free is None and child is None:
+            return bound
+        return min((i for i in (free, bound, child) if i is not None), key=self._place)
+
+    def wants_slot(self) -> bool:
+        """Whether a task waits for nothing but a slot of the tree."""
+        return not self.has_slot and self.running < self.max_parallel and self.ready.first() is not None
+
+    def wants_to_open_run(self) -> bool:
+        """Whether a child run waits for nothing but its turn in the tree."""
+        return not self.may_open_run and self.ready_child_runs.first() is not None
 
     def spares(self, i: int) -> bool:
         """Whether the task may run though the run is stopping: it handles failures, and a failure is the reason."""
@@ -282,7 +301,10 @@ class Frontier:
 
     def _queue(self, i: int) -> ReadyQueue:
         """Where the task is queued when it may start."""
-        return self.ready if self._nodes[i].task.action.holds_slot else self.ready_without_slot
+        action = self._nodes[i].task.action
+        if action.holds_slot:
+            return self.ready
+        return self.ready_child_runs if action.has_own_run else self.ready_without_slot
 
     def _place(self, i: int) -> int:
         """The place of the task in the file; that of a variant is the place of its group."""

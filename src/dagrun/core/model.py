@@ -79,6 +79,8 @@ class Action:
     kind: str
     #: Whether an attempt takes one of the slots that `max_parallel` limits. What waits, or has a run of its own, takes none.
     holds_slot: ClassVar[bool] = True
+    #: Whether it is a run of its own. How many of these are live at once is limited too.
+    has_own_run: ClassVar[bool] = False
 
     @property
     def signal(self) -> str | None:
@@ -218,7 +220,6 @@ LATER_DAG_KEYS: Mapping[str, str] = {
     "hooks": "hooks",
 }
 LATER_TASK_KEYS: Mapping[str, str] = {
-    "dag": "sub-DAGs",
     "target": "executors on many machines",
 }
 

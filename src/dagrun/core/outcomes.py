@@ -99,7 +99,9 @@ def outcome_of(status: Status, reason: str, *, tolerated: bool) -> Outcome:
 
 
 #: Types of errors that a retry cannot fix, or that are decisions. They are retried only where `retry.on_errors` names them.
-LASTING = frozenset({"NoContainerEngine", "ValueTooLarge", "ApprovalRejected", "ApprovalExpired"})
+LASTING = frozenset(
+    {"NoContainerEngine", "ValueTooLarge", "ApprovalRejected", "ApprovalExpired", "ChildRunCancelled"}
+)
 
 #: Why a task is skipped when a dependency has this outcome; None: the dependency lets it run. `failure` also lets a task
 #: run when something *above* the dependency failed; `decide` checks that.

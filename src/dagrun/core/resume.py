@@ -27,11 +27,15 @@ class Remainder(Value):
 
 
 def remainder(state: RunState) -> Remainder:
-    """Tasks that succeeded are kept, tasks that wait still do, all others run (again).
+    """Tasks that succeeded are kept, tasks that wait still do (except for child runs), all others run (again).
 
     A group that succeeded is kept with its skipped variants. A paused run keeps everything that has ended.
     """
-    waiting = {i for i, task in enumerate(state.tasks) if task.status is Status.WAITING}
+    waiting = {
+        i
+        for i, task in enumerate(state.tasks)
+        if task.status is Status.WAITING and not state.nodes[i].task.action.has_own_run
+    }
     if state.status is RunStatus.WAITING:
         kept = {i for i, task in enumerate(state.tasks) if task.status in FINAL}
     else:

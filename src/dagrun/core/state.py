@@ -153,13 +153,20 @@ class RunState:
 
         After a pause everything is as it was, a stop too.
         """
+        is_paused = self.status is RunStatus.WAITING
         for i in (self.index[task_id] for task_id in event.rerun if task_id in self.index):
             attempts = self.tasks[i].attempt
-            self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts)
+            goes_on = is_paused and self.tasks[i].status is Status.WAITING  # a child run, which is driven on
+            if goes_on:
+                self.frontier.leave(i)
+            child = self.tasks[i].child_run_id
+            self.tasks[i] = TaskState(attempt=attempts, attempts_before=attempts, child_run_id=child)
+            if goes_on:
+                self.frontier.may_start(i)
         if self.start is not None and event.params is not None:
             self.start = replace(self.start, params=event.params, masked_params=event.masked_params)
         self.cancel = None
-        if self.status is RunStatus.WAITING:
+        if is_paused:
             self.frontier.unpause(event.timestamp, event.max_parallel)
             self.stretch_started_at = event.timestamp
         else:
@@ -179,6 +186,7 @@ class RunState:
         task.attempt = event.attempt
         task.started_at = event.timestamp
         task.retry_at = None
+        task.child_run_id = event.child_run_id
         self.frontier.start(i, event.timestamp, event.attempt)
 
     def _wait(self, event: TaskWait) -> None:
@@ -193,6 +201,7 @@ class RunState:
         task.started_at = event.timestamp
         task.retry_at = None
         task.wait, task.answer = event, self.signals.get(event.signal or "")
+        task.child_run_id = event.child_run_id
         self.frontier.wait(i)
 
     def _answer(self, i: int, event: Answer) -> None:

@@ -28,6 +28,8 @@ class TaskState(msgspec.Struct):
     error_type: str | None = None
     exit_code: int | None = None
     retry_at: float | None = None
+    #: The child run of the last attempt, if the task runs another DAG. A resume keeps it: that run is continued.
+    child_run_id: str | None = None
     #: How the task waits, or has waited, and what has ended that.
     wait: TaskWait | None = None
     answer: Answer | None = None

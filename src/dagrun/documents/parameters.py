@@ -148,6 +148,22 @@ def problem_with_default(param: Param, noun: str = "parameter") -> str | None:
     return _problem(param, param.default, "the default of ", noun)
 
 
+def converted(param: Param, value: Json) -> Json:
+    """A value that another DAG gives: text for a parameter that takes no text is read as a value of `--param` is."""
+    declares_other = param.type is not None or param.default is not None
+    if not isinstance(value, str) or takes_text(param) or not declares_other:
+        return value
+    try:
+        return from_flag((param,), f"{param.name}={value}")[1]
+    except UsageError:  # it does not fit, which is reported with the text
+        return value
+
+
+def problem_with_value(param: Param, value: Json) -> str | None:
+    """Why another DAG cannot give this value to the parameter; None if it can."""
+    return _problem(param, converted(param, value))
+
+
 def _unknown(owner: str, name: str, declared: Mapping[str, Param], noun: str) -> str:
     hint = did_you_mean(name, declared) or (f"it has: {_listed(declared)}" if declared else "it has none")
     return f"{owner} has no {noun} '{name}' ({hint})"

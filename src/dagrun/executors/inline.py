@@ -40,6 +40,9 @@ class InlineExecutor:
     async def open(self, directory: Path, bodies_lock: Path | None) -> None:
         """Nothing to prepare."""
 
+    def leave(self, directory: Path) -> None:
+        """Nothing to forget."""
+
     async def close(self) -> None:
         """Nothing to end."""
 

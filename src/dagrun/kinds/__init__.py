@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagrun.core.model import Action, Task
-from dagrun.kinds import approval, container, noop, shell, wait, workflow
+from dagrun.kinds import approval, container, noop, shell, subdag, wait, workflow
 from dagrun.kinds.kind import Kind
 
 #: By name. Where a task has keys of several kinds, it is of the last of these: an image with a script is a container.
 KINDS: dict[str, Kind[Any]] = {
     kind.name: kind
-    for kind in (workflow.KIND, shell.KIND, container.KIND, approval.KIND, wait.KIND, noop.KIND)
+    for kind in (workflow.KIND, shell.KIND, container.KIND, approval.KIND, wait.KIND, subdag.KIND, noop.KIND)
 }
 
 
@@ -24,6 +24,11 @@ def kind_of(task: Task) -> Kind[Any]:
 def workflow_of(task: Task) -> str | None:
     """The registered workflow that a task calls, if it calls one."""
     return kind_of(task).workflow(task.action)
+
+
+def child_of(task: Task) -> str | None:
+    """The DAG that a task runs as a child run, as it is written, if it runs one."""
+    return kind_of(task).child(task.action)
 
 
 def action_keys() -> tuple[str, ...]:

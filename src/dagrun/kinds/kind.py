@@ -40,6 +40,12 @@ class PreparedBody(Value):
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+class ChildRun(Value):
+    """Another DAG to run, given by path or name."""
+
+    dag: str
+
+
 class Wait(Value, kw_only=True):
     """No body: the task waits for a person (`prompt`), a signal, a moment, or a file.
 
@@ -58,7 +64,7 @@ class Wait(Value, kw_only=True):
 
 
 #: What starting a task gives, for the engine to match on.
-Started = PreparedBody | Wait
+Started = PreparedBody | Wait | ChildRun
 
 
 def _no_fields() -> Mapping[str, Any]:
@@ -87,10 +93,14 @@ class Kind(Value, Generic[ActionT], kw_only=True):
     fields: Callable[[], Mapping[str, Any]] = _no_fields
     #: The registered workflow that an action calls, if it calls one.
     workflow: Callable[[ActionT], str | None] = lambda _: None
+    #: The DAG, by path or name, that an action runs as a child run, if it runs one; it may hold a `${{ }}`.
+    child: Callable[[ActionT], str | None] = lambda _: None
     #: Whether a task of this kind can fail although all its expressions have values.
     can_fail: bool = True
     #: Whether the parameters of the task also reach it as environment variables.
     params_in_environment: bool = False
+    #: Keys of a task that would have no effect on a task of this kind: they are errors.
+    meaningless: tuple[str, ...] = ()
 
 
 @contextmanager

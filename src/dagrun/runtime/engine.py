@@ -14,6 +14,7 @@ from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
     CheckFile,
+    Decision,
     EndGroup,
     EndWait,
     EvaluateCondition,
@@ -49,6 +50,7 @@ from dagrun.kinds.kind import Wait
 from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
+from dagrun.runtime.child_runs import ChildRuns, ChildWork, PreparedChild
 from dagrun.runtime.run_end import end_event, pause_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
@@ -65,6 +67,8 @@ class Engine:
     Each turn decides everything there is to decide, writes the events, and only then starts attempts: an attempt is on
     record before it can have an effect. `chance` gives numbers from 0 to 1 for the jitter of retries; `listener` is called
     with each event and the state after it. `cancel_timeout`: seconds after a request to cancel in which attempts must end.
+    `children` drives child runs. A child run has `on_idle`, which is called with whether only a person or another program
+    can continue it: such a run is paused by the run above it.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class Engine:
         listener: Listener | None = None,
         cancel_timeout: float = 10.0,
         masker: Masker | None = None,
+        children: ChildRuns | None = None,
+        on_idle: Callable[[bool], None] | None = None,
     ) -> None:
         self.state = state
         self.writer = writer
@@ -90,7 +96,12 @@ class Engine:
         self._cancel_timeout = cancel_timeout
         self._masker = masker or Masker(())
         self._wake = asyncio.Event()
-        self._attempts = ActiveAttempts(executor, self._wake.set)
+        self._attempts = ActiveAttempts(executor, self._wake.set, children)
+        self._children = children
+        self._on_idle = on_idle
+        self._shares = (
+            (children.slots.share(self._wake.set), children.live.share(self._wake.set)) if children else None
+        )
         self._own_requests: deque[Request] = deque()
         self._inbox_is_due = False
         self._abandoned: list[str] = []
@@ -100,9 +111,16 @@ class Engine:
 
         Raises RecordError when an event cannot be recorded. The caller closes the executor.
         """
-        for event in first:
-            self.record(event)
-        await self.executor.open(self.writer.directory, self.writer.bodies_lock)
+        try:
+            for event in first:
+                self.record(event)
+            await self.executor.open(self.writer.directory, self.writer.bodies_lock)
+            return await self._turns()
+        finally:
+            for share in self._shares or ():
+                share.close()
+
+    async def _turns(self) -> RunState:
         while True:
             self._decide()
             self.writer.flush()
@@ -149,12 +167,32 @@ class Engine:
             self.writer.flush()
         return found
 
+    def take_tree_requests(self) -> bool:
+        """The same for this run and all runs below it."""
+        found = self.take_requests()
+        found = (self._children is not None and self._children.take_requests()) or found
+        if found:
+            self._wake.set()
+        return found
+
+    def pause(self) -> None:
+        """End the stretch of a child run that is idle."""
+        now = self.clock.now()
+        if isinstance(decision := self._next_decision(now), Pause):
+            self._pause(decision, now)
+            self.writer.flush()
+            self._wake.set()
+
     def record(self, event: Event) -> None:
         """Write an event to the journal, fold it into the state, pass it to the listener; its secrets are masked first."""
         if self._masker:
             event = masked(event, self._masker)
         self.writer.append(event)
         self.state.apply(event)
+        if self._shares is not None:
+            slots, live = self._shares
+            slots.update(self.state.frontier.running)
+            live.update(self.state.frontier.child_runs)
         if self._listener is not None:
             self._listener(event, self.state)
 
@@ -182,8 +220,10 @@ class Engine:
     def _decide(self) -> None:
         # With one attempt at a time the order is that of the file, and a prefetched one would come before what gets ready first.
         frontier = self.state.frontier
-        frontier.may_prefetch = self._attempts.can_prefetch and frontier.max_parallel > 1
-        while (decision := decide(self.state, now := self.clock.now())) is not None:
+        frontier.may_prefetch = (
+            self._attempts.can_prefetch and frontier.max_parallel > 1 and self._children is None
+        )
+        while (decision := self._next_decision(now := self.clock.now())) is not None:
             match decision:
                 case Start():
                     self._start(decision, now)
@@ -202,7 +242,7 @@ class Engine:
                     )  # fmt: skip
                 case Stop(node, reason):
                     frontier.stop_requested(node.index, reason)
-                    self._attempts.stop(node)
+                    self._attempts.stop(node, reason)
                 case EvaluateCondition(node):
                     self._evaluate_condition(node, now)
                 case Expand(node):
@@ -217,19 +257,56 @@ class Engine:
                     self._expire(node, now)
                 case EndWait(node):
                     self.record(wait_end(self.state, node, now, self._chance()))
+                case Pause() if self._on_idle is not None:
+                    self._on_idle(True)
+                    return
                 case Pause():
-                    if not self.take_requests():
-                        self.record(pause_event(self.state, decision, now))
+                    if not self.take_tree_requests():
+                        self._pause(decision, now)
                 case Finish():
                     self._finish(decision, now)
                 case _:
                     assert_never(decision)
+        if self._on_idle is not None:
+            self._on_idle(False)
+
+    def _pause(self, pause: Pause, now: float) -> None:
+        """End the stretch, those of the child runs first: their tasks wait from now on."""
+        paused = {} if self._children is None else self._children.pause()
+        for task_id, run_id in paused.items():
+            node = self.state.nodes[self.state.index[task_id]]
+            self._attempts.forget_child(node)
+            self.record(
+                TaskWait(
+                    timestamp=now, task_id=task_id, attempt=self.state.tasks[node.index].attempt, kind=node.task.kind,
+                    child_run_id=run_id,
+                )
+            )  # fmt: skip
+        self.record(pause_event(self.state, pause, now))
+
+    def _next_decision(self, now: float) -> Decision | None:
+        """What to do next. Of shared slots only those can be taken that are free for this run."""
+        if self._shares is None:
+            return decide(self.state, now)
+        slots, live = self._shares
+        frontier = self.state.frontier
+        frontier.has_slot, frontier.may_open_run = slots.is_free, live.is_free
+        frontier.idle_child_runs = self._children.idle if self._children is not None else 0
+        decision = decide(self.state, now)
+        if decision is None:
+            slots.settle(wants=frontier.wants_slot())
+            live.settle(wants=frontier.wants_to_open_run())
+        return decision
 
     def _start(self, start: Start, now: float) -> None:
-        match self._prepare(start.node, start.attempt, now):
+        node = start.node
+        match self._prepare(node, start.attempt, now):
             case Work() as work:
-                self._attempts.start(start.node, work)
-                self.record(_start_event(start.node, start.attempt, now, start.waited_for))
+                self._attempts.start(node, work)
+                self.record(_start_event(node, start.attempt, now, start.waited_for))
+            case PreparedChild() as child:
+                self._attempts.start_child(node, child)
+                self.record(_start_event(node, start.attempt, now, start.waited_for, child.run_id))
             case Wait() as wait:
                 self.record(_wait_event(start, wait, now))
 
@@ -252,15 +329,23 @@ class Engine:
             self.state.frontier.prefetched(node.index)
             self._attempts.prefetch(node, work)
 
-    def _prepare(self, node: Node, number: int, now: float) -> Work | Wait | None:
+    def _prepare(self, node: Node, number: int, now: float) -> Work | PreparedChild | Wait | None:
         """The work of an attempt, or what the task waits for; None when it cannot be built, which fails the task."""
         task = node.task
         try:
             attempt = Attempt(run_id=self.writer.run_id, task_id=task.id, number=number, timeout=task.timeout)
-            return self._bodies.start(node, attempt, now)
+            work = self._bodies.start(node, attempt, now)
+            return self._child(node, work) if isinstance(work, ChildWork) else work
         except Exception as error:
             self._fail_before_start(node, error, now)
             return None
+
+    def _child(self, node: Node, work: ChildWork) -> PreparedChild:
+        """The child run of an attempt: the first one of a stretch continues that of the stretch before."""
+        assert self._children is not None
+        task = self.state.tasks[node.index]
+        is_first = work.attempt.number == task.attempts_before + 1
+        return self._children.prepare(work, task.child_run_id if is_first else None)
 
     def _expand(self, node: Node, now: float) -> None:
         task_id = node.task.id
@@ -361,11 +446,13 @@ def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _start_event(node: Node, number: int, now: float, waited_for: str | None) -> TaskStart:
+def _start_event(
+    node: Node, number: int, now: float, waited_for: str | None, child_run_id: str | None = None
+) -> TaskStart:
     task = node.task
     return TaskStart(
         timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
-        waited_for=waited_for,
+        child_run_id=child_run_id, waited_for=waited_for,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ class PreparedRun(Value):
     secrets: Mapping[str, str] = field(default_factory=dict)
     #: Whether it is only a part of what the document declares.
     partial: bool = False
-    #: What started it: `manual`, `schedule`, `rerun`, ...; and which schedule.
+    #: What started it: `manual`, `schedule`, `rerun`, `dag`, ...; and which schedule.
     trigger: str = "manual"
     schedule_id: str | None = None
     #: The minute of the fire.
@@ -36,6 +36,13 @@ class PreparedRun(Value):
     dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.
     deferred: frozenset[str] = frozenset()
+    #: Of a child run: the secrets of the runs above it, which it cannot read. They are masked and hidden in it too.
+    foreign_secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def masked_texts(self) -> tuple[str, ...]:
+        """The values of all secrets that may occur in it."""
+        return tuple(dict.fromkeys((*self.foreign_secrets.values(), *self.secrets.values())))
 
     def __repr__(self) -> str:
         return f"PreparedRun of {self.graph.dag.name!r}"  # no secrets in a traceback
@@ -43,7 +50,7 @@ class PreparedRun(Value):
     @property
     def masker(self) -> Masker:
         """Removes the secrets from all that is recorded or shown."""
-        return Masker(self.secrets.values())
+        return Masker(self.masked_texts)
 
     @property
     def recorded_params(self) -> Mapping[str, Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import assert_never
 
 from dagrun import encoding
 from dagrun.core.graph import Node
@@ -13,9 +14,10 @@ from dagrun.core.state import RunState
 from dagrun.core.variants import MAX_VARIANTS, variant_id
 from dagrun.core.work import Attempt, Blob, Json, Outputs, ServiceBody, Work
 from dagrun.kinds import kind_of
-from dagrun.kinds.kind import PreparedBody, StartContext, Wait, located
+from dagrun.kinds.kind import ChildRun, PreparedBody, StartContext, Wait, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
+from dagrun.runtime.child_runs import ChildWork
 from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
@@ -44,10 +46,11 @@ class WorkBuilder:
         self.settings = settings
         self.state = state
         outside = encoding.environment() if environment is None else environment
-        outside = {name: text for name, text in outside.items() if name not in prepared.secrets}
+        hidden = {**prepared.foreign_secrets, **prepared.secrets}
+        outside = {name: text for name, text in outside.items() if name not in hidden}
         self._scope = ExpressionScope(prepared, state, run_id, outside, read_outputs, artifacts)
         self._environment = EnvironmentLayers(prepared, self._scope)
-        self._unset, self._masks = tuple(prepared.secrets), tuple(prepared.secrets.values())
+        self._unset, self._masks = tuple(hidden), prepared.masked_texts
         self._masker = prepared.masker
         self._directories: dict[str, Path] = {}
 
@@ -87,7 +90,7 @@ class WorkBuilder:
         masked: Sequence[Json] = self._masker.value(items)
         return masked
 
-    def start(self, node: Node, attempt: Attempt, now: float) -> Work | Wait:
+    def start(self, node: Node, attempt: Attempt, now: float) -> Work | ChildWork | Wait:
         """All that an attempt needs, or what the task waits for."""
         of_run, of_task = self._environment.of_run(), self._environment.of_task(node)
         env = {**of_run, **of_task}
@@ -99,11 +102,16 @@ class WorkBuilder:
             lambda text: self._directory(node, env) / Path(text).expanduser(),
             self.settings.approval_expires_h * 3600,
         )
-        match kind_of(node.task).start(node.task.action, context):
-            case PreparedBody() as started:
+        started = kind_of(node.task).start(node.task.action, context)
+        match started:
+            case PreparedBody():
                 return self._work(node, attempt, started, of_run, of_task)
-            case Wait() as wait:
-                return self._wait(node, wait)
+            case Wait():
+                return self._wait(node, started)
+            case ChildRun(dag):
+                return ChildWork(attempt, dag, self._params(node, env), self._upstream(node))
+            case _:
+                assert_never(started)
 
     def _wait(self, node: Node, wait: Wait) -> Wait:
         """A wait that can be recorded, with the timeout of its task."""
@@ -119,15 +127,11 @@ class WorkBuilder:
         of_task: Mapping[str, str],
     ) -> Work:  # fmt: skip
         task, env = node.task, {**of_run, **of_task}
-        params = task.params
-        if params:
-            with located("params"):
-                params = self._scope.render(params, node, env)
         return Work(
             attempt=attempt,
             body=started.body,
             services=self._services(node, env) if task.services else (),
-            params=params,
+            params=self._params(node, env),
             upstream=self._upstream(node),
             env=of_run,
             own_env={**of_task, **started.variables} if started.variables else of_task,
@@ -144,6 +148,13 @@ class WorkBuilder:
         return {name: self._scope.render(value, None, env) for name, value in declared.items()}
 
     # --- the parts of an attempt's work --------------------------------------------------------------------
+
+    def _params(self, node: Node, env: Mapping[str, str]) -> Mapping[str, Json]:
+        params = node.task.params
+        if params:
+            with located("params"):
+                params = self._scope.render(params, node, env)
+        return params
 
     def _upstream(self, node: Node) -> dict[str, Outputs]:
         """The outputs of the dependencies that succeeded, by id; those of a group are of its variants that did."""

@@ -33,11 +33,13 @@ from dagrun.errors import (
 from dagrun.run_layout import RunLayout, file_name
 from dagrun.storage import disk, jsonl, lock, recorded_dag
 from dagrun.storage.inbox import Inbox
-from dagrun.storage.run_store import is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id, outputs_document
 from dagrun.storage.tail import FileTail
 
 PATIENCE = 10.0  # seconds to wait for the last process of a run whose owner died
 _BEGUN = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"')  # the start of a journal
+_OF_A_CHILD = b'"trigger":"dag"'  # in the start of the journal of a child run; quotes in texts are escaped
+_HEAD = 1024  # bytes of a journal, more than what comes before that can have
 _MADE = re.compile(r"(\d{8}-\d{6})-([0-9a-f]{3})[0-9a-f]{3}\Z")  # an id made by dagrun contains its time
 _FILES_BEFORE_DAG = {"lock", "logs", "outputs", "dag.tmp", "inbox"}
 
@@ -119,8 +121,8 @@ class FileRuns:
                     raise _taken(run_id) from None
             return name
 
-    def ids(self, since: float | None = None) -> Iterator[str]:
-        """The id of every run that has a DAG or events, the one that began last first."""
+    def ids(self, since: float | None = None, *, children: bool = True) -> Iterator[str]:
+        """The id of every run that has a DAG or events, the one that began last first; child runs only if they are wanted."""
         try:
             fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -130,13 +132,17 @@ class FileRuns:
         try:
             names = [name for name in os.listdir(fd) if is_run_id(name)]  # noqa: PTH208 - opened once
             least = "" if since is None else to_rfc3339(math.floor(since * 1000) / 1000)
-            found = [(begun, name) for name in names if (begun := self._begun(name, fd)) and begun >= least]
+            found = []
+            for name in names:
+                begun, is_child = self._begun(name, fd)
+                if begun and begun >= least and (children or not is_child):
+                    found.append((begun, name))
         finally:
             os.close(fd)
         return (name for _, name in sorted(found, reverse=True))
 
-    def _begun(self, name: str, directory_fd: int | None = None) -> str:
-        """When a run began, from the first bytes of its journal. Empty when there is no such run.
+    def _begun(self, name: str, directory_fd: int | None = None) -> tuple[str, bool]:
+        """When a run began, from the first bytes of its journal, and whether it is a child run. Empty when there is no such run.
 
         Listing calls it once for every run there ever was, so it opens by name below `directory_fd`, without Path objects.
         """
@@ -144,14 +150,14 @@ class FileRuns:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory_fd)
             try:
-                head = os.read(fd, 64)
+                head = os.read(fd, _HEAD)
             finally:
                 os.close(fd)
         except OSError:
             head = b""
         if match := _BEGUN.match(head):
-            return match[1].decode()
-        return _created_at(self.directory / name, name, is_run=bool(head))
+            return match[1].decode(), _OF_A_CHILD in head
+        return _created_at(self.directory / name, name, is_run=bool(head)), False
 
     def has(self, run_id: str) -> bool:
         """Whether there is such a run."""
@@ -159,7 +165,7 @@ class FileRuns:
             return False
         directory = self.directory / run_id
         is_closed = os.path.isdir(directory) and not os.access(directory, os.X_OK)  # noqa: PTH112 - never raises
-        return is_closed or bool(self._begun(run_id))
+        return is_closed or bool(self._begun(run_id)[0])
 
     def read(self, run_id: str) -> RunRecord:
         """One run: its DAG and its events."""
@@ -313,10 +319,16 @@ class FileRun:
 
     def store_items(self, task_id: str, items: Sequence[Json]) -> Blob | None:
         """Write the list of a for_each to a file if it is too large for an event."""
-        data = items_document(items)
+        return self._store(items_document(items), f"{file_name(task_id)}.items.json")
+
+    def store_outputs(self, task_id: str, attempt: int, outputs: Mapping[str, Json]) -> Blob | None:
+        """Write outputs of a child run to a file if they are too large for an event."""
+        return self._store(outputs_document(outputs), f"{file_name(task_id)}.{attempt}.json")
+
+    def _store(self, data: bytes | None, name: str) -> Blob | None:
         if data is None:
             return None
-        path = self.layout.outputs / f"{file_name(task_id)}.items.json"
+        path = self.layout.outputs / name
         try:
             self._write_whole(path, data)
         except OSError as error:

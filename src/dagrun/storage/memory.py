@@ -15,7 +15,7 @@ from dagrun.core.requests import Request
 from dagrun.core.work import Blob, Json
 from dagrun.errors import DamagedError, NotFoundError, RefusedError, UsageError
 from dagrun.run_layout import RunLayout
-from dagrun.storage.run_store import is_run_id, items_document, new_run_id
+from dagrun.storage.run_store import is_run_id, items_document, new_run_id, outputs_document
 
 
 class MemoryRuns:
@@ -52,9 +52,13 @@ class MemoryRuns:
         """Leave a request for the owner of a run."""
         self._run(run_id).pending_requests.append(request)
 
-    def ids(self, since: float | None = None) -> Iterator[str]:
-        """Every run's id, the one that began last first."""
-        found = [(run.begun, i, name) for i, (name, run) in enumerate(self.runs.items())]
+    def ids(self, since: float | None = None, *, children: bool = True) -> Iterator[str]:
+        """Every run's id, the one that began last first; without child runs if they are not wanted."""
+        found = [
+            (run.begun, i, name)
+            for i, (name, run) in enumerate(self.runs.items())
+            if children or not run.is_child
+        ]
         return (name for begun, _, name in sorted(found, reverse=True) if since is None or begun >= since)
 
     def has(self, run_id: str) -> bool:
@@ -158,6 +162,11 @@ class MemoryRun:
         """When it began: the time of its first event, or of its creation."""
         return from_rfc3339(json.loads(self.journal[0])["timestamp"]) if self.journal else self._made
 
+    @property
+    def is_child(self) -> bool:
+        """Whether it is a task of another run."""
+        return bool(self.journal) and json.loads(self.journal[0]).get("trigger") == "dag"
+
     def begin(self, dag: Dag | None = None) -> None:
         """Prepare to record events."""
         if dag is not None:
@@ -190,6 +199,14 @@ class MemoryRun:
             return None
         self.files[task_id] = {"items": items}
         return Blob(task_id, len(data), "")
+
+    def store_outputs(self, task_id: str, attempt: int, outputs: Mapping[str, Json]) -> Blob | None:
+        """Keep outputs that would be written to a file."""
+        data = outputs_document(outputs)
+        if data is None:
+            return None
+        self.files[f"{task_id}.{attempt}"] = outputs
+        return Blob(f"{task_id}.{attempt}", len(data), "")
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
         """A list that was kept by `store_items`."""

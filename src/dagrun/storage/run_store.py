@@ -36,6 +36,12 @@ def items_document(items: Sequence[Json]) -> bytes | None:
     return data if len(data) > INLINE_BYTES else None
 
 
+def outputs_document(outputs: Mapping[str, Json]) -> bytes | None:
+    """The outputs of a task as the content of a file; None if they are small enough for an event."""
+    data = json.dumps(outputs).encode()
+    return data if len(data) > INLINE_BYTES else None
+
+
 class RunWriter(Protocol):
     """A run, as its owner writes it: nobody else appends to its journal."""
 
@@ -70,6 +76,10 @@ class RunWriter(Protocol):
 
         `read_outputs` returns it under the key `items`.
         """
+        ...
+
+    def store_outputs(self, task_id: str, attempt: int, outputs: Mapping[str, Json]) -> Blob | None:
+        """Write the outputs of a child run to a file if they are too large for an event, else return None. Raises RecordError."""
         ...
 
     def read_outputs(self, blob: Blob) -> Mapping[str, Json]:
@@ -146,8 +156,11 @@ class RunStore(Protocol):
         """Leave a request for the owner of a run. Raises NotFoundError, RecordError."""
         ...
 
-    def ids(self, since: float | None = None) -> Iterator[str]:
-        """The id of every run, the one that began last first; with `since` only those that began then or later."""
+    def ids(self, since: float | None = None, *, children: bool = True) -> Iterator[str]:
+        """The id of every run, the one that began last first; with `since` only those that began then or later.
+
+        Without `children` child runs are left out.
+        """
         ...
 
     def has(self, run_id: str) -> bool:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from dagrun.core.graph import Graph, Node
 from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.variants import base_id
 from dagrun.core.work import Json
-from dagrun.kinds import kind_of
+from dagrun.kinds import child_of, kind_of
 from dagrun.views.estimate import Estimate
 from dagrun.views.wording import clock, count, elided, plain, seconds
 
 #: How many names of a path or a list are shown as text; JSON has them all.
 _MAX_NAMES: Final = 20
+#: The graphs of the DAGs that tasks run, and that the tasks of these run, by the name or path that is written.
+ChildGraphs = Mapping[str, Graph]
 
 
 def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
@@ -49,8 +52,8 @@ def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
         yield from elided([line for _, line in several], _MAX_NAMES)
 
 
-def as_json(plan: Estimate) -> dict[str, Json]:
-    """The shape of `plan -o json` and of `run --dry-run -o json`."""
+def as_json(plan: Estimate, children: ChildGraphs = MappingProxyType({})) -> dict[str, Json]:
+    """The shape of `plan -o json` and of `run --dry-run -o json`. `children` are the graphs of child runs, by task."""
     graph = plan.graph
     ids = [node.task.id for node in graph.nodes]
     return {
@@ -65,6 +68,7 @@ def as_json(plan: Estimate) -> dict[str, Json]:
                 "expected_seconds": plan.medians[node.index],
                 "expected_skip": plan.skips.get(node.index),
                 **_of_group(graph, node),
+                **_of_child(node.task, children),
             }
             for node in graph.nodes
         ],
@@ -87,8 +91,29 @@ def _of_group(graph: Graph, node: Node) -> dict[str, Json]:
     return {} if node.variant is None else {"group": graph.nodes[node.variant.group].task.id}
 
 
-def as_text(plan: Estimate, now: float) -> str:
-    """The plan for people; `now` is when the run would start."""
+def _of_child(task: Task, children: ChildGraphs) -> dict[str, Json]:
+    """The additional fields of a task that runs another DAG: that DAG, and its tasks as far as they are known."""
+    named = child_of(task)
+    if named is None:
+        return {}
+    graph = children.get(named)
+    if graph is None:
+        return {"dag": named}
+    tasks = [
+        {
+            "id": each.id,
+            "kind": each.kind,
+            "depends_on": [need.task for need in each.needs],
+            "trigger": str(each.trigger),
+            **_of_child(each, children),
+        }
+        for each in graph.dag.tasks
+    ]
+    return {"dag": named, "tasks": tasks}
+
+
+def as_text(plan: Estimate, now: float, children: ChildGraphs = MappingProxyType({})) -> str:
+    """The plan for people; `now` is when the run would start. `children` are the graphs of child runs, by name."""
     graph, waves = plan.graph, plan.graph.waves()
     lines = [
         f"PLAN: DAG '{graph.dag.name}'",
@@ -97,8 +122,27 @@ def as_text(plan: Estimate, now: float) -> str:
     ]
     for number, wave in enumerate(waves, start=1):
         together = f" ({len(wave)} in parallel)" if len(wave) > 1 else ""
-        lines += ["", f"Wave {number}{together}:", *_short(_task_line(plan, i) for i in wave)]
+        lines += ["", f"Wave {number}{together}:", *_short(_with_child(plan, i, children) for i in wave)]
     return "\n".join([*lines, "", *_expectations(plan, now)])
+
+
+def _with_child(plan: Estimate, i: int, children: ChildGraphs) -> tuple[Task, str]:
+    """The line of a task; below it those of the DAG that it runs."""
+    task, line = _task_line(plan, i)
+    return task, "\n".join([line, *_child_lines(task, children, "    ")])
+
+
+def _child_lines(task: Task, children: ChildGraphs, indent: str) -> Iterator[str]:
+    graph = children.get(child_of(task) or "")
+    if graph is None:
+        return
+    tasks = graph.dag.tasks
+    for each in tasks[:_MAX_NAMES]:
+        needs = ", ".join(_need(each, need) for need in each.needs) or "none"
+        yield f"{indent}{each.id} ({plain(_label(each), 80)}, depends_on: {needs})"
+        yield from _child_lines(each, children, indent + "  ")
+    if len(tasks) > _MAX_NAMES:
+        yield f"{indent}... and {count(len(tasks) - _MAX_NAMES, 'more task')}"
 
 
 def _task_line(plan: Estimate, i: int) -> tuple[Task, str]:

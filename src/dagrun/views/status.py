@@ -56,6 +56,8 @@ class TaskView(Value, kw_only=True):
     duration: float | None
     error: str | None
     outputs: Outputs
+    #: Of a task that runs another DAG: its child run.
+    child_run_id: str | None = None
     #: Whether it failed and its failure is tolerated.
     tolerated: bool = False
     #: Of a variant: the task that it is a variant of.
@@ -80,6 +82,7 @@ class TaskView(Value, kw_only=True):
             "duration_seconds": self.duration,
             "error": self.error,
             "outputs": outputs,
+            **({} if self.child_run_id is None else {"run_id": self.child_run_id}),
             **({} if self.group is None else {"group": self.group}),
             **({} if self.variants is None else self.variants.to_json()),
             **({} if self.wait is None else {"wait": self.wait.to_json()}),
@@ -100,6 +103,8 @@ class RunView(Value, kw_only=True):
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    #: Of a child run: the run whose task it is.
+    parent_run_id: str | None = None
     #: Of a run that was resumed: when its present stretch began; `duration` counts from then.
     resumed_at: float | None = None
     cancel: CancelRequested | None = None
@@ -138,6 +143,8 @@ class RunView(Value, kw_only=True):
             "duration_seconds": self.duration,
             "counts": self.counts(),
         }
+        if self.parent_run_id is not None:
+            shape["parent_run_id"] = self.parent_run_id
         if self.corrupt:
             shape["damaged_lines"] = self.corrupt
         if self.resumed_at is not None:
@@ -190,6 +197,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         reason=str(state.reason) or _why_paused(state, tasks),
         params=dict(state.start.params) if state.start else {},
         outputs=dict(state.outputs),
+        parent_run_id=parent_of(state),
         cancel=state.cancel,
         cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,
@@ -199,6 +207,11 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         tasks=tasks,
         corrupt=corrupt,
     )
+
+
+def parent_of(state: RunState) -> str | None:
+    """The run whose task a run is; None: it is no child run."""
+    return state.start.parent_run_id if state.start is not None and state.start.trigger == "dag" else None
 
 
 def _why_paused(state: RunState, tasks: Sequence[TaskView]) -> str:
@@ -243,6 +256,7 @@ def _task_view(state: RunState, i: int, now: float | None) -> TaskView:
         outputs=task.outputs
         if node.members is None
         else by_output((key, each) for key, each in outputs.items() if not isinstance(each, Blob)),
+        child_run_id=task.child_run_id,
         tolerated=node.task.tolerates(task.exit_code) and status in (Status.FAILED, Status.TIMED_OUT),
         wait=wait,
         group=None if node.variant is None else state.nodes[node.variant.group].task.id,

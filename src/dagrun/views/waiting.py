@@ -42,6 +42,8 @@ class WaitView(Value, kw_only=True):
             what = plain(wait.prompt or "")
         elif wait.signal is not None:
             what = f"signal '{wait.signal}'"
+        elif wait.child_run_id is not None:
+            what = f"child run {wait.child_run_id}"
         else:
             what = (
                 f"file {plain(wait.file)}" if wait.file is not None else f"until {shown_moment(wait.until)}"
@@ -64,6 +66,7 @@ class WaitView(Value, kw_only=True):
             "signal": wait.signal,
             "until": wait.until,
             "file": wait.file,
+            "child_run_id": wait.child_run_id,
             "expires_at": wait.expires_at,
         }
         return {name: value for name, value in shape.items() if value is not None} | {"expired": self.expired}
@@ -115,6 +118,8 @@ def _reason(task: TaskState, wait: TaskWait, *, expired: bool) -> str:
             return "WaitingForApproval"
         case None if wait.signal is not None:
             return "WaitingForSignal"
+        case None if wait.child_run_id is not None:
+            return "WaitingForChildRun"
         case None:
             return "WaitingForFile" if wait.file is not None else "WaitingForTime"
     return "Signalled"
@@ -136,7 +141,10 @@ def next_steps(run_id: str, waits: Iterable[tuple[str, WaitView]]) -> Iterator[s
     asking = [(task_id, each) for task_id, each in waits if each.wait.is_for_someone]
     for task_id, each in asking[:_MAX_EXPLAINED]:
         quoted = shlex.quote(task_id)
-        if each.answer or each.expired:
+        if each.wait.child_run_id is not None:
+            yield f"{task_id} waits for its child run, which waits for an answer:"
+            yield f"  dagrun status {each.wait.child_run_id}"
+        elif each.answer or each.expired:
             yield f"{task_id}: {each.text}"
             yield f"  dagrun resume {run_id}"
         elif each.wait.is_approval:

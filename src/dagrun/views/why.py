@@ -28,6 +28,9 @@ class Why(Value, kw_only=True):
     chain: tuple[Link, ...]
     #: The task whose output may help: the one that failed first; empty when there is none.
     look_at: str = ""
+    #: Of a task that runs another DAG: its child run; and why that is as it is, if it has not succeeded.
+    child_run_id: str | None = None
+    below: Why | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The shape of `why -o json`."""
@@ -38,6 +41,8 @@ class Why(Value, kw_only=True):
             "reason": self.reason,
             "chain": [link.to_json() for link in self.chain],
             "summary": self.summary,
+            **({} if self.child_run_id is None else {"child_run_id": self.child_run_id}),
+            **({} if self.below is None else {"below": self.below.to_json()}),
         }
 
     def to_text(self, now: float) -> str:
@@ -48,8 +53,17 @@ class Why(Value, kw_only=True):
         lines = [f"  {time.rjust(width)}  {link.text}" for time, link in zip(times, self.chain, strict=True)]
         words = f"{self.run_id} {shlex.quote(self.look_at)}"  # the id of a variant has brackets
         hint = [f"`dagrun logs {words}` shows what {self.look_at} printed."]
+        below = (
+            [] if self.below is None else ["", f"In child run {self.below.run_id}:", self.below.to_text(now)]
+        )
         return "\n".join(
-            [self.summary, "", *elided(lines, _MAX_LINES), *(["", *hint] if self.look_at else [])]
+            [
+                self.summary,
+                "",
+                *elided(lines, _MAX_LINES),
+                *(["", *hint] if self.look_at and self.below is None else []),
+                *below,
+            ]
         )
 
 
@@ -66,4 +80,5 @@ def explain(record: RunRecord, task_id: str, now: float, log_end: LogEnd = lambd
         summary=" <- ".join(elided(explanation.steps, _MAX_STEPS)),
         chain=(*explanation.present, *explanation.recorded()),
         look_at=explanation.look_at,
+        child_run_id=task.child_run_id,
     )

@@ -136,6 +136,6 @@ def test_a_dag_start_is_the_line_that_scripts_know() -> None:
     )
     assert encoder().encode(event)[1].decode() == (
         '{"timestamp":"2025-10-03T10:00:00.000Z","event":"dag_start","run_id":"20251003-100000-7f3a9c",'
-        '"dag_name":"the \\"daily\\" one","tenant":"local-dev","task_count":2,"dag_path":"a.yaml",'
-        '"dag_hash":"ff","params":{},"trigger":"manual","max_parallel":4}\n'
+        '"dag_name":"the \\"daily\\" one","tenant":"local-dev","trigger":"manual","task_count":2,"dag_path":"a.yaml",'
+        '"dag_hash":"ff","params":{},"max_parallel":4}\n'
     )

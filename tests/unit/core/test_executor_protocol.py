@@ -1,4 +1,4 @@
-"""Prefetching is optional: an executor of four methods is enough for the engine."""
+"""Prefetching is optional: an executor of five methods is enough for the engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.harness import task
 
 
 class Plain:
-    """The four methods."""
+    """The five methods."""
 
     def __init__(self) -> None:
         self.inner = InlineExecutor()
@@ -31,6 +31,9 @@ class Plain:
 
     def stop(self, attempt: Attempt, *, now: bool = False) -> None:
         self.inner.stop(attempt, now=now)
+
+    def leave(self, directory: Path) -> None:
+        """Nothing to forget."""
 
     async def close(self) -> None:
         """Nothing to end."""

@@ -31,6 +31,10 @@ class Locations(Protocol):
         """The action of the task: the name of a workflow, a script."""
         ...
 
+    def text(self, task: int, path: Path) -> Path:
+        """A text of the task's action, which most dialects have at `path` below the task."""
+        ...
+
     def script(self, task: int, number: int) -> Path:
         """One of the commands of a task."""
         ...

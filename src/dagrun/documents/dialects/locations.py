@@ -25,7 +25,7 @@ class DialectKeys(Value, kw_only=True):
     entry: str
     trigger: str
     params: str
-    #: The keys with which only this dialect calls a registered workflow, and whether a task may have no action.
+    #: The action keys that only this dialect has, and whether a task may have no action.
     calls: tuple[str, ...] = ()
     idle: bool = False
     #: Keys of later versions, with their features.
@@ -63,6 +63,9 @@ class NodeLocations:
         if word is None:
             return path
         return (*path, word, "name") if isinstance(node[word], dict) else (*path, word)
+
+    def text(self, task: int, path: Path) -> Path:
+        return (*self.task(task), *path) if path[0] in self.nodes[task][1] else self.action(task)
 
     def script(self, task: int, number: int) -> Path:
         path, node = self.nodes[task]

@@ -39,9 +39,6 @@ AnyBody = TypeVar("AnyBody", bound=shared_models.BodyModel)
 
 NOTHING: Mapping[str, Any] = {}
 SCRIPTS = frozenset({"run", "commands"})
-#: Synonyms for the call of a registered function.
-_CALLS = frozenset({"workflow_ref", "toolRef", "agentRef"})
-_LATER_ACTIONS = frozenset({"dag", "orchestrationRef"})
 _TIMEOUTS = frozenset({"timeout", "timeoutSeconds"})
 #: Keys that most tasks do not have.
 _RARE_KEYS = frozenset(
@@ -309,6 +306,8 @@ class DocumentReader:
     def _check(self, i: int, model: shared_models.BodyModel) -> None:
         path, node = self.locations.nodes[i]
         actions = self._actions(node, path)
+        if len(actions) == 1:
+            self._meaningless(node, path, actions[0])
         if "retry" in node:
             self.check_retry_keys(node, path)
         if model.approval is not None:
@@ -325,12 +324,12 @@ class DocumentReader:
         actions = [word for word in choice if word in node]
         if "image" in actions and not SCRIPTS.isdisjoint(actions):
             actions.remove("image")
-        if not actions and not self.keys.idle and _LATER_ACTIONS.isdisjoint(node):
+        if not actions and not self.keys.idle:
             strange = bool(node) and self._task_keys.isdisjoint(node)
             if not strange and self.intended_keys(node).isdisjoint(choice) and self.unread.isdisjoint(choice):
                 hint = f"give it one of {', '.join(map(repr, choice))}"
                 self.error(path, f"the {noun} has no action", "no-action", suggestion=hint)
-        elif len(actions) > 1 and _CALLS.issuperset(actions):
+        elif len(actions) > 1 and len({*map(shared_models.action_key, actions)}) == 1:
             one, other = [word for word in node if word in actions][:2]
             self.synonymous_keys((*path, other), one, other)
         elif len(actions) > 1:
@@ -353,6 +352,13 @@ class DocumentReader:
         retry = node.get("retry")
         if "retries" in node and isinstance(retry, dict) and "max_attempts" in retry:
             self.synonymous_keys((*path, "retries"), "retries", "retry.max_attempts")
+
+    def _meaningless(self, node: Mapping[str, Any], path: Path, action: str) -> None:
+        for word in shared_models.meaningless_with(action):
+            if word in node:
+                hint = f"a child run has its own document; pass values with '{self.keys.params}'"
+                message = f"'{word}' has no effect with '{action}'"
+                self.error((*path, word), message, "misplaced-key", suggestion=hint, key=True)
 
     def _misplaced(self, node: Mapping[str, Any], path: Path, actions: Sequence[str]) -> None:
         noun = self.keys.noun

@@ -279,6 +279,26 @@ class DocumentModel(StrictModel):
     outputs: dict[Name, Any] = Field({}, description="The outputs of the run, evaluated when it succeeds.")
 
 
+#: Action keys of one dialect, with those of all dialects that mean the same.
+_SAME_ACTION: Mapping[str, str] = {
+    "toolRef": "workflow_ref",
+    "agentRef": "workflow_ref",
+    "orchestrationRef": "dag",
+}
+
+
+def action_key(key: str) -> str:
+    """The action key of all dialects that means the same as this one."""
+    return _SAME_ACTION.get(key, key)
+
+
+@cache
+def meaningless_with(action: str) -> tuple[str, ...]:
+    """The keys of a task that have no effect with this action key."""
+    own = action_key(action)
+    return next((kind.meaningless for kind in kinds.KINDS.values() if own in kind.keys), ())
+
+
 # --- which keys can be combined, for the schema; `DocumentReader` checks the same and reports places ---
 
 ONE_SPELLING: JsonDict = {
@@ -325,5 +345,6 @@ def _one_action(*calls: str, idle: bool) -> list[JsonValue]:
         {"required": ["image"], **without(*alone, *scripts, "shell")},
     ]
     for key in alone:
-        choices.append({"required": [key], **without(*(each for each in every if each != key))})
+        others = (each for each in every if each != key)
+        choices.append({"required": [key], **without(*others, *meaningless_with(key))})
     return [*choices, without(*every)] if idle else choices

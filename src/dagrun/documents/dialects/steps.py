@@ -22,22 +22,21 @@ from dagrun.kinds.approval import PROMPT, ApprovalAction
 from dagrun.kinds.wait import WaitAction
 from dagrun.value import replace
 
-_LATER = {**LATER_TASK_KEYS, "orchestrationRef": "sub-orchestrations"}
 _KEYS = DialectKeys(
     noun="step", id="name", needs=("dependsOn",), entry="", trigger="trigger", params="with", idle=True,
-    calls=("toolRef", "agentRef"), later=_LATER,
+    calls=("toolRef", "agentRef", "orchestrationRef"), later=LATER_TASK_KEYS,
 )  # fmt: skip
 
-#: The action keys of each kind of step; those in `_LATER_KINDS` come with a later version.
+#: The action keys of each kind of step.
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "ToolRun": ("toolRef", "workflow_ref"),
     "AgentRun": ("agentRef", "workflow_ref"),
+    "SubOrchestration": ("orchestrationRef", "dag"),
     "ApprovalGate": ("approval",),
     "SignalWait": ("wait",),
     "Checkpoint": (),
     "MemoryOp": (),
 }
-_LATER_KINDS = ("SubOrchestration",)
 #: What a step of a kind does when no key says it: asks with its description, waits for the signal of its own name.
 _IMPLIED: Mapping[str, Callable[[Any], Action]] = {
     "ApprovalGate": lambda model: ApprovalAction(model.description or PROMPT),
@@ -53,6 +52,12 @@ class _ReferenceModel(StrictModel):
     """A reference by name."""
 
     name: Called = Field(description="The name.")
+
+
+class _DagReferenceModel(StrictModel):
+    """A reference to a DAG."""
+
+    name: str = Field(min_length=1, description="The name of the DAG, or the path of its document.")
 
 
 class _StepNodeModel(StrictModel):
@@ -75,6 +80,9 @@ class _StepNodeModel(StrictModel):
         None, description="Call the registered Python function with this name."
     )
     agentRef: _ReferenceModel | None = Field(None, description="The same, for an agent.")
+    orchestrationRef: _DagReferenceModel | None = Field(
+        None, description="Run the DAG with this name or path as a child run; the same as `dag`."
+    )
     policyRef: _ReferenceModel | None = Field(
         None, description="The policy of the step; kept, but not applied."
     )
@@ -271,6 +279,8 @@ class _StepsReader(DocumentReader):
         """The action that only this dialect writes; None: the keys of all dialects say it."""
         if ref := model.toolRef or model.agentRef:
             return read_action({"workflow_ref": ref.name})
+        if model.orchestrationRef:
+            return read_action({"dag": model.orchestrationRef.name})
         implied = _IMPLIED.get(model.kind or "")
         return implied(model) if implied and not any(word in node for word in self.keys.actions) else None
 
@@ -295,11 +305,8 @@ class _StepsReader(DocumentReader):
         if kind is None:
             return
         at = (*path, "kind")
-        if kind in _LATER_KINDS:
-            self.error(at, f"the kind '{kind}' is not supported yet", "not-supported-yet")
-            return
         if kind not in _KINDS:
-            known = (*_KINDS, *_LATER_KINDS)
+            known = tuple(_KINDS)
             message = f"'kind' must be one of {', '.join(known)}"
             self.error(at, message, "invalid-value", suggestion=did_you_mean(kind, known))
             return

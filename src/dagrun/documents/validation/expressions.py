@@ -100,7 +100,7 @@ class _ExpressionCheck:
             if isinstance(each, ScriptText):
                 yield from self._script(i, each, known, hidden)
             else:
-                yield from self._values(each.text, (*path, *each.path), known, hidden)
+                yield from self._values(each.text, locations.text(i, each.path), known, hidden)
 
     def _known(
         self,

@@ -55,6 +55,9 @@ class LocalExecutor:
         self.pool = Pool(self, root, self._mark, self._worker_name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._layout: RunLayout
+        #: Those of child runs, by the name of the directory, which is the id of the run.
+        self._child_layouts: dict[str, RunLayout] = {}
+        self._bodies_locks: dict[Path, Path] = {}  # by directory
         self._attempts: dict[tuple[str, str], RunningAttempt] = {}
         self._most_active = 0
         #: By the number of the request.
@@ -62,7 +65,6 @@ class LocalExecutor:
         self._copying: set[asyncio.Future[AttemptResult]] = set()
         self._requests: list[bytes] = []  # for commands, to be sent to the keeper together
         self._numbers = iter(range(1, 1 << 62))
-        self._bodies_lock: Path | None = None
         self._keeper_is_dead = False
         self._closed = False
 
@@ -80,16 +82,32 @@ class LocalExecutor:
         """
         import asyncio
 
-        self._layout = RunLayout(directory)
-        self._bodies_lock = bodies_lock
+        if self._loop is None:
+            self._layout = RunLayout(directory)
+        else:
+            self._child_layouts[directory.name] = RunLayout(directory)
         if bodies_lock is not None:
+            self._bodies_locks[directory] = bodies_lock
             try:
                 orphans.record(orphans.signature(self._mark, self._worker_name), bodies_lock)
             except OSError as error:
                 raise RecordError(f"cannot write {bodies_lock}: {error.strerror}") from error
-        self._loop = asyncio.get_running_loop()
-        self._attach_keeper()
-        self.pool.attach(self._loop)
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._attach_keeper()
+            self.pool.attach(self._loop)
+        elif bodies_lock is not None and not self._keeper_is_dead:
+            self.keeper.send({"op": "lock", "path": str(bodies_lock)})
+
+    def leave(self, directory: Path) -> None:
+        """Forget a child run; the keeper unlocks its file."""
+        self._child_layouts.pop(directory.name, None)
+        bodies_lock = self._bodies_locks.pop(directory, None)
+        if bodies_lock is not None:
+            # Nothing of that run is left, and what is said in it holds for the other runs of this executor too.
+            bodies_lock.unlink(missing_ok=True)
+            if not self._keeper_is_dead:
+                self.keeper.send({"op": "unlock", "path": str(bodies_lock)})
 
     def start(self, work: Work, done: Callable[[AttemptResult], None]) -> None:
         """Start an attempt."""
@@ -103,7 +121,8 @@ class LocalExecutor:
     def _add(
         self, work: Work, done: Callable[[AttemptResult], None], listener: PrefetchListener | None = None
     ) -> RunningAttempt:
-        paths = self._layout.attempt(work.attempt.task_id, work.attempt.number)
+        layout = self._child_layouts.get(work.attempt.run_id, self._layout)
+        paths = layout.attempt(work.attempt.task_id, work.attempt.number)
         attempt = RunningAttempt(work, paths, done, time.monotonic(), listener)
         self._attempts[key_of(work.attempt)] = attempt
         return attempt
@@ -253,8 +272,8 @@ class LocalExecutor:
 
     def _attach_keeper(self) -> None:
         assert self._loop is not None
-        if self._bodies_lock is not None:
-            self.keeper.send({"op": "lock", "path": str(self._bodies_lock)})
+        for path in self._bodies_locks.values():
+            self.keeper.send({"op": "lock", "path": str(path)})
         self.keeper.channel.attach(self._loop, self._receive_from_keeper)
 
     def _receive_from_keeper(self) -> None:

@@ -70,8 +70,9 @@ class Keeper:
         self.maskers: dict[int, Message | None] = {}
         #: When to kill what an ended leader has left behind, earliest first.
         self.kill_times: deque[tuple[float, _Leader]] = deque()
-        self.locks: list[int] = []
-        self.scratch_directories: list[str] = []
+        #: By path; the file is open as long as it is locked.
+        self.locks: dict[str, int] = {}
+        self.scratch_directories: dict[str, str] = {}
         self._spools = CommandSpools()
         self._unsent: list[bytes] = []  # messages of this turn
         self._leftovers: Leftovers
@@ -164,6 +165,8 @@ class Keeper:
                     processes.send_group(leader.pid, message["signal"])
             case "lock":
                 self._lock(message["path"])
+            case "unlock":
+                self._unlock(message["path"])
 
     def _fork_worker(self, message: Message) -> None:
         from dagrun.executors.local.worker import serve  # once for all workers; commands do not need it
@@ -270,9 +273,16 @@ class Keeper:
         """Lock a file for as long as bodies may be alive, so that nobody starts the run's next ones before."""
         with contextlib.suppress(OSError):  # a body has removed the run's directory: nobody can resume that
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            self.locks.append(fd)
+            self.locks[path] = fd
             fcntl.lockf(fd, fcntl.LOCK_EX)
-        self.scratch_directories.append(f"{path.rpartition('/')[0]}/scratch")
+        self.scratch_directories[path] = f"{path.rpartition('/')[0]}/scratch"
+
+    def _unlock(self, path: str) -> None:
+        """A child run has ended, and no body of it is left."""
+        self.scratch_directories.pop(path, None)
+        fd = self.locks.pop(path, None)
+        if fd is not None:
+            os.close(fd)
 
     def _send(self, message: Message, *fds: int) -> None:
         """Send a message, with all others of this turn if it has no descriptors."""
@@ -357,7 +367,7 @@ class Keeper:
 
     def _remove_scratch(self) -> None:
         """The files of attempts have parameters and outputs with secrets. If dagrun died, nobody else removes them."""
-        for path in self.scratch_directories:
+        for path in self.scratch_directories.values():
             shutil.rmtree(path, ignore_errors=True)
 
 

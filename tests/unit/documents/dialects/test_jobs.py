@@ -119,7 +119,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:6: error: the job has no action [no-action]
             2 |   a: {requires: [b]}
               |      ^
-          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait', 'dag'
         """,
     ),
     "a job that is text": (
@@ -240,14 +240,6 @@ WRONG: dict[str, tuple[str, str]] = {
             3 |   b: {run: x, depends_on: [a]}
               |               ^
           help: here it is 'requires'
-        """,
-    ),
-    "a word of a later version": (
-        "jobs:\n  a: {dag: other}",
-        """
-        dag.yaml:2:7: error: 'dag' (sub-DAGs) is not supported yet [not-supported-yet]
-            2 |   a: {dag: other}
-              |       ^
         """,
     ),
     "a job that is no ancestor": (

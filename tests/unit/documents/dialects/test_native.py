@@ -368,7 +368,7 @@ WRONG: dict[str, tuple[str, str]] = {
         dag.yaml:2:5: error: the task has no action [no-action]
             2 |   - id: a
               |     ^
-          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait'
+          help: give it one of 'workflow_ref', 'run', 'commands', 'image', 'approval', 'wait', 'dag'
         """,
     ),
     "two actions": (
@@ -638,7 +638,7 @@ def test_an_invalid_file_name_is_reported() -> None:
 
 
 LATER: list[tuple[str, Any, str]] = [
-    ("dag", "other", "sub-DAGs"),
+    ("target", "_any", "executors on many machines"),
 ]
 
 

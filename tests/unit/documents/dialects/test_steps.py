@@ -141,26 +141,26 @@ WRONG: dict[str, tuple[str, str]] = {
     "no such kind of step": (
         "steps:\n  - {name: a, kind: ToolRn}",
         """
-        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, ApprovalGate, SignalWait, Checkpoint, MemoryOp, SubOrchestration [invalid-value]
+        dag.yaml:2:21: error: 'kind' must be one of ToolRun, AgentRun, SubOrchestration, ApprovalGate, SignalWait, Checkpoint, MemoryOp [invalid-value]
             2 |   - {name: a, kind: ToolRn}
               |                     ^
           help: did you mean 'ToolRun'?
         """,
     ),
-    "a kind of a later version": (
+    "a child run without a DAG": (
         "steps:\n  - {name: a, kind: SubOrchestration}",
         """
-        dag.yaml:2:21: error: the kind 'SubOrchestration' is not supported yet [not-supported-yet]
+        dag.yaml:2:21: error: a step of the kind 'SubOrchestration' needs 'orchestrationRef' or 'dag' [missing-key]
             2 |   - {name: a, kind: SubOrchestration}
               |                     ^
         """,
     ),
-    "a word of a later version": (
-        "steps:\n  - {name: a, orchestrationRef: {name: b}}",
+    "two words for one child run": (
+        "steps:\n  - {name: a, orchestrationRef: {name: b}, dag: b}",
         """
-        dag.yaml:2:15: error: 'orchestrationRef' (sub-orchestrations) is not supported yet [not-supported-yet]
-            2 |   - {name: a, orchestrationRef: {name: b}}
-              |               ^
+        dag.yaml:2:44: error: 'orchestrationRef' and 'dag' mean the same; keep one [two-spellings]
+            2 |   - {name: a, orchestrationRef: {name: b}, dag: b}
+              |                                            ^
         """,
     ),
     "a kind that contradicts the action": (
