@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -266,9 +265,9 @@ def test_where_no_failure_stops_the_run_the_outcome_does_not_depend_on_timing(
     """Whatever ends first, and however many run at once: each task ends as the table says."""
     tasks = tuple(replace(task, on_error=None) for task in story.dag.tasks)
     dag = replace(story.dag, tasks=tasks, on_error=OnError.CONTINUE, timeout=None)
-    one = dataclasses.replace(story, dag=dag, cancel_at=None)
+    one = replace(story, dag=dag, cancel_at=None)
     turns = {name: data.draw(st.integers(0, 5)) for name in story.turns}
-    other = dataclasses.replace(
+    other = replace(
         one, turns=turns, max_parallel=data.draw(st.integers(1, 12)), ahead=data.draw(st.integers(0, 12))
     )
     results = [
