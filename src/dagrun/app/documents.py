@@ -228,7 +228,7 @@ class Documents:
 
     def registry_for(self, dag: Dag) -> Registry | None:
         """The registry; None when the DAG calls no workflow."""
-        calls = any(workflow_of(task) is not None for task in dag.tasks)
+        calls = any(workflow_of(task) is not None for task in dag.bodies)
         return self._read_registry() if calls else None
 
     def dag_at_root(self, named: str) -> Dag:
@@ -292,7 +292,7 @@ class Documents:
         from dagrun.runtime.prepared_run import PreparedRun
 
         registry = self.registry_for(dag) or Registry()
-        refs = dict.fromkeys(map(workflow_of, dag.tasks))
+        refs = dict.fromkeys(map(workflow_of, dag.bodies))
         missing = [ref for ref in refs if ref is not None and ref not in registry.workflows]
         if missing:
             raise UsageError("\n".join(f"RunnerError: Unknown workflow: {ref}" for ref in missing))
@@ -302,7 +302,7 @@ class Documents:
 
 def _needs_other_files(dag: Dag) -> bool:
     """Whether the findings depend on more than the text of the document and the registered workflows."""
-    return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.tasks)
+    return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.bodies)
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

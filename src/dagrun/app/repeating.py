@@ -50,7 +50,7 @@ class Repeating:
             if current is None:
                 raise report.error()
             return replace(current, tenant=record.dag.tenant)
-        if current is None or current.tasks != record.dag.tasks:
+        if current is None or _what_runs(current) != _what_runs(record.dag):
             notice(
                 f"{start.dag_path} has changed since; the recorded DAG is used (--use-current takes the new one)"
             )
@@ -129,6 +129,11 @@ class Repeating:
         values |= {name: kept[name] for name in missing if name in kept}
         _refuse_masked(record.run_id, [name for name in missing if name not in kept])
         return {**recorded, **values}
+
+
+def _what_runs(dag: Dag) -> Sequence[object]:
+    """The tasks and hooks of a document."""
+    return (dag.tasks, tuple(hook for hook in dag.hooks if not hook.of_project))
 
 
 def _masked_params(record: RunRecord, start: DagStart | None) -> Sequence[str]:

@@ -130,6 +130,9 @@ class RunInputs:
         for i, task in enumerate(dag.tasks):
             if task.dotenv:
                 entries += [((*locations.option(i, "dotenv"), n), path) for n, path in enumerate(task.dotenv)]
+        if (hooks := parsed.hook_locations) is not None:
+            for i, hook in enumerate(dag.hooks):
+                entries += [((*hooks.task(i), "dotenv", n), path) for n, path in enumerate(hook.task.dotenv)]
         read: dict[str, Sequence[Finding]] = {}
         for at, path in entries:
             if path not in read:

@@ -9,6 +9,7 @@ from dagrun.core.events import (
     ApprovalGranted,
     ApprovalRejected,
     Event,
+    HookEnd,
     SignalReceived,
     TaskCancel,
     TaskFail,
@@ -110,6 +111,23 @@ def _tries_again(retry: Retry, attempt: int, error_type: str, exit_code: int | N
     if not retry.on_exit_codes and not retry.on_errors:
         return True
     return exit_code in retry.on_exit_codes or error_type in retry.on_errors
+
+
+def hook_end(state: RunState, name: str, node: Node, result: AttemptResult, now: float) -> HookEnd:
+    """The event to record for a hook whose body has ended. There are no retries."""
+    status, error, error_type = Status.SUCCESS, result.error, result.error_type
+    if error is not None:
+        status = Status.FAILED
+        if state.hooks.stopped is Reason.TIMED_OUT:
+            status = Status.TIMED_OUT
+            error, error_type = f"timed out after {node.task.timeout:g}s", "Timeout"
+        elif state.hooks.stopped is Reason.CANCELLED:
+            status, error, error_type = Status.CANCELLED, "cancelled", "Cancelled"
+    return HookEnd(
+        timestamp=now, hook=name, attempt=state.hooks.states[name].attempt, status=str(status),
+        duration_seconds=result.duration, error=error, error_type=error_type, exit_code=result.exit_code,
+        left_running=result.left_running or None,
+    )  # fmt: skip
 
 
 def group_end(state: RunState, node: Node, now: float) -> Event:

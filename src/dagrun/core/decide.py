@@ -18,7 +18,9 @@ from dagrun.core.decisions import (
     Prefetch,
     Skip,
     Start,
+    StartHook,
     Stop,
+    StopHook,
 )
 from dagrun.core.graph import Node
 from dagrun.core.model import Task, Trigger
@@ -33,7 +35,7 @@ def decide(state: RunState, now: float) -> Decision | None:
 
     A decision is returned again until the event that follows from it is applied. For a Stop, a Prefetch and an
     EvaluateCondition it is a call of `stop_requested`, `prefetched` and `condition_evaluated` of the frontier, for a
-    CheckFile of `file_checked` of its waits.
+    CheckFile of `file_checked` of its waits, for a StopHook of `stop_requested` of the hooks.
     """
     if _is_overdue(state, now):
         state.stop(Reason.RUN_TIMEOUT)
@@ -43,7 +45,7 @@ def decide(state: RunState, now: float) -> Decision | None:
         or _next_ended_wait(state, now)
         or _next_timed_out(state, now)
         or (_next_to_start(state, now) if _may_start(state) else None)
-        or _end_of_run(state)
+        or _end_of_run(state, now)
         or _pause(state)
     )
 
@@ -51,7 +53,7 @@ def decide(state: RunState, now: float) -> Decision | None:
 def wake_at(state: RunState) -> float | None:
     """The next moment at which `decide` may return something new without a new event."""
     frontier = state.frontier
-    moments = []
+    moments = [] if state.hooks.wake_at is None else [state.hooks.wake_at]
     if (next_wait := frontier.waits.wake_at()) is not None:
         moments.append(next_wait)
     if frontier.timeouts:
@@ -218,10 +220,12 @@ def _condition_text(task: Task) -> str:
     return ", ".join(f"{word}: {text}" for word, text in both if text is not None)
 
 
-def _end_of_run(state: RunState) -> Finish | None:
+def _end_of_run(state: RunState, now: float) -> StartHook | StopHook | Finish | None:
     frontier = state.frontier
     if frontier.unended or state.stretch_is_over:
         return None
+    if state.hooks:
+        return state.hooks.next(now)
     match frontier.stopping:
         case Reason.CANCELLED:
             why = f": {state.cancel.reason}" if state.cancel and state.cancel.reason else ""
@@ -240,7 +244,12 @@ def _pause(state: RunState) -> Pause | None:
     """The end of the stretch, if only a person or another program can continue the run."""
     frontier = state.frontier
     waits = frontier.waits
-    if waits.for_something or frontier.active > frontier.idle_child_runs or state.stretch_is_over:
+    if (
+        state.hooks
+        or waits.for_something
+        or frontier.active > frontier.idle_child_runs
+        or state.stretch_is_over
+    ):
         return None
     if not waits.for_someone and not frontier.idle_child_runs:
         return None

@@ -86,8 +86,22 @@ class Pause(Value):
     waiting_for: tuple[str, ...]
 
 
+class StartHook(Value):
+    """Start attempt number `attempt` of the hook with this name."""
+
+    name: str
+    attempt: int
+
+
+class StopHook(Value):
+    """Stop the hook that runs. Stays the decision until `HookStates.stop_requested` is called."""
+
+    name: str
+    reason: Reason
+
+
 class Finish(Value):
-    """All tasks have ended: record the end of the run."""
+    """All tasks have ended: start the hooks, and when these have ended too, record the end of the run."""
 
     status: RunStatus
     reason: str
@@ -106,5 +120,7 @@ Decision = (
     | Expire
     | EndWait
     | Pause
+    | StartHook
+    | StopHook
     | Finish
 )

@@ -289,6 +289,45 @@ class TaskExpand(EventBase, kw_only=True):
     items: Sequence[Json] | None = None
 
 
+class HooksStart(EventBase, kw_only=True):
+    """All tasks have ended, and hooks run before the end of the stretch is recorded. They do not change the outcome."""
+
+    name = "hooks_start"
+    given = "outputs"
+    keys_are_declared = True
+    private = "outputs"
+    #: The outcome of the run.
+    status: str
+    reason: str
+    #: The names of the hooks, in the order in which they run.
+    hooks: Sequence[str]
+    outputs: Mapping[str, Json] | None = None
+
+
+class HookStart(EventBase, kw_only=True):
+    """The body of a hook begins."""
+
+    name = "hook_start"
+    hook: str
+    attempt: AttemptNumber
+    kind: str
+
+
+class HookEnd(EventBase, kw_only=True):
+    """A hook has ended: `status` is one of `outcomes.Status`. Without an attempt its body was never started."""
+
+    name = "hook_end"
+    given = "error"
+    hook: str
+    attempt: AttemptNumber | None = None
+    status: str
+    duration_seconds: Seconds = _written(0.0)
+    error: str | None = None
+    error_type: str | None = None
+    exit_code: int | None = None
+    left_running: int | None = None
+
+
 class CancelRequested(EventBase, kw_only=True):
     """A person or a program requests the end of the run."""
 
@@ -363,6 +402,9 @@ Event = (
     | TaskSkip
     | TaskCancel
     | TaskExpand
+    | HooksStart
+    | HookStart
+    | HookEnd
     | CancelRequested
     | CancelIgnored
     | DagResume

@@ -50,10 +50,14 @@ class RetryDefaults(Value):
 
 
 class TemplateText(Value):
-    """A text of an action with its `${{ }}`, written at `path` below the task."""
+    """A text of an action with its `${{ }}`, written at `path` below the task.
+
+    With `may_hold_secrets` it can read secrets, because it reaches the body by a variable of its environment.
+    """
 
     path: tuple[str | int, ...]
     text: str
+    may_hold_secrets: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -191,6 +195,19 @@ class Param(Value, kw_only=True):
     description: str = ""
 
 
+class Hook(Value, kw_only=True):
+    """A body that runs at the end of a stretch of a run. `task` has its action and what that needs.
+
+    The id of the task, `hook:on_failure`, is no id that a task of the DAG can have.
+    """
+
+    #: A key of `hooks`: `on_success`, `on_failure`, `on_cancel`, `on_exit`.
+    on: str
+    task: Task
+    #: Whether the project has it, in `dagrun.toml`, and not the document.
+    of_project: bool = False
+
+
 class Dag(Value, kw_only=True):
     """A workflow, independent of its dialect. Times are in seconds."""
 
@@ -209,16 +226,21 @@ class Dag(Value, kw_only=True):
     #: Of a recorded DAG: the parameters whose values held a secret, which was masked.
     masked_params: tuple[str, ...] = ()
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    #: What runs at the end, in the order of the document; those of the project come last.
+    hooks: tuple[Hook, ...] = ()
     #: What happens to containers when their task has ended.
     cleanup: Literal["remove_on_completion", "keep", "keep_on_failure"] = "remove_on_completion"
     #: Information that no run uses: namespace, labels, annotations, the name of a policy.
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def bodies(self) -> tuple[Task, ...]:
+        """The tasks, and those of the hooks."""
+        return (*self.tasks, *(hook.task for hook in self.hooks)) if self.hooks else self.tasks
+
 
 #: Keys that a later version will support. They are rejected by name, not ignored.
-LATER_DAG_KEYS: Mapping[str, str] = {
-    "hooks": "hooks",
-}
+LATER_DAG_KEYS: Mapping[str, str] = {}
 LATER_TASK_KEYS: Mapping[str, str] = {
     "target": "executors on many machines",
 }

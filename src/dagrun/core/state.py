@@ -17,6 +17,9 @@ from dagrun.core.events import (
     DagResume,
     DagStart,
     Event,
+    HookEnd,
+    HooksStart,
+    HookStart,
     SignalReceived,
     TaskCancel,
     TaskExpand,
@@ -29,6 +32,7 @@ from dagrun.core.events import (
 )
 from dagrun.core.frontier import Frontier
 from dagrun.core.graph import Graph, Node
+from dagrun.core.hooks import HookStates, due, node_of
 from dagrun.core.model import OnError, RetryDefaults
 from dagrun.core.outcomes import FAILED, STOPS, Outcome, Reason, RunStatus, Status
 from dagrun.core.task_state import TaskState, summary_of
@@ -62,6 +66,7 @@ class RunState:
         self.cancel_ignored: CancelIgnored | None = None
         self.start: DagStart | None = None
         self.signals: dict[str, SignalReceived] = {}  # the last one of each name
+        self.hooks = HookStates()
         self.frontier = Frontier(self.nodes, self.tasks, 1)
 
     @property
@@ -122,8 +127,17 @@ class RunState:
             case CancelRequested():
                 if self.status is RunStatus.WAITING:
                     self._continue()
+                if self.hooks:
+                    self.hooks.cancel_all(event)
+                    return
                 self.cancel = self.cancel or event
                 self.stop(Reason.CANCELLED)
+            case HooksStart():
+                self.hooks.begin(event)
+            case HookStart():
+                self.hooks.start(event, node_of(self.graph.dag, event.hook).task.timeout)
+            case HookEnd():
+                self.hooks.end(event)
             case DagPause():
                 self.status = RunStatus.WAITING
                 self.duration = event.duration_seconds
@@ -166,6 +180,11 @@ class RunState:
         if self.start is not None and event.params is not None:
             self.start = replace(self.start, params=event.params, masked_params=event.masked_params)
         self.cancel = None
+        outcome = self.hooks.outcome
+        self.hooks.resume(
+            due(self.graph.dag, outcome.status) if outcome else (),
+            goes_on=not (self.has_ended or event.rerun),
+        )
         if is_paused:
             self.frontier.unpause(event.timestamp, event.max_parallel)
             self.stretch_started_at = event.timestamp

@@ -26,7 +26,7 @@ class DotenvVariables(Value):
 
 def paths(dag: Dag) -> list[str]:
     """The files that a DAG and its tasks name, without duplicates."""
-    return list(dict.fromkeys((*dag.dotenv, *(path for task in dag.tasks for path in task.dotenv))))
+    return list(dict.fromkeys((*dag.dotenv, *(path for task in dag.bodies for path in task.dotenv))))
 
 
 def read(path: Path, shown: str) -> DotenvVariables:

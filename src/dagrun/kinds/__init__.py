@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from dagrun.core.model import Action, Task
-from dagrun.kinds import approval, container, noop, shell, subdag, wait, workflow
+from dagrun.kinds import approval, container, noop, notify, shell, subdag, wait, workflow
 from dagrun.kinds.kind import Kind
 
 #: By name. Where a task has keys of several kinds, it is of the last of these: an image with a script is a container.
 KINDS: dict[str, Kind[Any]] = {
     kind.name: kind
-    for kind in (workflow.KIND, shell.KIND, container.KIND, approval.KIND, wait.KIND, subdag.KIND, noop.KIND)
-}
+    for kind in (
+        workflow.KIND, shell.KIND, container.KIND, approval.KIND, wait.KIND, subdag.KIND, notify.KIND, noop.KIND,
+    )
+}  # fmt: skip
 
 
 def kind_of(task: Task) -> Kind[Any]:
@@ -33,7 +35,12 @@ def child_of(task: Task) -> str | None:
 
 def action_keys() -> tuple[str, ...]:
     """The keys of a task that say what it does."""
-    return tuple(key for kind in KINDS.values() for key in kind.keys)
+    return tuple(key for kind in KINDS.values() if kind.is_for_tasks for key in kind.keys)
+
+
+def hook_keys() -> tuple[str, ...]:
+    """The keys of a hook that say what it does."""
+    return tuple(key for kind in KINDS.values() if kind.is_for_hooks for key in kind.keys)
 
 
 def read_action(words: Mapping[str, Any]) -> Action:

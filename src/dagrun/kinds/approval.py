@@ -61,4 +61,5 @@ KIND = Kind(
     read=_read,
     label=lambda action: f"approval: {action.prompt}",
     start=_start,
+    is_for_hooks=False,
 )

@@ -25,6 +25,10 @@ class StartContext(Value):
     evaluate: Callable[[Expression], Json]
     #: A template with its expressions evaluated, as text.
     render: Callable[[str], str]
+    #: The same for a text that reaches the body by a variable, and so may hold secrets.
+    render_secret: Callable[[str], str] = str
+    #: What a message about the run says: its outcome, its counts, its failed tasks.
+    summary: Callable[[], Mapping[str, Json]] = dict
     #: The present moment, in seconds since the epoch.
     now: float = 0.0
     #: The absolute path of a file, relative to the working directory of the task.
@@ -34,10 +38,11 @@ class StartContext(Value):
 
 
 class PreparedBody(Value):
-    """A body for an executor, and the environment variables that it needs besides those of the task."""
+    """A body for an executor, and the environment variables and parameters that it needs besides those of the task."""
 
     body: Body
     variables: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ChildRun(Value):
@@ -99,6 +104,9 @@ class Kind(Value, Generic[ActionT], kw_only=True):
     can_fail: bool = True
     #: Whether the parameters of the task also reach it as environment variables.
     params_in_environment: bool = False
+    #: Whether a task can be of this kind, and whether a hook can.
+    is_for_tasks: bool = True
+    is_for_hooks: bool = True
     #: Keys of a task that would have no effect on a task of this kind: they are errors.
     meaningless: tuple[str, ...] = ()
 

@@ -42,6 +42,7 @@ KIND = Kind(
     read=lambda words: ChildDagAction(words["dag"].strip()),
     label=lambda action: f"dag: {action.ref}",
     start=_start,
+    is_for_hooks=False,
     fields=_fields,
     child=lambda action: action.ref,
     meaningless=("env", "dotenv", "working_dir", "artifacts"),

@@ -145,4 +145,5 @@ KIND = Kind(
     read=_read,
     label=_label,
     start=_start,
+    is_for_hooks=False,
 )

@@ -52,7 +52,9 @@ class RunDriver:
         state.defaults = defaults
         self._engine = Engine(
             state=state, writer=writer, executor=executor, clock=clock, chance=random.random, listener=listener,
-            bodies=WorkBuilder(prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts),
+            bodies=WorkBuilder(
+                prepared, settings, state, writer.run_id, writer.read_outputs, writer.artifacts, log_tail=writer.log_tail,
+            ),
             cancel_timeout=settings.cancel_timeout_ms / 1000, masker=prepared.masker,
             children=children, on_idle=on_idle,
         )  # fmt: skip

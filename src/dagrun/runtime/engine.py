@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from dagrun.clock import Clock, to_rfc3339
-from dagrun.core.completion import attempt_end, group_end, wait_end
+from dagrun.core.completion import attempt_end, group_end, hook_end, wait_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
@@ -25,11 +25,16 @@ from dagrun.core.decisions import (
     Prefetch,
     Skip,
     Start,
+    StartHook,
     Stop,
+    StopHook,
 )
 from dagrun.core.events import (
     ApprovalExpired,
     Event,
+    HookEnd,
+    HooksStart,
+    HookStart,
     TaskCancel,
     TaskExpand,
     TaskFail,
@@ -40,11 +45,12 @@ from dagrun.core.events import (
 )
 from dagrun.core.executor_protocol import Executor
 from dagrun.core.graph import Node
-from dagrun.core.outcomes import Reason, RunStatus
+from dagrun.core.hooks import due, is_hook, name_of_id, node_of
+from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
 from dagrun.core.wait_queue import Fingerprint
-from dagrun.core.work import Attempt, AttemptResult, Work
+from dagrun.core.work import Attempt, AttemptResult, Json, Work
 from dagrun.kinds import workflow_of
 from dagrun.kinds.kind import Wait
 from dagrun.language.expressions import EvaluationError
@@ -105,6 +111,7 @@ class Engine:
         self._own_requests: deque[Request] = deque()
         self._inbox_is_due = False
         self._abandoned: list[str] = []
+        self._is_killed = False
 
     async def run(self, *first: Event) -> RunState:
         """Drive the run to the end of this stretch, which the events `first` begin.
@@ -149,7 +156,8 @@ class Engine:
         self._wake.set()
 
     def kill(self) -> None:
-        """End every running attempt at once."""
+        """End every running attempt at once, and start no hook."""
+        self._is_killed = True
         self._attempts.kill()
 
     def look(self) -> None:
@@ -205,7 +213,7 @@ class Engine:
     @property
     def _deadline(self) -> float | None:
         """When attempts that have not ended after a request to cancel are abandoned."""
-        cancel = self.state.cancel
+        cancel = self.state.hooks.cancel if self.state.hooks else self.state.cancel
         return cancel.timestamp + self._cancel_timeout if cancel and self._attempts else None
 
     async def _poll(self) -> None:
@@ -263,6 +271,11 @@ class Engine:
                 case Pause():
                     if not self.take_tree_requests():
                         self._pause(decision, now)
+                case StartHook():
+                    self._start_hook(decision, now)
+                case StopHook(name, reason):
+                    self.state.hooks.stop_requested(reason)
+                    self._attempts.stop(node_of(self.state.graph.dag, name))
                 case Finish():
                     self._finish(decision, now)
                 case _:
@@ -370,12 +383,29 @@ class Engine:
 
     def _fail_before_start(self, node: Node, error: Exception, now: float) -> None:
         """Fail a task whose expressions have no value. A retry would give the same, so there is none."""
-        error_type = "ExpressionError" if isinstance(error, EvaluationError) else type(error).__name__
         self.record(
-            TaskFail(timestamp=now, task_id=node.task.id, error=_message(error), error_type=error_type)
+            TaskFail(timestamp=now, task_id=node.task.id, error=_message(error), error_type=_type_of(error))
         )
 
     def _finish(self, finish: Finish, now: float) -> None:
+        """Begin the hooks, if the outcome has some; when they have ended, or there are none, end the stretch."""
+        hooks = self.state.hooks
+        if hooks:
+            self.record(end_event(self.state, finish, now, hooks.outputs))
+            return
+        finish, outputs = self._outcome(finish)
+        names = due(self.state.graph.dag, finish.status)
+        if names and not self._is_killed:
+            self.record(
+                HooksStart(
+                    timestamp=now, status=str(finish.status), reason=str(finish.reason), hooks=names, outputs=outputs
+                )
+            )  # fmt: skip
+        else:
+            self.record(end_event(self.state, finish, now, outputs))
+
+    def _outcome(self, finish: Finish) -> tuple[Finish, Mapping[str, Json] | None]:
+        """How the run ends, and its outputs: those of a run that failed are not evaluated."""
         outputs = None
         if finish.status is RunStatus.SUCCESS and self.state.graph.dag.outputs:
             try:
@@ -388,7 +418,30 @@ class Engine:
             finish = Finish(
                 finish.status, f"{finish.reason}: {names} did not end within {self._cancel_timeout:g}s"
             )
-        self.record(end_event(self.state, finish, now, outputs))
+        return finish, outputs
+
+    def _start_hook(self, start: StartHook, now: float) -> None:
+        name, number = start.name, start.attempt
+        if self._is_killed:
+            self.record(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error="cancelled"))
+            return
+        try:
+            node = node_of(self.state.graph.dag, name)
+            attempt = Attempt(
+                run_id=self.writer.run_id, task_id=node.task.id, number=number, timeout=node.task.timeout
+            )
+            work = self._bodies.start(node, attempt, now)
+            assert isinstance(work, Work)
+        except Exception as error:
+            self.record(
+                HookEnd(
+                    timestamp=now, hook=name, status=str(Status.FAILED), error=_message(error),
+                    error_type=_type_of(error),
+                )
+            )  # fmt: skip
+            return
+        self._attempts.start(node, work)
+        self.record(HookStart(timestamp=now, hook=name, attempt=number, kind=node.task.kind))
 
     # --- what happened meanwhile ---------------------------------------------------------------------------
 
@@ -415,6 +468,9 @@ class Engine:
 
     def _record_end(self, node: Node, ended: AttemptResult, now: float) -> None:
         """Record the end of an attempt. One whose outputs cannot be recorded has failed."""
+        if is_hook(node.task.id):
+            self.record(hook_end(self.state, name_of_id(node.task.id), node, ended, now))
+            return
         chance = self._chance()
         try:
             self.record(attempt_end(self.state, node, ended, now, chance))
@@ -426,14 +482,22 @@ class Engine:
     def _abandon_attempts(self) -> None:
         """Record as cancelled what has not ended in time, so that a run always ends after a request to cancel."""
         now = self.clock.now()
+        late = f"did not end within {self._cancel_timeout:g}s"
         for attempt in self._attempts.abandon():
+            if is_hook(attempt.task_id):
+                name = name_of_id(attempt.task_id)
+                status = str(Status.CANCELLED)
+                self.record(
+                    HookEnd(timestamp=now, hook=name, attempt=attempt.number, status=status, error=late)
+                )
+                continue
             self._abandoned.append(attempt.task_id)
             self.record(
                 TaskCancel(
                     timestamp=now,
                     task_id=attempt.task_id,
                     reason=str(Reason.CANCELLED),
-                    detail=f"did not end within {self._cancel_timeout:g}s",
+                    detail=late,
                     attempt=attempt.number,
                 )
             )
@@ -444,6 +508,11 @@ def _message(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "a value is nested too deeply"
     return str(error) or type(error).__name__
+
+
+def _type_of(error: Exception) -> str:
+    """The type that is recorded for an error."""
+    return "ExpressionError" if isinstance(error, EvaluationError) else type(error).__name__
 
 
 def _start_event(

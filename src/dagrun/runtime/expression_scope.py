@@ -22,7 +22,7 @@ class ExpressionScope:
     """Evaluates the expressions of one run. Reads its state, never changes it.
 
     `outside` is the environment of dagrun itself. `read_outputs` reads outputs from a file; `artifacts` gives the
-    directory of a task's artifacts, None where there is none. All methods raise EvaluationError for an expression that fails.
+    directory of a task's artifacts, `log_tail` the last lines of the log of an attempt, None where there is none. All methods raise EvaluationError for an expression that fails.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class ExpressionScope:
         outside: Mapping[str, str],
         read_outputs: Callable[[Blob], Mapping[str, Json]],
         artifacts: Callable[[str], Path | None],
+        log_tail: Callable[[str, int], str | None] = lambda _, __: None,
     ) -> None:
         self._prepared = prepared
         self._state = state
@@ -40,6 +41,7 @@ class ExpressionScope:
         self._outside = outside
         self._read_outputs = read_outputs
         self._find_artifacts = artifacts
+        self._read_log_tail = log_tail
         # Of groups, computed once each: they may have many variants, and many tasks that depend on them.
         self._items: dict[int, Sequence[Json]] = {}
         self._gathered: dict[int, Mapping[str, Json]] = {}
@@ -101,6 +103,10 @@ class ExpressionScope:
         # Artifacts cost a look at the disk.
         artifacts = any(path[1:2] in ((), ("artifacts",)) for path in paths)
         tasks = {task_id: self._task(task_id, artifacts=artifacts) for task_id in known}
+        if any(path[1:2] in ((), ("log_tail",)) for path in paths):
+            tasks = {
+                task_id: {**task, "log_tail": self._log_tail(task_id)} for task_id, task in tasks.items()
+            }
         roots: dict[str, Json] = {
             "params": dict(self._prepared.params),
             "env": {**self._outside, **env},
@@ -108,7 +114,7 @@ class ExpressionScope:
             **dict.fromkeys(TASK_ROOTS, tasks),
         }
         if any(each.root == "run" for each in references):
-            roots["run"] = self._run(with_status=with_status)
+            roots["run"] = self._run(with_status=with_status or bool(self._state.hooks))
         if secrets:
             roots["secrets"] = dict(self._prepared.secrets)
         if node is not None and node.variant is not None:
@@ -145,6 +151,11 @@ class ExpressionScope:
             "artifacts": self._artifacts_of(node) if artifacts else None,
         }
 
+    def _log_tail(self, task_id: str) -> Json:
+        """The last lines of the log of a task's last attempt, null where there is none."""
+        attempt = self._state.tasks[self._state.index[task_id]].attempt
+        return self._read_log_tail(task_id, attempt) if attempt else None
+
     def _artifacts_of(self, node: Node) -> Json:
         """The directory of a task's artifacts, null where there are none; of a group a map from variant to directory."""
         if node.members is None:
@@ -165,7 +176,9 @@ class ExpressionScope:
         run = run_values(prepared.graph.dag, self._run_id, state.started_at or 0, prepared.scheduled_at)
         if not with_status:
             return run
-        return {**run, "status": str(state.status), "reason": state.reason, "failed": list(state.failures())}
+        end = state.hooks.outcome
+        status, reason = (state.status, state.reason) if end is None else (end.status, end.reason)
+        return {**run, "status": str(status), "reason": str(reason), "failed": list(state.failures())}
 
     def _functions(self, node: Node | None) -> Mapping[str, Callable[..., Json]]:
         state, index = self._state, self._state.index

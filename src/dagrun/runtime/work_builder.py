@@ -9,6 +9,7 @@ from typing import assert_never
 
 from dagrun import encoding
 from dagrun.core.graph import Node
+from dagrun.core.hooks import is_hook
 from dagrun.core.outcomes import Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import MAX_VARIANTS, variant_id
@@ -21,6 +22,7 @@ from dagrun.runtime.child_runs import ChildWork
 from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope
 from dagrun.runtime.prepared_run import PreparedRun
+from dagrun.runtime.run_summary import outcome_variables, run_summary
 from dagrun.settings import Settings
 from dagrun.value import replace
 
@@ -28,7 +30,7 @@ from dagrun.value import replace
 class WorkBuilder:
     """Builds the work of one run's attempts, and evaluates what the run decides by. Reads the state, never changes it.
 
-    `read_outputs`, `artifacts`: as for `ExpressionScope`; `environment` is that of dagrun, None: the one of this process.
+    `read_outputs`, `artifacts`, `log_tail`: as for `ExpressionScope`; `environment` is that of dagrun, None: the one of this process.
     All methods raise EvaluationError for an expression that fails, and DamagedError for a file of outputs that is damaged.
     """
 
@@ -41,6 +43,7 @@ class WorkBuilder:
         read_outputs: Callable[[Blob], Mapping[str, Json]],
         artifacts: Callable[[str], Path | None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
+        log_tail: Callable[[str, int], str | None] = lambda _, __: None,
     ) -> None:
         self.prepared = prepared
         self.settings = settings
@@ -48,7 +51,8 @@ class WorkBuilder:
         outside = encoding.environment() if environment is None else environment
         hidden = {**prepared.foreign_secrets, **prepared.secrets}
         outside = {name: text for name, text in outside.items() if name not in hidden}
-        self._scope = ExpressionScope(prepared, state, run_id, outside, read_outputs, artifacts)
+        self._run_id, self._log_tail = run_id, log_tail
+        self._scope = ExpressionScope(prepared, state, run_id, outside, read_outputs, artifacts, log_tail)
         self._environment = EnvironmentLayers(prepared, self._scope)
         self._unset, self._masks = tuple(hidden), prepared.masked_texts
         self._masker = prepared.masker
@@ -98,6 +102,8 @@ class WorkBuilder:
             self.prepared.registry,
             lambda expression: self._scope.evaluate(expression, node, env),
             lambda text: self._scope.render_text(text, node, env),
+            lambda text: self._scope.render_text(text, node, env, secrets=True),
+            lambda: run_summary(self.state, self._run_id, now, self._log_tail),
             now,
             lambda text: self._directory(node, env) / Path(text).expanduser(),
             self.settings.approval_expires_h * 3600,
@@ -127,11 +133,13 @@ class WorkBuilder:
         of_task: Mapping[str, str],
     ) -> Work:  # fmt: skip
         task, env = node.task, {**of_run, **of_task}
+        if is_hook(task.id):
+            of_task = {**outcome_variables(self.state, task.id), **of_task}
         return Work(
             attempt=attempt,
             body=started.body,
             services=self._services(node, env) if task.services else (),
-            params=self._params(node, env),
+            params=started.params or self._params(node, env),
             upstream=self._upstream(node),
             env=of_run,
             own_env={**of_task, **started.variables} if started.variables else of_task,

@@ -31,7 +31,7 @@ from dagrun.errors import (
     UsageError,
 )  # fmt: skip
 from dagrun.run_layout import RunLayout, file_name
-from dagrun.storage import disk, jsonl, lock, recorded_dag
+from dagrun.storage import disk, jsonl, lock, log_position, recorded_dag
 from dagrun.storage.inbox import Inbox
 from dagrun.storage.run_store import is_run_id, items_document, new_run_id, outputs_document
 from dagrun.storage.tail import FileTail
@@ -356,6 +356,10 @@ class FileRun:
         """The directory of a task's artifacts."""
         directory = self.layout.artifacts / file_name(task_id)
         return directory if directory.is_dir() else None
+
+    def log_tail(self, task_id: str, attempt: int) -> str | None:
+        """The last lines of the log of an attempt."""
+        return log_position.last_lines(self.layout.log(task_id, attempt))
 
     def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Link the artifacts of tasks of another run; copy them where links are impossible."""

@@ -13,6 +13,9 @@ from dagrun.storage import disk
 #: Larger logs are named without a line number: counting would take too long.
 MAX_COUNTED_BYTES: Final = 64 * 1024 * 1024
 
+#: What `log_tail` of a task has.
+TAIL_LINES: Final = 20
+TAIL_BYTES: Final = 16 * 1024
 
 BLOCK: Final = 64 * 1024
 
@@ -73,6 +76,15 @@ def last_text(path: Path, most: int) -> str:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - most))
         return file.read(most).decode("utf-8", "replace")
+
+
+def last_lines(path: Path, lines: int = TAIL_LINES, most: int = TAIL_BYTES) -> str | None:
+    """The last `lines` lines of a log, at most `most` bytes of them; None if there is no log, or it is empty."""
+    try:
+        text = last_text(path, most)
+    except OSError:
+        return None
+    return "\n".join(text.splitlines()[-lines:]) or None
 
 
 def log_end(path: Path) -> str:

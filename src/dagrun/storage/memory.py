@@ -222,6 +222,10 @@ class MemoryRun:
         """There are no artifacts."""
         return None
 
+    def log_tail(self, task_id: str, attempt: int) -> str | None:
+        """There are no logs."""
+        return None
+
     def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """There are no artifacts."""
 

@@ -94,6 +94,10 @@ class RunWriter(Protocol):
         """The directory of a task's artifacts; None if there is none."""
         ...
 
+    def log_tail(self, task_id: str, attempt: int) -> str | None:
+        """The last 20 lines of the log of an attempt, at most 16 KiB; None if it has printed nothing."""
+        ...
+
     def reuse_artifacts(self, run_id: str, task_ids: Iterable[str]) -> None:
         """Link or copy the artifacts of these tasks of another run. Raises RecordError."""
         ...

@@ -27,7 +27,7 @@ def start(
         return "".join(part if isinstance(part, str) else str(evaluate(part.expression)) for part in parts)
 
     context = StartContext(
-        registry or Registry(), evaluate, render, now, lambda text: Path("/project") / text
+        registry or Registry(), evaluate, render, render, dict, now, lambda text: Path("/project") / text
     )
     return KINDS[action.kind].start(action, context)
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from dagrun.core.model import Dag
 from dagrun.documents.yaml import Finding, Source
-from dagrun.value import Value, field
+from dagrun.value import Value, field, replace
 
 Path = tuple[str | int, ...]
 
@@ -89,6 +89,19 @@ class ParsedDocument(Value):
     unread: frozenset[str] = frozenset()
     #: Of tasks by index: which of `needs`, `params`, `matrix` and `for_each` they have under an unknown name.
     misspelt: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    #: Where its hooks are: those of the DAG as if they were its tasks.
+    hook_locations: Locations | None = None
+
+    @property
+    def hooks(self) -> ParsedDocument | None:
+        """The hooks that could be read, as the tasks of a document with the same parameters; None: there are none."""
+        if not self.dag.hooks or self.hook_locations is None:
+            return None
+        tasks = tuple(hook.task for hook in self.dag.hooks)
+        dag = replace(self.dag, tasks=tasks, params=(), hooks=())
+        return replace(
+            self, dag=dag, locations=self.hook_locations, broken=frozenset(), misspelt={}, hook_locations=None
+        )
 
 
 class TooManyFindings(Exception):

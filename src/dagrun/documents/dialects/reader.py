@@ -17,6 +17,7 @@ from dagrun.core.model import (
     Action,
     Dag,
     Dependency,
+    Hook,
     Matrix,
     OnError,
     Param,
@@ -28,7 +29,7 @@ from dagrun.core.model import (
 )
 from dagrun.documents.dialects import fields, matrices, shared_models, synonyms, task_parts, wait_models
 from dagrun.documents.dialects.declarations import DeclarationModel
-from dagrun.documents.dialects.dialect import ParsedDocument, Path, TooManyFindings
+from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path, TooManyFindings
 from dagrun.documents.dialects.locations import DialectKeys, Node, NodeLocations
 from dagrun.documents.yaml import Finding, Source
 from dagrun.documents.yaml.values import brief
@@ -74,7 +75,7 @@ class DocumentReader:
     """Reads one document into a Dag and collects all findings."""
 
     def __init__(
-        self, source: Source, keys: DialectKeys, body: type[shared_models.BodyModel], root: Path = ()
+        self, source: Source, keys: DialectKeys, body: type[fields.StrictModel], root: Path = ()
     ) -> None:
         self.source = source
         self.keys = keys
@@ -170,6 +171,7 @@ class DocumentReader:
         self, document: shared_models.DocumentModel, tasks: Iterable[Task], **own: Any
     ) -> ParsedDocument:
         """The Dag with everything that could be read."""
+        hooks, hook_locations = self._hooks(document)
         dag = Dag(
             description=document.description,
             tenant=document.tenant_id,
@@ -179,6 +181,7 @@ class DocumentReader:
             dotenv=tuple(document.dotenv),
             secrets=tuple(dict.fromkeys(document.secrets)),
             outputs=document.outputs,
+            hooks=hooks,
             tasks=tuple(tasks),
             **own,
         )
@@ -190,7 +193,18 @@ class DocumentReader:
             frozenset(self.broken),
             frozenset(self.unread),
             self.misspelt,
+            hook_locations,
         )
+
+    def _hooks(self, document: shared_models.DocumentModel) -> tuple[tuple[Hook, ...], Locations | None]:
+        if "hooks" not in document.model_fields_set:
+            return (), None
+        from dagrun.documents.dialects.hooks import HookReader  # most documents have none
+
+        reader = HookReader(self.source, self.locations.document("hooks"))
+        found = reader.read(document.hooks)
+        self.report(reader.findings)
+        return found, reader.locations
 
     def _param(self, name: str, value: Any) -> Param:
         if not isinstance(value, dict) or value.keys().isdisjoint(DECLARING):

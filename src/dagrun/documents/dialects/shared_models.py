@@ -224,21 +224,79 @@ class BodyModel(SharedModel):
 
 
 AnyBodyModel = TypeVar("AnyBodyModel", bound=BodyModel)
+AnyNodeModel = TypeVar("AnyNodeModel", bound=StrictModel)
 
 
 def with_kinds(model_type: type[AnyBodyModel]) -> type[AnyBodyModel]:
     """The model of a task in a dialect, with the keys that kinds add."""
-    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values()))
+    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values() if kind.is_for_tasks))
+
+
+def with_hook_kinds(model_type: type[AnyNodeModel]) -> type[AnyNodeModel]:
+    """The model of a hook, with the keys that kinds add."""
+    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values() if kind.is_for_hooks))
 
 
 @cache
 def _extended(
-    model_type: type[AnyBodyModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]
-) -> type[AnyBodyModel]:
+    model_type: type[AnyNodeModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]
+) -> type[AnyNodeModel]:
     added = {key: field for each in fields for key, field in each().items()}
     if not added:
         return model_type
     return create_model(model_type.__name__, __base__=model_type, __module__=model_type.__module__, **added)
+
+
+# --- a hook ---
+
+
+class HookModel(StrictModel):
+    """One hook, with exactly one action."""
+
+    description: str = Field("", description="What the hook is for.")
+    workflow_ref: Called | None = Field(
+        None, description="Call the registered Python function with this name."
+    )
+    run: str | None = Field(None, min_length=1, description="Run this script.")
+    commands: list[str] | None = Field(
+        None, min_length=1, description="Run these commands in order in one shell."
+    )
+    shell: CommandLine | None = Field(None, description="The program that runs the script.")
+    image: str | None = Field(None, min_length=1, description="Run the script in a container of this image.")
+    mount: list[Mount] | None = Field(None, description="Directories of this machine for the container.")
+    pull: Literal["missing", "always", "never"] | None = Field(None, description="When to pull the image.")
+    params: dict[str, Any] | None = Field(
+        None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
+    )
+    env: Env | None = Field(None, description="Environment variables.")
+    dotenv: list[DotEnv] | None = Field(None, description="Files of variables, relative to the project root.")
+    working_dir: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The directory to run in, relative to the project root."
+    )
+    timeout: Timeout = Field(300.0, description="The maximum duration.")
+
+
+_HOOKS: JsonDict = {
+    "anyOf": [
+        {"$ref": "#/definitions/HookModel"},
+        {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/HookModel"}},
+    ]
+}
+
+
+class HooksModel(StrictModel):
+    """What runs after the last task, whatever happened. Each key has one hook or a list of them."""
+
+    on_success: Any = Field(None, description="After a success.", json_schema_extra=_HOOKS)
+    on_failure: Any = Field(
+        None,
+        description="After a failure, a partial success or a timeout of the run.",
+        json_schema_extra=_HOOKS,
+    )
+    on_cancel: Any = Field(None, description="After a cancel.", json_schema_extra=_HOOKS)
+    on_exit: Any = Field(
+        None, description="After every end, when the others have run.", json_schema_extra=_HOOKS
+    )
 
 
 # --- a document ---
@@ -277,6 +335,12 @@ class DocumentModel(StrictModel):
         description="Names of secrets, which are read from the environment or `.env` and masked everywhere.",
     )
     outputs: dict[Name, Any] = Field({}, description="The outputs of the run, evaluated when it succeeds.")
+    #: Each hook is parsed separately, so that errors in one do not hide errors in others.
+    hooks: Any = Field(
+        None,
+        description="What runs after the last task: clean-up and messages.",
+        json_schema_extra={"allOf": [{"$ref": "#/definitions/HooksModel"}]},
+    )
 
 
 #: Action keys of one dialect, with those of all dialects that mean the same.

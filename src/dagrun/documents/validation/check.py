@@ -49,12 +49,22 @@ def check(parsed: ParsedDocument, registry: Registry | None) -> list[Finding]:
         *_first(_changed_numbers(parsed)),
         *_first(check_expressions(parsed)),
         *_first(_bash_in_sh(parsed)),
+        *_first(_of_hooks(parsed)),
     ]
     if not any(finding.level == "error" for finding in (*parsed.findings, *found)):
         found += _first(check_reachability(parsed))
     if registry is not None:
         found += _first(_workflows(parsed, registry))
+        if parsed.hooks is not None:
+            found += _first(_workflows(parsed.hooks, registry))
     return sorted(found, key=lambda finding: (finding.place.line, finding.place.column))
+
+
+def _of_hooks(parsed: ParsedDocument) -> Iterator[Finding]:
+    """The findings about hooks that are the same as those about tasks."""
+    if parsed.hooks is not None:
+        for check_part in (_parameters, _numbers, _changed_numbers, _bash_in_sh):
+            yield from check_part(parsed.hooks)
 
 
 def _first(findings: Iterator[Finding]) -> Iterator[Finding]:

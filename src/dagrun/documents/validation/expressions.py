@@ -74,15 +74,42 @@ class _ExpressionCheck:
         for i, task in enumerate(self.dag.tasks):
             if i not in self.parsed.broken and _has_expressions(task):
                 yield from self._task(i, task, locations)
+        yield from self._hooks()
+
+    def _hooks(self) -> Iterator[Finding]:
+        """Check the hooks, which run when all tasks have ended."""
+        locations = self.parsed.hook_locations
+        if locations is None:
+            return
+        known = self._known(None, run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS))
+        for i, hook in enumerate(self.dag.hooks):
+            if _has_expressions(hook.task):
+                yield from self._body(i, hook.task, locations, known)
+
+    def _body(self, i: int, task: Task, locations: Locations, known: Known) -> Iterator[Finding]:
+        """Check what every body has: its environment, its parameters, its directory, the texts of its action."""
+        hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
+        with_secrets = replace(known, roots={*known.roots, "secrets"})
+        yield from self._env(
+            task.env, lambda name: locations.variable(i, name), with_secrets, self.secret_env
+        )
+        for name, value in task.params.items():
+            yield from self._values(value, locations.param(i, name), known, hidden)
+        if task.working_dir is not None:
+            yield from self._values(task.working_dir, locations.option(i, "working_dir"), known, hidden)
+        for each in task.action.texts():
+            if isinstance(each, ScriptText):
+                yield from self._script(locations, i, each, known, hidden)
+            else:
+                here = with_secrets if each.may_hold_secrets else known
+                yield from self._values(each.text, locations.text(i, each.path), here, hidden)
 
     def _task(self, i: int, task: Task, locations: Locations) -> Iterator[Finding]:
         ancestors, path = Ancestors(self.ancestors, i), locations.task(i)
         known = self._known(ancestors, task)
+        yield from self._body(i, task, locations, known)
         hidden = self.secret_env | {name for name, text in task.env.items() if _reads_secrets(text)}
         in_env = self._known(ancestors, task, secrets=True)
-        yield from self._env(task.env, lambda name: locations.variable(i, name), in_env, self.secret_env)
-        for name, value in task.params.items():
-            yield from self._values(value, locations.param(i, name), known, hidden)
         asking = self._known(ancestors, task, functions=STATUS_FUNCTIONS)
         for word, text in (("if", task.condition), ("unless", task.unless)):
             if text is not None:
@@ -94,13 +121,6 @@ class _ExpressionCheck:
             at = (*locations.service(i, number), "env")
             yield from self._env(service.env, partial(_below, at), in_env, self.secret_env)
         yield from self._values(task.artifacts, (*path, "artifacts"), known, hidden)
-        if task.working_dir is not None:
-            yield from self._values(task.working_dir, locations.option(i, "working_dir"), known, hidden)
-        for each in task.action.texts():
-            if isinstance(each, ScriptText):
-                yield from self._script(i, each, known, hidden)
-            else:
-                yield from self._values(each.text, locations.text(i, each.path), known, hidden)
 
     def _known(
         self,
@@ -109,6 +129,7 @@ class _ExpressionCheck:
         *,
         secrets: bool = False,
         functions: Collection[str] = (),
+        run_fields: Collection[str] = RUN_FIELDS,
     ) -> Known:
         """The names that exist for one task. `variant_of` is the task where the names of its variants exist too."""
         matrix = variant_of.matrix if variant_of else None
@@ -128,7 +149,7 @@ class _ExpressionCheck:
             if matrix is None
             else {*matrix.axes, *(name for entry in matrix.include for name in entry)},
             secrets=self.secrets,
-            run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else RUN_FIELDS,
+            run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS) if functions else run_fields,
             types=self.types if matrix is None else {**self.types, **_matrix_types(matrix)},
         )
         return replace(known, late=ancestors.late) if isinstance(ancestors, Ancestors) else known
@@ -251,16 +272,18 @@ class _ExpressionCheck:
                 pass  # reported below
         yield from self._values(wanted, path, known, hidden)
 
-    def _script(self, i: int, script: ScriptText, known: Known, hidden: Collection[str]) -> Iterator[Finding]:
+    def _script(
+        self, locations: Locations, i: int, script: ScriptText, known: Known, hidden: Collection[str]
+    ) -> Iterator[Finding]:
         """Check all commands together, as the shell reads them: an open quote in one changes the next."""
         if not any("${{" in command for command in script.parts):
             return
         offsets, result = self._substituted(script)
         for problem in result if isinstance(result, tuple) else ():
-            yield self._finding(*self._command(i, offsets, problem))
+            yield self._finding(*_command(locations, i, offsets, problem))
         for variable in () if isinstance(result, tuple) else result.variables:
             for error in self._problems(variable.expression, known, hidden):
-                yield self._finding(*self._command(i, offsets, error))
+                yield self._finding(*_command(locations, i, offsets, error))
 
     def _substituted(
         self, script: ScriptText
@@ -277,13 +300,6 @@ class _ExpressionCheck:
                 found = problems.errors
             known = self._scripts_read[script] = (list(offsets(script)), found)
         return known
-
-    def _command(self, i: int, starts: Sequence[int], error: ExpressionError) -> tuple[Path, ExpressionError]:
-        """The path of the command with an error of the whole script, and the error with its offset in that command."""
-        assert self.parsed.locations is not None
-        found = bisect_right(starts, error.offset) - 1
-        path = self.parsed.locations.script(i, found)
-        return path, ExpressionError(error.message, error.offset - starts[found], error.suggestion)
 
     # --- one expression ------------------------------------------------------------------------------------
 
@@ -327,6 +343,16 @@ class _ExpressionCheck:
     def _finding(self, path: Path, error: ExpressionError) -> Finding:
         place = self.parsed.source.place_within(path, error.offset)
         return Finding(place, error.message, "invalid-expression", error.suggestion)
+
+
+def _command(
+    locations: Locations, i: int, starts: Sequence[int], error: ExpressionError
+) -> tuple[Path, ExpressionError]:
+    """The path of the command with an error of the whole script, and the error with its offset in that command."""
+    found = bisect_right(starts, error.offset) - 1
+    return locations.script(i, found), ExpressionError(
+        error.message, error.offset - starts[found], error.suggestion
+    )
 
 
 def _matrix_types(matrix: Matrix) -> ScalarTypes:

@@ -24,7 +24,7 @@ from dagrun.value import Value, field
 
 #: Three names of the same root, one for each dialect.
 TASK_ROOTS: Final = frozenset({"tasks", "jobs", "steps"})
-TASK_FIELDS: Final = ("status", "outputs", "changed", "error", "artifacts")
+TASK_FIELDS: Final = ("status", "outputs", "changed", "error", "artifacts", "log_tail")
 RUN_FIELDS: Final = ("id", "dag_name", "tenant", "started_at", "scheduled_at")
 #: Fields of the run that only conditions may read: they change during the run.
 OUTCOME_FIELDS: Final = ("status", "reason", "failed")

@@ -1,0 +1,183 @@
+"""The hooks of a run: which of them an outcome has, and what has become of them in this stretch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from dagrun.core.decisions import Finish, StartHook, StopHook
+from dagrun.core.events import CancelRequested, HookEnd, HooksStart, HookStart
+from dagrun.core.graph import Node
+from dagrun.core.model import Dag, Hook
+from dagrun.core.outcomes import Reason, RunStatus, Status
+from dagrun.core.work import Json
+
+#: The key of `hooks` for each outcome. `on_exit` is for all of them.
+OUTCOMES: Mapping[RunStatus, str] = {
+    RunStatus.SUCCESS: "on_success",
+    RunStatus.FAILED: "on_failure",
+    RunStatus.PARTIAL: "on_failure",
+    RunStatus.CANCELLED: "on_cancel",
+}
+ON_EXIT = "on_exit"
+#: The keys of `hooks`.
+KEYS = (*dict.fromkeys(OUTCOMES.values()), ON_EXIT)
+_PREFIX = "hook:"
+
+
+def id_of(name: str) -> str:
+    """The id of the task of a hook: executors and logs know hooks by it."""
+    return f"{_PREFIX}{name}"
+
+
+def name_of_id(task_id: str) -> str:
+    """The inverse of `id_of`."""
+    return task_id.removeprefix(_PREFIX)
+
+
+def name_of(hook: Hook) -> str:
+    """The name of a hook: its key; with a number if there are several; for those of the project after `project.`."""
+    return name_of_id(hook.task.id)
+
+
+def is_hook(task_id: str) -> bool:
+    """Whether this is the id of a hook, and not of a task."""
+    return task_id.startswith(_PREFIX)
+
+
+def due(dag: Dag, status: RunStatus) -> list[str]:
+    """The names of the hooks that run after this outcome, in order: the document's, then those of the project."""
+    keys = (OUTCOMES[status], ON_EXIT)
+    ordered = [
+        hook for project in (False, True) for key in keys for hook in dag.hooks
+        if hook.on == key and hook.of_project is project
+    ]  # fmt: skip
+    return [name_of(hook) for hook in ordered]
+
+
+def node_of(dag: Dag, name: str) -> Node:
+    """A hook as a node outside of the graph: its index is negative. Raises LookupError."""
+    for i, hook in enumerate(dag.hooks):
+        if name_of(hook) == name:
+            return Node(-1 - i, hook.task, (), ())
+    raise LookupError(name)
+
+
+class HookState(msgspec.Struct):
+    """The state of one hook. Moments in seconds since the epoch, durations in seconds."""
+
+    status: Status = Status.PENDING
+    attempt: int = 0
+    started_at: float | None = None
+    duration: float | None = None
+    error: str | None = None
+    error_type: str | None = None
+    exit_code: int | None = None
+
+
+class HookStates:
+    """The hooks of the present stretch, folded from their events. Before all tasks have ended, there is no outcome."""
+
+    def __init__(self) -> None:
+        #: The outcome of the run, which hooks do not change.
+        self.outcome: Finish | None = None
+        self.outputs: Mapping[str, Json] | None = None
+        self.states: dict[str, HookState] = {}
+        #: A request to cancel that came after the last task had ended.
+        self.cancel: CancelRequested | None = None
+        self._left: deque[str] = deque()
+        self._running: str | None = None
+        self._deadline: float | None = None  # of the hook that runs
+        self._stopped: Reason | None = None  # why it was asked to end
+        self._attempts: dict[str, int] = {}  # of all stretches: each attempt has its own log
+
+    def __bool__(self) -> bool:
+        """Whether the outcome of the run is known, and hooks run or have run."""
+        return self.outcome is not None
+
+    # --- the fold ------------------------------------------------------------------------------------------
+
+    def begin(self, event: HooksStart) -> None:
+        """All tasks have ended."""
+        self.outcome = Finish(RunStatus(event.status), event.reason)
+        self.outputs = event.outputs
+        self.states = {name: HookState() for name in event.hooks}
+        self._left = deque(event.hooks)
+
+    def start(self, event: HookStart, timeout: float | None) -> None:
+        """A hook begins, which may take `timeout` seconds. Raises ValueError for one that is not of the stretch."""
+        state = self._state(event.hook)
+        state.status, state.attempt, state.started_at = Status.RUNNING, event.attempt, event.timestamp
+        self._attempts[event.hook] = event.attempt
+        self._running = event.hook
+        self._deadline = None if timeout is None else event.timestamp + timeout
+        self._take(event.hook)
+
+    def end(self, event: HookEnd) -> None:
+        """A hook has ended. Raises ValueError for one that is not of the stretch."""
+        state = self._state(event.hook)
+        state.status, state.duration = Status(event.status), event.duration_seconds
+        state.error, state.error_type, state.exit_code = event.error, event.error_type, event.exit_code
+        self._running = self._deadline = self._stopped = None
+        self._take(event.hook)
+
+    def cancel_all(self, event: CancelRequested) -> None:
+        """The hooks that have not ended should not run any more."""
+        self.cancel = self.cancel or event
+
+    def resume(self, due_now: Iterable[str], *, goes_on: bool) -> None:
+        """A new stretch. If no task runs again, hooks that have ended do not either: the rest of `due_now` runs."""
+        self.cancel = self._running = self._deadline = self._stopped = None
+        if not goes_on or self.outcome is None:
+            self.outcome, self.outputs, self.states = None, None, {}
+            self._left.clear()
+            return
+        ended = {name: state for name, state in self.states.items() if state.duration is not None}
+        self.states = {name: ended.get(name, HookState()) for name in dict.fromkeys((*ended, *due_now))}
+        self._left = deque(name for name in self.states if name not in ended)
+
+    def _state(self, name: str) -> HookState:
+        if self.outcome is None or name not in self.states:
+            raise ValueError(f"'{name}' is no hook of this stretch")
+        return self.states[name]
+
+    def _take(self, name: str) -> None:
+        if name in self._left:
+            self._left.remove(name)
+
+    # --- what comes next -----------------------------------------------------------------------------------
+
+    def next(self, now: float) -> StartHook | StopHook | Finish | None:
+        """What to do next, once the outcome is known; None: a hook runs."""
+        if self._running is not None:
+            why = self._why_to_stop(now)
+            return StopHook(self._running, why) if why is not None and self._stopped is None else None
+        if self._left and self.cancel is None:
+            return StartHook(self._left[0], self._attempts.get(self._left[0], 0) + 1)
+        return self.outcome
+
+    def _why_to_stop(self, now: float) -> Reason | None:
+        if self.cancel is not None:
+            return Reason.CANCELLED
+        return Reason.TIMED_OUT if self._deadline is not None and now >= self._deadline else None
+
+    @property
+    def wake_at(self) -> float | None:
+        """When the hook that runs has to be stopped."""
+        return self._deadline if self._stopped is None else None
+
+    def stop_requested(self, why: Reason) -> None:
+        """The hook that runs was asked to end."""
+        self._stopped = why
+
+    @property
+    def stopped(self) -> Reason | None:
+        """Why the hook that runs was asked to end."""
+        return self._stopped
+
+    @property
+    def failed(self) -> Sequence[str]:
+        """The hooks that did not end well."""
+        return [name for name, state in self.states.items() if state.error is not None]
