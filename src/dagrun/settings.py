@@ -118,6 +118,10 @@ class Settings:
     approval_expires_h: float = _setting(72, "APPROVAL_EXPIRES_H", _positive)
     #: The maximum size of the cache of checked documents, in bytes; 0: no cache.
     document_cache_bytes: int = _setting(64 * MIB, "DAGRUN_DOCUMENT_CACHE_BYTES", _number(int, 0))
+    #: Hooks for every run of the project, as they are written in the file; `documents.project_hooks` reads them.
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    #: The file that has them.
+    hooks_path: Path | None = None
     #: The source of each value: "flag", the name of an environment variable, a file, or "default".
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -145,7 +149,7 @@ def load(
     problems = [
         f"{root / name}: unknown setting '{key}' {hint}".rstrip()
         for key in table
-        if key not in {part.name for part in parts}
+        if key != "hooks" and key not in {part.name for part in parts}
         for hint in [did_you_mean(key, [part.name for part in parts])]
     ]
     values: dict[str, Any] = {}
@@ -166,9 +170,14 @@ def load(
             sources[part.name] = source
         except ValueError as error:
             problems.append(f"{source}: '{part.name}' {error}")
+    hooks = table.get("hooks", {})
+    if not isinstance(hooks, dict):
+        problems.append(f"{root / name}: 'hooks' must be a table")
     if problems:
         raise UsageError("\n".join(problems))
-    return Settings(root=root, sources=sources, **values)
+    return Settings(
+        root=root, sources=sources, hooks=hooks, hooks_path=root / name if hooks else None, **values
+    )
 
 
 def _here() -> Path:

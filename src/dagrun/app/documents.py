@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from dagrun.core.model import NAME_RULE, Dag, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
-from dagrun.documents.yaml import DocumentError, Limits, Source
+from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.gc_pause import resting
 from dagrun.kinds import child_of, workflow_of
@@ -25,6 +26,7 @@ from dagrun.value import replace
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json
+    from dagrun.documents.project_hooks import ProjectHooks
     from dagrun.registry import Registry
     from dagrun.runtime.prepared_run import PreparedRun
     from dagrun.runtime.run_request import RunRequest
@@ -257,6 +259,29 @@ class Documents:
             raise report.error()
         return report.graph
 
+    @cached_property
+    def project_hooks(self) -> ProjectHooks:
+        """The hooks of the project, checked. Only their warnings are in `findings`: raises UsageError for errors."""
+        hooks = self.check_project_hooks()
+        errors = [each for each in hooks.findings if each.level == "error"]
+        if errors:
+            raise UsageError("\n".join(_sentence(each) for each in errors))
+        return hooks
+
+    def check_project_hooks(self) -> ProjectHooks:
+        """The hooks of the project, with everything that is wrong with them."""
+        from dagrun.documents import project_hooks
+
+        assert self.settings.hooks_path is not None
+        found = project_hooks.read(self.settings.hooks, self.settings.hooks_path, None)
+        if any(workflow_of(hook.task) is not None for hook in found.hooks):
+            found = project_hooks.read(self.settings.hooks, self.settings.hooks_path, self._read_registry())
+        return found
+
+    def with_project_hooks(self, dag: Dag) -> Dag:
+        """A DAG of this project as a run of it ends. Raises UsageError."""
+        return self.project_hooks.added_to(dag) if self.settings.hooks else dag
+
     # --- preparing runs --------------------------------------------------------------------------------------
 
     def prepare(self, request: RunRequest, *, may_write: bool = True) -> PreparedRun:
@@ -269,7 +294,8 @@ class Documents:
 
         path, displayed = self.find(request.dag)
         graph = self._valid(path, displayed, may_write=may_write)
-        dag = select(_overridden(graph.dag, request), request.selection)
+        selected = select(_overridden(graph.dag, request), request.selection)
+        dag = self.with_project_hooks(selected)
         given = GivenParams(params=request.params, params_file=request.params_file)
         values = self.inputs.checked(dag, request.values, given)
         params = parameters.resolve(dag, values)
@@ -277,7 +303,7 @@ class Documents:
         registry = self.registry_for(dag) or Registry()
         prepared = PreparedRun(
             graph.of(dag), self._from_root(path, displayed), params, registry, secrets,
-            partial=dag.tasks is not graph.dag.tasks, trigger=request.trigger, schedule_id=request.schedule_id,
+            partial=selected.tasks is not graph.dag.tasks, trigger=request.trigger, schedule_id=request.schedule_id,
             scheduled_at=request.scheduled_at, dotenv=self.inputs.dotenv(dag), deferred=parameters.deferred(dag, values),
         )  # fmt: skip
         if prepared.deferred:  # a wrong value is refused before a run is created
@@ -303,6 +329,11 @@ class Documents:
 def _needs_other_files(dag: Dag) -> bool:
     """Whether the findings depend on more than the text of the document and the registered workflows."""
     return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.bodies)
+
+
+def _sentence(finding: Finding) -> str:
+    suggestion = f" ({finding.suggestion})" if finding.suggestion else ""
+    return f"{finding.place}: {finding.message}{suggestion}"
 
 
 def _overridden(dag: Dag, request: RunRequest) -> Dag:

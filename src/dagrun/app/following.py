@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING
 
 from dagrun.clock import Clock
 from dagrun.core import event_lines
-from dagrun.core.events import Event, TaskCancel, TaskFail, TaskOk, TaskRetry, TaskSkip, TaskStart
+from dagrun.core.events import (
+    Event,
+    HookEnd,
+    HookStart,
+    TaskCancel,
+    TaskFail,
+    TaskOk,
+    TaskRetry,
+    TaskSkip,
+    TaskStart,
+)
 from dagrun.core.graph import Graph
+from dagrun.core.hooks import id_of
 from dagrun.core.record import fold, mark_interrupted
 from dagrun.core.state import RunState
 from dagrun.core.variants import is_of
@@ -119,8 +130,11 @@ class LogFollower:
             ):
                 if event.child_run_id is not None:
                     self._to_follow[event.task_id] = event.child_run_id
-                path = self._runs.log_path(self._watch.run_id, event.task_id, event.attempt)
-                self._running[event.task_id, event.attempt] = Follower(path, LONGEST_LINE)
+                self._begin(event.task_id, event.attempt)
+            elif isinstance(event, HookStart) and self._task_id in (None, id_of(event.hook)):
+                self._begin(id_of(event.hook), event.attempt)
+            elif isinstance(event, HookEnd) and event.attempt is not None:
+                yield from self._end(id_of(event.hook), event.attempt)
             elif (
                 isinstance(event, TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel)
                 and event.attempt is not None
@@ -154,6 +168,10 @@ class LogFollower:
             if task_id == ended or not child.live:
                 child.close()
                 del self._children[task_id]
+
+    def _begin(self, task_id: str, attempt: int) -> None:
+        path = self._runs.log_path(self._watch.run_id, task_id, attempt)
+        self._running[task_id, attempt] = Follower(path, LONGEST_LINE)
 
     def _end(self, task_id: str, attempt: int) -> Iterator[LogLine]:
         key = task_id, attempt

@@ -225,7 +225,7 @@ class RunQueries:
         A task of a child run is named by `task/task`; after the task that runs it come all of its tasks.
         """
         run_id, own, prefix = self.inside(self.run_id(named), task_id)
-        return self._logs(run_id, self._task_ids(run_id, own, whole=True), prefix)
+        return self._logs(run_id, self._log_ids(run_id, own), prefix)
 
     def _logs(self, run_id: str, task_ids: Sequence[str], prefix: str) -> Iterator[tuple[str, int, Path]]:
         children = self._child_runs(run_id)
@@ -241,9 +241,7 @@ class RunQueries:
             yield from ((prefix + task_id, number, path) for number, path in found.get(task_id, ()))
             for child in children.get(task_id, ()):
                 if self.runs.has(child):
-                    yield from self._logs(
-                        child, self._task_ids(child, None, whole=True), f"{prefix}{task_id}/"
-                    )
+                    yield from self._logs(child, self._log_ids(child, None), f"{prefix}{task_id}/")
 
     def _child_runs(self, run_id: str) -> dict[str, dict[str, None]]:
         """The child runs of each task, oldest first."""
@@ -296,8 +294,16 @@ class RunQueries:
     def follow_logs(self, named: str, task_id: str | None = None) -> LogFollower:
         """Follow the output of a run's tasks. Raises NotFoundError."""
         run_id, own, prefix = self.inside(self.run_id(named), task_id)
-        self._task_ids(run_id, own)
+        self._log_ids(run_id, own)
         return LogFollower(self.runs, self.watch(run_id), own, prefix)
+
+    def _log_ids(self, run_id: str, task_id: str | None) -> list[str]:
+        """What has logs: the tasks, their variants and the hooks; or only `task_id`, which must exist, and its variants."""
+        hooks = [hook.task.id for hook in self.runs.dag(run_id).hooks]
+        if task_id in hooks:
+            return [task_id]
+        tasks = self._task_ids(run_id, task_id, whole=True)
+        return [*tasks, *hooks] if task_id is None else tasks
 
     def _task_ids(self, run_id: str, task_id: str | None, *, whole: bool = False) -> list[str]:
         """The ids of a run's tasks and variants, or only `task_id`, which must exist; with `whole` also its variants."""

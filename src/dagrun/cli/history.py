@@ -115,7 +115,23 @@ def status_lines(
         ),
         styled=1,
     )  # fmt: skip
-    return [*head, *table, *rest, *((*_outputs(view), *_next_steps(view)) if most is None else ())]
+    more = (*_hooks(view), *_outputs(view), *_next_steps(view)) if most is None else ()
+    return [*head, *table, *rest, *more]
+
+
+def _hooks(view: RunView) -> list[str]:
+    """The hooks of the run, one per line."""
+    if not view.hooks:
+        return []
+    table = output.table_lines(
+        ("HOOK", "STATUS", "DURATION", "WHY"),
+        (
+            (hook.name, hook.status, output.seconds(hook.duration), output.one_line(hook.error or ""))
+            for hook in view.hooks
+        ),
+        styled=1,
+    )
+    return ["", *table]
 
 
 def _next_steps(view: RunView) -> list[str]:

@@ -22,6 +22,8 @@ from dagrun.core.events import (
     DagResume,
     DagStart,
     Event,
+    HookEnd,
+    HookStart,
     SignalReceived,
     TaskCancel,
     TaskExpand,
@@ -33,6 +35,7 @@ from dagrun.core.events import (
     TaskWait,
 )
 from dagrun.core.graph import Graph, Node
+from dagrun.core.hooks import id_of
 from dagrun.core.outcomes import FINAL
 from dagrun.core.state import RunState
 from dagrun.storage.run_store import RunStore
@@ -76,7 +79,7 @@ class PlainProgress(RunObserver):
                     f"run {self.run_id} started: {event.task_count} task{'s'[: event.task_count != 1]}",
                 )
             case TaskStart():
-                self._open(event)
+                self._open(event.task_id, event.attempt)
                 again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
                 if self._is_shown(event, state):
                     self.line(event, event.task_id, f"started{again}")
@@ -126,6 +129,14 @@ class PlainProgress(RunObserver):
             case TaskCancel():
                 shown = self._is_shown(event, state)
                 self.done(event, event.task_id, "cancelled", "cancelled", _why(event), shown=shown)
+            case HookStart():
+                hook = id_of(event.hook)
+                self._open(hook, event.attempt)
+                self.line(event, hook, "started")
+            case HookEnd():
+                word, style = _HOOK_ENDS.get(event.status, ("failed:", "failed"))
+                what = _first_line(event.error) if event.error else f"in {event.duration_seconds:.2f}s"
+                self.done(event, id_of(event.hook), word, style, "" if style == "cancelled" else what)
             case CancelRequested() if not self.prefix:
                 self.line(event, "", f"cancelling ({event.reason}); press Ctrl-C again to kill immediately")
 
@@ -165,10 +176,9 @@ class PlainProgress(RunObserver):
         self.troubles[variant.group] += trouble
         return trouble and self.troubles[variant.group] <= output.MANY_VARIANTS
 
-    def _open(self, event: TaskStart) -> None:
+    def _open(self, task_id: str, attempt: int) -> None:
         if self.runs is not None:
-            path = self.runs.log_path(self.run_id, event.task_id, event.attempt)
-            self.tails[event.task_id] = _LogTail(path)
+            self.tails[task_id] = _LogTail(self.runs.log_path(self.run_id, task_id, attempt))
 
     def _show(self, task_id: str, tail: _LogTail, *, last: bool = False) -> None:
         for line in tail.lines(last=last):
@@ -191,6 +201,8 @@ def _waits(event: TaskWait) -> str:
     return f"waits until {shown_moment(event.until)}"
 
 
+#: How the end of a hook is shown.
+_HOOK_ENDS = {"success": ("ok", "success"), "cancelled": ("cancelled", "cancelled")}
 _TaskEvent = TaskStart | TaskWait | TaskOk | TaskRetry | TaskFail | TaskSkip | TaskCancel
 
 

@@ -120,7 +120,7 @@ def _detach(service: Service, request: RunRequest, options: RunOptions) -> int:
 def close(ended: RunResult, signum: int | None, options: OutputOptions) -> int:
     """Print the report of a run that was driven here; its exit code. `signum` is the signal that cancelled it."""
     from dagrun.core.outcomes import RunStatus
-    from dagrun.views.report import failures, report
+    from dagrun.views.report import failures, hook_warnings, report
 
     with output.enduring():
         if options.form is Form.JSON:
@@ -129,6 +129,8 @@ def close(ended: RunResult, signum: int | None, options: OutputOptions) -> int:
             print(report(ended.view))
         sys.stdout.flush()
     output.report_lost()
+    for sentence in hook_warnings(ended.view):
+        output.say(output.one_line(f"Warning: {sentence}"))
     if ended.status in (RunStatus.SUCCESS, RunStatus.WAITING):
         return 0
     for sentence in failures(ended.view):

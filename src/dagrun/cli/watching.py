@@ -134,6 +134,7 @@ _STYLES = {
     "task_ok": "success", "task_fail": "failed", "task_retry": "retrying", "task_skip": "skipped",
     "task_cancel": "cancelled", "cancel_requested": "cancelled", "task_start": "running",
     "task_wait": "waiting", "dag_pause": "waiting",
+    "hook_start": "running",
 }  # fmt: skip
 _LONGEST_VALUE = 200
 

@@ -67,15 +67,6 @@ def _start(action: NotifyAction, context: StartContext) -> PreparedBody:
     return PreparedBody(call, {ADDRESSES: json.dumps(urls)}, params)
 
 
-def _fields() -> Mapping[str, Any]:
-    from pydantic import Field
-
-    from dagrun.documents.dialects.notify_model import NotifyModel, Urls
-
-    description = "Send a message about the run to these addresses: `https://` webhooks, or any service that Apprise knows."
-    return {"notify": (Urls | NotifyModel | None, Field(None, description=description))}
-
-
 KIND = Kind(
     name="notify",
     action=NotifyAction,
@@ -83,7 +74,6 @@ KIND = Kind(
     read=_read,
     label=lambda action: f"notify: {len(action.urls)} {'address' if len(action.urls) == 1 else 'addresses'}",
     start=_start,
-    fields=_fields,
     is_for_tasks=False,
     meaningless=("params", "env", "dotenv", "working_dir"),
 )

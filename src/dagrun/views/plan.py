@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dagrun.core.graph import Graph, Node
+from dagrun.core.hooks import name_of
 from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.variants import base_id
 from dagrun.core.work import Json
@@ -43,7 +44,14 @@ def dry_run(graph: Graph, evaluated: Mapping[str, Json] | None = None) -> str:
         task = graph.nodes[i].task
         needs = ", ".join(need.task for need in task.needs) or "none"
         steps.append((task, f"  {number}. {task.id} ({_label(task)}, depends_on: {needs})"))
-    return "\n".join([*lines, *_short(steps)])
+    return "\n".join([*lines, *_short(steps), *_hooks(graph)])
+
+
+def _hooks(graph: Graph) -> list[str]:
+    """A line for each hook."""
+    if not graph.dag.hooks:
+        return []
+    return ["", "Hooks:", *(f"  {name_of(hook)} ({_label(hook.task)})" for hook in graph.dag.hooks)]
 
 
 def _short(lines: Iterable[tuple[Task, str]]) -> Iterator[str]:
@@ -78,7 +86,14 @@ def as_json(plan: Estimate, children: ChildGraphs = MappingProxyType({})) -> dic
         "expected_seconds": plan.expected,
         "max_parallel": plan.max_parallel,
         "history": {"runs": plan.runs, "unknown": plan.unknown},
+        **_hooks_json(graph),
     }
+
+
+def _hooks_json(graph: Graph) -> dict[str, Json]:
+    """The field for hooks, if there are some."""
+    hooks = [{"hook": name_of(hook), "kind": hook.task.kind} for hook in graph.dag.hooks]
+    return {"hooks": hooks} if hooks else {}
 
 
 def _of_group(graph: Graph, node: Node) -> dict[str, Json]:
@@ -123,7 +138,7 @@ def as_text(plan: Estimate, now: float, children: ChildGraphs = MappingProxyType
     for number, wave in enumerate(waves, start=1):
         together = f" ({len(wave)} in parallel)" if len(wave) > 1 else ""
         lines += ["", f"Wave {number}{together}:", *_short(_with_child(plan, i, children) for i in wave)]
-    return "\n".join([*lines, "", *_expectations(plan, now)])
+    return "\n".join([*lines, *_hooks(graph), "", *_expectations(plan, now)])
 
 
 def _with_child(plan: Estimate, i: int, children: ChildGraphs) -> tuple[Task, str]:

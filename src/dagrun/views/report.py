@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from dagrun.core.outcomes import Reason, RunStatus
-from dagrun.views.status import RunView
+from dagrun.views.status import HookView, RunView
 from dagrun.views.waiting import next_steps
 from dagrun.views.wording import count
 
@@ -72,6 +72,15 @@ def failures(run: RunView) -> list[str]:
         case (Reason.RUN_TIMEOUT, _, _):
             sentences.append(f"RunnerError: the run did not end within its timeout of {run.dag.timeout:g}s")
     return sentences
+
+
+def hook_warnings(run: RunView) -> list[str]:
+    """One sentence for each hook that did not end well. The outcome of the run stays what it was."""
+    return [f"hook '{hook.name}' {_ended(hook)}" for hook in run.hooks if hook.error is not None]
+
+
+def _ended(hook: HookView) -> str:
+    return "was cancelled" if hook.status == "cancelled" else f"failed: {hook.error}"
 
 
 def _attempts(number: int) -> str:

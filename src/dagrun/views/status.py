@@ -8,6 +8,7 @@ from typing import Final
 from dagrun.clock import to_rfc3339
 from dagrun.core.events import CancelIgnored, CancelRequested
 from dagrun.core.graph import Graph, Node
+from dagrun.core.hooks import HookState
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.payloads import by_output
@@ -89,6 +90,28 @@ class TaskView(Value, kw_only=True):
         }
 
 
+class HookView(Value, kw_only=True):
+    """One hook of the last stretch of a run. Moments in seconds since the epoch, durations in seconds."""
+
+    name: str
+    status: str
+    attempt: int
+    started_at: float | None
+    duration: float | None
+    error: str | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The shape of one entry of `hooks`."""
+        return {
+            "hook": self.name,
+            "status": self.status,
+            "attempt": self.attempt,
+            "started_at": _moment(self.started_at),
+            "duration_seconds": self.duration,
+            "error": self.error,
+        }
+
+
 class RunView(Value, kw_only=True):
     """One run."""
 
@@ -103,6 +126,8 @@ class RunView(Value, kw_only=True):
     finished_at: float | None
     duration: float | None
     tasks: tuple[TaskView, ...]
+    #: Those of the last stretch; empty before its tasks have ended.
+    hooks: tuple[HookView, ...] = ()
     #: Of a child run: the run whose task it is.
     parent_run_id: str | None = None
     #: Of a run that was resumed: when its present stretch began; `duration` counts from then.
@@ -151,6 +176,8 @@ class RunView(Value, kw_only=True):
             shape["resumed_at"] = _moment(self.resumed_at)
         if tasks:
             shape["tasks"] = [task.to_json() for task in self.tasks]
+            if self.hooks:
+                shape["hooks"] = [hook.to_json() for hook in self.hooks]
         return shape
 
 
@@ -205,8 +232,20 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         finished_at=state.finished_at,
         duration=_duration(state, now),
         tasks=tasks,
+        hooks=tuple(_hook_view(name, hook, state, now) for name, hook in state.hooks.states.items()),
         corrupt=corrupt,
     )
+
+
+def _hook_view(name: str, hook: HookState, state: RunState, now: float | None) -> HookView:
+    duration = hook.duration
+    if hook.status is Status.RUNNING and hook.started_at is not None:
+        running = state.status is RunStatus.RUNNING and now is not None
+        duration = max(0.0, round((now or 0) - hook.started_at, 3)) if running else None
+    return HookView(
+        name=name, status=str(hook.status), attempt=hook.attempt, started_at=hook.started_at, duration=duration,
+        error=hook.error,
+    )  # fmt: skip
 
 
 def parent_of(state: RunState) -> str | None:

@@ -29,6 +29,7 @@ from dagrun.documents.dialects.fields import (
     Value,
     Variable,
 )
+from dagrun.documents.dialects.notify_model import NotifyModel, Urls
 from dagrun.documents.dialects.wait_models import ApprovalModel, WaitModel
 
 #: The path of a file of variables.
@@ -265,6 +266,10 @@ class HookModel(StrictModel):
     image: str | None = Field(None, min_length=1, description="Run the script in a container of this image.")
     mount: list[Mount] | None = Field(None, description="Directories of this machine for the container.")
     pull: Literal["missing", "always", "never"] | None = Field(None, description="When to pull the image.")
+    notify: Urls | NotifyModel | None = Field(
+        None,
+        description="Send a message about the run to these addresses: webhooks (`https://`), or any service that Apprise knows.",
+    )
     params: dict[str, Any] | None = Field(
         None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
     )

@@ -82,6 +82,8 @@ class _ExpressionCheck:
         if locations is None:
             return
         known = self._known(None, run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS))
+        if "tasks" in self.parsed.unread:  # hooks of the project, which run with any document
+            known = replace(known, tasks=None)
         for i, hook in enumerate(self.dag.hooks):
             if _has_expressions(hook.task):
                 yield from self._body(i, hook.task, locations, known)
