@@ -224,7 +224,8 @@ class _Interrupting:
 
 
 def _prepared(graph: Graph, params: Mapping[str, Json]) -> PreparedRun:
-    refs = {ref for node in graph.nodes if (ref := workflow_of(node.task)) is not None}
+    bodies = (*(node.task for node in graph.nodes), *(hook.task for hook in graph.dag.hooks))
+    refs = {ref for task in bodies if (ref := workflow_of(task)) is not None}
     origin = Origin("module", "scenario")
     known = Registry({ref: Workflow(ref, "", (), True, origin, "") for ref in refs})
     deferred = parameters.deferred(graph.dag, params)

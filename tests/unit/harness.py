@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagrun.core.graph import Graph
-from dagrun.core.model import Action, Dag, Dependency, Matrix, Task
+from dagrun.core.hooks import KEYS, id_of
+from dagrun.core.model import Action, Dag, Dependency, Hook, Matrix, Task
 from dagrun.core.variants import variant_id, variants
 from dagrun.documents.dialects import detect
 from dagrun.documents.validation.check import check
@@ -18,6 +19,7 @@ from dagrun.documents.yaml import DocumentError, Source, render
 from dagrun.kinds.approval import ApprovalAction
 from dagrun.kinds.shell import ShellAction
 from dagrun.kinds.wait import WaitAction
+from dagrun.kinds.workflow import WorkflowAction
 from dagrun.registry import Origin, Parameter, Registry, Workflow
 from dagrun.testing import InlineExecutor, ScenarioResult, run
 
@@ -53,6 +55,21 @@ def shapes(draw: st.DrawFn) -> dict[str, Any]:
             ]
         )
     )  # fmt: skip
+
+
+@st.composite
+def hooks(draw: st.DrawFn) -> tuple[Hook, ...]:
+    """Hooks for some ends of a run; often there are none."""
+    names = draw(st.sampled_from([(), (), ("on_exit",), KEYS, ("on_failure", "project.on_exit", "on_exit")]))
+    action = WorkflowAction("w")
+    return tuple(
+        Hook(
+            on=name.removeprefix("project."),
+            of_project="." in name,
+            task=Task(id=id_of(name), action=action, timeout=9.0),
+        )
+        for name in names
+    )
 
 
 #: Actions of tasks that wait: for a person, for signals, for a time, for a file that never comes.

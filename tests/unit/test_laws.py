@@ -20,6 +20,9 @@ from dagrun.core.events import (
     CancelRequested,
     DagDone,
     DagStart,
+    HookEnd,
+    HooksStart,
+    HookStart,
     TaskCancel,
     TaskFail,
     TaskOk,
@@ -30,8 +33,9 @@ from dagrun.core.events import (
 )
 from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.graph import Graph
+from dagrun.core.hooks import due, id_of
 from dagrun.core.model import Action, Dag, Dependency, OnError, Retry, Task, Trigger
-from dagrun.core.outcomes import FINAL, Status
+from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
 from dagrun.core.work import Attempt, AttemptResult, Json, Result, Work
@@ -41,7 +45,7 @@ from dagrun.kinds.workflow import WorkflowAction
 from dagrun.runtime.engine import Engine
 from dagrun.testing import Answer, ScenarioResult, run
 from dagrun.value import Value, replace
-from tests.unit.harness import WAITS, names_of, shapes, task
+from tests.unit.harness import WAITS, hooks, names_of, shapes, task
 
 
 class Story(Value):
@@ -139,13 +143,16 @@ def stories(draw: st.DrawFn) -> Story:
         tasks=tuple(draw(st.permutations(drawn))),
         on_error=draw(st.sampled_from(OnError)),
         timeout=draw(st.sampled_from([None, None, 30.0])),
+        hooks=draw(hooks()),
     )
     ends = {
         name: tuple(draw(st.lists(st.sampled_from("OUFH"), min_size=3, max_size=3)))
         for each in drawn
         for name in names_of(each)
     }
-    turns = {name: draw(st.integers(0, 5)) for name in names}
+    for hook in dag.hooks:
+        ends[hook.task.id] = (draw(st.sampled_from("OUFH")),)
+    turns = {name: draw(st.integers(0, 5)) for name in (*names, *(hook.task.id for hook in dag.hooks))}
     cancel_at = draw(st.sampled_from([None, None, 0.0, 3.0]))
     ahead, seed = draw(st.sampled_from([0, 1, 3, 12])), draw(st.integers(0, 99))
     return Story(dag, ends, turns, draw(st.sampled_from([1, 2, 2, 3, 4])), cancel_at, ahead, seed)
@@ -250,6 +257,7 @@ def test_folding_the_recorded_events_gives_the_live_state(story: Story, outcome:
         assert read is not None
         again.apply(read)
     assert again.tasks == outcome.state.tasks
+    assert again.hooks.states == outcome.state.hooks.states
     assert (again.status, again.reason, again.duration) == (
         outcome.state.status, outcome.state.reason, outcome.state.duration,
     )  # fmt: skip
@@ -308,6 +316,7 @@ def test_every_recorded_start_is_a_start_and_nothing_starts_twice(
     story: Story, outcome: ScenarioResult
 ) -> None:
     begun = [(each.task_id, each.attempt) for each in outcome.events() if isinstance(each, TaskStart)]
+    begun += [(id_of(each.hook), each.attempt) for each in outcome.events() if isinstance(each, HookStart)]
     assert sorted(begun) == sorted(outcome.executor.started)
     assert len(set(begun)) == len(begun)
 
@@ -374,6 +383,30 @@ def test_the_status_of_a_run_follows_from_its_tasks(story: Story, outcome: Scena
         case status:
             assert status == "failed"
             assert untolerated or outcome.view.reason == "RunTimeout"
+
+
+@law
+def test_hooks_run_one_by_one_after_the_last_task_and_change_nothing(
+    story: Story, outcome: ScenarioResult
+) -> None:
+    names = [event.name for event in outcome.events()]
+    (done,) = outcome.events("dag_done")
+    assert isinstance(done, DagDone)
+    expected = due(story.dag, RunStatus(done.status))
+    if not expected:
+        assert not {"hooks_start", "hook_start", "hook_end"} & set(names)
+        return
+    begin = names.index("hooks_start")
+    first, *rest = outcome.events()[begin:]
+    assert isinstance(first, HooksStart)
+    assert (first.status, first.reason, list(first.hooks)) == (done.status, done.reason, expected)
+    assert {event.name for event in rest} <= {
+        "hook_start", "hook_end", "dag_done", "cancel_requested", "cancel_ignored",
+    }  # fmt: skip
+    ran = [(event.name, event.hook) for event in rest if isinstance(event, HookStart | HookEnd)]
+    all_of_them = [(name, hook) for hook in expected for name in ("hook_start", "hook_end")]
+    assert ran == (all_of_them[: len(ran)] if "cancel_requested" in names[begin:] else all_of_them)
+    assert all(state.status in (*FINAL, Status.PENDING) for state in outcome.state.hooks.states.values())
 
 
 @law

@@ -53,7 +53,8 @@ def test_an_empty_variable_is_ignored(tmp_path: Path) -> None:
 
 def test_every_value_has_a_source(tmp_path: Path) -> None:
     settings = load({}, tmp_path)
-    assert {"root", "sources", *settings.sources} == set(Settings.__dataclass_fields__)
+    no_settings = {"root", "sources", "hooks", "hooks_path"}
+    assert {*no_settings, *settings.sources} == set(Settings.__dataclass_fields__)
 
 
 def test_the_project_root_is_the_nearest_directory_upward_with_dagrun_toml(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dagrun.core.requests import Request, goes_on
 from dagrun.core.resume import needed_files, reuse, usable
 from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
-from dagrun.errors import NotFoundError, NotOwnedError, RefusedError
+from dagrun.errors import DagrunError, NotFoundError, NotOwnedError, RefusedError
 from dagrun.masking import Masker
 from dagrun.registry import Registry
 from dagrun.runtime.prepared_run import PreparedRun
@@ -94,7 +94,9 @@ class Service(RunQueries):
         """Records answers to runs that wait: approvals, rejections, signals."""
         from dagrun.app.answering import Answering
 
-        return Answering(self.runs, self.clock, self.settings.user_rbac_role, self._masker, self._settle)
+        return Answering(
+            self.runs, self.clock, self.settings.user_rbac_role, self._masker, self._settle_wholly
+        )
 
     # --- driving runs in this process ------------------------------------------------------------------------
 
@@ -336,11 +338,34 @@ class Service(RunQueries):
                 time.sleep(LOCK_POLL_INTERVAL)
                 continue
             try:
-                self._settle(writer)
-            finally:
+                state = self._settle(writer)
+            except BaseException:
                 writer.close()
+                raise
+            self._run_hooks_left(state, writer)
             break
         return self.status(run_id)
+
+    def _run_hooks_left(self, state: RunState, writer: RunWriter) -> None:
+        """Run the hooks of a run that was cancelled here and has some, and release it."""
+        import asyncio
+
+        if state.has_ended or not (state.cancel or state.hooks.cancel):
+            writer.close()
+            return
+        from dagrun.runtime.interrupted import end_without_hooks
+
+        try:
+            record = self.runs.read(writer.run_id)
+            prepared = self._repeating.resumed(record, record.dag, state.start, None)
+            prepared = replace(prepared, foreign_secrets=self._secrets_above(record))
+        except DagrunError as error:
+            try:
+                end_without_hooks(state, writer, f"not run: {error.message}", self.clock)
+            finally:
+                writer.close()
+            return
+        asyncio.run(self._stretches.drive(prepared, writer, tuple, state=state))
 
     def _record_start(self, prepared: PreparedRun, run_id: str) -> None:
         """Make a run of a queued one, so that it can be cancelled, unless a scheduler starts it first."""
@@ -379,8 +404,17 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
-        if state.status is RunStatus.CANCELLED:
+        if state.cancel is not None:
             self._cancel_below(state, writer.run_id)
+        return state
+
+    def _settle_wholly(self, writer: RunWriter) -> RunState:
+        """The same; a run that was cancelled ends without its hooks."""
+        from dagrun.runtime.interrupted import end_without_hooks
+
+        state = self._settle(writer)
+        if state.cancel is not None and not state.has_ended:
+            end_without_hooks(state, writer, "not run: the cancel was found by an answer", self.clock)
         return state
 
     def _cancel_below(self, state: RunState, run_id: str) -> None:
@@ -399,8 +433,10 @@ class Service(RunQueries):
                     writer.begin()
                     cancel_interrupted(below, writer, request, self.clock)
                     self._cancel_below(below, child)
-            finally:
+            except BaseException:
                 writer.close()
+                raise
+            self._run_hooks_left(below, writer)
 
     def root_of(self, run_id: str) -> str:
         """The run above which there is none: of a child run the one that started it, or the one that started that."""

@@ -244,12 +244,7 @@ def _pause(state: RunState) -> Pause | None:
     """The end of the stretch, if only a person or another program can continue the run."""
     frontier = state.frontier
     waits = frontier.waits
-    if (
-        state.hooks
-        or waits.for_something
-        or frontier.active > frontier.idle_child_runs
-        or state.stretch_is_over
-    ):
+    if waits.for_something or frontier.active > frontier.idle_child_runs or state.stretch_is_over:
         return None
     if not waits.for_someone and not frontier.idle_child_runs:
         return None

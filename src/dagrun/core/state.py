@@ -133,6 +133,8 @@ class RunState:
                 self.cancel = self.cancel or event
                 self.stop(Reason.CANCELLED)
             case HooksStart():
+                if self.frontier.unended:
+                    raise ValueError("not all tasks have ended")
                 self.hooks.begin(event)
             case HookStart():
                 self.hooks.start(event, node_of(self.graph.dag, event.hook).task.timeout)
@@ -154,6 +156,7 @@ class RunState:
     def _index(self, task_id: str) -> int:
         """The index of the task of an event."""
         if self.stretch_is_over:  # the line that began this stretch is damaged
+            self.hooks.resume((), goes_on=False)
             self._continue()
         return self.index[task_id]
 

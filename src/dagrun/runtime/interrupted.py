@@ -5,9 +5,10 @@ from __future__ import annotations
 from dagrun.clock import Clock
 from dagrun.core.completion import group_end
 from dagrun.core.decide import decide
-from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, Stop
-from dagrun.core.events import CancelRequested, Event, TaskCancel
-from dagrun.core.outcomes import Reason
+from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, Stop, StopHook
+from dagrun.core.events import CancelRequested, Event, HookEnd, HooksStart, TaskCancel
+from dagrun.core.hooks import due
+from dagrun.core.outcomes import Reason, Status
 from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
 from dagrun.runtime.run_end import end_event
@@ -15,7 +16,10 @@ from dagrun.storage.run_store import RunWriter
 
 
 def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
-    """Record a request to cancel, and the end of every task and of the run: nothing runs any more."""
+    """Record a request to cancel, and the end of every task: nothing runs any more.
+
+    The end of the run is recorded as well, unless it has hooks: `Finish` is then the next decision.
+    """
 
     def record(event: Event) -> None:
         state.apply(event)
@@ -37,6 +41,38 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
                 )  # fmt: skip
             case EndGroup(node):
                 record(group_end(state, node, now))
+            case StopHook(name):
+                record(_cancelled_hook(state, name, now))
+            case Finish(status) if not state.hooks and due(state.graph.dag, status):
+                break
             case Finish():
-                record(end_event(state, decision, now))
+                record(end_event(state, decision, now, state.hooks.outputs))
     writer.flush()
+
+
+def end_without_hooks(state: RunState, writer: RunWriter, why: str, clock: Clock) -> None:
+    """Record the end of a run that `cancel_interrupted` has cancelled, and why its hooks did not run."""
+    finish = decide(state, clock.now())
+    if not isinstance(finish, Finish):
+        return
+    now, names = clock.now(), due(state.graph.dag, finish.status)
+    events: list[Event] = [
+        HooksStart(timestamp=now, status=str(finish.status), reason=str(finish.reason), hooks=names),
+        *(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error=why) for name in names),
+    ]
+    for event in events:
+        state.apply(event)
+        writer.append(event)
+    end = end_event(state, finish, now)
+    state.apply(end)
+    writer.append(end)
+    writer.flush()
+
+
+def _cancelled_hook(state: RunState, name: str, now: float) -> HookEnd:
+    """The end of a hook that ran when its process died."""
+    attempt = state.hooks.states[name].attempt
+    return HookEnd(
+        timestamp=now, hook=name, attempt=attempt, status=str(Status.CANCELLED), error="cancelled",
+        error_type="Cancelled",
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import replay
 from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError
-from dagrun.runtime.interrupted import cancel_interrupted
+from dagrun.runtime.interrupted import cancel_interrupted, end_without_hooks
 from dagrun.runtime.launcher import Launcher, has_started
 from dagrun.runtime.run_request import RunRequest
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
@@ -125,6 +125,7 @@ class RunProcesses:
             state = replay(self._runs.read(run_id))
             writer.begin()
             cancel_interrupted(state, writer, request, SteadyClock())
+            end_without_hooks(state, writer, "not run: a scheduler cancelled the run", SteadyClock())
         finally:
             writer.close()
         return True

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dagrun.documents.dialects import jobs, native, steps
-from dagrun.documents.dialects.shared_models import BodyModel, with_kinds
+from dagrun.documents.dialects.shared_models import BodyModel, HookModel, with_hook_kinds, with_kinds
 from dagrun.errors import NotFoundError
 from dagrun.value import Value
 
@@ -45,7 +45,7 @@ def schema(dialect: str) -> Schema:
     if dialect not in _MODELS:
         raise NotFoundError("dialect", dialect, _MODELS, hint=f"available: {', '.join(_MODELS)}")
     roots, models = _MODELS[dialect]
-    parts = [with_kinds(model) if issubclass(model, BodyModel) else model for model in models]
+    parts = [_with_kinds(model) for model in models]
     _, whole = models_json_schema(
         [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )
@@ -63,6 +63,13 @@ def schema(dialect: str) -> Schema:
         **root,
         "definitions": dict(sorted(definitions.items())),
     }
+
+
+def _with_kinds(model: type[BaseModel]) -> type[BaseModel]:
+    """The model with the keys that kinds add."""
+    if issubclass(model, BodyModel):
+        return with_kinds(model)
+    return with_hook_kinds(model) if issubclass(model, HookModel) else model
 
 
 def _plain(name: str) -> str:

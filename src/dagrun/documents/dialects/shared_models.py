@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -254,6 +254,8 @@ def _extended(
 class HookModel(StrictModel):
     """One hook, with exactly one action."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.update(_hook_rules()))
+
     description: str = Field("", description="What the hook is for.")
     workflow_ref: Called | None = Field(
         None, description="Call the registered Python function with this name."
@@ -302,6 +304,10 @@ class HooksModel(StrictModel):
     on_exit: Any = Field(
         None, description="After every end, when the others have run.", json_schema_extra=_HOOKS
     )
+
+
+#: The models of hooks, for the schema: a document does not refer to them.
+HOOKS = (HooksModel, HookModel)
 
 
 # --- a document ---
@@ -402,18 +408,32 @@ def task_schema(
 def _one_action(*calls: str, idle: bool) -> list[JsonValue]:
     """A task has one action: a call, a script (in an image or not), the command of an image, that of another kind; or none."""
 
-    def without(*others: str) -> JsonDict:
-        return {"properties": dict.fromkeys(others, False)}
+    scripts = ("shell", "services", "skip_on_exit_codes")
+    choices, every = _choices((*kinds.action_keys(), *calls), scripts)
+    return [*choices, _without(*every)] if idle else choices
 
+
+def _hook_rules() -> JsonDict:
+    """The rules for keys of a hook."""
+    choices, _ = _choices(kinds.hook_keys(), ("shell",))
+    return {"dependencies": {"mount": ["image"], "pull": ["image"]}, "oneOf": choices}
+
+
+def _choices(keys: Sequence[str], of_scripts: Sequence[str]) -> tuple[list[JsonValue], Sequence[str]]:
+    """One choice for each action key, and all keys that an action excludes. `of_scripts` are keys that only scripts have."""
     scripts = ("run", "commands")
-    alone = (*(key for key in kinds.action_keys() if key not in (*scripts, "image")), *calls)
-    every = (*alone, *scripts, "image", "shell", "services", "skip_on_exit_codes")
+    alone = tuple(key for key in keys if key not in (*scripts, "image"))
+    every = (*alone, *scripts, "image", *of_scripts)
     choices: list[JsonValue] = [
-        {"required": ["run"], **without(*alone, "commands")},
-        {"required": ["commands"], **without(*alone, "run")},
-        {"required": ["image"], **without(*alone, *scripts, "shell")},
+        {"required": ["run"], **_without(*alone, "commands")},
+        {"required": ["commands"], **_without(*alone, "run")},
+        {"required": ["image"], **_without(*alone, *scripts, "shell")},
     ]
     for key in alone:
         others = (each for each in every if each != key)
-        choices.append({"required": [key], **without(*others, *meaningless_with(key))})
-    return [*choices, without(*every)] if idle else choices
+        choices.append({"required": [key], **_without(*others, *meaningless_with(key))})
+    return choices, every
+
+
+def _without(*others: str) -> JsonDict:
+    return {"properties": dict.fromkeys(others, False)}

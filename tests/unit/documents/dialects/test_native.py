@@ -660,16 +660,6 @@ def test_an_action_of_a_later_version_counts_as_an_action(key: str) -> None:
     assert "[no-action]" not in reported(f"tasks: [{{id: a, {key}}}]")
 
 
-def test_hooks_are_not_supported_yet() -> None:
-    assert reported("hooks: {on_exit: {run: x}}\ntasks: [{id: a, run: x}]") == shown(
-        """
-        dag.yaml:1:1: error: 'hooks' (hooks) is not supported yet [not-supported-yet]
-            1 | hooks: {on_exit: {run: x}}
-              | ^
-        """
-    )
-
-
 def test_one_error_does_not_hide_another() -> None:
     findings = reported(
         """

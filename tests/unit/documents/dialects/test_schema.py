@@ -114,6 +114,10 @@ RIGHT = [
     "jobs: {a: {image: x}, b: {image: x}, c: {requires: [b, {job: a, condition: always}], run: x, on_complete: failure}}",
     "name: n\ncleanup_policy: keep\ntimeout: 10m\njobs: {a: {run: x, matrix: {os: [a, b]}, exclude: [{os: a}]}}",
     "jobs: {a: {workflow_ref: w, params: {x: 1}}, b: {run: x, after: [a], parallel_with: [c]}, c: {run: x}}",
+    "hooks: {}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {run: x, timeout: 10s, params: {a: 1}, env: {A: 1}, shell: bash, working_dir: d}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_failure: [{notify: 'https://x'}, {notify: [mailto://x]}, {notify: {url: [a://b], title: t, body: b}}]}\njobs: {a: {run: x}}",
+    "spec: {hooks: {on_success: {commands: [x]}, on_cancel: {workflow_ref: w}}, steps: [{name: a}]}",
 ]  # fmt: skip
 
 WRONG = [
@@ -131,7 +135,15 @@ WRONG = [
     "tasks: [{id: a, workflow_ref: ''}]",
     "tasks: [{id: a, workflow_ref: w, shell: bash}]",
     "tasks: [{id: a, workflow_ref: w, image: alpine}]",
-    "hooks: {}\ntasks: [{id: a, run: x}]",
+    "hooks: [{run: x}]\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: []}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {run: x, notify: 'https://x'}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {run: x, retries: 1}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_end: {run: x}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {notify: []}}\ntasks: [{id: a, run: x}]",
+    "hooks: {on_exit: {notify: {title: x}}}\ntasks: [{id: a, run: x}]",
+    "tasks: [{id: a, notify: 'https://x'}]",
     "tasks: [{id: a, run: x, depends_on: a}]",
     "tasks: [{id: a, run: x, depends_on: [{task: a, triger: always}]}]",
     "defaults: {run: x}\ntasks: [{id: a, run: x}]",

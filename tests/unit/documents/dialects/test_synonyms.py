@@ -81,7 +81,7 @@ def test_a_key_of_another_tool_gets_the_equivalent_as_advice(dialect: str, word:
         ("tasks: [{id: a, cmd: x}]", "cmd", "here it is 'run'"),
         ("jobs: {a: {run: x, steps: [{uses: y}]}}", "steps", "list the scripts of the steps under 'commands'"),
         ("tasks: [{id: a, run: x, continueOn: {failure: true}}]", "continueOn", "write `continue_on_failure: true`"),
-        ("handlerOn: {}\ntasks: [{id: a, run: x}]", "handlerOn", "there are no handlers yet: use a task with `trigger: failure` or `trigger: always`"),
+        ("handlerOn: {}\ntasks: [{id: a, run: x}]", "handlerOn", "here it is 'hooks', with the keys on_success, on_failure, on_cancel and on_exit"),
         ("jobs:\n  a:\n    uses: x", "uses", "there are no reusable actions: write a script under 'run'"),
         ("jobs:\n  a: {run: x}\n  b: {run: x, requires: [{task: a}]}", "task", "here it is 'job'"),
         ("tasks:\n  - {id: a, run: x}\n  - {id: b, run: x, depends_on: [{job: a}]}", "job", "here it is 'task'"),
