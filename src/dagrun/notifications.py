@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from dagrun.errors import DagrunError
 from dagrun.kinds.notify import ADDRESSES
 from dagrun.registry import workflow
 
@@ -23,8 +24,8 @@ TIMEOUT: Final = 10.0
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
 
-class NotificationError(Exception):
-    """A message that was not sent."""
+class NotSentError(DagrunError):
+    """A message was not sent."""
 
 
 class _Failure(Exception):
@@ -45,7 +46,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @workflow("dagrun.notify")
 def notify(run: dict[str, Any], title: str | None = None, body: str | None = None) -> dict[str, Any]:
-    """Send a message about a run to all addresses in $DAGRUN_NOTIFY_URLS. Raises NotificationError that names every failure."""
+    """Send a message about a run to all addresses in $DAGRUN_NOTIFY_URLS. Raises NotSentError that names every failure."""
     urls: list[str] = json.loads(os.environ[ADDRESSES])
     title = title or f"{run['dag_name']}: {run['status']}"
     text = body or _described(run)
@@ -53,10 +54,10 @@ def notify(run: dict[str, Any], title: str | None = None, body: str | None = Non
     for url in urls:
         try:
             _send(url, run, title, text)
-        except NotificationError as error:
+        except NotSentError as error:
             problems.append(f"{shown(url)}: {error}")
     if problems:
-        raise NotificationError("; ".join(problems))
+        raise NotSentError("; ".join(problems))
     return {"sent": len(urls)}
 
 
@@ -88,13 +89,13 @@ def _send(url: str, run: Mapping[str, Any], title: str, text: str) -> None:
     if scheme in ("http", "https"):
         _post(url, {"title": title, "text": f"{title}\n{text}", "body": text, **run})
     elif "://" not in url:
-        raise NotificationError("write it with a scheme, such as https:// or mailto://")
+        raise NotSentError("write it with a scheme, such as https:// or mailto://")
     else:
         _by_apprise(url, run, title, text)
 
 
 def _post(url: str, message: Mapping[str, Any]) -> None:
-    """POST the message as JSON, with up to three tries. Raises NotificationError."""
+    """POST the message as JSON, with up to three tries. Raises NotSentError."""
     tries = Retrying(
         stop=stop_after_attempt(TRIES),
         wait=wait_exponential(multiplier=0.5, max=5),
@@ -106,7 +107,7 @@ def _post(url: str, message: Mapping[str, Any]) -> None:
         tries(_post_once, url, data)
     except _Failure as error:
         after = f" ({TRIES} tries)" if error.may_help else ""
-        raise NotificationError(f"{error}{after}") from None
+        raise NotSentError(f"{error}{after}") from None
 
 
 def _post_once(url: str, data: bytes) -> None:
@@ -120,7 +121,8 @@ def _post_once(url: str, data: bytes) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         again = error.code >= 500 or error.code in _TRANSIENT
-        raise _Failure(f"it answered {error.code} {error.reason}".rstrip(), may_help=again) from None
+        phrase = http.client.responses.get(error.code, "")
+        raise _Failure(f"it answered {error.code} {phrase}".rstrip(), may_help=again) from None
     except TimeoutError:
         raise _Failure(f"no answer within {TIMEOUT:g}s", may_help=True) from None
     except urllib.error.URLError as error:
@@ -136,15 +138,15 @@ def _by_apprise(url: str, run: Mapping[str, Any], title: str, text: str) -> None
     try:
         import apprise
     except ImportError:
-        raise NotificationError(
+        raise NotSentError(
             "addresses other than http(s) need Apprise: pip install 'dagrun[notify]'"
         ) from None
     kind = "success" if run["status"] == "success" else "failure"
     sender = apprise.Apprise()
     if not sender.add(url):
-        raise NotificationError("Apprise does not know such an address")
+        raise NotSentError("Apprise does not know such an address")
     if not sender.notify(body=text, title=title, notify_type=kind):
-        raise NotificationError("Apprise could not send the message; the log of the hook says why")
+        raise NotSentError("Apprise could not send the message; the log of the hook says why")
 
 
-__all__: Sequence[str] = ["NotificationError", "notify", "shown"]
+__all__: Sequence[str] = ["NotSentError", "notify", "shown"]

@@ -159,6 +159,13 @@ class Documents:
 
     # --- reading and checking --------------------------------------------------------------------------------
 
+    def report_of_project_hooks(self) -> FileReport | None:
+        """All findings about the hooks of the project; None if it has none."""
+        if not self.settings.hooks:
+            return None
+        found = self.check_project_hooks()
+        return FileReport(found.source.path, found.source, found.findings)
+
     def validate(self, files: Sequence[str]) -> list[FileReport]:
         """All findings in these files."""
         return [self.report(path, displayed, may_write=True) for path, displayed in map(self.find, files)]
@@ -272,10 +279,11 @@ class Documents:
         """The hooks of the project, with everything that is wrong with them."""
         from dagrun.documents import project_hooks
 
-        assert self.settings.hooks_path is not None
-        found = project_hooks.read(self.settings.hooks, self.settings.hooks_path, None)
+        path, table = self.settings.hooks_path, self.settings.hooks
+        assert path is not None
+        found = project_hooks.read(table, path, _displayed(path), None)
         if any(workflow_of(hook.task) is not None for hook in found.hooks):
-            found = project_hooks.read(self.settings.hooks, self.settings.hooks_path, self._read_registry())
+            found = project_hooks.read(table, path, _displayed(path), self._read_registry())
         return found
 
     def with_project_hooks(self, dag: Dag) -> Dag:

@@ -63,6 +63,9 @@ def validate(
             where = f"{chosen.dags_dir} or {chosen.schedules_dir}"
             raise UsageError(f"there are no documents in {where}", hint="give one or more FILEs")
         reports = _reports(documents, found)
+        of_project = documents.report_of_project_hooks()
+    if of_project is not None and of_project.findings:
+        reports.append(of_project)
     if strict:
         reports = [report.strict() for report in reports]
     if form is Form.JSON:

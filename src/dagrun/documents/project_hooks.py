@@ -26,7 +26,8 @@ class ProjectHooks(Value):
 
     hooks: tuple[Hook, ...]
     secrets: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...]
+    source: Source
 
     def added_to(self, dag: Dag) -> Dag:
         """A DAG with these hooks after its own."""
@@ -66,9 +67,9 @@ class _TomlSource(Source):
         return None if isinstance(value, dict | list) else str(value)
 
 
-def read(table: Mapping[str, Any], path: Path, registry: Registry | None) -> ProjectHooks:
-    """The hooks of a table. Without a registry (None) workflows are not checked."""
-    source = _TomlSource(path.read_text(encoding="utf-8"), str(path), table)
+def read(table: Mapping[str, Any], path: Path, shown: str, registry: Registry | None) -> ProjectHooks:
+    """The hooks of a table of the file `path`, which messages call `shown`. Without a registry workflows are not checked."""
+    source = _TomlSource(path.read_text(encoding="utf-8"), shown, table)
     reader = HookReader(source, ("hooks",), of_project=True)
     written = dict(table)
     secrets = written.pop(SECRETS, [])
@@ -82,4 +83,4 @@ def read(table: Mapping[str, Any], path: Path, registry: Registry | None) -> Pro
         dag, tuple(reader.findings), source, reader.locations, unread=frozenset({"params", "tasks"}),
         hook_locations=reader.locations,
     )  # fmt: skip
-    return ProjectHooks(hooks, tuple(secrets), (*parsed.findings, *check(parsed, registry)))
+    return ProjectHooks(hooks, tuple(secrets), (*parsed.findings, *check(parsed, registry)), source)

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from dagrun import blobs
 from dagrun.core.payloads import merged_params
 from dagrun.core.work import Blob, TaskContext
-from dagrun.errors import DamagedError
+from dagrun.errors import DagrunError
 from dagrun.executors import calling
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.local.channel import Message
@@ -143,7 +143,7 @@ def _report(error: BaseException, mask: Callable[[str], str]) -> tuple[str, str]
     """The error as masked text and its type; the log gets the traceback."""
     if isinstance(error, Terminated):
         return "ended by SIGTERM", "Terminated"
-    if isinstance(error, (calling.BadCall, DamagedError)):
+    if isinstance(error, (calling.BadCall, DagrunError)):
         with contextlib.suppress(Exception):  # the body may have closed its stderr
             print(f"dagrun: {error}", file=sys.stderr)
         return truncated(mask(str(error))), type(error).__name__

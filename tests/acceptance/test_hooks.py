@@ -1,0 +1,361 @@
+"""What runs at the end of a run: one test for each end, then what can go wrong with a hook."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.acceptance.harness import PATIENCE, Project, wait_for
+from tests.acceptance.receiver import Receiver, receiving
+
+HOOKS = """
+hooks:
+  on_success: {run: 'echo "success $DAGRUN_RUN_STATUS $DAGRUN_RUN_REASON" >> ends'}
+  on_failure: {run: 'echo "failure $DAGRUN_RUN_STATUS $DAGRUN_RUN_REASON" >> ends'}
+  on_cancel: {run: 'echo "cancel $DAGRUN_RUN_STATUS $DAGRUN_RUN_REASON" >> ends'}
+  on_exit: [{run: 'echo "exit $DAGRUN_HOOK" >> ends'}, {notify: '${{ secrets.HOOK_URL }}'}]
+secrets: [HOOK_URL]
+"""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as found:
+        yield found
+
+
+def ends(project: Project) -> list[str]:
+    return (project.root / "ends").read_text().splitlines()
+
+
+def of_hooks(project: Project) -> list[tuple[str, str]]:
+    """The hooks that ended, and how."""
+    found = (event for event in project.events() if event["event"] == "hook_end")
+    return [(event["hook"], event["status"]) for event in found]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "status", "first"),
+    [
+        ("tasks: [{id: a, run: 'true'}]", "success", "success success Completed"),
+        ("tasks: [{id: a, run: 'exit 3'}]", "failed", "failure failed TaskFailed"),
+        (
+            "on_error: continue\ntasks: [{id: a, run: 'exit 3'}, {id: b, run: 'true'}]",
+            "partial",
+            "failure partial TaskFailed",
+        ),
+        ("timeout: 300ms\ntasks: [{id: a, run: sleep 300}]", "failed", "failure failed RunTimeout"),
+    ],
+    ids=["success", "failure", "partial", "run timeout"],
+)
+def test_after_every_end_its_hooks_run_and_a_message_is_sent(
+    project: Project, receiver: Receiver, tasks: str, status: str, first: str
+) -> None:
+    project.write("dag.yaml", f"name: dag\n{tasks}{HOOKS}")
+    outcome = project.answer("run", "dag.yaml", env={"HOOK_URL": receiver.url})
+    assert outcome.code == (0 if status == "success" else 1)
+    assert f"Status: {status}\n" in outcome.out
+    assert ends(project) == [first, "exit on_exit"]
+    (message,) = receiver.messages
+    assert (message["dag_name"], message["status"], message["title"]) == ("dag", status, f"dag: {status}")
+    assert project.names()[-1] == "dag_done"
+
+
+def test_after_a_cancel_only_hooks_start(project: Project, receiver: Receiver) -> None:
+    tasks = "tasks: [{id: a, run: 'echo x > begun; sleep 300'}, {id: b, run: 'true', depends_on: [a], trigger: always}]"
+    project.write("dag.yaml", f"name: dag\n{tasks}{HOOKS}")
+    process = project.start("run", "dag.yaml", env={"HOOK_URL": receiver.url})
+    project.wait_for_file("begun")
+    process.send_signal(signal.SIGINT)
+    assert project.finish(process, PATIENCE).code == 130
+    assert ends(project) == ["cancel cancelled Cancelled: SIGINT", "exit on_exit"]
+    assert [message["status"] for message in receiver.messages] == ["cancelled"]
+    assert "task_start b" not in project.names()
+
+
+def test_an_interrupted_run_that_is_cancelled_runs_its_hooks(project: Project, receiver: Receiver) -> None:
+    project.write("dag.yaml", f"name: dag\ntasks: [{{id: a, run: 'echo x > begun; sleep 300'}}]{HOOKS}")
+    process = project.start("run", "dag.yaml", env={"HOOK_URL": receiver.url})
+    project.wait_for_file("begun")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE)
+    outcome = project.dagrun("cancel", "latest", "--reason", "enough", env={"HOOK_URL": receiver.url})
+    assert outcome.code == 0, outcome
+    assert ends(project) == ["cancel cancelled Cancelled: enough", "exit on_exit"]
+    assert [message["status"] for message in receiver.messages] == ["cancelled"]
+    assert project.names()[-1] == "dag_done"
+
+
+def test_a_resume_runs_the_hooks_that_a_killed_process_had_not_run(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks: [{id: a, run: 'echo a >> ends'}]
+        hooks:
+          on_success: [{run: 'echo first >> ends'}, {run: 'echo second >> ends; test -e go || sleep 300'}]
+          on_exit: {run: 'echo last >> ends'}
+        """,
+    )
+    process = project.start("run", "dag.yaml")
+    wait_for("the second hook", lambda: (project.root / "ends").exists() and "second" in ends(project))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE)
+    assert project.answer("status", "-o", "json").json["status"] == "interrupted"
+    project.write("go", "")
+    assert project.dagrun("resume", "latest").code == 0
+    assert ends(project) == ["a", "first", "second", "second", "last"]
+    assert of_hooks(project) == [(name, "success") for name in ("on_success", "on_success.2", "on_exit")]
+    assert project.answer("resume", "latest").code == 0
+    assert len(ends(project)) == 5
+
+
+def test_hooks_run_again_at_the_end_of_another_stretch(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks: [{id: a, run: 'test -e go'}]
+        hooks: {on_exit: {run: 'echo "$DAGRUN_RUN_STATUS" >> ends; echo "$DAGRUN_RUN_STATUS"'}}
+        """,
+    )
+    assert project.answer("run", "dag.yaml").code == 1
+    project.write("go", "")
+    assert project.answer("resume", "latest").code == 0
+    assert ends(project) == ["failed", "success"]
+    assert project.answer("logs", "latest", "hook:on_exit").out.splitlines()[-1] == "hook:on_exit.2 | success"
+
+
+def test_a_hook_reads_the_outcome_and_the_last_lines_of_the_log(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks:
+          - {id: a, run: 'seq 1 50; echo "${TOKEN}"; exit 3', env: {TOKEN: "${{ secrets.TOKEN }}"}}
+        secrets: [TOKEN]
+        hooks:
+          on_failure:
+            run: |
+              printf '%s\\n' "${{ run.status }} ${{ run.reason }} ${{ run.failed }}" "${{ tasks.a.error }}" "${{ tasks.a.log_tail }}" > told
+        """,
+    )
+    assert project.answer("run", "dag.yaml", env={"TOKEN": "a-secret-token"}).code == 1
+    lines = (project.root / "told").read_text().splitlines()
+    assert lines[:2] == ['failed TaskFailed ["a"]', "exit code 3"]
+    assert lines[2:] == [*map(str, range(32, 51)), "***"]
+
+
+def test_a_failing_a_hanging_and_a_killed_hook_leave_the_outcome_as_it_is(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks: [{id: a, run: 'true'}]
+        hooks:
+          on_exit:
+            - {run: 'exit 7'}
+            - {run: 'sleep 300', timeout: 200ms}
+            - {run: 'kill -KILL $$'}
+            - {run: 'echo ${{ fromJSON(tasks.a.status) }}'}
+            - {run: 'echo well'}
+        """,
+    )
+    outcome = project.answer("run", "dag.yaml")
+    assert outcome.code == 0
+    assert "Status: success\n" in outcome.out
+    warnings = [line for line in outcome.err.splitlines() if line.startswith("Warning:")]
+    assert warnings[:3] == [
+        "Warning: hook 'on_exit' failed: exit code 7",
+        "Warning: hook 'on_exit.2' failed: timed out after 0.2s",
+        "Warning: hook 'on_exit.3' failed: killed by SIGKILL",
+    ]
+    assert warnings[3].startswith("Warning: hook 'on_exit.4' failed: script: ")
+    status = project.answer("status", "-o", "json").json
+    assert status["status"] == "success"
+    assert [hook["status"] for hook in status["hooks"]] == [
+        "failed",
+        "timed_out",
+        "failed",
+        "failed",
+        "success",
+    ]
+    assert "HOOK       STATUS" in project.answer("status").out
+    assert project.processes() == {}
+
+
+def test_a_cancel_during_a_hook_ends_the_hooks_and_keeps_the_outcome(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks: [{id: a, run: 'true'}]
+        hooks: {on_success: {run: 'echo x > begun; sleep 300'}, on_exit: {run: 'echo x > ends'}}
+        """,
+    )
+    process = project.start("run", "dag.yaml")
+    project.wait_for_file("begun")
+    process.send_signal(signal.SIGINT)
+    outcome = project.finish(process, PATIENCE)
+    assert (outcome.code, "Status: success\n" in outcome.out) == (0, True)
+    assert "Warning: hook 'on_success' was cancelled" in outcome.err
+    assert not (project.root / "ends").exists()
+    assert of_hooks(project) == [("on_success", "cancelled")]
+    assert project.processes() == {}
+
+
+def test_hooks_of_the_project_run_after_those_of_the_document(project: Project, receiver: Receiver) -> None:
+    project.write(
+        "dagrun.toml",
+        """
+        [hooks]
+        secrets = ["HOOK_URL"]
+        on_exit = {run = "echo project >> ends"}
+
+        [[hooks.on_failure]]
+        notify = {url = "${{ secrets.HOOK_URL }}", title = "${{ run.dag_name }} is ${{ run.status }}"}
+        """,
+    )
+    project.write(
+        "dag.yaml",
+        "name: dag\ntasks: [{id: a, run: exit 1}]\nhooks: {on_exit: {run: 'echo document >> ends'}}\n",
+    )
+    assert project.answer("run", "dag.yaml", env={"HOOK_URL": receiver.url}).code == 1
+    assert ends(project) == ["document", "project"]
+    assert [message["title"] for message in receiver.messages] == ["dag is failed"]
+    assert [name for name, _ in of_hooks(project)] == ["on_exit", "project.on_failure", "project.on_exit"]
+
+
+def test_wrong_hooks_of_the_project_are_refused_with_their_places(project: Project) -> None:
+    project.write(
+        "dagrun.toml",
+        "[hooks]\non_exit = {run = 'echo ${{ nope.x }}'}\n\n[hooks.on_failure]\nrun = 'x'\nretries = 1\n",
+    )
+    project.write("dag.yaml", "name: dag\ntasks: [{id: a, run: x}]\n")
+    outcome = project.answer("run", "dag.yaml")
+    assert outcome.code == 2
+    assert "dagrun.toml:2:12: unknown name 'nope'" in outcome.err
+    assert (
+        "dagrun.toml:6:1: unknown key 'retries' (a hook runs once; let its script try again)" in outcome.err
+    )
+    assert not (project.root / "logs/runs").exists()
+    validated = project.answer("validate", "dag.yaml")
+    assert (validated.code, "dagrun.toml:6:1: error: unknown key 'retries'" in validated.out) == (2, True)
+
+
+# --- messages ---
+
+
+def sent(project: Project, url: str) -> dict[str, Any]:
+    """The hook that sent a message to an address."""
+    project.write(
+        "dag.yaml",
+        "name: dag\nsecrets: [HOOK_URL]\ntasks: [{id: a, run: 'echo why; exit 1'}]\n"
+        "hooks: {on_failure: {notify: '${{ secrets.HOOK_URL }}', timeout: 20s}}\n",
+    )
+    outcome = project.answer("run", "dag.yaml", env={"HOOK_URL": url})
+    assert (outcome.code, "Status: failed\n" in outcome.out) == (1, True)
+    everything = outcome.out + outcome.err + project.answer("logs").out
+    assert "SECRETPART" not in everything + project.answer("events", "--run", "latest", "-o", "json").out
+    (hook,) = project.answer("status", "-o", "json").json["hooks"]
+    found: dict[str, Any] = hook
+    return found
+
+
+def test_a_message_describes_the_run(project: Project, receiver: Receiver) -> None:
+    assert sent(project, receiver.url)["error"] is None
+    (message,) = receiver.messages
+    assert message["failed"] == [
+        {
+            "task_id": "a",
+            "error": "exit code 1",
+            "error_type": "CommandFailed",
+            "exit_code": 1,
+            "log_tail": "why",
+        }
+    ]
+    assert (message["failed_count"], message["tasks_failed"], message["trigger"]) == (1, 1, "manual")
+    assert message["text"].startswith("dag: failed\nRun ")
+
+
+def test_a_server_in_trouble_is_asked_three_times(project: Project, receiver: Receiver) -> None:
+    receiver.answers = [500, 503, 200]
+    assert sent(project, receiver.url)["error"] is None
+    assert len(receiver.messages) == 3
+
+
+def test_a_server_that_refuses_is_asked_once(project: Project, receiver: Receiver) -> None:
+    receiver.answers = [404]
+    error = sent(project, receiver.url)["error"]
+    assert error == "http://127.0.0.1: it answered 404 Not Found"
+    assert len(receiver.messages) == 1
+
+
+def test_a_server_that_stays_in_trouble_is_named(project: Project, receiver: Receiver) -> None:
+    receiver.answers = [500]
+    error = sent(project, receiver.url)["error"]
+    assert error == "http://127.0.0.1: it answered 500 Internal Server Error (3 tries)"
+
+
+def test_a_message_does_not_follow_a_redirect(project: Project, receiver: Receiver) -> None:
+    receiver.answers = [302]
+    assert sent(project, receiver.url)["error"] == "http://127.0.0.1: it answered 302 Found"
+
+
+def test_a_server_that_never_answers_ends_with_the_timeout_of_the_hook(
+    project: Project, receiver: Receiver
+) -> None:
+    receiver.may_answer.clear()
+    project.write(
+        "dag.yaml",
+        f"name: dag\ntasks: [{{id: a, run: 'true'}}]\nhooks: {{on_exit: {{notify: '{receiver.url}', timeout: 1s}}}}\n",
+    )
+    outcome = project.answer("run", "dag.yaml")
+    assert outcome.code == 0
+    assert "Warning: hook 'on_exit' failed: timed out after 1s" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("SECRETPART.example.com", "an address without a scheme: write it with a scheme, such as https:// or mailto://"),
+        ("http://[SECRETPART/", "an address that is not valid: the address is not valid"),
+        ("pigeon://SECRETPART", "pigeon://: Apprise does not know such an address"),
+    ],
+)  # fmt: skip
+def test_addresses_that_cannot_be_used_are_explained_without_their_secrets(
+    project: Project, url: str, error: str
+) -> None:
+    assert sent(project, url)["error"] == error
+
+
+def test_other_schemes_are_sent_by_apprise(project: Project, receiver: Receiver) -> None:
+    url = receiver.url.replace("http://", "json://")
+    assert sent(project, url)["error"] is None
+    (message,) = receiver.messages
+    assert (message["title"], message["type"]) == ("dag: failed", "failure")
+    assert "a: exit code 1\n    why" in message["message"]
+
+
+def test_a_message_that_apprise_cannot_send_is_an_error(project: Project, receiver: Receiver) -> None:
+    receiver.answers = [404]
+    url = receiver.url.replace("http://", "json://")
+    error = sent(project, url)["error"]
+    assert error == "json://: Apprise could not send the message; the log of the hook says why"
+
+
+def test_without_apprise_the_error_says_how_to_install_it(project: Project) -> None:
+    project.write("without/apprise.py", "raise ImportError")
+    project.write(
+        "dag.yaml",
+        "name: dag\ntasks: [{id: a, run: x=1}]\nhooks: {on_exit: {notify: 'mailto://me@example.com'}}\n",
+    )
+    outcome = project.dagrun("run", "dag.yaml", env={"PYTHONPATH": str(project.root / "without")})
+    assert outcome.code == 0
+    assert outcome.err.endswith(
+        "Warning: hook 'on_exit' failed: mailto://: addresses other than http(s) need Apprise: pip install 'dagrun[notify]'\n"
+    )
