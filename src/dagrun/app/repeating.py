@@ -49,7 +49,8 @@ class Repeating:
         if use_current:
             if current is None:
                 raise report.error()
-            return self._documents.with_project_hooks(replace(current, tenant=record.dag.tenant))
+            current = replace(current, tenant=record.dag.tenant)
+            return current if start.trigger == "dag" else self._documents.with_project_hooks(current)
         if current is None or _what_runs(current) != _what_runs(record.dag):
             notice(
                 f"{start.dag_path} has changed since; the recorded DAG is used (--use-current takes the new one)"
