@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from dagrun.app.file_report import FileReport as FileReport
 from dagrun.app.linked_documents import CheckedFile, LinkedDocuments, file_stamp
 from dagrun.app.run_inputs import GivenParams, RunInputs, evaluate_defaults
+from dagrun.clock import to_rfc3339
 from dagrun.core.graph import Graph
-from dagrun.core.model import NAME_RULE, Dag, is_name
+from dagrun.core.model import NAME_RULE, Dag, Sla, is_name
 from dagrun.core.selection import select
 from dagrun.documents import lookup, parameters
 from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
@@ -312,7 +313,7 @@ class Documents:
         prepared = PreparedRun(
             graph.of(dag), self._from_root(path, displayed), params, registry, secrets,
             partial=selected.tasks is not graph.dag.tasks, trigger=request.trigger, schedule_id=request.schedule_id,
-            scheduled_at=request.scheduled_at, dotenv=self.inputs.dotenv(dag), deferred=parameters.deferred(dag, values),
+            scheduled_at=request.scheduled_at, start_by=_start_by(dag, request), dotenv=self.inputs.dotenv(dag), deferred=parameters.deferred(dag, values),
         )  # fmt: skip
         if prepared.deferred:  # a wrong value is refused before a run is created
             evaluate_defaults(prepared, "run", time.time())
@@ -352,7 +353,27 @@ def _overridden(dag: Dag, request: RunRequest) -> Dag:
         tenant=request.tenant or dag.tenant,
         max_parallel=request.max_parallel or dag.max_parallel,
         on_error=request.on_error or dag.on_error,
+        sla=_sla(dag, request),
     )
+
+
+def _sla(dag: Dag, request: RunRequest) -> Sla | None:
+    """When the run is late: what the schedule says, else what the document says."""
+    own = dag.sla or Sla()
+    within, start_by = request.finish_within or own.finish_within, request.start_by or own.start_by
+    return Sla(finish_within=within, start_by=start_by) if within or start_by else None
+
+
+def _start_by(dag: Dag, request: RunRequest) -> str | None:
+    """The moment by which a scheduled run should begin: on the day of its fire, in the time zone of its schedule."""
+    if dag.sla is None or dag.sla.start_by is None or request.scheduled_at is None:
+        return None
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    fire = datetime.fromisoformat(request.scheduled_at).astimezone(ZoneInfo(request.timezone or "UTC"))
+    hour, minute = map(int, dag.sla.start_by.split(":"))
+    return to_rfc3339(fire.replace(hour=hour, minute=minute, second=0, microsecond=0).timestamp())
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -129,6 +129,7 @@ class Stretches:
             schedule_id=prepared.schedule_id,
             scheduled_at=prepared.scheduled_at,
             parent_run_id=parent,
+            start_by=prepared.start_by,
             partial=prepared.partial or None,
             masked_params=prepared.masked_params or None,
         )

@@ -100,6 +100,7 @@ def status_lines(
         f"DAG: {view.dag.name}  (tenant {view.tenant})",
         *([] if view.parent_run_id is None else [f"Child run of: {view.parent_run_id}"]),
         f"Status: {output.paint(view.status, view.status)}{reason}",
+        *([] if view.late is None else [f"Late: {view.late}"]),
         f"Started: {_local(view.started_at)}{resumed}  Duration: {output.seconds(view.duration)}",
         "",
     ]

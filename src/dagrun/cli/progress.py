@@ -24,6 +24,7 @@ from dagrun.core.events import (
     Event,
     HookEnd,
     HookStart,
+    RunLate,
     SignalReceived,
     TaskCancel,
     TaskExpand,
@@ -129,6 +130,8 @@ class PlainProgress(RunObserver):
             case TaskCancel():
                 shown = self._is_shown(event, state)
                 self.done(event, event.task_id, "cancelled", "cancelled", _why(event), shown=shown)
+            case RunLate():
+                self.line(event, "", f"run {self.run_id} is late: {event.reason}")
             case HookStart():
                 hook = id_of(event.hook)
                 self._open(hook, event.attempt)

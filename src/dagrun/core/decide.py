@@ -14,6 +14,7 @@ from dagrun.core.decisions import (
     Expand,
     Expire,
     Finish,
+    Late,
     Pause,
     Prefetch,
     Skip,
@@ -45,7 +46,8 @@ def decide(state: RunState, now: float) -> Decision | None:
         or _next_ended_wait(state, now)
         or _next_timed_out(state, now)
         or (_next_to_start(state, now) if _may_start(state) else None)
-        or _end_of_run(state, now)
+        or _next_about_hooks(state, now)
+        or _end_of_run(state)
         or _pause(state)
     )
 
@@ -54,6 +56,8 @@ def wake_at(state: RunState) -> float | None:
     """The next moment at which `decide` may return something new without a new event."""
     frontier = state.frontier
     moments = [] if state.hooks.wake_at is None else [state.hooks.wake_at]
+    if state.late_at is not None and state.late is None:
+        moments.append(state.late_at)
     if (next_wait := frontier.waits.wake_at()) is not None:
         moments.append(next_wait)
     if frontier.timeouts:
@@ -220,12 +224,26 @@ def _condition_text(task: Task) -> str:
     return ", ".join(f"{word}: {text}" for word, text in both if text is not None)
 
 
-def _end_of_run(state: RunState, now: float) -> StartHook | StopHook | Finish | None:
-    frontier = state.frontier
-    if frontier.unended or state.stretch_is_over:
+def _next_about_hooks(state: RunState, now: float) -> Late | StartHook | StopHook | Finish | None:
+    """A run that is late; the next hook; and when the hooks of the end have ended, the end itself."""
+    if state.stretch_is_over:
         return None
-    if state.hooks:
-        return state.hooks.next(now)
+    if state.late_at is not None and state.late is None and now >= state.late_at and not state.hooks:
+        return Late(_why_late(state))
+    return state.hooks.next(now)
+
+
+def _why_late(state: RunState) -> str:
+    start, sla = state.start, state.graph.dag.sla
+    if start is not None and start.start_by is not None and state.late_at == start.timestamp:
+        return f"it should have begun at {start.start_by}"
+    return f"it should have ended within {sla.finish_within if sla and sla.finish_within else 0:g}s"
+
+
+def _end_of_run(state: RunState) -> Finish | None:
+    frontier = state.frontier
+    if frontier.unended or state.stretch_is_over or state.hooks or state.hooks.is_busy:
+        return None
     match frontier.stopping:
         case Reason.CANCELLED:
             why = f": {state.cancel.reason}" if state.cancel and state.cancel.reason else ""
@@ -244,7 +262,12 @@ def _pause(state: RunState) -> Pause | None:
     """The end of the stretch, if only a person or another program can continue the run."""
     frontier = state.frontier
     waits = frontier.waits
-    if waits.for_something or frontier.active > frontier.idle_child_runs or state.stretch_is_over:
+    if (
+        state.hooks.is_busy
+        or waits.for_something
+        or frontier.active > frontier.idle_child_runs
+        or state.stretch_is_over
+    ):
         return None
     if not waits.for_someone and not frontier.idle_child_runs:
         return None

@@ -86,6 +86,12 @@ class Pause(Value):
     waiting_for: tuple[str, ...]
 
 
+class Late(Value):
+    """Record that the run is late."""
+
+    reason: str
+
+
 class StartHook(Value):
     """Start attempt number `attempt` of the hook with this name."""
 
@@ -120,6 +126,7 @@ Decision = (
     | Expire
     | EndWait
     | Pause
+    | Late
     | StartHook
     | StopHook
     | Finish

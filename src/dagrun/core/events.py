@@ -56,6 +56,8 @@ class DagStart(EventBase, kw_only=True):
     scheduled_at: str | None = None
     #: The run whose task this run is, if the trigger is `dag`; the run that it repeats, if that is `rerun`.
     parent_run_id: str | None = None
+    #: The moment by which it should have begun.
+    start_by: str | None = None
     #: True when only a part of the tasks in the document runs.
     partial: bool | None = None
     #: The parameters whose values held a secret, which was masked.
@@ -289,6 +291,13 @@ class TaskExpand(EventBase, kw_only=True):
     items: Sequence[Json] | None = None
 
 
+class RunLate(EventBase, kw_only=True):
+    """The run is late; recorded once."""
+
+    name = "run_late"
+    reason: str
+
+
 class HooksStart(EventBase, kw_only=True):
     """All tasks have ended, and hooks run before the end of the stretch is recorded. They do not change the outcome."""
 
@@ -402,6 +411,7 @@ Event = (
     | TaskSkip
     | TaskCancel
     | TaskExpand
+    | RunLate
     | HooksStart
     | HookStart
     | HookEnd

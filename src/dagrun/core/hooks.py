@@ -22,8 +22,10 @@ OUTCOMES: Mapping[RunStatus, str] = {
     RunStatus.CANCELLED: "on_cancel",
 }
 ON_EXIT = "on_exit"
+#: For a run that is late, while it goes on.
+ON_LATE = "on_late"
 #: The keys of `hooks`.
-KEYS = (*dict.fromkeys(OUTCOMES.values()), ON_EXIT)
+KEYS = (*dict.fromkeys(OUTCOMES.values()), ON_EXIT, ON_LATE)
 _PREFIX = "hook:"
 
 
@@ -49,7 +51,15 @@ def is_hook(task_id: str) -> bool:
 
 def due(dag: Dag, status: RunStatus) -> list[str]:
     """The names of the hooks that run after this outcome, in order: the document's, then those of the project."""
-    keys = (OUTCOMES[status], ON_EXIT)
+    return _names(dag, OUTCOMES[status], ON_EXIT)
+
+
+def due_late(dag: Dag) -> list[str]:
+    """The names of the hooks that run when the run is late."""
+    return _names(dag, ON_LATE)
+
+
+def _names(dag: Dag, *keys: str) -> list[str]:
     ordered = [
         hook for project in (False, True) for key in keys for hook in dag.hooks
         if hook.on == key and hook.of_project is project
@@ -87,6 +97,7 @@ class HookStates:
         self.states: dict[str, HookState] = {}
         #: A request to cancel that came after the last task had ended.
         self.cancel: CancelRequested | None = None
+        self._late: Sequence[str] = ()
         self._left: deque[str] = deque()
         self._running: str | None = None
         self._deadline: float | None = None  # of the hook that runs
@@ -99,16 +110,20 @@ class HookStates:
 
     # --- the fold ------------------------------------------------------------------------------------------
 
+    def late(self, names: Sequence[str]) -> None:
+        """The run is late: these hooks run while it goes on."""
+        self._late = names
+        self._add(names)
+
     def begin(self, event: HooksStart) -> None:
         """All tasks have ended."""
         self.outcome = Finish(RunStatus(event.status), event.reason)
         self.outputs = event.outputs
-        self.states = {name: HookState() for name in event.hooks}
-        self._left = deque(event.hooks)
+        self._add(event.hooks)
 
     def start(self, event: HookStart, timeout: float | None) -> None:
-        """A hook begins, which may take `timeout` seconds. Raises ValueError for one that is not of the stretch."""
-        state = self._state(event.hook)
+        """A hook begins, which may take `timeout` seconds. Raises LookupError for one that is not of the stretch."""
+        state = self.states[event.hook]
         state.status, state.attempt, state.started_at = Status.RUNNING, event.attempt, event.timestamp
         self._attempts[event.hook] = event.attempt
         self._running = event.hook
@@ -116,8 +131,8 @@ class HookStates:
         self._take(event.hook)
 
     def end(self, event: HookEnd) -> None:
-        """A hook has ended. Raises ValueError for one that is not of the stretch."""
-        state = self._state(event.hook)
+        """A hook has ended. Raises LookupError for one that is not of the stretch."""
+        state = self.states[event.hook]
         state.status, state.duration = Status(event.status), event.duration_seconds
         state.error, state.error_type, state.exit_code = event.error, event.error_type, event.exit_code
         self._running = self._deadline = self._stopped = None
@@ -128,20 +143,25 @@ class HookStates:
         self.cancel = self.cancel or event
 
     def resume(self, due_now: Iterable[str], *, goes_on: bool) -> None:
-        """A new stretch. If no task runs again, hooks that have ended do not either: the rest of `due_now` runs."""
-        self.cancel = self._running = self._deadline = self._stopped = None
-        if not goes_on or self.outcome is None:
-            self.outcome, self.outputs, self.states = None, None, {}
-            self._left.clear()
-            return
-        ended = {name: state for name, state in self.states.items() if state.duration is not None}
-        self.states = {name: ended.get(name, HookState()) for name in dict.fromkeys((*ended, *due_now))}
-        self._left = deque(name for name in self.states if name not in ended)
+        """A new stretch. If no task runs again, hooks that have ended do not either: the rest of `due_now` runs.
 
-    def _state(self, name: str) -> HookState:
-        if self.outcome is None or name not in self.states:
-            raise ValueError(f"'{name}' is no hook of this stretch")
-        return self.states[name]
+        Those for a run that is late run once, whatever happens.
+        """
+        self.cancel = self._running = self._deadline = self._stopped = None
+        names = list(self._late)
+        if goes_on and self.outcome is not None:
+            names += [*self.states, *due_now]
+        else:
+            self.outcome = self.outputs = None
+        before, self.states = self.states, {}
+        self._left.clear()
+        self._add(name for name in names if name not in before or before[name].duration is None)
+        self.states = {name: self.states.get(name) or before[name] for name in dict.fromkeys(names)}
+
+    def _add(self, names: Iterable[str]) -> None:
+        new = {name: HookState() for name in names}
+        self.states |= new
+        self._left.extend(new)
 
     def _take(self, name: str) -> None:
         if name in self._left:
@@ -149,8 +169,13 @@ class HookStates:
 
     # --- what comes next -----------------------------------------------------------------------------------
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a hook runs, or should."""
+        return self._running is not None or (bool(self._left) and self.cancel is None)
+
     def next(self, now: float) -> StartHook | StopHook | Finish | None:
-        """What to do next, once the outcome is known; None: a hook runs."""
+        """What to do next about hooks; the end of the run when its outcome is known and all of them have ended."""
         if self._running is not None:
             why = self._why_to_stop(now)
             return StopHook(self._running, why) if why is not None and self._stopped is None else None
@@ -176,8 +201,3 @@ class HookStates:
     def stopped(self) -> Reason | None:
         """Why the hook that runs was asked to end."""
         return self._stopped
-
-    @property
-    def failed(self) -> Sequence[str]:
-        """The hooks that did not end well."""
-        return [name for name, state in self.states.items() if state.error is not None]

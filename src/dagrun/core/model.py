@@ -196,16 +196,24 @@ class Param(Value, kw_only=True):
 
 
 class Hook(Value, kw_only=True):
-    """A body that runs at the end of a stretch of a run. `task` has its action and what that needs.
+    """A body that runs when a stretch of a run ends, or when the run is late. `task` has its action and what that needs.
 
     The id of the task, `hook:on_failure`, is no id that a task of the DAG can have.
     """
 
-    #: A key of `hooks`: `on_success`, `on_failure`, `on_cancel`, `on_exit`.
+    #: A key of `hooks`, such as `on_failure`.
     on: str
     task: Task
     #: Whether the project has it, in `dagrun.toml`, and not the document.
     of_project: bool = False
+
+
+class Sla(Value, kw_only=True):
+    """When a run is late: if it has not ended so many seconds after its start, or, of a schedule, begins after a time of day."""
+
+    finish_within: float | None = None
+    #: `HH:MM`, on the day of the fire, in the time zone of the schedule.
+    start_by: str | None = None
 
 
 class Dag(Value, kw_only=True):
@@ -228,6 +236,7 @@ class Dag(Value, kw_only=True):
     outputs: Mapping[str, Any] = field(default_factory=dict)
     #: What runs at the end, in the order of the document; those of the project come last.
     hooks: tuple[Hook, ...] = ()
+    sla: Sla | None = None
     #: What happens to containers when their task has ended.
     cleanup: Literal["remove_on_completion", "keep", "keep_on_failure"] = "remove_on_completion"
     #: Information that no run uses: namespace, labels, annotations, the name of a policy.

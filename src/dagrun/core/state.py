@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
+from dagrun.clock import from_rfc3339
 from dagrun.core.events import (
     Answer,
     ApprovalExpired,
@@ -20,6 +21,7 @@ from dagrun.core.events import (
     HookEnd,
     HooksStart,
     HookStart,
+    RunLate,
     SignalReceived,
     TaskCancel,
     TaskExpand,
@@ -32,7 +34,7 @@ from dagrun.core.events import (
 )
 from dagrun.core.frontier import Frontier
 from dagrun.core.graph import Graph, Node
-from dagrun.core.hooks import HookStates, due, node_of
+from dagrun.core.hooks import HookStates, due, due_late, node_of
 from dagrun.core.model import OnError, RetryDefaults
 from dagrun.core.outcomes import FAILED, STOPS, Outcome, Reason, RunStatus, Status
 from dagrun.core.task_state import TaskState, summary_of
@@ -67,6 +69,8 @@ class RunState:
         self.start: DagStart | None = None
         self.signals: dict[str, SignalReceived] = {}  # the last one of each name
         self.hooks = HookStates()
+        self.late: RunLate | None = None
+        self.late_at: float | None = None  # when the run is late
         self.frontier = Frontier(self.nodes, self.tasks, 1)
 
     @property
@@ -119,6 +123,7 @@ class RunState:
                 self.status = RunStatus.RUNNING
                 self.started_at = event.timestamp
                 self.frontier.max_parallel = event.max_parallel
+                self.late_at = self._late_at(event)
                 self._begin_stretch(event.timestamp)
             case DagResume():
                 self._resume(event)
@@ -132,6 +137,10 @@ class RunState:
                     return
                 self.cancel = self.cancel or event
                 self.stop(Reason.CANCELLED)
+            case RunLate():
+                if self.late is None:
+                    self.late = event
+                    self.hooks.late(due_late(self.graph.dag))
             case HooksStart():
                 if self.frontier.unended:
                     raise ValueError("not all tasks have ended")
@@ -152,6 +161,13 @@ class RunState:
                 self.outputs = event.outputs or {}
             case _:
                 assert_never(event)
+
+    def _late_at(self, start: DagStart) -> float | None:
+        sla = self.graph.dag.sla
+        if start.start_by is not None and start.timestamp > from_rfc3339(start.start_by):
+            return start.timestamp
+        within = None if sla is None else sla.finish_within
+        return None if within is None else start.timestamp + within
 
     def _index(self, task_id: str) -> int:
         """The index of the task of an event."""

@@ -21,6 +21,7 @@ from dagrun.core.decisions import (
     Expand,
     Expire,
     Finish,
+    Late,
     Pause,
     Prefetch,
     Skip,
@@ -35,6 +36,7 @@ from dagrun.core.events import (
     HookEnd,
     HooksStart,
     HookStart,
+    RunLate,
     TaskCancel,
     TaskExpand,
     TaskFail,
@@ -271,6 +273,8 @@ class Engine:
                 case Pause():
                     if not self.take_tree_requests():
                         self._pause(decision, now)
+                case Late(reason):
+                    self.record(RunLate(timestamp=now, reason=reason))
                 case StartHook():
                     self._start_hook(decision, now)
                 case StopHook(name, reason):

@@ -32,6 +32,8 @@ class PreparedRun(Value):
     schedule_id: str | None = None
     #: The minute of the fire.
     scheduled_at: str | None = None
+    #: The moment by which it should begin, as RFC 3339 text.
+    start_by: str | None = None
     #: The variables of each dotenv file, by the path written in the document.
     dotenv: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     #: Parameters whose values in `params` are still expressions: they are evaluated when the run is created.

@@ -32,6 +32,10 @@ class RunRequest(Value, kw_only=True):
     trigger: str = "manual"
     schedule_id: str | None = None
     scheduled_at: str | None = None
+    #: Of a schedule: its `sla`, and its time zone.
+    finish_within: float | None = None
+    start_by: str | None = None
+    timezone: str | None = None
 
     def to_json(self) -> str:
         """One JSON object. It may contain secrets, so it is passed on in a way that other users cannot see."""
@@ -49,6 +53,9 @@ class RunRequest(Value, kw_only=True):
                 "trigger": self.trigger,
                 "schedule_id": self.schedule_id,
                 "scheduled_at": self.scheduled_at,
+                "finish_within": self.finish_within,
+                "start_by": self.start_by,
+                "timezone": self.timezone,
             }
         )
 

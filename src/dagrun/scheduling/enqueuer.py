@@ -219,6 +219,8 @@ class Enqueuer:
             start=now if asked else due.start, after=tuple(before),
             replaces=bool(before) and replaces,
             parallel=overlap is Overlap.PARALLEL, resume_window=schedule.resume_window, dag_name=dag.name,
+            finish_within=schedule.sla.finish_within if schedule.sla else None,
+            start_by=schedule.sla.start_by if schedule.sla else None, timezone=schedule.timetable.zone.name,
             home=self.home, file=schedule.origin.source.path if schedule.origin else "", by=self.lock.name,
         )  # fmt: skip
         self._claim(held, run, due.watermark, asked=asked)

@@ -42,6 +42,10 @@ class OpenRun(Value, kw_only=True):
     parallel: bool = False
     #: It is resumed only if it was interrupted no longer ago than this, in seconds.
     resume_window: float = DAY
+    #: The `sla` of the schedule, and its time zone.
+    finish_within: float | None = None
+    start_by: str | None = None
+    timezone: str | None = None
     #: The DAG's name, the directory of schedules, and the file in it that holds the schedule.
     dag_name: str = ""
     home: str = ""

@@ -44,6 +44,7 @@ class RunProcesses:
         request = RunRequest(
             dag=run.dag, values=run.params, tenant=run.tenant, trigger=run.trigger,
             schedule_id=run.schedule_id, scheduled_at=run.scheduled_at,
+            finish_within=run.finish_within, start_by=run.start_by, timezone=run.timezone,
         )  # fmt: skip
         if not again:
             self._clear(run.run_id)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from dagrun.core.model import Sla
 from dagrun.documents.yaml import Place, Source
 from dagrun.scheduling.timetable import Timetable
 from dagrun.value import Value, replace
@@ -89,6 +90,8 @@ class Schedule:
     jitter: float = 0.0
     #: An interrupted run is resumed if that happened no longer ago than this, in seconds.
     resume_window: float = DAY
+    #: When its runs are late; None: as the DAG says.
+    sla: Sla | None = None
     origin: ScheduleOrigin | None = field(default=None, compare=False, repr=False)
 
     @cached_property
@@ -106,6 +109,8 @@ class Schedule:
             self.dag, self.tenant, self.params, self.overlap, self.catchup, self.catchup_window, self.jitter,
             self.resume_window,
         ]  # fmt: skip
+        if self.sla is not None:
+            rest += [self.sla.finish_within, self.sla.start_by]
         text = json.dumps(rest, sort_keys=True, default=str)
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 

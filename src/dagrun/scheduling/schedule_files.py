@@ -15,8 +15,9 @@ import msgspec
 from pydantic import BeforeValidator, Field, ValidationError
 
 from dagrun.core.model import seconds
-from dagrun.documents.dialects import fields
+from dagrun.documents.dialects import fields, task_parts
 from dagrun.documents.dialects.fields import Duration, Name, StrictModel
+from dagrun.documents.dialects.shared_models import SlaModel
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source, changed_numbers
 from dagrun.documents.yaml.text import SourceText
 from dagrun.errors import UsageError
@@ -239,6 +240,7 @@ class _ScheduleModel(StrictModel):
     resume_window: Annotated[float, BeforeValidator(_window)] = Field(
         86_400.0, description="The maximum time since a run was interrupted for a scheduler to resume it."
     )
+    sla: SlaModel | None = Field(None, description="When its runs are late (default: as the DAG says).")
 
 
 def _file(path: Path, shown: str, limits: Limits) -> _ParsedFile:
@@ -297,7 +299,7 @@ class _EntryReader:
             id=model.id, timetable=Timetable(cron, zone), dag=model.dag, tenant=model.tenant, enabled=model.enabled,
             params=model.params, overlap=Overlap(model.overlap), catchup=Catchup(model.catchup),
             catchup_window=model.catchup_window, start=start, end=end, jitter=model.jitter,
-            resume_window=model.resume_window, origin=ScheduleOrigin(self.source, path),
+            resume_window=model.resume_window, sla=task_parts.sla(model.sla), origin=ScheduleOrigin(self.source, path),
         )  # fmt: skip
 
     def _check_jitter(self, jitter: float, cron: Cron, path: tuple[str | int, ...]) -> None:

@@ -132,6 +132,8 @@ class RunView(Value, kw_only=True):
     parent_run_id: str | None = None
     #: Of a run that was resumed: when its present stretch began; `duration` counts from then.
     resumed_at: float | None = None
+    #: Why it is late, or was.
+    late: str | None = None
     cancel: CancelRequested | None = None
     cancel_ignored: CancelIgnored | None = None
     corrupt: int = 0
@@ -174,6 +176,8 @@ class RunView(Value, kw_only=True):
             shape["damaged_lines"] = self.corrupt
         if self.resumed_at is not None:
             shape["resumed_at"] = _moment(self.resumed_at)
+        if self.late is not None:
+            shape["late"] = self.late
         if tasks:
             shape["tasks"] = [task.to_json() for task in self.tasks]
             if self.hooks:
@@ -225,6 +229,7 @@ def view_of(state: RunState, run_id: str, now: float | None = None, corrupt: int
         params=dict(state.start.params) if state.start else {},
         outputs=dict(state.outputs),
         parent_run_id=parent_of(state),
+        late=None if state.late is None else state.late.reason,
         cancel=state.cancel,
         cancel_ignored=state.cancel_ignored,
         started_at=state.started_at,

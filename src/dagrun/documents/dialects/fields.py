@@ -47,6 +47,7 @@ class StrictModel(BaseModel):
 _NAME = rf"^{NAME_PATTERN}$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 AXIS = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _PORT = r"^([1-9][0-9]{0,4}:)?[1-9][0-9]{0,4}(/(tcp|udp))?$"
 _MOUNT = r"^[^:]+:/[^:]*(:(ro|rw))?$"
 #: The messages for texts that do not match a pattern.
@@ -101,10 +102,19 @@ def _port(value: object) -> object:
     return value
 
 
+def _time_of_day(value: object) -> object:
+    if not isinstance(value, str) or not re.match(_TIME, value):
+        raise ValueError('must be a time of day as text, such as "06:30"')
+    return value
+
+
 # The schema of each type matches its validator: a test compares the two.
 Name = Annotated[str, Field(pattern=_NAME)]
 Variable = Annotated[str, Field(pattern=_VARIABLE)]
 Axis = Annotated[str, Field(pattern=AXIS)]
+TimeOfDay = Annotated[
+    str, BeforeValidator(_time_of_day), WithJsonSchema({"type": "string", "pattern": _TIME})
+]
 Port = Annotated[
     Any,
     BeforeValidator(_port),

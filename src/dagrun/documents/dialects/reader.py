@@ -182,6 +182,7 @@ class DocumentReader:
             secrets=tuple(dict.fromkeys(document.secrets)),
             outputs=document.outputs,
             hooks=hooks,
+            sla=task_parts.sla(document.sla),
             tasks=tuple(tasks),
             **own,
         )

@@ -25,6 +25,7 @@ from dagrun.documents.dialects.fields import (
     Plain,
     Port,
     StrictModel,
+    TimeOfDay,
     Timeout,
     Value,
     Variable,
@@ -304,6 +305,23 @@ class HooksModel(StrictModel):
     on_exit: Any = Field(
         None, description="After every end, when the others have run.", json_schema_extra=_HOOKS
     )
+    on_late: Any = Field(
+        None,
+        description="Once, while the run goes on, when it is late by its `sla`.",
+        json_schema_extra=_HOOKS,
+    )
+
+
+class SlaModel(StrictModel):
+    """When a run is late."""
+
+    finish_within: Timeout | None = Field(
+        None, description="The time after its start in which a run should have ended."
+    )
+    start_by: TimeOfDay | None = Field(
+        None,
+        description="The time of day, as `HH:MM` in the time zone of the schedule, by which a scheduled run should have begun.",
+    )
 
 
 #: The models of hooks, for the schema: a document does not refer to them.
@@ -346,6 +364,7 @@ class DocumentModel(StrictModel):
         description="Names of secrets, which are read from the environment or `.env` and masked everywhere.",
     )
     outputs: dict[Name, Any] = Field({}, description="The outputs of the run, evaluated when it succeeds.")
+    sla: SlaModel | None = Field(None, description="When a run is late: its hooks `on_late` run.")
     #: Each hook is parsed separately, so that errors in one do not hide errors in others.
     hooks: Any = Field(
         None,

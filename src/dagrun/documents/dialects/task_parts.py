@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from dagrun.core.model import HealthCheck, Retry, is_name
+from dagrun.core.model import HealthCheck, Retry, Sla, is_name
 from dagrun.documents.dialects import shared_models
 
 
@@ -21,6 +21,13 @@ def retry(retries: int | None, options: shared_models.RetryModel) -> Retry:
 def tolerated(model: bool | shared_models.ToleratedModel) -> tuple[int, ...]:
     """The exit codes of tolerated failures; empty if there is no restriction."""
     return () if isinstance(model, bool) else tuple(dict.fromkeys(model.exit_codes))
+
+
+def sla(model: shared_models.SlaModel | None) -> Sla | None:
+    """When a run is late; None if it never is."""
+    if model is None or (model.finish_within is None and model.start_by is None):
+        return None
+    return Sla(finish_within=model.finish_within, start_by=model.start_by)
 
 
 def health_check(model: shared_models.HealthCheckModel | None) -> HealthCheck | None:
