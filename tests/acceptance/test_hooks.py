@@ -359,3 +359,58 @@ def test_without_apprise_the_error_says_how_to_install_it(project: Project) -> N
     assert outcome.err.endswith(
         "Warning: hook 'on_exit' failed: mailto://: addresses other than http(s) need Apprise: pip install 'dagrun[notify]'\n"
     )
+
+
+# --- runs that are late ---
+
+
+def test_a_run_that_is_late_says_so_once_while_it_goes_on(project: Project, receiver: Receiver) -> None:
+    project.write(
+        "dag.yaml",
+        f"""
+        name: dag
+        sla: {{finish_within: 200ms}}
+        tasks: [{{id: a, run: 'while test ! -e go; do sleep 0.02; done'}}]
+        hooks:
+          on_late: [{{notify: '{receiver.url}'}}, {{run: 'echo "$DAGRUN_RUN_STATUS" > go'}}]
+          on_exit: {{run: 'echo end >> ends'}}
+        """,
+    )
+    outcome = project.answer("run", "dag.yaml")
+    assert outcome.code == 0
+    assert "is late: it should have ended within 0.2s" in outcome.err
+    assert [message["status"] for message in receiver.messages] == ["running"]
+    assert (project.root / "go").read_text() == "running\n"
+    assert project.names().count("run_late") == 1
+    assert of_hooks(project) == [(name, "success") for name in ("on_late", "on_late.2", "on_exit")]
+    assert project.answer("status", "-o", "json").json["late"] == "it should have ended within 0.2s"
+
+
+def test_a_late_run_that_is_resumed_does_not_say_it_again(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        sla: {finish_within: 100ms}
+        tasks: [{id: a, run: 'test -e go || sleep 300'}]
+        hooks: {on_late: {run: 'echo late >> ends'}}
+        """,
+    )
+    process = project.start("run", "dag.yaml")
+    wait_for("the hook", lambda: ("on_late", "success") in of_hooks(project))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(PATIENCE)
+    project.write("go", "")
+    assert project.answer("resume", "latest").code == 0
+    assert ends(project) == ["late"]
+
+
+def test_a_run_of_a_schedule_that_begins_too_late_says_so(project: Project) -> None:
+    hooks = "hooks: {on_late: {run: 'echo ${{ run.scheduled_at }} >> ends'}}"
+    project.write("configs/dags/job.yaml", f"name: job\ntasks: [{{id: a, run: 'true'}}]\n{hooks}\n")
+    sla = "timezone: Europe/Berlin, sla: {start_by: '08:10'}"
+    project.write("configs/schedules/all.yaml", f"- {{id: morning, cron: '0 8 * * *', dag: job, {sla}}}\n")
+    assert project.dagrun("scheduler", "--once", "--at", "2026-11-16T07:00Z").code == 0
+    (late,) = [event for event in project.events() if event["event"] == "run_late"]
+    assert late["reason"] == "it should have begun at 2026-11-16T07:10:00.000Z"
+    assert ends(project) == ["2026-11-16T07:00:00.000Z"]
