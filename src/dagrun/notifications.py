@@ -63,7 +63,8 @@ def notify(run: dict[str, Any], title: str | None = None, body: str | None = Non
 
 def _described(run: Mapping[str, Any]) -> str:
     """What happened, in a few lines."""
-    lines = [f"Run {run['run_id']} of {run['dag_name']}: {run['status']} ({run['reason']})"]
+    what = f"Run {run['run_id']} of {run['dag_name']}" if run["run_id"] else f"Schedule {run['dag_name']}"
+    lines = [f"{what}: {run['status']} ({run['reason']})"]
     for task in run["failed"]:
         lines.append(f"{task['task_id']}: {task['error']}")
         lines += [f"    {line}" for line in (task["log_tail"] or "").splitlines()[-5:]]

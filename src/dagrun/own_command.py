@@ -11,3 +11,8 @@ def command(*words: str) -> list[str]:
     With -P, modules in the working directory cannot hide those of Python, of libraries or of dagrun.
     """
     return [sys.executable, "-P", "-m", "dagrun", *words]
+
+
+def module(name: str) -> list[str]:
+    """The command line of a module of dagrun, with this interpreter."""
+    return [sys.executable, "-P", "-m", name]

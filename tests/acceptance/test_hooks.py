@@ -414,3 +414,57 @@ def test_a_run_of_a_schedule_that_begins_too_late_says_so(project: Project) -> N
     (late,) = [event for event in project.events() if event["event"] == "run_late"]
     assert late["reason"] == "it should have begun at 2026-11-16T07:10:00.000Z"
     assert ends(project) == ["2026-11-16T07:00:00.000Z"]
+
+
+# --- hooks that a scheduler runs ---
+
+OF_SCHEDULER = """
+[hooks.on_schedule_error]
+run = 'echo "$DAGRUN_HOOK ${{ schedule.id }} ${{ schedule.minute }} ${{ schedule.reason }}" >> ends'
+
+[[hooks.on_interrupted]]
+run = 'echo "${{ run.id }} ${{ run.status }} ${{ run.dag_name }}" >> ends; exit 3'
+
+[[hooks.on_interrupted]]
+notify = "%s"
+"""
+
+
+def test_a_fire_that_cannot_become_a_run_runs_the_hook_of_the_project(
+    project: Project, receiver: Receiver
+) -> None:
+    project.write("dagrun.toml", OF_SCHEDULER % receiver.url)
+    project.write("configs/dags/job.yaml", "name: job\ntasks: [{id: a, run: }]\n")
+    project.write("configs/schedules/all.yaml", "- {id: morning, cron: '0 8 * * *', dag: job}\n")
+    assert project.dagrun("scheduler", "--once", "--at", "2026-11-16T08:00Z").code == 1
+    assert ends(project) == ["on_schedule_error morning 2026-11-16 08:00 InvalidDag"]
+    assert len(list((project.root / "logs/hooks").glob("*/events.jsonl"))) == 1
+    assert project.answer("runs", "-o", "json").json == {"runs": []}
+
+
+def test_an_interrupted_run_runs_the_hooks_of_the_project_once(project: Project, receiver: Receiver) -> None:
+    project.write("dagrun.toml", OF_SCHEDULER % receiver.url)
+    project.write(
+        "configs/dags/job.yaml",
+        "name: job\ntasks: [{id: a, run: 'kill -KILL $(ps -o ppid= -p $PPID); sleep 300'}]\n",
+    )
+    project.write(
+        "configs/schedules/all.yaml", "- {id: morning, cron: '0 8 * * *', dag: job, resume_window: 0}\n"
+    )
+    outcome = project.dagrun("scheduler", "--once", "--at", "2026-11-16T08:00Z")
+    assert outcome.code == 1
+    run = project.run_dir().name
+    assert ends(project) == [f"{run} interrupted job"]
+    assert "Warning: hook 'on_interrupted' failed after 1 attempt: exit code 3 (logs/hooks/" in outcome.err
+    assert [message["status"] for message in receiver.messages] == ["interrupted"]
+    assert project.dagrun("scheduler", "--once", "--at", "2026-11-17T09:00Z").code == 0
+    assert len(ends(project)) == 1
+
+
+def test_wrong_hooks_of_a_scheduler_are_refused_when_it_starts(project: Project) -> None:
+    project.write("dagrun.toml", "[hooks]\non_schedule_error = {run = 'echo ${{ run.id }}'}\n")
+    project.write("configs/dags/job.yaml", "name: job\ntasks: [{id: a, run: x}]\n")
+    project.write("configs/schedules/all.yaml", "- {id: morning, cron: '0 8 * * *', dag: job}\n")
+    outcome = project.answer("scheduler", "--once")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "dagrun.toml:2:22: unknown name 'run' (available: env, github, schedule)" in outcome.err

@@ -165,6 +165,8 @@ def scheduler(
     argument is a function that collects the ends of processes.
     """
     from dagrun import state_store
+    from dagrun.core.hooks import SCHEDULER_KEYS
+    from dagrun.scheduling.hook_processes import HookProcesses
     from dagrun.scheduling.open_runs import OpenRuns
     from dagrun.scheduling.run_processes import RunProcesses
     from dagrun.scheduling.scheduler import Scheduler
@@ -174,11 +176,16 @@ def scheduler(
     runner = RunProcesses(
         service.runs, OpenRuns(directory / ".open"), settings.root, service.schedules.known_dag
     )
+    hooks = None
+    if keys := set(settings.hooks) & set(SCHEDULER_KEYS):
+        _ = service.documents.project_hooks  # wrong ones are refused now
+        hooks = HookProcesses(settings.root, keys, _never_failing(report))
     with closing(runner), make_bell(runner.reap) as bell:
         made = Scheduler(
             files, directory, runner, store.record, _never_failing(report), time.time, bell,
             limit=settings.sched_max_parallel, tick=settings.sched_tick_ms / 1000, grace=settings.sched_grace_ms / 1000,
             home=str(files.directory), records_of=store.about, notify=_never_failing(on_line),
+            hooks=hooks,
         )  # fmt: skip
         with closing(made):
             yield made

@@ -26,6 +26,10 @@ ON_EXIT = "on_exit"
 ON_LATE = "on_late"
 #: The keys of `hooks`.
 KEYS = (*dict.fromkeys(OUTCOMES.values()), ON_EXIT, ON_LATE)
+#: For events that have no run: only the project has these hooks, and a scheduler runs them.
+ON_INTERRUPTED = "on_interrupted"
+ON_SCHEDULE_ERROR = "on_schedule_error"
+SCHEDULER_KEYS = (ON_INTERRUPTED, ON_SCHEDULE_ERROR)
 _PREFIX = "hook:"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagrun.core.hooks import SCHEDULER_KEYS
 from dagrun.core.model import Dag, Hook
 from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.dialects.hooks import HookReader
@@ -32,7 +33,8 @@ class ProjectHooks(Value):
     def added_to(self, dag: Dag) -> Dag:
         """A DAG with these hooks after its own."""
         secrets = tuple(dict.fromkeys((*dag.secrets, *self.secrets)))
-        return replace(dag, hooks=(*dag.hooks, *self.hooks), secrets=secrets)
+        hooks = tuple(hook for hook in self.hooks if hook.on not in SCHEDULER_KEYS)
+        return replace(dag, hooks=(*dag.hooks, *hooks), secrets=secrets)
 
 
 class _TomlSource(Source):

@@ -115,6 +115,7 @@ class ExpressionScope:
         }
         if any(each.root == "run" for each in references):
             roots["run"] = self._run(with_status=with_status or bool(self._state.hooks))
+        roots |= self._prepared.roots
         if secrets:
             roots["secrets"] = dict(self._prepared.secrets)
         if node is not None and node.variant is not None:

@@ -41,6 +41,10 @@ class PreparedRun(Value):
     #: Of a child run: the secrets of the runs above it, which it cannot read. They are masked and hidden in it too.
     foreign_secrets: Mapping[str, str] = field(default_factory=dict)
 
+    #: Further roots of expressions, and what messages say instead of a summary of this run: hooks may be about another one.
+    roots: Mapping[str, Json] = field(default_factory=dict)
+    summary: Mapping[str, Json] | None = None
+
     @property
     def masked_texts(self) -> tuple[str, ...]:
         """The values of all secrets that may occur in it."""

@@ -103,7 +103,7 @@ class WorkBuilder:
             lambda expression: self._scope.evaluate(expression, node, env),
             lambda text: self._scope.render_text(text, node, env),
             lambda text: self._scope.render_text(text, node, env, secrets=True),
-            lambda: run_summary(self.state, self._run_id, now, self._log_tail),
+            lambda: self.prepared.summary or run_summary(self.state, self._run_id, now, self._log_tail),
             now,
             lambda text: self._directory(node, env) / Path(text).expanduser(),
             self.settings.approval_expires_h * 3600,

@@ -13,6 +13,7 @@ from dagrun.core.work import Json
 from dagrun.errors import DagrunError, RecordError
 from dagrun.scheduling.claims import Claim, Claims, HeldClaims
 from dagrun.scheduling.due import decide, decide_minute, parse_timing, retire
+from dagrun.scheduling.hook_processes import NoHooks, SchedulerHooks
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
 from dagrun.scheduling.run_control import DagProblem, RunControl, RunPhase
 from dagrun.scheduling.schedule import (
@@ -57,7 +58,7 @@ class Enqueuer:
 
     def __init__(
         self, directory: Path, lock: SchedulerLock, runs: RunControl, record: Record, report: Report = lambda _: None,
-        records_of: RecordsOf = lambda _: (), home: str = "",
+        records_of: RecordsOf = lambda _: (), home: str = "", hooks: SchedulerHooks | None = None,
     ) -> None:  # fmt: skip
         self.claims = Claims(directory)
         self.open_runs = OpenRuns(directory / ".open")
@@ -69,6 +70,7 @@ class Enqueuer:
         self.records_of = records_of
         #: The directory of the schedules.
         self.home = home
+        self.hooks = hooks or NoHooks()
         #: How many fires could not become runs: their DAGs cannot be run, or nothing can be recorded.
         self.failed = 0
         self._ahead: set[str] = set()
@@ -247,6 +249,7 @@ class Enqueuer:
     def _record_problem(self, due: DueFire, problem: DagProblem) -> None:
         self.failed += 1
         self._record_skip(due, problem.reason, error=problem.message)
+        self.hooks.schedule_error(due.schedule.id, due.minute, problem.reason, problem.message)
         origin = due.schedule.origin
         place = f"{origin.place('dag')}: " if origin else ""
         self.report(f"{place}error: schedule '{due.schedule.id}' cannot run: {problem.message}")

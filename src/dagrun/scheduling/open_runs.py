@@ -42,6 +42,8 @@ class OpenRun(Value, kw_only=True):
     parallel: bool = False
     #: It is resumed only if it was interrupted no longer ago than this, in seconds.
     resume_window: float = DAY
+    #: The time of the last event of its journal when hooks ran because it was interrupted.
+    reported_at: float | None = None
     #: The `sla` of the schedule, and its time zone.
     finish_within: float | None = None
     start_by: str | None = None

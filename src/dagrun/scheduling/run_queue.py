@@ -232,6 +232,7 @@ class RunQueue:
                 ending = self.runs.ending(run.run_id)
                 if phase is RunPhase.INTERRUPTED:  # its error output gives the reason, if there is one
                     ending = replace(ending, error=error or ending.error)
+                    run = self.report_interrupted(run)
                 self.finished(run, ending, is_over=phase is RunPhase.ENDED)
                 if phase in (RunPhase.WAITING, RunPhase.DECIDED):
                     self.pause(run)
@@ -265,6 +266,16 @@ class RunQueue:
         else:
             self._close(run)
 
+    def report_interrupted(self, run: OpenRun) -> OpenRun:
+        """Run the hooks for a run that was interrupted, once for each time; returns the run with that noted."""
+        last = self.runs.last_event_at(run.run_id)
+        if last is None or last == run.reported_at:
+            return run
+        run = replace(run, reported_at=last)
+        self._put(run)
+        self.enqueuer.hooks.interrupted(run.run_id)
+        return run
+
     def leave(self, run: OpenRun, why: str) -> None:
         """Leave a run interrupted: only a user can resume it from now on."""
         self.report(
@@ -276,6 +287,7 @@ class RunQueue:
     def _not_started(self, run: OpenRun, error: str) -> None:
         self.report(f"Error: schedule '{run.schedule_id}': the run of {run.minute} did not start: {error}")
         self._skipped(run, "NotStarted", error)
+        self.enqueuer.hooks.schedule_error(run.schedule_id, run.minute, "NotStarted", error)
         if self.results is not None:
             self.results.endings.append((run, RunEnding("failed", error=error)))
         self._close(run)

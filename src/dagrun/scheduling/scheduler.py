@@ -16,6 +16,7 @@ from dagrun.documents.yaml import render
 from dagrun.errors import DagrunError, RecordError, UsageError
 from dagrun.scheduling.due import FireQueue
 from dagrun.scheduling.enqueuer import Enqueuer, Record, RecordsOf, Report
+from dagrun.scheduling.hook_processes import NoHooks, SchedulerHooks
 from dagrun.scheduling.known_schedules import KnownSchedules
 from dagrun.scheduling.open_runs import OpenRun
 from dagrun.scheduling.record_buffer import RecordBuffer
@@ -63,6 +64,7 @@ class Scheduler:
         self, files: ScheduleLoader, directory: Path, runs: RunControl, record: Record, report: Report, now: Callable[[], float],
         signals: SchedulerSignals, *, limit: int = 3, tick: float = 1.0, grace: float = 30.0, home: str = "",
         records_of: RecordsOf = lambda _: (), notify: Record = lambda _: None,
+        hooks: SchedulerHooks | None = None,
     ) -> None:  # fmt: skip
         self.files = files
         self.now = now
@@ -73,7 +75,10 @@ class Scheduler:
         self.runs = runs
         self.lock = SchedulerLock(directory / ".alive", now())
         self.records = RecordBuffer(record, report, now, notify)
-        self.enqueuer = Enqueuer(directory, self.lock, runs, self.records.record, report, records_of, home)
+        self.hooks = hooks or NoHooks()
+        self.enqueuer = Enqueuer(
+            directory, self.lock, runs, self.records.record, report, records_of, home, self.hooks
+        )
         self.queue = RunQueue(self.enqueuer, runs, limit)
         self.enqueuer.open_runs.tidy(now() - STALE_FILE_AGE)
         self.fire_queue = FireQueue()
@@ -106,7 +111,7 @@ class Scheduler:
             for schedule in list(self.fire_queue.schedules.values()):
                 self._add(self.enqueuer.take_minute(schedule, minute, now))
         self.queue.poll(self.now())
-        while (has_more or not self.queue.is_idle) and not self.signals.stops:
+        while (has_more or not self.queue.is_idle or self.hooks.poll()) and not self.signals.stops:
             self.signals.wait(self.tick)
             has_more = has_more and self._take_due(now, retry=False)
             self.queue.poll(self.now())
@@ -148,6 +153,7 @@ class Scheduler:
             self._drop_unscheduled()
         self._take_due(now)
         self.queue.poll(now)
+        self.hooks.poll()
 
     def _check_clock(self, now: float) -> None:
         """Warn if the clock was put back, and look at every schedule again."""
@@ -291,6 +297,7 @@ class Scheduler:
         schedule = self.fire_queue.schedules.get(run.schedule_id)
         if schedule is not None:
             run = replace(run, resume_window=schedule.resume_window)
+        run = self.queue.report_interrupted(run)
         if why := self.enqueuer.why_not_resumed(run, self.now()):
             self.queue.leave(run, why)
             return

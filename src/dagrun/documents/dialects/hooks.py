@@ -14,7 +14,7 @@ from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.dialect import Path
 from dagrun.documents.dialects.locations import DialectKeys, Node
 from dagrun.documents.dialects.reader import NOTHING, DocumentReader
-from dagrun.documents.dialects.shared_models import HookModel, HooksModel, with_hook_kinds
+from dagrun.documents.dialects.shared_models import HookModel, HooksModel, ProjectHooksModel, with_hook_kinds
 from dagrun.documents.yaml import Source
 
 _KEYS = DialectKeys(noun="hook", id=None, needs=(), entry="", trigger="trigger", params="params", later={})
@@ -47,14 +47,15 @@ class HookReader(DocumentReader):
             )
             return ()
         self.document(
-            HooksModel,
+            ProjectHooksModel if self._of_project else HooksModel,
             written,
             self._path,
             dict.fromkeys(kinds.hook_keys(), "write it below on_failure or another key"),
         )
         read = []
         nodes: list[Node] = []
-        for key in (key for key in written if key in hooks.KEYS):
+        known = (*hooks.KEYS, *(hooks.SCHEDULER_KEYS if self._of_project else ()))
+        for key in (key for key in written if key in known):
             for name, path, node in self._nodes(key, written[key]):
                 hook = self._hook(key, name, path, node, len(nodes))
                 if hook is not None:

@@ -312,6 +312,17 @@ class HooksModel(StrictModel):
     )
 
 
+class ProjectHooksModel(HooksModel):
+    """The hooks of a project, which are also for events without a run of their own."""
+
+    on_interrupted: Any = Field(
+        None, description="When a scheduler finds that a run was interrupted.", json_schema_extra=_HOOKS
+    )
+    on_schedule_error: Any = Field(
+        None, description="When a fire of a schedule could not become a run.", json_schema_extra=_HOOKS
+    )
+
+
 class SlaModel(StrictModel):
     """When a run is late."""
 

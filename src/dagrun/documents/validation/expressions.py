@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from dagrun.core.hooks import ON_INTERRUPTED, ON_SCHEDULE_ERROR
 from dagrun.core.model import Matrix, ScriptText, Task
 from dagrun.documents.dialects.dialect import Locations, ParsedDocument, Path
 from dagrun.documents.parameters import env_beyond_defaults, is_deferred, scalar_type
@@ -84,9 +85,13 @@ class _ExpressionCheck:
         known = self._known(None, run_fields=(*RUN_FIELDS, *OUTCOME_FIELDS))
         if "tasks" in self.parsed.unread:  # hooks of the project, which run with any document
             known = replace(known, tasks=None)
+        without_run = {
+            ON_INTERRUPTED: replace(known, roots={"env", "github", "run"}),
+            ON_SCHEDULE_ERROR: replace(known, roots={"env", "github", "schedule"}),
+        }
         for i, hook in enumerate(self.dag.hooks):
             if _has_expressions(hook.task):
-                yield from self._body(i, hook.task, locations, known)
+                yield from self._body(i, hook.task, locations, without_run.get(hook.on, known))
 
     def _body(self, i: int, task: Task, locations: Locations, known: Known) -> Iterator[Finding]:
         """Check what every body has: its environment, its parameters, its directory, the texts of its action."""
