@@ -60,7 +60,7 @@ def test_one_wrong_hook_does_not_hide_another() -> None:
     assert [line for line in lines if line.startswith("dag.yaml:")] == [
         "dag.yaml:3:25: error: unknown key 'retries' [unknown-key]",
         "dag.yaml:4:12: error: the hook has no action [no-action]",
-        "dag.yaml:3:54: error: undeclared parameter 'x' [invalid-expression]",
+        "dag.yaml:3:61: error: undeclared parameter 'x' [invalid-expression]",
     ]
 
 
