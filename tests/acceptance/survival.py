@@ -62,8 +62,8 @@ QUICK = 300  # tiny bodies, one for each item of a list
 #: Tasks that wait for a person, a time and a signal; and one that needs all of them.
 WAITING = ("gate", "nap", "go")
 #: Tasks that run another DAG.
-CHILDREN = ("sub[n=1]", "sub[n=2]", "sub[n=3]")
-TASKS = 40 + QUICK + 3 + 1 + len(WAITING) + 1 + len(CHILDREN)
+CHILDREN = ("sub", "sub[n=1]", "sub[n=2]", "sub[n=3]")
+TASKS = 40 + QUICK + 3 + 1 + len(WAITING) + 1 + 3
 
 SCRIPT = """\
 echo "$DAGRUN_TASK_ID $DAGRUN_ATTEMPT" >> effects
@@ -91,8 +91,18 @@ CHILD = """
       - {<<: *task, id: c2, depends_on: [c1]}
       - {<<: *task, id: c3, depends_on: [c2]}
       - {<<: *task, id: each, for_each: [1, 2, 3]}
+    hooks: {on_exit: {run: 'echo "$DAGRUN_RUN_ID $DAGRUN_HOOK $DAGRUN_ATTEMPT" >> hook_effects'}}
 """
 CHILD_TASKS = 6
+
+#: Hooks for every end, each of which leaves a trace.
+HOOKS = {
+    key: [
+        {"run": 'echo "$DAGRUN_RUN_ID $DAGRUN_HOOK $DAGRUN_ATTEMPT" >> hook_effects; sleep 0.05'}
+        for _ in range(count)
+    ]
+    for key, count in (("on_success", 2), ("on_failure", 1), ("on_cancel", 1), ("on_exit", 2))
+}
 
 WIDE = 150  # commands that may run at once, each with a large environment
 
@@ -143,7 +153,7 @@ def forty(*, wide: bool = False, secret: bool = False) -> str:
         {"id": "go", "depends_on": ["nap"], "wait": {"signal": "go"}},
         {"id": "gated", "depends_on": ["gate", "go"], "retries": 2, "run": SCRIPT.format(checks=check)},
     ]
-    dag: dict[str, Any] = {"name": "forty", "on_error": "continue", "tasks": tasks}
+    dag: dict[str, Any] = {"name": "forty", "on_error": "continue", "tasks": tasks, "hooks": HOOKS}
     dag["max_parallel"] = WIDE if wide else 8
     for task in tasks:
         task["retry"] = {"initial": "5ms", "factor": 1}
@@ -437,7 +447,9 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
         yield event
 
 
-def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int = 0) -> str:
+def wrong_with(
+    project: Project, tasks: int = TASKS, lives: int = 3, torn: int = 0, child_tasks: int = CHILD_TASKS
+) -> str:
     """What is wrong with a run that suffered faults and succeeded: lost, repeated or unrecorded work."""
     events = list(lines_of(project.root / "logs/runs/it/events.jsonl", torn))
     list(lines_of(project.root / "logs/orchestrator_events.jsonl", torn))
@@ -470,11 +482,37 @@ def wrong_with(project: Project, tasks: int = TASKS, lives: int = 3, torn: int =
         return f"tasks that ran after their success: {after}"
     if lost := {each for each in good if each[0] not in (*WAITING, *CHILDREN)} - set(effects):
         return f"successes that never ran: {lost}"
-    return wrong_with_children(project, events, dict(good), torn)
+    return wrong_with_hooks(project, events, torn) or wrong_with_children(
+        project, events, dict(good), torn, child_tasks
+    )
+
+
+def wrong_with_hooks(project: Project, events: list[dict[str, Any]], torn: int) -> str:
+    """What is wrong with the hooks: each attempt ran once, and those of the last end all ran, unless they were cancelled."""
+    path = project.root / "hook_effects"
+    effects = Counter(tuple(line.split()) for line in path.read_text().splitlines()) if path.exists() else {}
+    if again := [each for each, count in effects.items() if count > 1]:
+        return f"attempts of hooks that ran twice: {again}"
+    begun: set[tuple[str, ...]] = set()
+    for journal in (project.root / "logs/runs").glob("*/events.jsonl"):
+        found = lines_of(journal, torn)
+        starts = [each for each in found if each["event"] == "hook_start"]
+        begun |= {(each["run_id"], each["hook"], str(each["attempt"])) for each in starts}
+    if unknown := set(effects) - begun:
+        return f"attempts of hooks that ran and are not on record: {unknown}"
+    names = [event["event"] for event in events]
+    last = max(i for i, name in enumerate(names) if name == "hooks_start")
+    due, after = events[last]["hooks"], events[last:]
+    ended = [each["hook"] for each in after if each["event"] == "hook_end"]
+    if ended != (due[: len(ended)] if "cancel_requested" in names[last:] else due):
+        return f"of the hooks {due} these ended: {ended}"
+    if lost := {hook for hook in ended if not any(each[1] == hook for each in effects)}:
+        return f"hooks that never ran: {lost}"
+    return ""
 
 
 def wrong_with_children(
-    project: Project, events: list[dict[str, Any]], good: dict[str, int], torn: int
+    project: Project, events: list[dict[str, Any]], good: dict[str, int], torn: int, tasks: int
 ) -> str:
     """What is wrong with the child runs: in each of them nothing is lost, repeated or unrecorded either."""
     path = project.root / "child_effects"
@@ -495,7 +533,7 @@ def wrong_with_children(
             (run_id, each["task_id"], str(each["attempt"])) for each in found if each["event"] == "task_start"
         }
         is_last = good.get(opening["task_id"]) == opening["attempt"]
-        if is_last and (len(ends) != CHILD_TASKS or found[-1].get("status") != "success"):
+        if is_last and (len(ends) != tasks or found[-1].get("status") != "success"):
             return f"child run {run_id} did not end well"
     if unknown := set(effects) - begun:
         return f"attempts of child runs that ran and are not on record: {unknown}"
@@ -579,6 +617,16 @@ tasks:
   - {id: t0, run: 'echo "t0 $DAGRUN_ATTEMPT" >> effects; echo k=t0 > $DAGRUN_OUTPUT'}
   - {id: t1, run: 'echo "t1 $DAGRUN_ATTEMPT" >> effects; test $(( DAGRUN_ATTEMPT % 2 )) = 0', retries: 1, retry: {initial: 1ms}}
   - {id: t2, run: 'echo "t2 $DAGRUN_ATTEMPT" >> effects; test "$DAGRUN_PARAM_T0__K" = t0', depends_on: [t0, t1]}
+  - {id: nap, wait: {seconds: 0.02}}
+  - {id: sub, dag: child.yaml, depends_on: [nap]}
+hooks:
+  on_success: {run: 'echo "$DAGRUN_RUN_ID $DAGRUN_HOOK $DAGRUN_ATTEMPT" >> hook_effects'}
+  on_exit: {run: 'echo "$DAGRUN_RUN_ID $DAGRUN_HOOK $DAGRUN_ATTEMPT" >> hook_effects'}
+"""
+
+SMALL_CHILD = """\
+name: child
+tasks: [{id: c1, run: 'echo "$DAGRUN_RUN_ID c1 $DAGRUN_ATTEMPT" >> child_effects'}]
 """
 
 
@@ -588,6 +636,7 @@ def stopped_at(root: Path, point: int, mode: str, *, resuming: bool = False) -> 
     try:
         project.write("faults/sitecustomize.py", FAULTS)
         project.write("dag.yaml", SMALL)
+        project.write("child.yaml", SMALL_CHILD)
         path = f"{root / 'faults'}:{os.environ.get('PYTHONPATH', '')}"
         fault = {"PYTHONPATH": path, "FAULT": f"{point}:{mode}"}
         run = ["run", "dag.yaml", "--run-id", "it", "-q"]
@@ -607,7 +656,7 @@ def stopped_at(root: Path, point: int, mode: str, *, resuming: bool = False) -> 
         if resumed.code != 0:
             return f"resume: {resumed}"
         heal(project)
-        return left_behind(project) or wrong_with(project, tasks=3)
+        return left_behind(project) or wrong_with(project, tasks=5, child_tasks=1)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     finally:
@@ -616,9 +665,8 @@ def stopped_at(root: Path, point: int, mode: str, *, resuming: bool = False) -> 
 
 def heal(project: Project) -> None:
     """Take out the torn lines that this loop makes on purpose, and see that readers take no harm from them."""
-    for path in (
-        project.root / "logs/runs/it/events.jsonl", project.root / "logs/orchestrator_events.jsonl",
-    ):  # fmt: skip
+    logs = project.root / "logs"
+    for path in (*logs.glob("runs/*/events.jsonl"), logs / "orchestrator_events.jsonl"):
         whole = []
         for line in path.read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.harness import read, reported, shown
+from tests.unit.harness import read, reported
 
 DIALECTS = {
     "native": "tasks: [{{id: a, run: x}}]\nhooks: {hooks}",
