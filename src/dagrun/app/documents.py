@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from dagrun.app.file_report import FileReport as FileReport
 from dagrun.app.linked_documents import CheckedFile, LinkedDocuments, file_stamp
 from dagrun.app.run_inputs import GivenParams, RunInputs, evaluate_defaults
-from dagrun.clock import to_rfc3339
 from dagrun.core.graph import Graph
 from dagrun.core.model import NAME_RULE, Dag, Sla, is_name
 from dagrun.core.selection import select
@@ -370,6 +369,8 @@ def _start_by(dag: Dag, request: RunRequest) -> str | None:
         return None
     from datetime import datetime
     from zoneinfo import ZoneInfo
+
+    from dagrun.clock import to_rfc3339
 
     fire = datetime.fromisoformat(request.scheduled_at).astimezone(ZoneInfo(request.timezone or "UTC"))
     hour, minute = map(int, dag.sla.start_by.split(":"))

@@ -34,7 +34,8 @@ from dagrun.core.events import (
 )
 from dagrun.core.frontier import Frontier
 from dagrun.core.graph import Graph, Node
-from dagrun.core.hooks import HookStates, due, due_late, node_of
+from dagrun.core.hook_states import HookStates
+from dagrun.core.hooks import due, due_late, node_of
 from dagrun.core.model import OnError, RetryDefaults
 from dagrun.core.outcomes import FAILED, STOPS, Outcome, Reason, RunStatus, Status
 from dagrun.core.task_state import TaskState, summary_of

@@ -8,7 +8,7 @@ from typing import Final
 from dagrun.clock import to_rfc3339
 from dagrun.core.events import CancelIgnored, CancelRequested
 from dagrun.core.graph import Graph, Node
-from dagrun.core.hooks import HookState
+from dagrun.core.hook_states import HookState
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.payloads import by_output
