@@ -672,7 +672,10 @@ def heal(project: Project) -> None:
             with contextlib.suppress(ValueError):
                 json.loads(line)
                 whole.append(line)
-        path.write_bytes(b"\n".join(whole) + b"\n")
+        if whole:
+            path.write_bytes(b"\n".join(whole) + b"\n")
+        else:  # of a child run that has not begun
+            path.unlink()
 
 
 def every_write(
