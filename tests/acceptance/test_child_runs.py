@@ -234,6 +234,55 @@ def test_an_approval_in_a_child_run_continues_the_whole_tree(tree: Project) -> N
     assert (trace(tree), statuses(tree)) == (["first", "hello"], every("success"))
 
 
+@pytest.mark.slow
+def test_a_scheduler_continues_a_tree_after_an_approval_in_a_child_run(tree: Project) -> None:
+    tree.write(
+        "configs/dags/slow.yaml",
+        "name: slow\noutputs: {said: hi}\ntasks: [{id: gate, approval: {required_role: Viewer}}]\n",
+    )
+    tree.write("configs/schedules/s.yaml", "- {id: s, cron: '0 8 * * *', dag: top.yaml}")
+    assert tree.dagrun("scheduler", "--once", "--at", "2026-11-16T08:00Z").code == 0
+    assert statuses(tree) == every("waiting")
+    assert tree.dagrun("scheduler", "--once", "--at", "2026-11-17T09:00Z").code == 0
+    assert statuses(tree) == every("waiting")
+    assert tree.dagrun("approve", "latest", "m/low/gate", "--no-resume").code == 0
+    assert tree.dagrun("scheduler", "--once", "--at", "2026-11-17T09:01Z").code == 0
+    assert (trace(tree), statuses(tree)) == (["hi"], every("success"))
+
+
+@pytest.mark.slow
+def test_a_signal_reaches_a_wait_in_a_child_run(tree: Project) -> None:
+    tree.write(
+        "configs/dags/slow.yaml",
+        "name: slow\noutputs: {said: '${{ tasks.w.outputs.said }}'}\ntasks: [{id: w, wait: {signal: go}}]\n",
+    )
+    assert tree.dagrun("run", "top.yaml").code == 0
+    wrong = tree.dagrun("signal", "latest", "m/lo/go")
+    assert (wrong.code, "task 'lo' not found" in wrong.err) == (2, True), wrong
+    assert tree.dagrun("signal", "latest", "m/low/go", "--set", "said=hello").code == 0
+    assert (trace(tree), statuses(tree)) == (["hello"], every("success"))
+
+
+def test_a_watched_status_shows_child_runs(tree: Project) -> None:
+    tree.write("awake", "")
+    assert tree.answer("run", "top.yaml").code == 0
+    shown = tree.answer("status", "--watch").out.splitlines()
+    names = [line.split()[0] for line in shown if "success" in line and not line.startswith("Status")]
+    assert names == ["m", "low", "first", "nap", "last", "z"]
+
+
+def test_a_drawing_has_the_tasks_of_child_runs_in_boxes(tree: Project) -> None:
+    mermaid = tree.answer("plan", "top.yaml", "--graph", "mermaid").out
+    assert '    subgraph n0_run["middle"]\n        n0["m"]\n        subgraph n0_0_run["slow"]\n' in mermaid
+    assert "            n0_0_0 --> n0_0_1\n" in mermaid
+    assert mermaid.endswith("    n0 --> n1\n")
+    dot = tree.answer("plan", "top.yaml", "--graph", "dot").out
+    assert '    subgraph "cluster_m" {\n        label="middle";\n        "m";\n' in dot
+    assert '            "m/low/first" -> "m/low/nap";\n' in dot
+    (m, _) = tree.answer("plan", "top.yaml", "--graph", "json").json["nodes"]
+    assert (m["dag"], [node["dag"] for node in m["nodes"]]) == ("middle.yaml", ["slow"])
+
+
 def test_logs_and_status_and_plan_show_the_tree(tree: Project) -> None:
     tree.write("awake", "")
     plan = tree.dagrun("plan", "top.yaml").out

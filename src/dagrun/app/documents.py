@@ -204,7 +204,12 @@ class Documents:
             )
         checked, registry = self._read(path, source, displayed, calls=calls)
         report = checked.report
-        if calls and may_write and report.graph is not None and not _needs_other_files(report.graph.dag):
+        if (
+            calls
+            and may_write
+            and report.graph is not None
+            and not _needs_more_than_its_text(report.graph.dag)
+        ):
             hashed = None if registry is None else fingerprint(registry)
             self._cache.add(key, CheckedDocument(report.graph.dag, tuple(report.findings), hashed))
         return checked
@@ -334,9 +339,11 @@ class Documents:
         return PreparedRun(Graph.compile(dag), path, params, registry, secrets, partial, dotenv=dotenv)
 
 
-def _needs_other_files(dag: Dag) -> bool:
-    """Whether the findings depend on more than the text of the document and the registered workflows."""
-    return bool(dag.dotenv) or any(task.dotenv or task.action.has_own_run for task in dag.bodies)
+def _needs_more_than_its_text(dag: Dag) -> bool:
+    """Whether the findings depend on other files than those of the registered workflows, or on the time."""
+    return bool(dag.dotenv) or any(
+        task.dotenv or task.action.has_own_run or task.action.has_moment for task in dag.bodies
+    )
 
 
 def _sentence(finding: Finding) -> str:

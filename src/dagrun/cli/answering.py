@@ -115,6 +115,7 @@ def signal(options: SignalOptions) -> int:
     Examples:
       dagrun signal latest deployed
       dagrun signal latest deployed --set version=1.4
+      dagrun signal latest release/deployed   in the child run of `release`
 
     Exit codes: those of `dagrun run`; 2 also when nothing in the run waits for the signal.
     """
@@ -122,7 +123,9 @@ def signal(options: SignalOptions) -> int:
     return _answer(
         options,
         options.run,
-        lambda service, run_id: service.answers.signal(run_id, options.name, by, options.inputs or ()),
+        lambda service, run_id: service.answers.signal(
+            *service.gate(run_id, options.name), by, options.inputs or ()
+        ),
         f"Sent the signal '{options.name}'",
     )
 

@@ -63,7 +63,9 @@ def status(
     with wiring.service(settings.load()) as service:
         if watch:
             shape = Form.JSON if form is StatusForm.JSON else Form.TEXT
-            return watching.watch_status(service, run, shape, status_lines)
+            return watching.watch_status(
+                service, run, shape, status_lines, lambda view: service.status_below(view, MAX_CHILD_RUNS)
+            )
         view = service.status(run)
         below = service.status_below(view, MAX_CHILD_RUNS) if form is StatusForm.TEXT else {}
     if form is StatusForm.JSON:
@@ -104,7 +106,11 @@ def status_lines(
         f"Started: {_local(view.started_at)}{resumed}  Duration: {output.seconds(view.duration)}",
         "",
     ]
-    shown, rest = _fitting(view, None if most is None else most - len(head) - 1)
+    room = None if most is None else most - len(head) - 1
+    shown, rest = _fitting(view, room)
+    with_below = list(_with_child_runs(shown, below or {}))
+    if room is not None and len(with_below) > len(shown):
+        with_below = with_below[: max(len(shown), room - len(rest))]
     table = output.table_lines(
         ("TASK", "STATUS", "ATTEMPT", "DURATION", "CHANGED", "WHY"),
         (
@@ -112,7 +118,7 @@ def status_lines(
                 name, task.status, str(task.attempt or "-"), output.seconds(task.duration),
                 {True: "yes", False: "no", None: "-"}[task.changed], _why(task),
             )
-            for name, task in _with_child_runs(shown, below or {})
+            for name, task in with_below
         ),
         styled=1,
     )  # fmt: skip

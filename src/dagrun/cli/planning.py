@@ -36,7 +36,7 @@ def plan(options: PlanOptions) -> int:
         graph = service.documents.graph(request)
         children = service.documents.child_graphs(graph)
         if options.graph is not None:
-            print(drawing.FORMS[options.graph](graph))
+            print(drawing.FORMS[options.graph](graph, children))
             return 0
         estimate, now = service.estimate(graph), service.clock.now()
     if options.form is Form.JSON:

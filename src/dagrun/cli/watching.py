@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -220,10 +220,15 @@ def follow_logs(service: Service, run: str, task: str | None, form: Form) -> int
         follower.close()
 
 
+ChildViews = Mapping[str, "RunView"]
+#: Formats a run with its child runs, in at most so many rows.
+Lines = Callable[["RunView", int | None, ChildViews], list[str]]
+
+
 def watch_status(
-    service: Service, run: str, form: Form, lines: Callable[[RunView, int | None], list[str]]
+    service: Service, run: str, form: Form, lines: Lines, below: Callable[[RunView], ChildViews]
 ) -> int:
-    """Show the status of a run until no process drives it any more. `lines` formats it, in at most so many rows."""
+    """Show the status of a run until no process drives it any more. `below` gives its child runs, by id."""
     watch = service.watch(run)
     try:
         if form is Form.JSON:
@@ -231,9 +236,9 @@ def watch_status(
                 if changed:
                     print_events([watch.view().to_json()])
         elif output.is_colourful(sys.stdout):
-            _redraw(watch, lines)
+            _redraw(watch, lines, below)
         else:
-            _blocks(watch, lines)
+            _blocks(watch, lines, below)
     finally:
         watch.close()
     return 0
@@ -255,16 +260,19 @@ def _polls(watch: Watch) -> Iterator[bool]:
         time.sleep(max(POLL_INTERVAL, 4 * (time.monotonic() - began)))
 
 
-def _blocks(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
-    """Print a block whenever something has changed, with empty lines between blocks."""
-    shown = False
+def _blocks(watch: Watch, lines: Lines, below: Callable[[RunView], ChildViews]) -> None:
+    """Print a block whenever something has changed, in a child run too, with empty lines between blocks."""
+    before: object = None
     for changed in _polls(watch):
-        if changed:
-            print("\n".join([""] * shown + lines(watch.view(), None)), flush=True)
-            shown = True
+        view = watch.view()
+        children = below(view)
+        now = [(child.run_id, child.status, child.counts()) for child in children.values()]
+        if changed or now != before:
+            print("\n".join([""] * (before is not None) + lines(view, None, children)), flush=True)
+            before = now
 
 
-def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> None:
+def _redraw(watch: Watch, lines: Lines, below: Callable[[RunView], ChildViews]) -> None:
     """Draw the status over and over in the same place; at the end print all of it."""
     from rich.live import Live
     from rich.text import Text
@@ -272,11 +280,13 @@ def _redraw(watch: Watch, lines: Callable[[RunView, int | None], list[str]]) -> 
     console = output.console(sys.stdout)
     with _terminable(), Live(console=console, auto_refresh=False, transient=True) as live:
         for _ in _polls(watch):
-            text = "\n".join(lines(watch.view(), console.height - 1))
+            view = watch.view()
+            text = "\n".join(lines(view, console.height - 1, below(view)))
             live.update(
                 Text.from_ansi(visible(text, OWN_COLOURS), no_wrap=True, overflow="ellipsis"), refresh=True
             )
-    print("\n".join(lines(watch.view(), None)))
+    view = watch.view()
+    print("\n".join(lines(view, None, below(view))))
 
 
 @contextlib.contextmanager

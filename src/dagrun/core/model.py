@@ -87,6 +87,11 @@ class Action:
     has_own_run: ClassVar[bool] = False
 
     @property
+    def has_moment(self) -> bool:
+        """Whether it names a moment, so that what is to be said about it changes with time."""
+        return False
+
+    @property
     def signal(self) -> str | None:
         """The name of the signal that a task with this action waits for, if it waits for one; may be a template."""
         return None

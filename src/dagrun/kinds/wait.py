@@ -30,6 +30,11 @@ class WaitAction(Value, Action, kw_only=True):
     holds_slot: ClassVar[bool] = False
 
     @property
+    def has_moment(self) -> bool:
+        """Whether it waits for a moment that the document names."""
+        return self.until is not None
+
+    @property
     def signal(self) -> str | None:
         """The name of the signal that it waits for."""
         return self.signal_name

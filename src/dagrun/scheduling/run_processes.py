@@ -85,9 +85,18 @@ class RunProcesses:
             case RunStatus.INTERRUPTED:
                 return RunPhase.INTERRUPTED
             case RunStatus.WAITING:
-                decided = any(wait.answer or wait.expired for _, wait in run.waits)
-                return RunPhase.DECIDED if decided else RunPhase.WAITING
+                return RunPhase.DECIDED if self._is_decided(run) else RunPhase.WAITING
         return RunPhase.ENDED
+
+    def _is_decided(self, run: RunView) -> bool:
+        """Whether something that a paused run waits for has come; in a paused child run, too."""
+        for _, wait in run.waits:
+            if wait.answer or wait.expired:
+                return True
+            child = None if wait.wait.child_run_id is None else self._view(wait.wait.child_run_id)
+            if child is not None and (child.status != RunStatus.WAITING or self._is_decided(child)):
+                return True
+        return False
 
     def ending(self, run_id: str) -> RunEnding:
         """The status of a run, and its first failure."""

@@ -4,53 +4,89 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from dagrun.core.graph import Graph
 from dagrun.core.model import Dependency, Task, Trigger
 from dagrun.core.work import Json
+from dagrun.kinds import child_of
 from dagrun.views.wording import count, plain
 
+#: The graphs of the DAGs that tasks run, by the name or path that is written.
+ChildGraphs = Mapping[str, Graph]
+_NONE: Final[ChildGraphs] = MappingProxyType({})
 #: Characters of a condition that a drawing shows.
 _LONGEST: Final = 60
 
 
-def mermaid(graph: Graph) -> str:
+def mermaid(graph: Graph, children: ChildGraphs = _NONE) -> str:
     """A Mermaid flowchart. Nodes are numbered because some names (`end`) are keywords of Mermaid."""
-    lines = ["---", f"title: {json.dumps(graph.dag.name)}", "---", "flowchart TD"]
-    numbers = {task.id: number for number, task in enumerate(graph.dag.tasks)}
+    head = ["---", f"title: {json.dumps(graph.dag.name)}", "---", "flowchart TD"]
+    return "\n".join([*head, *_mermaid_nodes(graph, children, "n", "    ")])
+
+
+def _mermaid_nodes(graph: Graph, children: ChildGraphs, prefix: str, indent: str) -> Iterator[str]:
+    """The nodes and edges of one graph; a task that runs another DAG is in a box with the nodes of that."""
+    names = {task.id: f"{prefix}{number}" for number, task in enumerate(graph.dag.tasks)}
     for task in graph.dag.tasks:
-        label = "<br/>".join(_mermaid_text(line) for line in _label(graph, task))
-        lines.append(f'    n{numbers[task.id]}["{label}"]')
+        name, label = names[task.id], "<br/>".join(_mermaid_text(line) for line in _label(graph, task))
+        below = _child_graph(task, children)
+        if below is None:
+            yield f'{indent}{name}["{label}"]'
+            continue
+        yield f'{indent}subgraph {name}_run["{_mermaid_text(below.dag.name)}"]'
+        yield f'{indent}    {name}["{label}"]'
+        yield from _mermaid_nodes(below, children, f"{name}_", indent + "    ")
+        yield f"{indent}end"
     for task, need in _edges(graph):
         label = _edge_label(graph, task, need)
         arrow = f'-->|"{_mermaid_text(label)}"|' if label else "-->"
-        lines.append(f"    n{numbers[_above(graph, need)]} {arrow} n{numbers[task.id]}")
-    return "\n".join(lines)
+        yield f"{indent}{names[_above(graph, need)]} {arrow} {names[task.id]}"
 
 
-def dot(graph: Graph) -> str:
+def dot(graph: Graph, children: ChildGraphs = _NONE) -> str:
     """A Graphviz digraph."""
     lines = [f"digraph {_dot_text(graph.dag.name)} {{", "    node [shape=box];"]
+    return "\n".join([*lines, *_dot_nodes(graph, children, "", "    "), "}"])
+
+
+def _dot_nodes(graph: Graph, children: ChildGraphs, prefix: str, indent: str) -> Iterator[str]:
+    """The same for Graphviz. The names of nodes of child runs are `task/task`."""
     for task in graph.dag.tasks:
         name, *notes = [_dot_text(line) for line in _label(graph, task)]
-        shown = "\\n".join(text[1:-1] for text in (name, *notes))
-        lines.append(f"    {name}" + (f' [label="{shown}"];' if notes else ";"))
+        notes = [name, *notes] if notes or prefix else []
+        shown = "\\n".join(text[1:-1] for text in notes)
+        node = _dot_text(prefix + task.id) + (f' [label="{shown}"];' if notes else ";")
+        below = _child_graph(task, children)
+        if below is None:
+            yield f"{indent}{node}"
+            continue
+        yield f"{indent}subgraph {_dot_text(f'cluster_{prefix}{task.id}')} {{"
+        yield f"{indent}    label={_dot_text(below.dag.name)};"
+        yield f"{indent}    {node}"
+        yield from _dot_nodes(below, children, f"{prefix}{task.id}/", indent + "    ")
+        yield f"{indent}}}"
     for task, need in _edges(graph):
         label = _edge_label(graph, task, need)
         shown = f" [label={_dot_text(label)}]" if label else ""
-        lines.append(f"    {_dot_text(_above(graph, need))} -> {_dot_text(task.id)}{shown};")
-    return "\n".join([*lines, "}"])
+        yield f"{indent}{_dot_text(prefix + _above(graph, need))} -> {_dot_text(prefix + task.id)}{shown};"
 
 
-def as_json(graph: Graph) -> str:
+def as_json(graph: Graph, children: ChildGraphs = _NONE) -> str:
     """Nodes and edges as JSON on one line."""
-    shape: Json = {
-        "dag": graph.dag.name,
+    return json.dumps({"dag": graph.dag.name, **_shape(graph, children)}, ensure_ascii=False)
+
+
+def _shape(graph: Graph, children: ChildGraphs) -> dict[str, Json]:
+    """The nodes and edges of one graph; a task that runs another DAG has its name, and that graph if it is known."""
+    return {
         "nodes": [
             {"id": task.id, "kind": task.kind, "trigger": str(task.trigger)}
             | dict(_conditions(task))
             | ({} if task.matrix is None else {"variants": _variants(graph, task)})
+            | ({} if child_of(task) is None else {"dag": child_of(task)})
+            | ({} if (below := _child_graph(task, children)) is None else _shape(below, children))
             for task in graph.dag.tasks
         ],
         "edges": [
@@ -58,11 +94,19 @@ def as_json(graph: Graph) -> str:
             for task, need in _edges(graph)
         ],
     }
-    return json.dumps(shape, ensure_ascii=False)
+
+
+def _child_graph(task: Task, children: ChildGraphs) -> Graph | None:
+    named = child_of(task)
+    return None if named is None else children.get(named)
 
 
 #: The formats of `plan --graph`.
-FORMS: Final[Mapping[str, Callable[[Graph], str]]] = {"mermaid": mermaid, "dot": dot, "json": as_json}
+FORMS: Final[Mapping[str, Callable[[Graph, ChildGraphs], str]]] = {
+    "mermaid": mermaid,
+    "dot": dot,
+    "json": as_json,
+}
 
 
 def _edges(graph: Graph) -> Iterator[tuple[Task, Dependency]]:

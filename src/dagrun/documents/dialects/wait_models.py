@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -129,8 +130,12 @@ def wait_problems(model: WaitModel, node: Mapping[str, Any], path: Path, source:
     if "${{" not in zone and (problem := zone_problem(zone)):
         yield Finding(source.place((*at, "timezone")), problem, "invalid-value")
     elif model.until is not None and "${{" not in model.until and "${{" not in zone:
+        now = time.time()
         try:
-            moment_of(model.until, zone, 0.0)
+            if moment_of(model.until, zone, now) < now:
+                message = "this moment has passed: the task will not wait"
+                place = source.place((*at, "until"))
+                yield Finding(place, message, "past-moment", "write a later one", "warning")
         except ValueError as error:
             yield Finding(source.place((*at, "until")), str(error), "invalid-value")
 

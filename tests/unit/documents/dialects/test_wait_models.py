@@ -35,6 +35,7 @@ def problems(line: str) -> list[str]:
         ("wait: {seconds: 5, timezone: UTC}", ["'timezone' needs 'until' [misplaced-key]"]),
         ("wait: {until: later}", ["'later' is no moment; write for example 2026-01-31T09:00:00Z, or a time of day: '09:30' [invalid-value]"]),
         ("wait: {until: 09:30, timezone: Mars}", ["unknown time zone 'Mars'; write for example 'Europe/Berlin' [invalid-value]"]),
+        ("wait: {until: 2020-01-31T09:00:00Z}", []),
         ("wait: {signal: a b}", ["'a b' is not a valid name of a signal: letters, digits, '_', '-' and '.', starting with a letter or digit, at most 128 characters [invalid-value]"]),
         ("wait: {signal: go, timeout: 5}\n    timeout: 6", ["'timeout' and 'wait.timeout' mean the same; keep one [two-spellings]"]),
         ("wait: {file: '${{ params.gone }}'}", ["undeclared parameter 'gone' [invalid-expression]"]),
@@ -60,5 +61,16 @@ def test_all_mistakes_are_reported_at_once_each_at_its_place() -> None:
 
 
 def test_a_time_of_day_and_a_date_need_no_quotes() -> None:
-    dag = read("tasks: [{id: a, wait: {until: 09:30}}, {id: b, wait: {until: 2026-01-31T09:00:00Z}}]")
-    assert [each.action.until for each in dag.tasks] == ["09:30", "2026-01-31T09:00:00Z"]  # type: ignore[attr-defined]
+    dag = read("tasks: [{id: a, wait: {until: 09:30}}, {id: b, wait: {until: 2126-01-31T09:00:00Z}}]")
+    assert [each.action.until for each in dag.tasks] == ["09:30", "2126-01-31T09:00:00Z"]  # type: ignore[attr-defined]
+
+
+def test_a_moment_that_has_passed_is_a_warning() -> None:
+    assert reported("tasks: [{id: a, wait: {until: '2020-01-31 09:00', timezone: Europe/Berlin}}]") == shown(
+        """
+        dag.yaml:1:31: warning: this moment has passed: the task will not wait [past-moment]
+            1 | tasks: [{id: a, wait: {until: '2020-01-31 09:00', timezone: Europe/Berlin}}]
+              |                               ^
+          help: write a later one
+        """
+    )
