@@ -441,7 +441,10 @@ def lines_of(path: Path, torn: int = 0) -> Iterator[dict[str, Any]]:
             assert torn >= 0, f"a line that no kill has torn: {line[:80]!r}"
             continue
         # A resume follows it, or a cancel by another process.
-        follows = event["event"] in ("dag_resume", "cancel_requested", "approval_granted", "signal_received")
+        follows = event["event"] in (
+            "dag_resume", "cancel_requested", "approval_granted", "signal_received", "task_cancel", "hooks_start",
+            "hook_start", "hook_end", "dag_done",
+        )  # fmt: skip
         assert not was_torn or follows, f"torn before {event}"
         was_torn = False
         yield event

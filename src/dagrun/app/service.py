@@ -395,7 +395,7 @@ class Service(RunQueries):
 
         Returns the state of the run.
         """
-        from dagrun.runtime.interrupted import cancel_interrupted
+        from dagrun.runtime.interrupted import cancel_interrupted, end_cancelled
 
         record = self.runs.read(writer.run_id)
         if not any(map(self.runs.is_live, self._runs_above(record))):
@@ -404,6 +404,10 @@ class Service(RunQueries):
         writer.begin()
         for request in writer.requests():
             cancel_interrupted(state, writer, request, self.clock)
+        if (
+            state.cancel is not None and not state.has_ended
+        ):  # its process may have died in the middle of that
+            end_cancelled(state, writer, self.clock)
         if state.cancel is not None:
             self._cancel_below(state, writer.run_id)
         return state

@@ -56,7 +56,7 @@ def wake_at(state: RunState) -> float | None:
     """The next moment at which `decide` may return something new without a new event."""
     frontier = state.frontier
     moments = [] if state.hooks.wake_at is None else [state.hooks.wake_at]
-    if state.late_at is not None and state.late is None:
+    if state.may_be_late and state.late_at is not None:
         moments.append(state.late_at)
     if (next_wait := frontier.waits.wake_at()) is not None:
         moments.append(next_wait)
@@ -228,7 +228,7 @@ def _next_about_hooks(state: RunState, now: float) -> Late | StartHook | StopHoo
     """A run that is late; the next hook; and when the hooks of the end have ended, the end itself."""
     if state.stretch_is_over:
         return None
-    if state.late_at is not None and state.late is None and now >= state.late_at and not state.hooks:
+    if state.may_be_late and state.late_at is not None and now >= state.late_at:
         return Late(_why_late(state))
     return state.hooks.next(now)
 

@@ -80,6 +80,11 @@ class RunState:
         return self.finished_at is not None
 
     @property
+    def may_be_late(self) -> bool:
+        """Whether it can become late: it was not yet, and some task has not ended."""
+        return self.late is None and self.late_at is not None and self.frontier.unended > 0
+
+    @property
     def stretch_is_over(self) -> bool:
         """Whether no process has anything to do for the run: it has ended, or it waits for a person."""
         return self.has_ended or self.status is RunStatus.WAITING

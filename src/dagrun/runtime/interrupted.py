@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagrun.clock import Clock
 from dagrun.core.completion import group_end
 from dagrun.core.decide import decide
-from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, Stop, StopHook
+from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, StartHook, Stop, StopHook
 from dagrun.core.events import CancelRequested, Event, HookEnd, HooksStart, TaskCancel
 from dagrun.core.hooks import due
 from dagrun.core.outcomes import Reason, Status
@@ -16,7 +16,19 @@ from dagrun.storage.run_store import RunWriter
 
 
 def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clock: Clock) -> None:
-    """Record a request to cancel, and the end of every task: nothing runs any more.
+    """Record a request to cancel, and what follows from it: see `end_cancelled`."""
+    event = event_of(request, state, clock.now())
+    if event is None:
+        return
+    state.apply(event)
+    writer.append(event)
+    if isinstance(event, CancelRequested):
+        end_cancelled(state, writer, clock)
+    writer.flush()
+
+
+def end_cancelled(state: RunState, writer: RunWriter, clock: Clock) -> None:
+    """Record the end of every task of a run that is being cancelled: nothing runs any more.
 
     The end of the run is recorded as well, unless it has hooks: `Finish` is then the next decision.
     """
@@ -25,11 +37,7 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
         state.apply(event)
         writer.append(event)
 
-    event = event_of(request, state, clock.now())
-    if event is None:
-        return
-    record(event)
-    while isinstance(event, CancelRequested) and (decision := decide(state, clock.now())) is not None:
+    while (decision := decide(state, clock.now())) is not None:
         now = clock.now()
         match decision:
             case Stop(node) | Cancel(node) | Skip(node):
@@ -47,25 +55,30 @@ def cancel_interrupted(state: RunState, writer: RunWriter, request: Request, clo
                 break
             case Finish():
                 record(end_event(state, decision, now, state.hooks.outputs))
+            case _:  # a hook of a late run is left to whoever runs the others
+                break
     writer.flush()
 
 
 def end_without_hooks(state: RunState, writer: RunWriter, why: str, clock: Clock) -> None:
-    """Record the end of a run that `cancel_interrupted` has cancelled, and why its hooks did not run."""
-    finish = decide(state, clock.now())
-    if not isinstance(finish, Finish):
-        return
-    now, names = clock.now(), due(state.graph.dag, finish.status)
-    events: list[Event] = [
-        HooksStart(timestamp=now, status=str(finish.status), reason=str(finish.reason), hooks=names),
-        *(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error=why) for name in names),
-    ]
-    for event in events:
+    """Record the end of a run that `end_cancelled` has left to its hooks, and why these did not run."""
+
+    def record(event: Event) -> None:
         state.apply(event)
         writer.append(event)
-    end = end_event(state, finish, now)
-    state.apply(end)
-    writer.append(end)
+
+    while (decision := decide(state, clock.now())) is not None:
+        now = clock.now()
+        match decision:
+            case StartHook(name):
+                record(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error=why))
+            case Finish(status, reason) if not state.hooks:
+                names = due(state.graph.dag, status)
+                record(HooksStart(timestamp=now, status=str(status), reason=str(reason), hooks=names))
+            case Finish():
+                record(end_event(state, decision, now, state.hooks.outputs))
+            case _:
+                break
     writer.flush()
 
 
