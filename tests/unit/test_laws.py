@@ -33,8 +33,8 @@ from dagrun.core.events import (
 )
 from dagrun.core.executor_protocol import PrefetchListener
 from dagrun.core.graph import Graph
-from dagrun.core.hooks import due, id_of
-from dagrun.core.model import Action, Dag, Dependency, OnError, Retry, Task, Trigger
+from dagrun.core.hooks import due, due_late, id_of
+from dagrun.core.model import Action, Dag, Dependency, OnError, Retry, Sla, Task, Trigger
 from dagrun.core.outcomes import FINAL, RunStatus, Status
 from dagrun.core.state import RunState
 from dagrun.core.variants import base_id
@@ -144,6 +144,7 @@ def stories(draw: st.DrawFn) -> Story:
         on_error=draw(st.sampled_from(OnError)),
         timeout=draw(st.sampled_from([None, None, 30.0])),
         hooks=draw(hooks()),
+        sla=draw(st.sampled_from([None, None, Sla(finish_within=2.0)])),
     )
     ends = {
         name: tuple(draw(st.lists(st.sampled_from("OUFH"), min_size=3, max_size=3)))
@@ -299,7 +300,8 @@ def test_no_task_starts_before_its_dependencies_have_ended(story: Story, outcome
 
 @law
 def test_no_more_attempts_run_at_once_than_may(story: Story, outcome: ScenarioResult) -> None:
-    assert outcome.executor.most_at_once <= story.max_parallel
+    of_late = len(outcome.events("run_late"))  # its hooks take no slot, and run one by one
+    assert outcome.executor.most_at_once <= story.max_parallel + of_late
     running: set[str] = set()
     for event in outcome.events():
         match event.name, getattr(event, "task_id", ""):
@@ -393,8 +395,16 @@ def test_hooks_run_one_by_one_after_the_last_task_and_change_nothing(
     (done,) = outcome.events("dag_done")
     assert isinstance(done, DagDone)
     expected = due(story.dag, RunStatus(done.status))
+    late = [event for event in outcome.events() if event.name == "run_late"]
+    assert len(late) <= (story.dag.sla is not None)
+    ran_late = [
+        event.hook
+        for event in outcome.events()
+        if isinstance(event, HookEnd) and event.hook in due_late(story.dag)
+    ]
+    assert ran_late == (due_late(story.dag) if late else [])
     if not expected:
-        assert not {"hooks_start", "hook_start", "hook_end"} & set(names)
+        assert "hooks_start" not in names
         return
     begin = names.index("hooks_start")
     first, *rest = outcome.events()[begin:]

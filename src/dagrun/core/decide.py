@@ -64,7 +64,7 @@ def wake_at(state: RunState) -> float | None:
         moments.append(frontier.timeouts[0][0])
     if frontier.retries and _may_start(state):
         moments.append(frontier.retries[0][0])
-    if frontier.deadline is not None and _may_start(state):
+    if frontier.deadline is not None and frontier.unended and _may_start(state):
         moments.append(frontier.deadline)
     return min(moments, default=None)
 

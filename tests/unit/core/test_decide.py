@@ -26,10 +26,11 @@ from dagrun.core.events import (
     TaskStart,
 )
 from dagrun.core.graph import Graph
-from dagrun.core.model import Dag, OnError, Task
+from dagrun.core.model import Dag, Hook, OnError, Task
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.state import RunState
-from tests.unit.harness import task
+from dagrun.testing import HANG
+from tests.unit.harness import played, task
 
 
 def run_of(*tasks: Task, max_parallel: int = 2, **more: float | OnError) -> RunState:
@@ -150,3 +151,13 @@ def test_a_run_in_which_something_failed_is_partial_or_failed() -> None:
     )
     assert decide(after(one, ok("b")), 2.0) == Finish(RunStatus.PARTIAL, Reason.TASK_FAILED)
     assert decide(after(both, fail("b")), 2.0) == Finish(RunStatus.FAILED, Reason.TASK_FAILED)
+
+
+def test_while_hooks_run_the_timeout_of_the_run_wakes_nobody() -> None:
+    """Else the engine would turn all the time once it has passed."""
+    outcome = played(
+        task("a"), timeout=5.0, bodies={"hook:on_exit": lambda _: HANG},
+        hooks=(Hook(on="on_exit", task=task("hook:on_exit", timeout=60.0)),),
+    )  # fmt: skip
+    assert [event.name for event in outcome.events()][-2:] == ["hook_end", "dag_done"]
+    assert outcome.view.hooks[0].status == "timed_out"
