@@ -302,3 +302,42 @@ def test_logs_and_status_and_plan_show_the_tree(tree: Project) -> None:
         "last",
         "z",
     ]
+
+
+@pytest.mark.slow
+def test_a_rerun_goes_into_child_runs_and_reuses_what_is_above(tree: Project) -> None:
+    tree.write("awake", "")
+    assert tree.dagrun("run", "top.yaml").code == 0
+    assert tree.dagrun("rerun", "latest", "--from", "m/low/nap").code == 0
+    assert trace(tree) == ["first", "nap", "last", "hello", "nap", "last", "hello"]
+    assert statuses(tree) == every("success")
+    listed = tree.dagrun("runs", "--children", "-o", "json").json["runs"]
+    newest = [run["run_id"] for run in listed if run["dag_name"] == "slow"]
+    assert len(newest) == 2
+    tasks = tree.dagrun("status", newest[0], "-o", "json").json["tasks"]
+    assert {task["id"]: task["reason"] for task in tasks} == {
+        "first": "Reused", "nap": "Completed", "last": "Completed",
+    }  # fmt: skip
+
+
+def test_a_rerun_of_a_task_that_a_child_run_does_not_have_is_refused(tree: Project) -> None:
+    tree.write("awake", "")
+    assert tree.answer("run", "top.yaml").code == 0
+    for name, message in (
+        ("m/lo/nap", "task 'lo' not found"),
+        ("m/low/na", "task 'na' not found"),
+        ("z/x", "'z' has no child run"),
+    ):
+        outcome = tree.answer("rerun", "latest", "--from", name)
+        assert (outcome.code, message in outcome.err) == (2, True), outcome
+
+
+@pytest.mark.slow
+def test_a_rerun_whose_parameters_differ_now_repeats_nothing_of_the_child_run(tree: Project) -> None:
+    tree.write("awake", "")
+    tree.write(
+        "d.yaml", "{name: d, params: {n: 1}, tasks: [{id: m, dag: slow, params: {secs: '${{ params.n }}'}}]}"
+    )
+    assert tree.dagrun("run", "d.yaml").code == 0
+    assert tree.dagrun("rerun", "latest", "--from", "m/nap", "-p", "n=2").code == 0
+    assert trace(tree) == ["first", "nap", "last"] * 2

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagrun.app.run_inputs import evaluate_defaults
-from dagrun.app.stretch import Cancellation, RunObserver, Stretches, TreePlace
+from dagrun.app.stretch import Cancellation, RunObserver, Stretches, TreePlace, take_over
 from dagrun.clock import Clock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
@@ -17,14 +17,15 @@ from dagrun.core.model import Dag
 from dagrun.core.outcomes import FINAL, Reason, RunStatus, Status
 from dagrun.core.payloads import merged_params
 from dagrun.core.record import RunRecord, replay
-from dagrun.core.resume import needed_files, usable
+from dagrun.core.resume import needed_files, reuse, usable
+from dagrun.core.selection import Selection
 from dagrun.core.state import RunState
 from dagrun.core.work import Attempt, AttemptResult, Blob, Json, Outputs
 from dagrun.documents import parameters
 from dagrun.documents.validation.child_documents import MAX_DEPTH, given_to
 from dagrun.errors import NotFoundError, UsageError
 from dagrun.registry import Registry
-from dagrun.runtime.child_runs import ChildWork, PreparedChild
+from dagrun.runtime.child_runs import ChildWork, PreparedChild, RepeatedChild
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.runtime.shared_slots import SharedSlots
 from dagrun.settings import Settings
@@ -98,6 +99,7 @@ def root_place(
     repeating: Repeating,
     stretches: Stretches,
     observer: RunObserver | None,
+    repeated: Mapping[str, RepeatedChild],
     *,
     use_current: bool,
 ) -> TreePlace:
@@ -107,7 +109,7 @@ def root_place(
         settings, runs, clock, documents, repeating, stretches, executor, slots, use_current=use_current
     )
     chain = ((settings.path(prepared.path).resolve(), prepared.graph.dag.name),)
-    children = ChildRunDriver(tree, prepared, writer, chain, observer or RunObserver())
+    children = ChildRunDriver(tree, prepared, writer, chain, observer or RunObserver(), repeated)
     return TreePlace(executor, children)
 
 
@@ -121,7 +123,9 @@ class ChildRunDriver:
         writer: RunWriter,
         chain: tuple[tuple[Path, str], ...],
         observer: RunObserver,
+        repeated: Mapping[str, RepeatedChild],
     ) -> None:
+        """`repeated` are the child runs of an earlier run that those of this run repeat, by task."""
         self.slots = tree.slots
         self.live = tree.live_at(len(chain))
         self._tree = tree
@@ -129,6 +133,7 @@ class ChildRunDriver:
         self._writer = writer
         self._chain = chain
         self._observer = observer
+        self._repeated = repeated
         self._children: dict[str, _LiveChild] = {}  # by the task
 
     # --- preparing -----------------------------------------------------------------------------------------
@@ -137,7 +142,30 @@ class ChildRunDriver:
         """Prepare a child run; an earlier one is continued unless it runs another document or has other parameters."""
         upstream = merged_params({}, {name: self._read(each) for name, each in work.upstream.items()})
         continued = self._continued(work, upstream, earlier) if earlier is not None else None
+        repeated = self._repeated.get(work.attempt.task_id)
+        if continued is None and repeated is not None:
+            continued = self._repetition(work, upstream, repeated)
         return continued or self._new(work, upstream)
+
+    def _repetition(
+        self, work: ChildWork, upstream: Mapping[str, Json], repeated: RepeatedChild
+    ) -> PreparedChild | None:
+        """A new child run that reuses results of an earlier one; None if that is not possible: a whole one runs."""
+        known = self._continued(work, upstream, repeated.run_id)
+        if known is None:
+            return None
+        record = self._tree.runs.read(repeated.run_id)
+        own, inner = repeated.again.split()
+        reused = reuse(record, record.dag, own)
+        run_id = self._tree.new_id()
+        prepared = replace(
+            known.prepared, graph=known.prepared.graph.of(replace(known.prepared.graph.dag, tasks=reused.dag.tasks)),
+            partial=known.prepared.partial or reused.dag is not record.dag,
+        )  # fmt: skip
+        below = repeated_children(replay(record), inner)
+        return PreparedChild(
+            work.attempt, run_id, prepared, repeats=repeated.run_id, reused=reused, below=below
+        )
 
     def _read(self, outputs: Outputs) -> Mapping[str, Json]:
         return self._writer.read_outputs(outputs) if isinstance(outputs, Blob) else outputs
@@ -288,14 +316,18 @@ class ChildRunDriver:
         else:
             writer = stretches.create(prepared, child.run_id)
             start = stretches.start_event(prepared, writer, self._writer.run_id)
+            reused = child.reused
+            if reused is not None:
+                take_over(writer, child.repeats, reused)
 
             def first() -> Sequence[Event]:
-                return [start]
+                results = () if reused is None else reused.events(child.repeats, tree.clock.now())
+                return [start, *results]
 
         path = tree.settings.path(prepared.path).resolve()
         chain = (*self._chain, (path, prepared.graph.dag.name))
         observer = self._observer.child(child.attempt.task_id, prepared.graph)
-        children = ChildRunDriver(tree, prepared, writer, chain, observer)
+        children = ChildRunDriver(tree, prepared, writer, chain, observer, child.below)
         place = TreePlace(tree.executor, children, live.on_idle)
         return (await stretches.drive(prepared, writer, first, observer, live, state, place)).state
 
@@ -371,6 +403,15 @@ class _LiveChild(Cancellation):
         if now:
             self._is_killed = True
             self.kill()
+
+
+def repeated_children(state: RunState, inner: Mapping[str, Selection]) -> Mapping[str, RepeatedChild]:
+    """The child runs of an earlier run in which only a part runs again, by task."""
+    return {
+        task: RepeatedChild(run_id, again)
+        for task, again in inner.items()
+        if (run_id := state.tasks[state.index[task]].child_run_id) is not None
+    }
 
 
 def _is_done(state: RunState) -> bool:

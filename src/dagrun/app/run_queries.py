@@ -252,6 +252,12 @@ class RunQueries:
                     found.setdefault(event.task_id, {})[event.child_run_id] = None
         return found
 
+    def named(self, run_id: str, task_id: str) -> None:
+        """Raises NotFoundError for a task that a run does not have, in one of its child runs if it is `task/task`."""
+        if "/" in task_id:
+            found, own, _ = self.inside(run_id, task_id)
+            self._task_ids(found, own)
+
     def gate(self, run_id: str, task_id: str) -> tuple[str, str]:
         """The run that has a task which is named by `task/task`, and its name there. Raises NotFoundError."""
         found, own, _ = self.inside(run_id, task_id)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dagrun.app.queued_runs import QueuedRuns
 from dagrun.app.run_queries import RunQueries
-from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches
+from dagrun.app.stretch import Cancellation, RunObserver, RunResult, Stretches, take_over
 from dagrun.clock import Clock
 from dagrun.core.events import DagStart, Event
 from dagrun.core.executor_protocol import Executor
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from dagrun.app.repeating import Repeating
     from dagrun.app.run_inputs import GivenParams
     from dagrun.app.schedules import Schedules
+    from dagrun.runtime.child_runs import RepeatedChild
     from dagrun.runtime.launcher import Launcher
     from dagrun.runtime.run_request import RunRequest
 
@@ -217,6 +219,7 @@ class Service(RunQueries):
         state: RunState | None = None,
         *,
         use_current: bool = False,
+        repeated: Mapping[str, RepeatedChild] = MappingProxyType({}),
     ) -> RunResult:
         """Drive a stretch of a run, and of the runs below it."""
         place = None
@@ -225,7 +228,7 @@ class Service(RunQueries):
 
             place = root_place(
                 prepared, writer, self._executor(), self.settings, self.runs, self.clock, self.documents,
-                self._repeating, self._stretches, observer, use_current=use_current,
+                self._repeating, self._stretches, observer, repeated, use_current=use_current,
             )  # fmt: skip
         return await self._stretches.drive(prepared, writer, first, observer, cancellation, state, place)
 
@@ -246,24 +249,29 @@ class Service(RunQueries):
         """
         cancellation = cancellation or Cancellation()
         record = self.record(named)
-        reused = reuse(record, record.dag, again)
+        own, inner = again.split()
+        for name in (*again.only, *again.start):
+            self.named(record.run_id, name)
+        reused = reuse(record, record.dag, own)
         prepared = self._repeating.rerun(record, reused.dag, replay(record).start, given)
         cancellation.commit()
         writer = self._stretches.create(prepared, run_id)
-        try:
-            for task_id, blob in reused.files:
-                with usable(record.run_id, task_id):
-                    writer.reuse_outputs(record.run_id, blob)
-            writer.reuse_artifacts(record.run_id, reused.task_ids)
-        except BaseException:
-            writer.discard()
-            raise
+        take_over(writer, record.run_id, reused)
 
         def first() -> Sequence[Event]:
             start = self._stretches.start_event(prepared, writer, record.run_id)
             return [start, *reused.events(record.run_id, self.clock.now())]
 
-        return await self._drive(prepared, writer, first, observer, cancellation)
+        return await self._drive(
+            prepared, writer, first, observer, cancellation, repeated=self._repeated(record, inner)
+        )
+
+    def _repeated(self, record: RunRecord, inner: Mapping[str, Selection]) -> Mapping[str, RepeatedChild]:
+        if not inner:
+            return {}
+        from dagrun.app.child_run_driver import repeated_children
+
+        return repeated_children(replay(record), inner)
 
     def _runs_above(self, record: RunRecord) -> Iterator[str]:
         """Of a child run the runs above it, from its parent to the root, as far as they still exist."""

@@ -14,7 +14,7 @@ from dagrun.core.model import Dag
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import RunRecord
 from dagrun.core.requests import event_of
-from dagrun.core.resume import resumption
+from dagrun.core.resume import Reuse, resumption, usable
 from dagrun.core.state import RunState
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.settings import Settings
@@ -204,6 +204,18 @@ class Stretches:
         finally:
             writer.close()
         return RunResult(writer.run_id, driver.state)
+
+
+def take_over(writer: RunWriter, run_id: str, reused: Reuse) -> None:
+    """Link the files of the results that a new run reuses. When that fails, the new run is deleted."""
+    try:
+        for task_id, blob in reused.files:
+            with usable(run_id, task_id):
+                writer.reuse_outputs(run_id, blob)
+        writer.reuse_artifacts(run_id, reused.task_ids)
+    except BaseException:
+        writer.discard()
+        raise
 
 
 def recorded_dag_of(prepared: PreparedRun) -> Dag:

@@ -112,6 +112,7 @@ def rerun(options: RerunOptions) -> int:
       dagrun rerun latest                    everything again
       dagrun rerun latest --from transform   this task and all that depend on it
       dagrun rerun latest --only report      this task alone
+      dagrun rerun latest --from load/check  in the child run of `load`
 
     Exit codes: those of `dagrun run`.
     """

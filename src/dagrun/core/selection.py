@@ -23,6 +23,24 @@ class Selection(Value):
     start: Sequence[str] = ()
     until: Sequence[str] = ()
 
+    def split(self) -> tuple[Selection, Mapping[str, Selection]]:
+        """The selection among the tasks of a run, and those within the child runs of its tasks: `task/task` is in one.
+
+        A task that is named itself is selected whole.
+        """
+        own: dict[str, tuple[str, ...]] = {}
+        inner: dict[str, dict[str, tuple[str, ...]]] = {}
+        names = {"only": self.only, "start": self.start, "until": self.until}
+        whole = {name for each in names.values() for name in each if "/" not in name}
+        for key, each in names.items():
+            own[key] = tuple(dict.fromkeys(name.partition("/")[0] for name in each))
+            for name in each:
+                task, _, rest = name.partition("/")
+                if rest and task not in whole:
+                    found = inner.setdefault(task, {})
+                    found[key] = (*found.get(key, ()), rest)
+        return Selection(**own), {task: Selection(**found) for task, found in inner.items()}
+
 
 EVERYTHING = Selection()
 

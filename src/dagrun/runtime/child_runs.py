@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 from dagrun.core.outcomes import Reason
 from dagrun.core.work import Attempt, AttemptResult, Json, Outputs
 from dagrun.runtime.shared_slots import SharedSlots
-from dagrun.value import Value
+from dagrun.value import Value, field
 
 if TYPE_CHECKING:
+    from dagrun.core.resume import Reuse
+    from dagrun.core.selection import Selection
     from dagrun.runtime.prepared_run import PreparedRun
 
 
@@ -26,13 +28,27 @@ class ChildWork(Value):
     upstream: Mapping[str, Outputs]
 
 
+class RepeatedChild(Value):
+    """A child run of an earlier run, and which of its tasks run again in the child run that repeats it."""
+
+    run_id: str
+    again: Selection
+
+
 class PreparedChild(Value):
-    """A child run that nothing keeps from beginning. `continues`: it is one that exists, and was left in this state."""
+    """A child run that nothing keeps from beginning. `continues`: it is one that exists, and was left in this state.
+
+    With `reused` it repeats the child run `repeats` of an earlier run, and begins with results of that.
+    """
 
     attempt: Attempt
     run_id: str
     prepared: PreparedRun
     continues: bool = False
+    repeats: str = ""
+    reused: Reuse | None = None
+    #: What it repeats in turn.
+    below: Mapping[str, RepeatedChild] = field(default_factory=dict)
 
 
 class ChildRuns(Protocol):

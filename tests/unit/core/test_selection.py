@@ -182,3 +182,14 @@ def test_no_task_is_parallel_to_one_that_is_left_out() -> None:
 def test_nothing_left_is_no_run() -> None:
     with pytest.raises(UsageError, match="leave no task"):
         select(CHAIN, Selection(only=["a"], until=["b"], start=["b"]))
+
+
+def test_a_selection_within_child_runs_selects_their_tasks_here() -> None:
+    own, inner = Selection(only=("a", "b/c", "b/d/e"), start=("b/f",)).split()
+    assert own == Selection(only=("a", "b"), start=("b",))
+    assert inner == {"b": Selection(only=("c", "d/e"), start=("f",))}
+
+
+def test_a_task_that_is_named_itself_is_selected_whole() -> None:
+    own, inner = Selection(only=("b", "b/c")).split()
+    assert (own, inner) == (Selection(only=("b",)), {})
