@@ -112,6 +112,22 @@ def test_a_document_that_was_checked_before_is_not_parsed_again(project: Project
     assert "yaml" in loaded(project, *args)
 
 
+def test_a_run_needs_no_encryption_and_its_bodies_may_have_it(project: Project) -> None:
+    project.workflows(
+        """
+        @workflow("encrypts")
+        def encrypts():
+            import asyncio, ssl
+            assert asyncio.sslproto.ssl is ssl
+        """
+    )
+    project.write("dag.yaml", "tasks: [{id: a, workflow_ref: encrypts}]")
+    modules = loaded(project, "run", "dag.yaml")
+    assert "asyncio" in modules
+    assert "ssl" not in modules
+    assert project.events()[-1]["status"] == "success"
+
+
 #: Modules that commands import by their end, Python's own included. More are a reason to look, not always a fault.
 FEW_MODULES = {
     "--version": 70,

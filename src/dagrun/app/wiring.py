@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from dagrun import lean_asyncio
 from dagrun.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def service(settings: Settings, *, runs: bool = False) -> Iterator[Service]:
     local = _Local(settings)
     if runs:
         local.fork()
+        lean_asyncio.load()  # after the fork: bodies get the whole one
     store = FileRuns(
         settings.path(settings.runs_dir),
         settings.path(settings.events_path),
