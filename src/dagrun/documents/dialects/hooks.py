@@ -12,9 +12,14 @@ from dagrun.core import hooks
 from dagrun.core.model import Hook, Task
 from dagrun.documents.dialects import fields
 from dagrun.documents.dialects.dialect import Path
+from dagrun.documents.dialects.hook_models import (
+    HookModel,
+    HooksModel,
+    ProjectHooksModel,
+    with_hook_kinds,
+)
 from dagrun.documents.dialects.locations import DialectKeys, Node
 from dagrun.documents.dialects.reader import NOTHING, DocumentReader
-from dagrun.documents.dialects.shared_models import HookModel, HooksModel, ProjectHooksModel, with_hook_kinds
 from dagrun.documents.yaml import Source
 
 _KEYS = DialectKeys(noun="hook", id=None, needs=(), entry="", trigger="trigger", params="params", later={})

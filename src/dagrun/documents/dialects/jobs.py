@@ -108,7 +108,7 @@ class _WorkflowModel(shared_models.DocumentModel, shared_models.NamedModel):
 
 #: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"jobs": _WorkflowModel}
-PARTS: Sequence[type[StrictModel]] = (_JobModel, DeclarationModel, *shared_models.HOOKS)
+PARTS: Sequence[type[StrictModel]] = (_JobModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:

@@ -79,7 +79,7 @@ class _NativeModel(shared_models.DocumentModel, shared_models.NamedModel):
 
 #: The models for `dialects/schema.py`: the document by its top-level key, then the models that it does not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"tasks": _NativeModel}
-PARTS: Sequence[type[StrictModel]] = (_TaskModel, DeclarationModel, *shared_models.HOOKS)
+PARTS: Sequence[type[StrictModel]] = (_TaskModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:

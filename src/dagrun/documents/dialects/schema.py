@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dagrun.documents.dialects import jobs, native, steps
-from dagrun.documents.dialects.shared_models import BodyModel, HookModel, with_hook_kinds, with_kinds
+from dagrun.documents.dialects.hook_models import HOOKS, HookModel, with_hook_kinds
+from dagrun.documents.dialects.shared_models import BodyModel, with_kinds
 from dagrun.errors import NotFoundError
 from dagrun.value import Value
 
@@ -45,7 +46,7 @@ def schema(dialect: str) -> Schema:
     if dialect not in _MODELS:
         raise NotFoundError("dialect", dialect, _MODELS, hint=f"available: {', '.join(_MODELS)}")
     roots, models = _MODELS[dialect]
-    parts = [_with_kinds(model) for model in models]
+    parts = [_with_kinds(model) for model in (*models, *HOOKS)]
     _, whole = models_json_schema(
         [(model, "validation") for model in (*roots.values(), *parts)], ref_template="#/definitions/{model}"
     )

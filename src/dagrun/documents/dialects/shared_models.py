@@ -30,7 +30,6 @@ from dagrun.documents.dialects.fields import (
     Value,
     Variable,
 )
-from dagrun.documents.dialects.notify_model import NotifyModel, Urls
 from dagrun.documents.dialects.wait_models import ApprovalModel, WaitModel
 
 #: The path of a file of variables.
@@ -231,16 +230,11 @@ AnyNodeModel = TypeVar("AnyNodeModel", bound=StrictModel)
 
 def with_kinds(model_type: type[AnyBodyModel]) -> type[AnyBodyModel]:
     """The model of a task in a dialect, with the keys that kinds add."""
-    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values() if kind.is_for_tasks))
-
-
-def with_hook_kinds(model_type: type[AnyNodeModel]) -> type[AnyNodeModel]:
-    """The model of a hook, with the keys that kinds add."""
-    return _extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values() if kind.is_for_hooks))
+    return extended(model_type, tuple(kind.fields for kind in kinds.KINDS.values() if kind.is_for_tasks))
 
 
 @cache
-def _extended(
+def extended(
     model_type: type[AnyNodeModel], fields: tuple[Callable[[], Mapping[str, Any]], ...]
 ) -> type[AnyNodeModel]:
     added = {key: field for each in fields for key, field in each().items()}
@@ -249,78 +243,7 @@ def _extended(
     return create_model(model_type.__name__, __base__=model_type, __module__=model_type.__module__, **added)
 
 
-# --- a hook ---
-
-
-class HookModel(StrictModel):
-    """One hook, with exactly one action."""
-
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema.update(_hook_rules()))
-
-    description: str = Field("", description="What the hook is for.")
-    workflow_ref: Called | None = Field(
-        None, description="Call the registered Python function with this name."
-    )
-    run: str | None = Field(None, min_length=1, description="Run this script.")
-    commands: list[str] | None = Field(
-        None, min_length=1, description="Run these commands in order in one shell."
-    )
-    shell: CommandLine | None = Field(None, description="The program that runs the script.")
-    image: str | None = Field(None, min_length=1, description="Run the script in a container of this image.")
-    mount: list[Mount] | None = Field(None, description="Directories of this machine for the container.")
-    pull: Literal["missing", "always", "never"] | None = Field(None, description="When to pull the image.")
-    notify: Urls | NotifyModel | None = Field(
-        None,
-        description="Send a message about the run to these addresses: webhooks (`https://`), or any service that Apprise knows.",
-    )
-    params: dict[str, Any] | None = Field(
-        None, description="Parameters by name; every `${{ }}` in their texts is evaluated."
-    )
-    env: Env | None = Field(None, description="Environment variables.")
-    dotenv: list[DotEnv] | None = Field(None, description="Files of variables, relative to the project root.")
-    working_dir: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="The directory to run in, relative to the project root."
-    )
-    timeout: Timeout = Field(300.0, description="The maximum duration.")
-
-
-_HOOKS: JsonDict = {
-    "anyOf": [
-        {"$ref": "#/definitions/HookModel"},
-        {"type": "array", "minItems": 1, "items": {"$ref": "#/definitions/HookModel"}},
-    ]
-}
-
-
-class HooksModel(StrictModel):
-    """What runs after the last task, whatever happened. Each key has one hook or a list of them."""
-
-    on_success: Any = Field(None, description="After a success.", json_schema_extra=_HOOKS)
-    on_failure: Any = Field(
-        None,
-        description="After a failure, a partial success or a timeout of the run.",
-        json_schema_extra=_HOOKS,
-    )
-    on_cancel: Any = Field(None, description="After a cancel.", json_schema_extra=_HOOKS)
-    on_exit: Any = Field(
-        None, description="After every end, when the others have run.", json_schema_extra=_HOOKS
-    )
-    on_late: Any = Field(
-        None,
-        description="Once, while the run goes on, when it is late by its `sla`.",
-        json_schema_extra=_HOOKS,
-    )
-
-
-class ProjectHooksModel(HooksModel):
-    """The hooks of a project, which are also for events without a run of their own."""
-
-    on_interrupted: Any = Field(
-        None, description="When a scheduler finds that a run was interrupted.", json_schema_extra=_HOOKS
-    )
-    on_schedule_error: Any = Field(
-        None, description="When a fire of a schedule could not become a run.", json_schema_extra=_HOOKS
-    )
+# --- a document ---
 
 
 class SlaModel(StrictModel):
@@ -333,13 +256,6 @@ class SlaModel(StrictModel):
         None,
         description="The time of day, as `HH:MM` in the time zone of the schedule, by which a scheduled run should have begun.",
     )
-
-
-#: The models of hooks, for the schema: a document does not refer to them.
-HOOKS = (HooksModel, HookModel)
-
-
-# --- a document ---
 
 
 class NamedModel(StrictModel):
@@ -439,17 +355,11 @@ def _one_action(*calls: str, idle: bool) -> list[JsonValue]:
     """A task has one action: a call, a script (in an image or not), the command of an image, that of another kind; or none."""
 
     scripts = ("shell", "services", "skip_on_exit_codes")
-    choices, every = _choices((*kinds.action_keys(), *calls), scripts)
+    choices, every = choices_of((*kinds.action_keys(), *calls), scripts)
     return [*choices, _without(*every)] if idle else choices
 
 
-def _hook_rules() -> JsonDict:
-    """The rules for keys of a hook."""
-    choices, _ = _choices(kinds.hook_keys(), ("shell",))
-    return {"dependencies": {"mount": ["image"], "pull": ["image"]}, "oneOf": choices}
-
-
-def _choices(keys: Sequence[str], of_scripts: Sequence[str]) -> tuple[list[JsonValue], Sequence[str]]:
+def choices_of(keys: Sequence[str], of_scripts: Sequence[str]) -> tuple[list[JsonValue], Sequence[str]]:
     """One choice for each action key, and all keys that an action excludes. `of_scripts` are keys that only scripts have."""
     scripts = ("run", "commands")
     alone = tuple(key for key in keys if key not in (*scripts, "image"))

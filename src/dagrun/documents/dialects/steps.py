@@ -176,7 +176,7 @@ class _OrchestrationModel(StrictModel):
 
 #: The models for `dialects/schema.py`: the documents by top-level key, then the models that these do not refer to.
 ROOTS: Mapping[str, type[StrictModel]] = {"spec": _OrchestrationModel, "steps": _FragmentModel}
-PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, DeclarationModel, *shared_models.HOOKS)
+PARTS: Sequence[type[StrictModel]] = (_SpecModel, _StepModel, DeclarationModel)
 
 
 def to_dag(data: Mapping[str, Any], source: Source, name: str | None) -> ParsedDocument:
