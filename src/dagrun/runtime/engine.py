@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
-from dagrun.clock import Clock, to_rfc3339
+from dagrun.clock import Clock
 from dagrun.core.completion import attempt_end, group_end, hook_end, wait_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
@@ -41,7 +41,6 @@ from dagrun.core.events import (
     TaskExpand,
     TaskFail,
     TaskSkip,
-    TaskStart,
     TaskWait,
     masked,
 )
@@ -55,10 +54,10 @@ from dagrun.core.wait_queue import Fingerprint
 from dagrun.core.work import Attempt, AttemptResult, Json, Work
 from dagrun.kinds import workflow_of
 from dagrun.kinds.kind import Wait
-from dagrun.language.expressions import EvaluationError
 from dagrun.masking import Masker
 from dagrun.runtime.active_attempts import ActiveAttempts, PrefetchReport
 from dagrun.runtime.child_runs import ChildRuns, ChildWork, PreparedChild
+from dagrun.runtime.engine_events import message_of, start_event, type_of, wait_event
 from dagrun.runtime.run_end import end_event, pause_event
 from dagrun.runtime.work_builder import WorkBuilder
 from dagrun.storage.run_store import RunWriter
@@ -320,12 +319,12 @@ class Engine:
         match self._prepare(node, start.attempt, now):
             case Work() as work:
                 self._attempts.start(node, work)
-                self.record(_start_event(node, start.attempt, now, start.waited_for))
+                self.record(start_event(node, start.attempt, now, start.waited_for))
             case PreparedChild() as child:
                 self._attempts.start_child(node, child)
-                self.record(_start_event(node, start.attempt, now, start.waited_for, child.run_id))
+                self.record(start_event(node, start.attempt, now, start.waited_for, child.run_id))
             case Wait() as wait:
-                self.record(_wait_event(start, wait, now))
+                self.record(wait_event(start, wait, now))
 
     def _expire(self, node: Node, now: float) -> None:
         task = self.state.tasks[node.index]
@@ -388,7 +387,7 @@ class Engine:
     def _fail_before_start(self, node: Node, error: Exception, now: float) -> None:
         """Fail a task whose expressions have no value. A retry would give the same, so there is none."""
         self.record(
-            TaskFail(timestamp=now, task_id=node.task.id, error=_message(error), error_type=_type_of(error))
+            TaskFail(timestamp=now, task_id=node.task.id, error=message_of(error), error_type=type_of(error))
         )
 
     def _finish(self, finish: Finish, now: float) -> None:
@@ -415,7 +414,7 @@ class Engine:
             try:
                 outputs = self._bodies.outputs()
             except Exception as error:
-                why = self._masker.text(_message(error))
+                why = self._masker.text(message_of(error))
                 finish = Finish(RunStatus.FAILED, f"{Reason.OUTPUTS_FAILED}: {why}")
         if self._abandoned:
             names = ", ".join(self._abandoned[:10]) + ", ..." * (len(self._abandoned) > 10)
@@ -439,8 +438,8 @@ class Engine:
         except Exception as error:
             self.record(
                 HookEnd(
-                    timestamp=now, hook=name, status=str(Status.FAILED), error=_message(error),
-                    error_type=_type_of(error),
+                    timestamp=now, hook=name, status=str(Status.FAILED), error=message_of(error),
+                    error_type=type_of(error),
                 )
             )  # fmt: skip
             return
@@ -466,7 +465,7 @@ class Engine:
                     self._record_end(node, report, now)
                 case PrefetchReport.BEGUN:
                     waited_for = self.state.frontier.waited_for(node.index)
-                    self.record(_start_event(node, number, now, waited_for))
+                    self.record(start_event(node, number, now, waited_for))
                 case PrefetchReport.RETURNED:
                     self.state.frontier.returned(node.index)
 
@@ -479,7 +478,7 @@ class Engine:
         try:
             self.record(attempt_end(self.state, node, ended, now, chance))
         except (RecursionError, TypeError, ValueError) as error:
-            why = f"its outputs cannot be recorded: {_message(error)}"
+            why = f"its outputs cannot be recorded: {message_of(error)}"
             failed = replace(ended, outputs={}, error=why, error_type="BadOutput")
             self.record(attempt_end(self.state, node, failed, now, chance))
 
@@ -505,40 +504,6 @@ class Engine:
                     attempt=attempt.number,
                 )
             )
-
-
-def _message(error: Exception) -> str:
-    """The message of an error, for people."""
-    if isinstance(error, RecursionError):
-        return "a value is nested too deeply"
-    return str(error) or type(error).__name__
-
-
-def _type_of(error: Exception) -> str:
-    """The type that is recorded for an error."""
-    return "ExpressionError" if isinstance(error, EvaluationError) else type(error).__name__
-
-
-def _start_event(
-    node: Node, number: int, now: float, waited_for: str | None, child_run_id: str | None = None
-) -> TaskStart:
-    task = node.task
-    return TaskStart(
-        timestamp=now, task_id=task.id, attempt=number, kind=task.kind, workflow_ref=workflow_of(task),
-        child_run_id=child_run_id, waited_for=waited_for,
-    )  # fmt: skip
-
-
-def _wait_event(start: Start, wait: Wait, now: float) -> TaskWait:
-    """The event for a wait that begins now: the moments that it depends on are recorded, for later stretches."""
-    task = start.node.task
-    return TaskWait(
-        timestamp=now, task_id=task.id, attempt=start.attempt, kind=task.kind, prompt=wait.prompt,
-        required_role=wait.required_role, signal=wait.signal,
-        until=None if wait.until is None else to_rfc3339(wait.until),
-        file=None if wait.file is None else str(wait.file), settle_seconds=wait.settle or None,
-        expires_at=None if wait.timeout is None else to_rfc3339(now + wait.timeout), waited_for=start.waited_for,
-    )  # fmt: skip
 
 
 def fingerprint(file: str) -> Fingerprint:
