@@ -150,6 +150,34 @@ def test_a_hook_reads_the_outcome_and_the_last_lines_of_the_log(project: Project
     assert lines[2:] == [*map(str, range(32, 51)), "***"]
 
 
+def test_a_hook_may_name_tasks_that_a_selection_leaves_out(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        """
+        name: dag
+        tasks: [{id: a, run: 'echo k=1 >> "$DAGRUN_OUTPUT"'}, {id: b, run: 'echo why; exit 2'}]
+        hooks:
+          on_failure:
+            run: echo "[${{ tasks.a.status }}][${{ tasks.a.log_tail }}][${{ tasks.a.outputs.k }}][${{ tasks.b.log_tail }}]" > ends
+        """,
+    )
+    assert project.answer("run", "dag.yaml", "--only", "b").code == 1
+    assert ends(project) == ["[][][][why]"]
+
+
+def test_the_log_of_a_hook_is_found_by_its_id(project: Project) -> None:
+    project.write(
+        "dag.yaml", "name: dag\ntasks: [{id: a, run: 'true'}]\nhooks: {on_exit: {run: echo well}}\n"
+    )
+    assert project.answer("run", "dag.yaml").code == 0
+    assert project.answer("logs", "latest", "hook:on_exit").out == "well\n"
+    refused = project.answer("logs", "latest", "on_exit")
+    assert (refused.code, refused.err) == (
+        2,
+        "Error: task 'on_exit' not found\n  the hook is 'hook:on_exit'\n",
+    )
+
+
 def test_a_failing_a_hanging_and_a_killed_hook_leave_the_outcome_as_it_is(project: Project) -> None:
     project.write(
         "dag.yaml",

@@ -13,6 +13,7 @@ from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock, to_rfc3339
 from dagrun.core.events import EVENTS, TaskStart, TaskWait
 from dagrun.core.graph import Graph
+from dagrun.core.hooks import id_of
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import Status
 from dagrun.core.record import RunRecord, fold
@@ -308,6 +309,8 @@ class RunQueries:
         hooks = [hook.task.id for hook in self.runs.dag(run_id).hooks]
         if task_id in hooks:
             return [task_id]
+        if task_id is not None and id_of(task_id) in hooks and task_id not in self._task_ids(run_id, None):
+            raise NotFoundError("task", task_id, hint=f"the hook is '{id_of(task_id)}'")
         tasks = self._task_ids(run_id, task_id, whole=True)
         return [*tasks, *hooks] if task_id is None else tasks
 

@@ -56,6 +56,20 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
 
     For a task with variants: its name, and its name with a bracket; after the bracket, its variants.
     """
+    for document, layout in _recorded_dag(ctx):
+        yield from _starting(incomplete, _tasks(document["tasks"], incomplete, layout))
+
+
+@_silent
+def complete_log(ctx: typer.Context, incomplete: str) -> Iterator[str]:
+    """What has a log: the tasks, as `complete_task` offers them, and the hooks."""
+    for document, layout in _recorded_dag(ctx):
+        hooks = (hook["task"]["id"] for hook in document.get("hooks", ()))
+        yield from _starting(incomplete, [*_tasks(document["tasks"], incomplete, layout), *hooks])
+
+
+def _recorded_dag(ctx: typer.Context) -> Iterator[tuple[Mapping[str, Any], RunLayout]]:
+    """The recorded DAG of the run that is given before, if there is such a run."""
     from dagrun.blobs import read_regular
     from dagrun.run_layout import RunLayout
 
@@ -64,8 +78,7 @@ def complete_task(ctx: typer.Context, incomplete: str) -> Iterator[str]:
     for run_id in runs.ids(children=named != "latest"):
         if named == "latest" or run_id.startswith(named):
             layout = RunLayout(runs.directory / run_id)
-            document = json.loads(read_regular(layout.dag))
-            yield from _starting(incomplete, _tasks(document["tasks"], incomplete, layout))
+            yield json.loads(read_regular(layout.dag)), layout
             return
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dagrun.cli import output, watching
-from dagrun.cli.completion_candidates import complete_dag, complete_task
+from dagrun.cli.completion_candidates import complete_dag, complete_log
 from dagrun.cli.options import Form, Output, Run, at_least
 from dagrun.cli.watching import Follow
 from dagrun.views.waiting import next_steps
@@ -347,7 +347,7 @@ def logs(
     run: Run = "latest",
     task: Annotated[
         str | None,
-        typer.Argument(metavar="TASK", help="Only the output of this task.", autocompletion=complete_task),
+        typer.Argument(metavar="TASK", help="Only the output of this task.", autocompletion=complete_log),
     ] = None,
     follow: Follow = False,
     tail: Annotated[

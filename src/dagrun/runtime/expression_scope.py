@@ -8,6 +8,7 @@ from typing import Any
 
 from dagrun.clock import to_rfc3339
 from dagrun.core.graph import Node, Variant
+from dagrun.core.hooks import is_hook
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import FAILED, Outcome, Status
 from dagrun.core.payloads import by_output
@@ -16,6 +17,11 @@ from dagrun.core.work import Blob, Json
 from dagrun.language import expressions
 from dagrun.language.expressions import TASK_ROOTS, Expression, Scope
 from dagrun.runtime.prepared_run import PreparedRun
+
+#: What a hook reads of a task that the run does not include.
+_LEFT_OUT: Mapping[str, Json] = dict.fromkeys(
+    ("status", "outputs", "changed", "error", "artifacts", "log_tail")
+)
 
 
 class ExpressionScope:
@@ -103,10 +109,12 @@ class ExpressionScope:
         # Artifacts cost a look at the disk.
         artifacts = any(path[1:2] in ((), ("artifacts",)) for path in paths)
         tasks = {task_id: self._task(task_id, artifacts=artifacts) for task_id in known}
+        if node is not None and is_hook(
+            node.task.id
+        ):  # a selection keeps the hooks, which may name other tasks
+            tasks |= {str(path[0]): _LEFT_OUT for path in paths if path[0] not in known}
         if any(path[1:2] in ((), ("log_tail",)) for path in paths):
-            tasks = {
-                task_id: {**task, "log_tail": self._log_tail(task_id)} for task_id, task in tasks.items()
-            }
+            tasks |= {task_id: {**tasks[task_id], "log_tail": self._log_tail(task_id)} for task_id in known}
         roots: dict[str, Json] = {
             "params": dict(self._prepared.params),
             "env": {**self._outside, **env},
