@@ -421,6 +421,14 @@ def test_an_approval_in_a_child_run_pauses_every_run_above_it(gated: House) -> N
     assert not any(run.live for run in gated.runs.runs.values())
 
 
+def test_an_open_approval_is_named_from_the_run_at_the_top(gated: House) -> None:
+    gated.run()
+    (found,) = gated.service.open_approvals()
+    low = gated.children()[-1].run_id
+    assert (found.run_id, found.task_id, found.root_run_id, found.path) == (low, "ask", "top", "m/low/ask")
+    assert gated.service.gate(found.root_run_id, found.path) == (low, "ask")
+
+
 def test_once_it_is_approved_the_run_at_the_top_continues_all_of_them(gated: House) -> None:
     gated.run()
     run_id, gate = gated.service.gate("top", "m/low/ask")

@@ -37,10 +37,12 @@ MAX_RUNS_READ = 50  # for an estimate, so that its cost does not grow with the h
 
 
 class OpenApproval(Value):
-    """An approval that a run waits for."""
+    """An approval that a run waits for. `root_run_id` and `path` name it from the run above which there is none."""
 
     run_id: str
     task_id: str
+    root_run_id: str
+    path: str
     dag_name: str
     tenant: str
     view: WaitView
@@ -50,6 +52,8 @@ class OpenApproval(Value):
         names = {
             "run_id": self.run_id,
             "task_id": self.task_id,
+            "root_run_id": self.root_run_id,
+            "path": self.path,
             "dag_name": self.dag_name,
             "tenant": self.tenant,
         }
@@ -185,12 +189,31 @@ class RunQueries:
             except (NotFoundError, DamagedError):
                 continue
             if run.finished_at is None and tenant in (None, run.tenant):
-                found += [
-                    OpenApproval(run_id, task_id, run.dag.name, run.tenant, each)
+                gates = [
+                    (task_id, each)
                     for task_id, each in run.waits
                     if each.wait.is_approval and not each.answer
                 ]
+                root_id, prefix = self._place_of(run) if gates else (run_id, "")
+                found += [
+                    OpenApproval(run_id, task_id, root_id, prefix + task_id, run.dag.name, run.tenant, each)
+                    for task_id, each in gates
+                ]
         return sorted(found, key=lambda each: each.view.wait.timestamp)
+
+    def _place_of(self, run: RunView) -> tuple[str, str]:
+        """The highest run from which a path leads to this one, and that path: `deploy/`."""
+        run_id, prefix = run.run_id, ""
+        while run.parent_run_id is not None:
+            try:
+                above = view(self.runs.read(run.parent_run_id), self.clock.now())
+            except (NotFoundError, DamagedError):
+                break
+            task_id = next((task.id for task in above.tasks if task.child_run_id == run_id), None)
+            if task_id is None:  # the task has a newer child run
+                break
+            run, run_id, prefix = above, above.run_id, f"{task_id}/{prefix}"
+        return run_id, prefix
 
     def why(self, named: str, task_id: str) -> Why:
         """Why a task of a run is as it is, back to the first cause. Raises NotFoundError."""

@@ -173,6 +173,8 @@ def approvals(
 ) -> int:
     """List the approvals that runs wait for, oldest first.
 
+    Those of child runs have the first run and the path below it.
+
     Examples:
       dagrun approvals
       dagrun approvals --tenant acme -o json
@@ -195,7 +197,7 @@ def approvals(
         ("RUN", "TASK", "DAG", "TENANT", "ROLE", "EXPIRES", "PROMPT"),
         (
             (
-                each.run_id, each.task_id, each.dag_name, each.tenant, each.view.wait.required_role or "-",
+                each.root_run_id, each.path, each.dag_name, each.tenant, each.view.wait.required_role or "-",
                 "expired" if each.view.expired else each.view.wait.expires_at or "-", each.view.wait.prompt or "",
             )
             for each in found

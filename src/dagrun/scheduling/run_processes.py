@@ -89,14 +89,23 @@ class RunProcesses:
         return RunPhase.ENDED
 
     def _is_decided(self, run: RunView) -> bool:
-        """Whether something that a paused run waits for has come; in a paused child run, too."""
-        for _, wait in run.waits:
-            if wait.answer or wait.expired:
-                return True
-            child = None if wait.wait.child_run_id is None else self._view(wait.wait.child_run_id)
-            if child is not None and (child.status != RunStatus.WAITING or self._is_decided(child)):
-                return True
-        return False
+        """Whether something that a paused run waits for is decided, or something that a child run of it waits for."""
+        return any(
+            wait.answer or wait.expired or self._is_decided_below(wait.wait.child_run_id)
+            for _, wait in run.waits
+        )
+
+    def _is_decided_below(self, child_run_id: str | None) -> bool:
+        """Whether a child run would continue; a user may also have continued it alone, up to its success."""
+        if child_run_id is None or self._runs.is_live(child_run_id):
+            return False
+        try:
+            child = self._view(child_run_id)
+        except DamagedError:
+            return False
+        if child is None or child.status != RunStatus.WAITING:
+            return child is not None and child.status == RunStatus.SUCCESS
+        return self._is_decided(child)
 
     def ending(self, run_id: str) -> RunEnding:
         """The status of a run, and its first failure."""
@@ -138,6 +147,10 @@ class RunProcesses:
             end_without_hooks(state, writer, "not run: a scheduler cancelled the run", SteadyClock())
         finally:
             writer.close()
+        below = Request("cancel", f"run {run_id}", {"reason": f"run {run_id} was cancelled"})
+        for child in [task.child_run_id for task in state.tasks if task.child_run_id is not None]:
+            if self.phase(child) in (RunPhase.WAITING, RunPhase.DECIDED):
+                self._cancel_paused(child, below)
         return True
 
     def _view(self, run_id: str) -> RunView | None:

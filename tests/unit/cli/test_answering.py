@@ -38,6 +38,7 @@ def test_open_approvals_are_a_table_or_data(command: Command, paused: FileRuns) 
     ]  # fmt: skip
     (found,) = json.loads(command("approvals", "-o", "json")[1])["approvals"]
     assert (found["run_id"], found["task_id"], found["prompt"]) == ("asks", "gate", "Deploy?")
+    assert (found["root_run_id"], found["path"]) == ("asks", "gate")
     assert command("approvals", "--tenant", "acme") == (0, "No run waits for an approval.\n", "")
 
 

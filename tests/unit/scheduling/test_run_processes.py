@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_run_is_unborn_live_interrupted_or_ended(runs: FileRuns, processes: Ru
     assert found == [RunPhase.NOT_STARTED, RunPhase.LIVE, RunPhase.INTERRUPTED, RunPhase.ENDED]
 
 
+def done(status: str) -> DagDone:
+    return DagDone(
+        timestamp=NOW + 1, status=status, reason="", tasks_succeeded=0, tasks_failed=0, tasks_skipped=0,
+        tasks_cancelled=0, duration_seconds=1.0,
+    )  # fmt: skip
+
+
 WAIT = TaskWait(
     timestamp=NOW, task_id="a", attempt=1, kind="approval", prompt="?", expires_at="2100-01-01T00:00:00Z"
 )
@@ -70,6 +78,49 @@ def test_a_run_that_waits_for_a_person_is_decided_by_an_answer_or_by_time(
     found = [processes.phase(run_id) for run_id in ("waiting", "expired", "approved")]
     assert found == [RunPhase.WAITING, RunPhase.DECIDED, RunPhase.DECIDED]
     assert (processes.ending("waiting").is_good, processes.ending("waiting").error) == (True, "")
+
+
+WAIT_FOR_CHILD = replace(WAIT, kind="dag", prompt=None, expires_at=None, child_run_id="child")
+
+
+@pytest.mark.parametrize(
+    ("child", "phase"),
+    [
+        ((WAIT, PAUSE), RunPhase.WAITING),
+        ((replace(WAIT, expires_at="2001-01-01T00:00:00Z"), PAUSE), RunPhase.DECIDED),
+        ((WAIT, PAUSE, ApprovalGranted(timestamp=NOW, task_id="a", attempt=1, by="ann")), RunPhase.DECIDED),
+        ((replace(WAIT_FOR_CHILD, child_run_id="gone"), PAUSE), RunPhase.WAITING),
+        ((WAIT, done("success")), RunPhase.DECIDED),
+        ((WAIT, done("cancelled")), RunPhase.WAITING),
+    ],
+    ids=["waits", "has expired", "is approved", "waits for a lost run", "has succeeded", "was cancelled"],
+)
+def test_a_run_that_waits_for_its_child_run_is_decided_when_something_below_is(
+    runs: FileRuns, processes: RunProcesses, child: Sequence[Event], phase: RunPhase
+) -> None:
+    record(runs, "root", START, replace(WAIT_FOR_CHILD, child_run_id="middle"), PAUSE)
+    record(runs, "middle", START, WAIT_FOR_CHILD, PAUSE)
+    record(runs, "child", START, *child)
+    assert processes.phase("root") is phase
+
+
+def test_a_child_run_that_a_process_drives_is_not_decided(runs: FileRuns, processes: RunProcesses) -> None:
+    record(runs, "root", START, WAIT_FOR_CHILD, PAUSE)
+    record(
+        runs, "child", START, WAIT, PAUSE, ApprovalGranted(timestamp=NOW, task_id="a", attempt=1, by="ann")
+    )
+    driver = runs.take_over("child")
+    found = processes.phase("root")
+    driver.close()
+    assert found is RunPhase.WAITING
+
+
+def test_a_cancel_of_a_paused_run_ends_its_child_runs(runs: FileRuns, processes: RunProcesses) -> None:
+    started = TaskStart(timestamp=NOW, task_id="a", attempt=1, kind="dag", child_run_id="child")
+    record(runs, "root", START, started, WAIT_FOR_CHILD, PAUSE)
+    record(runs, "child", START, WAIT, PAUSE)
+    assert processes.cancel("root", "replaced")
+    assert [processes.ending(run_id).status for run_id in ("root", "child")] == ["cancelled", "cancelled"]
 
 
 def test_a_paused_run_is_cancelled_at_once(runs: FileRuns, processes: RunProcesses) -> None:
@@ -114,10 +165,3 @@ def test_a_run_of_another_process_ends_when_its_lock_is_free(runs: FileRuns, pro
     before = watched.has_ended()
     live.close()
     assert (watched.own, before, watched.has_ended(), watched.error()) == (False, False, True, "")
-
-
-def done(status: str) -> DagDone:
-    return DagDone(
-        timestamp=NOW + 1, status=status, reason="", tasks_succeeded=0, tasks_failed=0, tasks_skipped=0,
-        tasks_cancelled=0, duration_seconds=1.0,
-    )  # fmt: skip
