@@ -176,6 +176,8 @@ def test_the_log_of_a_hook_is_found_by_its_id(project: Project) -> None:
         2,
         "Error: task 'on_exit' not found\n  the hook is 'hook:on_exit'\n",
     )
+    words = {"_DAGRUN_COMPLETE": "complete_bash", "COMP_WORDS": "dagrun logs latest hook", "COMP_CWORD": "3"}
+    assert project.dagrun(env=words).out.split() == ["hook:on_exit"]
 
 
 def test_a_failing_a_hanging_and_a_killed_hook_leave_the_outcome_as_it_is(project: Project) -> None:
