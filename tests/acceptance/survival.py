@@ -378,7 +378,9 @@ def survive(
             return f"{words[0]} hangs: {project.processes()}"
         if outcome.code == 0 and left_behind(project):
             return left_behind(project)
-        if outcome.code == 0 and recorded(project)[-1] == "dag_done":
+        if outcome.code == 0 and has_succeeded(
+            project
+        ):  # it may have paused, and been cancelled right after that
             return ""
         if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome):
             return f"{words[0]} ended with {outcome}"
@@ -399,9 +401,10 @@ def next_words(project: Project) -> list[str]:
     return ["resume", "it", "-q"]
 
 
-def recorded(project: Project) -> list[str]:
-    """The names of the events."""
-    return [event["event"] for event in lines_of(project.root / "logs/runs/it/events.jsonl", torn=9)]
+def has_succeeded(project: Project) -> bool:
+    """Whether the last event is the end of a run that succeeded."""
+    *_, last = lines_of(project.root / "logs/runs/it/events.jsonl", torn=9)
+    return last["event"] == "dag_done" and last["status"] == "success"
 
 
 def unread(outcome: Outcome) -> bool:
@@ -509,7 +512,8 @@ def wrong_with_hooks(project: Project, events: list[dict[str, Any]], torn: int) 
     ended = [each["hook"] for each in after if each["event"] == "hook_end"]
     if ended != (due[: len(ended)] if "cancel_requested" in names[last:] else due):
         return f"of the hooks {due} these ended: {ended}"
-    if lost := {hook for hook in ended if not any(each[1] == hook for each in effects)}:
+    ran = [each["hook"] for each in after if each["event"] == "hook_end" and each["status"] == "success"]
+    if lost := {hook for hook in ran if not any(each[1] == hook for each in effects)}:
         return f"hooks that never ran: {lost}"
     return ""
 

@@ -234,8 +234,22 @@ def test_a_cancel_during_a_hook_ends_the_hooks_and_keeps_the_outcome(project: Pr
     assert (outcome.code, "Status: success\n" in outcome.out) == (0, True)
     assert "Warning: hook 'on_success' was cancelled" in outcome.err
     assert not (project.root / "ends").exists()
-    assert of_hooks(project) == [("on_success", "cancelled")]
+    assert of_hooks(project) == [("on_success", "cancelled"), ("on_exit", "cancelled")]
     assert project.processes() == {}
+
+
+def test_a_cancel_from_elsewhere_says_that_only_hooks_were_left(project: Project) -> None:
+    project.write(
+        "dag.yaml",
+        "name: dag\ntasks: [{id: a, run: 'true'}]\nhooks: {on_exit: {run: 'echo x > begun; sleep 300'}}\n",
+    )
+    process = project.start("run", "dag.yaml", "--run-id", "it")
+    project.wait_for_file("begun")
+    cancelled = project.dagrun("cancel", "it")
+    assert cancelled.out == "All tasks of run it had ended (success); its hooks were cancelled.\n"
+    finished = project.finish(process, PATIENCE)
+    assert (finished.code, "cancelling; press Ctrl-C again" in finished.err) == (0, True), finished
+    assert "`why` explains tasks" in project.answer("why", "it", "hook:on_exit").err
 
 
 def test_hooks_of_the_project_run_after_those_of_the_document(project: Project, receiver: Receiver) -> None:

@@ -13,7 +13,7 @@ from dagrun.app.queued_runs import QueuedRuns, queued_view
 from dagrun.clock import Clock, to_rfc3339
 from dagrun.core.events import EVENTS, TaskStart, TaskWait
 from dagrun.core.graph import Graph
-from dagrun.core.hooks import id_of
+from dagrun.core.hooks import id_of, is_hook
 from dagrun.core.model import Dag
 from dagrun.core.outcomes import Status
 from dagrun.core.record import RunRecord, fold
@@ -221,6 +221,8 @@ class RunQueries:
 
         run_id, task_id = self.gate(self.run_id(named), task_id)
         record = self.runs.read(run_id)
+        if is_hook(task_id):
+            raise NotFoundError("task", task_id, hint="`why` explains tasks; `status` and `logs` show hooks")
         if task_id not in {task.id for task in record.dag.tasks}:
             self._task_ids(record.run_id, task_id)
         found = explain(

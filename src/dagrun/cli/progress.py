@@ -141,7 +141,8 @@ class PlainProgress(RunObserver):
                 what = _first_line(event.error) if event.error else f"in {event.duration_seconds:.2f}s"
                 self.done(event, id_of(event.hook), word, style, "" if style == "cancelled" else what)
             case CancelRequested() if not self.prefix:
-                self.line(event, "", f"cancelling ({event.reason}); press Ctrl-C again to kill immediately")
+                why = f" ({event.reason})" if event.reason else ""
+                self.line(event, "", f"cancelling{why}; press Ctrl-C again to kill immediately")
 
     def tick(self) -> None:
         for task_id, tail in self.tails.items():

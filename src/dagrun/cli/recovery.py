@@ -51,6 +51,8 @@ def cancel(
             print(f"Run {view.run_id} had ended already: {view.status}. Nothing was changed.")
         elif view.finished_at is None:
             print(f"Run {view.run_id} has been asked to end, but it has not ended yet.")
+        elif any(hook.status == "cancelled" for hook in view.hooks) and view.cancel is None:
+            print(f"All tasks of run {view.run_id} had ended ({view.status}); its hooks were cancelled.")
         elif view.status != "cancelled":
             print(f"Run {view.run_id} ended by itself before it could be cancelled: {view.status}.")
         else:

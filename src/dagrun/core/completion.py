@@ -130,6 +130,13 @@ def hook_end(state: RunState, name: str, node: Node, result: AttemptResult, now:
     )  # fmt: skip
 
 
+def hook_cancelled(name: str, now: float, why: str, attempt: int | None = None) -> HookEnd:
+    """The event to record for a hook that did not run to its end; without an attempt it never began."""
+    return HookEnd(
+        timestamp=now, hook=name, attempt=attempt, status=str(Status.CANCELLED), error=why, error_type="Cancelled"
+    )  # fmt: skip
+
+
 def group_end(state: RunState, node: Node, now: float) -> Event:
     """The event to record for a group whose variants have all ended.
 

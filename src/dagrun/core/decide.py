@@ -6,6 +6,7 @@ from heapq import heappop
 
 from dagrun.core.decisions import (
     Cancel,
+    CancelHook,
     CheckFile,
     Decision,
     EndGroup,
@@ -224,7 +225,9 @@ def _condition_text(task: Task) -> str:
     return ", ".join(f"{word}: {text}" for word, text in both if text is not None)
 
 
-def _next_about_hooks(state: RunState, now: float) -> Late | StartHook | StopHook | Finish | None:
+def _next_about_hooks(
+    state: RunState, now: float
+) -> Late | StartHook | StopHook | CancelHook | Finish | None:
     """A run that is late; the next hook; and when the hooks of the end have ended, the end itself."""
     if state.stretch_is_over:
         return None

@@ -106,6 +106,12 @@ class StopHook(Value):
     reason: Reason
 
 
+class CancelHook(Value):
+    """Record that the hook with this name will not run."""
+
+    name: str
+
+
 class Finish(Value):
     """All tasks have ended: start the hooks, and when these have ended too, record the end of the run."""
 
@@ -129,5 +135,6 @@ Decision = (
     | Late
     | StartHook
     | StopHook
+    | CancelHook
     | Finish
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from dagrun.core.decisions import Finish, StartHook, StopHook
+from dagrun.core.decisions import CancelHook, Finish, StartHook, StopHook
 from dagrun.core.events import CancelRequested, HookEnd, HooksStart, HookStart
 from dagrun.core.outcomes import Reason, RunStatus, Status
 from dagrun.core.work import Json
@@ -110,16 +110,17 @@ class HookStates:
     @property
     def is_busy(self) -> bool:
         """Whether a hook runs, or should."""
-        return self._running is not None or (bool(self._left) and self.cancel is None)
+        return self._running is not None or bool(self._left)
 
-    def next(self, now: float) -> StartHook | StopHook | Finish | None:
+    def next(self, now: float) -> StartHook | StopHook | CancelHook | Finish | None:
         """What to do next about hooks; the end of the run when its outcome is known and all of them have ended."""
         if self._running is not None:
             why = self._why_to_stop(now)
             return StopHook(self._running, why) if why is not None and self._stopped is None else None
-        if self._left and self.cancel is None:
-            return StartHook(self._left[0], self._attempts.get(self._left[0], 0) + 1)
-        return self.outcome
+        if not self._left:
+            return self.outcome
+        name = self._left[0]
+        return StartHook(name, self._attempts.get(name, 0) + 1) if self.cancel is None else CancelHook(name)
 
     def _why_to_stop(self, now: float) -> Reason | None:
         if self.cancel is not None:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from dagrun.clock import Clock
-from dagrun.core.completion import attempt_end, group_end, hook_end, wait_end
+from dagrun.core.completion import attempt_end, group_end, hook_cancelled, hook_end, wait_end
 from dagrun.core.decide import decide, wake_at
 from dagrun.core.decisions import (
     Cancel,
+    CancelHook,
     CheckFile,
     Decision,
     EndGroup,
@@ -279,6 +280,8 @@ class Engine:
                 case StopHook(name, reason):
                     self.state.hooks.stop_requested(reason)
                     self._attempts.stop(node_of(self.state.graph.dag, name))
+                case CancelHook(name):
+                    self.record(hook_cancelled(name, now, "cancelled"))
                 case Finish():
                     self._finish(decision, now)
                 case _:
@@ -426,7 +429,7 @@ class Engine:
     def _start_hook(self, start: StartHook, now: float) -> None:
         name, number = start.name, start.attempt
         if self._is_killed:
-            self.record(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error="cancelled"))
+            self.record(hook_cancelled(name, now, "cancelled"))
             return
         try:
             node = node_of(self.state.graph.dag, name)
@@ -489,10 +492,7 @@ class Engine:
         for attempt in self._attempts.abandon():
             if is_hook(attempt.task_id):
                 name = name_of_id(attempt.task_id)
-                status = str(Status.CANCELLED)
-                self.record(
-                    HookEnd(timestamp=now, hook=name, attempt=attempt.number, status=status, error=late)
-                )
+                self.record(hook_cancelled(name, now, late, attempt.number))
                 continue
             self._abandoned.append(attempt.task_id)
             self.record(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dagrun.clock import Clock
-from dagrun.core.completion import group_end
+from dagrun.core.completion import group_end, hook_cancelled
 from dagrun.core.decide import decide
-from dagrun.core.decisions import Cancel, EndGroup, Finish, Skip, StartHook, Stop, StopHook
-from dagrun.core.events import CancelRequested, Event, HookEnd, HooksStart, TaskCancel
+from dagrun.core.decisions import Cancel, CancelHook, EndGroup, Finish, Skip, StartHook, Stop, StopHook
+from dagrun.core.events import CancelRequested, Event, HooksStart, TaskCancel
 from dagrun.core.hooks import due
-from dagrun.core.outcomes import Reason, Status
+from dagrun.core.outcomes import Reason
 from dagrun.core.requests import Request, event_of
 from dagrun.core.state import RunState
 from dagrun.runtime.run_end import end_event
@@ -50,7 +50,9 @@ def end_cancelled(state: RunState, writer: RunWriter, clock: Clock) -> None:
             case EndGroup(node):
                 record(group_end(state, node, now))
             case StopHook(name):
-                record(_cancelled_hook(state, name, now))
+                record(hook_cancelled(name, now, "cancelled", state.hooks.states[name].attempt))
+            case CancelHook(name):
+                record(hook_cancelled(name, now, "cancelled"))
             case Finish(status) if not state.hooks and due(state.graph.dag, status):
                 break
             case Finish():
@@ -71,7 +73,7 @@ def end_without_hooks(state: RunState, writer: RunWriter, why: str, clock: Clock
         now = clock.now()
         match decision:
             case StartHook(name):
-                record(HookEnd(timestamp=now, hook=name, status=str(Status.CANCELLED), error=why))
+                record(hook_cancelled(name, now, why))
             case Finish(status, reason) if not state.hooks:
                 names = due(state.graph.dag, status)
                 record(HooksStart(timestamp=now, status=str(status), reason=str(reason), hooks=names))
@@ -80,12 +82,3 @@ def end_without_hooks(state: RunState, writer: RunWriter, why: str, clock: Clock
             case _:
                 break
     writer.flush()
-
-
-def _cancelled_hook(state: RunState, name: str, now: float) -> HookEnd:
-    """The end of a hook that ran when its process died."""
-    attempt = state.hooks.states[name].attempt
-    return HookEnd(
-        timestamp=now, hook=name, attempt=attempt, status=str(Status.CANCELLED), error="cancelled",
-        error_type="Cancelled",
-    )  # fmt: skip

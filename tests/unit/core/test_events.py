@@ -44,6 +44,7 @@ GIVEN = {
     "dag_start": "params", "task_ok": "outputs", "task_retry": "error", "task_fail": "error", "task_expand": "items",
     "cancel_requested": "reason", "cancel_ignored": "reason", "dag_resume": "params", "dag_done": "outputs",
     "task_wait": "prompt", "approval_granted": "inputs", "approval_rejected": "reason", "signal_received": "inputs",
+    "hooks_start": "outputs", "hook_end": "error",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagrun.core.decisions import Finish, StartHook, StopHook
+from dagrun.core.decisions import CancelHook, Finish, StartHook, StopHook
 from dagrun.core.events import CancelRequested, HookEnd, HooksStart, HookStart
 from dagrun.core.hook_states import HookStates
 from dagrun.core.outcomes import Reason, RunStatus
@@ -51,6 +51,8 @@ def test_a_cancel_stops_the_one_that_runs_and_starts_no_other() -> None:
     states.cancel_all(CancelRequested(timestamp=1.5, by="me"))
     assert states.next(2.0) == StopHook("on_failure", Reason.CANCELLED)
     states.end(ended("on_failure", "cancelled"))
+    assert states.next(2.0) == CancelHook("on_exit")
+    states.end(ended("on_exit", "cancelled"))
     assert states.next(2.0) == states.outcome
 
 
