@@ -404,7 +404,7 @@ def next_words(project: Project) -> list[str]:
 def has_succeeded(project: Project) -> bool:
     """Whether the last event is the end of a run that succeeded."""
     *_, last = lines_of(project.root / "logs/runs/it/events.jsonl", torn=9)
-    return last["event"] == "dag_done" and last["status"] == "success"
+    return bool(last["event"] == "dag_done" and last["status"] == "success")
 
 
 def unread(outcome: Outcome) -> bool:
