@@ -56,6 +56,14 @@ class Launcher:
         self._children[process.pid] = process
         return LaunchedRun(self._runs, run_id, process, log)
 
+    def cancel(self, run_id: str, reason: str) -> None:
+        """Start a process that cancels a run which no process drives, and runs its hooks. Raises OSError."""
+        process = subprocess.Popen(
+            own_command.command("cancel", run_id, "--reason", reason), cwd=self._directory, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        self._children[process.pid] = process
+
     def reap(self) -> None:
         """As process 1, which adopts every orphan: collect the ends of processes. Raises ChildProcessError if there is none."""
         while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:

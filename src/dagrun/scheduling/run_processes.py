@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dagrun.clock import SteadyClock
+from dagrun.core.hooks import due
 from dagrun.core.outcomes import RunStatus
 from dagrun.core.record import replay
 from dagrun.core.requests import Request
 from dagrun.errors import DagrunError, DamagedError, NotFoundError
-from dagrun.runtime.interrupted import cancel_interrupted, end_without_hooks
+from dagrun.runtime.interrupted import cancel_interrupted
 from dagrun.runtime.launcher import Launcher, has_started
 from dagrun.runtime.run_request import RunRequest
 from dagrun.scheduling.open_runs import OpenRun, OpenRuns
@@ -141,12 +142,17 @@ class RunProcesses:
     def _cancel_paused(self, run_id: str, request: Request) -> bool:
         writer = self._runs.take_over(run_id)
         try:
-            state = replay(self._runs.read(run_id))
-            writer.begin()
-            cancel_interrupted(state, writer, request, SteadyClock())
-            end_without_hooks(state, writer, "not run: a scheduler cancelled the run", SteadyClock())
+            record = self._runs.read(run_id)
+            has_hooks = bool(due(record.dag, RunStatus.CANCELLED))
+            state = replay(record)
+            if not has_hooks:
+                writer.begin()
+                cancel_interrupted(state, writer, request, SteadyClock())
         finally:
             writer.close()
+        if has_hooks:  # a process of its own runs them
+            self._launcher.cancel(run_id, str(request.data["reason"]))
+            return True
         below = Request("cancel", f"run {run_id}", {"reason": f"run {run_id} was cancelled"})
         for child in [task.child_run_id for task in state.tasks if task.child_run_id is not None]:
             if self.phase(child) in (RunPhase.WAITING, RunPhase.DECIDED):

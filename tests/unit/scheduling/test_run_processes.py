@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,12 +18,14 @@ from dagrun.core.events import (
     TaskStart,
     TaskWait,
 )
+from dagrun.core.model import Dag, Hook
+from dagrun.kinds.shell import ShellAction
 from dagrun.scheduling.open_runs import OpenRuns
 from dagrun.scheduling.run_control import DagInfo, RunPhase
 from dagrun.scheduling.run_processes import RunProcesses
 from dagrun.storage.files import FileRuns
 from dagrun.value import replace
-from tests.unit.harness import chain
+from tests.unit.harness import chain, task
 
 NOW = 1_759_485_600.0
 START = DagStart(timestamp=NOW, task_count=1, dag_path="", dag_hash="ff")
@@ -38,9 +41,9 @@ def processes(runs: FileRuns, tmp_path: Path) -> RunProcesses:
     return RunProcesses(runs, OpenRuns(tmp_path / ".open"), tmp_path, lambda _: DagInfo("d", "t"))
 
 
-def record(runs: FileRuns, run_id: str, *events: Event) -> None:
+def record(runs: FileRuns, run_id: str, *events: Event, dag: Dag | None = None) -> None:
     """A run whose process has ended after these events."""
-    writer = runs.create(chain("a"), NOW, run_id)
+    writer = runs.create(dag or chain("a"), NOW, run_id)
     for event in events:
         writer.append(event)
     writer.close()
@@ -128,6 +131,22 @@ def test_a_paused_run_is_cancelled_at_once(runs: FileRuns, processes: RunProcess
     assert processes.cancel("r", "replaced")
     assert processes.ending("r").status == "cancelled"
     assert not processes.cancel("r", "replaced")
+
+
+def test_the_hooks_of_a_paused_run_run_when_it_is_cancelled(
+    runs: FileRuns, processes: RunProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGRUN_RUNS_DIR", str(tmp_path / "runs"))
+    hook = Hook(on="on_cancel", task=task("hook:on_cancel", action=ShellAction(("echo cancelled > trace",))))
+    record(runs, "r", START, WAIT, PAUSE, dag=replace(chain("a"), hooks=(hook,)))
+    assert processes.cancel("r", "replaced")
+    deadline = time.monotonic() + 60
+    while processes.phase("r") is not RunPhase.ENDED:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes.close()
+    assert (tmp_path / "trace").read_text() == "cancelled\n"
+    assert processes.ending("r").status == "cancelled"
 
 
 def test_the_ending_of_a_failed_run_has_its_first_failure(runs: FileRuns, processes: RunProcesses) -> None:
