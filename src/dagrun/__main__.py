@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 
-from dagrun import signals
+from dagrun.process import signals
 
 TYPE_CHECKING = False  # `typing` takes longer to import than everything else that `--version` needs
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def main() -> None:
 
         print(f"dagrun {__version__}")
         sys.exit(streams.finish())
-    from dagrun import gc_pause
+    from dagrun.process import gc_pause
 
     gc_pause.collect_less_often()
     from dagrun.cli.app import run

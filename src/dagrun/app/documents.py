@@ -19,8 +19,8 @@ from dagrun.documents import lookup, parameters
 from dagrun.documents.cache import CheckedDocument, DocumentCache, fingerprint
 from dagrun.documents.yaml import DocumentError, Finding, Limits, Source
 from dagrun.errors import NotFoundError, UsageError
-from dagrun.gc_pause import resting
 from dagrun.kinds import child_of, workflow_of
+from dagrun.process.gc_pause import resting
 from dagrun.settings import Settings
 from dagrun.value import replace
 

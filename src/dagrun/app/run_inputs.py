@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagrun import encoding
 from dagrun.core.model import Dag
 from dagrun.documents import parameters
 from dagrun.documents.dialects.dialect import ParsedDocument
 from dagrun.documents.yaml import DocumentError, Finding, Source
 from dagrun.errors import UsageError
 from dagrun.masking import SHORTEST, Masker
+from dagrun.process import encoding
 from dagrun.settings import Settings
 from dagrun.value import Value, field
 

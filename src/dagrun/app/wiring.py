@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from dagrun import lean_asyncio
+from dagrun.process import lean_asyncio
 from dagrun.settings import Settings
 
 if TYPE_CHECKING:

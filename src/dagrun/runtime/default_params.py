@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dagrun import encoding
 from dagrun.core.work import Json
 from dagrun.documents import parameters
 from dagrun.errors import UsageError
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError, Scope
+from dagrun.process import encoding
 from dagrun.runtime.expression_scope import github_values, run_values
 from dagrun.runtime.prepared_run import PreparedRun
 from dagrun.value import replace

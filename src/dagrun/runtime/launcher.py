@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from dagrun import own_command
 from dagrun.errors import DagrunError, RefusedError
+from dagrun.process import own_command
 from dagrun.runtime.run_request import RunRequest
 from dagrun.storage.log_position import last_text
 from dagrun.storage.run_store import RunStore

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import assert_never
 
-from dagrun import encoding
 from dagrun.core.graph import Node
 from dagrun.core.hooks import is_hook
 from dagrun.core.outcomes import Status
@@ -18,6 +17,7 @@ from dagrun.kinds import kind_of
 from dagrun.kinds.kind import ChildRun, PreparedBody, StartContext, Wait, located
 from dagrun.language import expressions
 from dagrun.language.expressions import EvaluationError
+from dagrun.process import encoding
 from dagrun.runtime.child_runs import ChildWork
 from dagrun.runtime.environment_layers import EnvironmentLayers
 from dagrun.runtime.expression_scope import ExpressionScope

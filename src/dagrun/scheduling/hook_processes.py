@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from dagrun import own_command
 from dagrun.core.hooks import ON_INTERRUPTED, ON_SCHEDULE_ERROR
+from dagrun.process import own_command
 
 if TYPE_CHECKING:
     from dagrun.core.work import Json

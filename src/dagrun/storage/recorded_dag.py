@@ -10,7 +10,7 @@ import msgspec
 from dagrun.core.graph import Graph
 from dagrun.core.model import Action, Dag
 from dagrun.core.variants import base_id
-from dagrun.gc_pause import resting
+from dagrun.process.gc_pause import resting
 
 
 def to_json(dag: Dag) -> bytes:

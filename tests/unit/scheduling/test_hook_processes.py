@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dagrun import own_command
+from dagrun.process import own_command
 from dagrun.scheduling.hook_processes import HookProcesses
 
 

@@ -12,7 +12,7 @@ from yaml import events as ev
 from dagrun.documents.yaml.scalars import MISFIT, NUMERIC, TAGS, WORDS, YAML_TAG, number, plain, tagged
 from dagrun.documents.yaml.values import Finding, Limits, Place, brief
 from dagrun.errors import nearest
-from dagrun.gc_pause import resting
+from dagrun.process.gc_pause import resting
 
 #: A value and its place: the index of its key (its own for list items), the index of the value, and the value: text,
 #: list of entries, or dict of entries.

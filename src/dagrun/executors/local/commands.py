@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from dagrun import encoding
 from dagrun.blobs import load, write_regular
 from dagrun.core.payloads import (
     MAX_ENVIRONMENT_BYTES,
@@ -27,6 +26,7 @@ from dagrun.core.work import SCRIPT_FILE, Blob, Command, Json, Outputs, Work
 from dagrun.executors.artifacts import set_aside
 from dagrun.executors.local.attempts import attempt_variables
 from dagrun.executors.outputs import note
+from dagrun.process import encoding
 from dagrun.run_layout import AttemptPaths
 from dagrun.value import Value
 

@@ -23,13 +23,13 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from dagrun.encoding import to_bytes
 from dagrun.executors.local import processes
 from dagrun.executors.local.channel import Channel, Message, pack
 from dagrun.executors.local.leftovers import Leftovers
 from dagrun.executors.local.masking_pipe import open_masking_pipe
 from dagrun.executors.local.spool import CommandSpools, Spool
 from dagrun.executors.outputs import open_existing_log, open_log
+from dagrun.process.encoding import to_bytes
 
 #: Signals that Python ignores. Commands get the default action back.
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)

@@ -13,13 +13,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dagrun import encoding
 from dagrun.executors.local import processes
 from dagrun.executors.local.channel import Message
 from dagrun.executors.local.masking_pipe import open_masking_pipe
 from dagrun.executors.local.spool import Spool
 from dagrun.executors.outputs import open_log, spool_path
 from dagrun.masking import Masker
+from dagrun.process import encoding
 from dagrun.run_layout import AttemptPaths, RunLayout
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dagrun import encoding
+from dagrun.process import encoding
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from dagrun.gc_pause import PAUSES_PER_COLLECTION, resting
+from dagrun.process.gc_pause import PAUSES_PER_COLLECTION, resting
 
 
 def test_it_runs_again_after_the_outermost_block() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 def ends_with(signum: int, before: str = "") -> tuple[int, str]:
     """The exit code and the output of a process that gets a signal after `exit_on_signals`."""
-    program = f"import signal\n{before}\nfrom dagrun import signals\nsignals.exit_on_signals()\nsignal.raise_signal({signum})\n"
+    program = f"import signal\n{before}\nfrom dagrun.process import signals\nsignals.exit_on_signals()\nsignal.raise_signal({signum})\n"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
