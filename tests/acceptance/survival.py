@@ -382,7 +382,7 @@ def survive(
             project
         ):  # it may have paused, and been cancelled right after that
             return ""
-        if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome):
+        if outcome.code not in (0, 1, -9, 143, -15) and not unread(outcome, around):
             return f"{words[0]} ended with {outcome}"
     return f"it does not end; the last {words[0]}: {outcome}"
 
@@ -407,9 +407,13 @@ def has_succeeded(project: Project) -> bool:
     return bool(last["event"] == "dag_done" and last["status"] == "success")
 
 
-def unread(outcome: Outcome) -> bool:
-    """Whether the worker was killed while it imported workflows: nothing has begun, and the file is reported."""
-    return outcome.code == 2 and outcome.err.startswith("Error: cannot read workflows from")
+def unread(outcome: Outcome, around: Surroundings) -> bool:
+    """Whether the worker was killed, or stopped, while it imported workflows: nothing has begun, and the file is reported.
+
+    What is reported is lost where stderr is full or closed.
+    """
+    is_lost = around.streams in ("full", "no stderr") and not outcome.err
+    return outcome.code == 2 and (is_lost or outcome.err.startswith("Error: cannot read workflows from"))
 
 
 def wait_for_effects(project: Project, process: subprocess.Popen[str]) -> None:
